@@ -1,0 +1,38 @@
+/** What is known of a run before its first record: written once as `manifest.json`, never changed. */
+
+export interface Manifest {
+  /** Of this file's layout. */
+  readonly format: 1
+  /** The run's name: its directory below the runs root. */
+  readonly run: string
+  /** The experiment's name. */
+  readonly experiment: string
+  readonly arm?: string
+  /** ISO 8601, UTC. */
+  readonly createdAt: string
+  /** Version of the absgd package. */
+  readonly version: string
+  /** Absolute path of the experiment file; absent when a script launched the run. */
+  readonly experimentFile?: string
+  /** The parsed parameters, as handed to the task. */
+  readonly params: Readonly<Record<string, unknown>>
+  readonly config: RunConfig
+}
+
+/** The resolved settings of a run, as text where they are code: for people, not for running again. */
+export interface RunConfig {
+  /** `FILE:FUNCTION` or `MODULE:FUNCTION`; files are absolute. */
+  readonly task: string
+  /** "200 steps", "60 epochs", "until stopped". */
+  readonly length: string
+  readonly evaluate: string
+  readonly checkpoint: string
+  readonly objective?: { readonly metric: string; readonly goal: 'maximize' | 'minimize' }
+  /** Each control's schedule in words: `lambda: "off for 5 epochs, then exponential -5 → -0.5 over 10 epochs"`. */
+  readonly controls: Readonly<Record<string, string>>
+  /** Samples of every k-th step are recorded; 0 for none. */
+  readonly sampleEvery: number
+  readonly sampleQuotaBytes: number
+  readonly orphanLimitSeconds: number
+  readonly keepCheckpoints: number
+}

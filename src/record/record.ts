@@ -1,0 +1,302 @@
+/**
+ * What a run consists of: the records of its log, in terms of the domain.
+ *
+ * Steps are optimizer steps from 0. A position `step` means "that many steps done". Losses are in the units of the
+ * task's loss; `lambda` is in the same units, ±Infinity is off.
+ */
+
+/** A point of a run: `step` steps done in `attempt` (from 1; 0 before the first welcome). */
+export interface Position {
+  readonly attempt: number
+  readonly step: number
+}
+
+export type Phase =
+  | 'starting'
+  | 'training'
+  | 'paused'
+  | 'waiting'
+  | 'evaluating'
+  | 'checkpointing'
+  | 'ending'
+
+export type RunStatus = 'completed' | 'stopped' | 'failed' | 'resumable' | 'interrupted'
+
+/** Numbers of consecutive steps: one value a step. */
+export type StepColumns = Readonly<Record<string, Float64Array>>
+
+/** Statistics of one weighing over the steps of a batch; every array has one value a step. Formulas: proto/README.md. */
+export interface Weighing {
+  readonly name: string
+  readonly n: Uint32Array
+  /** log mean exp(loss/lambda); NaN where lambda is off. */
+  readonly m: Float64Array
+  readonly sumW: Float64Array
+  readonly sumW2: Float64Array
+  /** Sum of weight times loss: the scalar that was differentiated. */
+  readonly sumWL: Float64Array
+  readonly maxW: Float64Array
+  /** Unweighted: the signal of progress. */
+  readonly meanLoss: Float64Array
+  /** In units of loss; NaN before the first weighing with a finite lambda. */
+  readonly freeEnergy: Float64Array
+  /** -1, 0 or +1: the normaliser was held by its lower cap, by none, by its upper. */
+  readonly capped: Int8Array
+  readonly nonFinite: Uint32Array
+  /** Weight mass per class, row by row: count × classes; empty without labels. */
+  readonly classMass: Float32Array
+}
+
+export interface StepBatch {
+  readonly type: 'step-batch'
+  readonly attempt: number
+  readonly firstStep: number
+  readonly count: number
+  /** The controls as the worker applied them, by name; lambda under "lambda". */
+  readonly controls: StepColumns
+  readonly weighings: readonly Weighing[]
+  /** The user's own numbers; NaN where a step has none. */
+  readonly metrics: StepColumns
+  readonly stepSeconds: Float32Array
+  /** Waits for a plan row so far in the worker's process. */
+  readonly waits: number
+}
+
+export interface StepSamples {
+  readonly step: number
+  readonly losses: Float32Array
+  readonly weights: Float32Array
+  /** Empty when the data has no index. */
+  readonly indices: Uint32Array
+  /** Only where there is no index. */
+  readonly labels: Uint32Array
+  readonly weighing: string
+}
+
+export interface SampleBatch {
+  readonly type: 'sample-batch'
+  readonly attempt: number
+  readonly steps: readonly StepSamples[]
+}
+
+export interface SampleInfo {
+  readonly type: 'sample-info'
+  readonly firstIndex: number
+  readonly count: number
+  readonly labels: Uint32Array
+  /** Empty unless an experiment knows them. */
+  readonly trueLabels: Uint32Array
+  readonly ids: readonly string[]
+}
+
+export interface Evaluation {
+  readonly type: 'evaluation'
+  readonly attempt: number
+  /** The step after which the model was evaluated. */
+  readonly step: number
+  readonly split: string
+  readonly metrics: Readonly<Record<string, number>>
+  /** Row by row, rows are true classes; absent when the task gives none. */
+  readonly confusion?: { readonly classes: number; readonly counts: Uint32Array }
+  readonly seconds: number
+}
+
+export interface CheckpointWritten {
+  readonly type: 'checkpoint-written'
+  readonly position: Position
+  /** Relative to the run directory. */
+  readonly path: string
+  readonly sha256: string
+  readonly bytes: number
+  readonly seconds: number
+  readonly deleted: readonly string[]
+}
+
+export interface Gap {
+  readonly type: 'gap'
+  readonly attempt: number
+  readonly firstStep: number
+  readonly reason: 'quota' | 'spool'
+}
+
+export interface PlanEvent {
+  readonly afterStep: number
+  readonly kind: 'evaluate' | 'checkpoint'
+}
+
+/** Rows for the steps [firstStep, firstStep + count). */
+export interface Plan {
+  readonly type: 'plan'
+  readonly leaseEpoch: number
+  readonly planSeq: number
+  readonly attempt: number
+  readonly firstStep: number
+  readonly count: number
+  /** `count` values, or one that holds for every row. */
+  readonly columns: StepColumns
+  readonly events: readonly PlanEvent[]
+  /** Steps of the whole run; 0 while unknown. */
+  readonly runSteps: number
+}
+
+export interface PlanAck {
+  readonly type: 'plan-ack'
+  readonly leaseEpoch: number
+  readonly planSeq: number
+  readonly attempt: number
+  readonly effectiveFrom: number
+}
+
+/** How a worker introduced itself. */
+export interface Hello {
+  readonly type: 'hello'
+  readonly protocolMajor: number
+  readonly protocolMinor: number
+  readonly role: 'worker' | 'operator'
+  readonly run: string
+  readonly peer: string
+  /** 16 hex digits. */
+  readonly incarnation: string
+  readonly pid: number
+  /** 0 when the data is a stream without length. */
+  readonly stepsPerEpoch: number
+  readonly datasetSize: number
+  readonly numClasses: number
+  readonly position: Position
+  readonly plannedThrough: number
+  readonly versions: Readonly<Record<string, string>>
+  readonly device: string
+  /** Hyperparameters that the optimizer starts with. */
+  readonly initial: Readonly<Record<string, number>>
+  readonly batchSize: number
+}
+
+export interface Progress {
+  readonly type: 'progress'
+  readonly leaseEpoch: number
+  readonly position: Position
+  readonly phase: Phase
+  readonly waits: number
+  readonly waitedSeconds: number
+}
+
+export interface Bye {
+  readonly type: 'bye'
+  readonly leaseEpoch: number
+  readonly reason: 'completed' | 'stopped' | 'failed' | 'orphaned'
+  readonly position: Position
+  readonly message: string
+  readonly traceback: string
+  /** Last telemetry sequence, per stream. */
+  readonly sent: Acked
+}
+
+/** Telemetry sequences, per stream; 0 for none. */
+export interface Acked {
+  readonly steps: number
+  readonly samples: number
+}
+
+/** One thing to do, at the worker's next step boundary. */
+export type Action =
+  | { readonly type: 'pause' }
+  | { readonly type: 'resume' }
+  | { readonly type: 'step-on'; readonly steps: number }
+  | { readonly type: 'checkpoint' }
+  | {
+      readonly type: 'restore'
+      readonly step: number
+      readonly path: string
+      readonly sha256: string
+      readonly attempt: number
+    }
+  | { readonly type: 'evaluate' }
+  | { readonly type: 'stop'; readonly checkpoint: boolean }
+
+export interface Request {
+  readonly type: 'request'
+  readonly id: string
+  /** "cli", "script", "cockpit", "signal". */
+  readonly by: string
+  readonly why: string
+  readonly action: Action
+}
+
+export interface RequestResult {
+  readonly type: 'request-result'
+  readonly id: string
+  readonly ok: boolean
+  readonly step: number
+  readonly message: string
+}
+
+/** Everything that a log can hold. */
+export type Body =
+  | StepBatch
+  | SampleBatch
+  | SampleInfo
+  | Evaluation
+  | CheckpointWritten
+  | Gap
+  | Plan
+  | PlanAck
+  | Progress
+  | Bye
+  | {
+      readonly type: 'controller-started'
+      readonly version: string
+      readonly pid: number
+      readonly manifestJson: string
+    }
+  | {
+      readonly type: 'worker-joined'
+      readonly hello: Hello
+      readonly leaseEpoch: number
+      readonly attempt: number
+      /** 0 when the run trains until it is stopped. */
+      readonly runSteps: number
+    }
+  | {
+      readonly type: 'worker-left'
+      readonly exitCode: number | undefined
+      readonly signal: string
+      readonly lastLines: string
+      readonly position: Position
+    }
+  | { readonly type: 'requested'; readonly request: Request; readonly position: Position }
+  | { readonly type: 'settled'; readonly result: RequestResult }
+  | { readonly type: 'rewind'; readonly attempt: number; readonly toStep: number; readonly cause: string }
+  | {
+      readonly type: 'note'
+      readonly level: 'info' | 'warning'
+      readonly text: string
+      readonly position: Position
+    }
+  | { readonly type: 'summary'; readonly values: Readonly<Record<string, number>> }
+  | {
+      readonly type: 'run-ended'
+      readonly status: RunStatus
+      readonly reason: string
+      readonly detail: string
+      readonly position: Position
+    }
+
+/** One entry of a log. (origin, incarnation, stream, seq) names it. */
+export interface LogRecord {
+  /** "controller" or the worker's name. */
+  readonly origin: string
+  /** 16 hex digits. */
+  readonly incarnation: string
+  /** From 1, without holes, per stream of the writer. */
+  readonly seq: number
+  /** UTC; a label for people, nothing is ordered by it. */
+  readonly timeMs: number
+  readonly body: Body
+}
+
+export type Stream = 'steps' | 'samples'
+
+/** The log file that a record belongs to. */
+export function streamOf(body: Body): Stream {
+  return body.type === 'sample-batch' || body.type === 'sample-info' ? 'samples' : 'steps'
+}
