@@ -1,0 +1,118 @@
+"""Handwritten digits, some of them with a wrong label, and a small convolutional network.
+
+scikit-learn ships 1,797 digits of 8 x 8 pixels: 600 test the network, 200 validate it (their labels are as noisy as the
+training's, as they would be in practice), the other 997 train it.
+
+Shapes: B samples in a batch, C = 10 classes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from absgd_worker import Context, Evaluated, Task
+from sklearn.datasets import load_digits
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+NUM_CLASSES = 10
+NUM_TEST = 600
+NUM_VALIDATION = 200
+
+
+class Split(NamedTuple):
+    images: Tensor  # [N, 1, 8, 8], 0 to 1
+    labels: Tensor  # [N]
+    true_labels: Tensor  # [N]
+
+
+def build(params: dict[str, Any], context: Context) -> Task:
+    train, validation, test = noisy_digits(params["seed"], params["noise"], params["kind"])
+    model = nn.Sequential(
+        nn.Conv2d(1, 16, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(16, 32, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(128, 64),
+        nn.ReLU(),
+        nn.Linear(64, NUM_CLASSES),
+    )
+    # The plan sets the learning rate of every step.
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
+    per_sample = {"cross-entropy": cross_entropy, "generalised": generalised_cross_entropy}[params["loss"]]
+
+    def loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        images, labels = batch
+        return per_sample(model(images), labels)
+
+    def evaluate(model: nn.Module) -> dict[str, Evaluated]:
+        return {"val": measure(model, validation), "test": measure(model, test)}
+
+    return Task(
+        model=model,
+        optimizer=optimizer,
+        data=(train.images, train.labels),
+        batch_size=params["batchSize"],
+        loss=loss,
+        evaluate=evaluate,
+        labels=train.labels,
+        true_labels=train.true_labels,
+        num_classes=NUM_CLASSES,
+    )
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Losses [B] of logits [B, C]."""
+    return F.cross_entropy(logits, labels, reduction="none")
+
+
+def generalised_cross_entropy(logits: Tensor, labels: Tensor, q: float = 0.7) -> Tensor:
+    """(1 - p_y^q) / q, [B]: between cross-entropy (q = 0) and the mean absolute error (q = 1); arXiv 1805.07836, eq. 6."""
+    log_p = F.log_softmax(logits, dim=1).gather(1, labels[:, None]).squeeze(1)
+    return -torch.expm1(q * log_p) / q
+
+
+def measure(model: nn.Module, split: Split) -> Evaluated:
+    """Accuracy against the labels of the split: the test split's are true, the validation split's are noisy."""
+    logits = model(split.images)
+    cells = split.labels * NUM_CLASSES + logits.argmax(1)
+    confusion = torch.bincount(cells, minlength=NUM_CLASSES**2).reshape(NUM_CLASSES, NUM_CLASSES)
+    return Evaluated(
+        metrics={
+            "accuracy": confusion.diagonal().sum().item() / len(split.labels),
+            "loss": F.cross_entropy(logits, split.labels).item(),
+        },
+        confusion=confusion,
+    )
+
+
+def noisy_digits(seed: int, noise: float, kind: str) -> tuple[Split, Split, Split]:
+    """Training, validation and test split; which digits go where and which labels are wrong follows from the seed."""
+    digits = load_digits()
+    images = torch.tensor(digits.images, dtype=torch.float32)[:, None] / 16
+    true_labels = torch.tensor(digits.target)
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(images), generator=generator)
+    images, true_labels = images[order], true_labels[order]
+    labels = with_noise(true_labels, noise, kind, generator)
+    labels[:NUM_TEST] = true_labels[:NUM_TEST]
+    bounds = (0, NUM_TEST, NUM_TEST + NUM_VALIDATION, len(images))
+    test, validation, train = (
+        Split(images[start:end], labels[start:end], true_labels[start:end])
+        for start, end in zip(bounds, bounds[1:])
+    )
+    return train, validation, test
+
+
+def with_noise(labels: Tensor, noise: float, kind: str, generator: torch.Generator) -> Tensor:
+    """Makes a share of labels wrong: asymmetric y -> y + 1, symmetric any other label with equal chances."""
+    wrong = torch.rand(len(labels), generator=generator) < noise
+    if kind == "asymmetric":
+        shift = torch.ones_like(labels)
+    else:
+        shift = torch.randint(1, NUM_CLASSES, labels.shape, generator=generator)
+    return torch.where(wrong, (labels + shift) % NUM_CLASSES, labels)

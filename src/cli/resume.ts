@@ -1,0 +1,68 @@
+/** `absgd resume`: goes on with a run, whatever became of its controller and worker. */
+import { Command } from 'commander'
+import { requireDone } from '../controller/controller.js'
+import { ensureEnvironment } from '../environment/environment.js'
+import { AbsgdError } from '../errors.js'
+import { findRun, runsRoot } from '../log/directory.js'
+import { lockHolder } from '../log/lock.js'
+import { requestOf } from '../operator/client.js'
+import { readRunView } from '../operator/view.js'
+import { exitCodeOf, follow, startControllerProcess, type Ui } from './follow.js'
+import { positiveInteger, uiOption } from './run.js'
+
+interface ResumeOptions {
+  readonly runs?: string
+  readonly ui: Ui | 'auto'
+  readonly detach?: true
+  readonly python?: string
+  readonly threads?: number
+}
+
+export function resumeCommand(): Command {
+  return new Command('resume')
+    .description('go on with a run: paused, without its controller, or ended early')
+    .argument('<run>', 'name of a run, or its directory')
+    .option('--runs <dir>', 'folder of runs (default: $ABSGD_RUNS, else ./runs)')
+    .addOption(uiOption())
+    .option('--detach', 'leave the run to itself')
+    .option('--python <path>', 'interpreter to train with (default: see "absgd setup")')
+    .option('--threads <n>', "threads of torch (default: torch's own choice)", positiveInteger)
+    .addHelpText('after', WHAT)
+    .action(resume)
+}
+
+async function resume(nameOrPath: string, options: ResumeOptions): Promise<void> {
+  const dir = findRun(runsRoot(options.runs), nameOrPath)
+  const { manifest, summary } = await readRunView(dir)
+  if (lockHolder(dir) !== undefined) {
+    const { step } = requireDone(await requestOf(dir, manifest.run, { type: 'resume' }))
+    process.stdout.write(`${manifest.run}: the controller lives; training goes on from step ${step}\n`)
+    return
+  }
+  if (summary.status === 'completed') {
+    throw new AbsgdError('run-directory', `the run "${manifest.run}" is completed: there is nothing to go on with`, {
+      hint: 'start another one with "absgd run"',
+    })
+  }
+  const environment = await ensureEnvironment({
+    directory: process.cwd(),
+    report: (line) => process.stderr.write(`${line}\n`),
+    ...(options.python === undefined ? {} : { python: options.python }),
+  })
+  const controller = await startControllerProcess({
+    dir,
+    python: environment.python,
+    ...(options.threads === undefined ? {} : { threads: options.threads }),
+  })
+  if (options.detach === true) {
+    process.stdout.write(`${manifest.run}\n`)
+    process.exit(0)
+  }
+  const { status } = await follow(controller, manifest, dir, options.ui === 'auto' ? 'plain' : options.ui)
+  process.exitCode = exitCodeOf(status)
+}
+
+const WHAT = `
+A paused run goes on. A run whose controller is gone but whose worker still
+trains gets a new controller. A run without either starts a new attempt from
+its last checkpoint, or from the beginning; its first line says which.`

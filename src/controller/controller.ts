@@ -1,0 +1,255 @@
+/** The controller's loop: feeds what happens to `transition`, and carries out what follows. */
+import { randomUUID } from 'node:crypto'
+import type { Action, Body, Evaluation, LogRecord, Position, RequestResult, StepBatch } from '../record/record.js'
+import { streamOf } from '../record/record.js'
+import { AbsgdError, toAbsgdError } from '../errors.js'
+import type { LogWriter } from '../log/writer.js'
+import type { ControllerChannel, Incoming, PeerId } from '../wire/channel.js'
+import type { ProcessHandle } from '../worker/process.js'
+import { strike, type Strikes } from './strikes.js'
+import { acceptance, type ControllerContext, type ControllerEvent, type ControllerState, type Effect, type End } from './state.js'
+import { transition } from './transition.js'
+
+export interface ControllerParts {
+  readonly context: ControllerContext
+  readonly initial: ControllerState
+  /** Appended before anything else happens. */
+  readonly opening: readonly Body[]
+  readonly channel: ControllerChannel
+  readonly log: LogWriter
+  readonly worker: ProcessHandle
+  /** What the worker printed last, for people. */
+  readonly lastLines: () => string
+  /** What the worker's spool holds beyond the log, once its process is gone. */
+  readonly leftovers: () => AsyncIterable<{ readonly record: LogRecord; readonly bytes: Uint8Array }>
+  /** Numbers to be computed from the whole log once training is over. */
+  readonly summary: () => Promise<Readonly<Record<string, number>>>
+  readonly encode: (record: LogRecord) => Uint8Array
+  readonly onReport?: (body: StepBatch | Evaluation) => void
+}
+
+export interface RunEnd extends End {
+  readonly position: Position
+}
+
+export interface Controller {
+  /** Resolves when the run is over and its log complete; rejects when the log could not be written. */
+  readonly ended: Promise<RunEnd>
+  /** Resolves with the worker's answer, refusals included. */
+  request(action: Action, by: string, why?: string): Promise<RequestResult>
+  /** Once: checkpoint and stop. Twice: end the worker now. */
+  interrupt(): void
+  state(): ControllerState
+}
+
+/** Drives one run until it ends. Time-outs: proto/README.md. */
+export function startController(parts: ControllerParts): Controller {
+  const { context, channel, log, worker } = parts
+  const incarnation = randomUUID().replaceAll('-', '').slice(0, 16)
+  const answers = new Map<string, (result: RequestResult) => void>()
+  let state = parts.initial
+  let seq = 0
+  let finishing: Promise<void> | undefined
+  let holeAskedMs = -Infinity
+  let strikes: Strikes = {}
+  let workerGone = false
+  let resolveEnded: (end: RunEnd) => void
+  let rejectEnded: (error: AbsgdError) => void
+  const ended = new Promise<RunEnd>((resolve, reject) => {
+    resolveEnded = resolve
+    rejectEnded = reject
+  })
+
+  function append(body: Body): void {
+    seq += 1
+    log.append('steps', parts.encode({ origin: 'controller', incarnation, seq, timeMs: Date.now(), body }))
+  }
+
+  function dispatch(event: ControllerEvent): void {
+    if (state.stage === 'ended') return
+    const { state: next, effects } = transition(state, event, context)
+    state = next
+    for (const effect of effects) carryOut(effect)
+  }
+
+  function carryOut(effect: Effect): void {
+    switch (effect.type) {
+      case 'append':
+        return append(effect.body)
+      case 'send':
+        // Append first, act second: what the worker is told must be in the log whatever happens next.
+        log.flush()
+        return channel.send(effect.peer, effect.message)
+      case 'answer':
+        answers.get(effect.result.id)?.(effect.result)
+        return void answers.delete(effect.result.id)
+      case 'report':
+        return parts.onReport?.(effect.body)
+      case 'kill':
+        return worker.kill(effect.signal)
+      case 'finish':
+        finishing ??= finish().catch((error: unknown) => {
+          fail(error)
+        })
+        return
+      default:
+        return effect satisfies never
+    }
+  }
+
+  function take(record: LogRecord, bytes: Uint8Array): void {
+    const stream = streamOf(record.body)
+    const verdict = acceptance(state, record.incarnation, stream, record.seq)
+    if (verdict === 'next') {
+      log.append(stream, bytes)
+      const { seq: taken, incarnation: from, body } = record
+      dispatch({ type: 'telemetry', incarnation: from, seq: taken, body, nowMs: performance.now() })
+    }
+    const peer = state.lease?.peer
+    if (verdict === 'hole' && peer !== undefined && performance.now() - holeAskedMs > HOLE_RETRY_MS) {
+      holeAskedMs = performance.now()
+      const hint = `telemetry is missing before ${stream} ${record.seq}: say Hello and send it again`
+      channel.send(peer, { type: 'reject', code: 'no-lease', hint })
+    }
+  }
+
+  function onIncoming(incoming: Incoming): void {
+    switch (incoming.type) {
+      case 'control':
+        return dispatch({ type: 'message', peer: incoming.peer, message: incoming.message, nowMs: performance.now() })
+      case 'telemetry':
+        return take(incoming.record, incoming.bytes)
+      case 'malformed':
+        return onMalformed(incoming.peer, incoming.reason)
+      default:
+        return incoming satisfies never
+    }
+  }
+
+  function onMalformed(peer: PeerId | undefined, reason: string): void {
+    const verdict = strike(strikes, peer ?? 'telemetry', performance.now())
+    strikes = verdict.strikes
+    if (verdict.first) {
+      append({ type: 'note', level: 'warning', text: `a frame was dropped: ${reason}`, position: state.reported })
+    }
+    if (verdict.out && peer !== undefined) {
+      channel.send(peer, { type: 'reject', code: 'malformed', hint: `too many bad frames; the last: ${reason}` })
+    }
+  }
+
+  async function receive(): Promise<void> {
+    for await (const incoming of channel.incoming()) onIncoming(incoming)
+  }
+
+  async function sync(): Promise<void> {
+    const { intake } = state
+    await log.sync()
+    dispatch({ type: 'durable', intake })
+  }
+
+  async function finish(): Promise<void> {
+    const exit = await Promise.race([worker.exited, delay(EXIT_GRACE_MS)])
+    if (exit === undefined) worker.kill('SIGKILL')
+    await worker.exited
+    await absorb()
+    await log.sync()
+    const values = await parts.summary()
+    if (Object.keys(values).length > 0) append({ type: 'summary', values })
+    const end = state.end ?? { status: 'failed', reason: 'the run ended without a reason', detail: '' }
+    append({ type: 'run-ended', ...end, position: state.reported })
+    await log.sync()
+    state = { ...state, stage: 'ended' }
+    clearInterval(syncTimer)
+    clearTimeout(helloTimer)
+    await channel.close()
+    await log.close()
+    for (const settle of answers.values()) settle(refusal('the run has ended'))
+    resolveEnded({ ...end, position: state.reported })
+  }
+
+  async function absorb(): Promise<void> {
+    for await (const { record, bytes } of parts.leftovers()) take(record, bytes)
+  }
+
+  async function watchWorker(): Promise<void> {
+    const exit = await worker.exited
+    workerGone = true
+    // What it sent last may still be on its way: the spool has it for certain.
+    await absorb()
+    dispatch({ type: 'worker-exited', exitCode: exit.exitCode, signal: exit.signal ?? '', lastLines: parts.lastLines() })
+  }
+
+  function fail(error: unknown): void {
+    clearInterval(syncTimer)
+    clearTimeout(helloTimer)
+    state = { ...state, stage: 'ended' }
+    // Nothing more can be recorded; the worker keeps its spool and goes on to the end of its plan.
+    void channel.close()
+    rejectEnded(toAbsgdError(error, 'log'))
+  }
+
+  function refusal(message: string, id = ''): RequestResult {
+    return { type: 'request-result', id, ok: false, step: state.reported.step, message }
+  }
+
+  for (const body of parts.opening) append(body)
+  log.flush()
+  let syncing = false
+  const syncTimer = setInterval(() => {
+    if (syncing || finishing !== undefined) return
+    syncing = true
+    sync()
+      .catch((error: unknown) => {
+        fail(error)
+      })
+      .finally(() => {
+        syncing = false
+      })
+  }, SYNC_INTERVAL_MS)
+  const helloTimer = setTimeout(() => {
+    if (state.leaseEpoch === 0 && !workerGone) dispatch({ type: 'hello-overdue', seconds: HELLO_LIMIT_MS / 1000 })
+  }, HELLO_LIMIT_MS)
+  receive().catch((error: unknown) => {
+    fail(error)
+  })
+  watchWorker().catch((error: unknown) => {
+    fail(error)
+  })
+
+  return {
+    ended,
+    state: () => state,
+    interrupt: () => {
+      dispatch({ type: 'interrupt' })
+    },
+    request(action, by, why = '') {
+      const id = randomUUID()
+      if (state.stage === 'ended') return Promise.resolve(refusal('the run has ended', id))
+      return new Promise((resolve) => {
+        answers.set(id, resolve)
+        dispatch({ type: 'request', request: { type: 'request', id, by, why, action } })
+      })
+    },
+  }
+}
+
+/** Resolves with undefined after `ms`, without keeping the process alive. */
+function delay(ms: number): Promise<undefined> {
+  return new Promise((resolve) => {
+    setTimeout(() => {
+      resolve(undefined)
+    }, ms).unref()
+  })
+}
+
+/** Turns a refusal into an error, for callers to whom it is one. */
+export function requireDone(result: RequestResult): RequestResult {
+  if (!result.ok) throw new AbsgdError('refused', result.message)
+  return result
+}
+
+const SYNC_INTERVAL_MS = 1000
+const HOLE_RETRY_MS = 1000
+const HELLO_LIMIT_MS = 600_000
+/** A worker that was released has nothing left to do but let go of its devices. */
+const EXIT_GRACE_MS = 20_000

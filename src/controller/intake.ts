@@ -1,0 +1,156 @@
+/** Taking in telemetry: what is acknowledged, what it tells about training, and which rows it calls for. Pure. */
+import type { Hello, Stream } from '../record/record.js'
+import { streamOf } from '../record/record.js'
+import type { PeerId } from '../wire/channel.js'
+import { PROTOCOL } from '../wire/message.js'
+import { withCheckpoint } from './checkpoints.js'
+import { measurePace, nextPlans, reachOf } from './planning.js'
+import type {
+  ControllerContext,
+  ControllerEvent,
+  ControllerState,
+  Effect,
+  Intake,
+  Lease,
+  Transition,
+} from './state.js'
+
+/** The record itself is in the log's buffer by now. */
+export function afterTelemetry(
+  state: ControllerState,
+  event: Extract<ControllerEvent, { type: 'telemetry' }>,
+): Transition {
+  const { body } = event
+  const taken = { ...state, intake: advance(state.intake, event.incarnation, streamOf(body), event.seq) }
+  switch (body.type) {
+    case 'step-batch': {
+      const reported = { attempt: body.attempt, step: body.firstStep + body.count }
+      const { state: planned, effects } = extendPlans({ ...taken, reported }, event.nowMs)
+      return { state: planned, effects: [...effects, { type: 'report', body }] }
+    }
+    case 'evaluation':
+      return { state: taken, effects: [{ type: 'report', body }] }
+    case 'checkpoint-written':
+      return { state: { ...taken, checkpoints: withCheckpoint(taken.checkpoints, body) }, effects: [] }
+    default:
+      return { state: taken, effects: [] }
+  }
+}
+
+/** Tells the worker what it may forget, and releases it once everything it announced is on disk. */
+export function afterDurable(state: ControllerState, durable: readonly Intake[]): Transition {
+  const intake = state.intake.map((entry) => {
+    const synced = durable.find(({ incarnation }) => incarnation === entry.incarnation)
+    return synced === undefined ? entry : { ...entry, durable: synced.appended }
+  })
+  const next = { ...state, intake }
+  const { lease } = next
+  if (lease === undefined) return { state: next, effects: [] }
+  const effects: Effect[] = [acknowledgement(next, lease)]
+  if (next.stage === 'leaving' || lease.bye === undefined || !coversBye(next, lease)) {
+    return { state: next, effects }
+  }
+  return {
+    state: { ...next, stage: 'leaving' },
+    effects: [...effects, { type: 'send', peer: lease.peer, message: { type: 'released' } }, { type: 'finish' }],
+  }
+}
+
+/** The rows that bring the worker's plan up to its reach. */
+export function extendPlans(state: ControllerState, nowMs: number): Transition {
+  const { lease, source } = state
+  if (lease === undefined || source === undefined) return { state, effects: [] }
+  const step = Math.max(state.reported.attempt === state.attempt ? state.reported.step : 0, lease.position.step)
+  const pace = measurePace(lease.pace, nowMs, step)
+  const { planning, plans } = nextPlans(lease.planning, {
+    source,
+    leaseEpoch: lease.epoch,
+    attempt: state.attempt,
+    step,
+    reach: reachOf(pace),
+  })
+  return {
+    state: { ...state, planSeq: planning.planSeq, lease: { ...lease, pace, planning } },
+    effects: plans.flatMap((plan): Effect[] => [
+      { type: 'append', body: plan },
+      { type: 'send', peer: lease.peer, message: plan },
+    ]),
+  }
+}
+
+export function acknowledgement(state: ControllerState, lease: Lease): Effect {
+  const { incarnation } = lease.hello
+  return {
+    type: 'send',
+    peer: lease.peer,
+    message: { type: 'telemetry-ack', incarnation, acked: intakeOf(state, incarnation).durable },
+  }
+}
+
+export function intakeOf(state: ControllerState, incarnation: string): Intake {
+  return state.intake.find((intake) => intake.incarnation === incarnation) ?? emptyIntake(incarnation)
+}
+
+export function emptyIntake(incarnation: string): Intake {
+  return { incarnation, appended: { steps: 0, samples: 0 }, durable: { steps: 0, samples: 0 } }
+}
+
+/** Operators hold no lease: any number of them may ask. */
+export function welcomeOperator(
+  state: ControllerState,
+  peer: PeerId,
+  hello: Hello,
+  context: ControllerContext,
+): Transition {
+  const refusal = refusalOf(hello, context)
+  if (refusal !== undefined) return { state, effects: [{ type: 'send', peer, message: refusal }] }
+  return {
+    state,
+    effects: [
+      {
+        type: 'send',
+        peer,
+        message: {
+          type: 'welcome',
+          run: context.run,
+          attempt: state.attempt,
+          leaseEpoch: 0,
+          paramsJson: '',
+          acked: { steps: 0, samples: 0 },
+          sampleEvery: 0,
+          sampleQuotaBytes: 0,
+          orphanLimitSeconds: 0,
+          keepCheckpoints: 0,
+          restorePath: '',
+          restoreSha256: '',
+        },
+      },
+    ],
+  }
+}
+
+/** Why a peer cannot be admitted whatever its role; undefined when it can. */
+export function refusalOf(hello: Hello, context: ControllerContext) {
+  if (hello.protocolMajor !== PROTOCOL.major) {
+    const theirs = `${hello.protocolMajor}.${hello.protocolMinor}`
+    const hint = `this controller speaks protocol ${PROTOCOL.major}.${PROTOCOL.minor}, the peer ${theirs}: install the same version of absgd on both sides`
+    return { type: 'reject', code: 'protocol', hint } as const
+  }
+  if (hello.run !== '' && hello.run !== context.run) {
+    const hint = `this controller drives the run "${context.run}", not "${hello.run}"`
+    return { type: 'reject', code: 'wrong-run', hint } as const
+  }
+  return undefined
+}
+
+function advance(intake: readonly Intake[], incarnation: string, stream: Stream, seq: number): readonly Intake[] {
+  return intake.map((entry) =>
+    entry.incarnation === incarnation ? { ...entry, appended: { ...entry.appended, [stream]: seq } } : entry,
+  )
+}
+
+function coversBye(state: ControllerState, lease: Lease): boolean {
+  const { durable } = intakeOf(state, lease.hello.incarnation)
+  const sent = lease.bye?.sent
+  return sent !== undefined && durable.steps >= sent.steps && durable.samples >= sent.samples
+}

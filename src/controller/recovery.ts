@@ -1,0 +1,84 @@
+/** What a log tells a controller that takes up a run where another one left it. Pure. */
+import { streamOf, type Hello, type LogRecord, type RunStatus } from '../record/record.js'
+import { withCheckpoint } from './checkpoints.js'
+import { emptyIntake } from './intake.js'
+import { initialState, type ControllerState, type Intake } from './state.js'
+
+/** A run as its log has it, folded record by record. */
+export interface Recovered {
+  readonly state: ControllerState
+  /** The last worker, if any ever joined. */
+  readonly worker: Hello | undefined
+  /** How the run ended when it last did; undefined while no end is recorded after the last start. */
+  readonly ended: RunStatus | undefined
+}
+
+export function nothingRecovered(): Recovered {
+  return { state: initialState(), worker: undefined, ended: undefined }
+}
+
+export function recover(before: Recovered, record: LogRecord): Recovered {
+  const { body } = record
+  const state = record.origin === 'controller' ? before.state : withSequence(before.state, record)
+  const recovered = { ...before, state }
+  switch (body.type) {
+    case 'controller-started':
+      return { ...recovered, ended: undefined }
+    case 'worker-joined':
+      return {
+        ...recovered,
+        worker: body.hello,
+        state: { ...state, attempt: body.attempt, leaseEpoch: Math.max(state.leaseEpoch, body.leaseEpoch) },
+      }
+    case 'plan':
+      return { ...recovered, state: { ...state, planSeq: Math.max(state.planSeq, body.planSeq) } }
+    case 'step-batch':
+      if (body.attempt !== state.attempt) return recovered
+      return {
+        ...recovered,
+        state: { ...state, reported: { attempt: body.attempt, step: body.firstStep + body.count } },
+      }
+    case 'checkpoint-written':
+      return { ...recovered, state: { ...state, checkpoints: withCheckpoint(state.checkpoints, body) } }
+    case 'rewind':
+      return {
+        ...recovered,
+        state: {
+          ...state,
+          attempt: body.attempt,
+          reported: { attempt: body.attempt, step: body.toStep },
+          // Checkpoints of steps that are hidden now belong to a history that is no longer the run's.
+          checkpoints: state.checkpoints.filter(({ position }) => position.step <= body.toStep),
+        },
+      }
+    case 'run-ended':
+      return { ...recovered, ended: body.status }
+    default:
+      return recovered
+  }
+}
+
+/** The state of a controller whose worker has to start again: from the last checkpoint, or from the beginning. */
+export function restarted({ state }: Recovered): { state: ControllerState; toStep: number } {
+  const restore = state.checkpoints.at(-1)
+  const toStep = restore?.position.step ?? 0
+  const attempt = state.attempt + 1
+  return {
+    toStep,
+    state: {
+      ...state,
+      attempt,
+      restore,
+      reported: { attempt, step: toStep },
+      checkpoints: state.checkpoints.filter(({ position }) => position.step <= toStep),
+    },
+  }
+}
+
+function withSequence(state: ControllerState, { body, incarnation, seq }: LogRecord): ControllerState {
+  const stream = streamOf(body)
+  const known = state.intake.find((intake) => intake.incarnation === incarnation) ?? emptyIntake(incarnation)
+  const durable = { ...known.durable, [stream]: Math.max(known.durable[stream], seq) }
+  const entry: Intake = { incarnation, appended: durable, durable }
+  return { ...state, intake: [...state.intake.filter((other) => other.incarnation !== incarnation), entry] }
+}

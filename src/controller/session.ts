@@ -1,0 +1,193 @@
+/** A worker's comings and goings: admission, signs of life, last word, death. Pure. */
+import type { Bye, Hello, Position, Progress } from '../record/record.js'
+import { toAbsgdError } from '../errors.js'
+import type { PeerId } from '../wire/channel.js'
+import type { Welcome } from '../wire/message.js'
+import { acknowledgement, emptyIntake, extendPlans, intakeOf, refusalOf } from './intake.js'
+import { startPace } from './planning.js'
+import type { ControllerContext, ControllerEvent, ControllerState, Effect, End, Lease, Transition } from './state.js'
+
+/**
+ * Admits a worker: a first one, one that restores a checkpoint, or one that goes on after this or an earlier controller
+ * lost sight of it.
+ */
+export function onHello(
+  state: ControllerState,
+  peer: PeerId,
+  hello: Hello,
+  nowMs: number,
+  context: ControllerContext,
+): Transition {
+  const refusal = refusalOf(hello, context) ?? leaseRefusal(state, hello)
+  if (refusal !== undefined) return { state, effects: [{ type: 'send', peer, message: refusal }] }
+
+  const compiled = compileOnce(state, hello, context)
+  if ('end' in compiled) {
+    return {
+      state: { ...state, end: compiled.end },
+      effects: [
+        { type: 'send', peer, message: { type: 'reject', code: 'malformed', hint: compiled.end.reason } },
+        { type: 'kill', signal: 'SIGTERM' },
+      ],
+    }
+  }
+  const goesOn = hello.position.attempt > 0
+  const attempt = goesOn ? hello.position.attempt : state.attempt
+  const restore = goesOn ? undefined : state.restore
+  const position: Position = { attempt, step: restore?.position.step ?? hello.position.step }
+  const leaseEpoch = state.leaseEpoch + 1
+  const lease: Lease = {
+    peer,
+    hello,
+    epoch: leaseEpoch,
+    phase: 'starting',
+    position,
+    planning: { planSeq: state.planSeq, sentThrough: goesOn ? hello.plannedThrough : position.step },
+    pace: startPace(nowMs, position.step),
+    bye: undefined,
+  }
+  const known = state.intake.some(({ incarnation }) => incarnation === hello.incarnation)
+  const admitted: ControllerState = {
+    ...state,
+    stage: 'running',
+    attempt,
+    leaseEpoch,
+    lease,
+    source: compiled.source,
+    intake: known ? state.intake : [...state.intake, emptyIntake(hello.incarnation)],
+  }
+  const welcome: Welcome = {
+    type: 'welcome',
+    run: context.run,
+    attempt,
+    leaseEpoch,
+    paramsJson: context.paramsJson,
+    acked: intakeOf(admitted, hello.incarnation).durable,
+    sampleEvery: context.sampleEvery,
+    sampleQuotaBytes: context.sampleQuotaBytes,
+    orphanLimitSeconds: context.orphanLimitSeconds,
+    keepCheckpoints: context.keepCheckpoints,
+    restorePath: restore?.path ?? '',
+    restoreSha256: restore?.sha256 ?? '',
+  }
+  const { state: planned, effects: plans } = extendPlans(admitted, nowMs)
+  const { runSteps } = compiled.source
+  return {
+    state: planned,
+    effects: [
+      { type: 'append', body: { type: 'worker-joined', hello, leaseEpoch, attempt, runSteps } },
+      ...compiled.warnings.map((text): Effect => ({
+        type: 'append',
+        body: { type: 'note', level: 'warning', text, position },
+      })),
+      { type: 'send', peer, message: welcome },
+      ...plans,
+      ...unanswered(planned, peer),
+    ],
+  }
+}
+
+export function onProgress(state: ControllerState, lease: Lease, progress: Progress): Transition {
+  const { phase, position } = progress
+  const next: Lease = { ...lease, phase, position }
+  const changed = phase !== lease.phase
+  return {
+    state: { ...state, lease: next },
+    effects: [
+      ...(changed ? [{ type: 'append', body: progress } as const] : []),
+      acknowledgement(state, next),
+    ],
+  }
+}
+
+/** The worker's last word decides how the run ends; it is released once the log holds everything it sent. */
+export function onBye(state: ControllerState, lease: Lease, bye: Bye): Transition {
+  return {
+    state: { ...state, lease: { ...lease, bye, position: bye.position }, end: state.end ?? endOfBye(state, bye) },
+    effects: [],
+  }
+}
+
+export function onWorkerExited(
+  state: ControllerState,
+  event: Extract<ControllerEvent, { type: 'worker-exited' }>,
+  context: ControllerContext,
+): Transition {
+  const { exitCode, signal, lastLines } = event
+  const left: Effect = {
+    type: 'append',
+    body: { type: 'worker-left', exitCode, signal, lastLines, position: state.reported },
+  }
+  const end = state.end ?? endOfExit(state, event, context)
+  const finish: readonly Effect[] = state.stage === 'leaving' ? [] : [{ type: 'finish' }]
+  return { state: { ...state, stage: 'leaving', end }, effects: [left, ...finish] }
+}
+
+function leaseRefusal(state: ControllerState, hello: Hello) {
+  const holder = state.lease?.hello
+  if (holder === undefined || holder.incarnation === hello.incarnation) return undefined
+  const hint = `the worker "${holder.peer}" (pid ${holder.pid}) trains this run already`
+  return { type: 'reject', code: 'lease-held', hint } as const
+}
+
+function compileOnce(state: ControllerState, hello: Hello, context: ControllerContext) {
+  if (state.source !== undefined) return { source: state.source, warnings: [] }
+  try {
+    const source = context.compile({ stepsPerEpoch: hello.stepsPerEpoch })
+    return { source, warnings: source.warnings }
+  } catch (thrown) {
+    const error = toAbsgdError(thrown, 'experiment')
+    const end: End = { status: 'failed', reason: error.message, detail: error.hint ?? '' }
+    return { end }
+  }
+}
+
+/** A worker that was out of sight may have missed commands; it answers a repeated one from memory. */
+function unanswered(state: ControllerState, peer: PeerId): Effect[] {
+  return Object.values(state.pending).map(({ request, action }) => ({
+    type: 'send',
+    peer,
+    message: { type: 'command', leaseEpoch: state.leaseEpoch, id: request.id, action },
+  }))
+}
+
+function endOfBye(state: ControllerState, bye: Bye): End {
+  const at = `after ${bye.position.step} steps`
+  switch (bye.reason) {
+    case 'completed':
+      return { status: 'completed', reason: `all ${bye.position.step} steps trained`, detail: '' }
+    case 'stopped':
+      return { status: state.stopping ?? 'stopped', reason: bye.message || `stopped ${at}`, detail: '' }
+    case 'failed':
+      return { status: 'failed', reason: bye.message || `the task failed ${at}`, detail: bye.traceback }
+    case 'orphaned':
+      return { status: 'resumable', reason: `the worker gave up waiting for a controller ${at}`, detail: '' }
+    default:
+      return bye.reason satisfies never
+  }
+}
+
+function endOfExit(
+  state: ControllerState,
+  { exitCode, signal, lastLines }: Extract<ControllerEvent, { type: 'worker-exited' }>,
+  context: ControllerContext,
+): End {
+  const how = signal !== '' ? signal : exitCode === undefined ? 'for an unknown reason' : `exit code ${exitCode}`
+  if (state.stopping !== undefined) {
+    return { status: state.stopping, reason: `the worker was ended (${how}) ${lastStep(state)}`, detail: '' }
+  }
+  if (state.leaseEpoch === 0) {
+    return { status: 'failed', reason: `the worker died while starting (${how})`, detail: lastLines }
+  }
+  const checkpoint = state.checkpoints.at(-1)
+  const from = checkpoint === undefined ? 'from the beginning' : `from the checkpoint at step ${checkpoint.position.step}`
+  return {
+    status: 'failed',
+    reason: `the worker died (${how}) ${lastStep(state)}; "absgd resume ${context.run}" trains again ${from}`,
+    detail: lastLines,
+  }
+}
+
+function lastStep({ reported }: ControllerState): string {
+  return reported.step === 0 ? 'before its first step' : `after step ${reported.step - 1}`
+}

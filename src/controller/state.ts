@@ -1,0 +1,164 @@
+/** What the controller knows, what can happen to it, and what it may do. Pure data. */
+import type {
+  Acked,
+  Action,
+  Body,
+  Bye,
+  CheckpointWritten,
+  Evaluation,
+  Hello,
+  Phase,
+  Position,
+  Request,
+  RequestResult,
+  RunStatus,
+  StepBatch,
+  Stream,
+} from '../record/record.js'
+import type { PeerId } from '../wire/channel.js'
+import type { ToController, ToPeer } from '../wire/message.js'
+import type { Pace, Planning, RowSource } from './planning.js'
+
+/** A worker that holds the lease. */
+export interface Lease {
+  readonly peer: PeerId
+  readonly hello: Hello
+  readonly epoch: number
+  readonly phase: Phase
+  /** Where the worker said it stands; its reports may be behind. */
+  readonly position: Position
+  readonly planning: Planning
+  readonly pace: Pace
+  /** Its last word. */
+  readonly bye: Bye | undefined
+}
+
+/** Telemetry taken from one worker process. */
+export interface Intake {
+  readonly incarnation: string
+  /** In the log's buffer. */
+  readonly appended: Acked
+  /** On disk. */
+  readonly durable: Acked
+}
+
+/** A request whose answer is awaited. */
+export interface Pending {
+  readonly request: Request
+  /** Where the answer goes; absent for requests made in this process. */
+  readonly peer: PeerId | undefined
+  readonly action: Action
+}
+
+export interface ControllerState {
+  readonly stage:
+    | 'connecting' // no worker has been admitted yet
+    | 'running' // a worker holds the lease
+    | 'leaving' // the worker said its last word, or its process is gone; the log is being completed
+    | 'ended'
+  /** Under which the worker trains, or will once it is admitted. */
+  readonly attempt: number
+  /** Of the last worker admitted; 0 before the first. */
+  readonly leaseEpoch: number
+  /** Of the last plan of the run. */
+  readonly planSeq: number
+  readonly lease: Lease | undefined
+  /** The run in steps, from the first Hello on. */
+  readonly source: RowSource | undefined
+  /** To be restored by the next worker that starts afresh. */
+  readonly restore: CheckpointWritten | undefined
+  readonly intake: readonly Intake[]
+  /** Steps reported in this attempt, as far as the log has them. */
+  readonly reported: Position
+  readonly checkpoints: readonly CheckpointWritten[]
+  readonly pending: Readonly<Record<string, Pending>>
+  readonly answers: Readonly<Record<string, RequestResult>>
+  /** How the run is to be marked once the worker has stopped. */
+  readonly stopping: 'stopped' | 'interrupted' | undefined
+  /** How the run ends, once that is decided. */
+  readonly end: End | undefined
+}
+
+export interface End {
+  readonly status: RunStatus
+  readonly reason: string
+  readonly detail: string
+}
+
+/** What never changes during a run. */
+export interface ControllerContext {
+  readonly run: string
+  readonly paramsJson: string
+  readonly sampleEvery: number
+  readonly sampleQuotaBytes: number
+  readonly orphanLimitSeconds: number
+  readonly keepCheckpoints: number
+  /** Turns durations into steps; throws AbsgdError where that cannot be done. */
+  compile(facts: { stepsPerEpoch: number }): RowSource & { readonly warnings: readonly string[] }
+}
+
+/** What can happen. Times are monotonic milliseconds. */
+export type ControllerEvent =
+  | { readonly type: 'message'; readonly peer: PeerId; readonly message: ToController; readonly nowMs: number }
+  /** A record that continues its stream; see `acceptance` for what is not. */
+  | { readonly type: 'telemetry'; readonly incarnation: string; readonly seq: number; readonly body: Body; readonly nowMs: number }
+  /** Everything appended up to these sequences is on disk. */
+  | { readonly type: 'durable'; readonly intake: readonly Intake[] }
+  /** A request made in this process. */
+  | { readonly type: 'request'; readonly request: Request }
+  /** Ctrl-C or SIGTERM. */
+  | { readonly type: 'interrupt' }
+  | { readonly type: 'worker-exited'; readonly exitCode: number | undefined; readonly signal: string; readonly lastLines: string }
+  /** The worker's process is still alive, but has not said Hello within the limit. */
+  | { readonly type: 'hello-overdue'; readonly seconds: number }
+
+/** What the controller may do. Effects are carried out in order: what is appended comes before what is sent. */
+export type Effect =
+  | { readonly type: 'append'; readonly body: Body }
+  | { readonly type: 'send'; readonly peer: PeerId; readonly message: ToPeer }
+  /** To whoever made a request in this process. */
+  | { readonly type: 'answer'; readonly result: RequestResult }
+  | { readonly type: 'report'; readonly body: StepBatch | Evaluation }
+  | { readonly type: 'kill'; readonly signal: 'SIGTERM' | 'SIGKILL' }
+  /** The worker has no more to say: wait for its process, complete the log, and end. */
+  | { readonly type: 'finish' }
+
+export interface Transition {
+  readonly state: ControllerState
+  readonly effects: readonly Effect[]
+}
+
+export function initialState(): ControllerState {
+  return {
+    stage: 'connecting',
+    attempt: 1,
+    leaseEpoch: 0,
+    planSeq: 0,
+    lease: undefined,
+    source: undefined,
+    restore: undefined,
+    intake: [],
+    reported: { attempt: 0, step: 0 },
+    checkpoints: [],
+    pending: {},
+    answers: {},
+    stopping: undefined,
+    end: undefined,
+  }
+}
+
+/**
+ * Whether a telemetry record continues its stream, was taken before, or shows that something is missing in between.
+ * What is missing comes again after the worker's next Hello.
+ */
+export function acceptance(
+  state: ControllerState,
+  incarnation: string,
+  stream: Stream,
+  seq: number,
+): 'next' | 'duplicate' | 'hole' | 'stranger' {
+  const taken = state.intake.find((intake) => intake.incarnation === incarnation)?.appended
+  if (taken === undefined) return 'stranger'
+  if (seq <= taken[stream]) return 'duplicate'
+  return seq === taken[stream] + 1 ? 'next' : 'hole'
+}

@@ -1,0 +1,93 @@
+/** Everything that is checked before a run exists: experiment, parameters, name, Python. */
+import { existsSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { ensureEnvironment } from './environment/environment.js'
+import { AbsgdError } from './errors.js'
+import { describeConfig } from './experiment/describe.js'
+import type { Experiment } from './experiment/experiment.js'
+import { resolveExperiment, type ResolvedExperiment } from './experiment/resolve.js'
+import { checkRunName, createRunDirectory, runsRoot } from './log/directory.js'
+import type { Manifest } from './record/manifest.js'
+import { VERSION } from './version.js'
+
+export interface PrepareOptions {
+  readonly experiment: Experiment
+  /** Where the experiment was loaded from; absent for one that a script made. */
+  readonly experimentFile?: string
+  readonly arm?: string
+  /** Values, or their text as a command line gives it. */
+  readonly params?: Readonly<Record<string, unknown>>
+  /** @default the experiment's name, its arm and the next free number */
+  readonly name?: string
+  /** Folder of runs. @default $ABSGD_RUNS, else ./runs */
+  readonly runs?: string
+  /** Interpreter. @default what `absgd setup` finds or makes */
+  readonly python?: string
+  /** Told what is being set up, a line at a time. */
+  readonly onSetup?: (line: string) => void
+}
+
+export interface PreparedRun {
+  readonly dir: string
+  readonly manifest: Manifest
+  readonly resolved: ResolvedExperiment
+  readonly python: string
+}
+
+/**
+ * Checks everything, then makes the run directory. When it throws, nothing is left behind.
+ *
+ * @throws AbsgdError 'experiment', 'environment' or 'run-directory'
+ */
+export async function prepareRun(options: PrepareOptions): Promise<PreparedRun> {
+  const { experiment, experimentFile, arm, params = {}, onSetup = () => undefined } = options
+  const resolved = resolveExperiment(experiment, { ...(arm === undefined ? {} : { arm }), params })
+  const root = runsRoot(options.runs)
+  if (options.name !== undefined) refuseExisting(root, options.name)
+  const environment = await ensureEnvironment({
+    directory: process.cwd(),
+    report: onSetup,
+    ...(options.python === undefined ? {} : { python: options.python }),
+  })
+  const base = baseName(resolved.name, arm)
+  for (let number = 1; ; number++) {
+    const run = options.name ?? `${base}-${number}`
+    if (options.name === undefined && existsSync(join(root, run))) continue
+    const manifest: Manifest = {
+      format: 1,
+      run,
+      experiment: resolved.name,
+      ...(arm === undefined ? {} : { arm }),
+      createdAt: new Date().toISOString(),
+      version: VERSION,
+      ...(experimentFile === undefined ? {} : { experimentFile }),
+      params: resolved.params,
+      config: describeConfig(resolved),
+    }
+    try {
+      return { dir: createRunDirectory(root, run, manifest), manifest, resolved, python: environment.python }
+    } catch (error) {
+      // Another process may have taken the number in between.
+      const taken = options.name === undefined && existsSync(join(root, run))
+      if (!taken) throw error
+    }
+  }
+}
+
+function refuseExisting(root: string, name: string): void {
+  checkRunName(name)
+  if (!existsSync(join(root, name))) return
+  throw new AbsgdError('run-directory', `a run named "${name}" exists in ${root}`, {
+    hint: `choose another --name, or go on with it: absgd resume ${basename(name)}`,
+  })
+}
+
+/** A run's name may hold less than an experiment's. */
+function baseName(experiment: string, arm: string | undefined): string {
+  const text = arm === undefined ? experiment : `${experiment}-${arm}`
+  const plain = text
+    .toLowerCase()
+    .replace(/[^a-z0-9._-]+/g, '-')
+    .replace(/^[^a-z0-9]+/, '')
+  return (plain === '' ? 'run' : plain).slice(0, 56)
+}

@@ -1,0 +1,106 @@
+/** Turns a run's telemetry into reports for any number of readers. */
+import type { Evaluation, StepBatch } from './record/record.js'
+import { reportsOf, withEvaluation, type Report } from './record/report.js'
+
+export interface ReportOptions {
+  /** Only the reports of steps t with t % every === 0, and every evaluation. @default 1 */
+  readonly every?: number
+  /**
+   * `all` keeps every report until it is read, in memory; `latest` keeps the newest alone, for readers that may be slow.
+   * @default 'all'
+   */
+  readonly buffer?: 'all' | 'latest'
+}
+
+export interface ReportFeed {
+  push(body: StepBatch | Evaluation): void
+  subscribe(options?: ReportOptions): AsyncIterable<Report>
+  /** Called with every report, before any reader sees it. */
+  listen(listener: (report: Report) => void): void
+  /** Readers get what is left, then end. */
+  end(): void
+}
+
+export function createReportFeed(stepsPerEpoch: () => number): ReportFeed {
+  const queues = new Set<ReportQueue>()
+  const listeners: ((report: Report) => void)[] = []
+  let lastBatch: StepBatch | undefined
+  let ended = false
+
+  function emit(report: Report): void {
+    for (const listener of listeners) listener(report)
+    for (const queue of queues) queue.push(report)
+  }
+
+  return {
+    push(body) {
+      if (body.type === 'evaluation') {
+        const last = lastBatch === undefined ? undefined : [...reportsOf(lastBatch, stepsPerEpoch())].at(-1)
+        if (last !== undefined) emit(withEvaluation(last, body))
+        return
+      }
+      lastBatch = body
+      if (queues.size === 0 && listeners.length === 0) return
+      for (const report of reportsOf(body, stepsPerEpoch())) emit(report)
+    },
+    subscribe(options = {}) {
+      const queue = createQueue(options)
+      if (ended) queue.end()
+      else queues.add(queue)
+      return drain(queue, () => queues.delete(queue))
+    },
+    listen(listener) {
+      listeners.push(listener)
+    },
+    end() {
+      ended = true
+      for (const queue of queues) queue.end()
+      queues.clear()
+    },
+  }
+}
+
+interface ReportQueue {
+  push(report: Report): void
+  end(): void
+  /** Undefined once the feed has ended and everything is read. */
+  next(): Promise<Report | undefined>
+}
+
+function createQueue({ every = 1, buffer = 'all' }: ReportOptions): ReportQueue {
+  let waiting: Report[] = []
+  let wake: (() => void) | undefined
+  let ended = false
+  const rouse = () => {
+    wake?.()
+    wake = undefined
+  }
+  return {
+    push(report) {
+      if (report.step % every !== 0 && report.evaluation === undefined) return
+      if (buffer === 'latest') waiting = [report]
+      else waiting.push(report)
+      rouse()
+    },
+    end() {
+      ended = true
+      rouse()
+    },
+    async next() {
+      while (waiting.length === 0 && !ended) {
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+      }
+      return waiting.shift()
+    },
+  }
+}
+
+async function* drain(queue: ReportQueue, leave: () => void): AsyncGenerator<Report> {
+  try {
+    for (let report = await queue.next(); report !== undefined; report = await queue.next()) yield report
+  } finally {
+    leave()
+  }
+}

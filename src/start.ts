@@ -1,0 +1,172 @@
+/** The composer: builds channel, worker and log of one run, and starts its controller. Nothing else constructs them. */
+import { rmSync } from 'node:fs'
+import { startController, type Controller, type RunEnd } from './controller/controller.js'
+import { nothingRecovered, recover, restarted, type Recovered } from './controller/recovery.js'
+import { acceptance, type ControllerState } from './controller/state.js'
+import { AbsgdError } from './errors.js'
+import { compileRun } from './experiment/compile.js'
+import type { ResolvedExperiment } from './experiment/resolve.js'
+import {
+  readControllerFile,
+  removeControllerFile,
+  runPaths,
+  writeControllerFile,
+  type ControllerFile,
+} from './log/directory.js'
+import { acquireLock, bootId } from './log/lock.js'
+import { readRun } from './log/reader.js'
+import { readSpool, removeSpool } from './log/spool.js'
+import { openLogWriter, type LogWriter } from './log/writer.js'
+import type { Manifest } from './record/manifest.js'
+import { streamOf, type Body, type Evaluation, type StepBatch } from './record/record.js'
+import { emptySampleLosses, noiseAuc, withSamples } from './record/samples.js'
+import { VERSION } from './version.js'
+import { encodeRecord } from './wire/codec.js'
+import { localEndpoints } from './wire/endpoints.js'
+import { bindController } from './wire/zmq-channel.js'
+import { startLocalWorker } from './worker/local.js'
+import { isAlive, lastLines, watchProcess, type ProcessHandle } from './worker/process.js'
+
+export interface StartOptions {
+  /** The run directory; its manifest is written. */
+  readonly dir: string
+  readonly manifest: Manifest
+  readonly resolved: ResolvedExperiment
+  /** The interpreter of a checked environment. */
+  readonly python: string
+  readonly threads?: number
+  readonly onReport?: (body: StepBatch | Evaluation) => void
+}
+
+/** How a run was taken up. */
+export type Origin = 'new' | 're-attached' | 'restarted'
+
+export interface StartedRun {
+  readonly controller: Controller
+  readonly origin: Origin
+  readonly workerPid: number
+  /** Resolves once the log is complete and nothing of the controller is left in the run directory. */
+  readonly ended: Promise<RunEnd>
+}
+
+/**
+ * Starts a run, or takes up one that has a log: its worker is joined where it still lives, else a new one starts from the
+ * last checkpoint, or from the beginning where there is none.
+ *
+ * @throws AbsgdError 'run-directory' when another controller drives the run, or when it is completed.
+ */
+export async function startRun(options: StartOptions): Promise<StartedRun> {
+  const { dir, manifest } = options
+  const { config } = manifest
+  const lock = acquireLock(dir)
+  const held: { close(): unknown }[] = [{ close: () => lock.release() }]
+  try {
+    const logged = await recoverLog(dir)
+    if (logged.ended === 'completed') {
+      throw new AbsgdError('run-directory', `the run "${manifest.run}" is completed`, {
+        hint: 'start another one with "absgd run"',
+      })
+    }
+    const living = livingWorker(logged, readControllerFile(dir))
+    const endpoints = living?.endpoints ?? localEndpoints(manifest.run)
+    const channel = await bindController(endpoints)
+    held.push(channel)
+    const log = openLogWriter(dir)
+    held.push(log)
+    const recovered = await absorbSpool(dir, log, logged)
+    const { state, origin, opening } = beginning(recovered, living !== undefined, manifest)
+
+    const paths = runPaths(dir)
+    const outputOffset = living === undefined ? sizeOf(paths.workerLog) : 0
+    const worker = living === undefined ? startWorker(options, endpoints) : watchProcess(living.pid)
+    writeControllerFile(dir, {
+      pid: process.pid,
+      bootId: bootId(),
+      endpoints,
+      startedAt: new Date().toISOString(),
+      workerPid: worker.pid,
+    })
+    const controller = startController({
+      context: {
+        run: manifest.run,
+        paramsJson: JSON.stringify(manifest.params),
+        sampleEvery: config.sampleEvery,
+        sampleQuotaBytes: config.sampleQuotaBytes,
+        orphanLimitSeconds: config.orphanLimitSeconds,
+        keepCheckpoints: config.keepCheckpoints,
+        compile: (facts) => compileRun(options.resolved, facts),
+      },
+      initial: state,
+      opening,
+      channel,
+      log,
+      worker,
+      lastLines: () => lastLines(paths.workerLog, { offset: outputOffset }),
+      leftovers: () => readSpool(dir),
+      summary: () => summarizeSamples(dir),
+      encode: encodeRecord,
+      ...(options.onReport === undefined ? {} : { onReport: options.onReport }),
+    })
+    const ended = controller.ended.finally(() => {
+      removeControllerFile(dir)
+      lock.release()
+    })
+    return { controller, origin, workerPid: worker.pid, ended }
+  } catch (error) {
+    for (const resource of held.reverse()) await resource.close()
+    throw error
+  }
+}
+
+async function recoverLog(dir: string): Promise<Recovered> {
+  let recovered = nothingRecovered()
+  for await (const record of readRun(dir, { spool: false })) recovered = recover(recovered, record)
+  return recovered
+}
+
+/** Completes the log with what only the worker's spool has, so that neither a re-attached nor a new worker need send it. */
+async function absorbSpool(dir: string, log: LogWriter, logged: Recovered): Promise<Recovered> {
+  let recovered = logged
+  for await (const { record, bytes } of readSpool(dir)) {
+    const stream = streamOf(record.body)
+    const verdict = acceptance(recovered.state, record.incarnation, stream, record.seq)
+    if (verdict !== 'next' && !(verdict === 'stranger' && record.seq === 1)) continue
+    log.append(stream, bytes)
+    recovered = recover(recovered, record)
+  }
+  await log.sync()
+  return recovered
+}
+
+function livingWorker(recovered: Recovered, file: ControllerFile | undefined) {
+  if (file?.workerPid === undefined || file.bootId !== bootId()) return undefined
+  if (recovered.worker !== undefined && recovered.worker.pid !== file.workerPid) return undefined
+  return isAlive(file.workerPid) ? { pid: file.workerPid, endpoints: file.endpoints } : undefined
+}
+
+function beginning(recovered: Recovered, living: boolean, manifest: Manifest) {
+  const started: Body = {
+    type: 'controller-started',
+    version: VERSION,
+    pid: process.pid,
+    manifestJson: JSON.stringify(manifest),
+  }
+  if (living) return { state: recovered.state, origin: 're-attached', opening: [started] } as const
+  if (recovered.worker === undefined) return { state: recovered.state, origin: 'new', opening: [started] } as const
+  const { state, toStep } = restarted(recovered)
+  const rewind: Body = { type: 'rewind', attempt: state.attempt, toStep, cause: 'resume' }
+  return { state, origin: 'restarted', opening: [started, rewind] } as const
+}
+
+function startWorker({ python, dir, manifest, threads }: StartOptions, endpoints: Endpoints): ProcessHandle {
+  return startLocalWorker({
+    python,
+    endpoints,
+    run: manifest.run,
+    directory: dir,
+    task: manifest.config.task,
+    paramsJson: JSON.stringify(manifest.params),
+    logFile: runPaths(dir).workerLog,
+    ...(threads === undefined ? {} : { threads }),
+  })
+}

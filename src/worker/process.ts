@@ -1,0 +1,104 @@
+/** Processes that outlive who started them: their own session, output onto a file. The only place that knows execa. */
+import { closeSync, openSync, readSync, fstatSync } from 'node:fs'
+import { execa } from 'execa'
+
+/** How a process ended; both undefined when nobody was there to see it. */
+export interface ProcessExit {
+  readonly exitCode: number | undefined
+  readonly signal: string | undefined
+}
+
+export interface ProcessHandle {
+  readonly pid: number
+  /** Resolves when the process is gone; never rejects. */
+  readonly exited: Promise<ProcessExit>
+  /** Does nothing when the process is gone. */
+  kill(signal: 'SIGINT' | 'SIGTERM' | 'SIGKILL'): void
+}
+
+export interface SpawnOptions {
+  readonly command: string
+  readonly args: readonly string[]
+  /** Added to this process's environment. */
+  readonly environment: Readonly<Record<string, string>>
+  /** Appended to; created with mode 0600. */
+  readonly outputFile: string
+  readonly directory?: string
+}
+
+/**
+ * Starts a process in a session of its own with stdout and stderr on a file.
+ *
+ * The file is handed over as a descriptor: through a pipe, and through execa's own `{ file }` (which is a pipe that Node
+ * drains), the process would die of SIGPIPE or block once this one is gone.
+ */
+export function spawnDetached(options: SpawnOptions): ProcessHandle {
+  const output = openSync(options.outputFile, 'a', 0o600)
+  try {
+    const subprocess = execa(options.command, options.args, {
+      detached: true,
+      cleanup: false,
+      buffer: false,
+      reject: false,
+      stdin: 'ignore',
+      stdout: output,
+      stderr: output,
+      env: options.environment,
+      ...(options.directory === undefined ? {} : { cwd: options.directory }),
+    })
+    const exited = subprocess.then((result) => ({ exitCode: result.exitCode, signal: result.signal }))
+    return { pid: subprocess.pid ?? -1, exited, kill: (signal) => void signalProcess(subprocess.pid, signal) }
+  } finally {
+    closeSync(output)
+  }
+}
+
+/** Watches a process that somebody else started. Its exit code is never known. */
+export function watchProcess(pid: number): ProcessHandle {
+  const exited = new Promise<ProcessExit>((resolve) => {
+    const timer = setInterval(() => {
+      if (isAlive(pid)) return
+      clearInterval(timer)
+      resolve({ exitCode: undefined, signal: undefined })
+    }, WATCH_INTERVAL_MS)
+    timer.unref()
+  })
+  return { pid, exited, kill: (signal) => void signalProcess(pid, signal) }
+}
+
+export function isAlive(pid: number): boolean {
+  return signalProcess(pid, 0)
+}
+
+/** The last lines of a file from `offset` on, at most `lines` and 8 KiB; empty when there is no such file. */
+export function lastLines(file: string, { lines = 20, offset = 0 } = {}): string {
+  let descriptor: number
+  try {
+    descriptor = openSync(file, 'r')
+  } catch {
+    return ''
+  }
+  try {
+    const { size } = fstatSync(descriptor)
+    const start = Math.max(offset, size - TAIL_BYTES)
+    const buffer = Buffer.alloc(Math.max(0, size - start))
+    const length = readSync(descriptor, buffer, 0, buffer.length, start)
+    return buffer.toString('utf8', 0, length).trimEnd().split('\n').slice(-lines).join('\n')
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function signalProcess(pid: number | undefined, signal: NodeJS.Signals | 0): boolean {
+  if (pid === undefined || pid <= 0) return false
+  try {
+    process.kill(pid, signal)
+    return true
+  } catch (error) {
+    // EPERM: somebody else's process, alive all the same.
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+const WATCH_INTERVAL_MS = 200
+const TAIL_BYTES = 8192

@@ -1,0 +1,264 @@
+import { describe, expect, test } from 'vitest'
+import { AbsgdError } from '../../src/errors.js'
+import { acceptance } from '../../src/controller/state.js'
+import type { Action, CheckpointWritten, Request } from '../../src/record/record.js'
+import { appended, context, drive, hello, sent, stepBatch } from '../helpers/controller.js'
+
+const request = (action: Action, id = 'r1'): Request => ({ type: 'request', id, by: 'cli', why: '', action })
+
+const checkpoint = (step: number, path = `checkpoints/${step}`): CheckpointWritten => ({
+  type: 'checkpoint-written',
+  position: { attempt: 1, step },
+  path,
+  sha256: 'f'.repeat(64),
+  bytes: 1,
+  seconds: 0,
+  deleted: [],
+})
+
+describe('admission', () => {
+  test('a first worker gets a lease, the whole short run as plans, and every warning is noted once', () => {
+    const controller = drive()
+    const effects = controller.message(hello())
+    expect(sent(effects).map(({ type }) => type)).toEqual(['welcome', 'plan'])
+    expect(sent(effects)[0]).toMatchObject({ attempt: 1, leaseEpoch: 1, acked: { steps: 0, samples: 0 } })
+    expect(sent(effects)[1]).toMatchObject({ firstStep: 0, count: 200, runSteps: 200 })
+    expect(appended(effects).map(({ type }) => type)).toEqual(['worker-joined', 'note', 'plan'])
+    expect(appended(controller.message(hello())).map(({ type }) => type)).toEqual(['worker-joined', 'plan'])
+  })
+
+  test('a plan is appended before it is sent', () => {
+    const effects = drive().message(hello())
+    const order = effects.map((effect) =>
+      effect.type === 'append' ? `append ${effect.body.type}` : effect.type === 'send' ? `send ${effect.message.type}` : '',
+    )
+    expect(order.indexOf('append plan')).toBeLessThan(order.indexOf('send plan'))
+  })
+
+  test('a second worker is refused while the first holds the lease', () => {
+    const controller = drive()
+    controller.message(hello())
+    const [answer] = sent(controller.message(hello({ incarnation: 'b'.repeat(16) }), 'p2'))
+    expect(answer).toMatchObject({ type: 'reject', code: 'lease-held' })
+    expect(controller.state().lease?.peer).toBe('p1')
+  })
+
+  test('another major version is refused with both versions named', () => {
+    const [answer] = sent(drive().message(hello({ protocolMajor: 2, protocolMinor: 3 })))
+    expect(answer).toMatchObject({ type: 'reject', code: 'protocol' })
+    expect((answer as { hint: string }).hint).toMatch(/1\.0.*2\.3/)
+  })
+
+  test('a worker of another run is refused', () => {
+    const [answer] = sent(drive().message(hello({ run: 'other' })))
+    expect(answer).toMatchObject({ type: 'reject', code: 'wrong-run' })
+  })
+
+  test('a worker that went on without a controller keeps its attempt and gets rows from where its own end', () => {
+    const controller = drive()
+    controller.message(hello())
+    const again = hello({ position: { attempt: 1, step: 90 }, plannedThrough: 150 })
+    const messages = sent(controller.message(again, 'p2'))
+    expect(messages[0]).toMatchObject({ type: 'welcome', attempt: 1, leaseEpoch: 2, restorePath: '' })
+    expect(messages[1]).toMatchObject({ type: 'plan', firstStep: 150, planSeq: 2 })
+  })
+
+  test('durations that cannot be turned into steps end the run by name', () => {
+    const controller = drive(undefined, {
+      ...context,
+      compile: () => {
+        throw new AbsgdError('experiment', 'the data is a stream: speak in steps')
+      },
+    })
+    const effects = controller.message(hello())
+    expect(effects).toContainEqual({ type: 'kill', signal: 'SIGTERM' })
+    expect(controller.state().end).toMatchObject({ status: 'failed', reason: 'the data is a stream: speak in steps' })
+  })
+})
+
+describe('leases', () => {
+  const progress = { type: 'progress', position: { attempt: 1, step: 3 }, phase: 'training', waits: 0, waitedSeconds: 0 } as const
+
+  test('messages of an earlier epoch are answered with no-lease and change nothing', () => {
+    const controller = drive()
+    controller.message(hello())
+    controller.message(hello({ position: { attempt: 1, step: 1 }, plannedThrough: 200 }))
+    const [answer] = sent(controller.message({ ...progress, leaseEpoch: 1 }))
+    expect(answer).toMatchObject({ type: 'reject', code: 'no-lease' })
+    expect(controller.state().lease?.position.step).toBe(1)
+  })
+
+  test('a sign of life is answered with what is on disk, and a change of phase is recorded', () => {
+    const controller = drive()
+    controller.message(hello())
+    const first = controller.message({ ...progress, leaseEpoch: 1 })
+    expect(sent(first)).toMatchObject([{ type: 'telemetry-ack', acked: { steps: 0 } }])
+    expect(appended(first).map(({ type }) => type)).toEqual(['progress'])
+    expect(appended(controller.message({ ...progress, leaseEpoch: 1 }))).toEqual([])
+  })
+})
+
+describe('telemetry', () => {
+  test('continues its stream, or is a duplicate, or shows a hole', () => {
+    const controller = drive()
+    controller.message(hello())
+    controller.telemetry(stepBatch(0, 8))
+    const verdict = (seq: number) => acceptance(controller.state(), 'a'.repeat(16), 'steps', seq)
+    expect([verdict(1), verdict(2), verdict(3)]).toEqual(['duplicate', 'next', 'hole'])
+    expect(acceptance(controller.state(), 'b'.repeat(16), 'steps', 1)).toBe('stranger')
+  })
+
+  test('is acknowledged only once it is on disk', () => {
+    const controller = drive()
+    controller.message(hello())
+    const before = controller.state().intake
+    controller.telemetry(stepBatch(0, 8))
+    expect(sent(controller.act({ type: 'durable', intake: before }))).toMatchObject([{ acked: { steps: 0 } }])
+    expect(sent(controller.durable())).toMatchObject([{ acked: { steps: 1 } }])
+  })
+
+  test('that nears the end of the rows brings more of them', () => {
+    const long = { ...context, compile: () => ({ ...context.compile({ stepsPerEpoch: 1 }), runSteps: 1e6 }) }
+    const controller = drive(undefined, long)
+    const through = sent(controller.message(hello())).filter(({ type }) => type === 'plan').length * 4096
+    const more = sent(controller.telemetry(stepBatch(0, 8), 100))
+    expect(more).toMatchObject([{ type: 'plan', firstStep: through }])
+  })
+})
+
+describe('the end', () => {
+  const bye = (reason: 'completed' | 'stopped' | 'failed' | 'orphaned', steps = 1) =>
+    ({
+      type: 'bye',
+      leaseEpoch: 1,
+      reason,
+      position: { attempt: 1, step: 200 },
+      message: '',
+      traceback: reason === 'failed' ? 'Traceback …' : '',
+      sent: { steps, samples: 0 },
+    }) as const
+
+  test('comes when the last word is covered by what is on disk, not before', () => {
+    const controller = drive()
+    controller.message(hello())
+    controller.message(bye('completed'))
+    expect(controller.durable().some(({ type }) => type === 'finish')).toBe(false)
+    controller.telemetry(stepBatch(0, 200))
+    const effects = controller.durable()
+    expect(sent(effects).map(({ type }) => type)).toContain('released')
+    expect(effects.at(-1)).toEqual({ type: 'finish' })
+    expect(controller.state().end?.status).toBe('completed')
+  })
+
+  test('of a failed task carries the Python traceback', () => {
+    const controller = drive()
+    controller.message(hello())
+    controller.message(bye('failed', 0))
+    expect(controller.state().end).toMatchObject({ status: 'failed', detail: 'Traceback …' })
+  })
+
+  test('of an orphaned worker can be resumed', () => {
+    const controller = drive()
+    controller.message(hello())
+    controller.message(bye('orphaned', 0))
+    expect(controller.state().end?.status).toBe('resumable')
+  })
+
+  test('by a killed worker names the last step and the checkpoint to go on from', () => {
+    const controller = drive()
+    controller.message(hello())
+    controller.telemetry(stepBatch(0, 64))
+    controller.telemetry(checkpoint(40))
+    const effects = controller.act({ type: 'worker-exited', exitCode: undefined, signal: 'SIGKILL', lastLines: 'x' })
+    expect(effects.at(-1)).toEqual({ type: 'finish' })
+    const { end } = controller.state()
+    expect(end?.status).toBe('failed')
+    expect(end?.reason).toMatch(/SIGKILL.*after step 63.*checkpoint at step 40/)
+  })
+
+  test('before Hello shows what the worker printed last', () => {
+    const controller = drive()
+    controller.act({ type: 'worker-exited', exitCode: 1, signal: '', lastLines: 'no module named torch' })
+    expect(controller.state().end).toMatchObject({
+      status: 'failed',
+      reason: 'the worker died while starting (exit code 1)',
+      detail: 'no module named torch',
+    })
+  })
+})
+
+describe('requests', () => {
+  test('are recorded, sent on, and settled with the step at which they took effect', () => {
+    const controller = drive()
+    controller.message(hello())
+    const asked = controller.message(request({ type: 'pause' }), 'op')
+    expect(appended(asked).map(({ type }) => type)).toEqual(['requested'])
+    expect(sent(asked)).toMatchObject([{ type: 'command', id: 'r1', action: { type: 'pause' } }])
+    const result = { type: 'command-result', leaseEpoch: 1, id: 'r1', ok: true, step: 12, message: 'paused' } as const
+    const settled = controller.message(result)
+    expect(appended(settled)).toMatchObject([{ type: 'settled', result: { ok: true, step: 12 } }])
+    expect(settled).toContainEqual(expect.objectContaining({ type: 'send', peer: 'op' }))
+  })
+
+  test('asked twice under one id are done once and answered twice', () => {
+    const controller = drive()
+    controller.message(hello())
+    controller.message(request({ type: 'pause' }), 'op')
+    expect(sent(controller.message(request({ type: 'pause' }), 'op'))).toEqual([])
+    controller.message({ type: 'command-result', leaseEpoch: 1, id: 'r1', ok: true, step: 12, message: '' })
+    expect(sent(controller.message(request({ type: 'pause' }), 'op'))).toMatchObject([{ type: 'request-result', step: 12 }])
+  })
+
+  test('that nobody answered yet are sent again to a worker that comes back', () => {
+    const controller = drive()
+    controller.message(hello())
+    controller.message(request({ type: 'checkpoint' }), 'op')
+    const messages = sent(controller.message(hello({ position: { attempt: 1, step: 5 }, plannedThrough: 200 }), 'p9'))
+    expect(messages.at(-1)).toMatchObject({ type: 'command', id: 'r1', leaseEpoch: 2 })
+  })
+
+  test('are refused before a worker joined, except stop, which ends the run', () => {
+    const controller = drive()
+    expect(sent(controller.message(request({ type: 'pause' }), 'op'))).toMatchObject([{ ok: false }])
+    const effects = controller.message(request({ type: 'stop', checkpoint: true }, 'r2'), 'op')
+    expect(sent(effects)).toMatchObject([{ ok: true }])
+    expect(effects).toContainEqual({ type: 'kill', signal: 'SIGTERM' })
+    controller.act({ type: 'worker-exited', exitCode: undefined, signal: 'SIGTERM', lastLines: '' })
+    expect(controller.state().end?.status).toBe('stopped')
+  })
+
+  test('to restore name the checkpoints there are when the step has none', () => {
+    const controller = drive()
+    controller.message(hello())
+    controller.telemetry(checkpoint(40))
+    const restore = { type: 'restore', step: 50, path: '', sha256: '', attempt: 0 } as const
+    expect(sent(controller.message(request(restore), 'op'))).toMatchObject([
+      { ok: false, message: 'no checkpoint at step 50: there are checkpoints at steps 40' },
+    ])
+  })
+
+  test('to restore begin a new attempt with a rewind and rows of its own', () => {
+    const controller = drive()
+    controller.message(hello())
+    controller.telemetry(stepBatch(0, 100))
+    controller.telemetry(checkpoint(40))
+    const restore = { type: 'restore', step: 40, path: '', sha256: '', attempt: 0 } as const
+    const [command] = sent(controller.message(request(restore), 'op'))
+    expect(command).toMatchObject({ action: { path: 'checkpoints/40', sha256: 'f'.repeat(64), attempt: 2 } })
+    const effects = controller.message({
+      type: 'command-result', leaseEpoch: 1, id: 'r1', ok: true, step: 40, message: '',
+    })
+    expect(appended(effects)[0]).toEqual({ type: 'rewind', attempt: 2, toStep: 40, cause: 'restore' })
+    expect(sent(effects).at(-1)).toMatchObject({ type: 'plan', attempt: 2, firstStep: 40 })
+    expect(controller.state().reported).toEqual({ attempt: 2, step: 40 })
+  })
+
+  test('by Ctrl-C checkpoint and stop once, and end the worker the second time', () => {
+    const controller = drive()
+    controller.message(hello())
+    expect(sent(controller.act({ type: 'interrupt' }))).toMatchObject([{ action: { type: 'stop', checkpoint: true } }])
+    expect(controller.act({ type: 'interrupt' })).toEqual([{ type: 'kill', signal: 'SIGKILL' }])
+    controller.act({ type: 'worker-exited', exitCode: undefined, signal: 'SIGKILL', lastLines: '' })
+    expect(controller.state().end?.status).toBe('interrupted')
+  })
+})

@@ -1,0 +1,84 @@
+/** A controller's pure half, driven by hand. */
+import { initialState, type ControllerContext, type ControllerEvent, type ControllerState, type Effect } from '../../src/controller/state.js'
+import { transition } from '../../src/controller/transition.js'
+import type { Body, Hello, StepBatch } from '../../src/record/record.js'
+import type { ToController, ToPeer } from '../../src/wire/message.js'
+
+export const context: ControllerContext = {
+  run: 'try-1',
+  paramsJson: '{}',
+  sampleEvery: 1,
+  sampleQuotaBytes: 1e9,
+  orphanLimitSeconds: 600,
+  keepCheckpoints: 3,
+  compile: ({ stepsPerEpoch }) => ({
+    runSteps: stepsPerEpoch * 10,
+    rows: (_first, count) => ({ lambda: new Float64Array(count).fill(2) }),
+    events: () => [],
+    warnings: ['beware'],
+  }),
+}
+
+export function hello(overrides: Partial<Hello> = {}): Hello {
+  return {
+    type: 'hello',
+    protocolMajor: 1,
+    protocolMinor: 0,
+    role: 'worker',
+    run: 'try-1',
+    peer: 'worker-0',
+    incarnation: 'a'.repeat(16),
+    pid: 7,
+    stepsPerEpoch: 20,
+    datasetSize: 640,
+    numClasses: 10,
+    position: { attempt: 0, step: 0 },
+    plannedThrough: 0,
+    versions: {},
+    device: 'cpu',
+    initial: {},
+    batchSize: 32,
+    ...overrides,
+  }
+}
+
+export function stepBatch(firstStep: number, count: number, attempt = 1): StepBatch {
+  return {
+    type: 'step-batch',
+    attempt,
+    firstStep,
+    count,
+    controls: {},
+    weighings: [],
+    metrics: {},
+    stepSeconds: new Float32Array(count),
+    waits: 0,
+  }
+}
+
+/** Feeds events and collects what they caused. */
+export function drive(initial: ControllerState = initialState(), using: ControllerContext = context) {
+  let state = initial
+  let seq = 0
+  const act = (event: ControllerEvent): readonly Effect[] => {
+    const next = transition(state, event, using)
+    state = next.state
+    return next.effects
+  }
+  return {
+    state: () => state,
+    act,
+    message: (message: ToController, peer = 'p1', nowMs = 0) => act({ type: 'message', peer, message, nowMs }),
+    telemetry: (body: Body, nowMs = 0) =>
+      act({ type: 'telemetry', incarnation: 'a'.repeat(16), seq: ++seq, body, nowMs }),
+    durable: () => act({ type: 'durable', intake: state.intake }),
+  }
+}
+
+export function sent(effects: readonly Effect[]): ToPeer[] {
+  return effects.flatMap((effect) => (effect.type === 'send' ? [effect.message] : []))
+}
+
+export function appended(effects: readonly Effect[]): Body[] {
+  return effects.flatMap((effect) => (effect.type === 'append' ? [effect.body] : []))
+}
