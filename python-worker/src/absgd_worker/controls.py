@@ -1,0 +1,98 @@
+"""Puts the planned hyperparameters into the optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from absgd_worker.errors import ControlError
+
+_GroupKey = tuple[str, int | None]
+
+
+class Controls:
+    """The optimizer's lr, momentum and weight decay as the plan knows them: one number each.
+
+    Parameter groups that differ keep their proportions: the planned number is that of the group with the
+    largest value, and a group that starts with a tenth of it (or with none: weight decay of biases) keeps a
+    tenth (or none). Momentum is `momentum`, or the first of `betas`.
+    """
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self._optimizer = optimizer
+        self._parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        self._keys: dict[str, _GroupKey] = {}
+        self._factors: dict[str, list[float]] = {}
+        self.initial: dict[str, float] = {}
+        for name, candidates in _KEYS.items():
+            key = next((key for key in candidates if key[0] in optimizer.defaults), None)
+            if key is None:
+                continue
+            values = [float(_get(group, key)) for group in optimizer.param_groups]
+            largest = max(values)
+            self._keys[name] = key
+            self._factors[name] = [value / largest if largest else 1.0 for value in values]
+            self.initial[name] = largest
+
+    def apply(self, row: Mapping[str, float]) -> dict[str, float]:
+        """Sets what the row plans. Returns the row, and what it leaves to the optimizer.
+
+        Raises:
+            ControlError: the optimizer does not have what the row plans.
+        """
+        applied = dict(row)
+        groups = self._optimizer.param_groups
+        for name in _KEYS:
+            if name not in row:
+                self._report_own(name, applied)
+                continue
+            if name not in self._keys:
+                kind = type(self._optimizer).__name__
+                raise ControlError(
+                    f"the plan sets {name}, but the optimizer {kind} has none: remove it from the controls"
+                )
+            for group, factor in zip(groups, self._factors[name], strict=True):
+                _set(group, self._keys[name], row[name] * factor)
+        return applied
+
+    def clip(self, row: Mapping[str, float]) -> None:
+        """Scales the gradients down to the planned norm over all parameters."""
+        norm = row.get("clip_norm", _INFINITY)
+        if norm != _INFINITY:
+            torch.nn.utils.clip_grad_norm_(self._parameters, norm)
+
+    def _report_own(self, name: str, applied: dict[str, float]) -> None:
+        key = self._keys.get(name)
+        if key is None:
+            return
+        values = [_get(group, key) for group in self._optimizer.param_groups]
+        # A tensor may be on a device, and nothing here waits for one.
+        if not any(isinstance(value, Tensor) for value in values):
+            applied[name] = float(max(values))
+
+
+def _get(group: Mapping[str, Any], key: _GroupKey) -> Any:
+    name, index = key
+    return group[name] if index is None else group[name][index]
+
+
+def _set(group: dict[str, Any], key: _GroupKey, value: float) -> None:
+    name, index = key
+    old = _get(group, key)
+    if isinstance(old, Tensor):
+        old.fill_(value)
+    elif old != value:
+        group[name] = value if index is None else (*group[name][:index], value, *group[name][index + 1 :])
+
+
+_INFINITY = float("inf")
+
+_KEYS: dict[str, tuple[_GroupKey, ...]] = {
+    "lr": (("lr", None),),
+    "momentum": (("momentum", None), ("betas", 0)),
+    "weight_decay": (("weight_decay", None),),
+}

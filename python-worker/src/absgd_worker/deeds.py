@@ -1,0 +1,112 @@
+"""What is done between two steps besides training: evaluate, write a checkpoint, return to one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from absgd_worker.checkpoint import read_checkpoint, write_checkpoint
+from absgd_worker.console import complain, say
+from absgd_worker.errors import CheckpointError
+from absgd_worker.evaluation import evaluate
+from absgd_worker.exchange import Exchange
+from absgd_worker.messages import Phase, Position
+from absgd_worker.trainer import Trainer
+
+
+class Deeds:
+    """Done by the training thread, reported through the ring. Methods return what came of it, for people."""
+
+    def __init__(self, trainer: Trainer, exchange: Exchange, run_dir: Path, *, seed: int) -> None:
+        self._trainer = trainer
+        self._exchange = exchange
+        self._standing = exchange.standing
+        self._run_dir = run_dir
+        self._seed = seed
+        self._evaluated: Position | None = None
+        self._saved: Position | None = None
+
+    @property
+    def can_evaluate(self) -> bool:
+        """Whether the task can be evaluated."""
+        return self._trainer.task.evaluate is not None
+
+    def evaluate(self) -> str:
+        """Evaluates, once per position. Before the first step there is nothing to evaluate.
+
+        Raises:
+            TaskError: `evaluate` does not return what it promises. What it raises passes through.
+        """
+        position = self._standing.position
+        if not self.can_evaluate or position.step == 0:
+            return "nothing to evaluate"
+        if self._evaluated == position:
+            return "evaluated already"
+        with self._phase(Phase.EVALUATING):
+            results = evaluate(
+                self._trainer.task, attempt=position.attempt, step=position.step - 1, seed=self._seed
+            )
+        self._exchange.ring.extend(results)
+        self._evaluated = position
+        numbers = ", ".join(
+            f"{result.split}.{name} {value:.4g}"
+            for result in results
+            for name, value in result.metrics.items()
+        )
+        say(f"after step {position.step - 1:,}: {numbers}")
+        return numbers
+
+    def checkpoint(self) -> str:
+        """Writes a checkpoint, once per position.
+
+        Raises:
+            CheckpointError: the disk refuses; earlier checkpoints are untouched.
+        """
+        position = self._standing.position
+        if self._saved == position:
+            return f"the checkpoint of step {position.step:,} is on disk already"
+        welcome = self._exchange.welcome
+        with self._phase(Phase.CHECKPOINTING):
+            written = write_checkpoint(
+                self._run_dir,
+                position,
+                self._trainer.state_dict(),
+                keep=welcome.keep_checkpoints if welcome else 0,
+            )
+        self._exchange.ring.append(written)
+        self._saved = position
+        said = f"checkpoint {written.path} ({written.bytes:,} bytes, {written.seconds:.2f} s)"
+        say(said)
+        return said
+
+    def try_to_checkpoint(self) -> None:
+        """As `checkpoint`, where nobody asked who could be told of a refusal."""
+        try:
+            self.checkpoint()
+        except CheckpointError as error:
+            complain(f"absgd worker: {error}")
+
+    def restore(self, path: str, sha256: str, attempt: int) -> str:
+        """Returns to a checkpoint and goes on under `attempt`; rows of another attempt are void.
+
+        Raises:
+            CheckpointError: it is missing, not what was written, or of another task; nothing has changed.
+        """
+        standing, plan = self._standing, self._exchange.plan
+        with self._phase(Phase.CHECKPOINTING):
+            step = self._trainer.load_state_dict(read_checkpoint(self._run_dir, path, sha256))
+        plan.begin_attempt(attempt, step)
+        standing.position = Position(attempt, step)
+        self._evaluated = self._saved = None
+        said = f"restored {path}: step {step:,}, attempt {attempt}"
+        say(said)
+        return said
+
+    @contextmanager
+    def _phase(self, phase: Phase) -> Iterator[None]:
+        before, self._standing.phase = self._standing.phase, phase
+        try:
+            yield
+        finally:
+            self._standing.phase = before

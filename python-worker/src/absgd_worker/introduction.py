@@ -1,0 +1,65 @@
+"""How a worker introduces itself, and whether the controller's answer fits."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+import google.protobuf
+import torch
+import zmq
+
+from absgd_worker.errors import SettingsError
+from absgd_worker.exchange import Exchange
+from absgd_worker.messages import Hello, Welcome
+from absgd_worker.settings import Settings, parse_params
+from absgd_worker.trainer import Trainer
+from absgd_worker.version import VERSION
+
+
+def introduction(settings: Settings, trainer: Trainer, exchange: Exchange, incarnation: int) -> Hello:
+    """The Hello of this moment: where the worker stands and how far its plan goes change."""
+    task = trainer.task
+    return Hello(
+        run=settings.run,
+        peer=settings.worker,
+        incarnation=incarnation,
+        pid=os.getpid(),
+        steps_per_epoch=task.steps_per_epoch,
+        dataset_size=task.size,
+        num_classes=task.num_classes or 0,
+        position=exchange.standing.position,
+        planned_through=exchange.plan.planned_through(),
+        versions={
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "absgd_worker": VERSION,
+            "pyzmq": zmq.__version__,
+            "protobuf": google.protobuf.__version__,
+        },
+        device=str(task.device),
+        initial=trainer.controls.initial,
+        batch_size=task.batch_size,
+    )
+
+
+def objection(settings: Settings, welcome: Welcome) -> str | None:
+    """Why this worker cannot train what it was welcomed to; None when it can."""
+    if welcome.run != settings.run:
+        return f"the controller runs {welcome.run!r}, this worker was started for {settings.run!r}"
+    try:
+        params = parse_params(welcome.params_json)
+    except SettingsError as error:
+        return str(error)
+    if params != settings.params:
+        names = sorted(
+            name
+            for name in params.keys() | settings.params.keys()
+            if params.get(name) != settings.params.get(name)
+        )
+        return (
+            "the task was built with other parameters (ABSGD_PARAMS) than the controller's: "
+            f"{', '.join(names)} differ; "
+            "start a new worker"
+        )
+    return None

@@ -1,0 +1,77 @@
+"""The random states of a run: Python's, torch's on every device, and numpy's where it is imported."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from absgd_worker.errors import CheckpointError
+
+
+def seed_all(seed: int) -> None:
+    """Seeds every source of random numbers. `seed` in [0, 2⁶³)."""
+    random.seed(seed)
+    torch.manual_seed(seed)
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed(seed % 2**32)
+
+
+def random_state() -> dict[str, Any]:
+    """All states as numbers, lists and tensors, which a checkpoint can hold. Waits for the device."""
+    version, numbers, gauss = random.getstate()
+    state: dict[str, Any] = {
+        "python": {"version": version, "numbers": list(numbers), "gauss": gauss},
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
+    }
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        name, keys, position, has_gauss, cached = numpy.random.get_state()
+        state["numpy"] = {
+            "name": str(name),
+            "keys": keys.tolist(),
+            "position": int(position),
+            "has_gauss": int(has_gauss),
+            "cached": float(cached),
+        }
+    return state
+
+
+def set_random_state(state: dict[str, Any]) -> None:
+    """Puts back what `random_state` gave.
+
+    Raises:
+        CheckpointError: there are fewer devices here.
+    """
+    if len(state["cuda"]) > torch.cuda.device_count():
+        raise CheckpointError(
+            f"the checkpoint was written with {len(state['cuda'])} CUDA devices, here are "
+            f"{torch.cuda.device_count()}"
+        )
+    python = state["python"]
+    random.setstate((python["version"], tuple(python["numbers"]), python["gauss"]))
+    torch.set_rng_state(state["torch"])
+    if state["cuda"]:
+        torch.cuda.set_rng_state_all(state["cuda"])
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and "numpy" in state:
+        given = state["numpy"]
+        keys = numpy.array(given["keys"], dtype=numpy.uint32)
+        numpy.random.set_state((given["name"], keys, given["position"], given["has_gauss"], given["cached"]))
+
+
+@contextmanager
+def own_randomness(seed: int) -> Iterator[None]:
+    """Random numbers inside are those of `seed`; outside nothing is moved on."""
+    state = random_state()
+    seed_all(seed)
+    try:
+        yield
+    finally:
+        set_random_state(state)

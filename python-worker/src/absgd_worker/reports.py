@@ -1,0 +1,95 @@
+"""What a worker reports: the bodies of its records. Fields: proto/absgd/v1/report.proto, record.proto.
+
+Arrays are `bytes` (little-endian) already: they are made where the tensors are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TypeAlias
+
+from absgd_worker.messages import Bye, Position
+
+
+class GapReason(IntEnum):
+    """Why samples were not kept. Numbers are those of the contract."""
+
+    QUOTA = 1
+    SPOOL = 2
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """Columns of one weighing's statistics, by the names of the contract."""
+
+    name: str
+    columns: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class StepBatch:
+    attempt: int
+    first_step: int
+    count: int
+    controls: Mapping[str, bytes]
+    weighings: Sequence[Weighing]
+    metrics: Mapping[str, bytes]
+    step_seconds: bytes
+    waits: int
+
+
+@dataclass(frozen=True)
+class StepSamples:
+    step: int
+    n: int
+    losses: bytes
+    weights: bytes
+    indices: bytes
+
+
+@dataclass(frozen=True)
+class SampleBatch:
+    attempt: int
+    steps: Sequence[StepSamples]
+
+
+@dataclass(frozen=True)
+class SampleInfo:
+    first_index: int
+    count: int
+    labels: bytes = b""
+    true_labels: bytes = b""
+    ids: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    attempt: int
+    step: int
+    split: str
+    metrics: Mapping[str, float]
+    num_classes: int
+    confusion: bytes
+    seconds: float
+
+
+@dataclass(frozen=True)
+class CheckpointWritten:
+    position: Position
+    path: str
+    sha256: str
+    bytes: int
+    seconds: float
+    deleted: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Gap:
+    attempt: int
+    first_step: int
+    reason: GapReason
+
+
+Body: TypeAlias = "StepBatch | SampleBatch | SampleInfo | Evaluation | CheckpointWritten | Gap | Bye"

@@ -1,0 +1,168 @@
+"""What a step leaves behind, and how many of them become the columns of a report.
+
+The training thread makes a `StepEntry` of what it has at hand, tensors on a device included. The background
+thread turns runs of entries into messages; where tensors are on a device it waits for copies of them, the
+training thread never does.
+
+Shapes: T steps in a report, B samples in a step's batch, C classes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from absgd_worker.reports import SampleBatch, StepBatch, StepSamples, Weighing
+from absgd_worker.weights import Statistics
+
+
+class StepEntry(NamedTuple):
+    """One step, as the training thread hands it over."""
+
+    attempt: int
+    step: int
+    seconds: float
+    """Without waiting for a row."""
+    waits: int
+    controls: dict[str, float]
+    """As they were applied."""
+    statistics: Statistics | Tensor
+    """On a device float64 [10], in the order of the fields."""
+    losses_B: Tensor
+    """Detached, before weighting."""
+    weights_B: Tensor
+    indices_B: Tensor
+    """int64, on the CPU."""
+    keep_samples: bool
+    metrics: dict[str, float | Tensor] | None
+    """The user's own numbers."""
+
+
+def runs_of(entries: Iterable[StepEntry]) -> Iterator[list[StepEntry]]:
+    """Cuts entries into runs that fit one report: consecutive steps with the same controls."""
+    run: list[StepEntry] = []
+    for entry in entries:
+        if run and not _continues(run, entry):
+            yield run
+            run = []
+        run.append(entry)
+    if run:
+        yield run
+
+
+def step_batch(run: Sequence[StepEntry], *, labels_N: Tensor | None, num_classes: int) -> StepBatch:
+    """The scalars of a run of steps, and the weight mass per class where there are labels."""
+    first, last = run[0], run[-1]
+    return StepBatch(
+        attempt=first.attempt,
+        first_step=first.step,
+        count=len(run),
+        controls={name: doubles(entry.controls[name] for entry in run) for name in first.controls},
+        weighings=[Weighing("loss", _statistics(run) | _class_mass(run, labels_N, num_classes))],
+        metrics=_metrics(run),
+        step_seconds=array("f", [entry.seconds for entry in run]).tobytes(),
+        waits=last.waits,
+    )
+
+
+def sample_batches(run: Sequence[StepEntry]) -> Iterator[SampleBatch]:
+    """The samples of those steps of a run that keep them, in messages of about `SAMPLE_BYTES`."""
+    kept = iter([entry for entry in run if entry.keep_samples])
+    while chunk := list(_up_to_bytes(kept)):
+        sizes = [entry.losses_B.shape[0] for entry in chunk]
+        losses = _concatenate([entry.losses_B for entry in chunk], torch.float32)
+        weights = _concatenate([entry.weights_B for entry in chunk], torch.float32)
+        # uint32: the bits of the low half are the same.
+        indices = _concatenate([entry.indices_B for entry in chunk], torch.int32)
+        steps = []
+        start = 0
+        for entry, size in zip(chunk, sizes, strict=True):
+            part = slice(4 * start, 4 * (start + size))
+            steps.append(StepSamples(entry.step, size, losses[part], weights[part], indices[part]))
+            start += size
+        yield SampleBatch(chunk[0].attempt, steps)
+
+
+def doubles(values: Iterable[float]) -> bytes:
+    """float64, little-endian."""
+    return array("d", values).tobytes()
+
+
+def tensor_bytes(tensor: Tensor) -> bytes:
+    """The numbers of a tensor in memory order, little-endian; waits for the device if there is one."""
+    flat = tensor.detach().cpu().contiguous()
+    return ctypes.string_at(flat.data_ptr(), flat.numel() * flat.element_size()) if flat.numel() else b""
+
+
+def _continues(run: Sequence[StepEntry], entry: StepEntry) -> bool:
+    last = run[-1]
+    return (
+        entry.step == last.step + 1
+        and entry.attempt == last.attempt
+        and entry.controls.keys() == last.controls.keys()
+        and len(run) < MAX_STEPS
+    )
+
+
+def _statistics(run: Sequence[StepEntry]) -> dict[str, bytes]:
+    rows: Any = [entry.statistics for entry in run]
+    if any(isinstance(row, Tensor) for row in rows):
+        rows = torch.stack(
+            [torch.as_tensor(row, dtype=torch.float64, device=run[0].losses_B.device) for row in rows]
+        )
+        rows = rows.tolist()
+    columns = dict(zip(Statistics._fields, zip(*rows, strict=True), strict=True))
+    return {
+        name: array(_TYPES.get(name, "d"), map(_CASTS.get(name, float), columns[name])).tobytes()
+        for name in columns
+    }
+
+
+def _class_mass(run: Sequence[StepEntry], labels_N: Tensor | None, num_classes: int) -> dict[str, bytes]:
+    if labels_N is None or not 0 < num_classes <= MAX_CLASSES:
+        return {}
+    weights = torch.cat([entry.weights_B for entry in run]).cpu()
+    labels = labels_N[torch.cat([entry.indices_B for entry in run])]
+    steps = torch.repeat_interleave(torch.tensor([entry.indices_B.shape[0] for entry in run]))
+    mass_TC = torch.bincount(steps * num_classes + labels, weights=weights, minlength=len(run) * num_classes)
+    return {"class_mass": tensor_bytes(mass_TC.float())}
+
+
+def _metrics(run: Sequence[StepEntry]) -> dict[str, bytes]:
+    names = {name: None for entry in run if entry.metrics for name in entry.metrics}
+    return {
+        name: doubles(float((entry.metrics or {}).get(name, math.nan)) for entry in run) for name in names
+    }
+
+
+def _concatenate(parts: list[Tensor], dtype: torch.dtype) -> bytes:
+    return tensor_bytes(torch.cat(parts).to(dtype) if len(parts) > 1 else parts[0].to(dtype))
+
+
+def _up_to_bytes(entries: Iterator[StepEntry]) -> Iterator[StepEntry]:
+    size = 0
+    for entry in islice(entries, MAX_STEPS):
+        yield entry
+        size += 12 * entry.losses_B.shape[0]
+        if size >= SAMPLE_BYTES:
+            return
+
+
+_TYPES = {"n": "I", "capped": "b", "non_finite": "I"}
+_CASTS = {"n": int, "capped": int, "non_finite": int}
+
+MAX_STEPS = 256
+"""Steps in one report: what a fast worker trains in 50 ms is a few hundred."""
+
+SAMPLE_BYTES = 1 << 20
+"""Samples are sent in messages of about this size: far below the 64 MiB of a frame."""
+
+MAX_CLASSES = 1000
+"""Above this the weight mass per class is not reported."""

@@ -1,0 +1,96 @@
+"""Which samples a step trains on: a function of the seed and of the samples consumed so far.
+
+The order of an epoch is a permutation of (seed, epoch); the position is a count. So the state is integers,
+and going to any position costs one permutation and loads no sample.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+import torch
+from torch import Tensor
+
+from absgd_worker.errors import CheckpointError
+
+
+class SamplerState(TypedDict):
+    """Where a sampler stands, in integers."""
+
+    seed: int
+    epoch: int
+    consumed: int
+    size: int
+
+
+class Sampler:
+    """Draws batches of indices without replacement, epoch after epoch.
+
+    `consumed` counts samples from the start of the run, those that `drop_last` leaves out included, so that
+    the epoch is always `consumed // size`.
+    """
+
+    def __init__(self, size: int, batch_size: int, *, seed: int, drop_last: bool = False) -> None:
+        self._size = size
+        self._batch_size = batch_size
+        self._seed = seed
+        self._drop_last = drop_last
+        self._order_epoch = -1
+        self._order_N = torch.empty(0, dtype=torch.int64)
+        self.consumed = 0
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the next sample, from 0."""
+        return self.consumed // self._size
+
+    def draw(self) -> Tensor:
+        """The next batch: int64 [B] on the CPU, fewer at the end of an epoch unless that is dropped."""
+        epoch, start = divmod(self.consumed, self._size)
+        if epoch != self._order_epoch:
+            self._order_N = permutation(self._size, self._seed, epoch)
+            self._order_epoch = epoch
+        stop = min(start + self._batch_size, self._size)
+        self.consumed += stop - start
+        rest = self._size - stop
+        if self._drop_last and rest < self._batch_size:
+            self.consumed += rest
+        return self._order_N[start:stop]
+
+    def state_dict(self) -> SamplerState:
+        return {"seed": self._seed, "epoch": self.epoch, "consumed": self.consumed, "size": self._size}
+
+    def load_state_dict(self, state: SamplerState) -> None:
+        """Goes to where `state` was taken.
+
+        Raises:
+            CheckpointError: it was taken with another seed or on data of another size.
+        """
+        self.check_state_dict(state)
+        self.consumed = state["consumed"]
+
+    def check_state_dict(self, state: SamplerState) -> None:
+        """Raises as `load_state_dict` would, and changes nothing."""
+        for name, mine in (("seed", self._seed), ("size", self._size)):
+            if state[name] != mine:
+                thing = "seed" if name == "seed" else "number of training samples"
+                raise CheckpointError(
+                    f"the {thing} is {mine}, but the checkpoint was written with {state[name]}"
+                )
+
+
+def permutation(size: int, seed: int, epoch: int) -> Tensor:
+    """The order of an epoch: int64 [size]."""
+    generator = torch.Generator().manual_seed(mix(seed, epoch))
+    return torch.randperm(size, generator=generator)
+
+
+def mix(seed: int, stream: int) -> int:
+    """A seed in [0, 2⁶³) of a seed and a stream's number; neighbours give unrelated ones (splitmix64)."""
+    z = (seed * 0x9E3779B97F4A7C15 + stream * 0xD1B54A32D192ED03 + 0x632BE59BD9B4E019) & _MASK
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+    return (z ^ (z >> 31)) >> 1
+
+
+_MASK = 2**64 - 1

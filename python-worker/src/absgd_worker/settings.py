@@ -1,0 +1,87 @@
+"""Which run a worker belongs to, from its environment (proto/README.md, "Sockets")."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from absgd_worker.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the launcher told this worker."""
+
+    control: str
+    telemetry: str
+    run: str
+    run_dir: Path
+    task: str
+    worker: str
+    params: dict[str, Any]
+    threads: int | None
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """The settings that the launcher put into `environment`.
+
+    Raises:
+        SettingsError: a variable is missing or does not fit.
+    """
+    names = ("ABSGD_CONTROL", "ABSGD_TELEMETRY", "ABSGD_RUN", "ABSGD_RUN_DIR", "ABSGD_TASK")
+    missing = [name for name in names if not environment.get(name)]
+    if missing:
+        raise SettingsError(
+            f"{', '.join(missing)} not set: a worker is started by a controller, with `absgd run "
+            "experiment.ts`"
+        )
+    worker = environment.get("ABSGD_WORKER") or "worker-0"
+    if re.fullmatch(r"[a-z0-9._-]{1,64}", worker) is None:
+        raise SettingsError(f"ABSGD_WORKER is {worker!r}: 1 to 64 characters of a-z, 0-9, '.', '_' and '-'")
+    return Settings(
+        control=_endpoint(environment, "ABSGD_CONTROL"),
+        telemetry=_endpoint(environment, "ABSGD_TELEMETRY"),
+        run=environment["ABSGD_RUN"],
+        run_dir=Path(environment["ABSGD_RUN_DIR"]),
+        task=environment["ABSGD_TASK"],
+        worker=worker,
+        params=parse_params(environment.get("ABSGD_PARAMS", "")),
+        threads=_threads(environment.get("ABSGD_THREADS", "")),
+    )
+
+
+def parse_params(text: str) -> dict[str, Any]:
+    """The run's parameters from a JSON object; an empty text is no parameters.
+
+    Raises:
+        SettingsError: the text is not a JSON object.
+    """
+    try:
+        params = json.loads(text) if text else {}
+    except ValueError as error:
+        raise SettingsError(f"the run's parameters are not JSON ({error}): {text[:80]!r}") from None
+    if not isinstance(params, dict):
+        raise SettingsError(f"the run's parameters must be a JSON object, not {text[:80]!r}")
+    return params
+
+
+def _endpoint(environment: Mapping[str, str], name: str) -> str:
+    endpoint = environment[name]
+    if not endpoint.startswith("ipc://"):
+        raise SettingsError(
+            f"{name} is {endpoint!r}: only ipc:// endpoints are served, because peers cannot be "
+            "authenticated yet"
+        )
+    return endpoint
+
+
+def _threads(text: str) -> int | None:
+    if not text:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise SettingsError(f"ABSGD_THREADS is {text!r}: a number of threads, from 1")
+    return int(text)

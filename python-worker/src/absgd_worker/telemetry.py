@@ -1,0 +1,184 @@
+"""From what the training thread hands over to numbered records in the spool, on the background thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from absgd_worker.codec import encode_record
+from absgd_worker.console import complain
+from absgd_worker.exchange import FromTraining
+from absgd_worker.messages import Acked, Bye, CommandResult
+from absgd_worker.reports import Body, Gap, GapReason, SampleBatch, SampleInfo
+from absgd_worker.rings import StepEntry, runs_of, sample_batches, step_batch, tensor_bytes
+from absgd_worker.spool import Spool
+from absgd_worker.task import Task
+
+
+class Telemetry:
+    """The two streams of one worker process. Never blocks on the network; scalars are never dropped."""
+
+    def __init__(
+        self, task: Task, *, origin: str, incarnation: int, directory: Path, limit: int | None = None
+    ) -> None:
+        self._task = task
+        self._origin = origin
+        self.incarnation = incarnation
+        self._limit = SPOOL_BYTES if limit is None else limit
+        self._steps = Spool(directory, incarnation, "steps")
+        self._samples = Spool(directory, incarnation, "samples")
+        self._next = {"steps": 1, "samples": 1}
+        self._offered = "steps"
+        self._quota: int | None = None
+        self._gap: GapReason | None = None
+        self.lease_epoch = 0
+        self.last_entry: StepEntry | None = None
+
+    @property
+    def sent(self) -> Acked:
+        """The last sequences that exist."""
+        return Acked(self._steps.last, self._samples.last)
+
+    def take(self, items: Sequence[FromTraining]) -> list[CommandResult | Bye]:
+        """Records what training handed over, in its order. Returns what the controller is to be told."""
+        told: list[CommandResult | Bye] = []
+        entries: list[StepEntry] = []
+        for item in items:
+            if isinstance(item, StepEntry):
+                entries.append(item)
+                continue
+            self._take_steps(entries)
+            entries = []
+            if isinstance(item, CommandResult):
+                told.append(item)
+            elif isinstance(item, Bye):
+                # The record of it is itself the last of its stream.
+                bye = replace(item, sent=Acked(self._steps.last + 1, self._samples.last))
+                self._append(bye)
+                told.append(bye)
+            else:
+                self._append(item)
+        self._take_steps(entries)
+        return told
+
+    def describe_samples(self) -> None:
+        """Records what the task knows of its samples."""
+        task = self._task
+        if task.labels is None and task.true_labels is None and task.ids is None:
+            return
+        for first in range(0, task.size, INFO_SAMPLES):
+            part = slice(first, min(first + INFO_SAMPLES, task.size))
+            self._append(
+                SampleInfo(
+                    first_index=first,
+                    count=part.stop - first,
+                    labels=_labels(task.labels, part),
+                    true_labels=_labels(task.true_labels, part),
+                    ids=() if task.ids is None else task.ids[part],
+                )
+            )
+
+    def welcome(self, acked: Acked, lease_epoch: int, quota: int) -> None:
+        """Sends again what the controller does not have, and may record `quota` bytes of samples."""
+        self.acknowledge(acked)
+        self._next = {"steps": self._steps.acked + 1, "samples": self._samples.acked + 1}
+        self.lease_epoch = lease_epoch
+        self._quota = quota - self._samples.bytes
+        if self._gap is GapReason.QUOTA and self._quota > 0:
+            self._gap = None
+
+    def acknowledge(self, acked: Acked) -> None:
+        """Forgets what the controller's log has."""
+        self._steps.acknowledge(acked.steps)
+        self._samples.acknowledge(acked.samples)
+
+    def next_frame(self) -> bytes | None:
+        """The frame to be sent next, scalars first; the same again until `advance` says that it was sent."""
+        for stream, spool in (("steps", self._steps), ("samples", self._samples)):
+            while self._next[stream] <= spool.last:
+                payload = spool.read(self._next[stream])
+                if payload is not None:
+                    self._offered = stream
+                    return payload
+                complain(f"absgd worker: {stream} {self._next[stream]} of telemetry is lost: the disk failed")
+                self._next[stream] += 1
+        return None
+
+    def advance(self) -> None:
+        """What `next_frame` gave was sent."""
+        self._next[self._offered] += 1
+
+    @property
+    def has_unsent(self) -> bool:
+        return self._next["steps"] <= self._steps.last or self._next["samples"] <= self._samples.last
+
+    def close(self) -> None:
+        """Closes the spool; what is acknowledged leaves the disk, what is not stays. May be called twice."""
+        self._steps.close()
+        self._samples.close()
+
+    def _take_steps(self, entries: Sequence[StepEntry]) -> None:
+        for run in runs_of(entries):
+            self.last_entry = run[-1]
+            self._append(
+                step_batch(
+                    run, labels_N=_as_tensor(self._task.labels), num_classes=self._task.num_classes or 0
+                )
+            )
+            for batch in sample_batches(run):
+                self._append_samples(batch)
+
+    def _append_samples(self, batch: SampleBatch) -> None:
+        if self._gap is GapReason.QUOTA:
+            return
+        full = (
+            self._steps.bytes + self._samples.bytes > self._limit
+            or self._steps.is_refused
+            or self._samples.is_refused
+        )
+        payload = b"" if full else self._encode(batch, self._samples.last + 1)
+        over = self._quota is not None and len(payload) > self._quota
+        reason = GapReason.SPOOL if full else GapReason.QUOTA if over else None
+        if reason is not None:
+            if self._gap is not reason:
+                self._append(Gap(batch.attempt, batch.steps[0].step, reason))
+            self._gap = reason
+            return
+        self._gap = None
+        self._samples.append(payload)
+        if self._quota is not None:
+            self._quota -= len(payload)
+
+    def _append(self, body: Body) -> None:
+        spool = self._samples if isinstance(body, SampleInfo) else self._steps
+        spool.append(self._encode(body, spool.last + 1))
+
+    def _encode(self, body: Body, seq: int) -> bytes:
+        return encode_record(
+            body,
+            origin=self._origin,
+            incarnation=self.incarnation,
+            seq=seq,
+            time_ms=time.time_ns() // 1_000_000,
+            lease_epoch=self.lease_epoch,
+        )
+
+
+def _labels(labels: object, part: slice) -> bytes:
+    return tensor_bytes(labels[part].to(torch.int32)) if isinstance(labels, Tensor) else b""
+
+
+def _as_tensor(labels: object) -> Tensor | None:
+    return labels if isinstance(labels, Tensor) else None
+
+
+SPOOL_BYTES = 1 << 30
+"""Telemetry that may wait on disk for a controller: samples are dropped above it."""
+
+INFO_SAMPLES = 1 << 16
+"""Samples described in one record."""

@@ -1,0 +1,181 @@
+"""One step of training, and everything that has to be saved to repeat the next one bit for bit.
+
+Shapes: B samples in a batch.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from absgd_worker.context import Context
+from absgd_worker.controls import Controls
+from absgd_worker.data import batch_maker
+from absgd_worker.errors import CheckpointError, ControlError, TaskError
+from absgd_worker.exchange import Standing
+from absgd_worker.messages import Position
+from absgd_worker.randomness import random_state, set_random_state
+from absgd_worker.rings import StepEntry
+from absgd_worker.sampler import Sampler
+from absgd_worker.task import Task
+from absgd_worker.weights import Normaliser, weighted_loss
+
+
+class Trainer:
+    """Trains a task step by step. Touches no socket and waits for no device."""
+
+    def __init__(self, task: Task, context: Context, standing: Standing) -> None:
+        self.task = task
+        self.controls = Controls(task.optimizer)
+        self._context = context
+        self._standing = standing
+        self._sampler = Sampler(task.size, task.batch_size, seed=context.seed, drop_last=task.drop_last)
+        self._make_batch = batch_maker(task.data, task.collate)
+        self._normaliser = Normaliser()
+
+    def step(self, row: Mapping[str, float], *, keep_samples: bool) -> StepEntry:
+        """Trains one step with the planned controls.
+
+        Raises:
+            TaskError: the task's loss is not what it promises.
+            ControlError: the plan sets what the optimizer does not have.
+        """
+        began = time.perf_counter()
+        task, standing = self.task, self._standing
+        lam, gamma = _weighting_of(row)
+        applied = self.controls.apply(row)
+        self._context._enter_step(applied)
+        indices_B = self._sampler.draw()
+        losses_B = task.loss(task.model, self._make_batch(indices_B))
+        _check_losses(losses_B, indices_B.shape[0])
+        detached_B = losses_B.detach()
+        weights_B, statistics = self._normaliser.weigh(detached_B, lam=lam, gamma=gamma)
+        task.optimizer.zero_grad(set_to_none=True)
+        weighted_loss(losses_B, weights_B).backward()
+        self.controls.clip(row)
+        task.optimizer.step()
+        attempt, step = standing.position
+        standing.position = Position(attempt, step + 1)
+        return StepEntry(
+            attempt,
+            step,
+            time.perf_counter() - began,
+            standing.waits,
+            applied,
+            statistics,
+            detached_B,
+            weights_B,
+            indices_B,
+            keep_samples,
+            self._context._take_logged(),
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """The whole state between two steps, as a checkpoint holds it. Waits for the device."""
+        return {
+            "run": self._context.run,
+            "attempt": self._standing.attempt,
+            "step": self._standing.step,
+            "model": self.task.model.state_dict(),
+            "optimizer": self.task.optimizer.state_dict(),
+            "normalisers": {"loss": self._normaliser.state_dict()},
+            "sampler": dict(self._sampler.state_dict()),
+            "random": random_state(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> int:
+        """Goes to where `state` was taken and returns its step; the caller moves the position.
+
+        Nothing is changed when it does not fit.
+
+        Raises:
+            CheckpointError: it is that of another task; the message names what differs.
+        """
+        missing = {"step", "model", "optimizer", "normalisers", "sampler", "random"} - state.keys()
+        if missing:
+            raise CheckpointError(f"the checkpoint lacks {', '.join(sorted(missing))}")
+        _check_model(self.task.model.state_dict(), state["model"])
+        _check_optimizer(self.task.optimizer.state_dict(), state["optimizer"])
+        self._sampler.check_state_dict(state["sampler"])
+        normaliser = _normaliser_of(state["normalisers"])
+        self.task.model.load_state_dict(state["model"])
+        self.task.optimizer.load_state_dict(state["optimizer"])
+        self._normaliser = normaliser
+        self._sampler.load_state_dict(state["sampler"])
+        set_random_state(state["random"])
+        return int(state["step"])
+
+
+def _weighting_of(row: Mapping[str, float]) -> tuple[float, float]:
+    lam = row.get("lambda", math.inf)
+    gamma = row.get("gamma")
+    if gamma is None:
+        if math.isinf(lam):
+            return lam, 1.0
+        raise ControlError(f"the plan sets lambda to {lam} but no gamma: give gamma in (0, 1]")
+    return lam, gamma
+
+
+def _check_losses(losses_B: object, size: int) -> None:
+    if not isinstance(losses_B, Tensor):
+        raise TaskError(
+            f"loss must return a tensor of one loss per sample, [{size}], not {type(losses_B).__name__}"
+        )
+    if losses_B.ndim != 1 or losses_B.shape[0] != size:
+        raise TaskError(
+            f"loss must return one loss per sample, shape [{size}], not {list(losses_B.shape)}: "
+            "use reduction='none', and average over any dimension but the first"
+        )
+    if not losses_B.is_floating_point():
+        raise TaskError(f"loss must return floating numbers, not {losses_B.dtype}")
+    if not losses_B.requires_grad:
+        raise TaskError(
+            "loss must return losses that depend on the model: do not detach them, and use no torch.no_grad()"
+        )
+
+
+def _normaliser_of(states: Mapping[str, dict[str, float]]) -> Normaliser:
+    normaliser = Normaliser()
+    try:
+        normaliser.load_state_dict(states["loss"])
+    except (KeyError, ValueError) as error:
+        raise CheckpointError(f"the checkpoint's state of the weighing does not fit: {error}") from None
+    return normaliser
+
+
+def _check_model(mine: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    differences = [
+        *(f"{name} is missing" for name in mine.keys() - given.keys()),
+        *(f"{name} is unknown here" for name in given.keys() - mine.keys()),
+        *(
+            f"{name} has shape {list(given[name].shape)}, here {list(mine[name].shape)}"
+            for name in mine.keys() & given.keys()
+            if isinstance(mine[name], Tensor) and getattr(given[name], "shape", None) != mine[name].shape
+        ),
+    ]
+    if differences:
+        raise CheckpointError(f"the checkpoint is of another model: {_some(sorted(differences))}")
+
+
+def _check_optimizer(mine: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    sizes = [[len(group["params"]) for group in state["param_groups"]] for state in (mine, given)]
+    if sizes[0] != sizes[1]:
+        raise CheckpointError(
+            f"the checkpoint's optimizer has groups of {sizes[1]} parameters, this task's has groups "
+            f"of {sizes[0]}"
+        )
+    keys = [set().union(*(group.keys() for group in state["param_groups"])) for state in (mine, given)]
+    if keys[0] != keys[1]:
+        raise CheckpointError(
+            f"the checkpoint is of another optimizer: {', '.join(sorted(keys[0] ^ keys[1]))} in one "
+            "of them only"
+        )
+
+
+def _some(differences: list[str]) -> str:
+    shown = "; ".join(differences[:4])
+    return shown if len(differences) <= 4 else f"{shown}; and {len(differences) - 4} more"

@@ -1,0 +1,155 @@
+"""The rule of weights: exp(loss/lam) over a running estimate of its mean (DESIGN section 3; proto/README.md).
+
+Paper: ABSGD, arXiv 2012.06951, Algorithm 1; here in the log domain, bias-corrected, capped, and carried over
+changes of lam. `src/weighting` holds the same rule in TypeScript; `proto/golden/weights.json` binds the two.
+
+Shapes: B is the number of samples weighed together, at least 1.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from absgd_worker.weights_arithmetic import (
+    Statistics,
+    weigh_evenly_on_device,
+    weigh_evenly_on_host,
+    weigh_on_device,
+    weigh_on_host,
+)
+
+__all__ = ["Normaliser", "Statistics", "Weighed", "read_statistics", "weighted_loss"]
+
+
+class Weighed(NamedTuple):
+    """The weights of one batch and what they add up to."""
+
+    weights_B: Tensor
+    """Detached, on the losses' device, 1/B included; float64 for float64 losses, float32 for all others."""
+    statistics: Statistics | Tensor
+    """On a device a float64 [10] in the order of `Statistics`, so that nothing waits: `read_statistics`."""
+
+
+class Normaliser:
+    """The state of one named weighing: what outlives a batch.
+
+    Losses on the CPU are weighed in Python floats. Losses on a device are weighed in tensors there, and
+    nothing synchronises; MPS has no float64, so its losses are copied to the CPU. `on_device` forces either.
+    """
+
+    def __init__(self, *, on_device: bool | None = None) -> None:
+        self._on_device = on_device
+        self._free_energy: float | Tensor = math.nan
+        self._kl: float | Tensor = math.nan
+        self._lam = math.nan
+        self._seen = 0.0
+
+    def weigh(self, losses_B: Tensor, *, lam: float, gamma: float) -> Weighed:
+        """Weighs one batch and moves the state on.
+
+        `losses_B`: any floating dtype, attached to a graph or not. `lam`, in units of loss: positive attends
+        to high losses, negative turns away from them, ±inf is off (weights 1/B, estimate untouched). `gamma`
+        in (0, 1] multiplies the new batch in the running estimate: a memory of 1/gamma batches.
+
+        A batch with a loss that is not finite is weighed evenly, which shows that loss as a plain mean would,
+        and leaves the estimate as it was: the next batch is weighed as if this one had agreed with it.
+
+        Raises ValueError for lam 0 or NaN, gamma outside (0, 1], and losses that are not floating and [B].
+        """
+        _check(losses_B, lam, gamma)
+        on_device = self._on_device
+        if on_device is None:
+            on_device = losses_B.device.type not in ("cpu", "mps")
+        if math.isinf(lam):
+            self._lam = lam
+            if on_device:
+                return Weighed(*weigh_evenly_on_device(losses_B, _tensor(self._free_energy, losses_B)))
+            return Weighed(*weigh_evenly_on_host(losses_B, float(self._free_energy)))
+
+        prior, rho = self._move_on(lam, gamma)
+        if on_device:
+            weights_B, statistics, self._free_energy, self._kl = weigh_on_device(
+                losses_B, lam, rho, _tensor(prior, losses_B), _tensor(self._kl, losses_B)
+            )
+        else:
+            weights_B, statistics, self._free_energy, self._kl = weigh_on_host(
+                losses_B, lam, rho, float(prior), float(self._kl)
+            )
+        return Weighed(weights_B, statistics)
+
+    def state_dict(self) -> dict[str, float]:
+        """The state as Python floats; NaN for what is not there yet. Waits for the device if there is one."""
+        return {
+            "free_energy": float(self._free_energy),
+            "kl": float(self._kl),
+            "lam": self._lam,
+            "seen": self._seen,
+        }
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        """Puts back what `state_dict` gave, bit for bit; ValueError for anything else."""
+        names = ["free_energy", "kl", "lam", "seen"]
+        if sorted(state) != names:
+            raise ValueError(
+                f"the state of a weighing has the entries {names}, this one has {sorted(state)}: "
+                "load what state_dict() of this version gave"
+            )
+        free_energy, kl, lam, seen = (float(state[name]) for name in names)
+        if lam == 0 or not 0 <= seen <= 1:
+            raise ValueError(
+                f"the state of a weighing needs lam other than 0 and seen in [0, 1], this one has lam {lam} "
+                f"and seen {seen}: the checkpoint is damaged, take an earlier one"
+            )
+        self._free_energy, self._kl, self._lam, self._seen = free_energy, kl, lam, seen
+
+    def _move_on(self, lam: float, gamma: float) -> tuple[float | Tensor, float]:
+        """The free energy before this batch at its lam (NaN for none), and this batch's share of the mean."""
+        prior, seen = math.nan, 0.0
+        # History survives a change of lam by at most 2x. The quotient is NaN on the first step, 0 after off,
+        # and negative over a change of sign.
+        if 0.5 <= lam / self._lam <= 2.0:
+            prior, seen = self._free_energy, self._seen
+            if lam != self._lam:
+                prior = prior - self._kl * (lam - self._lam)  # dF/dlam = -KL
+        self._lam = lam
+        # 1 - a of DESIGN section 3: a itself would round small gammas away.
+        self._seen = seen + gamma * (1.0 - seen)
+        return prior, min(1.0, gamma / self._seen)
+
+
+def weighted_loss(losses_B: Tensor, weights_B: Tensor) -> Tensor:
+    """Σ w·loss, the scalar to differentiate, in the wider dtype of the two: float16 does not overflow."""
+    return (losses_B * weights_B).sum()
+
+
+def read_statistics(statistics: Statistics | Tensor) -> Statistics:
+    """The statistics as Python numbers; waits for the device if they are there."""
+    if isinstance(statistics, Statistics):
+        return statistics
+    read = Statistics(*statistics.tolist())
+    return read._replace(n=int(read.n), capped=int(read.capped), non_finite=int(read.non_finite))
+
+
+def _check(losses_B: Tensor, lam: float, gamma: float) -> None:
+    if math.isnan(lam) or lam == 0:
+        raise ValueError(f"lam is {lam}, must be a number other than 0: use inf to switch weighting off")
+    if not 0 < gamma <= 1:
+        raise ValueError(f"gamma is {gamma}, must be in (0, 1]: use 1 to weigh each batch on its own")
+    if losses_B.ndim != 1 or losses_B.shape[0] == 0:
+        raise ValueError(
+            f"losses have shape {list(losses_B.shape)}, must be [B] with B >= 1: "
+            "compute one loss per sample (reduction='none') and average over any other dimension"
+        )
+    if not losses_B.is_floating_point():
+        raise ValueError(f"losses are {losses_B.dtype}, must be floating: convert them with .float()")
+
+
+def _tensor(value: float | Tensor, losses_B: Tensor) -> Tensor:
+    """`value` as a float64 on the losses' device."""
+    if isinstance(value, Tensor) and value.device == losses_B.device:
+        return value
+    return torch.full((), float(value), dtype=torch.float64, device=losses_B.device)

@@ -1,0 +1,190 @@
+"""One batch of the rule of weights, twice: in Python floats (host) and in tensors nobody waits for (device).
+
+With c = max loss for lam > 0, else min loss, and d = (loss - c)/lam <= 0, everything follows from
+p = softmax(d): no exponent is positive, and losses are subtracted before they are divided. The normaliser is
+exp(m + held), hence w = p·exp(-held).
+
+    log mean exp(d) = -log(B·max p)      m = c/lam + log mean exp(d)      KL = Σ p·d - log mean exp(d)
+
+Shapes: B is the number of samples weighed together, at least 1; tensors without a suffix have no dimension.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+LOWER_CAP = -math.log(2.0)
+"""log(normaliser) >= m + this: Σw <= 2, so that no batch is kicked."""
+
+UPPER_CAP = 5.0
+"""log(normaliser) <= m + this: Σw >= exp(-5), so that training does not stall after a spike."""
+
+
+class Statistics(NamedTuple):
+    """What one weighing leaves for the report; formulas in proto/README.md, "The rule of weights"."""
+
+    n: int
+    """Samples weighed."""
+    m: float
+    """log mean exp(loss/lam); NaN where the batch was weighed evenly: lam off, or losses not finite."""
+    sum_w: float
+    """Sum of the weights: what multiplies the learning rate, in [exp(-5), 2]."""
+    sum_w2: float
+    """Sum of the squared weights."""
+    sum_wl: float
+    """Sum of weight times loss: the scalar that is differentiated."""
+    max_w: float
+    """Largest weight."""
+    mean_loss: float
+    """Unweighted mean: the signal of progress."""
+    free_energy: float
+    """lam·log(normaliser) after the step, in units of loss; NaN while there is none."""
+    capped: int
+    """-1: the normaliser was held by its lower cap (Σw = 2), +1: by its upper (Σw = exp(-5)), 0: by none."""
+    non_finite: int
+    """Losses that are NaN or infinite."""
+
+
+def weigh_on_host(
+    losses_B: Tensor, lam: float, rho: float, prior: float, kl: float
+) -> tuple[Tensor, Statistics, float, float]:
+    """Weights, statistics, and the state after: free energy and KL.
+
+    `rho` in (0, 1] is this batch's share of the running mean, `prior` the free energy before it at this lam
+    (NaN for none), `kl` that of the batch before. A batch whose numbers are not all finite is weighed evenly
+    and leaves `prior` and `kl` standing.
+    """
+    x_B = _host_copy(losses_B)
+    n = x_B.shape[0]
+    pivot = (x_B.max() if lam > 0 else x_B.min()).item()
+    d_B = x_B.sub(pivot).div_(lam)
+    p_B = torch.softmax(d_B, 0)
+    max_p = p_B.max().item()
+    mean_d = p_B.dot(d_B).item()
+    mean_loss = x_B.sum().item() / n
+
+    log_mean = -math.log(n * max_p)
+    new_kl = mean_d - log_mean
+    gap = _log_add(_log1m(rho) + ((prior - pivot) / lam - log_mean), math.log(rho))
+    held = min(max(gap, LOWER_CAP), UPPER_CAP)
+    free_energy = pivot + lam * (log_mean + held)
+    if not math.isfinite(mean_loss + new_kl + free_energy):
+        return *weigh_evenly_on_host(losses_B, prior), prior, kl
+
+    sum_w = math.exp(-held)
+    statistics = Statistics(
+        n=n,
+        m=pivot / lam + log_mean,
+        sum_w=sum_w,
+        sum_w2=sum_w * sum_w * p_B.dot(p_B).item(),
+        sum_wl=sum_w * (pivot + lam * mean_d),
+        max_w=sum_w * max_p,
+        mean_loss=mean_loss,
+        free_energy=free_energy,
+        capped=(gap > UPPER_CAP) - (gap < LOWER_CAP),
+        non_finite=0,
+    )
+    weights_B = _as_weights(p_B.mul_(sum_w), losses_B)
+    return weights_B, statistics, free_energy, new_kl
+
+
+def weigh_evenly_on_host(losses_B: Tensor, free_energy: float) -> tuple[Tensor, Statistics]:
+    """Weights 1/B, as lam = ±inf has them; the statistics carry the `free_energy` given."""
+    x_B = _host_copy(losses_B)
+    n = x_B.shape[0]
+    mean_loss = x_B.sum().item() / n
+    non_finite = 0 if math.isfinite(mean_loss) else n - int(x_B.isfinite().sum().item())
+    statistics = Statistics(
+        n, math.nan, 1.0, 1.0 / n, mean_loss, 1.0 / n, mean_loss, free_energy, 0, non_finite
+    )
+    return _even_weights(losses_B), statistics
+
+
+def weigh_on_device(
+    losses_B: Tensor, lam: float, rho: float, prior: Tensor, kl: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """As `weigh_on_host`, in float64 on the losses' device; the statistics: a [10] ordered as `Statistics`.
+
+    Python numbers enter only where they become arguments of a kernel: `torch.where` and `torch.tensor` would
+    copy them to the device and wait.
+    """
+    x_B = losses_B.detach().double()
+    n = x_B.shape[0]
+    pivot = x_B.amax() if lam > 0 else x_B.amin()
+    d_B = (x_B - pivot) / lam
+    p_B = torch.softmax(d_B, 0)
+    max_p = p_B.amax()
+    mean_d = p_B.dot(d_B)
+
+    log_mean = -torch.log(max_p * n)
+    new_kl = mean_d - log_mean
+    old = (prior - pivot) / lam - log_mean + _log1m(rho)
+    gap = torch.logaddexp(old, torch.full_like(old, math.log(rho))).masked_fill(old.isnan(), 0.0)
+    held = gap.clamp(LOWER_CAP, UPPER_CAP)
+    free_energy = pivot + (log_mean + held) * lam
+
+    even_B, even = weigh_evenly_on_device(losses_B, prior)
+    mean_loss = even[Statistics._fields.index("mean_loss")]
+    good = torch.isfinite(mean_loss + new_kl + free_energy)
+    sum_w = torch.exp(-held)
+    weighed = {
+        "n": torch.full_like(held, n),
+        "m": pivot / lam + log_mean,
+        "sum_w": sum_w,
+        "sum_w2": sum_w * sum_w * p_B.dot(p_B),
+        "sum_wl": sum_w * (mean_d * lam + pivot),
+        "max_w": sum_w * max_p,
+        "mean_loss": mean_loss,
+        "free_energy": free_energy,
+        "capped": (gap > UPPER_CAP).double() - (gap < LOWER_CAP).double(),
+        "non_finite": torch.zeros_like(held),
+    }
+    weights_B = torch.where(good, _as_weights(p_B * sum_w, losses_B), even_B)
+    statistics = torch.where(good, torch.stack([weighed[name] for name in Statistics._fields]), even)
+    return weights_B, statistics, torch.where(good, free_energy, prior), torch.where(good, new_kl, kl)
+
+
+def weigh_evenly_on_device(losses_B: Tensor, free_energy: Tensor) -> tuple[Tensor, Tensor]:
+    """As `weigh_evenly_on_host`, without waiting."""
+    x_B = losses_B.detach().double()
+    n = x_B.shape[0]
+    mean_loss = x_B.sum() / n
+    non_finite = n - x_B.isfinite().double().sum()
+    one = torch.ones_like(mean_loss)
+    share = one / n
+    nan = one * math.nan
+    rows = [one * n, nan, one, share, mean_loss, share, mean_loss, free_energy, one * 0, non_finite]
+    return _even_weights(losses_B), torch.stack(rows)
+
+
+def _even_weights(losses_B: Tensor) -> Tensor:
+    n = losses_B.shape[0]
+    dtype = torch.float64 if losses_B.dtype == torch.float64 else torch.float32
+    return torch.full((n,), 1.0 / n, dtype=dtype, device=losses_B.device)
+
+
+def _as_weights(w_B: Tensor, losses_B: Tensor) -> Tensor:
+    """In the dtype and on the device of the weights of `losses_B`."""
+    narrow_B = w_B if losses_B.dtype == torch.float64 else w_B.float()
+    return narrow_B if losses_B.is_cpu else narrow_B.to(losses_B.device)
+
+
+def _host_copy(losses_B: Tensor) -> Tensor:
+    x_B = losses_B.detach()
+    return (x_B if x_B.is_cpu else x_B.cpu()).double()
+
+
+def _log1m(rho: float) -> float:
+    return math.log1p(-rho) if rho < 1.0 else -math.inf
+
+
+def _log_add(old: float, new: float) -> float:
+    """log(exp(old) + exp(new)); 0, the log of the whole, where NaN says that there is nothing old."""
+    if math.isnan(old):
+        return 0.0
+    high, low = max(old, new), min(old, new)
+    return high + math.log1p(math.exp(low - high))

@@ -1,0 +1,28 @@
+// Compiles src/ into dist/. Quick when nothing has changed. With --clean: from scratch.
+import { spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { root } from './project.mjs'
+
+process.chdir(root)
+if (process.argv.includes('--clean')) rmSync('dist', { recursive: true, force: true })
+
+const compiler = typescript()
+if (compiler === undefined) {
+  console.error('absgd is not built: TypeScript is not installed (npm ci --include=dev, then npm run build)')
+} else {
+  const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], {
+    stdio: 'inherit',
+  })
+  if (status !== 0) process.exit(status ?? 1)
+  if (existsSync('dist/cli/main.js')) chmodSync('dist/cli/main.js', 0o755)
+}
+
+/** Undefined after an installation without development dependencies. */
+function typescript() {
+  try {
+    return createRequire(import.meta.url).resolve('typescript/bin/tsc')
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,106 @@
+/** `absgd ls`: the runs there are, one line each. */
+import { basename, relative } from 'node:path'
+import { Command } from 'commander'
+import { toAbsgdError } from '../errors.js'
+import { listRuns, runsRoot } from '../log/directory.js'
+import { readRunView } from '../operator/view.js'
+import { formatAge, formatCount, formatNumber } from '../output/format.js'
+import { jsonText } from '../output/json.js'
+import { table, WIDTH, wrap, type Column } from '../output/layout.js'
+import { sanitize } from '../output/sanitize.js'
+import { damageInWords, statusInWords } from '../output/words.js'
+import type { RunSummary } from '../record/summary.js'
+import { toStdout, type Print } from './print.js'
+
+interface LsOptions {
+  readonly runs?: string
+  readonly json?: true
+}
+
+/** A directory that does not say what run it is. */
+interface Unreadable {
+  readonly run: string
+  readonly dir: string
+  readonly status: 'unreadable'
+  readonly reason: string
+}
+
+type Entry = RunSummary | Unreadable
+
+export function lsCommand(print: Print = toStdout): Command {
+  return new Command('ls')
+    .description('list runs, the newest first')
+    .option('--runs <dir>', 'folder of runs (default: $ABSGD_RUNS, else ./runs)')
+    .option('--json', 'print an array of what "absgd show --json" prints')
+    .action((options: LsOptions) => ls(options, print))
+}
+
+async function ls(options: LsOptions, print: Print): Promise<void> {
+  const root = runsRoot(options.runs)
+  const entries: Entry[] = []
+  for (const dir of listRuns(root)) entries.push(await entryOf(dir))
+  const lines = options.json === true ? [jsonText(entries)] : linesOf(entries, root, Date.now())
+  for (const line of lines) print(line)
+}
+
+async function entryOf(dir: string): Promise<Entry> {
+  try {
+    return (await readRunView(dir, { checkSamplesUpTo: CHECKED_BYTES })).summary
+  } catch (thrown) {
+    return {
+      run: basename(dir),
+      dir,
+      status: 'unreadable',
+      reason: toAbsgdError(thrown, 'run-directory').message,
+    }
+  }
+}
+
+function linesOf(entries: readonly Entry[], root: string, nowMs: number): string[] {
+  if (entries.length === 0) {
+    return [`no runs in ${relative(process.cwd(), root) || root}: "absgd run experiment.ts" trains one`]
+  }
+  const width = process.stdout.isTTY ? Math.max(WIDTH, process.stdout.columns) : WIDTH
+  const rows = entries.map((entry) => cellsOf(entry, nowMs).map(sanitize))
+  const problems = entries.flatMap((entry) =>
+    problemsOf(entry).map((problem) => `* ${entry.run}: ${problem}`),
+  )
+  return [
+    ...table(COLUMNS, rows, width),
+    ...problems.flatMap((problem) => wrap(sanitize(problem), { width, hanging: '  ' })),
+  ]
+}
+
+function cellsOf(entry: Entry, nowMs: number): string[] {
+  if (entry.status === 'unreadable') return [entry.run, '', 'unreadable *', '', '', '']
+  const { run, config, steps, runSteps, best, final, createdAt, damage } = entry
+  const experiment = config.arm === undefined ? config.experiment : `${config.experiment}/${config.arm}`
+  const status = `${statusInWords(entry)}${damage === undefined ? '' : ' *'}`
+  const progress = runSteps === null ? formatCount(steps) : `${formatCount(steps)}/${formatCount(runSteps)}`
+  const age = formatAge((nowMs - Date.parse(createdAt)) / 1000)
+  const [metric, value] = best === null ? ['train.loss', final['train.loss']] : [best.metric, best.value]
+  return [
+    run,
+    experiment,
+    status,
+    progress,
+    age,
+    value === undefined ? '' : `${metric} ${formatNumber(value)}`,
+  ]
+}
+
+function problemsOf(entry: Entry): string[] {
+  return entry.status === 'unreadable' ? [entry.reason] : (entry.damage ?? []).map(damageInWords)
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: 'RUN', shrinkTo: 12 },
+  { title: 'EXPERIMENT', shrinkTo: 10 },
+  { title: 'STATUS' },
+  { title: 'STEPS', align: 'right' },
+  { title: 'AGE', align: 'right' },
+  { title: 'BEST OR LAST', shrinkTo: 16 },
+]
+
+/** A list stays quick: `show` checks larger sample logs. */
+const CHECKED_BYTES = 256 * 1024 * 1024

@@ -1,0 +1,96 @@
+/** What a user writes: `export default defineExperiment({ … })`. */
+import type { z } from 'zod'
+import { AbsgdError } from '../errors.js'
+import type { Run } from '../launch.js'
+import type { Report } from '../record/report.js'
+import type { DurationLike, UntilStopped } from '../schedule/duration.js'
+import type { ControlValue } from '../schedule/schedule.js'
+import { complaint } from './complaint.js'
+import { specSchema, type Cadence } from './settings.js'
+
+/** A value, or a function of the run's parameters that gives it. */
+export type Computed<Value, Schema extends z.ZodObject> =
+  Value | ((context: { readonly params: z.output<Schema> }) => Value)
+
+/** Called with every report of a run, before its readers are. */
+export type OnReport = (report: Report, run: Run) => void
+
+/** Schedules by control. Names besides these are the user's own, `^[a-z][a-z0-9_]{0,63}$`: the task reads them. */
+export interface Controls {
+  /** Not 0; below 0 turns away from samples of high loss, above 0 attends to them. @default off() */
+  readonly lambda?: ControlValue | undefined
+  /** In (0, 1]: the share of the new batch in the normaliser, a memory of 1/gamma batches. @default 0.9 */
+  readonly gamma?: ControlValue | undefined
+  /** From 0. @default the optimizer's own */
+  readonly lr?: ControlValue | undefined
+  /** In [0, 1). @default the optimizer's own */
+  readonly momentum?: ControlValue | undefined
+  /** From 0. @default the optimizer's own */
+  readonly weight_decay?: ControlValue | undefined
+  /** Above 0: the gradient's norm is clipped to it. @default no clipping */
+  readonly clip_norm?: ControlValue | undefined
+  readonly [own: string]: ControlValue | undefined
+}
+
+/** A variant of the experiment, chosen by `--arm`. */
+export interface ArmSpec<Schema extends z.ZodObject = z.ZodObject> {
+  /** Over the schema's defaults, below what the command line says. */
+  readonly params?: Partial<z.input<Schema>>
+  /** Replace the experiment's controls of the same name. */
+  readonly controls?: Computed<Controls, Schema>
+}
+
+/** Ranges and defaults: `settings.ts`. */
+export interface ExperimentSpec<Schema extends z.ZodObject = z.ZodObject> {
+  readonly name: string
+  readonly worker: {
+    /** `FILE:FUNCTION`, the file relative to the experiment's own, or `MODULE:FUNCTION`. */
+    readonly task: Computed<string, Schema>
+  }
+  /** `z.object({ … })`: what `--param` sets and the task is given. @default no parameters */
+  readonly params?: Schema
+  readonly length: Computed<DurationLike | UntilStopped, Schema>
+  /** The model is evaluated after the last step too. @default 'epoch' */
+  readonly evaluate?: Cadence
+  /** One is written after the last step too. @default 'epoch' */
+  readonly checkpoint?: Cadence
+  /** What "best" means: a metric `split.name`, never of the split `test`. */
+  readonly objective?: { readonly metric: string; readonly goal: 'maximize' | 'minimize' }
+  readonly controls?: Computed<Controls, Schema>
+  readonly arms?: Readonly<Record<string, ArmSpec<Schema>>>
+  readonly record?: {
+    /** Loss and weight of every sample: of all steps, of every k-th, of none. @default 'all' */
+    readonly samples?: 'all' | 'off' | { readonly every: number }
+    /** Bytes of samples per run. @default 10 GiB */
+    readonly quota?: number
+  }
+  /** Seconds that the worker waits without a controller before it checkpoints and ends. @default 600 */
+  readonly orphanLimit?: number
+  /** The newest so many stay on disk; 0 keeps all. @default 3 */
+  readonly keepCheckpoints?: number
+  /** Heard for runs that a script launches. */
+  readonly onReport?: OnReport
+}
+
+/** A checked experiment. Made by {@link defineExperiment} alone. */
+export interface Experiment {
+  readonly [MARK]: true
+  readonly spec: z.output<typeof specSchema>
+  /** Absolute; absent for an experiment that a script made. */
+  readonly file?: string
+}
+
+/** @throws AbsgdError 'experiment' naming every setting that does not fit, its range and its value */
+export function defineExperiment<Schema extends z.ZodObject>(spec: ExperimentSpec<Schema>): Experiment {
+  const parsed = specSchema.safeParse(spec)
+  if (parsed.success) return { [MARK]: true, spec: parsed.data }
+  const { name } = (typeof spec === 'object' ? spec : {}) as { name?: unknown }
+  const what = typeof name === 'string' ? `the experiment "${name}"` : 'the experiment'
+  throw new AbsgdError('experiment', complaint(`${what} does not hold`, parsed.error, specSchema, spec))
+}
+
+export function isExperiment(value: unknown): value is Experiment {
+  return typeof value === 'object' && value !== null && MARK in value
+}
+
+const MARK: unique symbol = Symbol.for('absgd.experiment') as never

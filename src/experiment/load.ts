@@ -1,0 +1,79 @@
+/** Experiment files, TypeScript or JavaScript. */
+import { statSync } from 'node:fs'
+import { basename, extname, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { createJiti } from 'jiti'
+import * as zod from 'zod'
+import { AbsgdError, toAbsgdError } from '../errors.js'
+import { isExperiment, type Experiment } from './experiment.js'
+import { userFrames } from './stack.js'
+
+/**
+ * The default export of an experiment file.
+ *
+ * Its `import … from 'absgd'` is this very package, and so is `zod` where the file's own folder has none. Nothing is
+ * written beside the file.
+ *
+ * @throws AbsgdError 'experiment' when there is no such file, it does not parse (with the line), it throws (with where),
+ * or its default export is no experiment
+ */
+export async function loadExperiment(path: string): Promise<Experiment> {
+  const file = resolve(path)
+  requireFile(file)
+  const exported = await importFile(file)
+  if (!('default' in exported)) {
+    throw new AbsgdError('experiment', `${file} has no default export`, {
+      hint: 'end it with: export default defineExperiment({ … })',
+    })
+  }
+  const experiment: unknown = exported['default']
+  if (isExperiment(experiment)) return { ...experiment, file }
+  throw new AbsgdError('experiment', `the default export of ${file} is no experiment`, {
+    hint: 'it must be what defineExperiment({ … }) of "absgd" gives',
+  })
+}
+
+function requireFile(file: string): void {
+  if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) {
+    throw new AbsgdError('experiment', `there is no file ${file}`, { hint: 'name the experiment’s .ts file' })
+  }
+  if (EXTENSIONS.has(extname(file))) return
+  throw new AbsgdError('experiment', `${file} is no experiment file`, {
+    hint: `an experiment file ends in ${[...EXTENSIONS].join(', ')}`,
+  })
+}
+
+async function importFile(file: string): Promise<Readonly<Record<string, unknown>>> {
+  const url = pathToFileURL(file).href
+  // The same instance, not a second copy of this package: its errors and marks are recognised.
+  const virtualModules: Record<string, unknown> = { absgd: await import('../index.js') }
+  const options = { fsCache: false, interopDefault: false, virtualModules }
+  if (createJiti(url, options).esmResolve('zod', { try: true }) === undefined) virtualModules['zod'] = zod
+  try {
+    return await createJiti(url, options).import(file)
+  } catch (thrown) {
+    throw loadError(file, thrown)
+  }
+}
+
+function loadError(file: string, thrown: unknown): AbsgdError {
+  const error = toAbsgdError(thrown, 'experiment')
+  const syntax = /^ParseError: (?<problem>[^\n]*?)\s*\n\s*(?<place>\S.*:\d+:\d+)/.exec(error.message)?.groups
+  if (syntax !== undefined) {
+    return new AbsgdError(
+      'experiment',
+      `${syntax['place'] ?? file} does not parse: ${syntax['problem'] ?? ''}`,
+      {
+        cause: thrown,
+      },
+    )
+  }
+  const name = thrown instanceof Error && thrown !== error ? `${thrown.name}: ` : ''
+  const [message = ''] = error.message.split('\nRequire stack:')
+  return new AbsgdError('experiment', `${basename(file)} threw while it was loaded: ${name}${message}`, {
+    hint: [error.hint, ...userFrames(thrown), file].filter((line) => line !== undefined).join('\n'),
+    cause: thrown,
+  })
+}
+
+const EXTENSIONS: ReadonlySet<string> = new Set(['.ts', '.mts', '.js', '.mjs'])

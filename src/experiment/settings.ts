@@ -1,0 +1,161 @@
+/** The schema of an experiment: every default and every permitted range, here and nowhere else. */
+import { z } from 'zod'
+import {
+  durationOf,
+  isDuration,
+  isNothing,
+  type DurationLike,
+  type Every,
+  type UntilStopped,
+} from '../schedule/duration.js'
+import { off } from '../schedule/anneal.js'
+import { isSource, sourceOf, type ControlValue } from '../schedule/schedule.js'
+import type { OnReport } from './experiment.js'
+
+/** When something happens: `'epoch'` is after every epoch, and at the end alone where the data has no epochs. */
+export type Cadence = Every | 'epoch' | 'end'
+
+const LENGTH = 'it takes a duration above 0: epochs(n), steps(n), a number of steps; or untilStopped()'
+
+const fn = z.custom<(context: { params: unknown }) => unknown>((value) => typeof value === 'function')
+
+const controlValue = z
+  .custom<ControlValue>((value) => typeof value === 'number' || isSource(value), {
+    error: 'it takes a number or a schedule such as off(), linear(…), exponential(…)',
+  })
+  .transform(sourceOf)
+
+/** The values that each control takes, and how a person is told. */
+export const CONTROL_RANGES = {
+  lambda: range(
+    'numbers other than 0; off() or ±Infinity is plain SGD',
+    (value) => value !== 0 && !Number.isNaN(value),
+  ),
+  gamma: range('numbers above 0, at most 1', (value) => value > 0 && value <= 1),
+  lr: range('finite numbers from 0', (value) => Number.isFinite(value) && value >= 0),
+  momentum: range('numbers from 0, below 1', (value) => value >= 0 && value < 1),
+  weight_decay: range('finite numbers from 0', (value) => Number.isFinite(value) && value >= 0),
+  clip_norm: range('numbers above 0; Infinity does not clip', (value) => value > 0),
+} as const
+
+/** For a control of the user's own, which the task reads by its name. */
+export const OWN_CONTROL_RANGE = range('finite numbers', Number.isFinite)
+
+/** What the controls are, once the function that gives them was called. */
+export const controlsSchema = z
+  .object({
+    lambda: controlValue.prefault(() => off()),
+    /** Share of the new batch in the normaliser: a memory of 1/γ batches. */
+    gamma: controlValue.prefault(0.9),
+    /** Those without a default stay as the optimizer has them. */
+    lr: controlValue.optional(),
+    momentum: controlValue.optional(),
+    weight_decay: controlValue.optional(),
+    clip_norm: controlValue.optional(),
+  })
+  .catchall(controlValue)
+
+/** What the length is, once the function that gives it was called: the run has a step at least. */
+export const lengthSchema = z
+  .custom<DurationLike | UntilStopped>(isLength, { error: LENGTH })
+  .transform((value) => (isEndless(value) ? value : durationOf(value, 'length')))
+
+const cadence = z.custom<Cadence>(
+  (value) =>
+    value === 'epoch' || value === 'end' || (typeof value === 'object' && value !== null && 'every' in value),
+  { error: "it takes every(epochs(n)), every(steps(n)), 'epoch' or 'end'" },
+)
+
+/** `FILE:FUNCTION` or `MODULE:FUNCTION`. */
+export const taskSchema = z
+  .string()
+  .regex(
+    /^[^:\n]+:[A-Za-z_][A-Za-z0-9_]*$/,
+    "it takes 'FILE:FUNCTION' or 'MODULE:FUNCTION', such as 'task.py:build'",
+  )
+
+const armSchema = z.strictObject({
+  /** Over the defaults, below what the command line says. */
+  params: z.record(z.string(), z.unknown()).default({}),
+  /** Replace those of the same name. */
+  controls: fn.or(z.record(z.string(), z.unknown())).default({}),
+})
+
+/** What `defineExperiment` takes. */
+export const specSchema = z.strictObject({
+  name: z.string().regex(/^\S(.{0,62}\S)?$/, 'it takes one line of 1 to 64 characters'),
+  worker: z.strictObject({ task: fn.or(taskSchema) }),
+  params: z
+    .custom<z.ZodObject>((value) => value instanceof z.core.$ZodObject, {
+      error: 'it takes a schema of zod 4: z.object({ … })',
+    })
+    .prefault(() => z.object({})),
+  length: z.custom<unknown>((value) => typeof value === 'function' || isLength(value), { error: LENGTH }),
+  /** The model is evaluated after the last step too. */
+  evaluate: cadence.default('epoch'),
+  /** One is written after the last step too. */
+  checkpoint: cadence.default('epoch'),
+  objective: z
+    .strictObject({
+      metric: z
+        .string()
+        .regex(/^[^.\s]+\.\S+$/, "it takes 'split.metric', such as 'val.accuracy'")
+        .refine(
+          (metric) => !metric.startsWith('test.'),
+          'the best step is never picked on test: name another split',
+        ),
+      goal: z.enum(['maximize', 'minimize']),
+    })
+    .optional(),
+  controls: fn.or(z.record(z.string(), z.unknown())).default({}),
+  arms: z
+    .record(
+      z
+        .string()
+        .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'an arm is named by 1 to 64 of A-Z a-z 0-9 . _ -'),
+      armSchema,
+    )
+    .default({}),
+  record: z
+    .strictObject({
+      /** Loss and weight of every sample: of all steps, of every k-th, of none. */
+      samples: z
+        .union([z.enum(['all', 'off']), z.strictObject({ every: z.number().int().positive() })], {
+          error: "it takes 'all', 'off' or { every: k } with a whole number k from 1",
+        })
+        .default('all'),
+      /** Bytes of samples per run; then they are off. */
+      quota: z
+        .number()
+        .int()
+        .positive()
+        .default(10 * 2 ** 30),
+    })
+    .prefault({}),
+  /** Seconds that a worker waits without a controller before it checkpoints and ends. */
+  orphanLimit: z.number().positive().default(600),
+  /** The newest so many stay on disk; 0 keeps all. */
+  keepCheckpoints: z.number().int().nonnegative().default(3),
+  onReport: z
+    .custom<OnReport>((value) => typeof value === 'function', { error: 'it takes a function' })
+    .optional(),
+})
+
+function isLength(value: unknown): boolean {
+  if (isEndless(value)) return true
+  return isDuration(value) ? !isNothing(value) : Number.isSafeInteger(value) && Number(value) > 0
+}
+
+function isEndless(value: unknown): value is UntilStopped {
+  return typeof value === 'object' && value !== null && 'untilStopped' in value
+}
+
+function range(text: string, holds: (value: number) => boolean): ControlRange {
+  return { text, holds }
+}
+
+export interface ControlRange {
+  /** Finishes "it takes …". */
+  readonly text: string
+  readonly holds: (value: number) => boolean
+}

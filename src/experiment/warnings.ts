@@ -1,0 +1,50 @@
+/** What is permitted and yet rarely meant. */
+import { describe } from '../schedule/describe.js'
+import type { Segment } from '../schedule/segment.js'
+import type { ResolvedControls } from './controls.js'
+
+/** @param segments every control's, by name @param runSteps 0 for a run without end */
+export function warningsOf(
+  controls: ResolvedControls,
+  segments: ReadonlyMap<string, readonly Segment[]>,
+  runSteps: number,
+): readonly string[] {
+  const warnings: string[] = []
+  for (const [name, laidOut] of segments) {
+    if (name === 'lambda') warnings.push(...coldStart(laidOut))
+    if (runSteps > 0) warnings.push(...cutShort(name, describe(controls[name]!), laidOut, runSteps))
+  }
+  return warnings
+}
+
+/**
+ * A network that knows nothing yet has large losses everywhere: with a small |λ| a few samples take all the weight, and
+ * training collapses to chance while the weighted loss looks perfect. A falling |λ| lets it learn first.
+ */
+function coldStart([start]: readonly Segment[]): readonly string[] {
+  if (start === undefined) return []
+  const lambda = start.init
+  const falls = start.curve !== 'constant' && Math.abs(start.end) < Math.abs(start.init)
+  if (Math.abs(lambda) >= SMALL_LAMBDA || falls) return []
+  return [
+    `lambda is ${lambda} from the first step on: while all losses are large, |lambda| < ${SMALL_LAMBDA} puts the weight on a few ` +
+      `samples, and training can collapse to chance. Begin with off() and come down gently: join(off().for(epochs(5)), ` +
+      `exponential({ init: ${lambda < 0 ? -5 : 5}, end: ${lambda}, over: epochs(10) }))`,
+  ]
+}
+
+function cutShort(
+  name: string,
+  text: string,
+  laidOut: readonly Segment[],
+  runSteps: number,
+): readonly string[] {
+  const late = laidOut.findLast(({ from }) => from > runSteps)
+  if (late === undefined) return []
+  return [
+    `${name} is not through at the end of the run (${runSteps} steps): "${text}" would come to its last value at step ${late.from}`,
+  ]
+}
+
+/** In units of the loss. */
+const SMALL_LAMBDA = 2

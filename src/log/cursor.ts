@@ -1,0 +1,120 @@
+/** Reads one log file or spool segment frame by frame, and goes on where it stood once the file has grown. */
+import { open, type FileHandle } from 'node:fs/promises'
+import type { Stream } from '../record/record.js'
+import { decodeHeader, HEADER_BYTES, headerProblem, readFrame } from './frame.js'
+
+/** Why and where a file stops being readable. */
+export interface Damage {
+  /** Absolute path. */
+  readonly file: string
+  /** Byte from which on nothing is read; for `record`, of the one frame that is left out. */
+  readonly offset: number
+  /**
+   * - `torn`: the last frame is incomplete and nobody is writing any more.
+   * - `crc`: a checksum is wrong.
+   * - `format`: no log, a newer format, or an impossible length.
+   * - `record`: the checksum is right, but the record breaks the contract; reading goes on behind it.
+   */
+  readonly reason: 'torn' | 'crc' | 'format' | 'record'
+  readonly message: string
+}
+
+export interface Frame {
+  /** Where it begins in the file. */
+  readonly offset: number
+  /** Valid until the next frame is asked for: copy what is to be kept. */
+  readonly payload: Uint8Array
+}
+
+export interface Cursor {
+  readonly path: string
+  /** The whole frames from where the cursor stands to the file's present end. Nothing while the file does not exist. */
+  frames(): AsyncGenerator<Frame>
+  /** Bytes at the end of the file that are no whole frame yet; 0 once there is damage. */
+  rest(): number
+  /** What ended the reading for good. */
+  damage(): Damage | undefined
+  /** First byte that was not read as a frame. */
+  offset(): number
+  close(): Promise<void>
+}
+
+/** @param chunkBytes - Bytes asked of the file at a time. */
+export function openCursor(path: string, stream: Stream, chunkBytes = CHUNK_BYTES): Cursor {
+  let handle: FileHandle | undefined
+  let buffer = Buffer.allocUnsafe(chunkBytes)
+  let offset = 0
+  let rest = 0
+  let damage: Damage | undefined
+
+  function stop(reason: Damage['reason'], message: string): void {
+    damage = { file: path, offset, reason, message }
+    rest = 0
+  }
+
+  /** From the first byte of the first unread frame: a writer that comes back may have cut what stood behind it. */
+  async function fill(file: FileHandle): Promise<Buffer> {
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, offset)
+    return buffer.subarray(0, bytesRead)
+  }
+
+  async function readHeader(file: FileHandle): Promise<boolean> {
+    const bytes = await fill(file)
+    if (bytes.length < HEADER_BYTES) {
+      rest = bytes.length
+      return false
+    }
+    const problem = headerProblem(decodeHeader(bytes), stream)
+    if (problem !== undefined) {
+      stop('format', problem)
+      return false
+    }
+    offset = HEADER_BYTES
+    return true
+  }
+
+  async function* frames(): AsyncGenerator<Frame> {
+    handle ??= await openExisting(path)
+    if (handle === undefined || damage !== undefined) return
+    if (offset === 0 && !(await readHeader(handle))) return
+    for (;;) {
+      const bytes = await fill(handle)
+      const begin = offset
+      let result = readFrame(bytes, 0)
+      while (result.type === 'frame') {
+        const frame = { offset, payload: result.payload }
+        offset = begin + result.end
+        yield frame
+        result = readFrame(bytes, offset - begin)
+      }
+      if (result.type === 'damaged') return stop(result.reason, result.message)
+      const { size } = await handle.stat()
+      rest = Math.max(0, size - offset)
+      if (rest < result.needed) return
+      if (result.needed > buffer.length) buffer = Buffer.allocUnsafe(result.needed)
+    }
+  }
+
+  return {
+    path,
+    frames,
+    rest: () => rest,
+    damage: () => damage,
+    offset: () => offset,
+    async close() {
+      await handle?.close()
+      handle = undefined
+    },
+  }
+}
+
+async function openExisting(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, 'r')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+const CHUNK_BYTES = 1024 * 1024

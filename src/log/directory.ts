@@ -1,0 +1,118 @@
+/** The run directory: where its files are, how it comes to be, and how it is found again. */
+import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
+import { randomBytes } from 'node:crypto'
+import { AbsgdError } from '../errors.js'
+import type { Manifest } from '../record/manifest.js'
+import { readManifest } from './manifest.js'
+import { nearest } from './nearest.js'
+import { runPaths } from './paths.js'
+
+export { readManifest } from './manifest.js'
+export {
+  readControllerFile,
+  removeControllerFile,
+  writeControllerFile,
+  type ControllerFile,
+} from './controller-file.js'
+export { runPaths } from './paths.js'
+
+/** @throws AbsgdError 'run-directory' for a name that could leave the runs root or trouble a shell. */
+export function checkRunName(name: string): void {
+  if (RUN_NAME.test(name)) return
+  throw new AbsgdError('run-directory', `"${name}" cannot be the name of a run`, {
+    hint: 'use 1 to 64 characters of a-z 0-9 . _ -, beginning with a letter or a digit',
+  })
+}
+
+/** Where runs are kept: `flag` (--runs), else $ABSGD_RUNS, else ./runs. Absolute; need not exist. */
+export function runsRoot(flag?: string): string {
+  return resolve(flag ?? (process.env['ABSGD_RUNS'] || 'runs'))
+}
+
+/**
+ * Makes the directory of a new run, with its manifest and empty folders, and returns its path. It appears whole or not at all.
+ *
+ * @throws AbsgdError 'run-directory' when the name is taken or not allowed, or the root cannot be written.
+ */
+export function createRunDirectory(root: string, name: string, manifest: Manifest): string {
+  checkRunName(name)
+  const dir = resolve(root, name)
+  // A name that begins with a dot cannot be a run's.
+  const draft = resolve(root, `.${name}.${randomBytes(4).toString('hex')}`)
+  try {
+    mkdirSync(root, { recursive: true })
+    if (lstatSync(dir, { throwIfNoEntry: false }) !== undefined) throw taken(root, name)
+    const paths = runPaths(draft)
+    for (const path of [draft, paths.spool, paths.checkpoints]) mkdirSync(path, { mode: 0o700 })
+    writeFileSync(paths.manifest, `${JSON.stringify(manifest, undefined, 2)}\n`, { mode: 0o600 })
+    renameSync(draft, dir)
+  } catch (error) {
+    rmSync(draft, { recursive: true, force: true })
+    if (error instanceof AbsgdError) throw error
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ENOTEMPTY' || code === 'EEXIST') throw taken(root, name)
+    throw new AbsgdError('run-directory', `cannot make the run directory ${dir}: ${message}`, {
+      hint: 'choose another runs root with --runs or $ABSGD_RUNS',
+      cause: error,
+    })
+  }
+  return dir
+}
+
+/**
+ * The directory of a run, given its name below `root` or a path.
+ *
+ * @throws AbsgdError 'run-directory' naming the runs that come near.
+ */
+export function findRun(root: string, nameOrPath: string): string {
+  const below = RUN_NAME.test(nameOrPath) ? join(root, nameOrPath) : undefined
+  for (const dir of [below, resolve(nameOrPath)]) {
+    if (dir !== undefined && isRunDirectory(dir)) return dir
+  }
+  const names = listRuns(root).map((dir) => basename(dir))
+  const near = nearest(nameOrPath, names)
+  const others = near.length > 0 ? `did you mean ${near.join(', ')}?` : 'see "absgd ls"'
+  throw new AbsgdError('run-directory', `there is no run "${nameOrPath}" in ${root}`, {
+    hint: names.length === 0 ? 'there are no runs here; --runs or $ABSGD_RUNS names another root' : others,
+  })
+}
+
+/** The runs below `root`, newest first; none when it does not exist. */
+export function listRuns(root: string): string[] {
+  let names: string[]
+  try {
+    names = readdirSync(root)
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return []
+    throw error
+  }
+  return names
+    .map((name) => join(root, name))
+    .filter((dir) => RUN_NAME.test(basename(dir)) && isRunDirectory(dir))
+    .map((dir) => ({ dir, createdMs: createdMsOf(dir) }))
+    .sort((a, b) => b.createdMs - a.createdMs || (a.dir < b.dir ? -1 : 1))
+    .map(({ dir }) => dir)
+}
+
+/** Damaged runs count: they can be listed and looked at. */
+function isRunDirectory(dir: string): boolean {
+  const { manifest, steps } = runPaths(dir)
+  return existsSync(manifest) || existsSync(steps)
+}
+
+function createdMsOf(dir: string): number {
+  try {
+    return Date.parse(readManifest(dir).createdAt)
+  } catch {
+    return statSync(dir).mtimeMs
+  }
+}
+
+function taken(root: string, name: string): AbsgdError {
+  return new AbsgdError('run-directory', `the run "${name}" exists already in ${root}`, {
+    hint: 'choose another name with --name, or remove that directory',
+  })
+}
+
+const RUN_NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/

@@ -1,0 +1,84 @@
+/** Reads a run: its logs, then what only the worker's spool has. Streams; a log may be larger than memory. */
+import type { LogRecord, Stream } from '../record/record.js'
+import { openCursor } from './cursor.js'
+import { runPaths } from './paths.js'
+import { lockHolder } from './lock.js'
+import { emptyReport, noteEnd, readRecord, type OpenReport, type ReadReport } from './report.js'
+import { createSeen, type Seen } from './seen.js'
+import { readSpoolRecords } from './spool.js'
+
+export type { Damage } from './cursor.js'
+export type { ReadReport } from './report.js'
+
+export interface ReadOptions {
+  /**
+   * What to read: all of the stream "steps" comes before the stream "samples", whatever the order here. Without "steps" the
+   * order of several workers' spools is by name.
+   * @default both
+   */
+  readonly streams?: readonly Stream[]
+  /** Whether to read what only the spool has. @default true */
+  readonly spool?: boolean
+}
+
+export interface Reading extends AsyncGenerator<LogRecord, void, undefined> {
+  /** Grows while reading; complete at the end. */
+  readonly report: ReadReport
+}
+
+/**
+ * The records of the run in `dir`: of each stream the log in its own order, then those of the spool that the log lacks, by
+ * incarnation and sequence. Damage ends a file, never the reading: see `report`. Files that do not exist are empty.
+ *
+ * @throws AbsgdError never for damage; errors of the file system as they come.
+ */
+export function readRun(dir: string, options: ReadOptions = {}): Reading {
+  const report = emptyReport()
+  return Object.assign(read(dir, options, report), { report })
+}
+
+/** All of a run in memory: for small runs and tests. */
+export async function readAll(dir: string, options: ReadOptions = {}): Promise<ReadReport & { records: LogRecord[] }> {
+  const reading = readRun(dir, options)
+  const records: LogRecord[] = []
+  for await (const record of reading) records.push(record)
+  return { records, ...reading.report }
+}
+
+async function* read(
+  dir: string,
+  { streams = ['steps', 'samples'], spool = true }: ReadOptions,
+  report: OpenReport,
+): AsyncGenerator<LogRecord, void, undefined> {
+  const seen = createSeen()
+  const incarnations: string[] = []
+  for (const stream of ['steps', 'samples'] as const) {
+    if (!streams.includes(stream)) continue
+    for await (const record of readLog(dir, stream, seen, report)) {
+      if (record.body.type === 'worker-joined') incarnations.push(record.body.hello.incarnation)
+      yield record
+    }
+    if (!spool) continue
+    for await (const record of readSpoolRecords(dir, { streams: [stream], incarnations }, report)) {
+      if (seen.add(record)) yield record
+    }
+  }
+}
+
+async function* readLog(dir: string, stream: Stream, seen: Seen, report: OpenReport): AsyncGenerator<LogRecord> {
+  // Asked before reading: a writer that leaves meanwhile has completed what it began.
+  const writing = lockHolder(dir) !== undefined
+  const path = runPaths(dir)[stream]
+  const cursor = openCursor(path, stream)
+  try {
+    for await (const frame of cursor.frames()) {
+      const record = readRecord(frame, path, report)
+      if (record === undefined) continue
+      if (seen.add(record)) yield record
+      else report.duplicates += 1
+    }
+    noteEnd(cursor, writing, report)
+  } finally {
+    await cursor.close()
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * A worker's spool: log segments that it wrote before it sent them, deleted once acknowledged. Without a controller they are
+ * the log.
+ */
+import { readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { LogRecord, Stream } from '../record/record.js'
+import { openCursor } from './cursor.js'
+import { runPaths } from './paths.js'
+import { lockHolder } from './lock.js'
+import { emptyReport, noteEnd, readRecord, type OpenReport } from './report.js'
+
+export interface Segment {
+  readonly path: string
+  /** 16 hex digits. */
+  readonly incarnation: string
+  readonly stream: Stream
+  readonly firstSeq: number
+}
+
+export interface SpoolOptions {
+  /** @default both, steps first */
+  readonly streams?: readonly Stream[]
+  /** Incarnations in the order in which they joined; those not named come after them. */
+  readonly incarnations?: readonly string[]
+}
+
+/**
+ * What the spool of the run in `dir` holds, log or no log: by stream, incarnation and sequence. Damage ends a segment, not
+ * the reading. `bytes` is the record as the worker wrote it, to be kept or appended.
+ */
+export async function* readSpool(
+  dir: string,
+  options: SpoolOptions = {},
+): AsyncGenerator<{ readonly record: LogRecord; readonly bytes: Uint8Array }> {
+  const report = emptyReport()
+  for (const segment of listSegments(dir, options)) {
+    for await (const { record, payload } of readSegment(segment, false, report)) {
+      yield { record, bytes: new Uint8Array(payload) }
+    }
+  }
+}
+
+/** The records of the spool alone, with what was met besides them. */
+export async function* readSpoolRecords(
+  dir: string,
+  options: SpoolOptions,
+  report: OpenReport,
+): AsyncGenerator<LogRecord> {
+  const writing = lockHolder(dir) !== undefined
+  for (const segment of listSegments(dir, options)) {
+    for await (const { record } of readSegment(segment, writing, report)) yield record
+  }
+}
+
+/** Deletes every segment: for a run whose log holds them all and whose worker is gone. */
+export function removeSpool(dir: string): void {
+  for (const { path } of listSegments(dir)) rmSync(path, { force: true })
+}
+
+export function listSegments(dir: string, { streams = STREAMS, incarnations = [] }: SpoolOptions = {}): Segment[] {
+  const { spool } = runPaths(dir)
+  const rank = (incarnation: string) => (incarnations.indexOf(incarnation) + incarnations.length + 1) % (incarnations.length + 1)
+  return namesIn(spool)
+    .flatMap((name) => parseName(spool, name) ?? [])
+    .filter(({ stream }) => streams.includes(stream))
+    .sort(
+      (a, b) =>
+        STREAMS.indexOf(a.stream) - STREAMS.indexOf(b.stream) ||
+        rank(a.incarnation) - rank(b.incarnation) ||
+        compare(a.incarnation, b.incarnation) ||
+        a.firstSeq - b.firstSeq,
+    )
+}
+
+async function* readSegment(
+  { path, stream }: Segment,
+  writing: boolean,
+  report: OpenReport,
+): AsyncGenerator<{ record: LogRecord; payload: Uint8Array }> {
+  const cursor = openCursor(path, stream)
+  try {
+    for await (const frame of cursor.frames()) {
+      const record = readRecord(frame, path, report)
+      if (record !== undefined) yield { record, payload: frame.payload }
+    }
+    noteEnd(cursor, writing, report)
+  } finally {
+    await cursor.close()
+  }
+}
+
+function parseName(spool: string, name: string): Segment | undefined {
+  const [, incarnation, stream, firstSeq] = SEGMENT_NAME.exec(name) ?? []
+  if (incarnation === undefined || firstSeq === undefined) return undefined
+  return { path: join(spool, name), incarnation, stream: stream as Stream, firstSeq: Number(firstSeq) }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+const STREAMS: readonly Stream[] = ['steps', 'samples']
+const SEGMENT_NAME = /^([0-9a-f]{16})\.(steps|samples)\.(\d{12})\.log$/

@@ -1,0 +1,82 @@
+/** Follows a run: everything so far, then what is appended, until the run is over. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { LogRecord, Stream } from '../record/record.js'
+import { openCursor } from './cursor.js'
+import { runPaths } from './paths.js'
+import { lockHolder } from './lock.js'
+import { emptyReport, readRecord } from './report.js'
+import { createSeen } from './seen.js'
+import { readSpoolRecords } from './spool.js'
+
+export interface TailOptions {
+  /** Ends the tail, without an error. */
+  readonly signal?: AbortSignal
+  /** @default both; the order inside a stream holds, streams are interleaved */
+  readonly streams?: readonly Stream[]
+}
+
+/**
+ * The records of the run in `dir`, live. Ends after the end of the run, or when no controller drives it any more and nothing
+ * new arrives; what only the worker's spool has is returned then. A run that was ended and taken up again goes on. Files that
+ * do not exist yet are waited for; without a controller, for ten seconds.
+ *
+ * Files are polled: notifications of the file system come late or not at all on some, and a poll costs two `fstat`.
+ */
+export async function* tailRun(dir: string, options: TailOptions = {}): AsyncGenerator<LogRecord, void, undefined> {
+  const { signal } = options
+  // Samples after steps: the writer writes them first, so that an end that was read has all samples before it on disk.
+  const streams = (['steps', 'samples'] as const).filter((stream) => options.streams?.includes(stream) ?? true)
+  const cursors = streams.map((stream) => openCursor(runPaths(dir)[stream], stream))
+  const report = emptyReport()
+  const seen = createSeen()
+  const patience = performance.now() + START_LIMIT_MS
+  const run: Lifecycle = { controllerPid: undefined, ended: false, incarnations: [] }
+  try {
+    for (;;) {
+      const holder = lockHolder(dir)
+      let news = false
+      for (const cursor of cursors) {
+        for await (const frame of cursor.frames()) {
+          news = true
+          const record = readRecord(frame, cursor.path, report)
+          if (record === undefined || !seen.add(record)) continue
+          follow(run, record)
+          yield record
+          if (signal?.aborted) return
+        }
+      }
+      // Another controller than the one that ended the run is about to take it up again.
+      if (run.ended && (holder === undefined || holder.pid === run.controllerPid)) break
+      const begun = cursors.some((cursor) => cursor.offset() > 0 || cursor.damage() !== undefined)
+      if (holder === undefined && !news && (begun || performance.now() > patience)) break
+      await sleep(POLL_MS, undefined, signal === undefined ? {} : { signal }).catch(() => undefined)
+      if (signal?.aborted) return
+    }
+    for await (const record of readSpoolRecords(dir, { streams, incarnations: run.incarnations }, report)) {
+      if (signal?.aborted) return
+      if (seen.add(record)) yield record
+    }
+  } finally {
+    for (const cursor of cursors) await cursor.close()
+  }
+}
+
+interface Lifecycle {
+  /** Of the controller that appended last. */
+  controllerPid: number | undefined
+  ended: boolean
+  readonly incarnations: string[]
+}
+
+function follow(run: Lifecycle, { body }: LogRecord): void {
+  if (body.type === 'controller-started') {
+    run.controllerPid = body.pid
+    run.ended = false
+  }
+  if (body.type === 'run-ended') run.ended = true
+  if (body.type === 'worker-joined') run.incarnations.push(body.hello.incarnation)
+}
+
+const POLL_MS = 100
+/** A controller that was started a moment ago may not have its lock yet. */
+const START_LIMIT_MS = 10_000

@@ -1,0 +1,103 @@
+/** A run as its directory tells it, live or finished: for `ls`, `show`, and whoever wants to know how a run ended. */
+import { statSync } from 'node:fs'
+import { relative } from 'node:path'
+import { AbsgdError } from '../errors.js'
+import { openCursor } from '../log/cursor.js'
+import { readControllerFile, readManifest, runPaths } from '../log/directory.js'
+import { lockHolder } from '../log/lock.js'
+import { readRun } from '../log/reader.js'
+import { emptyReport, noteEnd } from '../log/report.js'
+import type { Manifest } from '../record/manifest.js'
+import { initialSnapshot, reduce, type RunSnapshot } from '../record/snapshot.js'
+import { summarize, type DamagedFile, type RunSummary } from '../record/summary.js'
+
+export interface RunView {
+  readonly manifest: Manifest
+  readonly snapshot: RunSnapshot
+  readonly summary: RunSummary
+  /** What could not be read; everything before it is in the snapshot. */
+  readonly damage: readonly DamagedFile[]
+  /** Whether a controller drives the run. */
+  readonly live: boolean
+}
+
+export interface ViewOptions {
+  /** Sample logs up to this many bytes are checked for damage; their samples are not read. @default 0 */
+  readonly checkSamplesUpTo?: number
+}
+
+/**
+ * Reads the run in `dir`.
+ *
+ * @throws AbsgdError 'run-directory' when neither its manifest nor its log says what the run is, 'log' when the file system
+ *   refuses a file.
+ */
+export async function readRunView(dir: string, options: ViewOptions = {}): Promise<RunView> {
+  try {
+    return await read(dir, options)
+  } catch (error) {
+    if (!(error instanceof Error) || !('syscall' in error)) throw error
+    throw new AbsgdError('log', `cannot read the run in ${dir}: ${error.message}`, { cause: error })
+  }
+}
+
+async function read(dir: string, { checkSamplesUpTo = 0 }: ViewOptions): Promise<RunView> {
+  // Asked before reading: a controller that leaves meanwhile has recorded the end.
+  const live = lockHolder(dir)
+  const controller = readControllerFile(dir)
+  const reading = readRun(dir, { streams: ['steps'] })
+  let snapshot = initialSnapshot()
+  for await (const record of reading) snapshot = reduce(snapshot, record)
+
+  const { manifest, damage: ofManifest } = manifestOf(dir, snapshot)
+  const found = [...reading.report.damage, ...(await checkSamples(dir, checkSamplesUpTo))]
+  const damage = [...ofManifest, ...found.map((one) => ({ ...one, file: relative(dir, one.file) }))]
+  const pids = { controller: live?.pid, worker: controller?.workerPid }
+  const summary = summarize({ snapshot, manifest, dir, live: live !== undefined, pids, damage })
+  return { manifest, snapshot, summary, damage, live: live !== undefined }
+}
+
+/** The manifest, or the copy that the log has of it. */
+function manifestOf(
+  dir: string,
+  { manifestJson }: RunSnapshot,
+): { manifest: Manifest; damage: DamagedFile[] } {
+  try {
+    return { manifest: readManifest(dir), damage: [] }
+  } catch (error) {
+    const manifest = recordedManifest(manifestJson)
+    if (!(error instanceof AbsgdError) || manifest === undefined) throw error
+    const message = `${error.message}; the log's copy is shown`
+    return { manifest, damage: [{ file: 'manifest.json', reason: 'manifest', message }] }
+  }
+}
+
+/** What a controller recorded is what it had read, and the log's checksum vouches for it: only its format is asked. */
+function recordedManifest(json: string | undefined): Manifest | undefined {
+  if (json === undefined) return undefined
+  try {
+    const manifest = JSON.parse(json) as Manifest | { readonly format?: number }
+    return manifest.format === FORMAT ? (manifest as Manifest) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+async function checkSamples(dir: string, limit: number) {
+  const { samples } = runPaths(dir)
+  const size = statSync(samples, { throwIfNoEntry: false })?.size ?? 0
+  if (size === 0 || size > limit) return []
+  const writing = lockHolder(dir) !== undefined
+  const report = emptyReport()
+  const cursor = openCursor(samples, 'samples')
+  try {
+    const frames = cursor.frames()
+    while ((await frames.next()).done !== true);
+    noteEnd(cursor, writing, report)
+  } finally {
+    await cursor.close()
+  }
+  return report.damage
+}
+
+const FORMAT: Manifest['format'] = 1

@@ -1,0 +1,82 @@
+/** Numbers and times as people read them. */
+
+/** Up to four significant digits: `0.9512`, `1,920`, `3.2e-5`, `inf`, `nan`. Whole numbers below 10⁹ are given exactly. */
+export function formatNumber(value: number): string {
+  if (Number.isNaN(value)) return 'nan'
+  if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf'
+  const size = Math.abs(value)
+  if (Number.isInteger(value) && size < 1e9) return formatCount(value)
+  if (size >= 1e6 || size < 1e-3)
+    return value
+      .toExponential(2)
+      .replace(/\.?0+e/, 'e')
+      .replace('e+', 'e')
+  return trimZeros(value.toPrecision(4))
+}
+
+/** A whole number in groups of three: `1,920`. */
+export function formatCount(value: number): string {
+  return String(value).replace(/\B(?=(\d{3})+$)/g, ',')
+}
+
+/** A control's value: a lambda of ±Infinity is `off`. */
+export function formatControl(name: string, value: number): string {
+  return name === 'lambda' && !Number.isFinite(value) && !Number.isNaN(value) ? 'off' : formatNumber(value)
+}
+
+/** `0.8 s`, `42 s`, `3 min 20 s`, `1 h 05 min`, `2 d 3 h`. */
+export function formatDuration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return '?'
+  if (seconds < 9.95) return `${Math.max(0, seconds).toFixed(1)} s`
+  const whole = Math.round(seconds)
+  if (whole < 60) return `${whole} s`
+  if (whole < HOUR) return `${Math.floor(whole / 60)} min ${pad(whole % 60)} s`
+  if (whole < DAY) return `${Math.floor(whole / HOUR)} h ${pad(Math.floor((whole % HOUR) / 60))} min`
+  return `${Math.floor(whole / DAY)} d ${Math.floor((whole % DAY) / HOUR)} h`
+}
+
+/** In the largest unit that is not 0: `12 s`, `5 min`, `3 h`, `2 d`. */
+export function formatAge(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds))
+  if (whole < 60) return `${whole} s`
+  if (whole < HOUR) return `${Math.floor(whole / 60)} min`
+  if (whole < DAY) return `${Math.floor(whole / HOUR)} h`
+  return `${Math.floor(whole / DAY)} d`
+}
+
+/** `512 B`, `1.5 MB`: powers of 1000. */
+export function formatBytes(bytes: number): string {
+  let value = bytes
+  let unit = 0
+  while (value >= 999.5 && unit < UNITS.length - 1) {
+    value /= 1000
+    unit += 1
+  }
+  return `${unit === 0 ? value : trimZeros(value.toPrecision(3))} ${UNITS[unit]}`
+}
+
+/**
+ * Mean and sample standard deviation (n − 1), with as many decimals as the deviation's second digit: `95.0 ± 1.9`.
+ * One value has no deviation, none has no mean.
+ */
+export function formatMeanSd(values: readonly number[]): string {
+  if (values.length === 0) return '-'
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
+  if (values.length === 1) return formatNumber(mean)
+  const sd = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1))
+  if (!(sd > 0) || !Number.isFinite(sd)) return `${formatNumber(mean)} ± ${formatNumber(sd)}`
+  const decimals = Math.min(10, Math.max(0, 1 - Math.floor(Math.log10(sd))))
+  return `${mean.toFixed(decimals)} ± ${sd.toFixed(decimals)}`
+}
+
+function trimZeros(text: string): string {
+  return text.includes('.') ? text.replace(/\.?0+$/, '') : text
+}
+
+function pad(value: number): string {
+  return String(value).padStart(2, '0')
+}
+
+const HOUR = 3600
+const DAY = 24 * HOUR
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB']

@@ -1,0 +1,117 @@
+/** A run's page: what it was set to do, how it stands, what came of it. */
+import type { RunSummary, SummaryConfig } from '../record/summary.js'
+import { formatBytes, formatCount, formatDuration, formatNumber } from './format.js'
+import { flow, labelled, WIDTH, wrap } from './layout.js'
+import { sanitize, sanitizeLines } from './sanitize.js'
+import { controlsInWords, damageInWords, metricsInWords, paramsInWords, statusInWords } from './words.js'
+
+/** What the run was set to do. */
+export function headerLines(run: string, dir: string, config: SummaryConfig): string[] {
+  const { experiment, arm, params, task, length, objective } = config
+  const lines = [
+    ...wrap(`${run}: ${experiment}${arm === undefined ? '' : `, arm ${arm}`}`),
+    ...entry('task', task),
+    ...entry('length', length),
+    ...entry('evaluate', config.evaluate),
+    ...entry('checkpoint', config.checkpoint),
+    ...(objective === undefined ? [] : entry('objective', `${objective.goal} ${objective.metric}`)),
+    ...(Object.keys(params).length === 0 ? [] : entry('params', paramsInWords(params))),
+    ...Object.entries(config.controls).flatMap(([name, words]) => entry(name, words)),
+    ...entry('directory', dir),
+  ]
+  return lines.map(sanitize)
+}
+
+/** How a run stands or ended: the last lines of `run`. */
+export function endLines(summary: RunSummary, { withDetail = true } = {}): string[] {
+  const { final, best, reason = '', detail = '', damage = [] } = summary
+  const lines = [
+    ...wrap(headline(summary)),
+    ...(reason === '' ? [] : wrap(reason, { indent: '  ' })),
+    ...(withDetail && detail !== '' ? detailLines(detail) : []),
+    ...metricEntry('final', metricsInWords(withoutInternals(final))),
+    ...bestEntry(best),
+    ...entry('log', logInWords(summary)),
+    ...damage.flatMap((damaged) => entry('damaged', damageInWords(damaged))),
+    ...(summary.status === 'lost' ? entry('next', `absgd resume ${summary.run}`) : []),
+  ]
+  return lines.map(sanitize)
+}
+
+/** Everything that is known of a run: `absgd show`. */
+export function pageLines(summary: RunSummary): string[] {
+  const { run, dir, config, controls, final, checkpoints, warnings, pids } = summary
+  const internals = Object.fromEntries(Object.entries(final).filter(([name]) => INTERNALS.test(name)))
+  const last = checkpoints.at(-1)
+  const more = [
+    ...metricEntry('controls', controlsInWords(controls)),
+    ...metricEntry('weights', metricsInWords(internals)),
+    ...(last === undefined
+      ? []
+      : entry(
+          'on disk',
+          `${checkpoints.length} ${plural(checkpoints.length, 'checkpoint')}, the last after ${formatCount(last.step)} steps: ${last.path} (${formatBytes(last.bytes)})`,
+        )),
+    ...(pids === undefined
+      ? []
+      : entry('processes', `controller ${pids.controller ?? '-'}, worker ${pids.worker ?? '-'}`)),
+    ...warnings.flatMap((text) => entry('warning', text)),
+  ]
+  return [...headerLines(run, dir, config), '', ...endLines(summary), ...more.map(sanitize)]
+}
+
+/** `  label       text`. */
+export function entry(label: string, text: string): string[] {
+  return labelled(label, sanitize(text), { labelWidth: LABEL_WIDTH })
+}
+
+/** At most the last 40 lines, indented. */
+export function detailLines(detail: string): string[] {
+  const lines = sanitizeLines(detail.trimEnd()).slice(-DETAIL_LINES)
+  return lines.map((line) => `    ${line}`)
+}
+
+function headline(summary: RunSummary): string {
+  const { steps, runSteps, epochs, attempt, seconds } = summary
+  const of = runSteps === null || steps === runSteps ? '' : ` of ${formatCount(runSteps)}`
+  const inEpochs = epochs === null ? '' : ` (${formatNumber(epochs)} ${plural(epochs, 'epoch')})`
+  const inAttempt = attempt > 1 ? `, attempt ${attempt}` : ''
+  const done = `${formatCount(steps)}${of} ${plural(runSteps ?? steps, 'step')}`
+  return `${statusInWords(summary)} after ${done}${inEpochs}${inAttempt}, ${formatDuration(seconds)}`
+}
+
+function bestEntry(best: RunSummary['best']): string[] {
+  if (best === null) return []
+  const { metric, value, step } = best
+  const beside = metricsInWords(
+    Object.fromEntries(Object.entries(best.metrics).filter(([name]) => name !== metric)),
+  )
+  return metricEntry('best', [`${metric} ${formatNumber(value)} after step ${formatCount(step)}`, ...beside])
+}
+
+function logInWords({ waits, workerRestarts, lostSteps, duplicatedSteps }: RunSummary): string {
+  return [
+    `${formatCount(waits)} ${plural(waits, 'wait')}`,
+    `${workerRestarts} ${plural(workerRestarts, 'worker restart')}`,
+    `${formatCount(lostSteps)} lost ${plural(lostSteps, 'step')}`,
+    `${formatCount(duplicatedSteps)} duplicated`,
+  ].join(', ')
+}
+
+function metricEntry(label: string, items: readonly string[]): string[] {
+  const indent = `  ${label.padEnd(LABEL_WIDTH)}  `
+  return flow(items.map(sanitize), { width: WIDTH, indent, hanging: ' '.repeat(indent.length) })
+}
+
+function withoutInternals(metrics: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(metrics).filter(([name]) => !INTERNALS.test(name)))
+}
+
+function plural(count: number, noun: string): string {
+  return count === 1 ? noun : `${noun}s`
+}
+
+/** About the weights, not about how well training goes. */
+const INTERNALS = /^train\.(.+\.)?(weighted_loss|ess_ratio|kl|sum_w|max_w|effective_lr)$/
+const LABEL_WIDTH = 10
+const DETAIL_LINES = 40

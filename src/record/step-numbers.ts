@@ -1,0 +1,74 @@
+/** The numbers that a step's sufficient statistics stand for (DESIGN §3). */
+import type { StepBatch, StepColumns, Weighing } from './record.js'
+
+/**
+ * Numbers of step `firstStep + i` of a batch, by name.
+ *
+ * The first weighing gives `train.*`, each further one `train.<its name>.*`:
+ * - `loss`: unweighted mean loss, the signal of progress;
+ * - `weighted_loss`: Σwℓ, the scalar that was differentiated;
+ * - `ess_ratio`: effective sample size over batch size, (Σw)²/(n·Σw²), in (0, 1];
+ * - `kl`: KL of the weights against uniform, Σwℓ/(λΣw) − m, in nats, ≥ 0; 0 where lambda is off;
+ * - `sum_w`: Σw, in [e⁻⁵, 2]; `max_w`: the largest weight;
+ * - `effective_lr`: lr·Σw, where the learning rate is a control (first weighing only).
+ *
+ * The user's own numbers are `train.<name>`; those that are NaN at this step are left out.
+ */
+export function stepNumbers(batch: StepBatch, i: number): Record<string, number> {
+  const numbers: Record<string, number> = {}
+  for (const [name, column] of Object.entries(batch.metrics))
+    if (!Number.isNaN(column[i]!)) numbers[`train.${name}`] = column[i]!
+  batch.weighings.forEach((weighing, index) => {
+    const prefix = index === 0 ? 'train.' : `train.${weighing.name}.`
+    addWeighing(numbers, prefix, weighing, i, batch.controls['lambda']?.[i])
+  })
+  const sumW = batch.weighings[0]?.sumW[i]
+  const lr = batch.controls['lr']?.[i]
+  if (sumW !== undefined && lr !== undefined) numbers['train.effective_lr'] = lr * sumW
+  return numbers
+}
+
+/** `stepNumbers`, with the user's own numbers as of the last step up to `i` of the batch that has them. */
+export function lastNumbers(batch: StepBatch, i: number): Record<string, number> {
+  const own: Record<string, number> = {}
+  for (const [name, column] of Object.entries(batch.metrics)) {
+    const last = column.subarray(0, i + 1).findLast((value) => !Number.isNaN(value))
+    if (last !== undefined) own[`train.${name}`] = last
+  }
+  return { ...own, ...stepNumbers(batch, i) }
+}
+
+/** `stepNumbers` of a whole batch: means over the steps that have the number. */
+export function meanNumbers(batch: StepBatch): Record<string, number> {
+  const sums: Record<string, number> = {}
+  const counts: Record<string, number> = {}
+  for (let i = 0; i < batch.count; i += 1) {
+    for (const [name, value] of Object.entries(stepNumbers(batch, i))) {
+      sums[name] = (sums[name] ?? 0) + value
+      counts[name] = (counts[name] ?? 0) + 1
+    }
+  }
+  return Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / counts[name]!]))
+}
+
+/** Row `i` of a table of columns, by name. */
+export function rowAt(columns: StepColumns, i: number): Record<string, number> {
+  return Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column[i]!]))
+}
+
+function addWeighing(
+  numbers: Record<string, number>,
+  prefix: string,
+  weighing: Weighing,
+  i: number,
+  lambda: number | undefined,
+): void {
+  const sumW = weighing.sumW[i]!
+  numbers[`${prefix}loss`] = weighing.meanLoss[i]!
+  numbers[`${prefix}weighted_loss`] = weighing.sumWL[i]!
+  numbers[`${prefix}ess_ratio`] = sumW ** 2 / (weighing.n[i]! * weighing.sumW2[i]!)
+  numbers[`${prefix}sum_w`] = sumW
+  numbers[`${prefix}max_w`] = weighing.maxW[i]!
+  if (lambda === undefined) return
+  numbers[`${prefix}kl`] = Number.isFinite(lambda) ? weighing.sumWL[i]! / (lambda * sumW) - weighing.m[i]! : 0
+}

@@ -1,0 +1,65 @@
+/** Schedules made of schedules. */
+import { AbsgdError } from '../errors.js'
+import { constant, linear, off } from './anneal.js'
+import { compile } from './compile.js'
+import { durationOf, type DurationLike } from './duration.js'
+import { isSource, scheduleOf, sourceOf, type ControlValue, type Piece, type Schedule } from './schedule.js'
+
+export interface WarmupArguments {
+  /** Value at step 0. @default 0 */
+  readonly init?: number
+  readonly over: DurationLike
+  /** What follows, from its own start. The ramp runs to its first value. */
+  readonly then: ControlValue
+}
+
+export interface TwoStageArguments {
+  /** Length of the first stage, with plain SGD. */
+  readonly off: DurationLike
+  /** From then on. */
+  readonly lambda: ControlValue
+}
+
+/**
+ * One schedule after the other, each from its own start: `join(off().for(epochs(5)), exponential(…))`.
+ *
+ * The last may be without end. One that ends must not end before the run does: that is refused when the run's length
+ * is known.
+ */
+export function join(...parts: readonly [...Piece[], ControlValue]): Schedule {
+  const sources = parts.map(requireSource)
+  for (const [i, part] of sources.slice(0, -1).entries()) {
+    if ('duration' in part) continue
+    throw new AbsgdError('experiment', `part ${i + 1} of join has no end`, {
+      hint: 'say how long it lasts: .for(epochs(n)); only the last part may be without end',
+    })
+  }
+  if (sources.length === 0)
+    throw new AbsgdError('experiment', 'join of nothing', { hint: 'give it a schedule' })
+  return scheduleOf({ kind: 'join', parts: sources })
+}
+
+/** A straight line from `init` to the first value of `then`, then that schedule. */
+export function warmup({ init = 0, over, then }: WarmupArguments): Schedule {
+  const next = requireSource(then, 0)
+  const duration = durationOf(over, 'over of warmup')
+  // Its first value is the same however long an epoch is.
+  const peak = compile(next, { stepsPerEpoch: 1, runSteps: 1 })(0)
+  return scheduleOf({
+    kind: 'join',
+    parts: [linear({ init, end: peak, over: duration }).for(duration), next],
+  })
+}
+
+/** The paper's scheme: plain SGD first, then λ. */
+export function twoStage({ off: first, lambda }: TwoStageArguments): Schedule {
+  return join(off().for(first), typeof lambda === 'number' ? constant(lambda) : lambda)
+}
+
+function requireSource(value: ControlValue, index: number) {
+  if (typeof value === 'number') return constant(value)
+  if (isSource(value)) return sourceOf(value)
+  throw new AbsgdError('experiment', `part ${index + 1} is no schedule`, {
+    hint: 'give a number or a schedule such as off(), linear(…), exponential(…)',
+  })
+}

@@ -1,0 +1,36 @@
+/** What a schedule can tell of itself before the steps of an epoch are known. */
+import { add, isNothing, type Duration } from './duration.js'
+import type { Shape, Source } from './schedule.js'
+
+/** A part of a schedule that is of one curve, and where it begins. */
+export interface Leaf {
+  readonly after: Duration
+  readonly shape: Exclude<Shape, { kind: 'join' }>
+}
+
+/** The parts of a schedule in the order of training, without those that last for nothing. */
+export function leavesOf(source: Source, after: Duration = { epochs: 0, steps: 0 }): readonly Leaf[] {
+  if (source.shape.kind !== 'join') return [{ after, shape: source.shape }]
+  const leaves: Leaf[] = []
+  let start = after
+  for (const part of source.shape.parts) {
+    const duration = 'duration' in part ? part.duration : undefined
+    if (duration !== undefined && isNothing(duration)) continue
+    leaves.push(...leavesOf(part, start))
+    if (duration !== undefined) start = add(start, duration)
+  }
+  return leaves
+}
+
+/** How long a schedule lasts; undefined for one without end. */
+export function extentOf(source: Source): Duration | undefined {
+  if ('duration' in source) return source.duration
+  if (source.shape.kind !== 'join') return undefined
+  let total: Duration = { epochs: 0, steps: 0 }
+  for (const part of source.shape.parts) {
+    const extent = extentOf(part)
+    if (extent === undefined) return undefined
+    total = add(total, extent)
+  }
+  return total
+}

@@ -1,0 +1,143 @@
+/** A schedule laid out over steps: stretches that each follow one curve. */
+import { AbsgdError } from '../errors.js'
+import { add, describeDuration, toSteps, isNothing, type Duration } from './duration.js'
+import type { Curve, Shape, Source } from './schedule.js'
+
+/** The steps [from, to). */
+export interface Segment {
+  readonly from: number
+  /** Infinity for one without end. */
+  readonly to: number
+  readonly curve: Curve | 'constant'
+  /** Value at `from`. */
+  readonly init: number
+  /** Value at `from + over`. */
+  readonly end: number
+  /** Steps from `init` to `end`; 0 for a constant. */
+  readonly over: number
+}
+
+/**
+ * The segments of a schedule, without holes from step 0 on.
+ *
+ * Boundaries are rounded as sums of what lies before them, so that an epoch's boundary is one however many pieces lie
+ * before it; every piece that is not nothing has a step at least.
+ *
+ * @param stepsPerEpoch 0 when the data is a stream without length
+ * @throws AbsgdError 'experiment' when epochs are spoken of and there are none, or a part ends too early
+ */
+export function segmentsOf(source: Source, stepsPerEpoch: number): readonly Segment[] {
+  return layOut(source, { offset: { epochs: 0, steps: 0 }, step: 0 }, stepsPerEpoch)
+}
+
+/** The first step that a schedule has no value for; Infinity for one without end. */
+export function endOf(segments: readonly Segment[]): number {
+  return segments.at(-1)?.to ?? 0
+}
+
+/** The value at a step of the segment: exactly `init` at its start, never outside [init, end]. */
+export function curveOf({ from, curve, init, end, over }: Segment): (step: number) => number {
+  if (curve === 'constant') return () => init
+  const between = CURVES[curve](init, end)
+  const low = Math.min(init, end)
+  const high = Math.max(init, end)
+  // Rounding must not carry a value over the bounds that its ends were checked against.
+  return (step) => (step === from ? init : Math.min(high, Math.max(low, between((step - from) / over))))
+}
+
+/** A point of training: symbolic, and in steps. */
+interface Mark {
+  readonly offset: Duration
+  readonly step: number
+}
+
+function layOut(source: Source, start: Mark, stepsPerEpoch: number): readonly Segment[] {
+  const whole = layOutShape(source.shape, start, stepsPerEpoch)
+  if (!('duration' in source)) return whole
+  const end = after(start, source.duration, stepsPerEpoch).step
+  const wholeEnd = whole.length === 0 ? start.step : endOf(whole)
+  if (wholeEnd < end) {
+    throw new AbsgdError(
+      'experiment',
+      `a join inside .for(${describeDuration(source.duration)}) ends at step ${wholeEnd}, before step ${end}`,
+      { hint: 'leave its last part without end, or make it longer' },
+    )
+  }
+  return whole
+    .filter((segment) => segment.from < end)
+    .map((segment) => ({ ...segment, to: Math.min(segment.to, end) }))
+}
+
+function layOutShape(shape: Shape, start: Mark, stepsPerEpoch: number): readonly Segment[] {
+  switch (shape.kind) {
+    case 'constant':
+      return [constantSegment(start.step, Infinity, shape.value)]
+    case 'ramp': {
+      const { curve, init, end } = shape
+      const to = after(start, shape.over, stepsPerEpoch).step
+      const flat = constantSegment(to, Infinity, end)
+      if (to === start.step) return [flat]
+      return [{ from: start.step, to, curve, init, end, over: to - start.step }, flat]
+    }
+    case 'steps':
+      return layOutSteps(shape, start, stepsPerEpoch)
+    case 'join': {
+      const segments: Segment[] = []
+      let mark = start
+      for (const part of shape.parts) {
+        for (const segment of layOut(part, mark, stepsPerEpoch)) segments.push(segment)
+        if ('duration' in part) mark = after(mark, part.duration, stepsPerEpoch)
+      }
+      return segments
+    }
+    default:
+      return shape satisfies never
+  }
+}
+
+function layOutSteps(
+  shape: Shape & { kind: 'steps' },
+  start: Mark,
+  stepsPerEpoch: number,
+): readonly Segment[] {
+  const starts = [
+    { step: start.step, value: shape.init },
+    ...shape.at.map(([boundary, value]) => ({ step: after(start, boundary, stepsPerEpoch).step, value })),
+  ]
+  return starts.flatMap(({ step, value }, i) => {
+    const to = starts[i + 1]?.step ?? Infinity
+    if (to < step) {
+      throw new AbsgdError(
+        'experiment',
+        `the boundaries of steps do not ascend: step ${to} comes after step ${step}`,
+        {
+          hint: `order them by time; an epoch has ${stepsPerEpoch} steps here`,
+        },
+      )
+    }
+    return to === step ? [] : [constantSegment(step, to, value)]
+  })
+}
+
+function after(mark: Mark, duration: Duration, stepsPerEpoch: number): Mark {
+  if (isNothing(duration)) return mark
+  const offset = add(mark.offset, duration)
+  return { offset, step: Math.max(mark.step + 1, toSteps(offset, stepsPerEpoch)) }
+}
+
+function constantSegment(from: number, to: number, value: number): Segment {
+  return { from, to, curve: 'constant', init: value, end: value, over: 0 }
+}
+
+/** The value at x in (0, 1). */
+const CURVES: Readonly<Record<Curve, (init: number, end: number) => (x: number) => number>> = {
+  linear: (init, end) => (x) => init * (1 - x) + end * x,
+  cosine: (init, end) => (x) => {
+    const left = (1 + Math.cos(Math.PI * x)) / 2
+    return init * left + end * (1 - left)
+  },
+  exponential: (init, end) => {
+    const [sign, first, last] = [Math.sign(init), Math.log(Math.abs(init)), Math.log(Math.abs(end))]
+    return (x) => sign * Math.exp((1 - x) * first + x * last)
+  },
+}

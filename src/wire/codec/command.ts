@@ -1,0 +1,114 @@
+/** What is asked of a run, and the answers. */
+import type { Action, Request, RequestResult } from '../../record/record.js'
+import type {
+  Action as WireAction,
+  ActionSchema,
+  Command as WireCommand,
+  CommandResult as WireCommandResult,
+  CommandResultSchema,
+  CommandSchema,
+  Request as WireRequest,
+  RequestResult as WireRequestResult,
+  RequestResultSchema,
+  RequestSchema,
+} from '../gen/absgd/v1/command_pb.js'
+import type { Command, CommandResult } from '../message.js'
+import type { Init } from './init.js'
+import { fromUint64, toUint64, violation } from './numbers.js'
+
+export function readCommand({ leaseEpoch, id, action }: WireCommand): Command {
+  return { type: 'command', leaseEpoch, id: named(id, 'Command.id'), action: readAction(action) }
+}
+
+export function writeCommand({ leaseEpoch, id, action }: Command): Init<typeof CommandSchema> {
+  return { leaseEpoch, id, action: writeAction(action) }
+}
+
+export function readCommandResult(result: WireCommandResult): CommandResult {
+  return {
+    type: 'command-result',
+    leaseEpoch: result.leaseEpoch,
+    id: named(result.id, 'CommandResult.id'),
+    ok: result.ok,
+    step: fromUint64(result.step, 'CommandResult.step'),
+    message: result.message,
+  }
+}
+
+export function writeCommandResult(result: CommandResult): Init<typeof CommandResultSchema> {
+  const { leaseEpoch, id, ok, step, message } = result
+  return { leaseEpoch, id, ok, step: toUint64(step, 'CommandResult.step'), message }
+}
+
+export function readRequest({ id, by, why, action }: WireRequest): Request {
+  return { type: 'request', id: named(id, 'Request.id'), by, why, action: readAction(action) }
+}
+
+export function writeRequest({ id, by, why, action }: Request): Init<typeof RequestSchema> {
+  return { id, by, why, action: writeAction(action) }
+}
+
+export function readRequestResult(result: WireRequestResult): RequestResult {
+  return {
+    type: 'request-result',
+    id: result.id,
+    ok: result.ok,
+    step: fromUint64(result.step, 'RequestResult.step'),
+    message: result.message,
+  }
+}
+
+export function writeRequestResult({ id, ok, step, message }: RequestResult): Init<typeof RequestResultSchema> {
+  return { id, ok, step: toUint64(step, 'RequestResult.step'), message }
+}
+
+function readAction(action: WireAction | undefined): Action {
+  const kind = action?.kind
+  switch (kind?.case) {
+    case undefined:
+      throw violation('Action.kind', 'is missing, or of a newer version')
+    case 'pause':
+    case 'resume':
+    case 'checkpoint':
+    case 'evaluate':
+      return { type: kind.case }
+    case 'stepOn': {
+      const steps = fromUint64(kind.value.steps, 'StepOn.steps')
+      if (steps < 1) throw violation('StepOn.steps', 'is 0; it counts from 1')
+      return { type: 'step-on', steps }
+    }
+    case 'restore': {
+      const { step, path, sha256, attempt } = kind.value
+      return { type: 'restore', step: fromUint64(step, 'Restore.step'), path, sha256, attempt }
+    }
+    case 'stop':
+      return { type: 'stop', checkpoint: kind.value.checkpoint }
+    default:
+      return kind satisfies never
+  }
+}
+
+function writeAction(action: Action): Init<typeof ActionSchema> {
+  switch (action.type) {
+    case 'pause':
+    case 'resume':
+    case 'checkpoint':
+    case 'evaluate':
+      return { kind: { case: action.type, value: {} } }
+    case 'step-on':
+      return { kind: { case: 'stepOn', value: { steps: toUint64(action.steps, 'StepOn.steps') } } }
+    case 'restore': {
+      const { step, path, sha256, attempt } = action
+      return { kind: { case: 'restore', value: { step: toUint64(step, 'Restore.step'), path, sha256, attempt } } }
+    }
+    case 'stop':
+      return { kind: { case: 'stop', value: { checkpoint: action.checkpoint } } }
+    default:
+      return action satisfies never
+  }
+}
+
+function named(id: string, field: string): string {
+  if (id === '') throw violation(field, 'is empty')
+  return id
+}

@@ -1,0 +1,73 @@
+/** Where a run's sockets are: `ipc://` paths in a directory that only its owner can enter. */
+import { lstatSync, mkdirSync, mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, isAbsolute, join } from 'node:path'
+import { AbsgdError } from '../errors.js'
+import type { Endpoints } from './channel.js'
+
+/**
+ * Endpoints in a fresh directory below $XDG_RUNTIME_DIR or the temporary directory: a path in the run directory may be longer
+ * than a socket's path can be.
+ *
+ * @throws AbsgdError 'environment' when no directory can be made.
+ */
+export function localEndpoints(): Endpoints {
+  const problems: string[] = []
+  for (const base of [process.env['XDG_RUNTIME_DIR'], tmpdir(), '/tmp']) {
+    if (base === undefined || base === '' || !isAbsolute(base)) continue
+    if (Buffer.byteLength(join(base, 'absgd-XXXXXX', 'telemetry')) > LONGEST_PATH) {
+      problems.push(`${base}: too long`)
+      continue
+    }
+    try {
+      const directory = mkdtempSync(join(base, 'absgd-'))
+      return { control: `ipc://${join(directory, 'control')}`, telemetry: `ipc://${join(directory, 'telemetry')}` }
+    } catch (error) {
+      problems.push(error instanceof Error ? error.message : String(error))
+    }
+  }
+  throw new AbsgdError('environment', `no directory for the run's sockets can be made: ${problems.join('; ')}`, {
+    hint: 'set XDG_RUNTIME_DIR or TMPDIR to a short path that you can write',
+  })
+}
+
+/** @throws AbsgdError 'usage' unless both are `ipc://` with an absolute path that fits a socket. */
+export function checkEndpoints({ control, telemetry }: Endpoints): void {
+  socketPath(control)
+  socketPath(telemetry)
+}
+
+/**
+ * The path of an endpoint's socket.
+ *
+ * @throws AbsgdError 'usage' for `tcp://` and other transports: peers cannot be authenticated over them yet.
+ */
+export function socketPath(endpoint: string): string {
+  const [, path = ''] = /^ipc:\/\/(\/.*)$/s.exec(endpoint) ?? []
+  const bytes = Buffer.byteLength(path)
+  if (bytes > 0 && bytes <= LONGEST_PATH) return path
+  const problem = endpoint.startsWith('ipc://')
+    ? `its path must be absolute and at most ${LONGEST_PATH} bytes`
+    : 'only ipc:// is allowed, since peers cannot be authenticated over a network yet'
+  throw new AbsgdError('usage', `the endpoint "${endpoint}" is refused: ${problem}`, {
+    hint: 'use ipc:///DIRECTORY/NAME, in a directory that only you can enter',
+  })
+}
+
+/**
+ * Makes the directory of a socket where it is missing.
+ *
+ * @throws AbsgdError 'environment' when others can enter it.
+ */
+export function prepareSocketDirectory(path: string): void {
+  const directory = dirname(path)
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const { uid, mode } = lstatSync(directory)
+  if (uid === process.getuid?.() && (mode & 0o077) === 0) return
+  throw new AbsgdError('environment', `the directory of the run's sockets, ${directory}, is open to others`, {
+    hint: `remove it, or make it your own: chmod 700 ${directory}`,
+  })
+}
+
+/** Bytes of a Unix socket's path, without the zero at its end. */
+const LONGEST_PATH = process.platform === 'linux' ? 107 : 103

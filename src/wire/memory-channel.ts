@@ -1,0 +1,62 @@
+/** The twin of `zmq-channel.ts` without sockets: for tests and simulated workers. Everything goes through the codec. */
+import type { ControllerChannel, Incoming, PeerChannel } from './channel.js'
+import { decodeToPeer, encodeRecord, encodeToController, encodeToPeer } from './codec.js'
+import { takeControl, takeTelemetry } from './intake.js'
+import { createMailbox, type Mailbox } from './mailbox.js'
+import type { ToPeer } from './message.js'
+
+export interface MemoryChannel {
+  readonly controller: ControllerChannel
+  connect(): MemoryPeer
+}
+
+export interface MemoryPeer extends PeerChannel {
+  /** Sends bytes as they are, as a peer that breaks the contract would. */
+  sendBytes(socket: 'control' | 'telemetry', bytes: Uint8Array): void
+}
+
+export function createMemoryChannel(): MemoryChannel {
+  const arrivals = createMailbox<Incoming>()
+  const peers = new Map<string, Mailbox<ToPeer>>()
+  let connected = 0
+
+  const controller: ControllerChannel = {
+    endpoints: { control: 'memory', telemetry: 'memory' },
+    send(peer, message) {
+      void peers.get(peer)?.put(decodeToPeer(encodeToPeer(message)))
+    },
+    incoming: () => arrivals.items(),
+    close() {
+      arrivals.close()
+      return Promise.resolve()
+    },
+  }
+
+  function connect(): MemoryPeer {
+    connected += 1
+    const id = connected.toString(16).padStart(10, '0')
+    const messages = createMailbox<ToPeer>()
+    peers.set(id, messages)
+    const sendBytes: MemoryPeer['sendBytes'] = (socket, bytes) => {
+      if (!peers.has(id)) return
+      void arrivals.put(socket === 'control' ? takeControl(id, bytes) : takeTelemetry(bytes))
+    }
+    return {
+      sendBytes,
+      send(message) {
+        sendBytes('control', encodeToController(message))
+      },
+      report(record) {
+        sendBytes('telemetry', encodeRecord(record))
+      },
+      incoming: () => messages.items(),
+      close() {
+        peers.delete(id)
+        messages.close()
+        return Promise.resolve()
+      },
+    }
+  }
+
+  return { controller, connect }
+}

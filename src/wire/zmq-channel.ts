@@ -1,0 +1,160 @@
+/** The sockets of proto/README.md on ZeroMQ. The only importer of zeromq; the twin in memory is `memory-channel.ts`. */
+import { rmdirSync, rmSync } from 'node:fs'
+import { connect as connectSocket } from 'node:net'
+import { dirname } from 'node:path'
+import { Context, Dealer, Pull, Push, Router } from 'zeromq'
+import { AbsgdError } from '../errors.js'
+import type { ControllerChannel, Endpoints, Incoming, PeerChannel } from './channel.js'
+import { decodeToPeer, encodeRecord, encodeToController, encodeToPeer } from './codec.js'
+import { checkEndpoints, prepareSocketDirectory, socketPath } from './endpoints.js'
+import { takeControl, takeTelemetry } from './intake.js'
+import { createMailbox } from './mailbox.js'
+import type { ToPeer } from './message.js'
+import { closeSocket, createSender, forEachMessage } from './zmq-socket.js'
+
+/**
+ * Binds the controller's end. A socket file that a killed controller left behind is replaced; peers that were connected to it
+ * come back by themselves.
+ *
+ * @throws AbsgdError 'usage' for an endpoint that is not allowed, 'run-directory' when a controller listens there already,
+ *   'environment' when the system refuses.
+ */
+export async function bindController(endpoints: Endpoints): Promise<ControllerChannel> {
+  checkEndpoints(endpoints)
+  const paths = [socketPath(endpoints.control), socketPath(endpoints.telemetry)]
+  for (const path of paths) {
+    prepareSocketDirectory(path)
+    await removeStale(path)
+  }
+  const context = new Context({ blocky: false })
+  const control = new Router({ ...COMMON, context, mandatory: true, sendTimeout: 0, sendHighWaterMark: NO_LIMIT })
+  const telemetry = new Pull({ ...COMMON, context, receiveHighWaterMark: MOST_TELEMETRY })
+  try {
+    await control.bind(endpoints.control)
+    await telemetry.bind(endpoints.telemetry)
+  } catch (error) {
+    control.close()
+    telemetry.close()
+    throw new AbsgdError('environment', `cannot listen on ${endpoints.control}: ${String(error)}`, { cause: error })
+  }
+  return controllerChannel(endpoints, control, telemetry)
+}
+
+/**
+ * Connects a peer's end; returns at once, whether or not a controller listens. What is sent waits until one does.
+ *
+ * @throws AbsgdError 'usage' for an endpoint that is not allowed.
+ */
+export function connectPeer(endpoints: Endpoints): PeerChannel {
+  checkEndpoints(endpoints)
+  const context = new Context({ blocky: false })
+  const control = new Dealer({ ...COMMON, ...RECONNECT, context, immediate: true })
+  const telemetry = new Push({ ...COMMON, ...RECONNECT, context, immediate: true })
+  control.connect(endpoints.control)
+  telemetry.connect(endpoints.telemetry)
+  const messages = createSender<Uint8Array>(control)
+  const records = createSender<Uint8Array>(telemetry)
+  const arrivals = createMailbox<ToPeer>(ROOM)
+  let closing: Promise<void> | undefined
+  return {
+    send: (message) => messages.push(encodeToController(message)),
+    report: (record) => records.push(encodeRecord(record)),
+    incoming() {
+      void forEachMessage(control, async ([bytes]) => {
+        if (bytes !== undefined) await arrivals.put(decodeToPeer(bytes))
+      }).catch((error: unknown) => arrivals.fail(error))
+      return arrivals.items()
+    },
+    close() {
+      closing ??= (async () => {
+        arrivals.close()
+        await Promise.all([messages.drain(LINGER_MS), records.drain(LINGER_MS)])
+        await Promise.all([closeSocket(control, LINGER_MS), closeSocket(telemetry, LINGER_MS)])
+      })()
+      return closing
+    },
+  }
+}
+
+function controllerChannel(endpoints: Endpoints, control: Router, telemetry: Pull): ControllerChannel {
+  const arrivals = createMailbox<Incoming>(ROOM)
+  const answers = createSender<[Buffer, Uint8Array]>(control)
+  let closing: Promise<void> | undefined
+  return {
+    endpoints,
+    send: (peer, message) => answers.push([Buffer.from(peer, 'hex'), encodeToPeer(message)]),
+    incoming() {
+      const controlDone = forEachMessage(control, async ([id, ...parts]) => {
+        const peer = id!.toString('hex')
+        const [bytes] = parts
+        const single = parts.length === 1 && bytes !== undefined
+        await arrivals.put(single ? takeControl(peer, bytes) : { type: 'malformed', peer, reason: SPLIT })
+      })
+      const telemetryDone = forEachMessage(telemetry, async (parts) => {
+        const [bytes] = parts
+        const single = parts.length === 1 && bytes !== undefined
+        await arrivals.put(single ? takeTelemetry(bytes) : { type: 'malformed', reason: SPLIT })
+      })
+      Promise.all([controlDone, telemetryDone]).catch((error: unknown) => arrivals.fail(error))
+      return arrivals.items()
+    },
+    close() {
+      closing ??= (async () => {
+        arrivals.close()
+        await answers.drain(LINGER_MS)
+        await Promise.all([closeSocket(control, LINGER_MS), closeSocket(telemetry, LINGER_MS)])
+        removeSockets(endpoints)
+      })()
+      return closing
+    },
+  }
+}
+
+/** libzmq would replace the file of a living listener just as it replaces one that was left behind. */
+async function removeStale(path: string): Promise<void> {
+  const living = await new Promise<boolean>((resolve) => {
+    const probe = connectSocket(path)
+    probe.once('connect', () => {
+      probe.destroy()
+      resolve(true)
+    })
+    probe.once('error', () => {
+      resolve(false)
+    })
+  })
+  if (living) {
+    throw new AbsgdError('run-directory', `a controller listens on ${path} already`, {
+      hint: 'stop that controller first, with "absgd stop"',
+    })
+  }
+  rmSync(path, { force: true })
+}
+
+function removeSockets(endpoints: Endpoints): void {
+  for (const endpoint of [endpoints.control, endpoints.telemetry]) {
+    const path = socketPath(endpoint)
+    rmSync(path, { force: true })
+    try {
+      rmdirSync(dirname(path))
+    } catch {
+      // The other socket, or something that is not ours, is still in it.
+    }
+  }
+}
+
+const LINGER_MS = 1000
+const SPLIT = 'a message of several frames, or of none'
+/** Messages that wait for the reader inside the process; the rest stays with libzmq, and then with the sender. */
+const ROOM = 256
+/** What controllers send is little and bounded by the peers' answers; a peer that is gone is cut off by the heartbeat. */
+const NO_LIMIT = 0
+/** Batches per worker. One is at most a tenth of a second of training. */
+const MOST_TELEMETRY = 1000
+const COMMON = {
+  linger: LINGER_MS,
+  maxMessageSize: 64 * 1024 * 1024,
+  heartbeatInterval: 1000,
+  heartbeatTimeout: 3000,
+  heartbeatTimeToLive: 5000,
+}
+const RECONNECT = { reconnectInterval: 100, reconnectMaxInterval: 1000 }

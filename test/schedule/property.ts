@@ -1,0 +1,62 @@
+/** Property tests, and arbitrary schedules for them. */
+import fc from 'fast-check'
+import { test as vitestTest } from 'vitest'
+import { constant, cosine, exponential, linear, steps } from '../../src/schedule/anneal.js'
+import { join, warmup } from '../../src/schedule/compose.js'
+import type { Duration } from '../../src/schedule/duration.js'
+import type { Schedule } from '../../src/schedule/schedule.js'
+
+export { fc }
+
+/** A test that holds for every value of `arbitraries`. */
+export function test<Values extends [unknown, ...unknown[]]>(
+  arbitraries: { [K in keyof Values]: fc.Arbitrary<Values[K]> },
+  name: string,
+  holds: (...values: Values) => void,
+): void {
+  vitestTest(name, () => {
+    fc.assert(
+      fc.property(...arbitraries, (...values: Values) => {
+        holds(...values)
+      }),
+    )
+  })
+}
+
+export const durations: fc.Arbitrary<Duration> = fc.record({
+  epochs: fc.oneof(
+    fc.nat(5),
+    fc.nat(500).map((n) => n / 100),
+  ),
+  steps: fc.nat(50),
+})
+
+/** Schedules without end whose values all come from `values`, which must be of one sign and not 0. */
+export function schedules(values: fc.Arbitrary<number>): fc.Arbitrary<Schedule> {
+  const ramp = fc.record({ init: values, end: values, over: durations })
+  const simple = fc.oneof(
+    values.map(constant),
+    ramp.map(linear),
+    ramp.map(cosine),
+    ramp.map(exponential),
+    fc.tuple(values, durations, durations, values, values).map(([init, a, b, first, second]) =>
+      steps({
+        init,
+        at: [
+          [a, first],
+          [{ epochs: a.epochs + b.epochs, steps: a.steps + b.steps }, second],
+        ],
+      }),
+    ),
+  )
+  return fc.oneof(
+    simple,
+    fc
+      .tuple(simple, durations, simple, durations, simple)
+      .map(([a, forA, b, forB, c]) => join(a.for(forA), b.for(forB), c)),
+    fc.tuple(values, durations, simple).map(([init, over, then]) => warmup({ init, over, then })),
+    fc
+      .tuple(simple, durations, simple, durations, simple)
+      .map(([a, forA, b, forBoth, c]) => join(join(a.for(forA), b).for(forBoth), c)),
+  )
+}
