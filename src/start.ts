@@ -1,5 +1,5 @@
 /** The composer: builds channel, worker and log of one run, and starts its controller. Nothing else constructs them. */
-import { rmSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { startController, type Controller, type RunEnd } from './controller/controller.js'
 import { nothingRecovered, recover, restarted, type Recovered } from './controller/recovery.js'
 import { acceptance, type ControllerState } from './controller/state.js'
@@ -23,6 +23,7 @@ import { emptySampleLosses, noiseAuc, withSamples } from './record/samples.js'
 import { VERSION } from './version.js'
 import { encodeRecord } from './wire/codec.js'
 import { localEndpoints } from './wire/endpoints.js'
+import type { Endpoints } from './wire/channel.js'
 import { bindController } from './wire/zmq-channel.js'
 import { startLocalWorker } from './worker/local.js'
 import { isAlive, lastLines, watchProcess, type ProcessHandle } from './worker/process.js'
@@ -107,10 +108,16 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
       encode: encodeRecord,
       ...(options.onReport === undefined ? {} : { onReport: options.onReport }),
     })
-    const ended = controller.ended.finally(() => {
-      removeControllerFile(dir)
-      lock.release()
-    })
+    const ended = controller.ended
+      .then((end) => {
+        // The log holds it all by now.
+        removeSpool(dir)
+        return end
+      })
+      .finally(() => {
+        removeControllerFile(dir)
+        lock.release()
+      })
     return { controller, origin, workerPid: worker.pid, ended }
   } catch (error) {
     for (const resource of held.reverse()) await resource.close()
@@ -138,6 +145,14 @@ async function absorbSpool(dir: string, log: LogWriter, logged: Recovered): Prom
   return recovered
 }
 
+/** How well the mean loss of a sample finds wrong labels, where an experiment knows which are wrong. */
+async function summarizeSamples(dir: string): Promise<Readonly<Record<string, number>>> {
+  let losses = emptySampleLosses()
+  for await (const record of readRun(dir)) losses = withSamples(losses, record)
+  const auc = noiseAuc(losses)
+  return auc === undefined ? {} : { noise_auc: auc }
+}
+
 function livingWorker(recovered: Recovered, file: ControllerFile | undefined) {
   if (file?.workerPid === undefined || file.bootId !== bootId()) return undefined
   if (recovered.worker !== undefined && recovered.worker.pid !== file.workerPid) return undefined
@@ -156,6 +171,10 @@ function beginning(recovered: Recovered, living: boolean, manifest: Manifest) {
   const { state, toStep } = restarted(recovered)
   const rewind: Body = { type: 'rewind', attempt: state.attempt, toStep, cause: 'resume' }
   return { state, origin: 'restarted', opening: [started, rewind] } as const
+}
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0
 }
 
 function startWorker({ python, dir, manifest, threads }: StartOptions, endpoints: Endpoints): ProcessHandle {

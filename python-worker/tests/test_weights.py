@@ -196,10 +196,11 @@ def test_the_free_energy_falls_with_lam_at_the_rate_of_the_kl(seed, lam):
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 def test_weights_are_at_least_float32_and_sum_in_the_wider_dtype(dtype):
-    losses_B = torch.full((64,), 6e4, dtype=dtype)
+    losses_B = torch.full((100,), 6e4, dtype=dtype)
     weights_B, _ = host(Normaliser(), losses_B, 1.0, 0.9)
     assert weights_B.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
-    assert weighted_loss(losses_B, weights_B).item() == pytest.approx(losses_B[0].item(), rel=1e-6)
+    doubled = weighted_loss(losses_B, 2 * weights_B).item()
+    assert doubled == pytest.approx(2 * losses_B[0].item(), rel=1e-6)
 
 
 @pytest.mark.parametrize("lam", [math.inf, -math.inf])

@@ -50,15 +50,14 @@ def test_a_gamma_that_moves_at_random_stays_unbiased_on_constant_losses(seed, la
 @seeds
 @pytest.mark.parametrize("lam", [5.0, -5.0])
 def test_the_mean_is_carried_over_a_change_of_lam_to_second_order(seed, lam):
-    """0.5 % off for a change by a fifth; without the KL term it would be 2 %."""
-    (losses_B,) = batches(seed, 1, 4096)
-    losses_B = -torch.log(1 - losses_B / 4)
+    """At most 0.2 % off for a change by a fifth; without the KL term at least 0.4 %."""
+    random = torch.Generator().manual_seed(seed)
+    losses_B = torch.empty(4096, dtype=torch.float64).exponential_(generator=random)
     normaliser = Normaliser()
     for _ in range(20):
         statistics_of(normaliser, losses_B, lam, 0.1)
     statistics = statistics_of(normaliser, losses_B, 0.8 * lam, 0.1)
-    assert statistics.sum_w == pytest.approx(1, abs=0.008)
-    assert statistics.sum_w != pytest.approx(1, abs=1e-6)
+    assert abs(statistics.sum_w - 1) < 0.003
 
 
 @seeds

@@ -32,15 +32,16 @@ function indent(line: string): string {
   return `${' '.repeat(INDENT)}${line}`.trimEnd()
 }
 
-/** Breaks at spaces, keeps the line breaks that are there. */
+/** Breaks at spaces, keeps the line breaks that are there. An indented line is a command: it goes on after a "\\". */
 function wrap(text: string, width: number): readonly string[] {
   return text.split('\n').flatMap((line) => {
+    const goesOn = line.startsWith('  ') ? ' \\' : ''
     const lines: string[] = []
     let current = ''
     for (const word of line.split(/(?<=\S)\s+/)) {
-      if (current !== '' && current.length + 1 + word.length > width) {
-        lines.push(current)
-        current = word
+      if (current !== '' && current.length + 1 + word.length + goesOn.length > width) {
+        lines.push(`${current}${goesOn}`)
+        current = goesOn === '' ? word : `    ${word}`
       } else {
         current = current === '' ? word : `${current} ${word}`
       }

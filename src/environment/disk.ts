@@ -10,9 +10,12 @@ export function freeBytes(directory: string): number {
 }
 
 /** Says what is about to be downloaded; an error when it cannot fit. */
-export function announceTorch(choice: TorchChoice, directory: string, report: (line: string) => void): void {
-  const { platform, arch } = process
-  for (const line of describeDownload(choice, { platform, arch, nvidia: hasNvidiaDriver() })) report(line)
+export function announceTorch(
+  choice: TorchChoice,
+  { directory, uv, report }: { directory: string; uv: boolean; report: (line: string) => void },
+): void {
+  const { platform } = process
+  for (const line of describeDownload(choice, { platform, nvidia: hasNvidiaDriver(), uv })) report(line)
   const needed = installedBytes(choice, platform)
   const free = freeBytes(directory)
   if (free >= needed) return

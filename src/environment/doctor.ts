@@ -8,6 +8,7 @@ import { lacking, unusable } from './complaint.js'
 import { freeBytes, gigabytes } from './disk.js'
 import { probePython, type Facts } from './probe.js'
 import { packagesOf, WORKER_DIRECTORY } from './requirements.js'
+import { readStamp } from './stamp.js'
 import { judge, type Verdict } from './verdict.js'
 import { atLeast } from './version.js'
 
@@ -92,6 +93,10 @@ function interpreter(candidate: Candidate, verdict: Verdict): Finding {
   if (verdict.status === 'fits') return ok('Python', `${verdict.facts.python} at ${place}`)
   const error =
     verdict.status === 'lacks' ? lacking(candidate, verdict, { extras: [] }) : unusable(candidate, verdict)
+  // Ours is completed without being asked twice.
+  if (candidate.venv !== undefined && readStamp(candidate.venv) !== undefined && verdict.status === 'lacks') {
+    return fault('Python', error.message, 'npx absgd setup')
+  }
   const passedOver = kind === 'active' && (verdict.status === 'unusable' || verdict.torch)
   if (passedOver) return { status: 'note', subject: 'Python', detail: `${error.message}: passed over` }
   return fault('Python', error.message, error.hint)
@@ -107,9 +112,8 @@ function* packagesIn({ versions, torch }: Facts): Generator<Finding> {
 
 /** Whether the generated code loads under this environment's protobuf. */
 async function contract({ executable }: Facts, env: NodeJS.ProcessEnv): Promise<Finding> {
-  const script = 'import absgd_worker.gen.envelope_pb2'
-  const result = await runCommand(executable, ['-c', script], {
-    env: { ...env, PYTHONPATH: join(WORKER_DIRECTORY, 'src') },
+  const result = await runCommand(executable, ['-c', LOAD_CONTRACT, join(WORKER_DIRECTORY, 'src')], {
+    env,
     timeoutMs: IMPORT_TIMEOUT_MS,
   })
   if (result.status === 'ok') return ok('Contract', 'the messages load in Python')
@@ -125,6 +129,15 @@ function fault(subject: string, detail: string, remedy: string | undefined): Fin
   return { status: 'fault', subject, detail, remedy }
 }
 
+/** The package's own `__init__` would import torch. */
+const LOAD_CONTRACT = `
+import sys, types
+package = types.ModuleType("absgd_worker")
+package.__path__ = [sys.argv[1] + "/absgd_worker"]
+sys.modules["absgd_worker"] = package
+import absgd_worker.gen.envelope_pb2
+`
+
 const NODE_MINIMUM = '20.19'
 const DISK_MINIMUM = 1e9
-const IMPORT_TIMEOUT_MS = 180_000
+const IMPORT_TIMEOUT_MS = 60_000

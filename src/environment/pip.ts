@@ -21,7 +21,7 @@ export function createPip(basePython: string, options: InstallerOptions): Instal
       const wanted = [...requirements]
       if (torch) {
         const choice = await chooseTorch(python, { env, offline })
-        announceTorch(choice, dirname(python), report)
+        announceTorch(choice, { directory: dirname(python), uv: false, report })
         wanted.push(choice.requirement)
       }
       const noIndex = offline ? ['--no-index'] : []

@@ -38,15 +38,16 @@ export function pickTorch(versions: readonly string[]): TorchChoice {
 /** Said before anything is downloaded. */
 export function describeDownload(
   choice: TorchChoice,
-  machine: { platform: string; arch: string; nvidia: boolean },
+  { platform, nvidia, uv }: { platform: string; nvidia: boolean; uv: boolean },
 ): readonly string[] {
-  if (choice.cpu)
+  if (choice.cpu) {
     return [`${choice.requirement}: the CPU build that pip's configuration offers, about 1 GB installed`]
-  if (machine.platform === 'darwin') return [`${TORCH_RANGE}: about 0.2 GB to download`]
-  const size = [`${TORCH_RANGE}: with its CUDA libraries about 2.8 GB to download, 4.5 GB installed`]
-  if (machine.nvidia) return size
+  }
+  if (platform === 'darwin') return [`${TORCH_RANGE}: about 0.2 GB to download`]
+  const size = `${TORCH_RANGE}: with its CUDA libraries about 2.8 GB to download, 4.5 GB installed`
+  if (nvidia || uv) return [size]
   return [
-    ...size,
+    size,
     'There is no NVIDIA GPU here. For the CPU build (0.2 GB) give pip a source of it first:',
     'pip config set global.find-links FOLDER (or extra-index-url), or install uv, which knows one.',
   ]

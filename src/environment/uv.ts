@@ -13,9 +13,10 @@ export function createUv(uv: string, basePython: string | undefined, options: In
     name: 'uv',
 
     async makeVenv(venv) {
-      // With pip inside, as everybody expects of a virtual environment.
+      // With pip inside, as everybody expects of a virtual environment; it comes from the index.
+      const seed = options.offline ? [] : ['--seed']
       const python = basePython ?? `>=${PYTHON_MINIMUM}`
-      const args = ['venv', '--quiet', '--seed', '--allow-existing', '--python', python, ...offline, venv]
+      const args = ['venv', '--quiet', ...seed, '--allow-existing', '--python', python, ...offline, venv]
       const result = await runCommand(uv, args, { env: options.env })
       if (result.status === 'failed') throw installError(`${venv} could not be made`, [uv, ...args], result)
     },
@@ -44,7 +45,7 @@ async function installForThisMachine(
   const ordinary = { requirement: TORCH_RANGE, cpu: false }
   if (!options.offline) {
     const gpu = hasNvidiaDriver()
-    if (gpu) announceTorch(ordinary, directory, options.report)
+    if (gpu) announceTorch(ordinary, { directory, uv: true, report: options.report })
     const result = await watch(uv, [...args, '--torch-backend=auto'], options)
     if (result.status === 'ok') return true
     options.report(
@@ -52,6 +53,6 @@ async function installForThisMachine(
     )
     if (gpu) return false
   }
-  announceTorch(ordinary, directory, options.report)
+  announceTorch(ordinary, { directory, uv: true, report: options.report })
   return false
 }

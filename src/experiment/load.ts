@@ -1,5 +1,5 @@
 /** Experiment files, TypeScript or JavaScript. */
-import { statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { basename, extname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { createJiti } from 'jiti'
@@ -58,22 +58,31 @@ async function importFile(file: string): Promise<Readonly<Record<string, unknown
 
 function loadError(file: string, thrown: unknown): AbsgdError {
   const error = toAbsgdError(thrown, 'experiment')
-  const syntax = /^ParseError: (?<problem>[^\n]*?)\s*\n\s*(?<place>\S.*:\d+:\d+)/.exec(error.message)?.groups
-  if (syntax !== undefined) {
-    return new AbsgdError(
-      'experiment',
-      `${syntax['place'] ?? file} does not parse: ${syntax['problem'] ?? ''}`,
-      {
-        cause: thrown,
-      },
-    )
+  const syntax = SYNTAX_ERROR.exec(error.message)
+  if (syntax !== null) {
+    const [, problem = '', place = '', line = ''] = syntax
+    return new AbsgdError('experiment', `${place}:${line} does not parse: ${problem}`, {
+      hint: `${line} | ${readFileSync(place, 'utf8').split('\n')[Number(line) - 1] ?? ''}`,
+      cause: thrown,
+    })
   }
-  const name = thrown instanceof Error && thrown !== error ? `${thrown.name}: ` : ''
+  const frames = userFrames(thrown)
+  const hint = [
+    ...(error.hint === undefined ? [] : [error.hint]),
+    ...(frames.length === 0 ? [file] : frames),
+  ].join('\n')
+  // Ours say what is wrong by themselves; of others the kind matters too.
+  if (error === thrown) {
+    return new AbsgdError('experiment', `${basename(file)}: ${error.message}`, { hint, cause: thrown })
+  }
+  const name = thrown instanceof Error ? `${thrown.name}: ` : ''
   const [message = ''] = error.message.split('\nRequire stack:')
   return new AbsgdError('experiment', `${basename(file)} threw while it was loaded: ${name}${message}`, {
-    hint: [error.hint, ...userFrames(thrown), file].filter((line) => line !== undefined).join('\n'),
+    hint,
     cause: thrown,
   })
 }
 
+/** As the loader words it: problem, file, line. */
+const SYNTAX_ERROR = /^ParseError: ([^\n]*?)\s*\n\s*(\S.*):(\d+):\d+$/
 const EXTENSIONS: ReadonlySet<string> = new Set(['.ts', '.mts', '.js', '.mjs'])

@@ -4,6 +4,7 @@
  */
 import { create, fromBinary, toBinary, type DescMessage, type MessageShape } from '@bufbuild/protobuf'
 import { toAbsgdError } from '../errors.js'
+import { createArena } from './codec/arrays.js'
 import * as command from './codec/command.js'
 import type { Init } from './codec/init.js'
 import { fromIncarnation, toIncarnation, violation } from './codec/numbers.js'
@@ -20,7 +21,7 @@ export function encodeToPeer(message: ToPeer): Uint8Array {
 
 /** @throws AbsgdError 'protocol' for what is no message of this version. */
 export function decodeToPeer(bytes: Uint8Array): ToPeer {
-  return readToPeer(parse(ToPeerSchema, bytes))
+  return readToPeer(parse(ToPeerSchema, bytes), bytes.length)
 }
 
 export function encodeToController(message: ToController): Uint8Array {
@@ -32,7 +33,7 @@ export function decodeToController(bytes: Uint8Array): ToController {
   return readToController(parse(ToControllerSchema, bytes))
 }
 
-function readToPeer({ body }: MessageShape<typeof ToPeerSchema>): ToPeer {
+function readToPeer({ body }: MessageShape<typeof ToPeerSchema>, bytes: number): ToPeer {
   switch (body.case) {
     case undefined:
       throw violation('ToPeer.body', 'is missing, or of a newer version')
@@ -41,7 +42,7 @@ function readToPeer({ body }: MessageShape<typeof ToPeerSchema>): ToPeer {
     case 'reject':
       return session.readReject(body.value)
     case 'plan':
-      return readPlan(body.value)
+      return readPlan(body.value, createArena(bytes))
     case 'command':
       return command.readCommand(body.value)
     case 'telemetryAck': {

@@ -7,20 +7,21 @@ import type { Endpoints } from './channel.js'
 
 /**
  * Endpoints in a fresh directory below $XDG_RUNTIME_DIR or the temporary directory: a path in the run directory may be longer
- * than a socket's path can be.
+ * than a socket's path can be. The run's name is in it for people.
  *
  * @throws AbsgdError 'environment' when no directory can be made.
  */
-export function localEndpoints(): Endpoints {
+export function localEndpoints(run: string): Endpoints {
+  const prefix = `absgd-${run.slice(0, MOST_OF_NAME)}-`
   const problems: string[] = []
   for (const base of [process.env['XDG_RUNTIME_DIR'], tmpdir(), '/tmp']) {
     if (base === undefined || base === '' || !isAbsolute(base)) continue
-    if (Buffer.byteLength(join(base, 'absgd-XXXXXX', 'telemetry')) > LONGEST_PATH) {
+    if (Buffer.byteLength(join(base, `${prefix}XXXXXX`, 'telemetry')) > LONGEST_PATH) {
       problems.push(`${base}: too long`)
       continue
     }
     try {
-      const directory = mkdtempSync(join(base, 'absgd-'))
+      const directory = mkdtempSync(join(base, prefix))
       return { control: `ipc://${join(directory, 'control')}`, telemetry: `ipc://${join(directory, 'telemetry')}` }
     } catch (error) {
       problems.push(error instanceof Error ? error.message : String(error))
@@ -69,5 +70,6 @@ export function prepareSocketDirectory(path: string): void {
   })
 }
 
+const MOST_OF_NAME = 24
 /** Bytes of a Unix socket's path, without the zero at its end. */
 const LONGEST_PATH = process.platform === 'linux' ? 107 : 103

@@ -16,8 +16,11 @@ export function createSender<M extends MessageLike | MessageLike[]>(socket: Sock
   async function run(): Promise<void> {
     for (let message = queue.shift(); message !== undefined; message = queue.shift()) {
       if (socket.closed) return
-      // EHOSTUNREACH: the peer is gone. EAGAIN: the socket was closed meanwhile.
-      await socket.send(message).catch(() => undefined)
+      try {
+        await socket.send(message)
+      } catch {
+        // EHOSTUNREACH: the peer is gone. EAGAIN, EBADF: the socket was closed meanwhile.
+      }
     }
     running = undefined
   }

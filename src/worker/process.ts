@@ -35,14 +35,16 @@ export interface SpawnOptions {
 export function spawnDetached(options: SpawnOptions): ProcessHandle {
   const output = openSync(options.outputFile, 'a', 0o600)
   try {
+    // A descriptor is passed on as it is, which execa's types leave out.
+    const file = output as unknown as 'inherit'
     const subprocess = execa(options.command, options.args, {
       detached: true,
       cleanup: false,
       buffer: false,
       reject: false,
       stdin: 'ignore',
-      stdout: output,
-      stderr: output,
+      stdout: file,
+      stderr: file,
       env: options.environment,
       ...(options.directory === undefined ? {} : { cwd: options.directory }),
     })

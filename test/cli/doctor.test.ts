@@ -22,6 +22,13 @@ test('a fault is followed by its remedy, and both are wrapped at 80 columns', ()
   expect(text).toMatch(/npx absgd setup$/)
 })
 
+test('a command that is wrapped can be copied as it stands', () => {
+  const command = `python -m pip install ${"'package>=1.0' ".repeat(6)}`.trim()
+  const text = formatFinding({ status: 'fault', subject: 'Python', detail: 'x', remedy: `do:\n  ${command}` })
+  const typed = text.split('do:')[1]!.replaceAll(/\\\n\s+/g, '')
+  expect(typed.trim()).toBe(command)
+})
+
 test.each([setupCommand(), doctorCommand()])('the help of $_name fits 80 columns', (command) => {
   let help = ''
   command.configureOutput({ writeOut: (text) => (help += text), getOutHelpWidth: () => 80 })

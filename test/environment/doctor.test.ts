@@ -1,10 +1,11 @@
-import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { doctor, type Finding } from '../../src/environment/doctor.js'
-import { bareEnv, script } from './wheelhouse.js'
+import { PACKAGES } from '../../src/environment/requirements.js'
+import { bareEnv, makeVenv, pinnedWheels, script, torchWheel } from './wheelhouse.js'
 
 let folder: string
 
@@ -52,11 +53,36 @@ test('a Python that does not start is a fault with its last lines', async () => 
 })
 
 test('an active environment without torch is worth a note and no fault', async () => {
-  execFileSync('python3', ['-m', 'venv', '--without-pip', join(folder, 'active')], { env: bareEnv(folder) })
+  makeVenv(join(folder, 'active'))
   const found = await findings({ env: { ...bareEnv(folder), VIRTUAL_ENV: join(folder, 'active') } })
   expect(found.at(-2)).toMatchObject({
     status: 'note',
     detail: expect.stringContaining('$VIRTUAL_ENV') as string,
   })
   expect(found.at(-1)).toMatchObject({ status: 'fault', remedy: 'npx absgd setup' })
+})
+
+test('with a whole environment there is no fault, and every package is named', async () => {
+  const python = fileURLToPath(new URL('../../.venv', import.meta.url))
+  const found = await findings({ python })
+  expect(found.filter(({ status }) => status !== 'ok')).toEqual([])
+  const packages = PACKAGES.worker.map(({ name }) => name)
+  expect(found.map(({ subject }) => subject).slice(3)).toEqual([
+    'Python',
+    'torch',
+    'Device',
+    ...packages,
+    'Contract',
+  ])
+})
+
+test('generated code that does not load is a fault with its last lines', async () => {
+  const python = join(folder, 'hollow')
+  makeVenv(python, [torchWheel('2.90.0'), ...pinnedWheels('worker')])
+  expect((await findings({ python })).at(-1)).toMatchObject({
+    status: 'fault',
+    subject: 'Contract',
+    detail: expect.stringMatching(/do not load in Python:\n[^]*No module named 'google'/) as string,
+    remedy: expect.stringContaining('--upgrade protobuf') as string,
+  })
 })

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ensureEnvironment } from '../../src/environment/environment.js'
 import type { EnvironmentOptions } from '../../src/environment/settings.js'
-import { bareEnv, pinnedWheels, script, torchWheel, writeWheels } from './wheelhouse.js'
+import { bareEnv, makeVenv, pinnedWheels, script, torchWheel, writeWheels } from './wheelhouse.js'
 
 let home: string
 let wheels: string
@@ -22,7 +22,7 @@ beforeAll(() => {
   env = bareEnv(home, { PIP_FIND_LINKS: wheels, PIP_NO_INDEX: '1' })
   execFileSync('python3', ['-m', 'venv', join(folder, 'venv')], { env })
   execFileSync(join(folder, 'venv/bin/python'), ['-m', 'pip', 'install', '-q', 'torch'], { env })
-  execFileSync('python3', ['-m', 'venv', '--without-pip', join(folder, 'bare')], { env })
+  makeVenv(join(folder, 'bare'))
 })
 
 afterAll(() => {
@@ -88,13 +88,7 @@ test('the interpreter that was named is the only candidate: an active environmen
 
 test("a project's .venv whose torch fails on import is an error with Python's last lines", async () => {
   const project = mkdtempSync(join(folder, 'project-'))
-  const venv = join(project, '.venv')
-  execFileSync('python3', ['-m', 'venv', '--without-pip', venv], { env })
-  const broken = writeWheels([torchWheel('2.90.0', 'raise ImportError("libcudnn.so.9: cannot open")')])
-  const unpack =
-    'import sys, sysconfig, zipfile; zipfile.ZipFile(sys.argv[1]).extractall(sysconfig.get_path("purelib"))'
-  execFileSync(join(venv, 'bin/python'), ['-c', unpack, join(broken, 'torch-2.90.0-py3-none-any.whl')])
-  rmSync(broken, { recursive: true })
+  makeVenv(join(project, '.venv'), [torchWheel('2.90.0', 'raise ImportError("libcudnn.so.9: cannot open")')])
   await expect(setup({ directory: project })).rejects.toMatchObject({
     code: 'environment',
     message: expect.stringMatching(/torch that fails on import\n[^]*ImportError: libcudnn\.so\.9/) as string,

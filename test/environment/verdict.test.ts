@@ -63,7 +63,7 @@ describe('the build of torch', () => {
   test('is announced with its size, and with the way to a smaller one where there is no GPU', () => {
     const choice = { requirement: 'torch>=2.4,<3', cpu: false }
     const on = (platform: string, nvidia: boolean) =>
-      describeDownload(choice, { platform, arch: 'x64', nvidia }).join(' ')
+      describeDownload(choice, { platform, nvidia, uv: false }).join(' ')
     expect(on('linux', true)).toMatch(/2\.8 GB to download, 4\.5 GB installed$/)
     expect(on('linux', false)).toMatch(/4\.5 GB installed.*CPU build.*find-links/)
     expect(on('darwin', false)).toMatch(/0\.2 GB to download$/)

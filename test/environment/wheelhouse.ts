@@ -1,6 +1,6 @@
 /** A folder of tiny wheels that pip and uv take for torch and the rest, so that whole set-ups run without a network. */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { requirementsFile, type Part } from '../../src/environment/requirements.js'
@@ -48,11 +48,25 @@ export function bareEnv(home: string, extra: NodeJS.ProcessEnv = {}): NodeJS.Pro
   }
 }
 
+/** A virtual environment without pip that holds `wheels`: made in a second. */
+export function makeVenv(venv: string, wheels: readonly Wheel[] = []): void {
+  const folder = writeWheels(wheels)
+  execFileSync('python3', ['-m', 'venv', '--without-pip', venv], { env: bareEnv(venv) })
+  execFileSync(join(venv, 'bin', 'python'), ['-c', UNZIP, folder])
+  rmSync(folder, { recursive: true })
+}
+
 /** An executable of a few lines of sh, in place of a program that is not to run. */
 export function script(path: string, body: string): void {
   writeFileSync(path, `#!/bin/sh\n${body}\n`)
   chmodSync(path, 0o755)
 }
+
+const UNZIP = `
+import pathlib, sys, sysconfig, zipfile
+for wheel in pathlib.Path(sys.argv[1]).iterdir():
+    zipfile.ZipFile(wheel).extractall(sysconfig.get_path("purelib"))
+`
 
 const ZIP = `
 import json, sys, zipfile

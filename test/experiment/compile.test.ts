@@ -89,6 +89,7 @@ describe('warned is about', () => {
     ['off', { lambda: off() }],
     ['two stages', { lambda: twoStage({ off: epochs(2), lambda: -0.5 }) }],
     ['a ramp down', { lambda: exponential({ init: -5, end: -0.5, over: 50 }) }],
+    ['a ramp down from a small one', { lambda: exponential({ init: -1.5, end: -0.5, over: 50 }) }],
     ['a large lambda', { lambda: 2 }],
     ['a ramp that ends with the run', { lr: cosine({ init: 1, over: 100 }) }],
   ])('not: %s', (_, controls) => {

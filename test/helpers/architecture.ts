@@ -29,6 +29,7 @@ export const FILE_USERS: Readonly<Record<string, string>> = {
   'src/experiment/task.ts': 'task files',
   'src/worker/process.ts': 'the descriptor that a worker writes its output to, and its tail',
   'src/wire/endpoints.ts': 'the folder of the sockets',
+  'src/wire/zmq-channel.ts': 'the folder of the sockets',
 }
 
 export function violations(sources: Sources): readonly string[] {
@@ -50,7 +51,7 @@ function typescriptRules(path: string, source: string): string[] {
     const target = imports.find((name) => pattern.test(name))
     if (target !== undefined && !allowed.test(path)) broken.push(`imports ${target}: ${rule}`)
   }
-  only(/^zeromq(\/|$)/, /^src\/wire\/zmq-channel\.ts$/, 'only wire/zmq-channel.ts does')
+  only(/^zeromq(\/|$)/, /^src\/wire\/zmq-\w+\.ts$/, 'only wire/zmq-channel.ts and its socket do')
   only(/^src\/wire\/gen\/|^@bufbuild\//, /^src\/wire\/codec(\.ts$|\/)/, 'only wire/codec does')
   only(/^(ink|react)(\/|$)/, /^src\/cockpit\//, 'only cockpit/ draws')
   only(/^execa$/, /^src\/(worker|environment)\//, 'only worker/ and environment/ start processes')

@@ -27,8 +27,8 @@ export function tiny(overrides: Partial<ExperimentSpec<typeof tinyParams>> = {})
     worker: { task: TINY },
     params: tinyParams,
     length: 100,
-    evaluate: 'never',
-    checkpoint: 'never',
+    evaluate: 'end',
+    checkpoint: 'end',
     controls: { lambda: 2, gamma: 0.9 },
     ...overrides,
   })

@@ -1,6 +1,6 @@
 /** Lists of named things on the wire are objects in the domain, in the same order; a name comes once. */
 import type { StepColumns } from '../../record/record.js'
-import { bytesOf, readFloat64 } from './arrays.js'
+import { bytesOf, readFloat64, type Arena } from './arrays.js'
 import { violation } from './numbers.js'
 
 interface Column {
@@ -10,12 +10,13 @@ interface Column {
 
 /** @param countOf - how many values a column must have, given its bytes. */
 export function readColumns(
+  arena: Arena,
   columns: readonly Column[],
   countOf: (bytes: Uint8Array) => number,
   field: string,
 ): StepColumns {
   return uniquely(
-    columns.map(({ name, values }) => [name, readFloat64(values, countOf(values), `${field}.${name}`)]),
+    columns.map(({ name, values }) => [name, readFloat64(arena, values, countOf(values), `${field}.${name}`)]),
     field,
   )
 }

@@ -6,16 +6,17 @@ import type {
   PlanAckSchema,
   PlanSchema,
 } from '../gen/absgd/v1/plan_pb.js'
+import type { Arena } from './arrays.js'
 import { planEventKinds, readWord, writeWord } from './enums.js'
 import type { Init } from './init.js'
 import { readColumns, writeColumns } from './named.js'
 import { fromUint64, integerWithin, toUint64, violation } from './numbers.js'
 
-export function readPlan(plan: WirePlan): Plan {
+export function readPlan(plan: WirePlan, arena: Arena): Plan {
   const count = integerWithin(plan.count, 1, MOST_ROWS, 'Plan.count')
   const firstStep = fromUint64(plan.firstStep, 'Plan.first_step')
   const isSingle = (bytes: Uint8Array) => bytes.length === Float64Array.BYTES_PER_ELEMENT
-  const columns = readColumns(plan.columns, (bytes) => (isSingle(bytes) ? 1 : count), 'Plan.columns')
+  const columns = readColumns(arena, plan.columns, (bytes) => (isSingle(bytes) ? 1 : count), 'Plan.columns')
   for (const [name, values] of Object.entries(columns)) checkRange(name, values)
   return {
     type: 'plan',

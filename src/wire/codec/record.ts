@@ -8,6 +8,7 @@ import {
   type CheckpointWrittenSchema,
   type Record as WireRecord,
 } from '../gen/absgd/v1/record_pb.js'
+import { createArena, type Arena } from './arrays.js'
 import { readRequest, readRequestResult, writeRequest, writeRequestResult } from './command.js'
 import { noteLevels, readWord, runStatuses, writeWord } from './enums.js'
 import type { Init } from './init.js'
@@ -44,7 +45,7 @@ export function encodeRecord(record: LogRecord): Uint8Array {
  */
 export function decodeRecord(bytes: Uint8Array): LogRecord | undefined {
   const message = parse(bytes)
-  const body = readBody(message.body)
+  const body = readBody(message.body, createArena(bytes.length))
   if (body === undefined) return undefined
   if (message.origin === '') throw violation('Record.origin', 'is empty')
   if (message.seq === 0n) throw violation('Record.seq', 'is 0; it counts from 1')
@@ -65,24 +66,24 @@ function parse(bytes: Uint8Array): WireRecord {
   }
 }
 
-function readBody(body: WireRecord['body']): Body | undefined {
+function readBody(body: WireRecord['body'], arena: Arena): Body | undefined {
   switch (body.case) {
     case undefined:
       return undefined
     case 'stepBatch':
-      return report.readStepBatch(body.value)
+      return report.readStepBatch(body.value, arena)
     case 'sampleBatch':
-      return report.readSampleBatch(body.value)
+      return report.readSampleBatch(body.value, arena)
     case 'evaluation':
-      return report.readEvaluation(body.value)
+      return report.readEvaluation(body.value, arena)
     case 'sampleInfo':
-      return report.readSampleInfo(body.value)
+      return report.readSampleInfo(body.value, arena)
     case 'checkpointWritten':
       return readCheckpointWritten(body.value)
     case 'gap':
       return report.readGap(body.value)
     case 'plan':
-      return readPlan(body.value)
+      return readPlan(body.value, arena)
     case 'planAck':
       return readPlanAck(body.value)
     case 'controllerStarted': {

@@ -16,15 +16,15 @@ import type {
   Weighing as WireWeighing,
   WeighingSchema,
 } from '../gen/absgd/v1/report_pb.js'
-import { bytesOf, countUnlessEmpty, readFloat32, readFloat64, readInt8, readUint32 } from './arrays.js'
+import { bytesOf, countUnlessEmpty, readFloat32, readFloat64, readInt8, readUint32, type Arena } from './arrays.js'
 import { gapReasons, readWord, writeWord } from './enums.js'
 import type { Init } from './init.js'
 import { readColumns, readValues, writeColumns, writeValues } from './named.js'
 import { duration, fromUint64, integerWithin, toUint64, violation } from './numbers.js'
 
-export function readStepBatch(batch: WireStepBatch): StepBatch {
+export function readStepBatch(batch: WireStepBatch, arena: Arena): StepBatch {
   const count = integerWithin(batch.count, 1, MOST_STEPS, 'StepBatch.count')
-  const weighings = batch.weighings.map((weighing) => readWeighing(weighing, count))
+  const weighings = batch.weighings.map((weighing) => readWeighing(weighing, count, arena))
   if (new Set(weighings.map(({ name }) => name)).size !== weighings.length) {
     throw violation('StepBatch.weighings', 'has two entries of one name')
   }
@@ -33,10 +33,10 @@ export function readStepBatch(batch: WireStepBatch): StepBatch {
     attempt: batch.attempt,
     firstStep: fromUint64(batch.firstStep, 'StepBatch.first_step'),
     count,
-    controls: readColumns(batch.controls, () => count, 'StepBatch.controls'),
+    controls: readColumns(arena, batch.controls, () => count, 'StepBatch.controls'),
     weighings,
-    metrics: readColumns(batch.metrics, () => count, 'StepBatch.metrics'),
-    stepSeconds: readFloat32(batch.stepSeconds, count, 'StepBatch.step_seconds'),
+    metrics: readColumns(arena, batch.metrics, () => count, 'StepBatch.metrics'),
+    stepSeconds: readFloat32(arena, batch.stepSeconds, count, 'StepBatch.step_seconds'),
     waits: fromUint64(batch.waits, 'StepBatch.waits'),
   }
 }
@@ -54,15 +54,15 @@ export function writeStepBatch(batch: StepBatch): Init<typeof StepBatchSchema> {
   }
 }
 
-export function readSampleBatch({ attempt, steps }: WireSampleBatch): SampleBatch {
-  return { type: 'sample-batch', attempt, steps: steps.map(readStepSamples) }
+export function readSampleBatch({ attempt, steps }: WireSampleBatch, arena: Arena): SampleBatch {
+  return { type: 'sample-batch', attempt, steps: steps.map((samples) => readStepSamples(samples, arena)) }
 }
 
 export function writeSampleBatch({ attempt, steps }: SampleBatch): Init<typeof SampleBatchSchema> {
   return { attempt, steps: steps.map(writeStepSamples) }
 }
 
-export function readSampleInfo(info: WireSampleInfo): SampleInfo {
+export function readSampleInfo(info: WireSampleInfo, arena: Arena): SampleInfo {
   const { count, labels, trueLabels, ids } = info
   if (ids.length !== 0 && ids.length !== count) {
     throw violation('SampleInfo.ids', `has ${ids.length} entries for ${count} samples`)
@@ -71,8 +71,8 @@ export function readSampleInfo(info: WireSampleInfo): SampleInfo {
     type: 'sample-info',
     firstIndex: fromUint64(info.firstIndex, 'SampleInfo.first_index'),
     count,
-    labels: readUint32(labels, countUnlessEmpty(labels, count), 'SampleInfo.labels'),
-    trueLabels: readUint32(trueLabels, countUnlessEmpty(trueLabels, count), 'SampleInfo.true_labels'),
+    labels: readUint32(arena, labels, countUnlessEmpty(labels, count), 'SampleInfo.labels'),
+    trueLabels: readUint32(arena, trueLabels, countUnlessEmpty(trueLabels, count), 'SampleInfo.true_labels'),
     ids,
   }
 }
@@ -87,9 +87,9 @@ export function writeSampleInfo(info: SampleInfo): Init<typeof SampleInfoSchema>
   }
 }
 
-export function readEvaluation(evaluation: WireEvaluation): Evaluation {
+export function readEvaluation(evaluation: WireEvaluation, arena: Arena): Evaluation {
   const { numClasses, confusion } = evaluation
-  const counts = readUint32(confusion, numClasses ** 2, 'Evaluation.confusion')
+  const counts = readUint32(arena, confusion, numClasses ** 2, 'Evaluation.confusion')
   return {
     type: 'evaluation',
     attempt: evaluation.attempt,
@@ -127,26 +127,26 @@ export function writeGap({ attempt, firstStep, reason }: Gap): Init<typeof GapSc
   return { attempt, firstStep: toUint64(firstStep, 'Gap.first_step'), reason: writeWord(gapReasons, reason) }
 }
 
-function readWeighing(weighing: WireWeighing, count: number): Weighing {
+function readWeighing(weighing: WireWeighing, count: number, arena: Arena): Weighing {
   if (weighing.name === '') throw violation('Weighing.name', 'is empty')
-  const capped = readInt8(weighing.capped, count, 'Weighing.capped')
+  const capped = readInt8(arena, weighing.capped, count, 'Weighing.capped')
   const odd = capped.find((value) => value < -1 || value > 1)
   if (odd !== undefined) throw violation('Weighing.capped', `holds ${odd}; it must be -1, 0 or 1`)
   const classes = weighing.classMass.length / Float32Array.BYTES_PER_ELEMENT / count
   if (classes > MOST_CLASSES) throw violation('Weighing.class_mass', `has ${classes} classes; 1000 is the most`)
   return {
     name: weighing.name,
-    n: readUint32(weighing.n, count, 'Weighing.n'),
-    m: readFloat64(weighing.m, count, 'Weighing.m'),
-    sumW: readFloat64(weighing.sumW, count, 'Weighing.sum_w'),
-    sumW2: readFloat64(weighing.sumW2, count, 'Weighing.sum_w2'),
-    sumWL: readFloat64(weighing.sumWl, count, 'Weighing.sum_wl'),
-    maxW: readFloat64(weighing.maxW, count, 'Weighing.max_w'),
-    meanLoss: readFloat64(weighing.meanLoss, count, 'Weighing.mean_loss'),
-    freeEnergy: readFloat64(weighing.freeEnergy, count, 'Weighing.free_energy'),
+    n: readUint32(arena, weighing.n, count, 'Weighing.n'),
+    m: readFloat64(arena, weighing.m, count, 'Weighing.m'),
+    sumW: readFloat64(arena, weighing.sumW, count, 'Weighing.sum_w'),
+    sumW2: readFloat64(arena, weighing.sumW2, count, 'Weighing.sum_w2'),
+    sumWL: readFloat64(arena, weighing.sumWl, count, 'Weighing.sum_wl'),
+    maxW: readFloat64(arena, weighing.maxW, count, 'Weighing.max_w'),
+    meanLoss: readFloat64(arena, weighing.meanLoss, count, 'Weighing.mean_loss'),
+    freeEnergy: readFloat64(arena, weighing.freeEnergy, count, 'Weighing.free_energy'),
     capped,
-    nonFinite: readUint32(weighing.nonFinite, count, 'Weighing.non_finite'),
-    classMass: readFloat32(weighing.classMass, count * Math.floor(classes), 'Weighing.class_mass'),
+    nonFinite: readUint32(arena, weighing.nonFinite, count, 'Weighing.non_finite'),
+    classMass: readFloat32(arena, weighing.classMass, count * Math.floor(classes), 'Weighing.class_mass'),
   }
 }
 
@@ -167,14 +167,14 @@ function writeWeighing(weighing: Weighing): Init<typeof WeighingSchema> {
   }
 }
 
-function readStepSamples(samples: WireStepSamples): StepSamples {
+function readStepSamples(samples: WireStepSamples, arena: Arena): StepSamples {
   const { n, losses, weights, indices, labels, weighing } = samples
   return {
     step: fromUint64(samples.step, 'StepSamples.step'),
-    losses: readFloat32(losses, n, 'StepSamples.losses'),
-    weights: readFloat32(weights, n, 'StepSamples.weights'),
-    indices: readUint32(indices, countUnlessEmpty(indices, n), 'StepSamples.indices'),
-    labels: readUint32(labels, countUnlessEmpty(labels, n), 'StepSamples.labels'),
+    losses: readFloat32(arena, losses, n, 'StepSamples.losses'),
+    weights: readFloat32(arena, weights, n, 'StepSamples.weights'),
+    indices: readUint32(arena, indices, countUnlessEmpty(indices, n), 'StepSamples.indices'),
+    labels: readUint32(arena, labels, countUnlessEmpty(labels, n), 'StepSamples.labels'),
     weighing: weighing === '' ? USUAL_WEIGHING : weighing,
   }
 }

@@ -1,0 +1,24 @@
+/** The public API: what a script may import from "absgd". */
+
+// Experiments
+export { defineExperiment } from './experiment/experiment.js'
+export type { ArmSpec, Controls, Experiment, ExperimentSpec, OnReport } from './experiment/experiment.js'
+export { loadExperiment } from './experiment/load.js'
+
+// Durations and schedules
+export { epochs, every, untilStopped } from './schedule/duration.js'
+export type { Duration, DurationLike, Every, UntilStopped } from './schedule/duration.js'
+export { constant, cosine, exponential, linear, off, steps } from './schedule/anneal.js'
+export { join, twoStage, warmup } from './schedule/compose.js'
+export { compile } from './schedule/compile.js'
+export { describe } from './schedule/describe.js'
+export type { ControlValue, Piece, Schedule } from './schedule/schedule.js'
+
+// Runs
+export { launch } from './launch.js'
+export type { Applied, LaunchOptions, Run } from './launch.js'
+export type { ReportOptions } from './report-feed.js'
+export type { Report } from './record/report.js'
+export type { BestEvaluation, RunSummary } from './record/summary.js'
+export { AbsgdError } from './errors.js'
+export type { ErrorCode } from './errors.js'

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest'
+import { cli } from '../helpers/cli.js'
+
+const FLAGS: Readonly<Record<string, readonly string[]>> = {
+  run: ['--arm', '--param', '--name', '--runs', '--ui', '--detach', '--python', '--threads', 'Exit code'],
+  ls: ['--runs', '--json'],
+  show: ['--runs', '--json'],
+  resume: ['--runs', '--ui', '--detach', '--python', '--threads'],
+  pause: ['--runs', '--why', '--json'],
+  checkpoint: ['--runs', '--why', '--json'],
+  evaluate: ['--runs', '--why', '--json'],
+  stop: ['--no-checkpoint', '--runs', '--why', '--json'],
+  step: ['-n <steps>', '--runs', '--why', '--json'],
+  restore: ['--to <step>', '--runs', '--why', '--json'],
+  setup: ['--python', '--demo', '--dev', '--install', '--offline'],
+  doctor: ['--python'],
+}
+
+describe('help', () => {
+  it('of the program names every command and none that people do not type', async () => {
+    const { code, stdout } = await cli(['--help'])
+    expect(code).toBe(0)
+    expect(wideLines(stdout)).toEqual([])
+    const commands = [...stdout.matchAll(/^ {2}([a-z_]+)(?: |$)/gm)].map(([, name]) => name)
+    expect(commands.filter((name) => name !== 'help').sort()).toEqual(Object.keys(FLAGS).sort())
+  })
+
+  it.each(Object.entries(FLAGS))('of %s names its flags in 80 columns', async (command, flags) => {
+    const { code, stdout, stderr } = await cli([command, '--help'], { env: { COLUMNS: '200' } })
+    expect(code).toBe(0)
+    expect(stderr).toBe('')
+    expect(stdout).toContain(`Usage: absgd ${command}`)
+    expect(flags.filter((flag) => !stdout.includes(flag))).toEqual([])
+    expect(wideLines(stdout)).toEqual([])
+  })
+
+  it('is what the program says when it is given nothing to do', async () => {
+    const { code, stdout, stderr } = await cli([])
+    expect(code).toBe(2)
+    expect(stdout).toBe('')
+    expect(stderr).toContain('Usage: absgd')
+  })
+})
+
+function wideLines(text: string): string[] {
+  return text.split('\n').filter((line) => [...line].length > 80)
+}

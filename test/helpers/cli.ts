@@ -1,0 +1,132 @@
+/** The built command line as a child process. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { onTestFinished } from 'vitest'
+import type { RunSummary } from '../../src/record/summary.js'
+
+export interface Outcome {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface CliOptions {
+  readonly cwd?: string
+  /** Over this process's own; undefined takes a variable away. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+}
+
+/** A command that may still be running. */
+export interface Started {
+  readonly child: ChildProcess
+  readonly outcome: Promise<Outcome>
+}
+
+export async function cli(args: readonly string[], options: CliOptions = {}): Promise<Outcome> {
+  return startCli(args, options).outcome
+}
+
+/** `python -m absgd_worker.serve` with an environment that would do, but for what is given. */
+export async function runWorkerModule(env: Readonly<Record<string, string>>): Promise<Outcome> {
+  return start(PYTHON, ['-m', 'absgd_worker.serve'], {
+    env: {
+      ABSGD_CONTROL: 'ipc:///nonexistent/control',
+      ABSGD_TELEMETRY: 'ipc:///nonexistent/telemetry',
+      ABSGD_RUN: 'run',
+      ABSGD_RUN_DIR: '/nonexistent',
+      ABSGD_TASK: 'task.py:build',
+      PYTHONPATH: join(ROOT, 'python-worker/src'),
+      ...env,
+    },
+  }).outcome
+}
+
+export function startCli(args: readonly string[], options: CliOptions = {}): Started {
+  return start(process.execPath, [MAIN, ...args], options)
+}
+
+function start(command: string, args: readonly string[], { cwd, env = {} }: CliOptions): Started {
+  const child = spawn(command, args, {
+    cwd: cwd ?? ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ABSGD_PYTHON: PYTHON, OMP_NUM_THREADS: '1', ...env },
+  })
+  const output = { stdout: '', stderr: '' }
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text))
+  const outcome = new Promise<Outcome>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code) => {
+      resolve({ code, ...output })
+    })
+  })
+  return { child, outcome }
+}
+
+/** `absgd run` of a fixture; torch on one thread, as several runs share the cores. */
+export function runArgs(fixture: string, runs: string, ...more: readonly string[]): string[] {
+  return ['run', fixturePath(fixture), '--runs', runs, '--threads', '1', ...more]
+}
+
+export function fixturePath(name: string): string {
+  return join(ROOT, 'test/cli/fixtures', name)
+}
+
+/** What `show --json` says; a run that is not there yet is undefined. */
+export async function summaryOf(runs: string, run: string): Promise<RunSummary | undefined> {
+  const { code, stdout } = await cli(['show', run, '--runs', runs, '--json'])
+  return code === 0 ? (JSON.parse(stdout) as RunSummary) : undefined
+}
+
+/** Asks until the run stands as is waited for; a run that ends otherwise fails the test at once. */
+export async function until(
+  runs: string,
+  run: string,
+  holds: (summary: RunSummary) => boolean,
+): Promise<RunSummary> {
+  for (;;) {
+    const summary = await summaryOf(runs, run)
+    if (summary !== undefined && holds(summary)) return summary
+    if (summary !== undefined && summary.status !== 'running') {
+      throw new Error(`the run is ${summary.status}: ${summary.reason ?? ''}\n${summary.detail ?? ''}`)
+    }
+  }
+}
+
+/** Objects of a command's lines. */
+export function jsonLines(stdout: string): Readonly<Record<string, unknown>>[] {
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>)
+}
+
+/** Names in a folder; none where there is no folder. */
+export function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
+/** An empty folder, to be removed by whoever asked. */
+export function makeFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'absgd-cli-'))
+}
+
+/** An empty folder that is gone after the test. */
+export function temporaryFolder(): string {
+  const folder = makeFolder()
+  onTestFinished(() => {
+    rmSync(folder, { recursive: true, force: true })
+  })
+  return folder
+}
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const MAIN = join(ROOT, 'dist/cli/main.js')
+export const PYTHON = join(ROOT, '.venv/bin/python')

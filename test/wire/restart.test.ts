@@ -1,0 +1,81 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test, type TestContext } from 'vitest'
+import type { Endpoints } from '../../src/wire/channel.js'
+import { localEndpoints, socketPath } from '../../src/wire/endpoints.js'
+import { bindController, connectPeer } from '../../src/wire/zmq-channel.js'
+
+test('a controller takes the place of one that was killed, and its peers come back by themselves', async (context) => {
+  const endpoints = endpointsOf(context)
+  const first = start(context, 'controller', endpoints)
+  await said(first, 'bound')
+  const peer = connectPeer(endpoints)
+  context.onTestFinished(() => peer.close())
+  const answers = peer.incoming()[Symbol.asyncIterator]()
+  peer.send({ type: 'request', id: '1', by: 'cli', why: '', action: { type: 'pause' } })
+  expect((await answers.next()).value).toEqual({ type: 'released' })
+
+  first.kill('SIGKILL')
+  await once(first, 'exit')
+  const second = await bindController(endpoints)
+  context.onTestFinished(() => second.close())
+  const arrivals = second.incoming()[Symbol.asyncIterator]()
+  peer.send({ type: 'request', id: '2', by: 'cli', why: '', action: { type: 'pause' } })
+  const incoming = (await arrivals.next()).value
+  expect(incoming).toMatchObject({ type: 'control', message: { id: '2' } })
+  second.send((incoming as { peer: string }).peer, { type: 'reject', code: 'no-lease', hint: '' })
+  expect((await answers.next()).value).toMatchObject({ type: 'reject' })
+})
+
+test('a process that closed its channels exits by itself', async (context) => {
+  const child = start(context, 'both-ends', endpointsOf(context))
+  await said(child, 'closed')
+  expect(await once(child, 'exit')).toEqual([0, null])
+})
+
+test('a process that exits right after it closed its channel loses nothing', async (context) => {
+  const endpoints = endpointsOf(context)
+  const controller = await bindController(endpoints)
+  context.onTestFinished(() => controller.close())
+  const child = start(context, 'reporter', endpoints)
+  const arrivals = controller.incoming()[Symbol.asyncIterator]()
+  const seqs: unknown[] = []
+  while (seqs.length < 2000) {
+    const { value } = await arrivals.next()
+    if (value?.type === 'telemetry') seqs.push(value.record.seq)
+  }
+  expect(seqs).toEqual(Array.from({ length: 2000 }, (_, i) => i + 1))
+  if (child.exitCode === null) await once(child, 'exit')
+  expect(child.exitCode).toBe(0)
+})
+
+function endpointsOf(context: TestContext): Endpoints {
+  const endpoints = localEndpoints('try-1')
+  context.onTestFinished(() => {
+    rmSync(dirname(socketPath(endpoints.control)), { recursive: true, force: true })
+  })
+  return endpoints
+}
+
+function start(context: TestContext, role: string, { control, telemetry }: Endpoints): ChildProcess {
+  const script = fileURLToPath(new URL('process.ts', import.meta.url))
+  const child = spawn(process.execPath, ['--import', 'jiti/register', script, role, control, telemetry], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  context.onTestFinished(() => {
+    child.kill('SIGKILL')
+  })
+  return child
+}
+
+async function said(child: ChildProcess, words: string): Promise<void> {
+  let heard = ''
+  for await (const chunk of child.stdout!) {
+    heard += String(chunk)
+    if (heard.includes(words)) return
+  }
+  throw new Error(`the process ended without "${words}"`)
+}
