@@ -6,6 +6,7 @@ import { capture, python, root, setUp } from './project.mjs'
 
 const node = process.execPath
 const bin = (name) => join(root, 'node_modules', '.bin', name)
+const cache = (name) => join(root, 'node_modules', '.cache', name)
 const pythonFolders = ['python-worker', 'examples', 'bench'].filter((folder) =>
   existsSync(join(root, folder)),
 )
@@ -18,11 +19,17 @@ const ruff = (...args) => [
 const checks = {
   'lint: TypeScript': [
     bin('eslint'),
-    ['.', '--max-warnings=0', '--cache', '--cache-location=node_modules/.cache/eslint/'],
+    ['.', '--max-warnings=0', '--cache', `--cache-location=${cache('eslint/')}`],
   ],
   'types: Python': [bin('pyright'), ['--pythonpath', python]],
-  'types: TypeScript': [bin('tsc'), ['-p', 'tsconfig.json']],
-  'format: TypeScript': [bin('prettier'), ['--check', '--log-level=warn', '.']],
+  'types: TypeScript': [
+    bin('tsc'),
+    ['-p', 'tsconfig.json', '--incremental', '--tsBuildInfoFile', cache('tsc.tsbuildinfo')],
+  ],
+  'format: TypeScript': [
+    bin('prettier'),
+    ['--check', '--log-level=warn', '--cache', `--cache-location=${cache('prettier')}`, '.'],
+  ],
   'contract: stale, breaking or unclean': [node, ['proto/generate.mjs', '--check']],
   'lint: Python': ruff('check'),
   'format: Python': ruff('format', '--check'),

@@ -23,7 +23,7 @@ import { emptySampleLosses, noiseAuc, withSamples } from './record/samples.js'
 import { VERSION } from './version.js'
 import { encodeRecord } from './wire/codec.js'
 import { localEndpoints } from './wire/endpoints.js'
-import type { Endpoints } from './wire/channel.js'
+import type { ControllerChannel, Endpoints } from './wire/channel.js'
 import { bindController } from './wire/zmq-channel.js'
 import { startLocalWorker } from './worker/local.js'
 import { isAlive, lastLines, watchProcess, type ProcessHandle } from './worker/process.js'
@@ -37,6 +37,8 @@ export interface StartOptions {
   readonly python: string
   readonly threads?: number
   readonly onReport?: (body: StepBatch | Evaluation) => void
+  /** Wraps the controller's end of the sockets: to slow down, count or lose what passes. */
+  readonly through?: (channel: ControllerChannel) => ControllerChannel
 }
 
 /** How a run was taken up. */
@@ -70,7 +72,8 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
     }
     const living = livingWorker(logged, readControllerFile(dir))
     const endpoints = living?.endpoints ?? localEndpoints(manifest.run)
-    const channel = await bindController(endpoints)
+    const bound = await bindController(endpoints)
+    const channel = options.through?.(bound) ?? bound
     held.push(channel)
     const log = openLogWriter(dir)
     held.push(log)

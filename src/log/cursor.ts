@@ -87,7 +87,10 @@ export function openCursor(path: string, stream: Stream, chunkBytes = CHUNK_BYTE
         yield frame
         result = readFrame(bytes, offset - begin)
       }
-      if (result.type === 'damaged') return stop(result.reason, result.message)
+      if (result.type === 'damaged') {
+        stop(result.reason, result.message)
+        return
+      }
       const { size } = await handle.stat()
       rest = Math.max(0, size - offset)
       if (rest < result.needed) return

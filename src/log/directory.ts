@@ -1,5 +1,14 @@
 /** The run directory: where its files are, how it comes to be, and how it is found again. */
-import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { AbsgdError } from '../errors.js'

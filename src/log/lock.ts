@@ -22,9 +22,13 @@ export function acquireLock(dir: string): RunLock {
   const token = take(path)
   if (token === undefined) {
     const pid = readToken(path)?.pid
-    throw new AbsgdError('run-directory', `the run in ${dir} is driven by another controller${pid === undefined ? '' : ` (pid ${pid})`}`, {
-      hint: 'follow it, or stop it first with "absgd stop"',
-    })
+    throw new AbsgdError(
+      'run-directory',
+      `the run in ${dir} is driven by another controller${pid === undefined ? '' : ` (pid ${pid})`}`,
+      {
+        hint: 'follow it, or stop it first with "absgd stop"',
+      },
+    )
   }
   return { release: () => releaseToken(path, token) }
 }
@@ -51,7 +55,12 @@ interface Token {
  */
 function take(path: string): Token | undefined {
   for (;;) {
-    const token: Token = { pid: process.pid, bootId: bootId(), processStart: processStart(process.pid), id: randomUUID() }
+    const token: Token = {
+      pid: process.pid,
+      bootId: bootId(),
+      processStart: processStart(process.pid),
+      id: randomUUID(),
+    }
     if (place(path, token, linkSync)) return token
     const holder = readToken(path)
     if (holder === undefined) continue
@@ -97,7 +106,8 @@ function readToken(path: string): Token | undefined {
   }
   try {
     const token = JSON.parse(text) as Partial<Token>
-    if (typeof token.pid === 'number' && /^[0-9a-f-]{36}$/.test(token.id ?? '')) return { ...NOBODY, ...token }
+    if (typeof token.pid === 'number' && /^[0-9a-f-]{36}$/.test(token.id ?? ''))
+      return { ...NOBODY, ...token }
   } catch {
     // Damaged, as below.
   }

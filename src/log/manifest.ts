@@ -17,7 +17,9 @@ export function readManifest(dir: string): Manifest {
   }
   const parsed = manifestSchema.safeParse(value)
   if (parsed.success) return parsed.data as Manifest
-  const problems = parsed.error.issues.map(({ path: at, message }) => `${at.join('.') || 'the file'}: ${message}`)
+  const problems = parsed.error.issues.map(
+    ({ path: at, message }) => `${at.join('.') || 'the file'}: ${message}`,
+  )
   throw new AbsgdError('run-directory', `${path} is no manifest of this version: ${problems.join('; ')}`, {
     hint: 'a manifest is written once and never changed; install the version of absgd that made the run',
   })

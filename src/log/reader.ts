@@ -38,7 +38,10 @@ export function readRun(dir: string, options: ReadOptions = {}): Reading {
 }
 
 /** All of a run in memory: for small runs and tests. */
-export async function readAll(dir: string, options: ReadOptions = {}): Promise<ReadReport & { records: LogRecord[] }> {
+export async function readAll(
+  dir: string,
+  options: ReadOptions = {},
+): Promise<ReadReport & { records: LogRecord[] }> {
   const reading = readRun(dir, options)
   const records: LogRecord[] = []
   for await (const record of reading) records.push(record)
@@ -65,7 +68,12 @@ async function* read(
   }
 }
 
-async function* readLog(dir: string, stream: Stream, seen: Seen, report: OpenReport): AsyncGenerator<LogRecord> {
+async function* readLog(
+  dir: string,
+  stream: Stream,
+  seen: Seen,
+  report: OpenReport,
+): AsyncGenerator<LogRecord> {
   // Asked before reading: a writer that leaves meanwhile has completed what it began.
   const writing = lockHolder(dir) !== undefined
   const path = runPaths(dir)[stream]

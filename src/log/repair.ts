@@ -54,10 +54,10 @@ function copyRest(fd: number, from: number, path: string): void {
   const target = openSync(path, 'w', 0o600)
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
   try {
-    for (let offset = from; ; ) {
+    for (let offset = from; ;) {
       const count = readSync(fd, buffer, 0, buffer.length, offset)
       if (count === 0) return
-      for (let written = 0; written < count; ) written += writeSync(target, buffer, written, count - written)
+      for (let written = 0; written < count;) written += writeSync(target, buffer, written, count - written)
       offset += count
     }
   } finally {

@@ -58,9 +58,13 @@ export function removeSpool(dir: string): void {
   for (const { path } of listSegments(dir)) rmSync(path, { force: true })
 }
 
-export function listSegments(dir: string, { streams = STREAMS, incarnations = [] }: SpoolOptions = {}): Segment[] {
+export function listSegments(
+  dir: string,
+  { streams = STREAMS, incarnations = [] }: SpoolOptions = {},
+): Segment[] {
   const { spool } = runPaths(dir)
-  const rank = (incarnation: string) => (incarnations.indexOf(incarnation) + incarnations.length + 1) % (incarnations.length + 1)
+  const rank = (incarnation: string) =>
+    (incarnations.indexOf(incarnation) + incarnations.length + 1) % (incarnations.length + 1)
   return namesIn(spool)
     .flatMap((name) => parseName(spool, name) ?? [])
     .filter(({ stream }) => streams.includes(stream))

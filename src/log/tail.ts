@@ -22,10 +22,15 @@ export interface TailOptions {
  *
  * Files are polled: notifications of the file system come late or not at all on some, and a poll costs two `fstat`.
  */
-export async function* tailRun(dir: string, options: TailOptions = {}): AsyncGenerator<LogRecord, void, undefined> {
+export async function* tailRun(
+  dir: string,
+  options: TailOptions = {},
+): AsyncGenerator<LogRecord, void, undefined> {
   const { signal } = options
   // Samples after steps: the writer writes them first, so that an end that was read has all samples before it on disk.
-  const streams = (['steps', 'samples'] as const).filter((stream) => options.streams?.includes(stream) ?? true)
+  const streams = (['steps', 'samples'] as const).filter(
+    (stream) => options.streams?.includes(stream) ?? true,
+  )
   const cursors = streams.map((stream) => openCursor(runPaths(dir)[stream], stream))
   const report = emptyReport()
   const seen = createSeen()

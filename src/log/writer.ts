@@ -88,7 +88,7 @@ interface LogFile {
 function openLogFile(path: string, stream: Stream): LogFile {
   const { fd, cut } = openAtEnd(path, stream)
   let size = fstatSync(fd).size
-  let queue: Uint8Array[] = size === 0 ? [encodeHeader(stream, VERSION)] : []
+  let queue: Uint8Array[] = []
   let synced = 0
   let syncing: Promise<void> | undefined
   let broken: AbsgdError | undefined
@@ -98,7 +98,7 @@ function openLogFile(path: string, stream: Stream): LogFile {
     if (queue.length === 0) return
     const bytes = Buffer.concat(queue)
     try {
-      for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written)
+      for (let written = 0; written < bytes.length;) written += writeSync(fd, bytes, written)
     } catch (error) {
       queue = [bytes]
       takeBack()
@@ -157,7 +157,9 @@ function openAtEnd(path: string, stream: Stream): { fd: number; cut: Cut | undef
   let fd: number | undefined
   try {
     fd = openSync(path, 'a+', 0o600)
-    return { fd, cut: cutDamage(fd, path, stream) }
+    const cut = cutDamage(fd, path, stream)
+    if (fstatSync(fd).size === 0) writeSync(fd, encodeHeader(stream, VERSION))
+    return { fd, cut }
   } catch (error) {
     if (fd !== undefined) closeSync(fd)
     throw error instanceof AbsgdError ? error : writeError(path, error)

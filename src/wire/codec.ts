@@ -47,7 +47,11 @@ function readToPeer({ body }: MessageShape<typeof ToPeerSchema>, bytes: number):
       return command.readCommand(body.value)
     case 'telemetryAck': {
       const { incarnation, acked } = body.value
-      return { type: 'telemetry-ack', incarnation: fromIncarnation(incarnation), acked: session.readAcked(acked) }
+      return {
+        type: 'telemetry-ack',
+        incarnation: fromIncarnation(incarnation),
+        acked: session.readAcked(acked),
+      }
     }
     case 'requestResult':
       return command.readRequestResult(body.value)

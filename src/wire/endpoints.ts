@@ -22,14 +22,21 @@ export function localEndpoints(run: string): Endpoints {
     }
     try {
       const directory = mkdtempSync(join(base, prefix))
-      return { control: `ipc://${join(directory, 'control')}`, telemetry: `ipc://${join(directory, 'telemetry')}` }
+      return {
+        control: `ipc://${join(directory, 'control')}`,
+        telemetry: `ipc://${join(directory, 'telemetry')}`,
+      }
     } catch (error) {
       problems.push(error instanceof Error ? error.message : String(error))
     }
   }
-  throw new AbsgdError('environment', `no directory for the run's sockets can be made: ${problems.join('; ')}`, {
-    hint: 'set XDG_RUNTIME_DIR or TMPDIR to a short path that you can write',
-  })
+  throw new AbsgdError(
+    'environment',
+    `no directory for the run's sockets can be made: ${problems.join('; ')}`,
+    {
+      hint: 'set XDG_RUNTIME_DIR or TMPDIR to a short path that you can write',
+    },
+  )
 }
 
 /** @throws AbsgdError 'usage' unless both are `ipc://` with an absolute path that fits a socket. */

@@ -15,7 +15,8 @@ export function takeControl(peer: PeerId, bytes: Uint8Array): Incoming {
 export function takeTelemetry(bytes: Uint8Array): Incoming {
   try {
     const record = decodeRecord(bytes)
-    if (record === undefined) return { type: 'malformed', reason: 'a record of a kind that this version does not know' }
+    if (record === undefined)
+      return { type: 'malformed', reason: 'a record of a kind that this version does not know' }
     return { type: 'telemetry', record, bytes }
   } catch (error) {
     return { type: 'malformed', reason: reasonOf(error) }

@@ -1,5 +1,15 @@
 /** What travels on the control sockets, in terms of the domain. Fields: proto/absgd/v1, prose: proto/README.md. */
-import type { Acked, Action, Bye, Hello, Plan, PlanAck, Progress, Request, RequestResult } from '../record/record.js'
+import type {
+  Acked,
+  Action,
+  Bye,
+  Hello,
+  Plan,
+  PlanAck,
+  Progress,
+  Request,
+  RequestResult,
+} from '../record/record.js'
 
 export const PROTOCOL = { major: 1, minor: 0 } as const
 
@@ -54,13 +64,7 @@ export interface TelemetryAck {
 
 /** Controller to peer. */
 export type ToPeer =
-  | Welcome
-  | Reject
-  | Plan
-  | Command
-  | TelemetryAck
-  | RequestResult
-  | { readonly type: 'released' }
+  Welcome | Reject | Plan | Command | TelemetryAck | RequestResult | { readonly type: 'released' }
 
 /** Peer to controller. */
 export type ToController = Hello | Progress | PlanAck | CommandResult | Bye | Request

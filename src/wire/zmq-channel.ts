@@ -27,7 +27,13 @@ export async function bindController(endpoints: Endpoints): Promise<ControllerCh
     await removeStale(path)
   }
   const context = new Context({ blocky: false })
-  const control = new Router({ ...COMMON, context, mandatory: true, sendTimeout: 0, sendHighWaterMark: NO_LIMIT })
+  const control = new Router({
+    ...COMMON,
+    context,
+    mandatory: true,
+    sendTimeout: 0,
+    sendHighWaterMark: NO_LIMIT,
+  })
   const telemetry = new Pull({ ...COMMON, context, receiveHighWaterMark: MOST_TELEMETRY })
   try {
     await control.bind(endpoints.control)
@@ -35,7 +41,9 @@ export async function bindController(endpoints: Endpoints): Promise<ControllerCh
   } catch (error) {
     control.close()
     telemetry.close()
-    throw new AbsgdError('environment', `cannot listen on ${endpoints.control}: ${String(error)}`, { cause: error })
+    throw new AbsgdError('environment', `cannot listen on ${endpoints.control}: ${String(error)}`, {
+      cause: error,
+    })
   }
   return controllerChannel(endpoints, control, telemetry)
 }

@@ -45,7 +45,7 @@ export async function forEachMessage(
   while (!socket.closed) {
     let parts: Message[]
     try {
-      parts = (await socket.receive()) as Message[]
+      parts = await socket.receive()
     } catch (error) {
       if (socket.closed) return
       throw error

@@ -9,6 +9,9 @@ import { defineExperiment, launch, type ExperimentSpec, type LaunchOptions } fro
 import { readAll } from '../../src/log/reader.js'
 import type { Body, LogRecord } from '../../src/record/record.js'
 
+/** The environment that `npm test` has set up. */
+export const PYTHON = fileURLToPath(new URL('../../.venv/bin/python', import.meta.url))
+
 export const TINY = `${fileURLToPath(new URL('fixtures/tiny.py', import.meta.url))}:build`
 
 export const tinyParams = z.object({
@@ -43,7 +46,7 @@ export function runsFolder(): string {
 }
 
 export function launchTiny(overrides: Partial<ExperimentSpec<typeof tinyParams>> = {}, options: LaunchOptions = {}) {
-  return launch(tiny(overrides), { runs: runsFolder(), threads: 1, handleSignals: false, ...options })
+  return launch(tiny(overrides), { runs: runsFolder(), python: PYTHON, threads: 1, handleSignals: false, ...options })
 }
 
 export async function recordsOf(dir: string): Promise<LogRecord[]> {

@@ -1,6 +1,15 @@
 /** Messages and records at random, all of them within the contract. */
 import fc from 'fast-check'
-import type { Acked, Action, Body, Hello, LogRecord, Position, StepSamples, Weighing } from '../../src/record/record.js'
+import type {
+  Acked,
+  Action,
+  Body,
+  Hello,
+  LogRecord,
+  Position,
+  StepSamples,
+  Weighing,
+} from '../../src/record/record.js'
 import type { ToController, ToPeer } from '../../src/wire/message.js'
 
 const uint32 = fc.nat({ max: 2 ** 32 - 1 })
@@ -8,17 +17,24 @@ const integer = fc.oneof(fc.nat(), fc.constantFrom(0, 2 ** 32, 2 ** 53 - 1, 2 **
 const seconds = fc.double({ min: 0, max: 1e9, noNaN: true })
 const text = fc.string({ unit: 'grapheme' })
 const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 })
-const incarnation = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map((value) => value.toString(16).padStart(16, '0'))
+const incarnation = fc
+  .bigInt({ min: 0n, max: 2n ** 64n - 1n })
+  .map((value) => value.toString(16).padStart(16, '0'))
 const position: fc.Arbitrary<Position> = fc.record({ attempt: uint32, step: integer })
 const acked: fc.Arbitrary<Acked> = fc.record({ steps: integer, samples: integer })
 const values = fc.dictionary(name, fc.double(), { maxKeys: 4 })
 const type = <T extends string>(word: T) => fc.constant(word)
 
-const f64 = (count: number) => fc.float64Array({ minLength: count, maxLength: count }).map((array) => Float64Array.from(array))
-const f32 = (count: number) => fc.float32Array({ minLength: count, maxLength: count }).map((array) => Float32Array.from(array))
-const u32 = (count: number) => fc.uint32Array({ minLength: count, maxLength: count }).map((array) => Uint32Array.from(array))
+const f64 = (count: number) =>
+  fc.float64Array({ minLength: count, maxLength: count }).map((array) => Float64Array.from(array))
+const f32 = (count: number) =>
+  fc.float32Array({ minLength: count, maxLength: count }).map((array) => Float32Array.from(array))
+const u32 = (count: number) =>
+  fc.uint32Array({ minLength: count, maxLength: count }).map((array) => Uint32Array.from(array))
 const capped = (count: number) =>
-  fc.array(fc.constantFrom(-1, 0, 1), { minLength: count, maxLength: count }).map((array) => Int8Array.from(array))
+  fc
+    .array(fc.constantFrom(-1, 0, 1), { minLength: count, maxLength: count })
+    .map((array) => Int8Array.from(array))
 const maybe = (count: number) => fc.oneof(u32(0), u32(count))
 const columns = (count: number) => fc.dictionary(name, f64(count), { maxKeys: 3 })
 
@@ -39,7 +55,14 @@ const weighing = (count: number): fc.Arbitrary<Weighing> =>
   })
 
 const stepSamples: fc.Arbitrary<StepSamples> = fc.nat({ max: 6 }).chain((n) =>
-  fc.record({ step: integer, losses: f32(n), weights: f32(n), indices: maybe(n), labels: maybe(n), weighing: name }),
+  fc.record({
+    step: integer,
+    losses: f32(n),
+    weights: f32(n),
+    indices: maybe(n),
+    labels: maybe(n),
+    weighing: name,
+  }),
 )
 
 const action: fc.Arbitrary<Action> = fc.oneof(
@@ -73,7 +96,15 @@ const progress = fc.record({
   type: type('progress'),
   leaseEpoch: uint32,
   position,
-  phase: fc.constantFrom('starting', 'training', 'paused', 'waiting', 'evaluating', 'checkpointing', 'ending'),
+  phase: fc.constantFrom(
+    'starting',
+    'training',
+    'paused',
+    'waiting',
+    'evaluating',
+    'checkpointing',
+    'ending',
+  ),
   waits: integer,
   waitedSeconds: seconds,
 })
@@ -122,7 +153,13 @@ const planAck = fc.record({
 })
 
 const request = fc.record({ type: type('request'), id: name, by: text, why: text, action })
-const requestResult = fc.record({ type: type('request-result'), id: text, ok: fc.boolean(), step: integer, message: text })
+const requestResult = fc.record({
+  type: type('request-result'),
+  id: text,
+  ok: fc.boolean(),
+  step: integer,
+  message: text,
+})
 
 export const toController: fc.Arbitrary<ToController> = fc.oneof(
   hello,
@@ -130,7 +167,14 @@ export const toController: fc.Arbitrary<ToController> = fc.oneof(
   planAck,
   bye,
   request,
-  fc.record({ type: type('command-result'), leaseEpoch: uint32, id: name, ok: fc.boolean(), step: integer, message: text }),
+  fc.record({
+    type: type('command-result'),
+    leaseEpoch: uint32,
+    id: name,
+    ok: fc.boolean(),
+    step: integer,
+    message: text,
+  }),
 )
 
 export const toPeer: fc.Arbitrary<ToPeer> = fc.oneof(
@@ -208,7 +252,12 @@ const body: fc.Arbitrary<Body> = fc.oneof(
     seconds,
     deleted: fc.array(text, { maxLength: 3 }),
   }),
-  fc.record({ type: type('gap'), attempt: uint32, firstStep: integer, reason: fc.constantFrom('quota', 'spool') }),
+  fc.record({
+    type: type('gap'),
+    attempt: uint32,
+    firstStep: integer,
+    reason: fc.constantFrom('quota', 'spool'),
+  }),
   plan,
   planAck,
   progress,

@@ -40,7 +40,9 @@ describe.each(Object.entries(twins))('a channel (%s)', (_, open) => {
       Array.from({ length: 100 }, (__, i) => ({
         type: 'telemetry',
         record: record(i + 1),
-        bytes: expect.toSatisfy((bytes: Uint8Array) => Buffer.from(encodeRecord(record(i + 1))).equals(bytes)) as unknown,
+        bytes: expect.toSatisfy((bytes: Uint8Array) =>
+          Buffer.from(encodeRecord(record(i + 1))).equals(bytes),
+        ) as unknown,
       })),
     )
   })
@@ -80,7 +82,11 @@ describe.each(Object.entries(twins))('a channel (%s)', (_, open) => {
     const incoming = twin.controller.incoming()
     await twin.sendBytes('control', Buffer.from('no message'))
     expect(await take(incoming, 1)).toEqual([
-      { type: 'malformed', peer: expect.stringMatching(/^[0-9a-f]{10}$/) as unknown, reason: expect.any(String) as unknown },
+      {
+        type: 'malformed',
+        peer: expect.stringMatching(/^[0-9a-f]{10}$/) as unknown,
+        reason: expect.any(String) as unknown,
+      },
     ])
     await twin.sendBytes('telemetry', Buffer.from([0xff]))
     expect(await take(incoming, 1)).toEqual([{ type: 'malformed', reason: expect.any(String) as unknown }])
@@ -153,7 +159,10 @@ describe('sockets', () => {
 
   test('are only ever ipc', async () => {
     const tcp: Endpoints = { control: 'tcp://127.0.0.1:5555', telemetry: 'ipc:///tmp/absgd-x/telemetry' }
-    const refusal = { code: 'usage', message: expect.stringContaining('"tcp://127.0.0.1:5555" is refused') as string }
+    const refusal = {
+      code: 'usage',
+      message: expect.stringContaining('"tcp://127.0.0.1:5555" is refused') as string,
+    }
     await expect(bindController(tcp)).rejects.toMatchObject(refusal)
     expect(() => connectPeer(tcp)).toThrow(expect.objectContaining(refusal) as Error)
   })

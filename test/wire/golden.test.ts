@@ -15,10 +15,13 @@ describe('the golden messages', () => {
     await expect(`[\n${lines.join(',\n')}\n]\n`).toMatchFileSnapshot('../../proto/golden/messages.json')
   })
 
-  test.each(vectors.map((vector) => [`${vector.type}: ${vector.name}`, vector] as const))('%s', (_, vector) => {
-    expect(Buffer.from(encode(vector)).toString('hex')).toBe(hexOf(vector))
-    expect(decode(vector.type, Buffer.from(hexOf(vector), 'hex'))).toEqual(vector.value)
-  })
+  test.each(vectors.map((vector) => [`${vector.type}: ${vector.name}`, vector] as const))(
+    '%s',
+    (_, vector) => {
+      expect(Buffer.from(encode(vector)).toString('hex')).toBe(hexOf(vector))
+      expect(decode(vector.type, Buffer.from(hexOf(vector), 'hex'))).toEqual(vector.value)
+    },
+  )
 
   test('set every field of the contract and every word of its enumerations', () => {
     const met = new Set<string>()
@@ -46,7 +49,10 @@ function pack(value: unknown): JsonValue {
   if (Array.isArray(value)) return value.map(pack)
   if (typeof value !== 'object' || value === null) return value as JsonValue
   const [[key, content] = ['', undefined]] = Object.entries(value)
-  if (key in packers) return Buffer.from(packers[key as keyof typeof packers](content as (number | string)[]).buffer).toString('base64')
+  if (key in packers)
+    return Buffer.from(packers[key as keyof typeof packers](content as (number | string)[]).buffer).toString(
+      'base64',
+    )
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, pack(inner)]))
 }
 

@@ -5,7 +5,7 @@ import { bindController, connectPeer } from '../../src/wire/zmq-channel.js'
 const [role, control = '', telemetry = ''] = process.argv.slice(2)
 const endpoints = { control, telemetry }
 
-switch (role) {
+switch (role ?? '') {
   case 'controller': {
     const channel = await bindController(endpoints)
     console.log('bound')
@@ -20,7 +20,8 @@ switch (role) {
     const reading = (async () => {
       for await (const _ of controller.incoming());
     })()
-    void peer.incoming().next()
+    // A receive that is still waiting must not keep the process.
+    void peer.incoming()[Symbol.asyncIterator]().next()
     for (let seq = 1; seq <= 10; seq++) peer.report(record(seq))
     await peer.close()
     await controller.close()

@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test, type TestContext } from 'vitest'
-import type { Endpoints } from '../../src/wire/channel.js'
+import type { Endpoints, Incoming } from '../../src/wire/channel.js'
 import { localEndpoints, socketPath } from '../../src/wire/endpoints.js'
 import { bindController, connectPeer } from '../../src/wire/zmq-channel.js'
 
@@ -24,9 +24,13 @@ test('a controller takes the place of one that was killed, and its peers come ba
   context.onTestFinished(() => second.close())
   const arrivals = second.incoming()[Symbol.asyncIterator]()
   peer.send({ type: 'request', id: '2', by: 'cli', why: '', action: { type: 'pause' } })
-  const incoming = (await arrivals.next()).value
+  const incoming = (await arrivals.next()).value as Incoming
   expect(incoming).toMatchObject({ type: 'control', message: { id: '2' } })
-  second.send((incoming as { peer: string }).peer, { type: 'reject', code: 'no-lease', hint: '' })
+  second.send(incoming.type === 'control' ? incoming.peer : '', {
+    type: 'reject',
+    code: 'no-lease',
+    hint: '',
+  })
   expect((await answers.next()).value).toMatchObject({ type: 'reject' })
 })
 
@@ -44,8 +48,8 @@ test('a process that exits right after it closed its channel loses nothing', asy
   const arrivals = controller.incoming()[Symbol.asyncIterator]()
   const seqs: unknown[] = []
   while (seqs.length < 2000) {
-    const { value } = await arrivals.next()
-    if (value?.type === 'telemetry') seqs.push(value.record.seq)
+    const value = (await arrivals.next()).value as Incoming
+    if (value.type === 'telemetry') seqs.push(value.record.seq)
   }
   expect(seqs).toEqual(Array.from({ length: 2000 }, (_, i) => i + 1))
   if (child.exitCode === null) await once(child, 'exit')

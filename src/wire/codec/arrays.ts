@@ -17,7 +17,10 @@ export function createArena(messageBytes: number): Arena {
   return {
     copy(bytes, count, size, field) {
       if (bytes.length !== count * size) {
-        throw violation(field, `has ${bytes.length} bytes; ${count} values of ${size} bytes are ${count * size}`)
+        throw violation(
+          field,
+          `has ${bytes.length} bytes; ${count} values of ${size} bytes are ${count * size}`,
+        )
       }
       let offset = Math.ceil(used / ALIGNMENT) * ALIGNMENT
       if (block === undefined || offset + bytes.length > block.length) {
@@ -57,7 +60,9 @@ export function countUnlessEmpty(bytes: Uint8Array, count: number): number {
 }
 
 /** A view: the message is serialised before the array can change. */
-export function bytesOf(array: Float64Array | Float32Array | Uint32Array | Int8Array): Uint8Array<ArrayBuffer> {
+export function bytesOf(
+  array: Float64Array | Float32Array | Uint32Array | Int8Array,
+): Uint8Array<ArrayBuffer> {
   return new Uint8Array(array.buffer as ArrayBuffer, array.byteOffset, array.byteLength)
 }
 

@@ -58,7 +58,12 @@ export function readRequestResult(result: WireRequestResult): RequestResult {
   }
 }
 
-export function writeRequestResult({ id, ok, step, message }: RequestResult): Init<typeof RequestResultSchema> {
+export function writeRequestResult({
+  id,
+  ok,
+  step,
+  message,
+}: RequestResult): Init<typeof RequestResultSchema> {
   return { id, ok, step: toUint64(step, 'RequestResult.step'), message }
 }
 
@@ -99,7 +104,9 @@ function writeAction(action: Action): Init<typeof ActionSchema> {
       return { kind: { case: 'stepOn', value: { steps: toUint64(action.steps, 'StepOn.steps') } } }
     case 'restore': {
       const { step, path, sha256, attempt } = action
-      return { kind: { case: 'restore', value: { step: toUint64(step, 'Restore.step'), path, sha256, attempt } } }
+      return {
+        kind: { case: 'restore', value: { step: toUint64(step, 'Restore.step'), path, sha256, attempt } },
+      }
     }
     case 'stop':
       return { kind: { case: 'stop', value: { checkpoint: action.checkpoint } } }

@@ -10,7 +10,10 @@ import { violation } from './numbers.js'
 type Enum = Readonly<Record<string, number>>
 type Words<E extends Enum, Word extends string> = Readonly<Record<Exclude<E[keyof E], 0>, Word>>
 
-export const roles: Words<typeof Role, Hello['role']> = { [Role.WORKER]: 'worker', [Role.OPERATOR]: 'operator' }
+export const roles: Words<typeof Role, Hello['role']> = {
+  [Role.WORKER]: 'worker',
+  [Role.OPERATOR]: 'operator',
+}
 
 export const phases: Words<typeof WirePhase, Phase> = {
   [WirePhase.STARTING]: 'starting',
@@ -61,7 +64,11 @@ export const runStatuses: Words<typeof WireStatus, RunStatus> = {
 }
 
 /** @throws AbsgdError 'protocol' for "unspecified" and for numbers that this version does not know. */
-export function readWord<Word extends string>(words: Readonly<Record<number, Word>>, value: number, field: string): Word {
+export function readWord<Word extends string>(
+  words: Readonly<Record<number, Word>>,
+  value: number,
+  field: string,
+): Word {
   const word = words[value]
   if (word === undefined) throw violation(field, `is ${value}; known are ${Object.keys(words).join(', ')}`)
   return word

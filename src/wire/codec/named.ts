@@ -16,7 +16,10 @@ export function readColumns(
   field: string,
 ): StepColumns {
   return uniquely(
-    columns.map(({ name, values }) => [name, readFloat64(arena, values, countOf(values), `${field}.${name}`)]),
+    columns.map(({ name, values }) => [
+      name,
+      readFloat64(arena, values, countOf(values), `${field}.${name}`),
+    ]),
     field,
   )
 }

@@ -45,7 +45,8 @@ export function integerWithin(value: number, least: number, most: number, field:
 
 /** Seconds and the like: finite and not negative. */
 export function duration(value: number, field: string): number {
-  if (!(value >= 0 && value < Infinity)) throw violation(field, `is ${value}; it must be finite and not negative`)
+  if (!(value >= 0 && value < Infinity))
+    throw violation(field, `is ${value}; it must be finite and not negative`)
   return value
 }
 

@@ -1,4 +1,4 @@
-/** The entries of a log. */
+/** The entries of a log. Long because it is two switches over every kind there is. */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import type { Body, CheckpointWritten, LogRecord } from '../../record/record.js'
 import { toAbsgdError } from '../../errors.js'
@@ -98,7 +98,13 @@ function readBody(body: WireRecord['body'], arena: Arena): Body | undefined {
     }
     case 'workerLeft': {
       const { exitCode, signal, lastLines } = body.value
-      return { type: 'worker-left', exitCode, signal, lastLines, position: session.readPosition(body.value.position) }
+      return {
+        type: 'worker-left',
+        exitCode,
+        signal,
+        lastLines,
+        position: session.readPosition(body.value.position),
+      }
     }
     case 'progress':
       return session.readProgress(body.value)
@@ -114,14 +120,25 @@ function readBody(body: WireRecord['body'], arena: Arena): Body | undefined {
     }
     case 'note': {
       const level = readWord(noteLevels, body.value.level, 'Note.level')
-      return { type: 'note', level, text: body.value.text, position: session.readPosition(body.value.position) }
+      return {
+        type: 'note',
+        level,
+        text: body.value.text,
+        position: session.readPosition(body.value.position),
+      }
     }
     case 'summary':
       return { type: 'summary', values: readValues(body.value.values, 'Summary.values') }
     case 'runEnded': {
       const { reason, detail } = body.value
       const status = readWord(runStatuses, body.value.status, 'RunEnded.status')
-      return { type: 'run-ended', status, reason, detail, position: session.readPosition(body.value.position) }
+      return {
+        type: 'run-ended',
+        status,
+        reason,
+        detail,
+        position: session.readPosition(body.value.position),
+      }
     }
     case 'bye':
       return session.readBye(body.value)
@@ -155,11 +172,17 @@ function writeBody(body: Body): Init<typeof RecordSchema>['body'] {
     case 'worker-joined': {
       const { leaseEpoch, attempt } = body
       const runSteps = toUint64(body.runSteps, 'WorkerJoined.run_steps')
-      return { case: 'workerJoined', value: { hello: session.writeHello(body.hello), leaseEpoch, attempt, runSteps } }
+      return {
+        case: 'workerJoined',
+        value: { hello: session.writeHello(body.hello), leaseEpoch, attempt, runSteps },
+      }
     }
     case 'worker-left': {
       const { exitCode, signal, lastLines } = body
-      return { case: 'workerLeft', value: { exitCode, signal, lastLines, position: session.writePosition(body.position) } }
+      return {
+        case: 'workerLeft',
+        value: { exitCode, signal, lastLines, position: session.writePosition(body.position) },
+      }
     }
     case 'progress':
       return { case: 'progress', value: session.writeProgress(body) }
@@ -175,14 +198,20 @@ function writeBody(body: Body): Init<typeof RecordSchema>['body'] {
     }
     case 'note': {
       const level = writeWord(noteLevels, body.level)
-      return { case: 'note', value: { level, text: body.text, position: session.writePosition(body.position) } }
+      return {
+        case: 'note',
+        value: { level, text: body.text, position: session.writePosition(body.position) },
+      }
     }
     case 'summary':
       return { case: 'summary', value: { values: writeValues(body.values) } }
     case 'run-ended': {
       const { reason, detail } = body
       const status = writeWord(runStatuses, body.status)
-      return { case: 'runEnded', value: { status, reason, detail, position: session.writePosition(body.position) } }
+      return {
+        case: 'runEnded',
+        value: { status, reason, detail, position: session.writePosition(body.position) },
+      }
     }
     case 'bye':
       return { case: 'bye', value: session.writeBye(body) }

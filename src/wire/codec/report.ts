@@ -1,5 +1,13 @@
 /** What a worker reports: steps, samples, evaluations. */
-import type { Evaluation, Gap, SampleBatch, SampleInfo, StepBatch, StepSamples, Weighing } from '../../record/record.js'
+import type {
+  Evaluation,
+  Gap,
+  SampleBatch,
+  SampleInfo,
+  StepBatch,
+  StepSamples,
+  Weighing,
+} from '../../record/record.js'
 import type {
   Evaluation as WireEvaluation,
   EvaluationSchema,
@@ -16,7 +24,15 @@ import type {
   Weighing as WireWeighing,
   WeighingSchema,
 } from '../gen/absgd/v1/report_pb.js'
-import { bytesOf, countUnlessEmpty, readFloat32, readFloat64, readInt8, readUint32, type Arena } from './arrays.js'
+import {
+  bytesOf,
+  countUnlessEmpty,
+  readFloat32,
+  readFloat64,
+  readInt8,
+  readUint32,
+  type Arena,
+} from './arrays.js'
 import { gapReasons, readWord, writeWord } from './enums.js'
 import type { Init } from './init.js'
 import { readColumns, readValues, writeColumns, writeValues } from './named.js'
@@ -133,7 +149,8 @@ function readWeighing(weighing: WireWeighing, count: number, arena: Arena): Weig
   const odd = capped.find((value) => value < -1 || value > 1)
   if (odd !== undefined) throw violation('Weighing.capped', `holds ${odd}; it must be -1, 0 or 1`)
   const classes = weighing.classMass.length / Float32Array.BYTES_PER_ELEMENT / count
-  if (classes > MOST_CLASSES) throw violation('Weighing.class_mass', `has ${classes} classes; 1000 is the most`)
+  if (classes > MOST_CLASSES)
+    throw violation('Weighing.class_mass', `has ${classes} classes; 1000 is the most`)
   return {
     name: weighing.name,
     n: readUint32(arena, weighing.n, count, 'Weighing.n'),

@@ -168,7 +168,10 @@ export function writePosition({ attempt, step }: Position): Init<typeof Position
 /** Absent is none. */
 export function readAcked(acked: WireAcked | undefined): Acked {
   if (acked === undefined) return { steps: 0, samples: 0 }
-  return { steps: fromUint64(acked.steps, 'Acked.steps'), samples: fromUint64(acked.samples, 'Acked.samples') }
+  return {
+    steps: fromUint64(acked.steps, 'Acked.steps'),
+    samples: fromUint64(acked.samples, 'Acked.samples'),
+  }
 }
 
 export function writeAcked({ steps, samples }: Acked): Init<typeof AckedSchema> {

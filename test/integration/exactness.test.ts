@@ -1,0 +1,143 @@
+import { describe, expect, test } from 'vitest'
+import { every, exponential, join, off, steps } from '../../src/index.js'
+import { isVisible } from '../../src/record/visible.js'
+import { startRun } from '../../src/start.js'
+import { resolveExperiment } from '../../src/experiment/resolve.js'
+import { readManifest } from '../../src/log/directory.js'
+import { readRunView } from '../../src/operator/view.js'
+import { bodiesOf, launchTiny, runsFolder, tiny, tinyParams, PYTHON, TINY } from './helpers.js'
+import { defineExperiment } from '../../src/index.js'
+
+/** 13 steps an epoch: step 40 is in the middle of one, step 39 the end of another. */
+const spec = {
+  name: 'tiny',
+  worker: { task: TINY },
+  params: tinyParams,
+  length: 100,
+  evaluate: every(steps(10)),
+  checkpoint: every(steps(13)),
+  keepCheckpoints: 0,
+  controls: { lambda: join(off().for(30), exponential({ init: -5, end: -0.5, over: 40 })), gamma: 0.5 },
+} as const
+
+/** Every number that the visible history has of a step, and every evaluation. */
+async function visibleHistory(dir: string) {
+  const rewinds = (await bodiesOf(dir, 'rewind')).map(({ attempt, toStep, cause }) => ({ attempt, toStep, cause }))
+  const batches = await bodiesOf(dir, 'step-batch')
+  const rows = batches.flatMap((batch) =>
+    Array.from({ length: batch.count }, (_, i) => {
+      const [weighing] = batch.weighings
+      return {
+        step: batch.firstStep + i,
+        attempt: batch.attempt,
+        lambda: batch.controls['lambda']?.[i],
+        meanLoss: weighing?.meanLoss[i],
+        sumW: weighing?.sumW[i],
+        freeEnergy: weighing?.freeEnergy[i],
+        noise: batch.metrics['noise']?.[i],
+      }
+    }),
+  )
+  const evaluations = await bodiesOf(dir, 'evaluation')
+  return {
+    steps: rows
+      .filter(({ attempt, step }) => isVisible(rewinds, attempt, step))
+      .map(({ attempt: _attempt, ...row }) => row),
+    evaluations: evaluations
+      .filter(({ attempt, step }) => isVisible(rewinds, attempt, step))
+      .map(({ step, metrics }) => ({ step, metrics })),
+  }
+}
+
+async function takeUp(dir: string) {
+  const manifest = readManifest(dir)
+  const resolved = resolveExperiment(defineExperiment(spec), { params: manifest.params })
+  const { ended, origin } = await startRun({ dir, manifest, resolved, python: PYTHON, threads: 1 })
+  await ended
+  return origin
+}
+
+describe('a run stopped at a checkpoint and started from it', () => {
+  test.each([
+    ['in mid-epoch', 40],
+    ['at an epoch’s end', 39],
+  ])('%s is bit-identical to the unbroken run, in its weights and in its visible log', async (_where, stopAt) => {
+    const runs = runsFolder()
+    const unbroken = await launchTiny(spec, { runs })
+    await unbroken.result
+
+    const broken = await launchTiny(spec, { runs, params: { pace: 0.005 } })
+    for await (const _first of broken.reports()) break
+    const { appliedAt } = await broken.pause()
+    expect(appliedAt).toBeLessThan(stopAt)
+    await broken.step(stopAt - appliedAt)
+    for await (const { step } of broken.reports()) if (step === stopAt - 1) break
+    expect(await broken.stop()).toEqual({ appliedAt: stopAt })
+    expect((await broken.result).steps).toBe(stopAt)
+
+    expect(await takeUp(broken.dir)).toBe('restarted')
+    const { summary } = await readRunView(broken.dir)
+    expect(summary).toMatchObject({ status: 'completed', attempt: 2, steps: 100, lostSteps: 0, duplicatedSteps: 0 })
+    const whole = await visibleHistory(unbroken.dir)
+    expect(whole.steps).toHaveLength(100)
+    expect(whole.evaluations.at(-1)?.metrics['fingerprint']).toBeGreaterThan(0)
+    expect(await visibleHistory(broken.dir)).toEqual(whole)
+  })
+
+  test('loses what came after the checkpoint when it was not stopped there, and trains it again alike', async () => {
+    const runs = runsFolder()
+    const unbroken = await launchTiny(spec, { runs })
+    await unbroken.result
+    const broken = await launchTiny(spec, { runs, params: { fault: 'raise' } })
+    expect((await broken.result).status).toBe('failed')
+    expect((await visibleHistory(broken.dir)).steps).toEqual((await visibleHistory(unbroken.dir)).steps.slice(0, 19))
+  })
+})
+
+describe('telemetry', () => {
+  test('delayed at random by 0 to 500 ms changes no plan and no weight', async () => {
+    const outcomes = []
+    for (const delays of [undefined, 7, 8]) {
+      const runs = runsFolder()
+      const run = await startDelayed(runs, delays)
+      outcomes.push({
+        plans: (await bodiesOf(run, 'plan')).map(({ leaseEpoch: _epoch, ...plan }) => plan),
+        history: await visibleHistory(run),
+      })
+    }
+    const [straight, ...delayed] = outcomes
+    expect(straight?.history.steps).toHaveLength(100)
+    for (const outcome of delayed) expect(outcome).toEqual(straight)
+  })
+})
+
+async function startDelayed(runs: string, seed: number | undefined): Promise<string> {
+  const { prepareRun } = await import('../../src/prepare.js')
+  const prepared = await prepareRun({ experiment: tiny(spec), runs, python: PYTHON })
+  const random = seed === undefined ? undefined : generator(seed)
+  const { ended } = await startRun({
+    ...prepared,
+    threads: 1,
+    ...(random === undefined
+      ? {}
+      : {
+          through: (channel) => ({
+            ...channel,
+            async *incoming() {
+              for await (const incoming of channel.incoming()) {
+                if (incoming.type === 'telemetry') await new Promise((resolve) => setTimeout(resolve, 500 * random()))
+                yield incoming
+              }
+            },
+          }),
+        }),
+  })
+  await ended
+  return prepared.dir
+}
+
+/** A small generator of numbers in [0, 1): Park and Miller's. */
+function generator(seed: number): () => number {
+  let state = seed
+  return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647
+}

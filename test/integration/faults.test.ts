@@ -1,0 +1,77 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+import { readControllerFile } from '../../src/log/directory.js'
+import { readRunView } from '../../src/operator/view.js'
+import { isAlive } from '../../src/worker/process.js'
+import { bodiesOf, launchTiny, PYTHON, runsFolder, TINY } from './helpers.js'
+
+const CLI = join(import.meta.dirname, '../../dist/cli/main.js')
+
+/** Polls, because another process changes the world. */
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await sleep(50)
+}
+
+describe('kill -9 of the worker', () => {
+  test('ends the run as failed within 2 s, names the last step, and leaves no process behind', async () => {
+    const run = await launchTiny({ length: 1_000_000 })
+    for await (const { step } of run.reports()) if (step > 100) break
+    const worker = readControllerFile(run.dir)?.workerPid ?? -1
+    process.kill(worker, 'SIGKILL')
+    const late = Symbol('late')
+    const outcome = await Promise.race([run.result, sleep(2000, late)])
+    if (outcome === late) expect.unreachable('the run was not over 2 s after its worker was killed')
+    const summary = await run.result
+    expect(summary.status).toBe('failed')
+    expect(summary.reason).toContain(`after step ${summary.steps - 1}`)
+    expect(summary).toMatchObject({ lostSteps: 0, duplicatedSteps: 0 })
+    expect(isAlive(worker)).toBe(false)
+  })
+})
+
+describe('kill -9 of the controller', () => {
+  test('lets the worker train on, printing, to the end of its plan, with nothing lost; resume completes the run', async () => {
+    const runs = runsFolder()
+    const file = join(runs, 'experiment.ts')
+    writeFileSync(
+      file,
+      `import { defineExperiment, steps, every } from 'absgd'
+       import { z } from 'zod'
+       export default defineExperiment({
+         name: 'tiny',
+         worker: { task: ${JSON.stringify(TINY)} },
+         params: z.object({ seed: z.number().default(0), pace: z.number().default(0.002) }),
+         length: 3000, evaluate: every(steps(500)), checkpoint: every(steps(1000)),
+         controls: { lambda: -3 },
+       })`,
+    )
+    const absgd = (...args: string[]) =>
+      execFileSync(process.execPath, [CLI, ...args, '--runs', runs, '--python', PYTHON], { encoding: 'utf8' })
+    const name = absgd('run', file, '--name', 'orphan', '--threads', '1', '--detach').trim()
+    expect(name).toBe('orphan')
+    const dir = join(runs, name)
+    await until(async () => (await readRunView(dir)).summary.steps > 200)
+    const { pid, workerPid = -1 } = readControllerFile(dir) ?? expect.unreachable('a live run has a controller file')
+    process.kill(pid, 'SIGKILL')
+    const atKill = (await readRunView(dir)).summary.steps
+
+    await until(() => readFileSync(join(dir, 'worker.log'), 'utf8').includes('3,000') || !isAlive(workerPid))
+    await until(() => readdirSync(join(dir, 'checkpoints')).some((file) => file.includes('000003000')))
+    expect(atKill).toBeLessThan(3000)
+    const alone = (await readRunView(dir)).summary
+    expect(alone).toMatchObject({ status: 'lost', steps: 3000, lostSteps: 0, duplicatedSteps: 0, waits: 0 })
+
+    absgd('resume', name, '--ui', 'none')
+    const { summary } = await readRunView(dir)
+    expect(summary).toMatchObject({ status: 'completed', steps: 3000, lostSteps: 0, duplicatedSteps: 0 })
+    expect(isAlive(workerPid)).toBe(false)
+    const steps = (await bodiesOf(dir, 'step-batch')).flatMap(({ attempt, firstStep, count }) =>
+      Array.from({ length: count }, (_, i) => [attempt, firstStep + i].join()),
+    )
+    expect(new Set(steps).size).toBe(steps.length)
+    expect(existsSync(join(dir, 'controller.json'))).toBe(false)
+  })
+})

@@ -1,0 +1,82 @@
+/** What a vector is, and what several have in common. */
+import type { Body, Hello, LogRecord } from '../../../src/record/record.js'
+import type { ToController, ToPeer } from '../../../src/wire/message.js'
+
+export type Vector = { readonly name: string; readonly json: object } & (
+  | { readonly type: 'ToController'; readonly value: ToController }
+  | { readonly type: 'ToPeer'; readonly value: ToPeer }
+  | { readonly type: 'Record'; readonly value: LogRecord }
+)
+
+/** A record's body; what is around it is alike for all. */
+export interface BodyVector {
+  readonly name: string
+  readonly body: Body
+  readonly json: object
+}
+
+export const hello: Hello = {
+  type: 'hello',
+  protocolMajor: 1,
+  protocolMinor: 3,
+  role: 'worker',
+  run: 'digits-1',
+  peer: 'worker-0',
+  incarnation: '0123456789abcdef',
+  pid: 4_194_304,
+  stepsPerEpoch: 16,
+  datasetSize: 997,
+  numClasses: 10,
+  position: { attempt: 2, step: 31 },
+  plannedThrough: 4096,
+  versions: { python: '3.11.4', torch: '2.5.0+cpu' },
+  device: 'cuda:0',
+  initial: { lr: 0.1, momentum: 0.9 },
+  batchSize: 64,
+}
+
+export const helloJson = {
+  protocol_major: 1,
+  protocol_minor: 3,
+  role: 'ROLE_WORKER',
+  run: 'digits-1',
+  peer: 'worker-0',
+  incarnation: '81985529216486895',
+  pid: 4_194_304,
+  steps_per_epoch: 16,
+  dataset_size: 997,
+  num_classes: 10,
+  position: { attempt: 2, step: 31 },
+  planned_through: 4096,
+  versions: [
+    { name: 'python', version: '3.11.4' },
+    { name: 'torch', version: '2.5.0+cpu' },
+  ],
+  device: 'cuda:0',
+  initial: [
+    { name: 'lr', value: 0.1 },
+    { name: 'momentum', value: 0.9 },
+  ],
+  batch_size: 64,
+}
+
+export const at = { attempt: 1, step: 128 }
+
+export const actions = [
+  { words: 'pause', action: { type: 'pause' }, json: { pause: {} } },
+  { words: 'resume', action: { type: 'resume' }, json: { resume: {} } },
+  { words: 'step on', action: { type: 'step-on', steps: 5 }, json: { step_on: { steps: 5 } } },
+  { words: 'checkpoint', action: { type: 'checkpoint' }, json: { checkpoint: {} } },
+  {
+    words: 'restore',
+    action: { type: 'restore', step: 64, path: 'checkpoints/000000064.pt', sha256: 'ab12', attempt: 3 },
+    json: { restore: { step: 64, path: 'checkpoints/000000064.pt', sha256: 'ab12', attempt: 3 } },
+  },
+  { words: 'evaluate', action: { type: 'evaluate' }, json: { evaluate: {} } },
+  {
+    words: 'stop with a checkpoint',
+    action: { type: 'stop', checkpoint: true },
+    json: { stop: { checkpoint: true } },
+  },
+  { words: 'stop at once', action: { type: 'stop', checkpoint: false }, json: { stop: {} } },
+] as const
