@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs'
 import { startController, type Controller, type RunEnd } from './controller/controller.js'
 import { nothingRecovered, recover, restarted, type Recovered } from './controller/recovery.js'
-import { acceptance, type ControllerState } from './controller/state.js'
+import { acceptance } from './controller/state.js'
 import { AbsgdError } from './errors.js'
 import { compileRun } from './experiment/compile.js'
 import type { ResolvedExperiment } from './experiment/resolve.js'

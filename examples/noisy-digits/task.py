@@ -1,20 +1,22 @@
 """Handwritten digits, some of them with a wrong label, and a small convolutional network.
 
-scikit-learn ships 1,797 digits of 8 x 8 pixels: 600 test the network, 200 validate it (their labels are as noisy as the
-training's, as they would be in practice), the other 997 train it.
+scikit-learn ships 1,797 digits of 8 x 8 pixels: 600 test the network, 200 validate it (their labels are as noisy as
+the training's, as they would be in practice), the other 997 train it.
 
 Shapes: B samples in a batch, C = 10 classes.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
-from absgd_worker import Context, Evaluated, Task
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from absgd_worker import Context, Evaluated, Task
 
 NUM_CLASSES = 10
 NUM_TEST = 600
@@ -43,7 +45,10 @@ def build(params: dict[str, Any], context: Context) -> Task:
     )
     # The plan sets the learning rate of every step.
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
-    per_sample = {"cross-entropy": cross_entropy, "generalised": generalised_cross_entropy}[params["loss"]]
+    per_sample = {
+        "cross-entropy": cross_entropy,
+        "generalised": generalised_cross_entropy,
+    }[params["loss"]]
 
     def loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
         images, labels = batch
@@ -71,13 +76,16 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def generalised_cross_entropy(logits: Tensor, labels: Tensor, q: float = 0.7) -> Tensor:
-    """(1 - p_y^q) / q, [B]: between cross-entropy (q = 0) and the mean absolute error (q = 1); arXiv 1805.07836, eq. 6."""
+    """(1 - p_y^q) / q, [B]: from cross-entropy (q = 0) to the mean absolute error (q = 1).
+
+    Equation 6 of arXiv 1805.07836.
+    """
     log_p = F.log_softmax(logits, dim=1).gather(1, labels[:, None]).squeeze(1)
     return -torch.expm1(q * log_p) / q
 
 
 def measure(model: nn.Module, split: Split) -> Evaluated:
-    """Accuracy against the labels of the split: the test split's are true, the validation split's are noisy."""
+    """Accuracy against the labels of the split: true ones for test, noisy ones for validation."""
     logits = model(split.images)
     cells = split.labels * NUM_CLASSES + logits.argmax(1)
     confusion = torch.bincount(cells, minlength=NUM_CLASSES**2).reshape(NUM_CLASSES, NUM_CLASSES)
@@ -91,10 +99,10 @@ def measure(model: nn.Module, split: Split) -> Evaluated:
 
 
 def noisy_digits(seed: int, noise: float, kind: str) -> tuple[Split, Split, Split]:
-    """Training, validation and test split; which digits go where and which labels are wrong follows from the seed."""
-    digits = load_digits()
-    images = torch.tensor(digits.images, dtype=torch.float32)[:, None] / 16
-    true_labels = torch.tensor(digits.target)
+    """Training, validation and test split: digits and wrong labels follow from the seed."""
+    pixels, targets = load_digits(return_X_y=True)
+    images = torch.tensor(pixels, dtype=torch.float32).reshape(-1, 1, 8, 8) / 16
+    true_labels = torch.tensor(targets)
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(images), generator=generator)
     images, true_labels = images[order], true_labels[order]
@@ -102,8 +110,7 @@ def noisy_digits(seed: int, noise: float, kind: str) -> tuple[Split, Split, Spli
     labels[:NUM_TEST] = true_labels[:NUM_TEST]
     bounds = (0, NUM_TEST, NUM_TEST + NUM_VALIDATION, len(images))
     test, validation, train = (
-        Split(images[start:end], labels[start:end], true_labels[start:end])
-        for start, end in zip(bounds, bounds[1:])
+        Split(images[start:end], labels[start:end], true_labels[start:end]) for start, end in pairwise(bounds)
     )
     return train, validation, test
 

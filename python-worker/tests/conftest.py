@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from fake_controller import FakeController, short_directory
 from worker_process import Worker
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import signal
 
+from absgd_worker.gen import session_pb2
 from fake_controller import FakeController, stream_of
 from worker_process import read_spool
-
-from absgd_worker.gen import session_pb2
 
 SLOW = {"seconds": 0.004}
 

@@ -6,9 +6,8 @@ import os
 import signal
 import threading
 
-from fake_controller import FakeController
-
 from absgd_worker.gen import plan_pb2, session_pb2
+from fake_controller import FakeController
 
 # Slow enough that a command finds the run still going, and that it is over soon.
 SLOW = {"seconds": 0.004}

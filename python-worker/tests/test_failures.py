@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from worker_process import TASK
 
 from absgd_worker.gen import session_pb2
+from worker_process import TASK
 
 
 def failing(served, how, **events):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from worker_process import SOURCE
-
 import absgd_worker
+from worker_process import SOURCE
 
 
 def test_importing_the_package_loads_no_socket_no_message_and_no_numpy_and_prints_nothing():

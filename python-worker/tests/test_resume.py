@@ -7,10 +7,10 @@ import struct
 
 import pytest
 import torch
-from worker_process import read_spool
 
 from absgd_worker.gen import session_pb2
 from absgd_worker.rings import tensor_bytes
+from worker_process import read_spool
 
 STEPS = 40
 # λ moves at every step, so that what the weighing carries over matters. 90 samples in batches of 8: 12 steps

@@ -6,13 +6,13 @@ import struct
 from pathlib import Path
 
 import torch
-from fake_controller import FakeController, short_directory
-from worker_process import TASK, run_interpreter
 
 from absgd_worker.build import build_task
 from absgd_worker.gen import session_pb2
 from absgd_worker.sampler import permutation
 from absgd_worker.settings import Settings
+from fake_controller import FakeController, short_directory
+from worker_process import TASK, run_interpreter
 
 
 def doubles(values: bytes) -> tuple[float, ...]:

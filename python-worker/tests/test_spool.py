@@ -6,11 +6,11 @@ import resource
 import signal
 
 import pytest
-from worker_process import read_segment
 
 from absgd_worker import spool as spools
 from absgd_worker.gen import record_pb2
 from absgd_worker.spool import Spool
+from worker_process import read_segment
 
 INCARNATION = 0x0123456789ABCDEF
 

@@ -14,9 +14,8 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from fake_controller import PATIENCE, endpoints
-
 from absgd_worker.gen import record_pb2
+from fake_controller import PATIENCE, endpoints
 
 TASK = Path(__file__).parent / "tasks" / "blobs.py"
 SOURCE = Path(__file__).parent.parent / "src"

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command line: dispatches, maps errors to exit codes, and is the only place that sets one. */
 import { Command, CommanderError } from 'commander'
-import { AbsgdError, toAbsgdError, type ErrorCode } from '../errors.js'
+import { toAbsgdError, type AbsgdError, type ErrorCode } from '../errors.js'
 import { VERSION } from '../version.js'
 import { controlCommand } from './control.js'
 import { doctorCommand } from './doctor.js'

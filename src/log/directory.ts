@@ -52,19 +52,18 @@ export function createRunDirectory(root: string, name: string, manifest: Manifes
   try {
     mkdirSync(root, { recursive: true })
     if (lstatSync(dir, { throwIfNoEntry: false }) !== undefined) throw taken(root, name)
+    mkdirSync(draft, { mode: 0o700 })
+  } catch (error) {
+    throw error instanceof AbsgdError ? error : cannotMake(dir, error)
+  }
+  try {
     const paths = runPaths(draft)
-    for (const path of [draft, paths.spool, paths.checkpoints]) mkdirSync(path, { mode: 0o700 })
+    for (const path of [paths.spool, paths.checkpoints]) mkdirSync(path, { mode: 0o700 })
     writeFileSync(paths.manifest, `${JSON.stringify(manifest, undefined, 2)}\n`, { mode: 0o600 })
     renameSync(draft, dir)
   } catch (error) {
     rmSync(draft, { recursive: true, force: true })
-    if (error instanceof AbsgdError) throw error
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'ENOTEMPTY' || code === 'EEXIST') throw taken(root, name)
-    throw new AbsgdError('run-directory', `cannot make the run directory ${dir}: ${message}`, {
-      hint: 'choose another runs root with --runs or $ABSGD_RUNS',
-      cause: error,
-    })
+    throw TAKEN.has((error as NodeJS.ErrnoException).code ?? '') ? taken(root, name) : cannotMake(dir, error)
   }
   return dir
 }
@@ -124,4 +123,14 @@ function taken(root: string, name: string): AbsgdError {
   })
 }
 
+function cannotMake(dir: string, cause: unknown): AbsgdError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new AbsgdError('run-directory', `cannot make the run directory ${dir}: ${reason}`, {
+    hint: 'choose another runs root with --runs or $ABSGD_RUNS',
+    cause,
+  })
+}
+
+/** What a rename says when another process made the directory meanwhile. */
+const TAKEN = new Set(['ENOTEMPTY', 'EEXIST', 'ENOTDIR'])
 const RUN_NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/

@@ -1,12 +1,10 @@
 /** A run as its directory tells it, live or finished: for `ls`, `show`, and whoever wants to know how a run ended. */
-import { statSync } from 'node:fs'
 import { relative } from 'node:path'
 import { AbsgdError } from '../errors.js'
-import { openCursor } from '../log/cursor.js'
-import { readControllerFile, readManifest, runPaths } from '../log/directory.js'
+import { checkSamples } from '../log/check.js'
+import { readControllerFile, readManifest } from '../log/directory.js'
 import { lockHolder } from '../log/lock.js'
 import { readRun } from '../log/reader.js'
-import { emptyReport, noteEnd } from '../log/report.js'
 import type { Manifest } from '../record/manifest.js'
 import { initialSnapshot, reduce, type RunSnapshot } from '../record/snapshot.js'
 import { summarize, type DamagedFile, type RunSummary } from '../record/summary.js'
@@ -81,23 +79,6 @@ function recordedManifest(json: string | undefined): Manifest | undefined {
   } catch {
     return undefined
   }
-}
-
-async function checkSamples(dir: string, limit: number) {
-  const { samples } = runPaths(dir)
-  const size = statSync(samples, { throwIfNoEntry: false })?.size ?? 0
-  if (size === 0 || size > limit) return []
-  const writing = lockHolder(dir) !== undefined
-  const report = emptyReport()
-  const cursor = openCursor(samples, 'samples')
-  try {
-    const frames = cursor.frames()
-    while ((await frames.next()).done !== true);
-    noteEnd(cursor, writing, report)
-  } finally {
-    await cursor.close()
-  }
-  return report.damage
 }
 
 const FORMAT: Manifest['format'] = 1

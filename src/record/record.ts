@@ -1,8 +1,6 @@
 /**
- * What a run consists of: the records of its log, in terms of the domain.
- *
- * Steps are optimizer steps from 0. A position `step` means "that many steps done". Losses are in the units of the
- * task's loss; `lambda` is in the same units, ±Infinity is off.
+ * What a run consists of: the records of its log, in terms of the domain. Steps are optimizer steps from 0; a position `step`
+ * means that many steps done. Losses and `lambda` are in the units of the task's loss; a `lambda` of ±Infinity is off.
  */
 
 /** A point of a run: `step` steps done in `attempt` (from 1; 0 before the first welcome). */
@@ -36,7 +34,7 @@ export interface Weighing {
   /** Sum of weight times loss: the scalar that was differentiated. */
   readonly sumWL: Float64Array
   readonly maxW: Float64Array
-  /** Unweighted: the signal of progress. */
+  /** Unweighted. */
   readonly meanLoss: Float64Array
   /** In units of loss; NaN before the first weighing with a finite lambda. */
   readonly freeEnergy: Float64Array

@@ -64,8 +64,10 @@ describe('an environment of our own', () => {
   })
 
   test('is completed when more is asked of it, keeps its torch, and is then known for both', async () => {
-    rmSync(join(wheels, 'torch-2.90.0+cpu-py3-none-any.whl'))
-    const environment = await setup({ extras: ['demo'] })
+    const newer = writeWheels([torchWheel('2.92.0+cpu')])
+    const env = bareEnv(home, { PIP_FIND_LINKS: `${wheels} ${newer}`, PIP_NO_INDEX: '1' })
+    const environment = await setup({ extras: ['demo'], env })
+    rmSync(newer, { recursive: true })
     expect(environment.versions['scikit-learn']).toMatch(/^1\./)
     expect(environment.versions['torch']).toBe('2.90.0+cpu')
     await setup()

@@ -20,12 +20,12 @@ async function hold(): Promise<void> {
   for await (const _ of process.stdin);
 }
 
-/** Tries to take the lock once for every line that it reads. */
+/** Tries to take the lock of every directory that it reads a line with. */
 async function contend(): Promise<void> {
   say('ready')
-  for await (const _ of createInterface({ input: process.stdin })) {
+  for await (const contended of createInterface({ input: process.stdin })) {
     try {
-      acquireLock(dir)
+      acquireLock(contended)
       say('held')
     } catch (error) {
       say(toAbsgdError(error, 'log').code)

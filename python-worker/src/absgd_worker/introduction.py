@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+from importlib.metadata import version
 
-import google.protobuf
 import torch
-import zmq
 
 from absgd_worker.errors import SettingsError
 from absgd_worker.exchange import Exchange
@@ -34,8 +33,8 @@ def introduction(settings: Settings, trainer: Trainer, exchange: Exchange, incar
             "python": platform.python_version(),
             "torch": torch.__version__,
             "absgd_worker": VERSION,
-            "pyzmq": zmq.__version__,
-            "protobuf": google.protobuf.__version__,
+            "pyzmq": version("pyzmq"),
+            "protobuf": version("protobuf"),
         },
         device=str(task.device),
         initial=trainer.controls.initial,

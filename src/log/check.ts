@@ -1,0 +1,24 @@
+/** Whether a log can be read to its end. */
+import { statSync } from 'node:fs'
+import { openCursor, type Damage } from './cursor.js'
+import { lockHolder } from './lock.js'
+import { runPaths } from './paths.js'
+import { emptyReport, noteEnd } from './report.js'
+
+/** The damage of the log of samples, found by its checksums alone; none is looked for in a log above `limit` bytes. */
+export async function checkSamples(dir: string, limit: number): Promise<readonly Damage[]> {
+  const { samples } = runPaths(dir)
+  const size = statSync(samples, { throwIfNoEntry: false })?.size ?? 0
+  if (size === 0 || size > limit) return []
+  const writing = lockHolder(dir) !== undefined
+  const report = emptyReport()
+  const cursor = openCursor(samples, 'samples')
+  try {
+    const frames = cursor.frames()
+    while ((await frames.next()).done !== true);
+    noteEnd(cursor, writing, report)
+  } finally {
+    await cursor.close()
+  }
+  return report.damage
+}
