@@ -45,11 +45,18 @@ function generate({ typescript, python: pythonOutput }) {
   installProtoc()
   const staging = mkdtempSync(join(tmpdir(), 'absgd-proto-'))
   const options = { PYTHONPATH: protocDirectory }
-  run(python, ['-m', 'grpc_tools.protoc', '-I.', `--python_out=${staging}`, `--pyi_out=${staging}`, ...sources], options)
+  run(
+    python,
+    ['-m', 'grpc_tools.protoc', '-I.', `--python_out=${staging}`, `--pyi_out=${staging}`, ...sources],
+    options,
+  )
   // The package is absgd_worker.gen: "absgd" is taken on the Python side by the algorithm's authors.
   for (const name of readdirSync(join(staging, 'absgd', 'v1'))) {
     const text = readFileSync(join(staging, 'absgd', 'v1', name), 'utf8')
-    writeFileSync(join(pythonOutput, name), text.replaceAll('from absgd.v1 import', 'from absgd_worker.gen import'))
+    writeFileSync(
+      join(pythonOutput, name),
+      text.replaceAll('from absgd.v1 import', 'from absgd_worker.gen import'),
+    )
   }
   writeFileSync(join(pythonOutput, '__init__.py'), '')
   rmSync(staging, { recursive: true })
@@ -75,7 +82,18 @@ function check() {
 function installProtoc() {
   if (existsSync(join(protocDirectory, 'grpc_tools'))) return
   if (!existsSync(python)) throw new Error('no .venv here: run `npx absgd setup --dev` first')
-  run(python, ['-m', 'pip', 'install', '--quiet', '--no-deps', '--only-binary', ':all:', '--target', protocDirectory, PROTOC])
+  run(python, [
+    '-m',
+    'pip',
+    'install',
+    '--quiet',
+    '--no-deps',
+    '--only-binary',
+    ':all:',
+    '--target',
+    protocDirectory,
+    PROTOC,
+  ])
 }
 
 function run(command, parameters, environment = {}) {

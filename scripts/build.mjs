@@ -10,6 +10,8 @@ if (process.argv.includes('--clean')) rmSync('dist', { recursive: true, force: t
 const compiler = typescript()
 if (compiler === undefined) {
   console.error('absgd is not built: TypeScript is not installed (npm ci --include=dev, then npm run build)')
+  // An installation without development dependencies is complete all the same: what it lacks has been said.
+  if (process.env['npm_lifecycle_event'] !== 'prepare') process.exit(1)
 } else {
   const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], {
     stdio: 'inherit',

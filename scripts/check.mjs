@@ -28,7 +28,7 @@ const checks = {
   ],
   'format: TypeScript': [
     bin('prettier'),
-    ['--check', '--log-level=warn', '--cache', `--cache-location=${cache('prettier')}`, '.'],
+    ['--check', '--log-level=warn', '--cache', `--cache-location=${cache('prettier.json')}`, '.'],
   ],
   'contract: stale, breaking or unclean': [node, ['proto/generate.mjs', '--check']],
   'lint: Python': ruff('check'),

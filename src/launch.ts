@@ -54,7 +54,8 @@ export interface Run {
  * @throws AbsgdError when the experiment, its parameters, the environment or the run's name do not hold; nothing is left behind then.
  */
 export async function launch(experiment: Experiment, options: LaunchOptions = {}): Promise<Run> {
-  if (options.signal?.aborted === true) throw new AbsgdError('usage', 'the signal was aborted before the run began')
+  if (options.signal?.aborted === true)
+    throw new AbsgdError('usage', 'the signal was aborted before the run began')
   const prepared = await prepareRun({ ...options, experiment })
   const { dir, manifest, resolved } = prepared
   const feed = createReportFeed(() => started.controller.state().lease?.hello.stepsPerEpoch ?? 0)
@@ -103,7 +104,8 @@ export async function launch(experiment: Experiment, options: LaunchOptions = {}
     evaluate: () => ask({ type: 'evaluate' }),
     stop: ({ checkpoint = true } = {}) => ask({ type: 'stop', checkpoint }),
     async [Symbol.asyncDispose]() {
-      if (controller.state().stage !== 'ended') await controller.request({ type: 'stop', checkpoint: true }, 'script')
+      if (controller.state().stage !== 'ended')
+        await controller.request({ type: 'stop', checkpoint: true }, 'script')
       await result
     },
   }

@@ -170,7 +170,8 @@ function beginning(recovered: Recovered, living: boolean, manifest: Manifest) {
     manifestJson: JSON.stringify(manifest),
   }
   if (living) return { state: recovered.state, origin: 're-attached', opening: [started] } as const
-  if (recovered.worker === undefined) return { state: recovered.state, origin: 'new', opening: [started] } as const
+  if (recovered.worker === undefined)
+    return { state: recovered.state, origin: 'new', opening: [started] } as const
   const { state, toStep } = restarted(recovered)
   const rewind: Body = { type: 'rewind', attempt: state.attempt, toStep, cause: 'resume' }
   return { state, origin: 'restarted', opening: [started, rewind] } as const

@@ -16,7 +16,9 @@ const results: Result[] = []
 const started = performance.now()
 let interrupted = false
 
-console.log(`noisy digits: 30 % of the training labels are wrong (y → y + 1); ${total} runs, ${JOBS} at a time\n`)
+console.log(
+  `noisy digits: 30 % of the training labels are wrong (y → y + 1); ${total} runs, ${JOBS} at a time\n`,
+)
 await Promise.all(Array.from({ length: JOBS }, work))
 const seconds = Math.round((performance.now() - started) / 1000)
 if (interrupted) console.log(`\ninterrupted after ${results.length} of ${total} runs`)

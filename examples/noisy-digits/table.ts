@@ -23,11 +23,29 @@ export function tableLines(results: readonly Result[], arms: readonly string[]):
     const mine = results.filter((result) => result.arm === arm)
     const column = (key: 'last' | 'best' | 'worstClass') => percent(mine.map((result) => result[key]))
     const auc = mean(mine.map(({ noiseAuc }) => noiseAuc)).toFixed(3)
-    return [arm, column('last'), column('best'), column('worstClass'), auc, difference(results, arm, baseline)]
+    return [
+      arm,
+      column('last'),
+      column('best'),
+      column('worstClass'),
+      auc,
+      difference(results, arm, baseline),
+    ]
   })
-  const head = ['arm', 'test acc. last', 'at best val', 'worst class', 'noise AUC', `last − ${baseline}, paired`]
+  const head = [
+    'arm',
+    'test acc. last',
+    'at best val',
+    'worst class',
+    'noise AUC',
+    `last − ${baseline}, paired`,
+  ]
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)))
-  const line = (cells: readonly string[]) => cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ').trimEnd()
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd()
   return ['', line(head), line(widths.map((width) => '─'.repeat(width))), ...rows.map(line)]
 }
 

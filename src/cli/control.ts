@@ -20,9 +20,13 @@ async function control(dir: string, options: { python: string; threads?: number 
   process.on('SIGHUP', () => undefined)
   const manifest = readManifest(dir)
   if (manifest.experimentFile === undefined) {
-    throw new AbsgdError('run-directory', `the run "${manifest.run}" was launched by a script, not from an experiment file`, {
-      hint: 'run that script again; only runs of "absgd run" can be resumed from the command line',
-    })
+    throw new AbsgdError(
+      'run-directory',
+      `the run "${manifest.run}" was launched by a script, not from an experiment file`,
+      {
+        hint: 'run that script again; only runs of "absgd run" can be resumed from the command line',
+      },
+    )
   }
   const experiment = await loadExperiment(manifest.experimentFile)
   const resolved = resolveExperiment(experiment, {

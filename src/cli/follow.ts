@@ -31,7 +31,14 @@ export async function startControllerProcess(options: ControllerOptions): Promis
   const { controllerLog, steps } = runPaths(dir)
   const controller = spawnDetached({
     command: process.execPath,
-    args: [MAIN, '__control', dir, '--python', python, ...(threads === undefined ? [] : ['--threads', String(threads)])],
+    args: [
+      MAIN,
+      '__control',
+      dir,
+      '--python',
+      python,
+      ...(threads === undefined ? [] : ['--threads', String(threads)]),
+    ],
     environment: {},
     outputFile: controllerLog,
   })
@@ -50,7 +57,12 @@ export async function startControllerProcess(options: ControllerOptions): Promis
 }
 
 /** Prints what the run does until it ends; Ctrl-C and SIGTERM are passed on to its controller. */
-export async function follow(controller: ProcessHandle, manifest: Manifest, dir: string, ui: Ui): Promise<RunSummary> {
+export async function follow(
+  controller: ProcessHandle,
+  manifest: Manifest,
+  dir: string,
+  ui: Ui,
+): Promise<RunSummary> {
   let interrupts = 0
   const stopListening = onInterrupt(() => {
     interrupts += 1

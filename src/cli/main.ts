@@ -22,7 +22,10 @@ async function main(argv: readonly string[]): Promise<void> {
     .addCommand(showCommand())
     .addCommand(resumeCommand())
   for (const command of operatorCommands()) program.addCommand(command)
-  program.addCommand(setupCommand()).addCommand(doctorCommand()).addCommand(controlCommand(), { hidden: true })
+  program
+    .addCommand(setupCommand())
+    .addCommand(doctorCommand())
+    .addCommand(controlCommand(), { hidden: true })
   for (const command of [program, ...program.commands]) configure(command)
   await program.parseAsync(argv, { from: 'user' })
 }

@@ -65,6 +65,8 @@ async function ask(nameOrPath: string, action: Action, { runs, why, json }: Oper
   const dir = findRun(runsRoot(runs), nameOrPath)
   const { run } = readManifest(dir)
   const { step, message } = requireDone(await requestOf(dir, run, action, why === undefined ? {} : { why }))
-  const line = json ? JSON.stringify({ run, action: action.type, step, message }) : `${run}: ${message || action.type} at step ${step}`
+  const line = json
+    ? JSON.stringify({ run, action: action.type, step, message })
+    : `${run}: ${message || action.type} at step ${step}`
   process.stdout.write(`${line}\n`)
 }

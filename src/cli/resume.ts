@@ -40,9 +40,13 @@ async function resume(nameOrPath: string, options: ResumeOptions): Promise<void>
     return
   }
   if (summary.status === 'completed') {
-    throw new AbsgdError('run-directory', `the run "${manifest.run}" is completed: there is nothing to go on with`, {
-      hint: 'start another one with "absgd run"',
-    })
+    throw new AbsgdError(
+      'run-directory',
+      `the run "${manifest.run}" is completed: there is nothing to go on with`,
+      {
+        hint: 'start another one with "absgd run"',
+      },
+    )
   }
   const environment = await ensureEnvironment({
     directory: process.cwd(),

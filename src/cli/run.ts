@@ -52,7 +52,11 @@ async function run(file: string, options: RunOptions): Promise<void> {
     ...(threads === undefined ? {} : { threads }),
   })
   if (options.detach === true) {
-    process.stdout.write(options.ui === 'json' ? `${JSON.stringify({ type: 'detached', run: manifest.run, dir })}\n` : `${manifest.run}\n`)
+    process.stdout.write(
+      options.ui === 'json'
+        ? `${JSON.stringify({ type: 'detached', run: manifest.run, dir })}\n`
+        : `${manifest.run}\n`,
+    )
     // Its process is another session's now; waiting for its end would keep this one here.
     process.exit(0)
   }

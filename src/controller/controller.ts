@@ -1,13 +1,28 @@
 /** The controller's loop: feeds what happens to `transition`, and carries out what follows. */
 import { randomUUID } from 'node:crypto'
-import type { Action, Body, Evaluation, LogRecord, Position, RequestResult, StepBatch } from '../record/record.js'
+import type {
+  Action,
+  Body,
+  Evaluation,
+  LogRecord,
+  Position,
+  RequestResult,
+  StepBatch,
+} from '../record/record.js'
 import { streamOf } from '../record/record.js'
 import { AbsgdError, toAbsgdError } from '../errors.js'
 import type { LogWriter } from '../log/writer.js'
 import type { ControllerChannel, Incoming, PeerId } from '../wire/channel.js'
 import type { ProcessHandle } from '../worker/process.js'
 import { strike, type Strikes } from './strikes.js'
-import { acceptance, type ControllerContext, type ControllerEvent, type ControllerState, type Effect, type End } from './state.js'
+import {
+  acceptance,
+  type ControllerContext,
+  type ControllerEvent,
+  type ControllerState,
+  type Effect,
+  type End,
+} from './state.js'
 import { transition } from './transition.js'
 
 export interface ControllerParts {
@@ -116,7 +131,12 @@ export function startController(parts: ControllerParts): Controller {
   function onIncoming(incoming: Incoming): void {
     switch (incoming.type) {
       case 'control':
-        return dispatch({ type: 'message', peer: incoming.peer, message: incoming.message, nowMs: performance.now() })
+        return dispatch({
+          type: 'message',
+          peer: incoming.peer,
+          message: incoming.message,
+          nowMs: performance.now(),
+        })
       case 'telemetry':
         return take(incoming.record, incoming.bytes)
       case 'malformed':
@@ -130,10 +150,19 @@ export function startController(parts: ControllerParts): Controller {
     const verdict = strike(strikes, peer ?? 'telemetry', performance.now())
     strikes = verdict.strikes
     if (verdict.first) {
-      append({ type: 'note', level: 'warning', text: `a frame was dropped: ${reason}`, position: state.reported })
+      append({
+        type: 'note',
+        level: 'warning',
+        text: `a frame was dropped: ${reason}`,
+        position: state.reported,
+      })
     }
     if (verdict.out && peer !== undefined) {
-      channel.send(peer, { type: 'reject', code: 'malformed', hint: `too many bad frames; the last: ${reason}` })
+      channel.send(peer, {
+        type: 'reject',
+        code: 'malformed',
+        hint: `too many bad frames; the last: ${reason}`,
+      })
     }
   }
 
@@ -176,7 +205,12 @@ export function startController(parts: ControllerParts): Controller {
     workerGone = true
     // What it sent last may still be on its way: the spool has it for certain.
     await absorb()
-    dispatch({ type: 'worker-exited', exitCode: exit.exitCode, signal: exit.signal ?? '', lastLines: parts.lastLines() })
+    dispatch({
+      type: 'worker-exited',
+      exitCode: exit.exitCode,
+      signal: exit.signal ?? '',
+      lastLines: parts.lastLines(),
+    })
   }
 
   function fail(error: unknown): void {
@@ -207,7 +241,8 @@ export function startController(parts: ControllerParts): Controller {
       })
   }, SYNC_INTERVAL_MS)
   const helloTimer = setTimeout(() => {
-    if (state.leaseEpoch === 0 && !workerGone) dispatch({ type: 'hello-overdue', seconds: HELLO_LIMIT_MS / 1000 })
+    if (state.leaseEpoch === 0 && !workerGone)
+      dispatch({ type: 'hello-overdue', seconds: HELLO_LIMIT_MS / 1000 })
   }, HELLO_LIMIT_MS)
   receive().catch((error: unknown) => {
     fail(error)

@@ -52,7 +52,11 @@ export function afterDurable(state: ControllerState, durable: readonly Intake[])
   }
   return {
     state: { ...next, stage: 'leaving' },
-    effects: [...effects, { type: 'send', peer: lease.peer, message: { type: 'released' } }, { type: 'finish' }],
+    effects: [
+      ...effects,
+      { type: 'send', peer: lease.peer, message: { type: 'released' } },
+      { type: 'finish' },
+    ],
   }
 }
 
@@ -60,7 +64,10 @@ export function afterDurable(state: ControllerState, durable: readonly Intake[])
 export function extendPlans(state: ControllerState, nowMs: number): Transition {
   const { lease, source } = state
   if (lease === undefined || source === undefined) return { state, effects: [] }
-  const step = Math.max(state.reported.attempt === state.attempt ? state.reported.step : 0, lease.position.step)
+  const step = Math.max(
+    state.reported.attempt === state.attempt ? state.reported.step : 0,
+    lease.position.step,
+  )
   const pace = measurePace(lease.pace, nowMs, step)
   const { planning, plans } = nextPlans(lease.planning, {
     source,
@@ -143,7 +150,12 @@ export function refusalOf(hello: Hello, context: ControllerContext) {
   return undefined
 }
 
-function advance(intake: readonly Intake[], incarnation: string, stream: Stream, seq: number): readonly Intake[] {
+function advance(
+  intake: readonly Intake[],
+  incarnation: string,
+  stream: Stream,
+  seq: number,
+): readonly Intake[] {
   return intake.map((entry) =>
     entry.incarnation === incarnation ? { ...entry, appended: { ...entry.appended, [stream]: seq } } : entry,
   )

@@ -16,13 +16,23 @@ export function onRequest(state: ControllerState, request: Request, peer: PeerId
   const asked: Effect = { type: 'append', body: { type: 'requested', request, position: standing(state) } }
   const decision = decide(state, request.action)
   if (decision.type === 'refuse') {
-    const { state: settled, effects } = settle(state, { request, peer, action: request.action }, false, decision.why)
+    const { state: settled, effects } = settle(
+      state,
+      { request, peer, action: request.action },
+      false,
+      decision.why,
+    )
     return { state: settled, effects: [asked, ...effects] }
   }
   const stopping = request.action.type === 'stop' ? (state.stopping ?? 'stopped') : state.stopping
   if (decision.type === 'end') {
     const ending = { ...state, stopping }
-    const { state: settled, effects } = settle(ending, { request, peer, action: request.action }, true, 'ended')
+    const { state: settled, effects } = settle(
+      ending,
+      { request, peer, action: request.action },
+      true,
+      'ended',
+    )
     return { state: settled, effects: [asked, ...effects, { type: 'kill', signal: 'SIGTERM' }] }
   }
   const { lease, action } = decision
@@ -99,7 +109,8 @@ function decide(state: ControllerState, action: Action): Decision {
   const checkpoint = state.checkpoints.findLast(({ position }) => position.step === action.step)
   if (checkpoint === undefined) {
     const steps = state.checkpoints.map(({ position }) => position.step)
-    const there = steps.length === 0 ? 'there is none yet' : `there are checkpoints at steps ${steps.join(', ')}`
+    const there =
+      steps.length === 0 ? 'there is none yet' : `there are checkpoints at steps ${steps.join(', ')}`
     return { type: 'refuse', why: `no checkpoint at step ${action.step}: ${there}` }
   }
   const { path, sha256 } = checkpoint

@@ -5,7 +5,15 @@ import type { PeerId } from '../wire/channel.js'
 import type { Welcome } from '../wire/message.js'
 import { acknowledgement, emptyIntake, extendPlans, intakeOf, refusalOf } from './intake.js'
 import { startPace } from './planning.js'
-import type { ControllerContext, ControllerEvent, ControllerState, Effect, End, Lease, Transition } from './state.js'
+import type {
+  ControllerContext,
+  ControllerEvent,
+  ControllerState,
+  Effect,
+  End,
+  Lease,
+  Transition,
+} from './state.js'
 
 /**
  * Admits a worker: a first one, one that restores a checkpoint, or one that goes on after this or an earlier controller
@@ -103,7 +111,11 @@ export function onProgress(state: ControllerState, lease: Lease, progress: Progr
 /** The worker's last word decides how the run ends; it is released once the log holds everything it sent. */
 export function onBye(state: ControllerState, lease: Lease, bye: Bye): Transition {
   return {
-    state: { ...state, lease: { ...lease, bye, position: bye.position }, end: state.end ?? endOfBye(state, bye) },
+    state: {
+      ...state,
+      lease: { ...lease, bye, position: bye.position },
+      end: state.end ?? endOfBye(state, bye),
+    },
     effects: [],
   }
 }
@@ -172,7 +184,8 @@ function endOfExit(
   { exitCode, signal, lastLines }: Extract<ControllerEvent, { type: 'worker-exited' }>,
   context: ControllerContext,
 ): End {
-  const how = signal !== '' ? signal : exitCode === undefined ? 'for an unknown reason' : `exit code ${exitCode}`
+  const how =
+    signal !== '' ? signal : exitCode === undefined ? 'for an unknown reason' : `exit code ${exitCode}`
   if (state.stopping !== undefined) {
     return { status: state.stopping, reason: `the worker was ended (${how}) ${lastStep(state)}`, detail: '' }
   }
@@ -180,7 +193,10 @@ function endOfExit(
     return { status: 'failed', reason: `the worker died while starting (${how})`, detail: lastLines }
   }
   const checkpoint = state.checkpoints.at(-1)
-  const from = checkpoint === undefined ? 'from the beginning' : `from the checkpoint at step ${checkpoint.position.step}`
+  const from =
+    checkpoint === undefined
+      ? 'from the beginning'
+      : `from the checkpoint at step ${checkpoint.position.step}`
   return {
     status: 'failed',
     reason: `the worker died (${how}) ${lastStep(state)}; "absgd resume ${context.run}" trains again ${from}`,

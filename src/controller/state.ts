@@ -99,16 +99,32 @@ export interface ControllerContext {
 
 /** What can happen. Times are monotonic milliseconds. */
 export type ControllerEvent =
-  | { readonly type: 'message'; readonly peer: PeerId; readonly message: ToController; readonly nowMs: number }
+  | {
+      readonly type: 'message'
+      readonly peer: PeerId
+      readonly message: ToController
+      readonly nowMs: number
+    }
   /** A record that continues its stream; see `acceptance` for what is not. */
-  | { readonly type: 'telemetry'; readonly incarnation: string; readonly seq: number; readonly body: Body; readonly nowMs: number }
+  | {
+      readonly type: 'telemetry'
+      readonly incarnation: string
+      readonly seq: number
+      readonly body: Body
+      readonly nowMs: number
+    }
   /** Everything appended up to these sequences is on disk. */
   | { readonly type: 'durable'; readonly intake: readonly Intake[] }
   /** A request made in this process. */
   | { readonly type: 'request'; readonly request: Request }
   /** Ctrl-C or SIGTERM. */
   | { readonly type: 'interrupt' }
-  | { readonly type: 'worker-exited'; readonly exitCode: number | undefined; readonly signal: string; readonly lastLines: string }
+  | {
+      readonly type: 'worker-exited'
+      readonly exitCode: number | undefined
+      readonly signal: string
+      readonly lastLines: string
+    }
   /** The worker's process is still alive, but has not said Hello within the limit. */
   | { readonly type: 'hello-overdue'; readonly seconds: number }
 

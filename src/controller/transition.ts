@@ -60,7 +60,10 @@ function onMessage(
     case 'bye':
       if (state.lease?.peer !== peer || state.lease.epoch !== message.leaseEpoch) {
         const hint = 'no lease, or one of an earlier epoch: say Hello'
-        return { state, effects: [{ type: 'send', peer, message: { type: 'reject', code: 'no-lease', hint } }] }
+        return {
+          state,
+          effects: [{ type: 'send', peer, message: { type: 'reject', code: 'no-lease', hint } }],
+        }
       }
       switch (message.type) {
         case 'progress':

@@ -59,9 +59,13 @@ async function answerWithin(channel: PeerChannel, run: string, limitMs: number):
   } finally {
     clearTimeout(timer)
   }
-  throw new AbsgdError('unreachable', `the controller of "${run}" has not answered within ${limitMs / 1000} s`, {
-    hint: `see controller.log in the run directory; "absgd show ${run}" tells where the run stands`,
-  })
+  throw new AbsgdError(
+    'unreachable',
+    `the controller of "${run}" has not answered within ${limitMs / 1000} s`,
+    {
+      hint: `see controller.log in the run directory; "absgd show ${run}" tells where the run stands`,
+    },
+  )
 }
 
 function answerOf(message: ToPeer): RequestResult | undefined {

@@ -9,14 +9,7 @@ export interface Position {
   readonly step: number
 }
 
-export type Phase =
-  | 'starting'
-  | 'training'
-  | 'paused'
-  | 'waiting'
-  | 'evaluating'
-  | 'checkpointing'
-  | 'ending'
+export type Phase = 'starting' | 'training' | 'paused' | 'waiting' | 'evaluating' | 'checkpointing' | 'ending'
 
 export type RunStatus = 'completed' | 'stopped' | 'failed' | 'resumable' | 'interrupted'
 

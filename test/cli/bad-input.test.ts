@@ -34,7 +34,11 @@ const REFUSED: readonly Case[] = [
   ['an unknown parameter', ['--param', 'sise=1'], ['unknown parameter "sise"', '"size"', 'known: task']],
   ['a parameter out of range', ['--param', 'pace=-1'], ['pace is -1', 'a number from 0']],
   ['a parameter without a value', ['--param', 'pace'], ['--param', 'key=value']],
-  ['a task file that is not there', ['--param', 'task=gone.py:build'], ['gone.py does not exist', 'worker.task']],
+  [
+    'a task file that is not there',
+    ['--param', 'task=gone.py:build'],
+    ['gone.py does not exist', 'worker.task'],
+  ],
   ['a name that climbs out of the runs folder', ['--name', '../x'], ['"../x"', 'a-z 0-9 . _ -']],
   ['a name that is a path', ['--name', '/abs'], ['"/abs"', 'a-z 0-9 . _ -']],
   ['a name with a blank', ['--name', 'A B'], ['"A B"', '1 to 64 characters']],
@@ -58,7 +62,11 @@ describe('before a worker starts', () => {
 
   it.each([
     ['has a syntax error', 'export default {\n  length: = 3\n}\n', [':2 does not parse', 'length: = 3']],
-    ['throws', "throw new TypeError('no table')\n", ['threw while it was loaded: TypeError: no table', 'file.ts:1']],
+    [
+      'throws',
+      "throw new TypeError('no table')\n",
+      ['threw while it was loaded: TypeError: no table', 'file.ts:1'],
+    ],
     ['is no experiment', 'export default { length: 3 }\n', ['is no experiment', 'defineExperiment']],
     ['exports nothing', 'export {}\n', ['has no default export', 'export default defineExperiment']],
   ])('an experiment file that %s is refused', async (_, text, words) => {
@@ -71,7 +79,11 @@ describe('before a worker starts', () => {
 
   it('an experiment file that is not there is refused', async () => {
     const runs = temporaryFolder()
-    expectRefusal(await cli(['run', 'gone.ts', '--runs', runs]), 2, ['there is no file', 'gone.ts', '.ts file'])
+    expectRefusal(await cli(['run', 'gone.ts', '--runs', runs]), 2, [
+      'there is no file',
+      'gone.ts',
+      '.ts file',
+    ])
     expect(namesIn(runs)).toEqual([])
   })
 })
@@ -121,14 +133,46 @@ describe('the Python environment', () => {
 })
 
 const FAILED: readonly Case[] = [
-  ['raises-when-built', ['--param', 'fault=build'], ['Traceback', 'tiny.py', 'RuntimeError: the task cannot be built today']],
-  ['dies-while-starting', ['--param', 'fault=exit'], ['died while starting (exit code 1)', 'cannot open the data set']],
-  ['is-no-task', ['--param', 'fault=no-task'], ['tiny.py:build must return an absgd_worker.Task', "'a task'"]],
-  ['is-not-there', ['--param', 'task=../../integration/fixtures/tiny.py:biuld'], ["'biuld'", "did you mean 'build'"]],
-  ['does-not-import', ['--param', 'task=no_import.py:build'], ['Traceback', 'no_import.py', 'a_module_that_is_not_there']],
-  ['raises-in-training', ['--param', 'fault=raise'], ['Traceback', 'tiny.py', 'ValueError: a loss went wrong']],
-  ['gives-a-scalar', ['--param', 'fault=scalar'], ['one loss per sample', 'shape [8], not []', "reduction='none'"]],
-  ['ends-too-early', ['--arm', 'short-in-epochs'], ['lambda: the schedule ends at step 39', '60 steps', 'no .for']],
+  [
+    'raises-when-built',
+    ['--param', 'fault=build'],
+    ['Traceback', 'tiny.py', 'RuntimeError: the task cannot be built today'],
+  ],
+  [
+    'dies-while-starting',
+    ['--param', 'fault=exit'],
+    ['died while starting (exit code 1)', 'cannot open the data set'],
+  ],
+  [
+    'is-no-task',
+    ['--param', 'fault=no-task'],
+    ['tiny.py:build must return an absgd_worker.Task', "'a task'"],
+  ],
+  [
+    'is-not-there',
+    ['--param', 'task=../../integration/fixtures/tiny.py:biuld'],
+    ["'biuld'", "did you mean 'build'"],
+  ],
+  [
+    'does-not-import',
+    ['--param', 'task=no_import.py:build'],
+    ['Traceback', 'no_import.py', 'a_module_that_is_not_there'],
+  ],
+  [
+    'raises-in-training',
+    ['--param', 'fault=raise'],
+    ['Traceback', 'tiny.py', 'ValueError: a loss went wrong'],
+  ],
+  [
+    'gives-a-scalar',
+    ['--param', 'fault=scalar'],
+    ['one loss per sample', 'shape [8], not []', "reduction='none'"],
+  ],
+  [
+    'ends-too-early',
+    ['--arm', 'short-in-epochs'],
+    ['lambda: the schedule ends at step 39', '60 steps', 'no .for'],
+  ],
 ]
 
 describe('once the worker has started', () => {
@@ -207,7 +251,10 @@ describe('once the worker has started', () => {
 function expectRefusal({ code, stdout, stderr }: Outcome, expected: number, words: readonly string[]): void {
   expect(stdout).toBe('')
   const text = plain(stderr)
-  expect(words.filter((word) => !text.includes(word)), stderr).toEqual([])
+  expect(
+    words.filter((word) => !text.includes(word)),
+    stderr,
+  ).toEqual([])
   expect(stderr).not.toMatch(/^ +at .*\/(dist|node_modules)\//m)
   expect(code).toBe(expected)
 }

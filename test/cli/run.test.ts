@@ -105,8 +105,7 @@ describe('absgd run', () => {
     async () => {
       const args = ['--detach', '--name', 'away', '--param', 'pace=0.01', '--param', 'length=1000000']
       expect(await cli(runArgs('tiny.ts', runs, ...args))).toEqual({ code: 0, stdout: 'away\n', stderr: '' })
-      const running = await until(runs, 'away', ({ steps }) => steps > 0)
-      expect(running.phase).toBe('training')
+      const running = await until(runs, 'away', ({ steps, phase }) => steps > 0 && phase === 'training')
       const { controller, worker } = running.pids!
       expect([controller, worker].map((pid) => isAlive(pid!))).toEqual([true, true])
 
@@ -118,7 +117,9 @@ describe('absgd run', () => {
       await until(runs, 'away', ({ steps, phase }) => steps === paused + 3 && phase === 'paused')
       expect(await ask('checkpoint')).toMatchObject({ action: 'checkpoint', step: paused + 3 })
       const kept = await until(runs, 'away', ({ checkpoints }) => checkpoints.at(-1)?.step === paused + 3)
-      expect(namesIn(join(runs, 'away', 'checkpoints'))).toContain(kept.checkpoints.at(-1)!.path.split('/')[1])
+      expect(namesIn(join(runs, 'away', 'checkpoints'))).toContain(
+        kept.checkpoints.at(-1)!.path.split('/')[1],
+      )
 
       await ask('step', '-n', '2')
       await until(runs, 'away', ({ steps, phase }) => steps === paused + 5 && phase === 'paused')

@@ -66,7 +66,13 @@ describe('plans', () => {
 
   test('are not made twice for the same steps', () => {
     const first = plansFor(rising(10_000), 0, 4096)
-    const again = nextPlans(first.planning, { source: rising(10_000), leaseEpoch: 1, attempt: 1, step: 0, reach: 4096 })
+    const again = nextPlans(first.planning, {
+      source: rising(10_000),
+      leaseEpoch: 1,
+      attempt: 1,
+      step: 0,
+      reach: 4096,
+    })
     expect(again.plans).toEqual([])
   })
 })

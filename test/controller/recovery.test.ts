@@ -44,7 +44,9 @@ describe('recovery', () => {
   })
 
   test('starts a new attempt from the last checkpoint', () => {
-    const recovered = recoverAll(log(joined, [stepBatch(0, 64)], [written(30)], [written(60)], [stepBatch(64, 64)]))
+    const recovered = recoverAll(
+      log(joined, [stepBatch(0, 64)], [written(30)], [written(60)], [stepBatch(64, 64)]),
+    )
     const { state, toStep } = restarted(recovered)
     expect(toStep).toBe(60)
     expect(state.attempt).toBe(2)
@@ -64,14 +66,23 @@ describe('recovery', () => {
   })
 
   test('forgets a checkpoint that was deleted to make room', () => {
-    const second: Body = { ...(written(60) as Extract<Body, { type: 'checkpoint-written' }>), deleted: ['1/30'] }
+    const second: Body = {
+      ...(written(60) as Extract<Body, { type: 'checkpoint-written' }>),
+      deleted: ['1/30'],
+    }
     const { state } = recoverAll(log(joined, [written(30)], [second]))
     expect(state.checkpoints.map(({ path }) => path)).toEqual(['1/60'])
   })
 
   test('takes a controller that started after an end as a run that goes on', () => {
     const started: Body = { type: 'controller-started', version: '', pid: 1, manifestJson: '' }
-    const end: Body = { type: 'run-ended', status: 'stopped', reason: '', detail: '', position: { attempt: 1, step: 9 } }
+    const end: Body = {
+      type: 'run-ended',
+      status: 'stopped',
+      reason: '',
+      detail: '',
+      position: { attempt: 1, step: 9 },
+    }
     expect(recoverAll(log(started, joined, end)).ended).toBe('stopped')
     expect(recoverAll(log(started, joined, end, started)).ended).toBeUndefined()
   })

@@ -30,7 +30,11 @@ describe('admission', () => {
   test('a plan is appended before it is sent', () => {
     const effects = drive().message(hello())
     const order = effects.map((effect) =>
-      effect.type === 'append' ? `append ${effect.body.type}` : effect.type === 'send' ? `send ${effect.message.type}` : '',
+      effect.type === 'append'
+        ? `append ${effect.body.type}`
+        : effect.type === 'send'
+          ? `send ${effect.message.type}`
+          : '',
     )
     expect(order.indexOf('append plan')).toBeLessThan(order.indexOf('send plan'))
   })
@@ -72,12 +76,21 @@ describe('admission', () => {
     })
     const effects = controller.message(hello())
     expect(effects).toContainEqual({ type: 'kill', signal: 'SIGTERM' })
-    expect(controller.state().end).toMatchObject({ status: 'failed', reason: 'the data is a stream: speak in steps' })
+    expect(controller.state().end).toMatchObject({
+      status: 'failed',
+      reason: 'the data is a stream: speak in steps',
+    })
   })
 })
 
 describe('leases', () => {
-  const progress = { type: 'progress', position: { attempt: 1, step: 3 }, phase: 'training', waits: 0, waitedSeconds: 0 } as const
+  const progress = {
+    type: 'progress',
+    position: { attempt: 1, step: 3 },
+    phase: 'training',
+    waits: 0,
+    waitedSeconds: 0,
+  } as const
 
   test('messages of an earlier epoch are answered with no-lease and change nothing', () => {
     const controller = drive()
@@ -169,7 +182,12 @@ describe('the end', () => {
     controller.message(hello())
     controller.telemetry(stepBatch(0, 64))
     controller.telemetry(checkpoint(40))
-    const effects = controller.act({ type: 'worker-exited', exitCode: undefined, signal: 'SIGKILL', lastLines: 'x' })
+    const effects = controller.act({
+      type: 'worker-exited',
+      exitCode: undefined,
+      signal: 'SIGKILL',
+      lastLines: 'x',
+    })
     expect(effects.at(-1)).toEqual({ type: 'finish' })
     const { end } = controller.state()
     expect(end?.status).toBe('failed')
@@ -194,7 +212,14 @@ describe('requests', () => {
     const asked = controller.message(request({ type: 'pause' }), 'op')
     expect(appended(asked).map(({ type }) => type)).toEqual(['requested'])
     expect(sent(asked)).toMatchObject([{ type: 'command', id: 'r1', action: { type: 'pause' } }])
-    const result = { type: 'command-result', leaseEpoch: 1, id: 'r1', ok: true, step: 12, message: 'paused' } as const
+    const result = {
+      type: 'command-result',
+      leaseEpoch: 1,
+      id: 'r1',
+      ok: true,
+      step: 12,
+      message: 'paused',
+    } as const
     const settled = controller.message(result)
     expect(appended(settled)).toMatchObject([{ type: 'settled', result: { ok: true, step: 12 } }])
     expect(settled).toContainEqual(expect.objectContaining({ type: 'send', peer: 'op' }))
@@ -206,14 +231,18 @@ describe('requests', () => {
     controller.message(request({ type: 'pause' }), 'op')
     expect(sent(controller.message(request({ type: 'pause' }), 'op'))).toEqual([])
     controller.message({ type: 'command-result', leaseEpoch: 1, id: 'r1', ok: true, step: 12, message: '' })
-    expect(sent(controller.message(request({ type: 'pause' }), 'op'))).toMatchObject([{ type: 'request-result', step: 12 }])
+    expect(sent(controller.message(request({ type: 'pause' }), 'op'))).toMatchObject([
+      { type: 'request-result', step: 12 },
+    ])
   })
 
   test('that nobody answered yet are sent again to a worker that comes back', () => {
     const controller = drive()
     controller.message(hello())
     controller.message(request({ type: 'checkpoint' }), 'op')
-    const messages = sent(controller.message(hello({ position: { attempt: 1, step: 5 }, plannedThrough: 200 }), 'p9'))
+    const messages = sent(
+      controller.message(hello({ position: { attempt: 1, step: 5 }, plannedThrough: 200 }), 'p9'),
+    )
     expect(messages.at(-1)).toMatchObject({ type: 'command', id: 'r1', leaseEpoch: 2 })
   })
 
@@ -246,7 +275,12 @@ describe('requests', () => {
     const [command] = sent(controller.message(request(restore), 'op'))
     expect(command).toMatchObject({ action: { path: 'checkpoints/40', sha256: 'f'.repeat(64), attempt: 2 } })
     const effects = controller.message({
-      type: 'command-result', leaseEpoch: 1, id: 'r1', ok: true, step: 40, message: '',
+      type: 'command-result',
+      leaseEpoch: 1,
+      id: 'r1',
+      ok: true,
+      step: 40,
+      message: '',
     })
     expect(appended(effects)[0]).toEqual({ type: 'rewind', attempt: 2, toStep: 40, cause: 'restore' })
     expect(sent(effects).at(-1)).toMatchObject({ type: 'plan', attempt: 2, firstStep: 40 })
@@ -256,7 +290,9 @@ describe('requests', () => {
   test('by Ctrl-C checkpoint and stop once, and end the worker the second time', () => {
     const controller = drive()
     controller.message(hello())
-    expect(sent(controller.act({ type: 'interrupt' }))).toMatchObject([{ action: { type: 'stop', checkpoint: true } }])
+    expect(sent(controller.act({ type: 'interrupt' }))).toMatchObject([
+      { action: { type: 'stop', checkpoint: true } },
+    ])
     expect(controller.act({ type: 'interrupt' })).toEqual([{ type: 'kill', signal: 'SIGKILL' }])
     controller.act({ type: 'worker-exited', exitCode: undefined, signal: 'SIGKILL', lastLines: '' })
     expect(controller.state().end?.status).toBe('interrupted')

@@ -1,5 +1,11 @@
 /** A controller's pure half, driven by hand. */
-import { initialState, type ControllerContext, type ControllerEvent, type ControllerState, type Effect } from '../../src/controller/state.js'
+import {
+  initialState,
+  type ControllerContext,
+  type ControllerEvent,
+  type ControllerState,
+  type Effect,
+} from '../../src/controller/state.js'
 import { transition } from '../../src/controller/transition.js'
 import type { Body, Hello, StepBatch } from '../../src/record/record.js'
 import type { ToController, ToPeer } from '../../src/wire/message.js'
@@ -68,7 +74,8 @@ export function drive(initial: ControllerState = initialState(), using: Controll
   return {
     state: () => state,
     act,
-    message: (message: ToController, peer = 'p1', nowMs = 0) => act({ type: 'message', peer, message, nowMs }),
+    message: (message: ToController, peer = 'p1', nowMs = 0) =>
+      act({ type: 'message', peer, message, nowMs }),
     telemetry: (body: Body, nowMs = 0) =>
       act({ type: 'telemetry', incarnation: 'a'.repeat(16), seq: ++seq, body, nowMs }),
     durable: () => act({ type: 'durable', intake: state.intake }),

@@ -22,7 +22,11 @@ const spec = {
 
 /** Every number that the visible history has of a step, and every evaluation. */
 async function visibleHistory(dir: string) {
-  const rewinds = (await bodiesOf(dir, 'rewind')).map(({ attempt, toStep, cause }) => ({ attempt, toStep, cause }))
+  const rewinds = (await bodiesOf(dir, 'rewind')).map(({ attempt, toStep, cause }) => ({
+    attempt,
+    toStep,
+    cause,
+  }))
   const batches = await bodiesOf(dir, 'step-batch')
   const rows = batches.flatMap((batch) =>
     Array.from({ length: batch.count }, (_, i) => {
@@ -61,28 +65,37 @@ describe('a run stopped at a checkpoint and started from it', () => {
   test.each([
     ['in mid-epoch', 40],
     ['at an epoch’s end', 39],
-  ])('%s is bit-identical to the unbroken run, in its weights and in its visible log', async (_where, stopAt) => {
-    const runs = runsFolder()
-    const unbroken = await launchTiny(spec, { runs })
-    await unbroken.result
+  ])(
+    '%s is bit-identical to the unbroken run, in its weights and in its visible log',
+    async (_where, stopAt) => {
+      const runs = runsFolder()
+      const unbroken = await launchTiny(spec, { runs })
+      await unbroken.result
 
-    const broken = await launchTiny(spec, { runs, params: { pace: 0.005 } })
-    for await (const _first of broken.reports()) break
-    const { appliedAt } = await broken.pause()
-    expect(appliedAt).toBeLessThan(stopAt)
-    await broken.step(stopAt - appliedAt)
-    for await (const { step } of broken.reports()) if (step === stopAt - 1) break
-    expect(await broken.stop()).toEqual({ appliedAt: stopAt })
-    expect((await broken.result).steps).toBe(stopAt)
+      const broken = await launchTiny(spec, { runs, params: { pace: 0.005 } })
+      for await (const _first of broken.reports()) break
+      const { appliedAt } = await broken.pause()
+      expect(appliedAt).toBeLessThan(stopAt)
+      await broken.step(stopAt - appliedAt)
+      for await (const { step } of broken.reports()) if (step === stopAt - 1) break
+      expect(await broken.stop()).toEqual({ appliedAt: stopAt })
+      expect((await broken.result).steps).toBe(stopAt)
 
-    expect(await takeUp(broken.dir)).toBe('restarted')
-    const { summary } = await readRunView(broken.dir)
-    expect(summary).toMatchObject({ status: 'completed', attempt: 2, steps: 100, lostSteps: 0, duplicatedSteps: 0 })
-    const whole = await visibleHistory(unbroken.dir)
-    expect(whole.steps).toHaveLength(100)
-    expect(whole.evaluations.at(-1)?.metrics['fingerprint']).toBeGreaterThan(0)
-    expect(await visibleHistory(broken.dir)).toEqual(whole)
-  })
+      expect(await takeUp(broken.dir)).toBe('restarted')
+      const { summary } = await readRunView(broken.dir)
+      expect(summary).toMatchObject({
+        status: 'completed',
+        attempt: 2,
+        steps: 100,
+        lostSteps: 0,
+        duplicatedSteps: 0,
+      })
+      const whole = await visibleHistory(unbroken.dir)
+      expect(whole.steps).toHaveLength(100)
+      expect(whole.evaluations.at(-1)?.metrics['fingerprint']).toBeGreaterThan(0)
+      expect(await visibleHistory(broken.dir)).toEqual(whole)
+    },
+  )
 
   test('loses what came after the checkpoint when it was not stopped there, and trains it again alike', async () => {
     const runs = runsFolder()
@@ -90,7 +103,9 @@ describe('a run stopped at a checkpoint and started from it', () => {
     await unbroken.result
     const broken = await launchTiny(spec, { runs, params: { fault: 'raise' } })
     expect((await broken.result).status).toBe('failed')
-    expect((await visibleHistory(broken.dir)).steps).toEqual((await visibleHistory(unbroken.dir)).steps.slice(0, 19))
+    expect((await visibleHistory(broken.dir)).steps).toEqual(
+      (await visibleHistory(unbroken.dir)).steps.slice(0, 19),
+    )
   })
 })
 
@@ -125,7 +140,8 @@ async function startDelayed(runs: string, seed: number | undefined): Promise<str
             ...channel,
             async *incoming() {
               for await (const incoming of channel.incoming()) {
-                if (incoming.type === 'telemetry') await new Promise((resolve) => setTimeout(resolve, 500 * random()))
+                if (incoming.type === 'telemetry')
+                  await new Promise((resolve) => setTimeout(resolve, 500 * random()))
                 yield incoming
               }
             },

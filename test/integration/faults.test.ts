@@ -54,7 +54,8 @@ describe('kill -9 of the controller', () => {
     expect(name).toBe('orphan')
     const dir = join(runs, name)
     await until(async () => (await readRunView(dir)).summary.steps > 200)
-    const { pid, workerPid = -1 } = readControllerFile(dir) ?? expect.unreachable('a live run has a controller file')
+    const { pid, workerPid = -1 } =
+      readControllerFile(dir) ?? expect.unreachable('a live run has a controller file')
     process.kill(pid, 'SIGKILL')
     const atKill = (await readRunView(dir)).summary.steps
 

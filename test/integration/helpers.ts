@@ -45,8 +45,17 @@ export function runsFolder(): string {
   return folder
 }
 
-export function launchTiny(overrides: Partial<ExperimentSpec<typeof tinyParams>> = {}, options: LaunchOptions = {}) {
-  return launch(tiny(overrides), { runs: runsFolder(), python: PYTHON, threads: 1, handleSignals: false, ...options })
+export function launchTiny(
+  overrides: Partial<ExperimentSpec<typeof tinyParams>> = {},
+  options: LaunchOptions = {},
+) {
+  return launch(tiny(overrides), {
+    runs: runsFolder(),
+    python: PYTHON,
+    threads: 1,
+    handleSignals: false,
+    ...options,
+  })
 }
 
 export async function recordsOf(dir: string): Promise<LogRecord[]> {
@@ -54,7 +63,10 @@ export async function recordsOf(dir: string): Promise<LogRecord[]> {
 }
 
 /** The bodies of one type, in the order of the log. */
-export async function bodiesOf<T extends Body['type']>(dir: string, type: T): Promise<Extract<Body, { type: T }>[]> {
+export async function bodiesOf<T extends Body['type']>(
+  dir: string,
+  type: T,
+): Promise<Extract<Body, { type: T }>[]> {
   const records = await recordsOf(dir)
   return records.flatMap(({ body }) => (body.type === type ? [body as Extract<Body, { type: T }>] : []))
 }

@@ -14,7 +14,14 @@ describe('a run from end to end', () => {
       else evaluations += 1
     }
     const summary = await run.result
-    expect(summary).toMatchObject({ status: 'completed', steps: 200, attempt: 1, lostSteps: 0, duplicatedSteps: 0, waits: 0 })
+    expect(summary).toMatchObject({
+      status: 'completed',
+      steps: 200,
+      attempt: 1,
+      lostSteps: 0,
+      duplicatedSteps: 0,
+      waits: 0,
+    })
     expect(reports).toEqual(Array.from({ length: 200 }, (_, step) => step))
     expect(evaluations).toBe(4)
 
@@ -57,7 +64,9 @@ describe('a run from end to end', () => {
     await run.stop()
     const summary = await run.result
     expect(summary).toMatchObject({ status: 'stopped', attempt: 2, lostSteps: 0, duplicatedSteps: 0 })
-    expect(await bodiesOf(run.dir, 'rewind')).toMatchObject([{ attempt: 2, toStep: checkpoint.appliedAt, cause: 'restore' }])
+    expect(await bodiesOf(run.dir, 'rewind')).toMatchObject([
+      { attempt: 2, toStep: checkpoint.appliedAt, cause: 'restore' },
+    ])
     const settled = await bodiesOf(run.dir, 'settled')
     expect(settled.every(({ result }) => result.ok)).toBe(true)
     expect(settled).toHaveLength((await bodiesOf(run.dir, 'requested')).length)
@@ -80,7 +89,12 @@ describe('a run from end to end', () => {
       if (body.type !== 'step-batch') continue
       const planned = records
         .slice(0, i)
-        .some(({ body: plan }) => plan.type === 'plan' && plan.firstStep <= body.firstStep && body.firstStep < plan.firstStep + plan.count)
+        .some(
+          ({ body: plan }) =>
+            plan.type === 'plan' &&
+            plan.firstStep <= body.firstStep &&
+            body.firstStep < plan.firstStep + plan.count,
+        )
       expect(planned).toBe(true)
     }
   })
