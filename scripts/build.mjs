@@ -1,6 +1,6 @@
 // Compiles src/ into dist/. Quick when nothing has changed. With --clean: from scratch.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { root } from './project.mjs'
 
@@ -17,7 +17,6 @@ if (compiler === undefined) {
     stdio: 'inherit',
   })
   if (status !== 0) process.exit(status ?? 1)
-  if (existsSync('dist/cli/main.js')) chmodSync('dist/cli/main.js', 0o755)
 }
 
 /** Undefined after an installation without development dependencies. */
