@@ -1,7 +1,7 @@
 """Handwritten digits, some of them with a wrong label, and a small convolutional network.
 
-scikit-learn ships 1,797 digits of 8 x 8 pixels: 600 test the network, 200 validate it (with labels as noisy as
-the training's, as they would be in practice), the other 997 train it.
+scikit-learn ships 1,797 digits of 8 x 8 pixels: 600 test the network, 200 validate it (their labels are
+as noisy as the training's), the other 997 train it.
 
 Shapes: B samples in a batch, C = 10 classes.
 """
