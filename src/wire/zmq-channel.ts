@@ -56,8 +56,8 @@ export async function bindController(endpoints: Endpoints): Promise<ControllerCh
 export function connectPeer(endpoints: Endpoints): PeerChannel {
   checkEndpoints(endpoints)
   const context = new Context({ blocky: false })
-  const control = new Dealer({ ...COMMON, ...RECONNECT, context, immediate: true })
-  const telemetry = new Push({ ...COMMON, ...RECONNECT, context, immediate: true })
+  const control = new Dealer({ ...COMMON, ...RECONNECT, context })
+  const telemetry = new Push({ ...COMMON, ...RECONNECT, context })
   control.connect(endpoints.control)
   telemetry.connect(endpoints.telemetry)
   const messages = createSender<Uint8Array>(control)

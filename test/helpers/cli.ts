@@ -52,6 +52,9 @@ function start(command: string, args: readonly string[], { cwd, env = {} }: CliO
   const child = spawn(command, args, {
     cwd: cwd ?? ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
+    // A command that hangs must not outlive the test that started it.
+    timeout: COMMAND_LIMIT_MS,
+    killSignal: 'SIGKILL',
     env: { ...process.env, ABSGD_PYTHON: PYTHON, OMP_NUM_THREADS: '1', ...env },
   })
   const output = { stdout: '', stderr: '' }
@@ -128,5 +131,6 @@ export function temporaryFolder(): string {
 }
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const COMMAND_LIMIT_MS = 100_000
 const MAIN = join(ROOT, 'dist/cli/main.js')
 export const PYTHON = join(ROOT, '.venv/bin/python')
