@@ -48,7 +48,9 @@ function pytest(parameters) {
 /** One thread of torch a process: several of them share the cores. */
 function run(command, parameters) {
   const env = { OMP_NUM_THREADS: '1', ...environment() }
-  return spawnSync(command, parameters, { cwd: root, stdio: 'inherit', env }).status ?? 1
+  const { status, signal } = spawnSync(command, parameters, { cwd: root, stdio: 'inherit', env })
+  if (signal !== null) console.error(`${command} was ended by ${signal}`)
+  return status ?? 1
 }
 
 /** A suite can fail without a failed test: a file that does not load. */
