@@ -26,7 +26,6 @@ export async function bindController(endpoints: Endpoints): Promise<ControllerCh
     prepareSocketDirectory(path)
     await removeStale(path)
   }
-  const context = new Context({ blocky: false })
   const control = new Router({
     ...COMMON,
     context,
@@ -55,9 +54,10 @@ export async function bindController(endpoints: Endpoints): Promise<ControllerCh
  */
 export function connectPeer(endpoints: Endpoints): PeerChannel {
   checkEndpoints(endpoints)
-  const context = new Context({ blocky: false })
-  const control = new Dealer({ ...COMMON, ...RECONNECT, context })
-  const telemetry = new Push({ ...COMMON, ...RECONNECT, context })
+  // Without a limit no send ever blocks: one that does is not always woken by zeromq.js.
+  const unblocked = { ...COMMON, ...RECONNECT, context, sendHighWaterMark: NO_LIMIT }
+  const control = new Dealer(unblocked)
+  const telemetry = new Push(unblocked)
   control.connect(endpoints.control)
   telemetry.connect(endpoints.telemetry)
   const messages = createSender<Uint8Array>(control)
@@ -150,6 +150,8 @@ function removeSockets(endpoints: Endpoints): void {
   }
 }
 
+/** One for the process, never collected: a context that is takes along what its closed sockets have not sent yet. */
+const context = new Context({ blocky: false })
 const LINGER_MS = 1000
 const SPLIT = 'a message of several frames, or of none'
 /** Messages that wait for the reader inside the process; the rest stays with libzmq, and then with the sender. */

@@ -1,5 +1,5 @@
 /** What one ZeroMQ socket needs beyond zeromq.js: a queue for what is sent, a loop for what arrives, an end that is waited for. */
-import type { Message, MessageLike, Readable, Socket, Writable } from 'zeromq'
+import type { Message, MessageLike, Observer, Readable, Socket, Writable } from 'zeromq'
 
 export interface Sender<M> {
   /** Never blocks. What cannot be delivered, because its addressee is gone, is dropped. */
@@ -56,13 +56,19 @@ export async function forEachMessage(
 
 /** Closes and waits until libzmq has sent what it holds: a process that exits at once would lose it. */
 export async function closeSocket(socket: Socket, limitMs: number): Promise<void> {
-  const ended = new Promise<void>((resolve) => {
-    socket.events.on('end', () => {
-      resolve()
-    })
-  })
+  const { events } = socket
+  const ended = untilEnd(events)
   socket.close()
   await within(limitMs, ended)
+  events.close()
+}
+
+async function untilEnd(events: Observer): Promise<void> {
+  try {
+    while ((await events.receive()).type !== 'end');
+  } catch {
+    // The limit has passed and the observer, which would keep the process alive, was closed.
+  }
 }
 
 async function within(limitMs: number, promise: Promise<void>): Promise<void> {

@@ -1,9 +1,12 @@
-/** Run as a process of its own by `restart.test.ts`: `node --import jiti/register process.ts ROLE CONTROL TELEMETRY`. */
+/** Run as a process of its own by `restart.test.ts`: `node --expose-gc --import jiti/register process.ts ROLE CONTROL TELEMETRY`. */
 import type { LogRecord } from '../../src/record/record.js'
 import { bindController, connectPeer } from '../../src/wire/zmq-channel.js'
 
 const [role, control = '', telemetry = ''] = process.argv.slice(2)
 const endpoints = { control, telemetry }
+
+// What is under way when something is closed must not depend on what is still referenced.
+setInterval(() => globalThis.gc?.(), 1).unref()
 
 switch (role ?? '') {
   case 'controller': {

@@ -67,9 +67,13 @@ function endpointsOf(context: TestContext): Endpoints {
 
 function start(context: TestContext, role: string, { control, telemetry }: Endpoints): ChildProcess {
   const script = fileURLToPath(new URL('process.ts', import.meta.url))
-  const child = spawn(process.execPath, ['--import', 'jiti/register', script, role, control, telemetry], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = spawn(
+    process.execPath,
+    ['--expose-gc', '--import', 'jiti/register', script, role, control, telemetry],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
   context.onTestFinished(() => {
     child.kill('SIGKILL')
   })
