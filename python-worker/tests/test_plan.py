@@ -87,6 +87,14 @@ def test_the_run_is_over_where_the_latest_plan_says_so():
     assert (made.is_over(7), made.is_over(8)) == (False, True)
 
 
+def test_a_run_that_is_over_needs_no_plan_to_say_so_and_a_new_attempt_does_not_make_it_longer():
+    made = table()
+    made.set_length(10)
+    made.begin_attempt(2, 10)
+    assert made.is_over(10)
+    assert not made.is_over(9)
+
+
 def test_planned_through_is_the_first_step_without_a_row():
     made = table(plan(1, 0, 4, 1.0), plan(2, 4, 4, 1.0), plan(3, 9, 4, 1.0))
     assert made.planned_through() == 8

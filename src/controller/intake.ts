@@ -130,6 +130,7 @@ export function welcomeOperator(
           keepCheckpoints: 0,
           restorePath: '',
           restoreSha256: '',
+          runSteps: 0,
         },
       },
     ],

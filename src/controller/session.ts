@@ -77,6 +77,7 @@ export function onHello(
     keepCheckpoints: context.keepCheckpoints,
     restorePath: restore?.path ?? '',
     restoreSha256: restore?.sha256 ?? '',
+    runSteps: compiled.source.runSteps,
   }
   const { state: planned, effects: plans } = extendPlans(admitted, nowMs)
   const { runSteps } = compiled.source

@@ -30,6 +30,8 @@ export interface Welcome {
   /** Empty: start from the beginning, or go on. */
   readonly restorePath: string
   readonly restoreSha256: string
+  /** Steps of the whole run; 0 while unknown. */
+  readonly runSteps: number
 }
 
 export type RejectCode = 'protocol' | 'lease-held' | 'wrong-run' | 'no-lease' | 'malformed'

@@ -32,40 +32,46 @@ describe('kill -9 of the worker', () => {
   })
 })
 
+/** A run of its own controller process that is left to itself: its directory. */
+async function orphan(runs: string, length: number): Promise<{ dir: string; workerPid: number }> {
+  const file = join(runs, 'experiment.ts')
+  writeFileSync(
+    file,
+    `import { defineExperiment, steps, every } from 'absgd'
+     import { z } from 'zod'
+     export default defineExperiment({
+       name: 'tiny',
+       worker: { task: ${JSON.stringify(TINY)} },
+       params: z.object({ seed: z.number().default(0), pace: z.number().default(0.002) }),
+       length: ${length}, evaluate: every(steps(500)), checkpoint: every(steps(1000)),
+       controls: { lambda: -3 },
+     })`,
+  )
+  absgd(runs, 'run', file, '--name', 'orphan', '--threads', '1', '--detach')
+  const dir = join(runs, 'orphan')
+  await until(async () => (await readRunView(dir)).summary.steps > 200)
+  const { pid, workerPid = -1 } =
+    readControllerFile(dir) ?? expect.unreachable('a live run has a controller file')
+  process.kill(pid, 'SIGKILL')
+  expect((await readRunView(dir)).summary.steps).toBeLessThan(length)
+  return { dir, workerPid }
+}
+
+function absgd(runs: string, ...args: string[]): string {
+  const flags = ['--runs', runs, '--python', PYTHON]
+  return execFileSync(process.execPath, [CLI, ...args, ...flags], { encoding: 'utf8', timeout: 60_000 })
+}
+
 describe('kill -9 of the controller', () => {
   test('lets the worker train on, printing, to the end of its plan, with nothing lost; resume completes the run', async () => {
     const runs = runsFolder()
-    const file = join(runs, 'experiment.ts')
-    writeFileSync(
-      file,
-      `import { defineExperiment, steps, every } from 'absgd'
-       import { z } from 'zod'
-       export default defineExperiment({
-         name: 'tiny',
-         worker: { task: ${JSON.stringify(TINY)} },
-         params: z.object({ seed: z.number().default(0), pace: z.number().default(0.002) }),
-         length: 3000, evaluate: every(steps(500)), checkpoint: every(steps(1000)),
-         controls: { lambda: -3 },
-       })`,
-    )
-    const absgd = (...args: string[]) =>
-      execFileSync(process.execPath, [CLI, ...args, '--runs', runs, '--python', PYTHON], { encoding: 'utf8' })
-    const name = absgd('run', file, '--name', 'orphan', '--threads', '1', '--detach').trim()
-    expect(name).toBe('orphan')
-    const dir = join(runs, name)
-    await until(async () => (await readRunView(dir)).summary.steps > 200)
-    const { pid, workerPid = -1 } =
-      readControllerFile(dir) ?? expect.unreachable('a live run has a controller file')
-    process.kill(pid, 'SIGKILL')
-    const atKill = (await readRunView(dir)).summary.steps
-
-    await until(() => readFileSync(join(dir, 'worker.log'), 'utf8').includes('3,000') || !isAlive(workerPid))
+    const { dir, workerPid } = await orphan(runs, 3000)
     await until(() => readdirSync(join(dir, 'checkpoints')).some((file) => file.includes('000003000')))
-    expect(atKill).toBeLessThan(3000)
+    expect(readFileSync(join(dir, 'worker.log'), 'utf8')).toContain('after step 2,999')
     const alone = (await readRunView(dir)).summary
     expect(alone).toMatchObject({ status: 'lost', steps: 3000, lostSteps: 0, duplicatedSteps: 0, waits: 0 })
 
-    absgd('resume', name, '--ui', 'none')
+    absgd(runs, 'resume', 'orphan', '--ui', 'none')
     const { summary } = await readRunView(dir)
     expect(summary).toMatchObject({ status: 'completed', steps: 3000, lostSteps: 0, duplicatedSteps: 0 })
     expect(isAlive(workerPid)).toBe(false)
@@ -74,5 +80,14 @@ describe('kill -9 of the controller', () => {
     )
     expect(new Set(steps).size).toBe(steps.length)
     expect(existsSync(join(dir, 'controller.json'))).toBe(false)
+  })
+
+  test('and a worker that trained the last step and left: resume completes the run all the same', async () => {
+    const runs = runsFolder()
+    const { dir, workerPid } = await orphan(runs, 1500)
+    await until(() => !isAlive(workerPid))
+    absgd(runs, 'resume', 'orphan', '--ui', 'none')
+    const { summary } = await readRunView(dir)
+    expect(summary).toMatchObject({ status: 'completed', steps: 1500, lostSteps: 0, duplicatedSteps: 0 })
   })
 })

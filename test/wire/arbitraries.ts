@@ -191,6 +191,7 @@ export const toPeer: fc.Arbitrary<ToPeer> = fc.oneof(
     keepCheckpoints: uint32,
     restorePath: text,
     restoreSha256: text,
+    runSteps: integer,
   }),
   fc.record({
     type: type('reject'),

@@ -186,6 +186,7 @@ class Channel:
         self._exchange.sample_every = welcome.sample_every
         if self._exchange.welcome is None:
             self._exchange.plan.begin_attempt(welcome.attempt, 0)
+            self._exchange.plan.set_length(welcome.run_steps)
             if welcome.attempt == 1:
                 self._telemetry.describe_samples()
         self._exchange.admit(welcome)

@@ -129,6 +129,7 @@ def _welcome(message: session_pb2.Welcome) -> m.Welcome:
         keep_checkpoints=message.keep_checkpoints,
         restore_path=message.restore_path,
         restore_sha256=message.restore_sha256,
+        run_steps=message.run_steps,
     )
 
 

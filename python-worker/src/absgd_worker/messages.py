@@ -79,6 +79,7 @@ class Welcome:
     keep_checkpoints: int
     restore_path: str = ""
     restore_sha256: str = ""
+    run_steps: int = 0
 
 
 @dataclass(frozen=True)

@@ -39,9 +39,13 @@ class PlanTable:
             self._current = None
             if attempt != self._attempt:
                 self._segments.clear()
-                self._run_steps = 0
                 self._last_seq = 0
                 self._attempt = attempt
+
+    def set_length(self, run_steps: int) -> None:
+        """The run has this many steps; 0 while unknown. A later plan may know better."""
+        with self._condition:
+            self._run_steps = run_steps
 
     def add(self, plan: Plan) -> int | None:
         """Takes in a plan and returns the first step that it reaches; None for a plan of another attempt."""

@@ -84,6 +84,7 @@ export function readWelcome(welcome: WireWelcome): Welcome {
     keepCheckpoints: welcome.keepCheckpoints,
     restorePath: welcome.restorePath,
     restoreSha256: welcome.restoreSha256,
+    runSteps: fromUint64(welcome.runSteps, 'Welcome.run_steps'),
   }
 }
 
@@ -100,6 +101,7 @@ export function writeWelcome(welcome: Welcome): Init<typeof WelcomeSchema> {
     keepCheckpoints: welcome.keepCheckpoints,
     restorePath: welcome.restorePath,
     restoreSha256: welcome.restoreSha256,
+    runSteps: toUint64(welcome.runSteps, 'Welcome.run_steps'),
   }
 }
 

@@ -19,6 +19,7 @@ export const toPeer: Vector[] = [
       keepCheckpoints: 3,
       restorePath: 'checkpoints/000000064.pt',
       restoreSha256: 'ab12',
+      runSteps: 1860,
     },
     json: {
       welcome: {
@@ -33,6 +34,7 @@ export const toPeer: Vector[] = [
         keep_checkpoints: 3,
         restore_path: 'checkpoints/000000064.pt',
         restore_sha256: 'ab12',
+        run_steps: 1860,
       },
     },
   },

@@ -108,7 +108,7 @@ class Version(_message.Message):
     def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ...) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ("run", "attempt", "lease_epoch", "params_json", "acked", "samples", "sample_quota_bytes", "orphan_limit_seconds", "keep_checkpoints", "restore_path", "restore_sha256")
+    __slots__ = ("run", "attempt", "lease_epoch", "params_json", "acked", "samples", "sample_quota_bytes", "orphan_limit_seconds", "keep_checkpoints", "restore_path", "restore_sha256", "run_steps")
     RUN_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     LEASE_EPOCH_FIELD_NUMBER: _ClassVar[int]
@@ -120,6 +120,7 @@ class Welcome(_message.Message):
     KEEP_CHECKPOINTS_FIELD_NUMBER: _ClassVar[int]
     RESTORE_PATH_FIELD_NUMBER: _ClassVar[int]
     RESTORE_SHA256_FIELD_NUMBER: _ClassVar[int]
+    RUN_STEPS_FIELD_NUMBER: _ClassVar[int]
     run: str
     attempt: int
     lease_epoch: int
@@ -131,7 +132,8 @@ class Welcome(_message.Message):
     keep_checkpoints: int
     restore_path: str
     restore_sha256: str
-    def __init__(self, run: _Optional[str] = ..., attempt: _Optional[int] = ..., lease_epoch: _Optional[int] = ..., params_json: _Optional[str] = ..., acked: _Optional[_Union[Acked, _Mapping]] = ..., samples: _Optional[_Union[SampleRecording, _Mapping]] = ..., sample_quota_bytes: _Optional[int] = ..., orphan_limit_seconds: _Optional[float] = ..., keep_checkpoints: _Optional[int] = ..., restore_path: _Optional[str] = ..., restore_sha256: _Optional[str] = ...) -> None: ...
+    run_steps: int
+    def __init__(self, run: _Optional[str] = ..., attempt: _Optional[int] = ..., lease_epoch: _Optional[int] = ..., params_json: _Optional[str] = ..., acked: _Optional[_Union[Acked, _Mapping]] = ..., samples: _Optional[_Union[SampleRecording, _Mapping]] = ..., sample_quota_bytes: _Optional[int] = ..., orphan_limit_seconds: _Optional[float] = ..., keep_checkpoints: _Optional[int] = ..., restore_path: _Optional[str] = ..., restore_sha256: _Optional[str] = ..., run_steps: _Optional[int] = ...) -> None: ...
 
 class Acked(_message.Message):
     __slots__ = ("steps", "samples")
