@@ -16,7 +16,8 @@ export type { ControlValue, Piece, Schedule } from './schedule/schedule.js'
 
 // Runs
 export { launch } from './launch.js'
-export type { Applied, LaunchOptions, Run } from './launch.js'
+export type { LaunchOptions } from './launch.js'
+export type { Applied, Run } from './run.js'
 export type { ReportOptions } from './report-feed.js'
 export type { Report } from './record/report.js'
 export type { BestEvaluation, RunSummary } from './record/summary.js'

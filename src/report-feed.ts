@@ -15,15 +15,15 @@ export interface ReportOptions {
 export interface ReportFeed {
   push(body: StepBatch | Evaluation): void
   subscribe(options?: ReportOptions): AsyncIterable<Report>
-  /** Called with every report, before any reader sees it. */
-  listen(listener: (report: Report) => void): void
+  /** Calls the listener with every report, before any reader sees it, until the function returned is called; that tells whether it still did. */
+  listen(listener: (report: Report) => void): () => boolean
   /** Readers get what is left, then end. */
   end(): void
 }
 
 export function createReportFeed(stepsPerEpoch: () => number): ReportFeed {
   const queues = new Set<ReportQueue>()
-  const listeners: ((report: Report) => void)[] = []
+  const listeners = new Set<(report: Report) => void>()
   let lastBatch: StepBatch | undefined
   let ended = false
 
@@ -40,7 +40,7 @@ export function createReportFeed(stepsPerEpoch: () => number): ReportFeed {
         return
       }
       lastBatch = body
-      if (queues.size === 0 && listeners.length === 0) return
+      if (queues.size === 0 && listeners.size === 0) return
       for (const report of reportsOf(body, stepsPerEpoch())) emit(report)
     },
     subscribe(options = {}) {
@@ -50,7 +50,8 @@ export function createReportFeed(stepsPerEpoch: () => number): ReportFeed {
       return drain(queue, () => queues.delete(queue))
     },
     listen(listener) {
-      listeners.push(listener)
+      listeners.add(listener)
+      return () => listeners.delete(listener)
     },
     end() {
       ended = true

@@ -4,8 +4,7 @@ import { AbsgdError } from '../errors.js'
 import { loadExperiment } from '../experiment/load.js'
 import { resolveExperiment } from '../experiment/resolve.js'
 import { readManifest } from '../log/directory.js'
-import { onInterrupt } from '../signals.js'
-import { startRun } from '../start.js'
+import { driveRun } from '../drive.js'
 
 export function controlCommand(): Command {
   return new Command('__control')
@@ -33,15 +32,9 @@ async function control(dir: string, options: { python: string; threads?: number 
     ...(manifest.arm === undefined ? {} : { arm: manifest.arm }),
     params: manifest.params,
   })
-  const { controller, ended } = await startRun({
-    dir,
-    manifest,
-    resolved,
-    python: options.python,
-    ...(options.threads === undefined ? {} : { threads: options.threads }),
-  })
-  const stopListening = onInterrupt(() => {
-    controller.interrupt()
-  })
-  await ended.finally(stopListening)
+  const run = await driveRun(
+    { dir, manifest, resolved, python: options.python },
+    options.threads === undefined ? {} : { threads: options.threads },
+  )
+  await run.result
 }

@@ -54,6 +54,8 @@ export interface Controller {
   request(action: Action, by: string, why?: string): Promise<RequestResult>
   /** Once: checkpoint and stop. Twice: end the worker now. */
   interrupt(): void
+  /** Puts something that people should know into the log. */
+  warn(text: string): void
   state(): ControllerState
 }
 
@@ -254,6 +256,9 @@ export function startController(parts: ControllerParts): Controller {
   return {
     ended,
     state: () => state,
+    warn: (text) => {
+      append({ type: 'note', level: 'warning', text, position: state.reported })
+    },
     interrupt: () => {
       dispatch({ type: 'interrupt' })
     },

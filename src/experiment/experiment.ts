@@ -1,7 +1,7 @@
 /** What a user writes: `export default defineExperiment({ … })`. */
 import type { z } from 'zod'
 import { AbsgdError } from '../errors.js'
-import type { Run } from '../launch.js'
+import type { Run } from '../run.js'
 import type { Report } from '../record/report.js'
 import type { DurationLike, UntilStopped } from '../schedule/duration.js'
 import type { ControlValue } from '../schedule/schedule.js'
@@ -12,8 +12,8 @@ import { specSchema, type Cadence } from './settings.js'
 export type Computed<Value, Schema extends z.ZodObject> =
   Value | ((context: { readonly params: z.output<Schema> }) => Value)
 
-/** Called with every report of a run, before its readers are. */
-export type OnReport = (report: Report, run: Run) => void
+/** Called with every report of a run, before its readers are. What it returns is not waited for. */
+export type OnReport = (report: Report, run: Run) => unknown
 
 /** Schedules by control. Names besides these are the user's own, `^[a-z][a-z0-9_]{0,63}$`: the task reads them. */
 export interface Controls {
@@ -68,7 +68,7 @@ export interface ExperimentSpec<Schema extends z.ZodObject = z.ZodObject> {
   readonly orphanLimit?: number
   /** The newest so many stay on disk; 0 keeps all. @default 3 */
   readonly keepCheckpoints?: number
-  /** Heard for runs that a script launches. */
+  /** Should it throw, the run goes on without it, and the log says so. */
   readonly onReport?: OnReport
 }
 

@@ -81,7 +81,7 @@ function mayImportRoot(path: string, target: string): boolean {
   if (/^src\/(errors|version)\.ts$/.test(target)) return true
   if (path.startsWith('src/cli/')) return true
   return (
-    (path === 'src/experiment/experiment.ts' && target === 'src/launch.ts') ||
+    (path === 'src/experiment/experiment.ts' && target === 'src/run.ts') ||
     (path === 'src/experiment/load.ts' && target === 'src/index.ts')
   )
 }

@@ -7,7 +7,7 @@ import {
   type Effect,
 } from '../../src/controller/state.js'
 import { transition } from '../../src/controller/transition.js'
-import type { Body, Hello, StepBatch } from '../../src/record/record.js'
+import type { Body, CheckpointWritten, Hello, StepBatch } from '../../src/record/record.js'
 import type { ToController, ToPeer } from '../../src/wire/message.js'
 
 export const context: ControllerContext = {
@@ -89,3 +89,13 @@ export function sent(effects: readonly Effect[]): ToPeer[] {
 export function appended(effects: readonly Effect[]): Body[] {
   return effects.flatMap((effect) => (effect.type === 'append' ? [effect.body] : []))
 }
+
+export const checkpoint = (step: number, path = `checkpoints/${step}`): CheckpointWritten => ({
+  type: 'checkpoint-written',
+  position: { attempt: 1, step },
+  path,
+  sha256: 'f'.repeat(64),
+  bytes: 1,
+  seconds: 0,
+  deleted: [],
+})

@@ -1,0 +1,96 @@
+/** Starts a prepared run in this process, and hands it over: what `launch` and the controller's own process share. */
+import { requireDone } from './controller/controller.js'
+import { toAbsgdError } from './errors.js'
+import { readRunView } from './operator/view.js'
+import type { PreparedRun } from './prepare.js'
+import type { Action } from './record/record.js'
+import { createReportFeed } from './report-feed.js'
+import type { Applied, Run } from './run.js'
+import { onInterrupt } from './signals.js'
+import { startRun } from './start.js'
+
+export interface DriveOptions {
+  /** Aborting it checkpoints and stops the run. */
+  readonly signal?: AbortSignal
+  /** Threads of torch in the worker. @default torch's own choice */
+  readonly threads?: number
+  /** Whether Ctrl-C and SIGTERM checkpoint and stop the run (twice: at once) instead of ending the process. @default true */
+  readonly handleSignals?: boolean
+}
+
+/**
+ * Starts the run, or takes up one that has a log, and calls the experiment's `onReport` with every report.
+ *
+ * @throws AbsgdError 'run-directory' when another controller drives the run, or when it is completed.
+ */
+export async function driveRun(prepared: PreparedRun, options: DriveOptions = {}): Promise<Run> {
+  const { dir, manifest, resolved } = prepared
+  const feed = createReportFeed(() => started.controller.state().lease?.hello.stepsPerEpoch ?? 0)
+  const started = await startRun({
+    dir,
+    manifest,
+    resolved,
+    python: prepared.python,
+    ...(options.threads === undefined ? {} : { threads: options.threads }),
+    onReport: (body) => {
+      feed.push(body)
+    },
+  })
+  const { controller } = started
+  const interrupt = () => {
+    controller.interrupt()
+  }
+  const stopListening = options.handleSignals === false ? () => undefined : onInterrupt(interrupt)
+  options.signal?.addEventListener('abort', interrupt, { once: true })
+
+  const result = started.ended
+    .finally(() => {
+      stopListening()
+      options.signal?.removeEventListener('abort', interrupt)
+      feed.end()
+    })
+    .then(async () => (await readRunView(dir)).summary)
+  // A script that never looks at the result must not die of it.
+  result.catch(() => undefined)
+
+  async function ask(action: Action): Promise<Applied> {
+    const { step } = requireDone(await controller.request(action, 'script'))
+    return { appliedAt: step }
+  }
+
+  const run: Run = {
+    name: manifest.run,
+    dir,
+    result,
+    reports: (reportOptions) => feed.subscribe(reportOptions),
+    pause: () => ask({ type: 'pause' }),
+    resume: () => ask({ type: 'resume' }),
+    step: (steps = 1) => ask({ type: 'step-on', steps }),
+    checkpoint: () => ask({ type: 'checkpoint' }),
+    restore: (step) => ask({ type: 'restore', step, path: '', sha256: '', attempt: 0 }),
+    evaluate: () => ask({ type: 'evaluate' }),
+    stop: ({ checkpoint = true } = {}) => ask({ type: 'stop', checkpoint }),
+    async [Symbol.asyncDispose]() {
+      if (controller.state().stage !== 'ended')
+        await controller.request({ type: 'stop', checkpoint: true }, 'script')
+      await result
+    },
+  }
+  const { onReport } = resolved
+  if (onReport !== undefined) {
+    const stop = feed.listen((report) => {
+      // Training never dies of who watches it, whether that throws or returns a promise that is rejected.
+      const disown = (thrown: unknown) => {
+        if (!stop()) return
+        const { message } = toAbsgdError(thrown, 'experiment')
+        controller.warn(`onReport failed at step ${report.step} and is not called any more: ${message}`)
+      }
+      try {
+        Promise.resolve(onReport(report, run)).catch(disown)
+      } catch (thrown) {
+        disown(thrown)
+      }
+    })
+  }
+  return run
+}

@@ -1,0 +1,32 @@
+/** A run as a script holds it. */
+import type { Report } from './record/report.js'
+import type { RunSummary } from './record/summary.js'
+import type { ReportOptions } from './report-feed.js'
+
+/** Where in training a request took effect: that many steps were done. */
+export interface Applied {
+  readonly appliedAt: number
+}
+
+/** A run driven by this process. Leaving a loop over its reports never stops it. */
+export interface Run {
+  readonly name: string
+  /** The run directory. */
+  readonly dir: string
+  /** Every report from the call on, one a step and one an evaluation. */
+  reports(options?: ReportOptions): AsyncIterable<Report>
+  pause(): Promise<Applied>
+  resume(): Promise<Applied>
+  /** Trains `steps` steps of a paused run. */
+  step(steps?: number): Promise<Applied>
+  checkpoint(): Promise<Applied>
+  /** Returns to the last checkpoint that was written at `step`. */
+  restore(step: number): Promise<Applied>
+  evaluate(): Promise<Applied>
+  /** Checkpoints, unless told otherwise, and ends the run. */
+  stop(options?: { checkpoint?: boolean }): Promise<Applied>
+  /** How the run ended: a failed run resolves too, with status "failed". Rejects when the log could not be written. */
+  readonly result: Promise<RunSummary>
+  /** Stops the run if it still trains, and waits for its end. */
+  [Symbol.asyncDispose](): Promise<void>
+}
