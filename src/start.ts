@@ -16,9 +16,10 @@ import {
 import { acquireLock, bootId } from './log/lock.js'
 import { readRun } from './log/reader.js'
 import { readSpool, removeSpool } from './log/spool.js'
+import type { Cut } from './log/repair.js'
 import { openLogWriter, type LogWriter } from './log/writer.js'
 import type { Manifest } from './record/manifest.js'
-import { streamOf, type Body, type Evaluation, type StepBatch } from './record/record.js'
+import { streamOf, type Body, type Evaluation, type Position, type StepBatch } from './record/record.js'
 import { emptySampleLosses, noiseAuc, withSamples } from './record/samples.js'
 import { VERSION } from './version.js'
 import { encodeRecord } from './wire/codec.js'
@@ -101,7 +102,7 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
         compile: (facts) => compileRun(options.resolved, facts),
       },
       initial: state,
-      opening,
+      opening: [...opening, ...log.cuts.map((cut) => cutNote(cut, state.reported))],
       channel,
       log,
       worker,
@@ -175,6 +176,11 @@ function beginning(recovered: Recovered, living: boolean, manifest: Manifest) {
   const { state, toStep } = restarted(recovered)
   const rewind: Body = { type: 'rewind', attempt: state.attempt, toStep, cause: 'resume' }
   return { state, origin: 'restarted', opening: [started, rewind] } as const
+}
+
+function cutNote({ file, offset, bytes, movedTo }: Cut, position: Position): Body {
+  const text = `${bytes} bytes of ${file} could not be read from byte ${offset} on; they are in ${movedTo}`
+  return { type: 'note', level: 'warning', text, position }
 }
 
 function sizeOf(file: string): number {

@@ -5,7 +5,7 @@ import { add, describeDuration, isNothing, type Duration } from '../schedule/dur
 import { leavesOf, type Leaf } from '../schedule/parts.js'
 import { scheduleOf, type Source } from '../schedule/schedule.js'
 import { complaint } from './complaint.js'
-import { editDistance } from './nearest.js'
+import { editDistance } from '../edit-distance.js'
 import { CONTROL_RANGES, controlsSchema, OWN_CONTROL_RANGE } from './settings.js'
 
 export type ResolvedControls = Readonly<Record<string, Source>>

@@ -1,4 +1,4 @@
-/** Processes that outlive who started them: their own session, output onto a file. The only place that knows execa. */
+/** Processes that outlive who started them: their own session, output onto a file. `environment/command.ts` runs the ones that are waited for. */
 import { closeSync, openSync, readSync, fstatSync } from 'node:fs'
 import { execa } from 'execa'
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { editDistance, nearest } from '../../src/experiment/nearest.js'
+import { editDistance } from '../../src/edit-distance.js'
+import { nearest } from '../../src/experiment/nearest.js'
 
 test.each([
   ['seed', 'seed', 0],

@@ -76,9 +76,9 @@ function typescriptRules(path: string, source: string): string[] {
   return broken
 }
 
-/** cli/ may use the composers; the rest errors and version alone, types of a run and the lazy `absgd` excepted. */
+/** cli/ may use the composers; the rest errors, version and edit distance alone, types of a run and the lazy `absgd` excepted. */
 function mayImportRoot(path: string, target: string): boolean {
-  if (/^src\/(errors|version)\.ts$/.test(target)) return true
+  if (/^src\/(errors|version|edit-distance)\.ts$/.test(target)) return true
   if (path.startsWith('src/cli/')) return true
   return (
     (path === 'src/experiment/experiment.ts' && target === 'src/run.ts') ||

@@ -1,9 +1,10 @@
+import { statSync, truncateSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { every, exponential, join, off, steps } from '../../src/index.js'
 import { isVisible } from '../../src/record/visible.js'
 import { startRun } from '../../src/start.js'
 import { resolveExperiment } from '../../src/experiment/resolve.js'
-import { readManifest } from '../../src/log/directory.js'
+import { readManifest, runPaths } from '../../src/log/directory.js'
 import { readRunView } from '../../src/operator/view.js'
 import { bodiesOf, launchTiny, runsFolder, tiny, tinyParams, PYTHON, TINY } from './helpers.js'
 import { defineExperiment } from '../../src/index.js'
@@ -96,6 +97,18 @@ describe('a run stopped at a checkpoint and started from it', () => {
       expect(await visibleHistory(broken.dir)).toEqual(whole)
     },
   )
+
+  test('goes on behind a damaged end of its log, and says what could not be read', async () => {
+    const run = await launchTiny(spec)
+    for await (const _first of run.reports()) break
+    await run.stop()
+    await run.result
+    truncateSync(runPaths(run.dir).steps, statSync(runPaths(run.dir).steps).size - 3)
+    expect(await takeUp(run.dir)).toBe('restarted')
+    const notes = await bodiesOf(run.dir, 'note')
+    expect(notes.filter(({ text }) => /steps\.log could not be read/.test(text))).toHaveLength(1)
+    expect((await readRunView(run.dir)).summary).toMatchObject({ status: 'completed', lostSteps: 0 })
+  })
 
   test('loses what came after the checkpoint when it was not stopped there, and trains it again alike', async () => {
     const runs = runsFolder()
