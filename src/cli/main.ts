@@ -3,32 +3,39 @@
 import { Command, CommanderError } from 'commander'
 import { toAbsgdError, type AbsgdError, type ErrorCode } from '../errors.js'
 import { VERSION } from '../version.js'
-import { controlCommand } from './control.js'
-import { doctorCommand } from './doctor.js'
-import { lsCommand } from './ls.js'
-import { operatorCommands } from './operate.js'
-import { resumeCommand } from './resume.js'
-import { runCommand } from './run.js'
-import { setupCommand } from './setup.js'
-import { showCommand } from './show.js'
 
-/** Not one of the package's promises: for `npx absgd` and for tests. */
 async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('absgd')
     .description('Train PyTorch models with ABSGD, driven and logged from TypeScript.')
     .version(VERSION)
-    .addCommand(runCommand())
-    .addCommand(lsCommand())
-    .addCommand(showCommand())
-    .addCommand(resumeCommand())
-  for (const command of operatorCommands()) program.addCommand(command)
-  program
-    .addCommand(setupCommand())
-    .addCommand(doctorCommand())
-    .addCommand(controlCommand(), { hidden: true })
+  const asked = COMMANDS.filter(({ names }) => names.includes(argv[0] ?? ''))
+  for (const { load, hidden } of asked.length > 0 ? asked : COMMANDS) {
+    for (const command of await load()) program.addCommand(command, { hidden: hidden === true })
+  }
   for (const command of [program, ...program.commands]) configure(command)
   await program.parseAsync(argv, { from: 'user' })
 }
+
+interface Commands {
+  readonly names: readonly string[]
+  readonly load: () => Promise<readonly Command[]>
+  readonly hidden?: true
+}
+
+/** In the order of the help. Loaded when asked for: what `run` stands on would keep `ls` and `pause` waiting. */
+const COMMANDS: readonly Commands[] = [
+  { names: ['run'], load: async () => [(await import('./run.js')).runCommand()] },
+  { names: ['ls'], load: async () => [(await import('./ls.js')).lsCommand()] },
+  { names: ['show'], load: async () => [(await import('./show.js')).showCommand()] },
+  { names: ['resume'], load: async () => [(await import('./resume.js')).resumeCommand()] },
+  {
+    names: ['pause', 'checkpoint', 'evaluate', 'stop', 'step', 'restore'],
+    load: async () => (await import('./operate.js')).operatorCommands(),
+  },
+  { names: ['setup'], load: async () => [(await import('./setup.js')).setupCommand()] },
+  { names: ['doctor'], load: async () => [(await import('./doctor.js')).doctorCommand()] },
+  { names: ['__control'], load: async () => [(await import('./control.js')).controlCommand()], hidden: true },
+]
 
 function configure(command: Command): void {
   command

@@ -4,7 +4,7 @@ import { requireDone } from '../controller/controller.js'
 import { findRun, readManifest, runsRoot } from '../log/directory.js'
 import { requestOf } from '../operator/client.js'
 import type { Action } from '../record/record.js'
-import { positiveInteger } from './run.js'
+import { positiveInteger } from './options.js'
 
 interface OperateOptions {
   readonly runs?: string

@@ -8,7 +8,7 @@ import { lockHolder } from '../log/lock.js'
 import { requestOf } from '../operator/client.js'
 import { readRunView } from '../operator/view.js'
 import { exitCodeOf, follow, startControllerProcess, type Ui } from './follow.js'
-import { positiveInteger, uiOption } from './run.js'
+import { positiveInteger, uiOption } from './options.js'
 
 interface ResumeOptions {
   readonly runs?: string

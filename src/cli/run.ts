@@ -1,8 +1,9 @@
 /** `absgd run`: trains an experiment. */
 import { resolve } from 'node:path'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { loadExperiment } from '../experiment/load.js'
 import { prepareRun } from '../prepare.js'
+import { positiveInteger, uiOption } from './options.js'
 import { exitCodeOf, follow, startControllerProcess, type Ui } from './follow.js'
 
 interface RunOptions {
@@ -62,18 +63,6 @@ async function run(file: string, options: RunOptions): Promise<void> {
   }
   const { status } = await follow(controller, manifest, dir, options.ui === 'auto' ? 'plain' : options.ui)
   process.exitCode = exitCodeOf(status)
-}
-
-export function uiOption(): Option {
-  return new Option('--ui <kind>', 'plain lines, one JSON object a line, or nothing')
-    .choices(['auto', 'plain', 'json', 'none'])
-    .default('auto')
-}
-
-export function positiveInteger(text: string): number {
-  const value = Number(text)
-  if (Number.isInteger(value) && value >= 1) return value
-  throw new InvalidArgumentError('It takes a whole number from 1.')
 }
 
 function keyValue(text: string, before: Readonly<Record<string, string>>): Readonly<Record<string, string>> {

@@ -3,8 +3,10 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
+import { readRunView } from '../../src/operator/view.js'
 import type { RunSummary } from '../../src/record/summary.js'
 
 export interface Outcome {
@@ -90,12 +92,14 @@ export async function until(
   run: string,
   holds: (summary: RunSummary) => boolean,
 ): Promise<RunSummary> {
+  // Read in this process: a command for every look would take the cores from what is waited for.
   for (;;) {
-    const summary = await summaryOf(runs, run)
-    if (summary !== undefined && holds(summary)) return summary
-    if (summary !== undefined && summary.status !== 'running') {
+    const { summary } = await readRunView(join(runs, run))
+    if (holds(summary)) return summary
+    if (summary.status !== 'running') {
       throw new Error(`the run is ${summary.status}: ${summary.reason ?? ''}\n${summary.detail ?? ''}`)
     }
+    await sleep(LOOK_INTERVAL_MS)
   }
 }
 
@@ -131,6 +135,7 @@ export function temporaryFolder(): string {
 }
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const LOOK_INTERVAL_MS = 50
 const COMMAND_LIMIT_MS = 100_000
 const MAIN = join(ROOT, 'dist/cli/main.js')
 export const PYTHON = join(ROOT, '.venv/bin/python')

@@ -1,0 +1,14 @@
+/** Options that several commands take. */
+import { InvalidArgumentError, Option } from 'commander'
+
+export function uiOption(): Option {
+  return new Option('--ui <kind>', 'plain lines, one JSON object a line, or nothing')
+    .choices(['auto', 'plain', 'json', 'none'])
+    .default('auto')
+}
+
+export function positiveInteger(text: string): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= 1) return value
+  throw new InvalidArgumentError('It takes a whole number from 1.')
+}
