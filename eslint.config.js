@@ -15,7 +15,7 @@ export default tseslint.config(
   { ignores: ['dist/', 'runs/', '.venv/', 'src/wire/gen/', 'python-worker/'] },
   ...tseslint.configs.strictTypeChecked,
   {
-    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: { parserOptions: { project: './tsconfig.json', tsconfigRootDir: import.meta.dirname } },
     rules: {
       'max-lines': ['error', { max: 300 }],
       eqeqeq: 'error',
