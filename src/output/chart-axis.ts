@@ -1,0 +1,96 @@
+/** The axes of a chart: its extent, and what is written beside it. */
+
+export interface Span {
+  readonly min: number
+  readonly max: number
+}
+
+export interface AxisLabel {
+  /** Row of the chart, from the top. */
+  readonly row: number
+  readonly text: string
+}
+
+/** Of the finite values, on a logarithmic scale of those above 0; undefined when there is none. */
+export function spanOf(columns: readonly Float64Array[], log = false): Span | undefined {
+  let min = Infinity
+  let max = -Infinity
+  for (const column of columns) {
+    for (const value of column) {
+      if (!Number.isFinite(value) || (log && value <= 0)) continue
+      if (value < min) min = value
+      if (value > max) max = value
+    }
+  }
+  return min > max ? undefined : { min, max }
+}
+
+export interface AxisOptions {
+  readonly rows: number
+  readonly log: boolean
+  readonly format: (value: number) => string
+}
+
+/** The ends exactly, and round numbers in between where there is room; a single value in the middle. */
+export function axisLabels({ min, max }: Span, { rows, log, format }: AxisOptions): readonly AxisLabel[] {
+  if (max === min || rows === 1) return [{ row: Math.floor((rows - 1) / 2), text: format(max) }]
+  const labels = [
+    { row: 0, text: format(max) },
+    { row: rows - 1, text: format(min) },
+  ]
+  const of = log ? Math.log10 : (value: number) => value
+  const ticks = log ? decades({ min, max }) : roundNumbers({ min, max }, rows / ROWS_A_LABEL)
+  for (const tick of ticks) {
+    const row = Math.round(((of(max) - of(tick)) / (of(max) - of(min))) * (rows - 1))
+    if (labels.every((label) => Math.abs(label.row - row) >= LEAST_DISTANCE))
+      labels.push({ row, text: format(tick) })
+  }
+  return labels
+}
+
+export interface GutterOptions {
+  readonly rows: number
+  /** Of the whole chart. */
+  readonly width: number
+  readonly ascii: boolean
+  /** Columns for the labels. */
+  readonly least: number
+}
+
+/** What stands left of every row: labels, then the axis; empty where they would take more than half of the width. */
+export function gutterLines(labels: readonly AxisLabel[], options: GutterOptions): readonly string[] {
+  const { rows, width, ascii, least } = options
+  const [axis, tick] = ascii ? ['|', '+'] : ['│', '┤']
+  const room = Math.max(least, ...labels.map(({ text }) => text.length))
+  if (2 * (room + 2) > width) return Array.from({ length: rows }, () => '')
+  return Array.from({ length: rows }, (_, row) => {
+    const label = labels.find((one) => one.row === row)
+    return `${(label?.text ?? '').padStart(room)} ${label === undefined ? axis : tick}`
+  })
+}
+
+/** Multiples of 1, 2 or 5 times a power of ten, about `count` of them. */
+function roundNumbers({ min, max }: Span, count: number): readonly number[] {
+  const rough = (max - min) / Math.max(1, count)
+  const power = 10 ** Math.floor(Math.log10(rough))
+  const step = power * ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10)
+  const first = Math.ceil(min / step)
+  const last = Math.floor(max / step)
+  // From whole multiples, so that 0.1 + 0.2 is not what is written.
+  return Array.from({ length: Math.max(0, Math.min(MOST_TICKS, last - first + 1)) }, (_, i) =>
+    Number(((first + i) * step).toPrecision(12)),
+  )
+}
+
+function decades({ min, max }: Span): readonly number[] {
+  const first = Math.ceil(Math.log10(min))
+  const last = Math.floor(Math.log10(max))
+  return Array.from(
+    { length: Math.max(0, Math.min(MOST_TICKS, last - first + 1)) },
+    (_, i) => 10 ** (first + i),
+  )
+}
+
+const ROWS_A_LABEL = 3
+const LEAST_DISTANCE = 2
+const MOST_TICKS = 100

@@ -1,0 +1,200 @@
+/** Charts as lines of text, of exactly the width and height asked for. */
+import { createRaster, type Raster } from './braille.js'
+import { axisLabels, gutterLines, spanOf, type Span } from './chart-axis.js'
+import { formatNumber } from './format.js'
+import { cut } from './layout.js'
+
+export type Paint = (text: string) => string
+
+export interface ChartSeries {
+  /** Ascending. */
+  readonly x: Float64Array
+  /** As many as x; NaN and ±Infinity are gaps. On a logarithmic scale so is what is not above 0. */
+  readonly y: Float64Array
+  /** Fills from y up to these values, thinly, instead of drawing a line. */
+  readonly upTo?: Float64Array
+  /** `steps` holds a value until the next x. @default 'linear' */
+  readonly shape?: 'linear' | 'steps'
+  /** Colours a piece of a line; must not change its width. */
+  readonly paint?: Paint
+}
+
+export interface ChartOptions {
+  /** In columns and rows of the terminal, axes included. */
+  readonly width: number
+  readonly height: number
+  /** @default the extent of the data */
+  readonly x?: Span
+  /** @default the extent of the finite data */
+  readonly y?: Span
+  /** Logarithmic y axis. @default false */
+  readonly log?: boolean
+  /** Without braille and box characters. @default false */
+  readonly ascii?: boolean
+  /** Text of a point of the x axis; its ends are labelled in a row of their own. @default no such row */
+  readonly xLabel?: (x: number) => string
+  /** @default formatNumber */
+  readonly yLabel?: (y: number) => string
+  /** What is said where there is nothing to draw. @default 'no data yet' */
+  readonly empty?: string
+  /** Colours the axes and their labels. */
+  readonly paintAxis?: Paint
+  /** Columns that y labels take at least: charts above each other line up. */
+  readonly labelWidth?: number
+}
+
+/** `height` lines of `width` columns each. Series are drawn in their order: a later one covers an earlier one, cell by cell. */
+export function chartLines(series: readonly ChartSeries[], options: ChartOptions): string[] {
+  const { width, height, log = false, ascii = false, paintAxis = plain } = options
+  const rows = Math.max(1, height - (options.xLabel === undefined ? 0 : 1))
+  const x = options.x ?? spanOf(series.map((one) => one.x))
+  const y = options.y ?? spanOf(series.flatMap(valuesOf), log)
+  if (x === undefined || y === undefined) return emptyLines(options)
+
+  const labels = axisLabels(y, { rows, log, format: options.yLabel ?? formatNumber })
+  const gutter = gutterLines(labels, { rows, width, ascii, least: options.labelWidth ?? 0 })
+  const columns = Math.max(1, width - (gutter[0]?.length ?? 0))
+  const raster = createRaster(columns, rows, { ascii })
+  const place = scale(x, padded(y, log), log, raster)
+  for (const one of series) {
+    raster.layer()
+    if (one.upTo === undefined) drawLine(raster, one, place)
+    else drawBand(raster, one, one.upTo, place)
+  }
+  const lines = gutter.map((text, row) => paintAxis(text) + paintRow(raster, row, series))
+  if (options.xLabel !== undefined && height > 1)
+    lines.push(paintAxis(xAxis(x, options.xLabel, gutter[0]!.length, width)))
+  return lines.slice(0, height)
+}
+
+interface Place {
+  readonly x: (x: number) => number
+  /** NaN for a gap. */
+  readonly y: (y: number) => number
+}
+
+function valuesOf({ y, upTo }: ChartSeries): readonly Float64Array[] {
+  return upTo === undefined ? [y] : [y, upTo]
+}
+
+/** A constant lies in the middle. */
+function padded({ min, max }: Span, log: boolean): Span {
+  if (max > min) return { min, max }
+  if (log) return { min: min / 2, max: max * 2 }
+  const room = min === 0 ? 1 : Math.abs(min) / 2
+  return { min: min - room, max: max + room }
+}
+
+function scale(x: Span, y: Span, log: boolean, { width, height }: Raster): Place {
+  const of = log ? Math.log10 : (value: number) => value
+  const bottom = of(y.min)
+  const perX = x.max > x.min ? (width - 1) / (x.max - x.min) : 0
+  const perY = (height - 1) / (of(y.max) - bottom)
+  return {
+    x: (value) => (value - x.min) * perX,
+    y: (value) => {
+      const place = height - 1 - (of(value) - bottom) * perY
+      return Number.isFinite(place) ? place : NaN
+    },
+  }
+}
+
+function drawLine(raster: Raster, { x, y, shape }: ChartSeries, place: Place): void {
+  let before: { readonly x: number; readonly y: number } | undefined
+  let alone = false
+  const settle = () => {
+    if (alone && before !== undefined) drawPoint(raster, before)
+  }
+  for (let i = 0; i < x.length; i += 1) {
+    const here = { x: place.x(x[i]!), y: place.y(y[i]!) }
+    if (before !== undefined && shape === 'steps') {
+      raster.line(before.x, before.y, here.x, before.y)
+      alone = false
+    }
+    if (Number.isNaN(here.y)) {
+      settle()
+      before = undefined
+      continue
+    }
+    if (before === undefined) alone = true
+    else {
+      alone = false
+      if (shape === 'steps') raster.line(here.x, before.y, here.x, here.y)
+      else raster.line(before.x, before.y, here.x, here.y)
+    }
+    before = here
+  }
+  settle()
+}
+
+/** Large enough to be seen. */
+function drawPoint(raster: Raster, { x, y }: { readonly x: number; readonly y: number }): void {
+  const left = Math.min(Math.round(x), raster.width - 2)
+  const top = Math.min(Math.round(y), raster.height - 2)
+  for (const across of [0, 1]) for (const down of [0, 1]) raster.dot(left + across, top + down)
+}
+
+function drawBand(raster: Raster, { x, y }: ChartSeries, upTo: Float64Array, place: Place): void {
+  let before: readonly [x: number, low: number, high: number] | undefined
+  for (let i = 0; i < x.length; i += 1) {
+    const here = [place.x(x[i]!), place.y(y[i]!), place.y(upTo[i]!)] as const
+    if (Number.isNaN(here[1]) || Number.isNaN(here[2])) {
+      before = undefined
+      continue
+    }
+    const [fromX, fromLow, fromHigh] = before ?? here
+    const [toX, toLow, toHigh] = here
+    const first = Math.max(0, Math.round(fromX))
+    const last = Math.min(raster.width - 1, Math.round(toX))
+    for (let column = first; column <= last; column += 1) {
+      const part = last === first ? 1 : (column - first) / (last - first)
+      fillColumn(raster, column, fromHigh + (toHigh - fromHigh) * part, fromLow + (toLow - fromLow) * part)
+    }
+    before = here
+  }
+}
+
+/** Every other dot, so that a line over it stands out without colour too. */
+function fillColumn(raster: Raster, column: number, high: number, low: number): void {
+  const top = Math.max(0, Math.round(high))
+  const bottom = Math.min(raster.height - 1, Math.round(low))
+  for (let row = top; row <= bottom; row += 1) if ((row + column) % 2 === 0) raster.dot(column, row)
+}
+
+/** Neighbours of one series are painted in one piece. */
+function paintRow(raster: Raster, row: number, series: readonly ChartSeries[]): string {
+  let line = ''
+  let piece = ''
+  let layer = -1
+  const flush = () => {
+    if (piece !== '') line += layer < 0 ? piece : (series[layer]!.paint ?? plain)(piece)
+    piece = ''
+  }
+  for (const cell of raster.row(row)) {
+    if (cell.layer !== layer) flush()
+    layer = cell.layer
+    piece += cell.text
+  }
+  flush()
+  return line
+}
+
+function xAxis({ min, max }: Span, label: (x: number) => string, indent: number, width: number): string {
+  const room = Math.max(0, width - indent)
+  const right = cut(label(max), room)
+  const left = cut(label(min), Math.max(0, room - right.length - 1))
+  const between = max > min ? Math.max(0, room - left.length - right.length) : room - left.length
+  const text = max > min ? left + ' '.repeat(between) + right : left + ' '.repeat(between)
+  return (' '.repeat(indent) + text).slice(0, width).padEnd(width)
+}
+
+function emptyLines({ width, height, empty = 'no data yet', paintAxis = plain }: ChartOptions): string[] {
+  const text = cut(empty, width)
+  const left = Math.floor((width - text.length) / 2)
+  const middle = Math.floor((height - 1) / 2)
+  return Array.from({ length: height }, (_, row) =>
+    row === middle ? paintAxis((' '.repeat(left) + text).padEnd(width)) : ' '.repeat(width),
+  )
+}
+
+const plain: Paint = (text) => text
