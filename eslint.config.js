@@ -50,7 +50,7 @@ export default tseslint.config(
   },
   { files: ['src/**'], rules: without() },
   {
-    files: ['src/worker/**', 'src/environment/**', 'src/log/process-identity.ts'],
+    files: ['src/worker/**', 'src/environment/**', 'src/process-identity.ts'],
     rules: without(processes),
   },
   { files: ['src/wire/zmq-*.ts'], rules: without(zmq) },

@@ -1,5 +1,5 @@
 /** Starts a prepared run in this process, and hands it over: what `launch` and the controller's own process share. */
-import { requireDone } from './controller/controller.js'
+import { requireDone } from './controller/require-done.js'
 import { toAbsgdError } from './errors.js'
 import { readRunView } from './operator/view.js'
 import type { PreparedRun } from './prepare.js'

@@ -10,16 +10,19 @@ import {
   readControllerFile,
   removeControllerFile,
   runPaths,
+  workerOf,
   writeControllerFile,
   type ControllerFile,
 } from './log/directory.js'
-import { acquireLock, bootId } from './log/lock.js'
+import { acquireLock } from './log/lock.js'
+import { identityOf, isRunning } from './process-identity.js'
+import { readNames, readStepEntries } from './log/entries.js'
 import { readRun } from './log/reader.js'
 import { readSpool, removeSpool } from './log/spool.js'
 import type { Cut } from './log/repair.js'
 import { openLogWriter, type LogWriter } from './log/writer.js'
 import type { Manifest } from './record/manifest.js'
-import { streamOf, type Body, type Evaluation, type Position, type StepBatch } from './record/record.js'
+import type { Body, Evaluation, Position, StepBatch } from './record/record.js'
 import { emptySampleLosses, noiseAuc, withSamples } from './record/samples.js'
 import { VERSION } from './version.js'
 import { encodeRecord } from './wire/codec.js'
@@ -27,7 +30,7 @@ import { localEndpoints } from './wire/endpoints.js'
 import type { ControllerChannel, Endpoints } from './wire/channel.js'
 import { bindController } from './wire/zmq-channel.js'
 import { startLocalWorker } from './worker/local.js'
-import { isAlive, lastLines, watchProcess, type ProcessHandle } from './worker/process.js'
+import { lastLines, watchProcess, type ProcessHandle } from './worker/process.js'
 
 export interface StartOptions {
   /** The run directory; its manifest is written. */
@@ -78,18 +81,19 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
     held.push(channel)
     const log = openLogWriter(dir)
     held.push(log)
-    const recovered = await absorbSpool(dir, log, logged)
+    const recovered = await absorbSpool(dir, log, logged, living !== undefined)
     const { state, origin, opening } = beginning(recovered, living !== undefined, manifest)
 
     const paths = runPaths(dir)
     const outputOffset = living === undefined ? sizeOf(paths.workerLog) : 0
-    const worker = living === undefined ? startWorker(options, endpoints) : watchProcess(living.pid)
+    const worker = living === undefined ? startWorker(options, endpoints) : watchProcess(living.worker)
     writeControllerFile(dir, {
       pid: process.pid,
-      bootId: bootId(),
+      bootId: identityOf(process.pid).bootId,
       endpoints,
       startedAt: new Date().toISOString(),
       workerPid: worker.pid,
+      workerStart: identityOf(worker.pid).processStart,
     })
     const controller = startController({
       context: {
@@ -131,19 +135,26 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
 
 async function recoverLog(dir: string): Promise<Recovered> {
   let recovered = nothingRecovered()
-  for await (const record of readRun(dir, { spool: false })) recovered = recover(recovered, record)
+  for await (const { name, body } of readStepEntries(dir)) recovered = recover(recovered, name, body)
+  for await (const name of readNames(dir, 'samples')) recovered = recover(recovered, name, undefined)
   return recovered
 }
 
 /** Completes the log with what only the worker's spool has, so that neither a re-attached nor a new worker need send it. */
-async function absorbSpool(dir: string, log: LogWriter, logged: Recovered): Promise<Recovered> {
+async function absorbSpool(
+  dir: string,
+  log: LogWriter,
+  logged: Recovered,
+  living: boolean,
+): Promise<Recovered> {
   let recovered = logged
-  for await (const { record, bytes } of readSpool(dir)) {
-    const stream = streamOf(record.body)
-    const verdict = acceptance(recovered.state, record.incarnation, stream, record.seq)
-    if (verdict !== 'next' && !(verdict === 'stranger' && record.seq === 1)) continue
-    log.append(stream, bytes)
-    recovered = recover(recovered, record)
+  for await (const { name, body, bytes } of readSpool(dir)) {
+    const verdict = acceptance(recovered.state, name)
+    // A living worker sends again what is missing; of one that is gone, this is all there is.
+    const continues = verdict === 'next' || (verdict === 'stranger' && name.seq === 1)
+    if (verdict === 'duplicate' || (living && !continues)) continue
+    log.append(name.stream, bytes)
+    recovered = recover(recovered, name, body)
   }
   await log.sync()
   return recovered
@@ -158,9 +169,10 @@ async function summarizeSamples(dir: string): Promise<Readonly<Record<string, nu
 }
 
 function livingWorker(recovered: Recovered, file: ControllerFile | undefined) {
-  if (file?.workerPid === undefined || file.bootId !== bootId()) return undefined
-  if (recovered.worker !== undefined && recovered.worker.pid !== file.workerPid) return undefined
-  return isAlive(file.workerPid) ? { pid: file.workerPid, endpoints: file.endpoints } : undefined
+  const worker = file === undefined ? undefined : workerOf(file)
+  if (file === undefined || worker === undefined || !isRunning(worker)) return undefined
+  if (recovered.worker !== undefined && recovered.worker.pid !== worker.pid) return undefined
+  return { worker, endpoints: file.endpoints }
 }
 
 function beginning(recovered: Recovered, living: boolean, manifest: Manifest) {

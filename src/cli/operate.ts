@@ -1,6 +1,6 @@
 /** Commands that ask a running controller for something: pause, step, checkpoint, restore, evaluate, stop. */
 import { Command } from 'commander'
-import { requireDone } from '../controller/controller.js'
+import { requireDone } from '../controller/require-done.js'
 import { findRun, readManifest, runsRoot } from '../log/directory.js'
 import { requestOf } from '../operator/client.js'
 import type { Action } from '../record/record.js'

@@ -1,6 +1,6 @@
 /** `absgd resume`: goes on with a run, whatever became of its controller and worker. */
 import { Command } from 'commander'
-import { requireDone } from '../controller/controller.js'
+import { requireDone } from '../controller/require-done.js'
 import { ensureEnvironment } from '../environment/environment.js'
 import { AbsgdError } from '../errors.js'
 import { findRun, runsRoot } from '../log/directory.js'

@@ -1,5 +1,6 @@
 /** The controller's loop: feeds what happens to `transition`, and carries out what follows. */
 import { randomUUID } from 'node:crypto'
+import { nameOf, type RecordName } from '../record/name.js'
 import type {
   Action,
   Body,
@@ -9,8 +10,8 @@ import type {
   RequestResult,
   StepBatch,
 } from '../record/record.js'
-import { streamOf } from '../record/record.js'
-import { AbsgdError, toAbsgdError } from '../errors.js'
+import { type AbsgdError, toAbsgdError } from '../errors.js'
+import type { Entry } from '../log/entries.js'
 import type { LogWriter } from '../log/writer.js'
 import type { ControllerChannel, Incoming, PeerId } from '../wire/channel.js'
 import type { ProcessHandle } from '../worker/process.js'
@@ -36,7 +37,7 @@ export interface ControllerParts {
   /** What the worker printed last, for people. */
   readonly lastLines: () => string
   /** What the worker's spool holds beyond the log, once its process is gone. */
-  readonly leftovers: () => AsyncIterable<{ readonly record: LogRecord; readonly bytes: Uint8Array }>
+  readonly leftovers: () => AsyncIterable<Entry>
   /** Numbers to be computed from the whole log once training is over. */
   readonly summary: () => Promise<Readonly<Record<string, number>>>
   readonly encode: (record: LogRecord) => Uint8Array
@@ -114,20 +115,22 @@ export function startController(parts: ControllerParts): Controller {
     }
   }
 
-  function take(record: LogRecord, bytes: Uint8Array): void {
-    const stream = streamOf(record.body)
-    const verdict = acceptance(state, record.incarnation, stream, record.seq)
-    if (verdict === 'next') {
-      log.append(stream, bytes)
-      const { seq: taken, incarnation: from, body } = record
-      dispatch({ type: 'telemetry', incarnation: from, seq: taken, body, nowMs: performance.now() })
-    }
+  /** @param body - Undefined where this version cannot read it. */
+  function take(name: RecordName, body: Body | undefined, bytes: Uint8Array): boolean {
+    const verdict = acceptance(state, name)
+    if (verdict === 'next') accept(name, body, bytes)
     const peer = state.lease?.peer
     if (verdict === 'hole' && peer !== undefined && performance.now() - holeAskedMs > HOLE_RETRY_MS) {
       holeAskedMs = performance.now()
-      const hint = `telemetry is missing before ${stream} ${record.seq}: say Hello and send it again`
+      const hint = `telemetry is missing before ${name.stream} ${name.seq}: say Hello and send it again`
       channel.send(peer, { type: 'reject', code: 'no-lease', hint })
     }
+    return verdict === 'next'
+  }
+
+  function accept(name: RecordName, body: Body | undefined, bytes: Uint8Array): void {
+    log.append(name.stream, bytes)
+    dispatch({ type: 'telemetry', name, body, nowMs: performance.now() })
   }
 
   function onIncoming(incoming: Incoming): void {
@@ -140,7 +143,11 @@ export function startController(parts: ControllerParts): Controller {
           nowMs: performance.now(),
         })
       case 'telemetry':
-        return take(incoming.record, incoming.bytes)
+        return void take(nameOf(incoming.record), incoming.record.body, incoming.bytes)
+      case 'unread':
+        if (take(incoming.name, undefined, incoming.bytes) && incoming.reason !== undefined)
+          onMalformed(undefined, incoming.reason)
+        return
       case 'malformed':
         return onMalformed(incoming.peer, incoming.reason)
       default:
@@ -155,7 +162,7 @@ export function startController(parts: ControllerParts): Controller {
       append({
         type: 'note',
         level: 'warning',
-        text: `a frame was dropped: ${reason}`,
+        text: `a frame cannot be read: ${reason}`,
         position: state.reported,
       })
     }
@@ -199,7 +206,11 @@ export function startController(parts: ControllerParts): Controller {
   }
 
   async function absorb(): Promise<void> {
-    for await (const { record, bytes } of parts.leftovers()) take(record, bytes)
+    for await (const { name, body, bytes } of parts.leftovers()) {
+      const verdict = acceptance(state, name)
+      // Nobody is left to send again what the disk lost in between.
+      if (verdict === 'next' || verdict === 'hole') accept(name, body, bytes)
+    }
   }
 
   async function watchWorker(): Promise<void> {
@@ -280,12 +291,6 @@ function delay(ms: number): Promise<undefined> {
       resolve(undefined)
     }, ms).unref()
   })
-}
-
-/** Turns a refusal into an error, for callers to whom it is one. */
-export function requireDone(result: RequestResult): RequestResult {
-  if (!result.ok) throw new AbsgdError('refused', result.message)
-  return result
 }
 
 const SYNC_INTERVAL_MS = 1000

@@ -1,6 +1,6 @@
 /** Taking in telemetry: what is acknowledged, what it tells about training, and which rows it calls for. Pure. */
-import type { Hello, Stream } from '../record/record.js'
-import { streamOf } from '../record/record.js'
+import type { RecordName } from '../record/name.js'
+import type { Hello } from '../record/record.js'
 import type { PeerId } from '../wire/channel.js'
 import { PROTOCOL } from '../wire/message.js'
 import { withCheckpoint } from './checkpoints.js'
@@ -20,9 +20,9 @@ export function afterTelemetry(
   state: ControllerState,
   event: Extract<ControllerEvent, { type: 'telemetry' }>,
 ): Transition {
-  const { body } = event
-  const taken = { ...state, intake: advance(state.intake, event.incarnation, streamOf(body), event.seq) }
-  switch (body.type) {
+  const { name, body } = event
+  const taken = { ...state, intake: advance(state.intake, name) }
+  switch (body?.type) {
     case 'step-batch': {
       const reported = { attempt: body.attempt, step: body.firstStep + body.count }
       const { state: planned, effects } = extendPlans({ ...taken, reported }, event.nowMs)
@@ -151,12 +151,7 @@ export function refusalOf(hello: Hello, context: ControllerContext) {
   return undefined
 }
 
-function advance(
-  intake: readonly Intake[],
-  incarnation: string,
-  stream: Stream,
-  seq: number,
-): readonly Intake[] {
+function advance(intake: readonly Intake[], { incarnation, stream, seq }: RecordName): readonly Intake[] {
   return intake.map((entry) =>
     entry.incarnation === incarnation ? { ...entry, appended: { ...entry.appended, [stream]: seq } } : entry,
   )

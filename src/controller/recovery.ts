@@ -1,5 +1,6 @@
 /** What a log tells a controller that takes up a run where another one left it. Pure. */
-import { streamOf, type Hello, type LogRecord, type RunStatus } from '../record/record.js'
+import type { RecordName } from '../record/name.js'
+import type { Body, Hello, RunStatus } from '../record/record.js'
 import { withCheckpoint } from './checkpoints.js'
 import { emptyIntake } from './intake.js'
 import { initialState, type ControllerState, type Intake } from './state.js'
@@ -17,11 +18,11 @@ export function nothingRecovered(): Recovered {
   return { state: initialState(), worker: undefined, ended: undefined }
 }
 
-export function recover(before: Recovered, record: LogRecord): Recovered {
-  const { body } = record
-  const state = record.origin === 'controller' ? before.state : withSequence(before.state, record)
+/** @param body - Undefined for one that this version cannot read, or that need not be looked at: samples. */
+export function recover(before: Recovered, name: RecordName, body: Body | undefined): Recovered {
+  const state = name.origin === 'controller' ? before.state : withSequence(before.state, name)
   const recovered = { ...before, state }
-  switch (body.type) {
+  switch (body?.type) {
     case 'controller-started':
       return { ...recovered, ended: undefined }
     case 'worker-joined':
@@ -75,8 +76,7 @@ export function restarted({ state }: Recovered): { state: ControllerState; toSte
   }
 }
 
-function withSequence(state: ControllerState, { body, incarnation, seq }: LogRecord): ControllerState {
-  const stream = streamOf(body)
+function withSequence(state: ControllerState, { incarnation, stream, seq }: RecordName): ControllerState {
   const known = state.intake.find((intake) => intake.incarnation === incarnation) ?? emptyIntake(incarnation)
   const durable = { ...known.durable, [stream]: Math.max(known.durable[stream], seq) }
   const entry: Intake = { incarnation, appended: durable, durable }

@@ -1,4 +1,5 @@
 /** What the controller knows, what can happen to it, and what it may do. Pure data. */
+import type { RecordName } from '../record/name.js'
 import type {
   Acked,
   Action,
@@ -13,7 +14,6 @@ import type {
   RequestResult,
   RunStatus,
   StepBatch,
-  Stream,
 } from '../record/record.js'
 import type { PeerId } from '../wire/channel.js'
 import type { ToController, ToPeer } from '../wire/message.js'
@@ -108,9 +108,9 @@ export type ControllerEvent =
   /** A record that continues its stream; see `acceptance` for what is not. */
   | {
       readonly type: 'telemetry'
-      readonly incarnation: string
-      readonly seq: number
-      readonly body: Body
+      readonly name: RecordName
+      /** Undefined for one that this version cannot read. */
+      readonly body: Body | undefined
       readonly nowMs: number
     }
   /** Everything appended up to these sequences is on disk. */
@@ -169,9 +169,7 @@ export function initialState(): ControllerState {
  */
 export function acceptance(
   state: ControllerState,
-  incarnation: string,
-  stream: Stream,
-  seq: number,
+  { incarnation, stream, seq }: RecordName,
 ): 'next' | 'duplicate' | 'hole' | 'stranger' {
   const taken = state.intake.find((intake) => intake.incarnation === incarnation)?.appended
   if (taken === undefined) return 'stranger'

@@ -1,6 +1,7 @@
 /** `controller.json`: how to reach the controller that drives a run. It may outlive a controller that was killed. */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { z } from 'zod'
+import type { ProcessIdentity } from '../process-identity.js'
 import type { Endpoints } from '../wire/channel.js'
 import { runPaths } from './paths.js'
 
@@ -11,6 +12,8 @@ export interface ControllerFile {
   /** ISO 8601, UTC. */
   readonly startedAt: string
   readonly workerPid?: number
+  /** When that process started, see `ProcessIdentity`. */
+  readonly workerStart?: string
 }
 
 /** Replaces the file in one move; readable by its owner alone. */
@@ -31,6 +34,12 @@ export function readControllerFile(dir: string): ControllerFile | undefined {
   }
 }
 
+/** The worker that the controller drove, whether or not it still runs. */
+export function workerOf(file: ControllerFile): ProcessIdentity | undefined {
+  const { workerPid: pid, workerStart: processStart = '', bootId } = file
+  return pid === undefined ? undefined : { pid, bootId, processStart }
+}
+
 export function removeControllerFile(dir: string): void {
   rmSync(runPaths(dir).controller, { force: true })
 }
@@ -41,4 +50,5 @@ const fileSchema = z.object({
   endpoints: z.object({ control: z.string(), telemetry: z.string() }),
   startedAt: z.string(),
   workerPid: z.number().optional(),
+  workerStart: z.string().optional(),
 })

@@ -21,6 +21,7 @@ export { readManifest } from './manifest.js'
 export {
   readControllerFile,
   removeControllerFile,
+  workerOf,
   writeControllerFile,
   type ControllerFile,
 } from './controller-file.js'

@@ -3,9 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { linkSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { AbsgdError } from '../errors.js'
 import { runPaths } from './paths.js'
-import { bootId, processExists, processStart } from './process-identity.js'
-
-export { bootId } from './process-identity.js'
+import { identityOf, isRunning, type ProcessIdentity } from '../process-identity.js'
 
 export interface RunLock {
   /** May be called twice. */
@@ -36,15 +34,11 @@ export function acquireLock(dir: string): RunLock {
 /** The living process that holds the lock; undefined when nobody does. */
 export function lockHolder(dir: string): { readonly pid: number } | undefined {
   const token = readToken(runPaths(dir).lock)
-  return token !== undefined && lives(token) ? { pid: token.pid } : undefined
+  return token !== undefined && isRunning(token) ? { pid: token.pid } : undefined
 }
 
 /** Who holds a lock. */
-interface Token {
-  readonly pid: number
-  readonly bootId: string
-  /** When the process started, in its system's own words: a pid is used again, a pid with its start is not. */
-  readonly processStart: string
+interface Token extends ProcessIdentity {
   /** Of this very lock. */
   readonly id: string
 }
@@ -55,16 +49,11 @@ interface Token {
  */
 function take(path: string): Token | undefined {
   for (;;) {
-    const token: Token = {
-      pid: process.pid,
-      bootId: bootId(),
-      processStart: processStart(process.pid),
-      id: randomUUID(),
-    }
+    const token: Token = { ...identityOf(process.pid), id: randomUUID() }
     if (place(path, token, linkSync)) return token
     const holder = readToken(path)
     if (holder === undefined) continue
-    if (lives(holder)) return undefined
+    if (isRunning(holder)) return undefined
     const successionPath = `${path}.${holder.id}`
     const succession = take(successionPath)
     if (succession === undefined) return undefined
@@ -112,12 +101,6 @@ function readToken(path: string): Token | undefined {
     // Damaged, as below.
   }
   return NOBODY
-}
-
-function lives(token: Token): boolean {
-  if (token.bootId !== bootId() || !processExists(token.pid)) return false
-  const start = processStart(token.pid)
-  return start === token.processStart || start === '' || token.processStart === ''
 }
 
 const NOBODY: Token = { pid: 0, bootId: 'none', processStart: '', id: 'damaged' }

@@ -1,4 +1,5 @@
 /** Reads a run: its logs, then what only the worker's spool has. Streams; a log may be larger than memory. */
+import { nameOf } from '../record/name.js'
 import type { LogRecord, Stream } from '../record/record.js'
 import { openCursor } from './cursor.js'
 import { runPaths } from './paths.js'
@@ -62,8 +63,8 @@ async function* read(
       yield record
     }
     if (!spool) continue
-    for await (const record of readSpoolRecords(dir, { streams: [stream], incarnations }, report)) {
-      if (seen.add(record)) yield record
+    for await (const record of readSpoolRecords(dir, { streams: [stream], incarnations }, report, seen)) {
+      if (seen.add(nameOf(record))) yield record
     }
   }
 }
@@ -80,9 +81,9 @@ async function* readLog(
   const cursor = openCursor(path, stream)
   try {
     for await (const frame of cursor.frames()) {
-      const record = readRecord(frame, path, report)
+      const record = readRecord(frame, path, report, seen)
       if (record === undefined) continue
-      if (seen.add(record)) yield record
+      if (seen.add(nameOf(record))) yield record
       else report.duplicates += 1
     }
     noteEnd(cursor, writing, report)

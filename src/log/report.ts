@@ -1,8 +1,9 @@
 /** What a reader met besides the records it returned. */
 import { AbsgdError } from '../errors.js'
 import type { LogRecord } from '../record/record.js'
-import { decodeRecord } from '../wire/codec.js'
+import { decodeName, decodeRecord } from '../wire/codec.js'
 import type { Cursor, Damage, Frame } from './cursor.js'
+import type { Seen } from './seen.js'
 
 export interface ReadReport {
   /** In the order in which it was met; what stands before each is read. */
@@ -23,15 +24,24 @@ export function emptyReport(): OpenReport {
   return { damage: [], unknown: 0, duplicates: 0 }
 }
 
-/** The frame's record; undefined, and noted, when there is none that this version can read. */
-export function readRecord(frame: Frame, file: string, report: OpenReport): LogRecord | undefined {
+/** The frame's record; undefined, and noted unless it was seen before, when there is none that this version can read. */
+export function readRecord(
+  { payload, offset }: Frame,
+  file: string,
+  report: OpenReport,
+  seen: Seen,
+): LogRecord | undefined {
+  const isNew = () => {
+    const name = decodeName(payload)
+    return name === undefined || seen.add(name)
+  }
   try {
-    const record = decodeRecord(frame.payload)
-    if (record === undefined) report.unknown += 1
+    const record = decodeRecord(payload)
+    if (record === undefined && isNew()) report.unknown += 1
     return record
   } catch (error) {
     if (!(error instanceof AbsgdError)) throw error
-    report.damage.push({ file, offset: frame.offset, reason: 'record', message: error.message })
+    if (isNew()) report.damage.push({ file, offset, reason: 'record', message: error.message })
     return undefined
   }
 }

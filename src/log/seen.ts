@@ -1,19 +1,19 @@
 /** Which records a reader has met: (origin, incarnation, stream, seq) names one, and a second one is a duplicate. */
-import { streamOf, type LogRecord } from '../record/record.js'
+import type { RecordName } from '../record/name.js'
 
 export interface Seen {
   /** False when the record was met before. */
-  add(record: LogRecord): boolean
+  add(name: RecordName): boolean
 }
 
 export function createSeen(): Seen {
   const writers = new Map<string, Met>()
   return {
-    add(record) {
-      const key = `${record.origin} ${record.incarnation} ${streamOf(record.body)}`
+    add({ origin, incarnation, stream, seq }) {
+      const key = `${origin} ${incarnation} ${stream}`
       let met = writers.get(key)
       if (met === undefined) writers.set(key, (met = { through: 0, beyond: new Set() }))
-      return meet(met, record.seq)
+      return meet(met, seq)
     },
   }
 }

@@ -6,9 +6,11 @@ import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { LogRecord, Stream } from '../record/record.js'
 import { openCursor } from './cursor.js'
+import { entriesOf, type Entry } from './entries.js'
 import { runPaths } from './paths.js'
 import { lockHolder } from './lock.js'
-import { emptyReport, noteEnd, readRecord, type OpenReport } from './report.js'
+import { noteEnd, readRecord, type OpenReport } from './report.js'
+import type { Seen } from './seen.js'
 
 export interface Segment {
   readonly path: string
@@ -27,16 +29,12 @@ export interface SpoolOptions {
 
 /**
  * What the spool of the run in `dir` holds, log or no log: by stream, incarnation and sequence. Damage ends a segment, not
- * the reading. `bytes` is the record as the worker wrote it, to be kept or appended.
+ * the reading. `bytes` may be kept.
  */
-export async function* readSpool(
-  dir: string,
-  options: SpoolOptions = {},
-): AsyncGenerator<{ readonly record: LogRecord; readonly bytes: Uint8Array }> {
-  const report = emptyReport()
-  for (const segment of listSegments(dir, options)) {
-    for await (const { record, payload } of readSegment(segment, false, report)) {
-      yield { record, bytes: new Uint8Array(payload) }
+export async function* readSpool(dir: string, options: SpoolOptions = {}): AsyncGenerator<Entry> {
+  for (const { path, stream } of listSegments(dir, options)) {
+    for await (const entry of entriesOf(openCursor(path, stream))) {
+      yield { ...entry, bytes: new Uint8Array(entry.bytes) }
     }
   }
 }
@@ -46,10 +44,11 @@ export async function* readSpoolRecords(
   dir: string,
   options: SpoolOptions,
   report: OpenReport,
+  seen: Seen,
 ): AsyncGenerator<LogRecord> {
   const writing = lockHolder(dir) !== undefined
   for (const segment of listSegments(dir, options)) {
-    for await (const { record } of readSegment(segment, writing, report)) yield record
+    yield* readSegment(segment, writing, report, seen)
   }
 }
 
@@ -81,12 +80,13 @@ async function* readSegment(
   { path, stream }: Segment,
   writing: boolean,
   report: OpenReport,
-): AsyncGenerator<{ record: LogRecord; payload: Uint8Array }> {
+  seen: Seen,
+): AsyncGenerator<LogRecord> {
   const cursor = openCursor(path, stream)
   try {
     for await (const frame of cursor.frames()) {
-      const record = readRecord(frame, path, report)
-      if (record !== undefined) yield { record, payload: frame.payload }
+      const record = readRecord(frame, path, report, seen)
+      if (record !== undefined) yield record
     }
     noteEnd(cursor, writing, report)
   } finally {

@@ -1,5 +1,6 @@
 /** Follows a run: everything so far, then what is appended, until the run is over. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { nameOf } from '../record/name.js'
 import type { LogRecord, Stream } from '../record/record.js'
 import { openCursor } from './cursor.js'
 import { runPaths } from './paths.js'
@@ -43,8 +44,8 @@ export async function* tailRun(
       for (const cursor of cursors) {
         for await (const frame of cursor.frames()) {
           news = true
-          const record = readRecord(frame, cursor.path, report)
-          if (record === undefined || !seen.add(record)) continue
+          const record = readRecord(frame, cursor.path, report, seen)
+          if (record === undefined || !seen.add(nameOf(record))) continue
           follow(run, record)
           yield record
           if (signal?.aborted) return
@@ -57,9 +58,10 @@ export async function* tailRun(
       await sleep(POLL_MS, undefined, signal === undefined ? {} : { signal }).catch(() => undefined)
       if (signal?.aborted) return
     }
-    for await (const record of readSpoolRecords(dir, { streams, incarnations: run.incarnations }, report)) {
+    const { incarnations } = run
+    for await (const record of readSpoolRecords(dir, { streams, incarnations }, report, seen)) {
       if (signal?.aborted) return
-      if (seen.add(record)) yield record
+      if (seen.add(nameOf(record))) yield record
     }
   } finally {
     for (const cursor of cursors) await cursor.close()

@@ -1,4 +1,5 @@
 /** The two ends of a run's sockets. The ZeroMQ twin is `zmq-channel.ts`, the one in memory `memory-channel.ts`. */
+import type { RecordName } from '../record/name.js'
 import type { LogRecord } from '../record/record.js'
 import type { ToController, ToPeer } from './message.js'
 
@@ -9,6 +10,16 @@ export type Incoming =
   | { readonly type: 'control'; readonly peer: PeerId; readonly message: ToController }
   /** `bytes` is the record as it came, to be appended verbatim. */
   | { readonly type: 'telemetry'; readonly record: LogRecord; readonly bytes: Uint8Array }
+  /**
+   * Telemetry that names itself but cannot be read: of a kind that a newer version knows, or, with a `reason`, one that
+   * breaks the contract. To be appended all the same, so that its stream has no hole.
+   */
+  | {
+      readonly type: 'unread'
+      readonly name: RecordName
+      readonly bytes: Uint8Array
+      readonly reason?: string
+    }
   /** A frame that did not decode. `peer` is absent for telemetry. */
   | { readonly type: 'malformed'; readonly peer?: PeerId; readonly reason: string }
 

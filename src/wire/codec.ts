@@ -13,6 +13,7 @@ import * as session from './codec/session.js'
 import { ToControllerSchema, ToPeerSchema } from './gen/absgd/v1/envelope_pb.js'
 import type { ToController, ToPeer } from './message.js'
 
+export { decodeName } from './codec/name.js'
 export { decodeRecord, encodeRecord } from './codec/record.js'
 
 export function encodeToPeer(message: ToPeer): Uint8Array {

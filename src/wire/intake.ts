@@ -1,7 +1,7 @@
 /** What a controller makes of the bytes that arrive, whatever brought them. */
 import { AbsgdError } from '../errors.js'
 import type { Incoming, PeerId } from './channel.js'
-import { decodeRecord, decodeToController } from './codec.js'
+import { decodeName, decodeRecord, decodeToController } from './codec.js'
 
 export function takeControl(peer: PeerId, bytes: Uint8Array): Incoming {
   try {
@@ -15,12 +15,16 @@ export function takeControl(peer: PeerId, bytes: Uint8Array): Incoming {
 export function takeTelemetry(bytes: Uint8Array): Incoming {
   try {
     const record = decodeRecord(bytes)
-    if (record === undefined)
-      return { type: 'malformed', reason: 'a record of a kind that this version does not know' }
-    return { type: 'telemetry', record, bytes }
+    return record === undefined ? unread(bytes) : { type: 'telemetry', record, bytes }
   } catch (error) {
-    return { type: 'malformed', reason: reasonOf(error) }
+    return unread(bytes, reasonOf(error))
   }
+}
+
+function unread(bytes: Uint8Array, reason?: string): Incoming {
+  const name = decodeName(bytes)
+  if (name === undefined) return { type: 'malformed', reason: reason ?? 'a record without a name' }
+  return { type: 'unread', name, bytes, ...(reason === undefined ? {} : { reason }) }
 }
 
 function reasonOf(error: unknown): string {

@@ -1,6 +1,7 @@
 /** Processes that outlive who started them: their own session, output onto a file. `environment/command.ts` runs the ones that are waited for. */
 import { closeSync, openSync, readSync, fstatSync } from 'node:fs'
 import { execa } from 'execa'
+import { isRunning, type ProcessIdentity } from '../process-identity.js'
 
 /** How a process ended; both undefined when nobody was there to see it. */
 export interface ProcessExit {
@@ -49,27 +50,30 @@ export function spawnDetached(options: SpawnOptions): ProcessHandle {
       ...(options.directory === undefined ? {} : { cwd: options.directory }),
     })
     const exited = subprocess.then((result) => ({ exitCode: result.exitCode, signal: result.signal }))
-    return { pid: subprocess.pid ?? -1, exited, kill: (signal) => void signalProcess(subprocess.pid, signal) }
+    return { pid: subprocess.pid ?? -1, exited, kill: (signal) => signalProcess(subprocess.pid, signal) }
   } finally {
     closeSync(output)
   }
 }
 
-/** Watches a process that somebody else started. Its exit code is never known. */
-export function watchProcess(pid: number): ProcessHandle {
+/** Watches a process that somebody else started. Its exit code is never known; another one that has its pid later is left alone. */
+export function watchProcess(identity: ProcessIdentity): ProcessHandle {
   const exited = new Promise<ProcessExit>((resolve) => {
     const timer = setInterval(() => {
-      if (isAlive(pid)) return
+      if (isRunning(identity)) return
       clearInterval(timer)
       resolve({ exitCode: undefined, signal: undefined })
     }, WATCH_INTERVAL_MS)
     timer.unref()
   })
-  return { pid, exited, kill: (signal) => void signalProcess(pid, signal) }
-}
-
-export function isAlive(pid: number): boolean {
-  return signalProcess(pid, 0)
+  const { pid } = identity
+  return {
+    pid,
+    exited,
+    kill: (signal) => {
+      if (isRunning(identity)) signalProcess(pid, signal)
+    },
+  }
 }
 
 /** The last lines of a file from `offset` on, at most `lines` and 8 KiB; empty when there is no such file. */
@@ -91,14 +95,12 @@ export function lastLines(file: string, { lines = 20, offset = 0 } = {}): string
   }
 }
 
-function signalProcess(pid: number | undefined, signal: NodeJS.Signals | 0): boolean {
-  if (pid === undefined || pid <= 0) return false
+function signalProcess(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (pid === undefined || pid <= 0) return
   try {
     process.kill(pid, signal)
-    return true
-  } catch (error) {
-    // EPERM: somebody else's process, alive all the same.
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  } catch {
+    // It is gone, or it is somebody else's.
   }
 }
 

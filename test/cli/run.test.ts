@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, describe, expect, it } from 'vitest'
-import { isAlive } from '../../src/worker/process.js'
+import { processExists } from '../../src/process-identity.js'
 import { cli, jsonLines, makeFolder, namesIn, runArgs, startCli, summaryOf, until } from '../helpers/cli.js'
 
 const LIMIT_MS = 120_000
@@ -107,7 +107,7 @@ describe('absgd run', () => {
       expect(await cli(runArgs('tiny.ts', runs, ...args))).toEqual({ code: 0, stdout: 'away\n', stderr: '' })
       const running = await until(runs, 'away', ({ steps, phase }) => steps > 0 && phase === 'training')
       const { controller, worker } = running.pids!
-      expect([controller, worker].map((pid) => isAlive(pid!))).toEqual([true, true])
+      expect([controller, worker].map((pid) => processExists(pid!))).toEqual([true, true])
 
       const { step: paused } = await ask('pause', '--why', 'to look at it')
       const standing = await until(runs, 'away', ({ phase }) => phase === 'paused')

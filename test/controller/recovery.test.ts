@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { nothingRecovered, recover, restarted } from '../../src/controller/recovery.js'
+import { nameOf } from '../../src/record/name.js'
 import type { Body, LogRecord } from '../../src/record/record.js'
 import { hello, stepBatch } from '../helpers/controller.js'
 
@@ -20,7 +21,8 @@ function log(...bodies: readonly (Body | [Body])[]): LogRecord[] {
   })
 }
 
-const recoverAll = (records: readonly LogRecord[]) => records.reduce(recover, nothingRecovered())
+const recoverAll = (records: readonly LogRecord[]) =>
+  records.reduce((before, record) => recover(before, nameOf(record), record.body), nothingRecovered())
 
 const joined: Body = { type: 'worker-joined', hello: hello(), leaseEpoch: 3, attempt: 1, runSteps: 200 }
 const written = (step: number, attempt = 1): Body => ({
@@ -41,6 +43,13 @@ describe('recovery', () => {
     ])
     expect(state.reported).toEqual({ attempt: 1, step: 128 })
     expect(state.leaseEpoch).toBe(3)
+  })
+
+  test('counts what it cannot read, so that a worker need not send it again', () => {
+    const [first] = log([stepBatch(0, 64)])
+    const name = { origin: 'worker-0', incarnation: WORKER, stream: 'steps', seq: 2 } as const
+    const { state } = recover(recoverAll([first!]), name, undefined)
+    expect(state.intake).toMatchObject([{ incarnation: WORKER, durable: { steps: 2 } }])
   })
 
   test('starts a new attempt from the last checkpoint', () => {

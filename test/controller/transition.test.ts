@@ -103,9 +103,10 @@ describe('telemetry', () => {
     const controller = drive()
     controller.message(hello())
     controller.telemetry(stepBatch(0, 8))
-    const verdict = (seq: number) => acceptance(controller.state(), 'a'.repeat(16), 'steps', seq)
+    const verdict = (seq: number, incarnation = 'a'.repeat(16)) =>
+      acceptance(controller.state(), { origin: 'worker-0', incarnation, stream: 'steps', seq })
     expect([verdict(1), verdict(2), verdict(3)]).toEqual(['duplicate', 'next', 'hole'])
-    expect(acceptance(controller.state(), 'b'.repeat(16), 'steps', 1)).toBe('stranger')
+    expect(verdict(1, 'b'.repeat(16))).toBe('stranger')
   })
 
   test('is acknowledged only once it is on disk', () => {

@@ -5,7 +5,7 @@ import ts from 'typescript'
 /** Paths from the project's root, with "/". */
 export type Sources = Readonly<Record<string, string>>
 
-/** What each folder of src/ may import of the others; errors.ts and version.ts are everybody's. */
+/** What each folder of src/ may import of the others; errors.ts, version.ts and process-identity.ts are everybody's. */
 export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   record: [],
   schedule: [],
@@ -25,6 +25,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
 /** Files outside log/ that may use fs, and what for: never for the files of a run. */
 export const FILE_USERS: Readonly<Record<string, string>> = {
   'src/environment/': 'virtual environments',
+  'src/process-identity.ts': 'what the system says of a process',
   'src/experiment/load.ts': 'experiment files',
   'src/experiment/task.ts': 'task files',
   'src/worker/process.ts': 'the descriptor that a worker writes its output to, and its tail',
@@ -57,7 +58,7 @@ function typescriptRules(path: string, source: string): string[] {
   only(/^execa$/, /^src\/(worker|environment)\//, 'only worker/ and environment/ start processes')
   only(
     /^node:child_process$/,
-    /^src\/(worker|environment)\/|^src\/log\/process-identity\.ts$/,
+    /^src\/(worker|environment)\/|^src\/process-identity\.ts$/,
     'only worker/ and environment/ start processes',
   )
   only(/^node:fs(\/|$)/, FILES, 'only log/ touches the files of a run; others are listed in FILE_USERS')
@@ -76,9 +77,9 @@ function typescriptRules(path: string, source: string): string[] {
   return broken
 }
 
-/** cli/ may use the composers; the rest errors, version and edit distance alone, types of a run and the lazy `absgd` excepted. */
+/** cli/ may use the composers; the rest errors, version, edit distance and process identity alone, types of a run and the lazy `absgd` excepted. */
 function mayImportRoot(path: string, target: string): boolean {
-  if (/^src\/(errors|version|edit-distance)\.ts$/.test(target)) return true
+  if (/^src\/(errors|version|edit-distance|process-identity)\.ts$/.test(target)) return true
   if (path.startsWith('src/cli/')) return true
   return (
     (path === 'src/experiment/experiment.ts' && target === 'src/run.ts') ||

@@ -62,6 +62,8 @@ export function stepBatch(firstStep: number, count: number, attempt = 1): StepBa
   }
 }
 
+const WORKER = { origin: 'worker-0', incarnation: 'a'.repeat(16), stream: 'steps' } as const
+
 /** Feeds events and collects what they caused. */
 export function drive(initial: ControllerState = initialState(), using: ControllerContext = context) {
   let state = initial
@@ -77,7 +79,7 @@ export function drive(initial: ControllerState = initialState(), using: Controll
     message: (message: ToController, peer = 'p1', nowMs = 0) =>
       act({ type: 'message', peer, message, nowMs }),
     telemetry: (body: Body, nowMs = 0) =>
-      act({ type: 'telemetry', incarnation: 'a'.repeat(16), seq: ++seq, body, nowMs }),
+      act({ type: 'telemetry', name: { ...WORKER, seq: ++seq }, body, nowMs }),
     durable: () => act({ type: 'durable', intake: state.intake }),
   }
 }

@@ -1,4 +1,5 @@
 /** Records of a small run, with only what a test says being particular about them. */
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import type { Manifest } from '../../src/record/manifest.js'
 import type { Body, Evaluation, Hello, LogRecord, StepBatch, Weighing } from '../../src/record/record.js'
 
@@ -25,6 +26,22 @@ export function record(body: Body, { incarnation, timeMs = 0 }: Partial<LogRecor
   const byWorker = BY_WORKER.has(body.type)
   const origin = byWorker ? 'worker-0' : 'controller'
   return { origin, incarnation: incarnation ?? (byWorker ? WORKER : CONTROLLER), seq: 1, timeMs, body }
+}
+
+/** The bytes of a worker's record of the stream "steps", of a kind that this version does not know. */
+export function unknownRecord(seq: number, incarnation = WORKER): Uint8Array {
+  return new BinaryWriter()
+    .tag(1, WireType.LengthDelimited)
+    .string('worker-0')
+    .tag(2, WireType.Bit64)
+    .fixed64(BigInt(`0x${incarnation}`))
+    .tag(3, WireType.Varint)
+    .uint64(seq)
+    .tag(4, WireType.Varint)
+    .int64(1)
+    .tag(536870911, WireType.LengthDelimited)
+    .bytes(new Uint8Array([8, 1]))
+    .finish()
 }
 
 export function weighing(count: number, columns: Partial<Weighing> = {}): Weighing {

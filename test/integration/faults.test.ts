@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { readControllerFile } from '../../src/log/directory.js'
 import { readRunView } from '../../src/operator/view.js'
-import { isAlive } from '../../src/worker/process.js'
+import { processExists } from '../../src/process-identity.js'
 import { bodiesOf, launchTiny, PYTHON, runsFolder, TINY } from './helpers.js'
 
 const CLI = join(import.meta.dirname, '../../dist/cli/main.js')
@@ -28,7 +28,7 @@ describe('kill -9 of the worker', () => {
     expect(summary.status).toBe('failed')
     expect(summary.reason).toContain(`after step ${summary.steps - 1}`)
     expect(summary).toMatchObject({ lostSteps: 0, duplicatedSteps: 0 })
-    expect(isAlive(worker)).toBe(false)
+    expect(processExists(worker)).toBe(false)
   })
 })
 
@@ -74,7 +74,7 @@ describe('kill -9 of the controller', () => {
     absgd(runs, 'resume', 'orphan', '--ui', 'none')
     const { summary } = await readRunView(dir)
     expect(summary).toMatchObject({ status: 'completed', steps: 3000, lostSteps: 0, duplicatedSteps: 0 })
-    expect(isAlive(workerPid)).toBe(false)
+    expect(processExists(workerPid)).toBe(false)
     const steps = (await bodiesOf(dir, 'step-batch')).flatMap(({ attempt, firstStep, count }) =>
       Array.from({ length: count }, (_, i) => [attempt, firstStep + i].join()),
     )
@@ -85,7 +85,7 @@ describe('kill -9 of the controller', () => {
   test('and a worker that trained the last step and left: resume completes the run all the same', async () => {
     const runs = runsFolder()
     const { dir, workerPid } = await orphan(runs, 1500)
-    await until(() => !isAlive(workerPid))
+    await until(() => !processExists(workerPid))
     absgd(runs, 'resume', 'orphan', '--ui', 'none')
     const { summary } = await readRunView(dir)
     expect(summary).toMatchObject({ status: 'completed', steps: 1500, lostSteps: 0, duplicatedSteps: 0 })

@@ -2,8 +2,28 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
+/** A pid is used again; a pid with its start and boot is not. */
+export interface ProcessIdentity {
+  readonly pid: number
+  readonly bootId: string
+  /** When the process started, in its system's own words; empty where that is not known. */
+  readonly processStart: string
+}
+
+/** Of the process that has the pid now. */
+export function identityOf(pid: number): ProcessIdentity {
+  return { pid, bootId: bootId(), processStart: processStart(pid) }
+}
+
+/** Whether this very process still runs. Where no start is known, its pid has to do. */
+export function isRunning(identity: ProcessIdentity): boolean {
+  if (identity.bootId !== bootId() || !processExists(identity.pid)) return false
+  const start = processStart(identity.pid)
+  return start === identity.processStart || start === '' || identity.processStart === ''
+}
+
 /** Of the machine's present boot; "unknown" where the system does not tell. */
-export function bootId(): string {
+function bootId(): string {
   knownBootId ??= readBootId()
   return knownBootId
 }
@@ -20,7 +40,7 @@ export function processExists(pid: number): boolean {
 }
 
 /** Ticks since boot at which the process started; empty where only a costly call would tell. */
-export function processStart(pid: number): string {
+function processStart(pid: number): string {
   return statFields(pid)?.[19] ?? ''
 }
 
