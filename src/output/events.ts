@@ -56,6 +56,7 @@ export function eventLines(body: Body, { run, before, after, phase }: EventConte
     case 'run-ended':
     case 'sample-batch':
     case 'sample-info':
+    case 'sample-predictions':
       return []
     default:
       return body satisfies never
