@@ -20,7 +20,8 @@ import type { Cut } from './log/repair.js'
 import { openLogWriter, type LogWriter } from './log/writer.js'
 import type { Manifest } from './record/manifest.js'
 import { streamOf, type Body, type Evaluation, type Position, type StepBatch } from './record/record.js'
-import { emptySampleLosses, noiseAuc, withSamples } from './record/samples.js'
+import { noiseRanking } from './record/noise.js'
+import { emptySampleLosses, withSamples } from './record/samples.js'
 import { VERSION } from './version.js'
 import { encodeRecord } from './wire/codec.js'
 import { localEndpoints } from './wire/endpoints.js'
@@ -153,8 +154,8 @@ async function absorbSpool(dir: string, log: LogWriter, logged: Recovered): Prom
 async function summarizeSamples(dir: string): Promise<Readonly<Record<string, number>>> {
   let losses = emptySampleLosses()
   for await (const record of readRun(dir)) losses = withSamples(losses, record)
-  const auc = noiseAuc(losses)
-  return auc === undefined ? {} : { noise_auc: auc }
+  const ranking = noiseRanking(losses)
+  return ranking === undefined ? {} : { noise_auc: ranking.auc }
 }
 
 function livingWorker(recovered: Recovered, file: ControllerFile | undefined) {

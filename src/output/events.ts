@@ -113,4 +113,4 @@ function say(text: string): string[] {
   return wrap(sanitize(text), { hanging: '  ' })
 }
 
-const GAP_REASONS = { quota: 'the quota is used up', spool: "the worker's spool is full" } as const
+export const GAP_REASONS = { quota: 'the quota is used up', spool: "the worker's spool is full" } as const
