@@ -23,7 +23,8 @@ import type { Cut } from './log/repair.js'
 import { openLogWriter, type LogWriter } from './log/writer.js'
 import type { Manifest } from './record/manifest.js'
 import type { Body, Evaluation, Position, StepBatch } from './record/record.js'
-import { emptySampleLosses, noiseAuc, withSamples } from './record/samples.js'
+import { noiseRanking } from './record/noise.js'
+import { emptySampleLosses, withSamples } from './record/samples.js'
 import { VERSION } from './version.js'
 import { encodeRecord } from './wire/codec.js'
 import { localEndpoints } from './wire/endpoints.js'
@@ -164,8 +165,8 @@ async function absorbSpool(
 async function summarizeSamples(dir: string): Promise<Readonly<Record<string, number>>> {
   let losses = emptySampleLosses()
   for await (const record of readRun(dir)) losses = withSamples(losses, record)
-  const auc = noiseAuc(losses)
-  return auc === undefined ? {} : { noise_auc: auc }
+  const ranking = noiseRanking(losses)
+  return ranking === undefined ? {} : { noise_auc: ranking.auc }
 }
 
 function livingWorker(recovered: Recovered, file: ControllerFile | undefined) {

@@ -27,6 +27,7 @@ class Split(NamedTuple):
     images: Tensor  # [N, 1, 8, 8], 0 to 1
     labels: Tensor  # [N]
     true_labels: Tensor  # [N]
+    ids: list[str]  # N of them: where a digit stands in scikit-learn's data
 
 
 def build(params: dict[str, Any], context: Context) -> Task:
@@ -57,6 +58,10 @@ def build(params: dict[str, Any], context: Context) -> Task:
     def evaluate(model: nn.Module) -> dict[str, Evaluated]:
         return {"val": measure(model, validation), "test": measure(model, test)}
 
+    def predict(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        images, _ = batch
+        return model(images)
+
     return Task(
         model=model,
         optimizer=optimizer,
@@ -64,8 +69,10 @@ def build(params: dict[str, Any], context: Context) -> Task:
         batch_size=params["batchSize"],
         loss=loss,
         evaluate=evaluate,
+        predict=predict,
         labels=train.labels,
         true_labels=train.true_labels,
+        ids=train.ids,
         num_classes=NUM_CLASSES,
     )
 
@@ -108,9 +115,11 @@ def noisy_digits(seed: int, noise: float, kind: str) -> tuple[Split, Split, Spli
     images, true_labels = images[order], true_labels[order]
     labels = with_noise(true_labels, noise, kind, generator)
     labels[:NUM_TEST] = true_labels[:NUM_TEST]
+    ids = [f"digit {index:04}" for index in order.tolist()]
     bounds = (0, NUM_TEST, NUM_TEST + NUM_VALIDATION, len(images))
     test, validation, train = (
-        Split(images[start:end], labels[start:end], true_labels[start:end]) for start, end in pairwise(bounds)
+        Split(images[start:end], labels[start:end], true_labels[start:end], ids[start:end])
+        for start, end in pairwise(bounds)
     )
     return train, validation, test
 

@@ -187,7 +187,7 @@ def endpoints(sockets: Path) -> tuple[str, str]:
 
 
 def stream_of(record: record_pb2.Record) -> str:
-    return "samples" if record.WhichOneof("body") in ("sample_batch", "sample_info") else "steps"
+    return "samples" if (record.WhichOneof("body") or "").startswith("sample_") else "steps"
 
 
 def short_directory() -> tempfile.TemporaryDirectory:

@@ -12,3 +12,9 @@ export function positiveInteger(text: string): number {
   if (Number.isInteger(value) && value >= 1) return value
   throw new InvalidArgumentError('It takes a whole number from 1.')
 }
+
+export function wholeNumber(text: string): number {
+  const value = Number(text)
+  if (text.trim() !== '' && Number.isInteger(value) && value >= 0) return value
+  throw new InvalidArgumentError('It takes a whole number from 0.')
+}

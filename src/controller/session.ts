@@ -168,7 +168,11 @@ function endOfBye(state: ControllerState, bye: Bye): End {
   const at = `after ${bye.position.step} steps`
   switch (bye.reason) {
     case 'completed':
-      return { status: 'completed', reason: `all ${bye.position.step} steps trained`, detail: '' }
+      return {
+        status: 'completed',
+        reason: `all ${bye.position.step} steps trained${bye.message === '' ? '' : `; ${bye.message}`}`,
+        detail: '',
+      }
     case 'stopped':
       return { status: state.stopping ?? 'stopped', reason: bye.message || `stopped ${at}`, detail: '' }
     case 'failed':

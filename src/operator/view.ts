@@ -6,6 +6,7 @@ import { readControllerFile, readManifest } from '../log/directory.js'
 import { lockHolder } from '../log/lock.js'
 import { readRun } from '../log/reader.js'
 import type { Manifest } from '../record/manifest.js'
+import type { LogRecord } from '../record/record.js'
 import { initialSnapshot, reduce, type RunSnapshot } from '../record/snapshot.js'
 import { summarize, type DamagedFile, type RunSummary } from '../record/summary.js'
 
@@ -22,6 +23,8 @@ export interface RunView {
 export interface ViewOptions {
   /** Sample logs up to this many bytes are checked for damage; their samples are not read. @default 0 */
   readonly checkSamplesUpTo?: number
+  /** Called with every record, of samples too: these come after all others. @default samples are not read */
+  readonly onRecord?: (record: LogRecord) => void
 }
 
 /**
@@ -39,13 +42,16 @@ export async function readRunView(dir: string, options: ViewOptions = {}): Promi
   }
 }
 
-async function read(dir: string, { checkSamplesUpTo = 0 }: ViewOptions): Promise<RunView> {
+async function read(dir: string, { checkSamplesUpTo = 0, onRecord }: ViewOptions): Promise<RunView> {
   // Asked before reading: a controller that leaves meanwhile has recorded the end.
   const live = lockHolder(dir)
   const controller = readControllerFile(dir)
-  const reading = readRun(dir, { streams: ['steps'] })
+  const reading = readRun(dir, { streams: onRecord === undefined ? ['steps'] : ['steps', 'samples'] })
   let snapshot = initialSnapshot()
-  for await (const record of reading) snapshot = reduce(snapshot, record)
+  for await (const record of reading) {
+    snapshot = reduce(snapshot, record)
+    onRecord?.(record)
+  }
 
   const { manifest, damage: ofManifest } = manifestOf(dir, snapshot)
   const found = [...reading.report.damage, ...(await checkSamples(dir, checkSamplesUpTo))]

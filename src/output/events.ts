@@ -56,6 +56,7 @@ export function eventLines(body: Body, { run, before, after, phase }: EventConte
     case 'run-ended':
     case 'sample-batch':
     case 'sample-info':
+    case 'sample-predictions':
       return []
     default:
       return body satisfies never
@@ -112,4 +113,4 @@ function say(text: string): string[] {
   return wrap(sanitize(text), { hanging: '  ' })
 }
 
-const GAP_REASONS = { quota: 'the quota is used up', spool: "the worker's spool is full" } as const
+export const GAP_REASONS = { quota: 'the quota is used up', spool: "the worker's spool is full" } as const

@@ -92,6 +92,7 @@ function toObject(body: Body): JsonObject | undefined {
     case 'run-ended':
     case 'sample-batch':
     case 'sample-info':
+    case 'sample-predictions':
       return undefined
     default:
       return body satisfies never

@@ -71,7 +71,8 @@ export function detailLines(detail: string): string[] {
   return lines.map((line) => `    ${line}`)
 }
 
-function headline(summary: RunSummary): string {
+/** `completed after 1,920 steps (60 epochs), 27 s`. */
+export function headline(summary: RunSummary): string {
   const { steps, runSteps, epochs, attempt, seconds } = summary
   const of = runSteps === null || steps === runSteps ? '' : ` of ${formatCount(runSteps)}`
   const inEpochs = epochs === null ? '' : ` (${formatNumber(epochs)} ${plural(epochs, 'epoch')})`

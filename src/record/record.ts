@@ -2,6 +2,9 @@
  * What a run consists of: the records of its log, in terms of the domain. Steps are optimizer steps from 0; a position `step`
  * means that many steps done. Losses and `lambda` are in the units of the task's loss; a `lambda` of ±Infinity is off.
  */
+import type { SampleBatch, SampleInfo, SamplePredictions } from './sample-records.js'
+
+export type { SampleBatch, SampleInfo, SamplePredictions, StepSamples } from './sample-records.js'
 
 /** A point of a run: `step` steps done in `attempt` (from 1; 0 before the first welcome). */
 export interface Position {
@@ -51,33 +54,6 @@ export interface StepBatch {
   readonly stepSeconds: Float32Array
   /** Waits for a plan row so far in the worker's process. */
   readonly waits: number
-}
-
-export interface StepSamples {
-  readonly step: number
-  readonly losses: Float32Array
-  readonly weights: Float32Array
-  /** Empty when the data has no index. */
-  readonly indices: Uint32Array
-  /** Only where there is no index. */
-  readonly labels: Uint32Array
-  readonly weighing: string
-}
-
-export interface SampleBatch {
-  readonly type: 'sample-batch'
-  readonly attempt: number
-  readonly steps: readonly StepSamples[]
-}
-
-export interface SampleInfo {
-  readonly type: 'sample-info'
-  readonly firstIndex: number
-  readonly count: number
-  readonly labels: Uint32Array
-  /** Empty unless an experiment knows them. */
-  readonly trueLabels: Uint32Array
-  readonly ids: readonly string[]
 }
 
 export interface Evaluation {
@@ -226,6 +202,7 @@ export type Body =
   | StepBatch
   | SampleBatch
   | SampleInfo
+  | SamplePredictions
   | Evaluation
   | CheckpointWritten
   | Gap
@@ -288,6 +265,8 @@ export interface LogRecord {
 export type Stream = 'steps' | 'samples'
 
 /** The log file that a record belongs to. */
-export function streamOf(body: Body): Stream {
-  return body.type === 'sample-batch' || body.type === 'sample-info' ? 'samples' : 'steps'
+export function streamOf({ type }: Body): Stream {
+  return type === 'sample-batch' || type === 'sample-info' || type === 'sample-predictions'
+    ? 'samples'
+    : 'steps'
 }

@@ -184,6 +184,7 @@ function take(snapshot: RunSnapshot, { body, incarnation }: LogRecord): RunSnaps
     }
     case 'sample-batch':
     case 'sample-info':
+    case 'sample-predictions':
     case 'plan-ack':
       return snapshot
     default:

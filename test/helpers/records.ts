@@ -195,6 +195,7 @@ const BY_WORKER = new Set<Body['type']>([
   'step-batch',
   'sample-batch',
   'sample-info',
+  'sample-predictions',
   'evaluation',
   'checkpoint-written',
   'gap',

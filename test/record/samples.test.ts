@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { SampleBatch, SampleInfo } from '../../src/record/record.js'
-import { emptySampleLosses, meanLosses, noiseAuc, withSamples } from '../../src/record/samples.js'
+import { noiseRanking } from '../../src/record/noise.js'
+import { emptySampleLosses, meanLosses, withSamples } from '../../src/record/samples.js'
 import { record, rewind } from '../helpers/records.js'
 
 const seen = (
@@ -77,9 +78,9 @@ describe('the mean loss of a sample', () => {
 
 describe('the AUC of wrong labels', () => {
   const aucOf = (labels: number[], trueLabels: number[], means: number[]) =>
-    noiseAuc(
+    noiseRanking(
       [info(labels, trueLabels), seen(0, [...means.keys()], means)].reduce(withSamples, emptySampleLosses()),
-    )
+    )?.auc
 
   test('is the share of pairs that the mean loss puts into the right order, ties counting half', () => {
     const sample = fc.record({ wrong: fc.boolean(), loss: fc.integer({ min: -3, max: 3 }) })

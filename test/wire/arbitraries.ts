@@ -1,15 +1,6 @@
 /** Messages and records at random, all of them within the contract. */
 import fc from 'fast-check'
-import type {
-  Acked,
-  Action,
-  Body,
-  Hello,
-  LogRecord,
-  Position,
-  StepSamples,
-  Weighing,
-} from '../../src/record/record.js'
+import type { Action, Body, Hello, LogRecord, StepSamples, Weighing } from '../../src/record/record.js'
 import type { ToController, ToPeer } from '../../src/wire/message.js'
 
 const uint32 = fc.nat({ max: 2 ** 32 - 1 })
@@ -20,8 +11,8 @@ const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 })
 const incarnation = fc
   .bigInt({ min: 0n, max: 2n ** 64n - 1n })
   .map((value) => value.toString(16).padStart(16, '0'))
-const position: fc.Arbitrary<Position> = fc.record({ attempt: uint32, step: integer })
-const acked: fc.Arbitrary<Acked> = fc.record({ steps: integer, samples: integer })
+const position = fc.record({ attempt: uint32, step: integer })
+const acked = fc.record({ steps: integer, samples: integer })
 const values = fc.dictionary(name, fc.double(), { maxKeys: 4 })
 const type = <T extends string>(word: T) => fc.constant(word)
 
@@ -29,12 +20,11 @@ const f64 = (count: number) =>
   fc.float64Array({ minLength: count, maxLength: count }).map((array) => Float64Array.from(array))
 const f32 = (count: number) =>
   fc.float32Array({ minLength: count, maxLength: count }).map((array) => Float32Array.from(array))
+const probabilities = (count: number) => f32(count).map((array) => array.map((value) => Math.abs(value) % 1))
 const u32 = (count: number) =>
   fc.uint32Array({ minLength: count, maxLength: count }).map((array) => Uint32Array.from(array))
 const capped = (count: number) =>
-  fc
-    .array(fc.constantFrom(-1, 0, 1), { minLength: count, maxLength: count })
-    .map((array) => Int8Array.from(array))
+  fc.int8Array({ min: -1, max: 1, minLength: count, maxLength: count }).map((array) => Int8Array.from(array))
 const maybe = (count: number) => fc.oneof(u32(0), u32(count))
 const columns = (count: number) => fc.dictionary(name, f64(count), { maxKeys: 3 })
 
@@ -220,16 +210,17 @@ const body: fc.Arbitrary<Body> = fc.oneof(
     }),
   ),
   fc.record({ type: type('sample-batch'), attempt: uint32, steps: fc.array(stepSamples, { maxLength: 4 }) }),
-  fc.nat({ max: 6 }).chain((count) =>
-    fc.record({
-      type: type('sample-info'),
-      firstIndex: integer,
-      count: fc.constant(count),
-      labels: maybe(count),
-      trueLabels: maybe(count),
-      ids: fc.oneof(fc.constant([]), fc.array(text, { minLength: count, maxLength: count })),
-    }),
-  ),
+  fc.nat({ max: 6 }).chain((count) => {
+    const piece = { firstIndex: integer, count: fc.constant(count) }
+    const ids = fc.oneof(fc.constant([]), fc.array(text, { minLength: count, maxLength: count }))
+    const labels = u32(count)
+    const labelProbabilities = fc.oneof(f32(0), probabilities(count))
+    const at = { attempt: uint32, step: integer }
+    return fc.oneof(
+      fc.record({ type: type('sample-info'), ...piece, labels: maybe(count), trueLabels: maybe(count), ids }),
+      fc.record({ type: type('sample-predictions'), ...at, ...piece, labels, labelProbabilities }),
+    )
+  }),
   fc.integer({ min: 1, max: 4 }).chain((classes) =>
     fc.record(
       {

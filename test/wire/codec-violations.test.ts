@@ -89,6 +89,23 @@ describe('what breaks the contract is refused by name', () => {
       'SampleInfo.ids has 1 entries',
     ],
     [
+      'predictions of other samples',
+      { case: 'samplePredictions', value: { count: 2, labels: new Uint8Array(4) } },
+      'SamplePredictions.labels has 4 bytes',
+    ],
+    [
+      'a probability above 1',
+      {
+        case: 'samplePredictions',
+        value: {
+          count: 1,
+          labels: new Uint8Array(4),
+          labelProbabilities: new Uint8Array(Float32Array.of(1.5).buffer),
+        },
+      },
+      'SamplePredictions.label_probabilities holds 1.5; probabilities are from 0 to 1',
+    ],
+    [
       'a confusion matrix that is not square',
       { case: 'evaluation', value: { numClasses: 2, confusion: new Uint8Array(12) } },
       'Evaluation.confusion has 12 bytes',

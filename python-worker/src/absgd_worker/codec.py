@@ -90,10 +90,9 @@ def encode_record(
     elif isinstance(body, r.Evaluation):
         _fill_evaluation(record.evaluation, body)
     elif isinstance(body, r.SampleInfo):
-        info = record.sample_info
-        info.first_index, info.count = body.first_index, body.count
-        info.labels, info.true_labels = body.labels, body.true_labels
-        info.ids.extend(body.ids)
+        record.sample_info.CopyFrom(report_pb2.SampleInfo(**vars(body)))
+    elif isinstance(body, r.SamplePredictions):
+        record.sample_predictions.CopyFrom(report_pb2.SamplePredictions(**vars(body)))
     elif isinstance(body, r.CheckpointWritten):
         written = record.checkpoint_written
         written.position.CopyFrom(_position(body.position))

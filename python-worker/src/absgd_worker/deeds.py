@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,7 +11,9 @@ from absgd_worker.console import complain, say
 from absgd_worker.errors import CheckpointError
 from absgd_worker.evaluation import evaluate
 from absgd_worker.exchange import Exchange
+from absgd_worker.failure import describe_failure
 from absgd_worker.messages import Phase, Position
+from absgd_worker.prediction import predict
 from absgd_worker.trainer import Trainer
 
 
@@ -25,12 +27,18 @@ class Deeds:
         self._run_dir = run_dir
         self._seed = seed
         self._evaluated: Position | None = None
+        self._predicted: Position | None = None
         self._saved: Position | None = None
 
     @property
     def can_evaluate(self) -> bool:
         """Whether the task can be evaluated."""
         return self._trainer.task.evaluate is not None
+
+    @property
+    def can_predict(self) -> bool:
+        """Whether the task can say what it takes its training data for."""
+        return self._trainer.task.predict is not None
 
     def evaluate(self) -> str:
         """Evaluates, once per position. Before the first step there is nothing to evaluate.
@@ -56,6 +64,39 @@ class Deeds:
         )
         say(f"after step {position.step - 1:,}: {numbers}")
         return numbers
+
+    def predict(self, goes_on: Callable[[], bool]) -> tuple[str, bool]:
+        """Predicts the training data, once per position; ends early when `goes_on` says so.
+
+        Raises nothing: predictions are to look at, and what goes wrong with them must not cost a model.
+
+        Returns:
+            What came of it, and whether that is well.
+        """
+        position = self._standing.position
+        if not self.can_predict or position.step == 0 or self._predicted == position:
+            return "", True
+        task, emit = self._trainer.task, self._exchange.ring.append
+        try:
+            with self._phase(Phase.EVALUATING):
+                whole = predict(
+                    task,
+                    emit,
+                    attempt=position.attempt,
+                    step=position.step - 1,
+                    seed=self._seed,
+                    goes_on=goes_on,
+                )
+        except (Exception, SystemExit) as error:
+            failure = describe_failure(error)
+            complain(failure.text)
+            return f"the training data could not be predicted: {failure.message}", False
+        if not whole:
+            return "predicting the training data was broken off", True
+        self._predicted = position
+        said = f"{task.size:,} training samples predicted"
+        say(said)
+        return said, True
 
     def checkpoint(self) -> str:
         """Writes a checkpoint, once per position.
@@ -98,7 +139,7 @@ class Deeds:
             step = self._trainer.load_state_dict(read_checkpoint(self._run_dir, path, sha256))
         plan.begin_attempt(attempt, step)
         standing.position = Position(attempt, step)
-        self._evaluated = self._saved = None
+        self._evaluated = self._predicted = self._saved = None
         said = f"restored {path}: step {step:,}, attempt {attempt}"
         say(said)
         return said

@@ -6,10 +6,11 @@ Shapes: C classes.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from absgd_worker.errors import TaskError
 from absgd_worker.randomness import own_randomness
@@ -31,14 +32,8 @@ def evaluate(task: Task, *, attempt: int, step: int, seed: int) -> list[Evaluati
     if task.evaluate is None:
         return []
     began = time.perf_counter()
-    modes = [(module, module.training) for module in task.model.modules()]
-    task.model.eval()
-    try:
-        with torch.no_grad(), own_randomness(mix(seed, -1 - step)):
-            results = task.evaluate(task.model)
-    finally:
-        for module, training in modes:
-            module.training = training
+    with without_trace(task.model, mix(seed, -1 - step)):
+        results = task.evaluate(task.model)
     if not isinstance(results, Mapping) or not results:
         raise TaskError(f"evaluate must return a mapping of splits, {{'test': …}}, not {results!r:.200}")
     checked = [(_name("a split", split), *_checked(split, result)) for split, result in results.items()]
@@ -47,6 +42,19 @@ def evaluate(task: Task, *, attempt: int, step: int, seed: int) -> list[Evaluati
         Evaluation(attempt, step, split, metrics, classes, confusion, seconds)
         for split, metrics, classes, confusion in checked
     ]
+
+
+@contextmanager
+def without_trace(model: nn.Module, seed: int) -> Iterator[None]:
+    """Eval mode, no gradients, and random numbers of `seed`; then modes and random states are as before."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad(), own_randomness(seed):
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 def _checked(split: str, result: object) -> tuple[dict[str, float], int, bytes]:

@@ -230,11 +230,20 @@ class Loop:
         return f"{count(self._steps_left, 'step')} to train"
 
     def _evaluate(self) -> str:
-        if not self._deeds.can_evaluate:
-            raise Refused("the task has no evaluate")
+        deeds = self._deeds
+        if not deeds.can_evaluate and not deeds.can_predict:
+            raise Refused("the task has neither evaluate nor predict")
         if self._standing.step == 0:
             raise Refused("no step is trained yet: ask again after the first")
-        return self._deeds.evaluate()
+        evaluated = deeds.evaluate() if deeds.can_evaluate else ""
+        predicted, _ = deeds.predict(self._nobody_wants_an_end)
+        return "; ".join(said for said in (evaluated, predicted) if said)
+
+    def _nobody_wants_an_end(self) -> bool:
+        exchange = self._exchange
+        with exchange.condition:
+            wanted = any(isinstance(item, Fault) or isinstance(item.action, Stop) for item in exchange.inbox)
+        return not self._terminated and not wanted
 
     def _stop(self, with_checkpoint: bool) -> str:
         done = self._deeds.checkpoint() if with_checkpoint else "without a checkpoint"
@@ -252,8 +261,10 @@ class Loop:
     def _complete(self) -> None:
         self._deeds.evaluate()
         self._deeds.try_to_checkpoint()
+        # Last, as it may take long and may fail: what was trained is on disk by then.
+        said, is_well = self._deeds.predict(self._nobody_wants_an_end)
         say(f"all {count(self._standing.step, 'step')} trained")
-        self._end(Reason.COMPLETED)
+        self._end(Reason.COMPLETED, "" if is_well else said)
 
     def _end(self, reason: Reason, message: str = "") -> None:
         self._ending = Bye(reason, self._standing.position, message)

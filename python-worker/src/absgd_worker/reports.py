@@ -65,6 +65,16 @@ class SampleInfo:
 
 
 @dataclass(frozen=True)
+class SamplePredictions:
+    attempt: int
+    step: int
+    first_index: int
+    count: int
+    labels: bytes
+    label_probabilities: bytes = b""
+
+
+@dataclass(frozen=True)
 class Evaluation:
     attempt: int
     step: int
@@ -92,4 +102,6 @@ class Gap:
     reason: GapReason
 
 
-Body: TypeAlias = "StepBatch | SampleBatch | SampleInfo | Evaluation | CheckpointWritten | Gap | Bye"
+Body: TypeAlias = (
+    "StepBatch | SampleBatch | SampleInfo | SamplePredictions | Evaluation | CheckpointWritten | Gap | Bye"
+)

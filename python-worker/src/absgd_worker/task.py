@@ -45,6 +45,11 @@ class Task:
         loss: `loss(model, batch) -> losses [B]`: one loss a sample, neither averaged nor weighted.
         evaluate: `evaluate(model) -> {split: Evaluated, or a mapping of metrics}`. Called in eval mode,
             without gradients, on random numbers of its own.
+        predict: `predict(model, batch) -> classes [B], whole numbers from 0, or logits [B, C]`: what the
+            model takes each sample for; `absgd samples` shows it beside the label. Called over the training
+            data when training is over, and when an operator asks for an evaluation, as `evaluate` is. Of
+            logits (log-probabilities will do) the largest is the prediction, and their softmax gives the
+            probability of the label. What it raises costs the predictions, not the run.
         labels: the class of each sample as trained on, [N], from 0.
         true_labels: the true class of each sample where an experiment knows it, [N].
         ids: a name of each sample (path, URL), N of them.
@@ -60,6 +65,7 @@ class Task:
     batch_size: int
     loss: Callable[[nn.Module, Any], Tensor]
     evaluate: Callable[[nn.Module], Mapping[str, Evaluated | Mapping[str, float | Tensor]]] | None = None
+    predict: Callable[[nn.Module, Any], Tensor] | None = None
     labels: Tensor | Sequence[int] | None = None
     true_labels: Tensor | Sequence[int] | None = None
     ids: Sequence[str] | None = None
@@ -71,8 +77,9 @@ class Task:
         _check_model(self.model, self.optimizer)
         size = data_size(self.data)
         _check_batches(self.batch_size, size, self.drop_last)
-        for name in ("loss", "collate") if self.evaluate is None else ("loss", "evaluate", "collate"):
-            if not callable(getattr(self, name)):
+        for name in ("loss", "evaluate", "predict", "collate"):
+            is_left_out = name in ("evaluate", "predict") and getattr(self, name) is None
+            if not is_left_out and not callable(getattr(self, name)):
                 raise TaskError(f"{name} must be a function, not {_kind(getattr(self, name))}")
         largest = -1
         for name in ("labels", "true_labels"):

@@ -14,7 +14,7 @@ from absgd_worker.codec import encode_record
 from absgd_worker.console import complain
 from absgd_worker.exchange import FromTraining
 from absgd_worker.messages import Acked, Bye, CommandResult
-from absgd_worker.reports import Body, Gap, GapReason, SampleBatch, SampleInfo
+from absgd_worker.reports import Body, Gap, GapReason, SampleBatch, SampleInfo, SamplePredictions
 from absgd_worker.rings import StepEntry, runs_of, sample_batches, step_batch, tensor_bytes
 from absgd_worker.spool import Spool
 from absgd_worker.task import Task
@@ -155,7 +155,7 @@ class Telemetry:
             self._quota -= len(payload)
 
     def _append(self, body: Body) -> None:
-        spool = self._samples if isinstance(body, SampleInfo) else self._steps
+        spool = self._samples if isinstance(body, (SampleInfo, SamplePredictions)) else self._steps
         spool.append(self._encode(body, spool.last + 1))
 
     def _encode(self, body: Body, seq: int) -> bytes:

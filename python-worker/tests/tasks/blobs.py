@@ -1,6 +1,7 @@
 """A tiny task for the tests of the served loop: three clouds of points in a plane, a network with dropout.
 
-Params: `seed`, `samples`, `batch`, `drop_last`, `optimizer`, `fail` (how to misbehave), `seconds` (a step).
+Params: `seed`, `samples`, `batch`, `drop_last`, `optimizer`, `predict` (whether it can), `fail` (how to
+misbehave), `seconds` (a step).
 """
 
 from __future__ import annotations
@@ -62,6 +63,13 @@ def build(params, context):
             "train": {"accuracy": accuracy},
         }
 
+    def predict(model, batch):
+        # Uses random numbers on purpose, as above.
+        _ = torch.randn(3), random.random()
+        if fail == "predict":
+            raise KeyError("a bug in predict")
+        return model(batch[0])
+
     return Task(
         model=model,
         optimizer=optimizer,
@@ -69,6 +77,7 @@ def build(params, context):
         batch_size=params.get("batch", 8),
         loss=loss,
         evaluate=evaluate,
+        predict=predict if params.get("predict") else None,
         labels=labels,
         true_labels=labels.flip(0),
         ids=[f"point-{index}" for index in range(samples)],

@@ -78,6 +78,8 @@ function readBody(body: WireRecord['body'], arena: Arena): Body | undefined {
       return report.readEvaluation(body.value, arena)
     case 'sampleInfo':
       return report.readSampleInfo(body.value, arena)
+    case 'samplePredictions':
+      return report.readSamplePredictions(body.value, arena)
     case 'checkpointWritten':
       return readCheckpointWritten(body.value)
     case 'gap':
@@ -157,6 +159,8 @@ function writeBody(body: Body): Init<typeof RecordSchema>['body'] {
       return { case: 'evaluation', value: report.writeEvaluation(body) }
     case 'sample-info':
       return { case: 'sampleInfo', value: report.writeSampleInfo(body) }
+    case 'sample-predictions':
+      return { case: 'samplePredictions', value: report.writeSamplePredictions(body) }
     case 'checkpoint-written':
       return { case: 'checkpointWritten', value: writeCheckpointWritten(body) }
     case 'gap':

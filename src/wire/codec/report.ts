@@ -4,6 +4,7 @@ import type {
   Gap,
   SampleBatch,
   SampleInfo,
+  SamplePredictions,
   StepBatch,
   StepSamples,
   Weighing,
@@ -17,6 +18,8 @@ import type {
   SampleBatchSchema,
   SampleInfo as WireSampleInfo,
   SampleInfoSchema,
+  SamplePredictions as WireSamplePredictions,
+  SamplePredictionsSchema,
   StepBatch as WireStepBatch,
   StepBatchSchema,
   StepSamples as WireStepSamples,
@@ -100,6 +103,39 @@ export function writeSampleInfo(info: SampleInfo): Init<typeof SampleInfoSchema>
     labels: bytesOf(info.labels),
     trueLabels: bytesOf(info.trueLabels),
     ids: [...info.ids],
+  }
+}
+
+export function readSamplePredictions(predictions: WireSamplePredictions, arena: Arena): SamplePredictions {
+  const { attempt, count, labels, labelProbabilities } = predictions
+  const field = 'SamplePredictions.label_probabilities'
+  const probabilities = readFloat32(
+    arena,
+    labelProbabilities,
+    countUnlessEmpty(labelProbabilities, count),
+    field,
+  )
+  const odd = probabilities.find((probability) => probability < 0 || probability > 1)
+  if (odd !== undefined) throw violation(field, `holds ${odd}; probabilities are from 0 to 1`)
+  return {
+    type: 'sample-predictions',
+    attempt,
+    step: fromUint64(predictions.step, 'SamplePredictions.step'),
+    firstIndex: fromUint64(predictions.firstIndex, 'SamplePredictions.first_index'),
+    count,
+    labels: readUint32(arena, labels, count, 'SamplePredictions.labels'),
+    labelProbabilities: probabilities,
+  }
+}
+
+export function writeSamplePredictions(predictions: SamplePredictions): Init<typeof SamplePredictionsSchema> {
+  return {
+    attempt: predictions.attempt,
+    step: toUint64(predictions.step, 'SamplePredictions.step'),
+    firstIndex: toUint64(predictions.firstIndex, 'SamplePredictions.first_index'),
+    count: predictions.count,
+    labels: bytesOf(predictions.labels),
+    labelProbabilities: bytesOf(predictions.labelProbabilities),
   }
 }
 

@@ -171,6 +171,28 @@ export const reports: BodyVector[] = [
     },
   },
   {
+    name: 'what the model takes samples for',
+    body: {
+      type: 'sample-predictions',
+      attempt: 2,
+      step: 1919,
+      firstIndex: 65_536,
+      count: 3,
+      labels: Uint32Array.of(7, 0, 4_294_967_295),
+      labelProbabilities: Float32Array.of(0.0625, 1, NaN),
+    },
+    json: {
+      sample_predictions: {
+        attempt: 2,
+        step: 1919,
+        first_index: 65_536,
+        count: 3,
+        labels: { u32: [7, 0, 4_294_967_295] },
+        label_probabilities: { f32: [0.0625, 1, 'NaN'] },
+      },
+    },
+  },
+  {
     name: 'evaluation with a confusion matrix',
     body: {
       type: 'evaluation',

@@ -27,7 +27,7 @@ RUN_STATUS_RESUMABLE: RunStatus
 RUN_STATUS_INTERRUPTED: RunStatus
 
 class Record(_message.Message):
-    __slots__ = ("origin", "incarnation", "seq", "time_ms", "step_batch", "sample_batch", "evaluation", "sample_info", "checkpoint_written", "gap", "plan", "plan_ack", "controller_started", "worker_joined", "worker_left", "progress", "requested", "settled", "rewind", "note", "summary", "run_ended", "bye")
+    __slots__ = ("origin", "incarnation", "seq", "time_ms", "step_batch", "sample_batch", "evaluation", "sample_info", "checkpoint_written", "gap", "plan", "plan_ack", "controller_started", "worker_joined", "worker_left", "progress", "requested", "settled", "rewind", "note", "summary", "run_ended", "bye", "sample_predictions")
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
@@ -51,6 +51,7 @@ class Record(_message.Message):
     SUMMARY_FIELD_NUMBER: _ClassVar[int]
     RUN_ENDED_FIELD_NUMBER: _ClassVar[int]
     BYE_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_PREDICTIONS_FIELD_NUMBER: _ClassVar[int]
     origin: str
     incarnation: int
     seq: int
@@ -74,7 +75,8 @@ class Record(_message.Message):
     summary: Summary
     run_ended: RunEnded
     bye: _session_pb2.Bye
-    def __init__(self, origin: _Optional[str] = ..., incarnation: _Optional[int] = ..., seq: _Optional[int] = ..., time_ms: _Optional[int] = ..., step_batch: _Optional[_Union[_report_pb2.StepBatch, _Mapping]] = ..., sample_batch: _Optional[_Union[_report_pb2.SampleBatch, _Mapping]] = ..., evaluation: _Optional[_Union[_report_pb2.Evaluation, _Mapping]] = ..., sample_info: _Optional[_Union[_report_pb2.SampleInfo, _Mapping]] = ..., checkpoint_written: _Optional[_Union[CheckpointWritten, _Mapping]] = ..., gap: _Optional[_Union[_report_pb2.Gap, _Mapping]] = ..., plan: _Optional[_Union[_plan_pb2.Plan, _Mapping]] = ..., plan_ack: _Optional[_Union[_plan_pb2.PlanAck, _Mapping]] = ..., controller_started: _Optional[_Union[ControllerStarted, _Mapping]] = ..., worker_joined: _Optional[_Union[WorkerJoined, _Mapping]] = ..., worker_left: _Optional[_Union[WorkerLeft, _Mapping]] = ..., progress: _Optional[_Union[_session_pb2.Progress, _Mapping]] = ..., requested: _Optional[_Union[Requested, _Mapping]] = ..., settled: _Optional[_Union[Settled, _Mapping]] = ..., rewind: _Optional[_Union[Rewind, _Mapping]] = ..., note: _Optional[_Union[Note, _Mapping]] = ..., summary: _Optional[_Union[Summary, _Mapping]] = ..., run_ended: _Optional[_Union[RunEnded, _Mapping]] = ..., bye: _Optional[_Union[_session_pb2.Bye, _Mapping]] = ...) -> None: ...
+    sample_predictions: _report_pb2.SamplePredictions
+    def __init__(self, origin: _Optional[str] = ..., incarnation: _Optional[int] = ..., seq: _Optional[int] = ..., time_ms: _Optional[int] = ..., step_batch: _Optional[_Union[_report_pb2.StepBatch, _Mapping]] = ..., sample_batch: _Optional[_Union[_report_pb2.SampleBatch, _Mapping]] = ..., evaluation: _Optional[_Union[_report_pb2.Evaluation, _Mapping]] = ..., sample_info: _Optional[_Union[_report_pb2.SampleInfo, _Mapping]] = ..., checkpoint_written: _Optional[_Union[CheckpointWritten, _Mapping]] = ..., gap: _Optional[_Union[_report_pb2.Gap, _Mapping]] = ..., plan: _Optional[_Union[_plan_pb2.Plan, _Mapping]] = ..., plan_ack: _Optional[_Union[_plan_pb2.PlanAck, _Mapping]] = ..., controller_started: _Optional[_Union[ControllerStarted, _Mapping]] = ..., worker_joined: _Optional[_Union[WorkerJoined, _Mapping]] = ..., worker_left: _Optional[_Union[WorkerLeft, _Mapping]] = ..., progress: _Optional[_Union[_session_pb2.Progress, _Mapping]] = ..., requested: _Optional[_Union[Requested, _Mapping]] = ..., settled: _Optional[_Union[Settled, _Mapping]] = ..., rewind: _Optional[_Union[Rewind, _Mapping]] = ..., note: _Optional[_Union[Note, _Mapping]] = ..., summary: _Optional[_Union[Summary, _Mapping]] = ..., run_ended: _Optional[_Union[RunEnded, _Mapping]] = ..., bye: _Optional[_Union[_session_pb2.Bye, _Mapping]] = ..., sample_predictions: _Optional[_Union[_report_pb2.SamplePredictions, _Mapping]] = ...) -> None: ...
 
 class ControllerStarted(_message.Message):
     __slots__ = ("version", "pid", "manifest_json")

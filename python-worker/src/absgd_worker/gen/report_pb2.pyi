@@ -103,6 +103,22 @@ class SampleInfo(_message.Message):
     ids: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, first_index: _Optional[int] = ..., count: _Optional[int] = ..., labels: _Optional[bytes] = ..., true_labels: _Optional[bytes] = ..., ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
+class SamplePredictions(_message.Message):
+    __slots__ = ("attempt", "step", "first_index", "count", "labels", "label_probabilities")
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    FIRST_INDEX_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    LABEL_PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
+    attempt: int
+    step: int
+    first_index: int
+    count: int
+    labels: bytes
+    label_probabilities: bytes
+    def __init__(self, attempt: _Optional[int] = ..., step: _Optional[int] = ..., first_index: _Optional[int] = ..., count: _Optional[int] = ..., labels: _Optional[bytes] = ..., label_probabilities: _Optional[bytes] = ...) -> None: ...
+
 class Evaluation(_message.Message):
     __slots__ = ("attempt", "step", "split", "metrics", "num_classes", "confusion", "seconds")
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file absgd/v1/report.proto.
  */
 export const file_absgd_v1_report: GenFile = /*@__PURE__*/
-  fileDesc("ChVhYnNnZC92MS9yZXBvcnQucHJvdG8SCGFic2dkLnYxItoBCglTdGVwQmF0Y2gSDwoHYXR0ZW1wdBgBIAEoDRISCgpmaXJzdF9zdGVwGAIgASgEEg0KBWNvdW50GAMgASgNEiYKCGNvbnRyb2xzGAQgAygLMhQuYWJzZ2QudjEuU3RlcENvbHVtbhIlCgl3ZWlnaGluZ3MYBSADKAsyEi5hYnNnZC52MS5XZWlnaGluZxIlCgdtZXRyaWNzGAYgAygLMhQuYWJzZ2QudjEuU3RlcENvbHVtbhIUCgxzdGVwX3NlY29uZHMYByABKAwSDQoFd2FpdHMYCCABKAQiKgoKU3RlcENvbHVtbhIMCgRuYW1lGAEgASgJEg4KBnZhbHVlcxgCIAEoDCLMAQoIV2VpZ2hpbmcSDAoEbmFtZRgBIAEoCRIJCgFuGAIgASgMEgkKAW0YAyABKAwSDQoFc3VtX3cYBCABKAwSDgoGc3VtX3cyGAUgASgMEg4KBnN1bV93bBgGIAEoDBINCgVtYXhfdxgHIAEoDBIRCgltZWFuX2xvc3MYCCABKAwSEwoLZnJlZV9lbmVyZ3kYCSABKAwSDgoGY2FwcGVkGAogASgMEhIKCm5vbl9maW5pdGUYCyABKAwSEgoKY2xhc3NfbWFzcxgMIAEoDCJECgtTYW1wbGVCYXRjaBIPCgdhdHRlbXB0GAEgASgNEiQKBXN0ZXBzGAIgAygLMhUuYWJzZ2QudjEuU3RlcFNhbXBsZXMiegoLU3RlcFNhbXBsZXMSDAoEc3RlcBgBIAEoBBIJCgFuGAIgASgNEg4KBmxvc3NlcxgDIAEoDBIPCgd3ZWlnaHRzGAQgASgMEg8KB2luZGljZXMYBSABKAwSDgoGbGFiZWxzGAYgASgMEhAKCHdlaWdoaW5nGAcgASgJImIKClNhbXBsZUluZm8SEwoLZmlyc3RfaW5kZXgYASABKAQSDQoFY291bnQYAiABKA0SDgoGbGFiZWxzGAMgASgMEhMKC3RydWVfbGFiZWxzGAQgASgMEgsKA2lkcxgFIAMoCSKVAQoKRXZhbHVhdGlvbhIPCgdhdHRlbXB0GAEgASgNEgwKBHN0ZXAYAiABKAQSDQoFc3BsaXQYAyABKAkSIAoHbWV0cmljcxgEIAMoCzIPLmFic2dkLnYxLlZhbHVlEhMKC251bV9jbGFzc2VzGAUgASgNEhEKCWNvbmZ1c2lvbhgGIAEoDBIPCgdzZWNvbmRzGAcgASgBIpYBCgNHYXASDwoHYXR0ZW1wdBgBIAEoDRISCgpmaXJzdF9zdGVwGAIgASgEEiQKBnJlYXNvbhgDIAEoDjIULmFic2dkLnYxLkdhcC5SZWFzb24iRAoGUmVhc29uEhYKElJFQVNPTl9VTlNQRUNJRklFRBAAEhAKDFJFQVNPTl9RVU9UQRABEhAKDFJFQVNPTl9TUE9PTBACYgZwcm90bzM", [file_absgd_v1_common]);
+  fileDesc("ChVhYnNnZC92MS9yZXBvcnQucHJvdG8SCGFic2dkLnYxItoBCglTdGVwQmF0Y2gSDwoHYXR0ZW1wdBgBIAEoDRISCgpmaXJzdF9zdGVwGAIgASgEEg0KBWNvdW50GAMgASgNEiYKCGNvbnRyb2xzGAQgAygLMhQuYWJzZ2QudjEuU3RlcENvbHVtbhIlCgl3ZWlnaGluZ3MYBSADKAsyEi5hYnNnZC52MS5XZWlnaGluZxIlCgdtZXRyaWNzGAYgAygLMhQuYWJzZ2QudjEuU3RlcENvbHVtbhIUCgxzdGVwX3NlY29uZHMYByABKAwSDQoFd2FpdHMYCCABKAQiKgoKU3RlcENvbHVtbhIMCgRuYW1lGAEgASgJEg4KBnZhbHVlcxgCIAEoDCLMAQoIV2VpZ2hpbmcSDAoEbmFtZRgBIAEoCRIJCgFuGAIgASgMEgkKAW0YAyABKAwSDQoFc3VtX3cYBCABKAwSDgoGc3VtX3cyGAUgASgMEg4KBnN1bV93bBgGIAEoDBINCgVtYXhfdxgHIAEoDBIRCgltZWFuX2xvc3MYCCABKAwSEwoLZnJlZV9lbmVyZ3kYCSABKAwSDgoGY2FwcGVkGAogASgMEhIKCm5vbl9maW5pdGUYCyABKAwSEgoKY2xhc3NfbWFzcxgMIAEoDCJECgtTYW1wbGVCYXRjaBIPCgdhdHRlbXB0GAEgASgNEiQKBXN0ZXBzGAIgAygLMhUuYWJzZ2QudjEuU3RlcFNhbXBsZXMiegoLU3RlcFNhbXBsZXMSDAoEc3RlcBgBIAEoBBIJCgFuGAIgASgNEg4KBmxvc3NlcxgDIAEoDBIPCgd3ZWlnaHRzGAQgASgMEg8KB2luZGljZXMYBSABKAwSDgoGbGFiZWxzGAYgASgMEhAKCHdlaWdoaW5nGAcgASgJImIKClNhbXBsZUluZm8SEwoLZmlyc3RfaW5kZXgYASABKAQSDQoFY291bnQYAiABKA0SDgoGbGFiZWxzGAMgASgMEhMKC3RydWVfbGFiZWxzGAQgASgMEgsKA2lkcxgFIAMoCSKDAQoRU2FtcGxlUHJlZGljdGlvbnMSDwoHYXR0ZW1wdBgBIAEoDRIMCgRzdGVwGAIgASgEEhMKC2ZpcnN0X2luZGV4GAMgASgEEg0KBWNvdW50GAQgASgNEg4KBmxhYmVscxgFIAEoDBIbChNsYWJlbF9wcm9iYWJpbGl0aWVzGAYgASgMIpUBCgpFdmFsdWF0aW9uEg8KB2F0dGVtcHQYASABKA0SDAoEc3RlcBgCIAEoBBINCgVzcGxpdBgDIAEoCRIgCgdtZXRyaWNzGAQgAygLMg8uYWJzZ2QudjEuVmFsdWUSEwoLbnVtX2NsYXNzZXMYBSABKA0SEQoJY29uZnVzaW9uGAYgASgMEg8KB3NlY29uZHMYByABKAEilgEKA0dhcBIPCgdhdHRlbXB0GAEgASgNEhIKCmZpcnN0X3N0ZXAYAiABKAQSJAoGcmVhc29uGAMgASgOMhQuYWJzZ2QudjEuR2FwLlJlYXNvbiJECgZSZWFzb24SFgoSUkVBU09OX1VOU1BFQ0lGSUVEEAASEAoMUkVBU09OX1FVT1RBEAESEAoMUkVBU09OX1NQT09MEAJiBnByb3RvMw", [file_absgd_v1_common]);
 
 /**
  * Scalars of consecutive steps, by column. Sent every 50 to 100 ms or 64 steps.
@@ -355,6 +355,64 @@ export const SampleInfoSchema: GenMessage<SampleInfo> = /*@__PURE__*/
   messageDesc(file_absgd_v1_report, 5);
 
 /**
+ * What the model takes the training data for, in pieces: once training is over, and when an operator asks for an evaluation.
+ * A piece of a later position replaces everything that earlier ones told.
+ *
+ * @generated from message absgd.v1.SamplePredictions
+ */
+export type SamplePredictions = Message<"absgd.v1.SamplePredictions"> & {
+  /**
+   * Attempt of the step.
+   *
+   * @generated from field: uint32 attempt = 1;
+   */
+  attempt: number;
+
+  /**
+   * The step after which the model predicted.
+   *
+   * @generated from field: uint64 step = 2;
+   */
+  step: bigint;
+
+  /**
+   * Index of the first sample of the piece.
+   *
+   * @generated from field: uint64 first_index = 3;
+   */
+  firstIndex: bigint;
+
+  /**
+   * Samples of the piece.
+   *
+   * @generated from field: uint32 count = 4;
+   */
+  count: number;
+
+  /**
+   * Predicted class of each sample, uint32, count of them.
+   *
+   * @generated from field: bytes labels = 5;
+   */
+  labels: Uint8Array;
+
+  /**
+   * Probability that the model gives to the label as trained on, float32 from 0 to 1, NaN where its scores are not finite;
+   * count of them. Empty when the task has no labels or predicts classes alone.
+   *
+   * @generated from field: bytes label_probabilities = 6;
+   */
+  labelProbabilities: Uint8Array;
+};
+
+/**
+ * Describes the message absgd.v1.SamplePredictions.
+ * Use `create(SamplePredictionsSchema)` to create a new message.
+ */
+export const SamplePredictionsSchema: GenMessage<SamplePredictions> = /*@__PURE__*/
+  messageDesc(file_absgd_v1_report, 6);
+
+/**
  * Result of evaluating one split after a step.
  * Next ID: 8.
  *
@@ -416,7 +474,7 @@ export type Evaluation = Message<"absgd.v1.Evaluation"> & {
  * Use `create(EvaluationSchema)` to create a new message.
  */
 export const EvaluationSchema: GenMessage<Evaluation> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_report, 6);
+  messageDesc(file_absgd_v1_report, 7);
 
 /**
  * Records that were not kept.
@@ -451,7 +509,7 @@ export type Gap = Message<"absgd.v1.Gap"> & {
  * Use `create(GapSchema)` to create a new message.
  */
 export const GapSchema: GenMessage<Gap> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_report, 7);
+  messageDesc(file_absgd_v1_report, 8);
 
 /**
  * Why.
@@ -492,5 +550,5 @@ export type Gap_Reason = (typeof Gap_Reason)[keyof typeof Gap_Reason] | UnknownE
  * Describes the enum absgd.v1.Gap.Reason.
  */
 export const Gap_ReasonSchema: GenEnum<Gap_Reason> = /*@__PURE__*/
-  enumDesc(file_absgd_v1_report, 7, 0);
+  enumDesc(file_absgd_v1_report, 8, 0);
 

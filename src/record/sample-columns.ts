@@ -1,0 +1,46 @@
+/** Numbers kept of every sample, by its index: 48 bytes a sample, whatever the number of epochs. */
+
+/** Arrays are longer than the number of samples, to leave room. */
+export interface SampleColumns {
+  /** Sum of its losses. */
+  readonly sums: Float64Array
+  /** Sum of their squares. */
+  readonly squares: Float64Array
+  /** Sum of its relative weights: weight × samples in the batch, so that 1 is even. */
+  readonly weights: Float64Array
+  /** How often it was seen. */
+  readonly counts: Uint32Array
+  /** Its loss in the last step read that had it; NaN before. */
+  readonly last: Float32Array
+  /** As trained on; `UNKNOWN_LABEL` where nothing is known, likewise below. */
+  readonly labels: Uint32Array
+  readonly trueLabels: Uint32Array
+  /** What the model took it for. */
+  readonly predicted: Uint32Array
+  /** Probability that the model gave to its label; NaN where unknown. */
+  readonly probabilities: Float32Array
+}
+
+export const UNKNOWN_LABEL = 0xffffffff
+
+export function emptyColumns(capacity: number): SampleColumns {
+  return {
+    sums: new Float64Array(capacity),
+    squares: new Float64Array(capacity),
+    weights: new Float64Array(capacity),
+    counts: new Uint32Array(capacity),
+    last: new Float32Array(capacity).fill(NaN),
+    labels: new Uint32Array(capacity).fill(UNKNOWN_LABEL),
+    trueLabels: new Uint32Array(capacity).fill(UNKNOWN_LABEL),
+    predicted: new Uint32Array(capacity).fill(UNKNOWN_LABEL),
+    probabilities: new Float32Array(capacity).fill(NaN),
+  }
+}
+
+/** Columns with room for `size` samples: those given, or larger copies of them. */
+export function withRoomFor(columns: SampleColumns, size: number): SampleColumns {
+  if (size <= columns.sums.length) return columns
+  const larger = emptyColumns(Math.max(size, 2 * columns.sums.length))
+  for (const name of Object.keys(larger) as (keyof SampleColumns)[]) larger[name].set(columns[name])
+  return larger
+}
