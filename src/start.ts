@@ -21,6 +21,7 @@ import { openLogWriter, type LogWriter } from './log/writer.js'
 import type { Manifest } from './record/manifest.js'
 import { streamOf, type Body, type Evaluation, type Position, type StepBatch } from './record/record.js'
 import { emptySampleLosses, noiseAuc, withSamples } from './record/samples.js'
+import { DEFAULT_WEIGHTING } from './record/weighting.js'
 import { VERSION } from './version.js'
 import { encodeRecord } from './wire/codec.js'
 import { localEndpoints } from './wire/endpoints.js'
@@ -99,6 +100,7 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
         sampleQuotaBytes: config.sampleQuotaBytes,
         orphanLimitSeconds: config.orphanLimitSeconds,
         keepCheckpoints: config.keepCheckpoints,
+        weighting: config.weighting ?? DEFAULT_WEIGHTING,
         compile: (facts) => compileRun(options.resolved, facts),
       },
       initial: state,

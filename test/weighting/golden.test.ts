@@ -35,7 +35,8 @@ const sequences = ['weights.json', 'presets.json'].flatMap((name) => {
   return JSON.parse(readFileSync(file, 'utf8')) as GoldenSequence[]
 })
 
-function ruleOf({ preset = 'default', alpha = 1, floor = false }: GoldenSequence): WeightingRule {
+function ruleOf({ preset, alpha = 1, floor = false }: GoldenSequence): WeightingRule {
+  if (preset === undefined) return { preset: 'default' }
   return preset === 'reference' ? { preset, alpha, floor } : { preset }
 }
 

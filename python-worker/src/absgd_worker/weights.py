@@ -10,7 +10,7 @@ Shapes: B is the number of samples weighed together, at least 1.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -92,7 +92,7 @@ class Normaliser:
         self._past = Past(free_energy, kl, lam, past.seen)
         return Weighed(weights_B, statistics)
 
-    def state_dict(self) -> dict[str, float | str]:
+    def state_dict(self) -> dict[str, Any]:
         """The state as Python floats, and the rule it is of; NaN for what is not there yet.
 
         Waits for the device if there is one.
@@ -106,7 +106,7 @@ class Normaliser:
             "seen": seen,
         }
 
-    def load_state_dict(self, state: dict[str, float | str]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Puts back what `state_dict` gave, bit for bit; ValueError for anything else, or another rule's."""
         # What was saved before there were presets names no rule.
         named = {"rule": "default", **state}
