@@ -2,7 +2,14 @@
 
 // Experiments
 export { defineExperiment } from './experiment/experiment.js'
-export type { ArmSpec, Controls, Experiment, ExperimentSpec, OnReport } from './experiment/experiment.js'
+export type {
+  ArmSpec,
+  Controls,
+  Experiment,
+  ExperimentSpec,
+  OnReport,
+  Weighting,
+} from './experiment/experiment.js'
 export { loadExperiment } from './experiment/load.js'
 
 // Durations and schedules

@@ -25,6 +25,7 @@ import type { Manifest } from './record/manifest.js'
 import type { Body, Evaluation, Position, StepBatch } from './record/record.js'
 import { noiseRanking } from './record/noise.js'
 import { emptySampleLosses, withSamples } from './record/samples.js'
+import { DEFAULT_WEIGHTING } from './record/weighting.js'
 import { VERSION } from './version.js'
 import { encodeRecord } from './wire/codec.js'
 import { localEndpoints } from './wire/endpoints.js'
@@ -104,6 +105,7 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
         sampleQuotaBytes: config.sampleQuotaBytes,
         orphanLimitSeconds: config.orphanLimitSeconds,
         keepCheckpoints: config.keepCheckpoints,
+        weighting: config.weighting ?? DEFAULT_WEIGHTING,
         compile: (facts) => compileRun(options.resolved, facts),
       },
       initial: state,

@@ -13,6 +13,7 @@ from absgd_worker import messages
 from absgd_worker.codec import decode_from_controller
 from absgd_worker.errors import ProtocolError
 from absgd_worker.gen import command_pb2, envelope_pb2, plan_pb2, session_pb2
+from absgd_worker.weights_presets import Rule
 
 
 def decode(**body: Any) -> Any:
@@ -82,6 +83,41 @@ def test_a_welcome_outside_its_ranges_is_refused(fields):
     assert isinstance(decode(welcome=session_pb2.Welcome(**good)), messages.Welcome)
     with pytest.raises(ProtocolError, match="Welcome: "):
         decode(welcome=session_pb2.Welcome(**{**good, **fields}))
+
+
+WELCOME = {"attempt": 1, "lease_epoch": 1, "orphan_limit_seconds": 600.0}
+
+
+@pytest.mark.parametrize(
+    ("fields", "rule"),
+    [
+        (None, Rule()),
+        ({"preset": 1}, Rule("default")),
+        ({"preset": 2}, Rule("paper")),
+        ({"preset": 3, "alpha": 0.5}, Rule("reference", 0.5)),
+        ({"preset": 3, "alpha": 1.0, "floor": True}, Rule("reference", 1.0, True)),
+    ],
+)
+def test_a_welcome_names_the_rule_of_weights_and_an_older_one_means_the_default(fields, rule):
+    welcome = session_pb2.Welcome(**WELCOME)
+    if fields is not None:
+        welcome.weighting.CopyFrom(session_pb2.Weighting(**fields))
+    assert decode(welcome=welcome).weighting == rule
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({}, "knows no preset 0"),
+        ({"preset": 4}, "knows no preset 4"),
+        ({"preset": 3}, r"alpha is 0\.0, must be finite and above 0"),
+        ({"preset": 3, "alpha": math.nan}, "alpha is nan"),
+    ],
+)
+def test_a_rule_of_weights_outside_its_ranges_is_refused(fields, message):
+    weighting = session_pb2.Weighting(**fields)
+    with pytest.raises(ProtocolError, match=f"Welcome: .*{message}"):
+        decode(welcome=session_pb2.Welcome(**WELCOME, weighting=weighting))
 
 
 def test_every_action_is_understood():

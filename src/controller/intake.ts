@@ -131,6 +131,7 @@ export function welcomeOperator(
           restorePath: '',
           restoreSha256: '',
           runSteps: 0,
+          weighting: context.weighting,
         },
       },
     ],

@@ -26,7 +26,7 @@ export function onHello(
   nowMs: number,
   context: ControllerContext,
 ): Transition {
-  const refusal = refusalOf(hello, context) ?? leaseRefusal(state, hello)
+  const refusal = refusalOf(hello, context) ?? weightingRefusal(hello, context) ?? leaseRefusal(state, hello)
   if (refusal !== undefined) return { state, effects: [{ type: 'send', peer, message: refusal }] }
 
   const compiled = compileOnce(state, hello, context)
@@ -78,6 +78,7 @@ export function onHello(
     restorePath: restore?.path ?? '',
     restoreSha256: restore?.sha256 ?? '',
     runSteps: compiled.source.runSteps,
+    weighting: context.weighting,
   }
   const { state: planned, effects: plans } = extendPlans(admitted, nowMs)
   const { runSteps } = compiled.source
@@ -134,6 +135,13 @@ export function onWorkerExited(
   const end = state.end ?? endOfExit(state, event, context)
   const finish: readonly Effect[] = state.stage === 'leaving' ? [] : [{ type: 'finish' }]
   return { state: { ...state, stage: 'leaving', end }, effects: [left, ...finish] }
+}
+
+/** A worker that skips the field of the rule would train by another one and not say so. */
+function weightingRefusal({ protocolMajor, protocolMinor }: Hello, { weighting }: ControllerContext) {
+  if (weighting.preset === 'default' || protocolMinor >= WEIGHTING_SINCE_MINOR) return undefined
+  const hint = `this run weighs samples by the preset "${weighting.preset}", which the worker's protocol ${protocolMajor}.${protocolMinor} does not know (${protocolMajor}.${WEIGHTING_SINCE_MINOR} does): install the same version of absgd on both sides`
+  return { type: 'reject', code: 'protocol', hint } as const
 }
 
 function leaseRefusal(state: ControllerState, hello: Hello) {
@@ -212,3 +220,6 @@ function endOfExit(
 function lastStep({ reported }: ControllerState): string {
   return reported.step === 0 ? 'before its first step' : `after step ${reported.step - 1}`
 }
+
+/** Minor version of the protocol from which on a worker is told the rule of weights. */
+const WEIGHTING_SINCE_MINOR = 1

@@ -15,6 +15,7 @@ import type {
   RunStatus,
   StepBatch,
 } from '../record/record.js'
+import type { WeightingRule } from '../record/weighting.js'
 import type { PeerId } from '../wire/channel.js'
 import type { ToController, ToPeer } from '../wire/message.js'
 import type { Pace, Planning, RowSource } from './planning.js'
@@ -93,6 +94,7 @@ export interface ControllerContext {
   readonly sampleQuotaBytes: number
   readonly orphanLimitSeconds: number
   readonly keepCheckpoints: number
+  readonly weighting: WeightingRule
   /** Turns durations into steps; throws AbsgdError where that cannot be done. */
   compile(facts: { stepsPerEpoch: number }): RowSource & { readonly warnings: readonly string[] }
 }

@@ -15,6 +15,7 @@ export function describeConfig(resolved: ResolvedExperiment): RunConfig {
     sampleQuotaBytes,
     orphanLimitSeconds,
     keepCheckpoints,
+    weighting,
   } = resolved
   return {
     task,
@@ -27,6 +28,7 @@ export function describeConfig(resolved: ResolvedExperiment): RunConfig {
     sampleQuotaBytes,
     orphanLimitSeconds,
     keepCheckpoints,
+    weighting,
   }
 }
 

@@ -32,12 +32,30 @@ export interface Controls {
   readonly [own: string]: ControlValue | undefined
 }
 
+/**
+ * The rule by which lambda and gamma become weights. `'paper'` and `'reference'` are for comparison with the paper and with
+ * its authors' code; `'reference'` alone has alpha 1 and no floor.
+ */
+export type Weighting =
+  | 'default'
+  | 'paper'
+  | 'reference'
+  | {
+      readonly preset: 'reference'
+      /** Above 0: the weights sum to 1/alpha in the end. @default 1 */
+      readonly alpha?: number
+      /** Adds 1/n to every weight, as the authors do for noisy labels. @default false */
+      readonly floor?: boolean
+    }
+
 /** A variant of the experiment, chosen by `--arm`. */
 export interface ArmSpec<Schema extends z.ZodObject = z.ZodObject> {
   /** Over the schema's defaults, below what the command line says. */
   readonly params?: Partial<z.input<Schema>>
   /** Replace the experiment's controls of the same name. */
   readonly controls?: Computed<Controls, Schema>
+  /** Replaces the experiment's. */
+  readonly weighting?: Weighting
 }
 
 /** Ranges and defaults: `settings.ts`. */
@@ -57,6 +75,8 @@ export interface ExperimentSpec<Schema extends z.ZodObject = z.ZodObject> {
   /** What "best" means: a metric `split.name`, never of the split `test`. */
   readonly objective?: { readonly metric: string; readonly goal: 'maximize' | 'minimize' }
   readonly controls?: Computed<Controls, Schema>
+  /** @default 'default' */
+  readonly weighting?: Weighting
   readonly arms?: Readonly<Record<string, ArmSpec<Schema>>>
   readonly record?: {
     /** Loss and weight of every sample: of all steps, of every k-th, of none. @default 'all' */

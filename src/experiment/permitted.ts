@@ -39,8 +39,12 @@ export function schemaAt(schema: z.core.$ZodType, path: readonly PropertyKey[]):
 /** The names that the object at `path` has a place for. */
 export function keysAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): readonly string[] {
   const at = schemaAt(schema, path)
-  if (at === undefined) return []
-  const { def } = unwrap(at)._zod
+  return at === undefined ? [] : keysOf(at)
+}
+
+function keysOf(schema: z.core.$ZodType): readonly string[] {
+  const { def } = unwrap(schema)._zod
+  if (def.type === 'union') return def.options.flatMap(keysOf)
   return def.type === 'object' ? Object.keys(def.shape) : []
 }
 

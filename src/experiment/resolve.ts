@@ -1,6 +1,7 @@
 /** From an experiment, an arm and parameters to the settings of one run. */
 import { dirname } from 'node:path'
 import { AbsgdError, toAbsgdError } from '../errors.js'
+import type { WeightingRule } from '../record/weighting.js'
 import { describeDuration, isSurelyShorter, type Duration, type UntilStopped } from '../schedule/duration.js'
 import { extentOf } from '../schedule/parts.js'
 import { shown, unknownName } from './complaint.js'
@@ -27,6 +28,7 @@ export interface ResolvedExperiment {
   readonly sampleQuotaBytes: number
   readonly orphanLimitSeconds: number
   readonly keepCheckpoints: number
+  readonly weighting: WeightingRule
   readonly onReport?: OnReport
 }
 
@@ -70,6 +72,7 @@ export function resolveExperiment(experiment: Experiment, options: ResolveOption
     sampleQuotaBytes: spec.record.quota,
     orphanLimitSeconds: spec.orphanLimit,
     keepCheckpoints: spec.keepCheckpoints,
+    weighting: arm?.weighting ?? spec.weighting,
     ...(spec.onReport === undefined ? {} : { onReport: spec.onReport }),
   }
 }

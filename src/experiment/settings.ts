@@ -10,6 +10,7 @@ import {
 } from '../schedule/duration.js'
 import { off } from '../schedule/anneal.js'
 import { isSource, sourceOf, type ControlValue } from '../schedule/schedule.js'
+import type { WeightingRule } from '../record/weighting.js'
 import type { OnReport } from './experiment.js'
 
 /** When something happens: `'epoch'` is after every epoch, and at the end alone where the data has no epochs. */
@@ -74,11 +75,36 @@ export const taskSchema = z
     "it takes 'FILE:FUNCTION' or 'MODULE:FUNCTION', such as 'task.py:build'",
   )
 
+/** `'reference'` alone is that of the imbalance experiments without alpha. */
+const weightingSchema = z
+  .union(
+    [
+      z.enum(['default', 'paper', 'reference']),
+      z.strictObject({
+        preset: z.literal('reference'),
+        /** The weights sum to 1/alpha in the end: a factor of the learning rate. */
+        alpha: z.number().positive().default(1),
+        /** Adds 1/n to every weight, as the authors do for noisy labels. */
+        floor: z.boolean().default(false),
+      }),
+    ],
+    {
+      error:
+        "it takes 'default', 'paper', 'reference' or { preset: 'reference', alpha: a number above 0, floor: true or false }",
+    },
+  )
+  .transform((value): WeightingRule => {
+    if (typeof value === 'object') return value
+    return value === 'reference' ? { preset: value, alpha: 1, floor: false } : { preset: value }
+  })
+
 const armSchema = z.strictObject({
   /** Over the defaults, below what the command line says. */
   params: z.record(z.string(), z.unknown()).default({}),
   /** Replace those of the same name. */
   controls: fn.or(z.record(z.string(), z.unknown())).default({}),
+  /** Replaces the experiment's. */
+  weighting: weightingSchema.optional(),
 })
 
 /** What `defineExperiment` takes. */
@@ -108,6 +134,8 @@ export const specSchema = z.strictObject({
     })
     .optional(),
   controls: fn.or(z.record(z.string(), z.unknown())).default({}),
+  /** The rule by which lambda and gamma become weights. */
+  weighting: weightingSchema.prefault('default'),
   arms: z
     .record(
       z

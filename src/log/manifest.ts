@@ -28,6 +28,12 @@ export function readManifest(dir: string): Manifest {
 const text = z.string()
 const count = z.number().nonnegative()
 
+const weightingSchema = z.discriminatedUnion('preset', [
+  z.object({ preset: z.literal('default') }),
+  z.object({ preset: z.literal('paper') }),
+  z.object({ preset: z.literal('reference'), alpha: z.number().positive(), floor: z.boolean() }),
+])
+
 const manifestSchema = z.object({
   format: z.literal(1, { error: ({ input }) => `is ${String(input)}; this version reads format 1` }),
   run: text,
@@ -48,5 +54,6 @@ const manifestSchema = z.object({
     sampleQuotaBytes: count,
     orphanLimitSeconds: count,
     keepCheckpoints: count,
+    weighting: weightingSchema.optional(),
   }),
 })

@@ -1,5 +1,6 @@
 /** A run's page: what it was set to do, how it stands, what came of it. */
 import type { RunSummary, SummaryConfig } from '../record/summary.js'
+import { DEFAULT_WEIGHTING, weightingInWords } from '../record/weighting.js'
 import { formatBytes, formatCount, formatDuration, formatNumber } from './format.js'
 import { flow, labelled, WIDTH, wrap } from './layout.js'
 import { sanitize, sanitizeLines } from './sanitize.js'
@@ -7,7 +8,7 @@ import { controlsInWords, damageInWords, metricsInWords, paramsInWords, statusIn
 
 /** What the run was set to do. */
 export function headerLines(run: string, dir: string, config: SummaryConfig): string[] {
-  const { experiment, arm, params, task, length, objective } = config
+  const { experiment, arm, params, task, length, objective, weighting = DEFAULT_WEIGHTING } = config
   const lines = [
     ...wrap(`${run}: ${experiment}${arm === undefined ? '' : `, arm ${arm}`}`),
     ...entry('task', task),
@@ -17,6 +18,7 @@ export function headerLines(run: string, dir: string, config: SummaryConfig): st
     ...(objective === undefined ? [] : entry('objective', `${objective.goal} ${objective.metric}`)),
     ...(Object.keys(params).length === 0 ? [] : entry('params', paramsInWords(params))),
     ...Object.entries(config.controls).flatMap(([name, words]) => entry(name, words)),
+    ...(weighting.preset === 'default' ? [] : entry('weighting', weightingInWords(weighting))),
     ...entry('directory', dir),
   ]
   return lines.map(sanitize)

@@ -1,4 +1,5 @@
 /** What is known of a run before its first record: written once as `manifest.json`, never changed. */
+import type { WeightingRule } from './weighting.js'
 
 export interface Manifest {
   /** Of this file's layout. */
@@ -35,4 +36,6 @@ export interface RunConfig {
   readonly sampleQuotaBytes: number
   readonly orphanLimitSeconds: number
   readonly keepCheckpoints: number
+  /** Absent in runs from before there was a choice: the default. */
+  readonly weighting?: WeightingRule
 }

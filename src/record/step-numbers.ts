@@ -7,9 +7,9 @@ import type { StepBatch, StepColumns, Weighing } from './record.js'
  * The first weighing gives `train.*`, each further one `train.<its name>.*`:
  * - `loss`: unweighted mean loss, the signal of progress;
  * - `weighted_loss`: Σwℓ, the scalar that was differentiated;
- * - `ess_ratio`: effective sample size over batch size, (Σw)²/(n·Σw²), in (0, 1];
- * - `kl`: KL of the weights against uniform, Σwℓ/(λΣw) − m, in nats, ≥ 0; 0 where lambda is off;
- * - `sum_w`: Σw, in [e⁻⁵, 2]; `max_w`: the largest weight;
+ * - `ess_ratio`: effective sample size over batch size, (Σw)²/(n·Σw²), in (0, 1]; NaN where all weights are too small;
+ * - `kl`: KL of the weights before any floor against uniform, Σwℓ/(λΣw) − m, in nats, ≥ 0; 0 where they are even;
+ * - `sum_w`: Σw, in [e⁻⁵, 2] by the default rule alone; `max_w`: the largest weight;
  * - `effective_lr`: lr·Σw, where the learning rate is a control (first weighing only).
  *
  * The user's own numbers are `train.<name>`; those that are NaN at this step are left out.
@@ -70,5 +70,14 @@ function addWeighing(
   numbers[`${prefix}sum_w`] = sumW
   numbers[`${prefix}max_w`] = weighing.maxW[i]!
   if (lambda === undefined) return
-  numbers[`${prefix}kl`] = Number.isFinite(lambda) ? weighing.sumWL[i]! / (lambda * sumW) - weighing.m[i]! : 0
+  numbers[`${prefix}kl`] = divergence(weighing, i, lambda)
+}
+
+function divergence(weighing: Weighing, i: number, lambda: number): number {
+  const m = weighing.m[i]!
+  const sumW = weighing.sumW[i]!
+  if (Number.isNaN(m)) return 0
+  // What the exponentials do not add to Σw, a floor did: 1/n to every weight.
+  const floor = sumW - Math.exp(m - weighing.freeEnergy[i]! / lambda) > 0.5 ? 1 : 0
+  return (weighing.sumWL[i]! - floor * weighing.meanLoss[i]!) / (lambda * (sumW - floor)) - m
 }

@@ -2,19 +2,19 @@
 import type { WeighingStatistics } from './rule.js'
 
 export interface Diagnostics {
-  /** Kish's effective sample size (Σw)²/Σw², from 1 to n. */
+  /** Kish's effective sample size (Σw)²/Σw², from 1 to n; NaN where all weights are too small for a float64. */
   readonly effectiveSampleSize: number
   /** The same as a share of n, in (0, 1]. */
   readonly essRatio: number
-  /** KL divergence of the normalised weights from even ones, in nats: 0 to log n. */
+  /** KL divergence of the normalised weights, before any floor, from even ones, in nats: 0 to log n. */
   readonly kl: number
-  /** Entropy of the normalised weights, in nats: log n - KL. */
+  /** Entropy of the same weights, in nats: log n - KL. */
   readonly entropy: number
   /** lr·Σw. */
   readonly effectiveLearningRate: number
 }
 
-type Sufficient = Pick<WeighingStatistics, 'n' | 'm' | 'sumW' | 'sumW2' | 'sumWL'>
+type Sufficient = Pick<WeighingStatistics, 'n' | 'm' | 'sumW' | 'sumW2' | 'sumWL' | 'meanLoss' | 'freeEnergy'>
 
 /** `lambda` and `lr` as applied at the step; a missing lr gives a missing (NaN) effective one. */
 export function diagnose(statistics: Sufficient, applied: { lambda: number; lr?: number }): Diagnostics {
@@ -30,7 +30,10 @@ export function diagnose(statistics: Sufficient, applied: { lambda: number; lr?:
   }
 }
 
-/** Σwℓ/(λΣw) - m; without m the weights are even. Rounding must not make it negative. */
-function divergence({ m, sumW, sumWL }: Sufficient, lambda: number): number {
-  return Number.isNaN(m) ? 0 : Math.max(0, sumWL / (lambda * sumW) - m)
+/** Σwℓ/(λΣw) - m without the floor; without m the weights are even. Rounding must not make it negative. */
+function divergence({ m, sumW, sumWL, meanLoss, freeEnergy }: Sufficient, lambda: number): number {
+  if (Number.isNaN(m)) return 0
+  // What the exponentials do not add to Σw, a floor did: 1/n to every weight.
+  const floor = sumW - Math.exp(m - freeEnergy / lambda) > 0.5 ? 1 : 0
+  return Math.max(0, (sumWL - floor * meanLoss) / (lambda * (sumW - floor)) - m)
 }

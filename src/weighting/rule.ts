@@ -1,23 +1,13 @@
 /**
- * The rule of weights in float64: the twin of `weights.py`, bound to it by `proto/golden/weights.json`.
+ * The rule of weights in float64: the twin of `weights.py`, bound to it by `proto/golden/weights.json` and `presets.json`.
  *
  * Paper: ABSGD, arXiv 2012.06951, Algorithm 1; DESIGN section 3; formulas in proto/README.md, "The rule of weights".
  */
 import { AbsgdError } from '../errors.js'
+import { DEFAULT_WEIGHTING, type WeightingRule } from '../record/weighting.js'
+import { FRESH_STATE, isOff, moveOn, standStill, type Mixing, type WeightState } from './presets.js'
 
-/** What a weighing remembers between batches. */
-export interface WeightState {
-  /** lambda·log(normaliser), in units of loss; NaN while there is none. */
-  readonly freeEnergy: number
-  /** KL of the last weighed batch's weights from even ones, in nats; NaN while there is none. */
-  readonly kl: number
-  /** Of the last batch, ±Infinity when it was off; NaN before the first. */
-  readonly lambda: number
-  /** In [0, 1]: 1 - Π(1 - gamma) over the batches since history was last dropped. */
-  readonly seen: number
-}
-
-export const FRESH_STATE: WeightState = { freeEnergy: NaN, kl: NaN, lambda: NaN, seen: 0 }
+export { FRESH_STATE, type WeightState }
 
 export interface WeightControls {
   /** In units of loss, not 0: positive attends to high losses, negative turns away, ±Infinity is off. */
@@ -31,7 +21,7 @@ export interface WeighingStatistics {
   readonly n: number
   /** log mean exp(loss/lambda); NaN where the batch was weighed evenly: lambda off, or losses not finite. */
   readonly m: number
-  /** In [exp(-5), 2]: what multiplies the learning rate. */
+  /** What multiplies the learning rate. In [exp(-5), 2] in `default` alone. */
   readonly sumW: number
   readonly sumW2: number
   readonly sumWL: number
@@ -55,21 +45,16 @@ export interface Weighed {
  * Weighs one batch of at least one loss. A batch whose numbers are not all finite is weighed evenly and leaves
  * the estimate as it was. Throws an `AbsgdError` for lambda 0 or NaN, gamma outside (0, 1], an empty batch.
  */
-export function weigh(losses: Float64Array, controls: WeightControls, state: WeightState): Weighed {
+export function weigh(
+  losses: Float64Array,
+  controls: WeightControls,
+  before: WeightState,
+  rule: WeightingRule = DEFAULT_WEIGHTING,
+): Weighed {
   check(losses, controls)
-  const { lambda, gamma } = controls
-  if (!Number.isFinite(lambda)) {
-    return weighEvenly(losses, { ...state, lambda })
-  }
-
-  // History outlives a change of lambda by at most 2x. The quotient is NaN on the first step, 0 after off,
-  // and negative over a change of sign.
-  const quotient = lambda / state.lambda
-  const carried = quotient >= 0.5 && quotient <= 2
-  const prior = carried ? carryOver(state, lambda) : NaN
-  const seenBefore = carried ? state.seen : 0
-  const seen = seenBefore + gamma * (1 - seenBefore)
-  const share = Math.min(1, gamma / seen)
+  const { lambda } = controls
+  if (isOff(rule, lambda)) return weighEvenly(losses, standStill(rule, before, lambda))
+  const { state, mixing } = moveOn(rule, before, controls)
 
   const n = losses.length
   const pivot = losses.reduce((a, b) => (lambda > 0 ? Math.max(a, b) : Math.min(a, b)))
@@ -79,31 +64,31 @@ export function weigh(losses: Float64Array, controls: WeightControls, state: Wei
   const logMean = Math.log(total / n)
   const meanExponent = dot(weights, exponents) / total
   const kl = meanExponent - logMean
-  const gap = logAdd(Math.log1p(-share) + ((prior - pivot) / lambda - logMean), Math.log(share))
-  const held = Math.min(Math.max(gap, LOWER_CAP), UPPER_CAP)
+  const gap = logAdd(mixing.logOld + ((state.freeEnergy - pivot) / lambda - logMean), mixing)
+  const held = Math.min(Math.max(gap, mixing.lower), mixing.upper)
   const freeEnergy = pivot + lambda * (logMean + held)
   const meanLoss = sum(losses) / n
-  if (!Number.isFinite(meanLoss + kl + freeEnergy)) {
-    return weighEvenly(losses, { freeEnergy: prior, kl: state.kl, lambda, seen })
-  }
+  if (!Number.isFinite(meanLoss + kl + freeEnergy)) return weighEvenly(losses, state)
 
-  const sumW = Math.exp(-held)
-  const scale = sumW / total
-  const squares = dot(weights, weights)
-  weights.forEach((weight, index) => (weights[index] = weight * scale))
+  const tilted = Math.exp(-held)
+  const scale = tilted / total
+  const squares = scale * scale * dot(weights, weights)
+  // A floor raises every weight by 1/n.
+  const floor = mixing.floor ? 1 : 0
+  weights.forEach((weight, index) => (weights[index] = weight * scale + floor / n))
   return {
     weights,
-    state: { freeEnergy, kl, lambda, seen },
+    state: { ...state, freeEnergy, kl },
     statistics: {
       n,
       m: pivot / lambda + logMean,
-      sumW,
-      sumW2: scale * scale * squares,
-      sumWL: sumW * (pivot + lambda * meanExponent),
-      maxW: scale,
+      sumW: tilted + floor,
+      sumW2: squares + (floor * (2 * tilted + 1)) / n,
+      sumWL: tilted * (pivot + lambda * meanExponent) + floor * meanLoss,
+      maxW: scale + floor / n,
       meanLoss,
       freeEnergy,
-      capped: gap < LOWER_CAP ? -1 : gap > UPPER_CAP ? 1 : 0,
+      capped: gap < mixing.lower ? -1 : gap > mixing.upper ? 1 : 0,
       nonFinite: 0,
     },
   }
@@ -127,11 +112,6 @@ function check(losses: Float64Array, { lambda, gamma }: WeightControls): void {
   }
 }
 
-/** The free energy at another lambda, from dF/dlambda = -KL. */
-function carryOver({ freeEnergy, kl, lambda: last }: WeightState, lambda: number): number {
-  return lambda === last ? freeEnergy : freeEnergy - kl * (lambda - last)
-}
-
 function weighEvenly(losses: Float64Array, state: WeightState): Weighed {
   const n = losses.length
   const meanLoss = sum(losses) / n
@@ -153,10 +133,10 @@ function weighEvenly(losses: Float64Array, state: WeightState): Weighed {
   }
 }
 
-/** log(exp(old) + exp(fresh)); 0, the log of the whole, where NaN says that there is nothing old. */
-function logAdd(old: number, fresh: number): number {
-  if (Number.isNaN(old)) return 0
-  return Math.max(old, fresh) + Math.log1p(Math.exp(-Math.abs(old - fresh)))
+/** log(exp(old) + exp(logNew)); `logFirst` where NaN says that there is nothing old. */
+function logAdd(old: number, { logNew, logFirst }: Mixing): number {
+  if (Number.isNaN(old)) return logFirst
+  return Math.max(old, logNew) + Math.log1p(Math.exp(-Math.abs(old - logNew)))
 }
 
 function sum(values: Float64Array): number {
@@ -166,9 +146,3 @@ function sum(values: Float64Array): number {
 function dot(a: Float64Array, b: Float64Array): number {
   return a.reduce((total, value, index) => total + value * b[index]!, 0)
 }
-
-/** Of log(normaliser) - m: the weights sum to at most 2, so that no batch is kicked. */
-const LOWER_CAP = -Math.LN2
-
-/** Of log(normaliser) - m: the weights sum to at least exp(-5), so that training does not stall after a spike. */
-const UPPER_CAP = 5

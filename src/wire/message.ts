@@ -10,8 +10,9 @@ import type {
   Request,
   RequestResult,
 } from '../record/record.js'
+import type { WeightingRule } from '../record/weighting.js'
 
-export const PROTOCOL = { major: 1, minor: 0 } as const
+export const PROTOCOL = { major: 1, minor: 1 } as const
 
 /** Admits a peer. */
 export interface Welcome {
@@ -32,6 +33,7 @@ export interface Welcome {
   readonly restoreSha256: string
   /** Steps of the whole run; 0 while unknown. */
   readonly runSteps: number
+  readonly weighting: WeightingRule
 }
 
 export type RejectCode = 'protocol' | 'lease-held' | 'wrong-run' | 'no-lease' | 'malformed'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { AbsgdError } from '../../src/errors.js'
-import { acceptance } from '../../src/controller/state.js'
+import { acceptance, initialState } from '../../src/controller/state.js'
 import { appended, checkpoint, context, drive, hello, sent, stepBatch } from '../helpers/controller.js'
 
 describe('admission', () => {
@@ -37,7 +37,23 @@ describe('admission', () => {
   test('another major version is refused with both versions named', () => {
     const [answer] = sent(drive().message(hello({ protocolMajor: 2, protocolMinor: 3 })))
     expect(answer).toMatchObject({ type: 'reject', code: 'protocol' })
-    expect((answer as { hint: string }).hint).toMatch(/1\.0.*2\.3/)
+    expect((answer as { hint: string }).hint).toMatch(/1\.1.*2\.3/)
+  })
+
+  test('a worker that would skip the rule of weights is admitted to the default alone', () => {
+    const weighting = { preset: 'reference', alpha: 0.5, floor: true } as const
+    const old = drive(initialState(), { ...context, weighting })
+    expect(sent(old.message(hello({ protocolMinor: 0 })))).toEqual([
+      {
+        type: 'reject',
+        code: 'protocol',
+        hint: 'this run weighs samples by the preset "reference", which the worker\'s protocol 1.0 does not know (1.1 does): install the same version of absgd on both sides',
+      },
+    ])
+    expect(old.state().stage).toBe('connecting')
+    const [welcome] = sent(old.message(hello({ protocolMinor: 1 })))
+    expect(welcome).toMatchObject({ type: 'welcome', weighting })
+    expect(sent(drive().message(hello({ protocolMinor: 0 })))[0]).toMatchObject({ type: 'welcome' })
   })
 
   test('a worker of another run is refused', () => {

@@ -29,6 +29,7 @@ test('settings are told in words', () => {
     sampleQuotaBytes: 10737418240,
     orphanLimitSeconds: 600,
     keepCheckpoints: 3,
+    weighting: { preset: 'default' },
   })
 })
 

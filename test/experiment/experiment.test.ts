@@ -25,6 +25,7 @@ describe('the defaults', () => {
       sampleQuotaBytes: 10 * 2 ** 30,
       orphanLimitSeconds: 600,
       keepCheckpoints: 3,
+      weighting: { preset: 'default' },
     })
   })
 
@@ -100,6 +101,22 @@ describe('a spec is refused', () => {
     [{ keepCheckpoints: -1 }, /keepCheckpoints is -1; it takes a whole number from 0/],
     [{ arms: { 'a,b': {} } }, /arms\.a,b: an arm is named by/],
     [{ onReport: 5 }, /onReport is 5; it takes a function/],
+    [{ weighting: 'papre' }, /weighting is "papre"; it takes 'default', 'paper', 'reference' or \{ preset/],
+    [
+      { weighting: { preset: 'paper' } },
+      /weighting is .*"paper".*; it takes 'default', 'paper', 'reference'/,
+    ],
+    [
+      { weighting: { preset: 'reference', alpha: 0 } },
+      /weighting(\.alpha)? is .*; it takes .*a number above 0/,
+    ],
+    [{ weighting: { preset: 'reference', alpha: Infinity } }, /weighting.*; it takes .*a number above 0/],
+    [{ weighting: { preset: 'reference', floor: 1 } }, /weighting.*; it takes .*true or false/],
+    [
+      { weighting: { preset: 'reference', aplha: 1 } },
+      /unknown setting of weighting "aplha" \(did you mean "alpha"\?\); known: preset, alpha, floor/,
+    ],
+    [{ arms: { a: { weighting: 'x' } } }, /arms\.a\.weighting is "x"; it takes 'default', 'paper'/],
   ])('when a value does not fit: %#', (spec, message) => {
     expect(refusal(spec)).toMatch(message)
   })

@@ -15,6 +15,26 @@ describe('an arm', () => {
     expect(resolved({ arms })).not.toHaveProperty('arm')
   })
 
+  test('replaces the rule of weights, whole', () => {
+    const experiment = {
+      weighting: { preset: 'reference', alpha: 0.5, floor: true },
+      arms: {
+        same: {},
+        paper: { weighting: 'paper' },
+        plain: { weighting: 'reference' },
+        ours: { weighting: 'default' },
+        floor: { weighting: { preset: 'reference', floor: true } },
+      },
+    } as const
+    const of = (arm?: string) => resolved(experiment, arm === undefined ? {} : { arm }).weighting
+    expect(of()).toEqual({ preset: 'reference', alpha: 0.5, floor: true })
+    expect(of('same')).toEqual(of())
+    expect(of('paper')).toEqual({ preset: 'paper' })
+    expect(of('plain')).toEqual({ preset: 'reference', alpha: 1, floor: false })
+    expect(of('ours')).toEqual({ preset: 'default' })
+    expect(of('floor')).toEqual({ preset: 'reference', alpha: 1, floor: true })
+  })
+
   test('that does not exist is refused, with those that do', () => {
     expect(complaintOf(() => resolved({ arms }, { arm: 'anneled' }))).toMatch(
       /unknown arm "anneled" \(did you mean "annealed"\?\); known: sgd, annealed/,

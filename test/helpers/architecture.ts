@@ -9,7 +9,7 @@ export type Sources = Readonly<Record<string, string>>
 export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   record: [],
   schedule: [],
-  weighting: [],
+  weighting: ['record'],
   output: ['record'],
   wire: ['record'],
   log: ['record', 'wire'],

@@ -17,6 +17,7 @@ export const context: ControllerContext = {
   sampleQuotaBytes: 1e9,
   orphanLimitSeconds: 600,
   keepCheckpoints: 3,
+  weighting: { preset: 'default' },
   compile: ({ stepsPerEpoch }) => ({
     runSteps: stepsPerEpoch * 10,
     rows: (_first, count) => ({ lambda: new Float64Array(count).fill(2) }),

@@ -56,6 +56,16 @@ describe('the name of a run', () => {
 })
 
 describe('a new run directory', () => {
+  test('has the rule of weights in its manifest, where one was chosen', () => {
+    const manifest = manifestOf('try-1')
+    const weighting = { preset: 'reference', alpha: 0.5, floor: true } as const
+    const chosen = { ...manifest, config: { ...manifest.config, weighting } }
+    const dir = createRunDirectory(temporaryDirectory(), 'try-1', chosen)
+    expect(readManifest(dir)).toEqual(chosen)
+    writeFileSync(runPaths(dir).manifest, JSON.stringify(chosen).replace('0.5', '-1'))
+    expect(() => readManifest(dir)).toThrow(/config\.weighting\.alpha/)
+  })
+
   test('is its owner’s alone, with the manifest and empty folders', () => {
     const root = join(temporaryDirectory(), 'not', 'there', 'yet')
     const dir = createRunDirectory(root, 'try-1', manifestOf('try-1'))

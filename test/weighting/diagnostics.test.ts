@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { WeightingRule } from '../../src/record/weighting.js'
 import { diagnose } from '../../src/weighting/diagnostics.js'
 import { FRESH_STATE, weigh } from '../../src/weighting/rule.js'
 
@@ -29,6 +30,24 @@ test('diagnostics are those of the weights themselves', () => {
     const range = Math.max(...second) - Math.min(...second)
     const bound = n / Math.cosh(range / (2 * lambda)) ** 2
     expect(diagnostics.effectiveSampleSize).toBeGreaterThanOrEqual(bound * (1 - 1e-9))
+  })
+  fc.assert(property, { seed: 2012, numRuns: 300 })
+})
+
+test('under a floor KL and entropy are those of what it is added to, the rest those of the weights applied', () => {
+  const rule: WeightingRule = { preset: 'reference', alpha: 0.5, floor: true }
+  const property = fc.property(losses, losses, lambda, (first, second, lambda) => {
+    const controls = { lambda: Math.min(lambda, 199), gamma: 0.4 }
+    const before = weigh(first, controls, FRESH_STATE, rule).state
+    const { weights, statistics } = weigh(second, controls, before, rule)
+    const n = weights.length
+    const diagnostics = diagnose(statistics, controls)
+    const bare = weigh(second, controls, before, { ...rule, floor: false })
+    expect(diagnostics.kl).toBeCloseTo(diagnose(bare.statistics, controls).kl, 9)
+    expect(diagnostics.entropy).toBeCloseTo(Math.log(n) - diagnostics.kl, 12)
+    const sum = weights.reduce((a, b) => a + b, 0)
+    const ess = sum ** 2 / weights.reduce((a, b) => a + b * b, 0)
+    expect(diagnostics.effectiveSampleSize / ess).toBeCloseTo(1, 10)
   })
   fc.assert(property, { seed: 2012, numRuns: 300 })
 })

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import type { WeightingRule } from '../../src/record/weighting.js'
 import type { WeighingStatistics, WeightState } from '../../src/weighting/rule.js'
 import { FRESH_STATE, weigh } from '../../src/weighting/rule.js'
 
@@ -20,8 +21,24 @@ interface GoldenStep {
   readonly statistics: Readonly<Record<string, Numeric>>
 }
 
-const file = new URL('../../proto/golden/weights.json', import.meta.url)
-const sequences = JSON.parse(readFileSync(file, 'utf8')) as { name: string; steps: GoldenStep[] }[]
+interface GoldenSequence {
+  readonly name: string
+  /** Absent in the vectors of the preset `default`. */
+  readonly preset?: 'paper' | 'reference'
+  readonly alpha?: number
+  readonly floor?: boolean
+  readonly steps: readonly GoldenStep[]
+}
+
+const sequences = ['weights.json', 'presets.json'].flatMap((name) => {
+  const file = new URL(`../../proto/golden/${name}`, import.meta.url)
+  return JSON.parse(readFileSync(file, 'utf8')) as GoldenSequence[]
+})
+
+function ruleOf({ preset, alpha = 1, floor = false }: GoldenSequence): WeightingRule {
+  if (preset === undefined) return { preset: 'default' }
+  return preset === 'reference' ? { preset, alpha, floor } : { preset }
+}
 
 const SPELLED = { nan: NaN, inf: Infinity, '-inf': -Infinity }
 const value = (number: Numeric): number => (typeof number === 'number' ? number : SPELLED[number])
@@ -55,11 +72,14 @@ function expectClose(actual: number, expected: number, what: string, relative = 
     )
 }
 
-describe.each(sequences)('$name', ({ steps }) => {
+describe.each(sequences)('$name', (sequence) => {
+  const { steps } = sequence
+  const rule = ruleOf(sequence)
+
   test('each step from its recorded state gives what the vectors say', () => {
     for (const [index, step] of steps.entries()) {
       const controls = { lambda: value(step.lam), gamma: value(step.gamma) }
-      const weighed = weigh(Float64Array.from(step.losses, value), controls, stateOf(step.before))
+      const weighed = weigh(Float64Array.from(step.losses, value), controls, stateOf(step.before), rule)
 
       expect(weighed.weights.length).toBe(step.weights.length)
       for (const [i, weight] of step.weights.entries()) {
@@ -86,6 +106,7 @@ describe.each(sequences)('$name', ({ steps }) => {
           Float64Array.from(step.losses, value),
           { lambda: value(step.lam), gamma: value(step.gamma) },
           state,
+          rule,
         ).state,
       FRESH_STATE,
     )
@@ -104,4 +125,6 @@ test('the vectors cover every side of the rule', () => {
   expect(new Set(all.map((step) => Math.sign(value(step.lam))))).toEqual(new Set([-1, 1]))
   expect(all.some((step) => step.lam === 'inf')).toBe(true)
   expect(all.some((step) => step.gamma === 1)).toBe(true)
+  expect(new Set(sequences.map(({ preset }) => preset))).toEqual(new Set([undefined, 'paper', 'reference']))
+  expect(new Set(sequences.map(({ floor }) => floor))).toEqual(new Set([undefined, false, true]))
 })

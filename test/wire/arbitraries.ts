@@ -1,6 +1,7 @@
 /** Messages and records at random, all of them within the contract. */
 import fc from 'fast-check'
 import type { Action, Body, Hello, LogRecord, StepSamples, Weighing } from '../../src/record/record.js'
+import type { WeightingRule } from '../../src/record/weighting.js'
 import type { ToController, ToPeer } from '../../src/wire/message.js'
 
 const uint32 = fc.nat({ max: 2 ** 32 - 1 })
@@ -14,6 +15,14 @@ const incarnation = fc
 const position = fc.record({ attempt: uint32, step: integer })
 const acked = fc.record({ steps: integer, samples: integer })
 const values = fc.dictionary(name, fc.double(), { maxKeys: 4 })
+const weighting: fc.Arbitrary<WeightingRule> = fc.oneof(
+  fc.record({ preset: fc.constantFrom('default', 'paper') }),
+  fc.record({
+    preset: fc.constant('reference'),
+    alpha: fc.double({ min: 0, minExcluded: true, max: Number.MAX_VALUE, noNaN: true }),
+    floor: fc.boolean(),
+  }),
+)
 const type = <T extends string>(word: T) => fc.constant(word)
 
 const f64 = (count: number) =>
@@ -182,6 +191,7 @@ export const toPeer: fc.Arbitrary<ToPeer> = fc.oneof(
     restorePath: text,
     restoreSha256: text,
     runSteps: integer,
+    weighting,
   }),
   fc.record({
     type: type('reject'),

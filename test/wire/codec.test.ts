@@ -10,6 +10,7 @@ import {
   encodeToController,
   encodeToPeer,
 } from '../../src/wire/codec.js'
+import { ToPeerSchema } from '../../src/wire/gen/absgd/v1/envelope_pb.js'
 import { RecordSchema } from '../../src/wire/gen/absgd/v1/record_pb.js'
 import { logRecord, toController, toPeer } from './arbitraries.js'
 
@@ -54,6 +55,23 @@ describe('a round trip through the codec', () => {
     const decoded = decodeRecord(encodeRecord(record({ ...stepBatch(), controls })))
     expect(Object.keys((decoded?.body as StepBatch).controls)).toEqual(['__proto__'])
   })
+})
+
+test('a Welcome of a controller that knows one rule of weights is one of the default', () => {
+  const welcome = { run: 'try-1', attempt: 1, leaseEpoch: 1, orphanLimitSeconds: 600 }
+  const decode = (weighting?: { preset: number; alpha?: number }) =>
+    decodeToPeer(
+      toBinary(
+        ToPeerSchema,
+        create(ToPeerSchema, {
+          body: { case: 'welcome', value: { ...welcome, ...(weighting === undefined ? {} : { weighting }) } },
+        }),
+      ),
+    )
+  expect(decode()).toMatchObject({ weighting: { preset: 'default' } })
+  expect(() => decode({ preset: 0 })).toThrow('Weighting.preset is 0; known are 1, 2, 3')
+  expect(() => decode({ preset: 4 })).toThrow('Weighting.preset is 4; known are 1, 2, 3')
+  expect(() => decode({ preset: 3 })).toThrow('Weighting.alpha is 0; it must be finite and above 0')
 })
 
 describe('a record of a kind that this version does not know', () => {

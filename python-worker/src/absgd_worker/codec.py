@@ -5,12 +5,7 @@ Decoding checks what the contract promises (lengths, ranges), so that nobody beh
 
 from __future__ import annotations
 
-import math
-import sys
-from array import array
 from collections.abc import Mapping
-
-import torch
 
 from absgd_worker import messages as m
 from absgd_worker import reports as r
@@ -24,7 +19,9 @@ from absgd_worker.gen import (
     report_pb2,
     session_pb2,
 )
+from absgd_worker.plan_columns import read_column
 from absgd_worker.version import PROTOCOL_MAJOR, PROTOCOL_MINOR
+from absgd_worker.weights_presets import Rule
 
 
 def decode_from_controller(frame: bytes) -> m.FromController:
@@ -129,7 +126,20 @@ def _welcome(message: session_pb2.Welcome) -> m.Welcome:
         restore_path=message.restore_path,
         restore_sha256=message.restore_sha256,
         run_steps=message.run_steps,
+        weighting=_weighting(message.weighting) if message.HasField("weighting") else Rule(),
     )
+
+
+def _weighting(message: session_pb2.Weighting) -> Rule:
+    preset = _PRESETS.get(message.preset)
+    if preset is None:
+        raise ProtocolError(f"Welcome: this worker knows no preset {message.preset} of the rule of weights")
+    if preset != "reference":
+        return Rule(preset)
+    try:
+        return Rule(preset, message.alpha, message.floor)
+    except ValueError as error:
+        raise ProtocolError(f"Welcome: {error}") from None
 
 
 def _plan(message: plan_pb2.Plan) -> m.Plan:
@@ -150,35 +160,10 @@ def _plan(message: plan_pb2.Plan) -> m.Plan:
         attempt=message.attempt,
         first_step=first,
         count=count,
-        columns={column.name: _column(column, count) for column in message.columns},
+        columns={column.name: read_column(column.name, column.values, count) for column in message.columns},
         events=events,
         run_steps=message.run_steps,
     )
-
-
-def _column(column: plan_pb2.PlanColumn, count: int) -> array[float]:
-    values = array("d")
-    if len(column.values) not in (8, 8 * count):
-        raise ProtocolError(
-            f"Plan: column {column.name!r} has {len(column.values)} bytes, not 8 or {8 * count}"
-        )
-    values.frombytes(column.values)
-    if sys.byteorder == "big":
-        values.byteswap()
-    # Hundreds of thousands of rows are checked without holding the interpreter up.
-    rows = torch.frombuffer(values, dtype=torch.float64)
-    low, high = torch.aminmax(rows)
-    low, high = low.item(), high.item()
-    if column.name == "lambda":
-        fits, permitted = bool(((rows != 0) & ~rows.isnan()).all()), "other than 0, ±infinity for off"
-    elif column.name in _RANGES:
-        test, permitted = _RANGES[column.name]
-        fits = test(low) and test(high)
-    else:
-        fits, permitted = not math.isnan(low), "numbers"
-    if not fits:
-        raise ProtocolError(f"Plan: {column.name} must be {permitted}, not {low} to {high}")
-    return values
 
 
 def _command(message: command_pb2.Command) -> m.Command:
@@ -287,13 +272,10 @@ _PLAIN_ACTIONS: dict[str, m.Action] = {
     "evaluate": m.Evaluate(),
 }
 
-_EVENT_KINDS = {int(kind) for kind in m.EventKind}
-
-_INFINITY = float("inf")
-_RANGES = {
-    "gamma": (lambda value: 0 < value <= 1, "in (0, 1]"),
-    "lr": (lambda value: 0 <= value < _INFINITY, "in [0, infinity)"),
-    "momentum": (lambda value: 0 <= value < 1, "in [0, 1)"),
-    "weight_decay": (lambda value: 0 <= value < _INFINITY, "in [0, infinity)"),
-    "clip_norm": (lambda value: value > 0, "in (0, infinity]"),
+_PRESETS: dict[int, str] = {
+    session_pb2.WEIGHTING_PRESET_DEFAULT: "default",
+    session_pb2.WEIGHTING_PRESET_PAPER: "paper",
+    session_pb2.WEIGHTING_PRESET_REFERENCE: "reference",
 }
+
+_EVENT_KINDS = {int(kind) for kind in m.EventKind}

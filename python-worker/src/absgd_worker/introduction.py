@@ -42,8 +42,8 @@ def introduction(settings: Settings, trainer: Trainer, exchange: Exchange, incar
     )
 
 
-def objection(settings: Settings, welcome: Welcome) -> str | None:
-    """Why this worker cannot train what it was welcomed to; None when it can."""
+def objection(settings: Settings, welcome: Welcome, earlier: Welcome | None) -> str | None:
+    """Why this worker cannot train what it was welcomed to; None when it can. `earlier`: its last Welcome."""
     if welcome.run != settings.run:
         return f"the controller runs {welcome.run!r}, this worker was started for {settings.run!r}"
     try:
@@ -60,5 +60,10 @@ def objection(settings: Settings, welcome: Welcome) -> str | None:
             "the task was built with other parameters (ABSGD_PARAMS) than the controller's: "
             f"{', '.join(names)} differ; "
             "start a new worker"
+        )
+    if earlier is not None and welcome.weighting != earlier.weighting:
+        return (
+            f"the controller's rule of weights is {str(welcome.weighting)!r} now, this worker trains by "
+            f"{str(earlier.weighting)!r}: start a new worker"
         )
     return None

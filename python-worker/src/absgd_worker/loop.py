@@ -89,6 +89,7 @@ class Loop:
         """
         plan, standing = self._exchange.plan, self._standing
         standing.position = Position(welcome.attempt, standing.step)
+        self._trainer.weigh_by(welcome.weighting)
         if welcome.restore_path:
             self._deeds.restore(welcome.restore_path, welcome.restore_sha256, welcome.attempt)
         while True:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple, TypeAlias
 
+from absgd_worker.weights_presets import Rule
+
 # Numbers of enums are those of the contract.
 
 
@@ -65,6 +67,8 @@ class Acked(NamedTuple):
 
 # From the controller.
 
+_DEFAULT_RULE = Rule()
+
 
 @dataclass(frozen=True)
 class Welcome:
@@ -80,6 +84,7 @@ class Welcome:
     restore_path: str = ""
     restore_sha256: str = ""
     run_steps: int = 0
+    weighting: Rule = _DEFAULT_RULE
 
 
 @dataclass(frozen=True)

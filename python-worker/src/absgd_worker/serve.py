@@ -79,7 +79,7 @@ def _open_channel(settings: Settings, trainer: Trainer, exchange: Exchange) -> C
         exchange,
         telemetry,
         introduce=lambda: introduction(settings, trainer, exchange, incarnation),
-        object_to=lambda welcome: objection(settings, welcome),
+        object_to=lambda welcome: objection(settings, welcome, exchange.welcome),
     )
 
 

@@ -22,7 +22,7 @@ from absgd_worker.randomness import random_state, set_random_state
 from absgd_worker.rings import StepEntry
 from absgd_worker.sampler import Sampler
 from absgd_worker.task import Task
-from absgd_worker.weights import Normaliser, weighted_loss
+from absgd_worker.weights import Normaliser, Rule, weighted_loss
 
 
 class Trainer:
@@ -35,7 +35,11 @@ class Trainer:
         self._standing = standing
         self._sampler = Sampler(task.size, task.batch_size, seed=context.seed, drop_last=task.drop_last)
         self._make_batch = batch_maker(task.data, task.collate)
-        self._normaliser = Normaliser()
+        self._normaliser = _normaliser_for(Rule())
+
+    def weigh_by(self, rule: Rule) -> None:
+        """Sets the rule of weights, before the first step: what was weighed before is forgotten."""
+        self._normaliser = _normaliser_for(rule)
 
     def step(self, row: Mapping[str, float], *, keep_samples: bool) -> StepEntry:
         """Trains one step with the planned controls.
@@ -101,7 +105,7 @@ class Trainer:
         _check_model(self.task.model.state_dict(), state["model"])
         _check_optimizer(self.task.optimizer.state_dict(), state["optimizer"])
         self._sampler.check_state_dict(state["sampler"])
-        normaliser = _normaliser_of(state["normalisers"])
+        normaliser = _restored(self._normaliser.rule, state["normalisers"])
         self.task.model.load_state_dict(state["model"])
         self.task.optimizer.load_state_dict(state["optimizer"])
         self._normaliser = normaliser
@@ -138,8 +142,12 @@ def _check_losses(losses_B: object, size: int) -> None:
         )
 
 
-def _normaliser_of(states: Mapping[str, dict[str, float]]) -> Normaliser:
-    normaliser = Normaliser()
+def _normaliser_for(rule: Rule) -> Normaliser:
+    return Normaliser(rule.preset, alpha=rule.alpha, floor=rule.floor)
+
+
+def _restored(rule: Rule, states: Mapping[str, dict[str, Any]]) -> Normaliser:
+    normaliser = _normaliser_for(rule)
     try:
         normaliser.load_state_dict(states["loss"])
     except (KeyError, ValueError) as error:

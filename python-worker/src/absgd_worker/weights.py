@@ -1,7 +1,8 @@
 """The rule of weights: exp(loss/lam) over a running estimate of its mean (DESIGN section 3; proto/README.md).
 
-Paper: ABSGD, arXiv 2012.06951, Algorithm 1; here in the log domain, bias-corrected, capped, and carried over
-changes of lam. `src/weighting` holds the same rule in TypeScript; `proto/golden/weights.json` binds the two.
+Paper: ABSGD, arXiv 2012.06951, Algorithm 1; here in the log domain, and by default bias-corrected, capped,
+and carried over changes of lam; `weights_presets.py` has the other presets. `src/weighting` holds the same in
+TypeScript; `proto/golden/weights.json` and `presets.json` bind the two.
 
 Shapes: B is the number of samples weighed together, at least 1.
 """
@@ -9,7 +10,7 @@ Shapes: B is the number of samples weighed together, at least 1.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,8 +22,9 @@ from absgd_worker.weights_arithmetic import (
     weigh_on_device,
     weigh_on_host,
 )
+from absgd_worker.weights_presets import NO_PAST, Past, Rule, move_on, stand_still
 
-__all__ = ["Normaliser", "Statistics", "Weighed", "read_statistics", "weighted_loss"]
+__all__ = ["Normaliser", "Rule", "Statistics", "Weighed", "read_statistics", "weighted_loss"]
 
 
 class Weighed(NamedTuple):
@@ -37,23 +39,31 @@ class Weighed(NamedTuple):
 class Normaliser:
     """The state of one named weighing: what outlives a batch.
 
+    `preset`, `alpha` and `floor`: the rule, see `Rule`; ValueError for one that does not exist.
+
     Losses on the CPU are weighed in Python floats. Losses on a device are weighed in tensors there, and
     nothing synchronises; MPS has no float64, so its losses are copied to the CPU. `on_device` forces either.
     """
 
-    def __init__(self, *, on_device: bool | None = None) -> None:
+    def __init__(
+        self,
+        preset: str = "default",
+        *,
+        alpha: float = 1.0,
+        floor: bool = False,
+        on_device: bool | None = None,
+    ) -> None:
+        self.rule = Rule(preset, alpha, floor)
         self._on_device = on_device
-        self._free_energy: float | Tensor = math.nan
-        self._kl: float | Tensor = math.nan
-        self._lam = math.nan
-        self._seen = 0.0
+        self._past = NO_PAST
 
     def weigh(self, losses_B: Tensor, *, lam: float, gamma: float) -> Weighed:
         """Weighs one batch and moves the state on.
 
         `losses_B`: any floating dtype, attached to a graph or not. `lam`, in units of loss: positive attends
-        to high losses, negative turns away from them, ±inf is off (weights 1/B, estimate untouched). `gamma`
-        in (0, 1] multiplies the new batch in the running estimate: a memory of 1/gamma batches.
+        to high losses, negative turns away from them, ±inf is off (weights 1/B, estimate untouched), as 200
+        and more is in `reference`. `gamma` in (0, 1] multiplies the new batch in the running estimate: a
+        memory of 1/gamma batches.
 
         A batch with a loss that is not finite is weighed evenly, which shows that loss as a plain mean would,
         and leaves the estimate as it was: the next batch is weighed as if this one had agreed with it.
@@ -64,61 +74,60 @@ class Normaliser:
         on_device = self._on_device
         if on_device is None:
             on_device = losses_B.device.type not in ("cpu", "mps")
-        if math.isinf(lam):
-            self._lam = lam
+        if self.rule.is_off(lam):
+            past = self._past = stand_still(self.rule, self._past, lam)
             if on_device:
-                return Weighed(*weigh_evenly_on_device(losses_B, _tensor(self._free_energy, losses_B)))
-            return Weighed(*weigh_evenly_on_host(losses_B, float(self._free_energy)))
+                return Weighed(*weigh_evenly_on_device(losses_B, _tensor(past.free_energy, losses_B)))
+            return Weighed(*weigh_evenly_on_host(losses_B, float(past.free_energy)))
 
-        prior, rho = self._move_on(lam, gamma)
+        past, mixing = move_on(self.rule, self._past, lam, gamma)
         if on_device:
-            weights_B, statistics, self._free_energy, self._kl = weigh_on_device(
-                losses_B, lam, rho, _tensor(prior, losses_B), _tensor(self._kl, losses_B)
+            weights_B, statistics, free_energy, kl = weigh_on_device(
+                losses_B, lam, mixing, _tensor(past.free_energy, losses_B), _tensor(past.kl, losses_B)
             )
         else:
-            weights_B, statistics, self._free_energy, self._kl = weigh_on_host(
-                losses_B, lam, rho, float(prior), float(self._kl)
+            weights_B, statistics, free_energy, kl = weigh_on_host(
+                losses_B, lam, mixing, float(past.free_energy), float(past.kl)
             )
+        self._past = Past(free_energy, kl, lam, past.seen)
         return Weighed(weights_B, statistics)
 
-    def state_dict(self) -> dict[str, float]:
-        """The state as Python floats; NaN for what is not there yet. Waits for the device if there is one."""
+    def state_dict(self) -> dict[str, Any]:
+        """The state as Python floats, and the rule it is of; NaN for what is not there yet.
+
+        Waits for the device if there is one.
+        """
+        free_energy, kl, lam, seen = self._past
         return {
-            "free_energy": float(self._free_energy),
-            "kl": float(self._kl),
-            "lam": self._lam,
-            "seen": self._seen,
+            "rule": str(self.rule),
+            "free_energy": float(free_energy),
+            "kl": float(kl),
+            "lam": lam,
+            "seen": seen,
         }
 
-    def load_state_dict(self, state: dict[str, float]) -> None:
-        """Puts back what `state_dict` gave, bit for bit; ValueError for anything else."""
-        names = ["free_energy", "kl", "lam", "seen"]
-        if sorted(state) != names:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Puts back what `state_dict` gave, bit for bit; ValueError for anything else, or another rule's."""
+        # What was saved before there were presets names no rule.
+        named = {"rule": "default", **state}
+        names = ["free_energy", "kl", "lam", "rule", "seen"]
+        if sorted(named) != names:
             raise ValueError(
                 f"the state of a weighing has the entries {names}, this one has {sorted(state)}: "
                 "load what state_dict() of this version gave"
             )
-        free_energy, kl, lam, seen = (float(state[name]) for name in names)
+        if named["rule"] != str(self.rule):
+            raise ValueError(
+                f"the state is one of the rule {named['rule']!r}, this weighing follows {str(self.rule)!r}: "
+                "go on under the same rule, or start afresh"
+            )
+        free_energy, kl, lam, seen = (float(named[name]) for name in Past._fields)
         if lam == 0 or not 0 <= seen <= 1:
             raise ValueError(
                 f"the state of a weighing needs lam other than 0 and seen in [0, 1], this one has lam {lam} "
                 f"and seen {seen}: the checkpoint is damaged, take an earlier one"
             )
-        self._free_energy, self._kl, self._lam, self._seen = free_energy, kl, lam, seen
-
-    def _move_on(self, lam: float, gamma: float) -> tuple[float | Tensor, float]:
-        """The free energy before this batch at its lam (NaN for none), and this batch's share of the mean."""
-        prior, seen = math.nan, 0.0
-        # History survives a change of lam by at most 2x. The quotient is NaN on the first step, 0 after off,
-        # and negative over a change of sign.
-        if 0.5 <= lam / self._lam <= 2.0:
-            prior, seen = self._free_energy, self._seen
-            if lam != self._lam:
-                prior = prior - self._kl * (lam - self._lam)  # dF/dlam = -KL
-        self._lam = lam
-        # 1 - a of DESIGN section 3: a itself would round small gammas away.
-        self._seen = seen + gamma * (1.0 - seen)
-        return prior, min(1.0, gamma / self._seen)
+        self._past = Past(free_energy, kl, lam, seen)
 
 
 def weighted_loss(losses_B: Tensor, weights_B: Tensor) -> Tensor:

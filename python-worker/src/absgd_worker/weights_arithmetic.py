@@ -2,7 +2,7 @@
 
 With c = max loss for lam > 0, else min loss, and d = (loss - c)/lam <= 0, everything follows from
 p = softmax(d): no exponent is positive, and losses are subtracted before they are divided. The normaliser is
-exp(m + held), hence w = p·exp(-held).
+exp(m + held), hence w = p·exp(-held), to which a floor adds 1/B.
 
     log mean exp(d) = -log(B·max p)      m = c/lam + log mean exp(d)      KL = Σ p·d - log mean exp(d)
 
@@ -12,16 +12,14 @@ Shapes: B is the number of samples weighed together, at least 1; tensors without
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
-LOWER_CAP = -math.log(2.0)
-"""log(normaliser) >= m + this: Σw <= 2, so that no batch is kicked."""
+from absgd_worker.weights_presets import Mixing
 
-UPPER_CAP = 5.0
-"""log(normaliser) <= m + this: Σw >= exp(-5), so that training does not stall after a spike."""
+Number = TypeVar("Number", float, Tensor)
 
 
 class Statistics(NamedTuple):
@@ -32,7 +30,7 @@ class Statistics(NamedTuple):
     m: float
     """log mean exp(loss/lam); NaN where the batch was weighed evenly: lam off, or losses not finite."""
     sum_w: float
-    """Sum of the weights: what multiplies the learning rate, in [exp(-5), 2]."""
+    """Sum of the weights: what multiplies the learning rate. In [exp(-5), 2] in `default` alone."""
     sum_w2: float
     """Sum of the squared weights."""
     sum_wl: float
@@ -50,11 +48,11 @@ class Statistics(NamedTuple):
 
 
 def weigh_on_host(
-    losses_B: Tensor, lam: float, rho: float, prior: float, kl: float
+    losses_B: Tensor, lam: float, mixing: Mixing, prior: float, kl: float
 ) -> tuple[Tensor, Statistics, float, float]:
     """Weights, statistics, and the state after: free energy and KL.
 
-    `rho` in (0, 1] is this batch's share of the running mean, `prior` the free energy before it at this lam
+    `mixing` says how this batch joins the running mean, `prior` is the free energy before it at this lam
     (NaN for none), `kl` that of the batch before. A batch whose numbers are not all finite is weighed evenly
     and leaves `prior` and `kl` standing.
     """
@@ -69,27 +67,32 @@ def weigh_on_host(
 
     log_mean = -math.log(n * max_p)
     new_kl = mean_d - log_mean
-    gap = _log_add(_log1m(rho) + ((prior - pivot) / lam - log_mean), math.log(rho))
-    held = min(max(gap, LOWER_CAP), UPPER_CAP)
+    gap = _log_add(mixing.log_old + ((prior - pivot) / lam - log_mean), mixing)
+    held = min(max(gap, mixing.lower), mixing.upper)
     free_energy = pivot + lam * (log_mean + held)
     if not math.isfinite(mean_loss + new_kl + free_energy):
         return *weigh_evenly_on_host(losses_B, prior), prior, kl
 
-    sum_w = math.exp(-held)
+    scale = math.exp(-held)
+    sums = (scale, scale * scale * p_B.dot(p_B).item(), scale * (pivot + lam * mean_d), scale * max_p)
+    p_B.mul_(scale)
+    if mixing.floor:
+        sums = _raised(sums, mean_loss, n)
+        p_B.add_(1.0 / n)
+    sum_w, sum_w2, sum_wl, max_w = sums
     statistics = Statistics(
         n=n,
         m=pivot / lam + log_mean,
         sum_w=sum_w,
-        sum_w2=sum_w * sum_w * p_B.dot(p_B).item(),
-        sum_wl=sum_w * (pivot + lam * mean_d),
-        max_w=sum_w * max_p,
+        sum_w2=sum_w2,
+        sum_wl=sum_wl,
+        max_w=max_w,
         mean_loss=mean_loss,
         free_energy=free_energy,
-        capped=(gap > UPPER_CAP) - (gap < LOWER_CAP),
+        capped=(gap > mixing.upper) - (gap < mixing.lower),
         non_finite=0,
     )
-    weights_B = _as_weights(p_B.mul_(sum_w), losses_B)
-    return weights_B, statistics, free_energy, new_kl
+    return _as_weights(p_B, losses_B), statistics, free_energy, new_kl
 
 
 def weigh_evenly_on_host(losses_B: Tensor, free_energy: float) -> tuple[Tensor, Statistics]:
@@ -105,7 +108,7 @@ def weigh_evenly_on_host(losses_B: Tensor, free_energy: float) -> tuple[Tensor, 
 
 
 def weigh_on_device(
-    losses_B: Tensor, lam: float, rho: float, prior: Tensor, kl: Tensor
+    losses_B: Tensor, lam: float, mixing: Mixing, prior: Tensor, kl: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """As `weigh_on_host`, in float64 on the losses' device; the statistics: a [10] ordered as `Statistics`.
 
@@ -122,28 +125,35 @@ def weigh_on_device(
 
     log_mean = -torch.log(max_p * n)
     new_kl = mean_d - log_mean
-    old = (prior - pivot) / lam - log_mean + _log1m(rho)
-    gap = torch.logaddexp(old, torch.full_like(old, math.log(rho))).masked_fill(old.isnan(), 0.0)
-    held = gap.clamp(LOWER_CAP, UPPER_CAP)
+    old = (prior - pivot) / lam - log_mean + mixing.log_old
+    gap = torch.logaddexp(old, torch.full_like(old, mixing.log_new))
+    gap = gap.masked_fill(old.isnan(), mixing.log_first)
+    held = gap.clamp(mixing.lower, mixing.upper)
     free_energy = pivot + (log_mean + held) * lam
 
     even_B, even = weigh_evenly_on_device(losses_B, prior)
     mean_loss = even[Statistics._fields.index("mean_loss")]
     good = torch.isfinite(mean_loss + new_kl + free_energy)
-    sum_w = torch.exp(-held)
+    scale = torch.exp(-held)
+    sums = (scale, scale * scale * p_B.dot(p_B), scale * (mean_d * lam + pivot), scale * max_p)
+    w_B = p_B * scale
+    if mixing.floor:
+        sums = _raised(sums, mean_loss, n)
+        w_B = w_B + 1.0 / n
+    sum_w, sum_w2, sum_wl, max_w = sums
     weighed = {
         "n": torch.full_like(held, n),
         "m": pivot / lam + log_mean,
         "sum_w": sum_w,
-        "sum_w2": sum_w * sum_w * p_B.dot(p_B),
-        "sum_wl": sum_w * (mean_d * lam + pivot),
-        "max_w": sum_w * max_p,
+        "sum_w2": sum_w2,
+        "sum_wl": sum_wl,
+        "max_w": max_w,
         "mean_loss": mean_loss,
         "free_energy": free_energy,
-        "capped": (gap > UPPER_CAP).double() - (gap < LOWER_CAP).double(),
+        "capped": (gap > mixing.upper).double() - (gap < mixing.lower).double(),
         "non_finite": torch.zeros_like(held),
     }
-    weights_B = torch.where(good, _as_weights(p_B * sum_w, losses_B), even_B)
+    weights_B = torch.where(good, _as_weights(w_B, losses_B), even_B)
     statistics = torch.where(good, torch.stack([weighed[name] for name in Statistics._fields]), even)
     return weights_B, statistics, torch.where(good, free_energy, prior), torch.where(good, new_kl, kl)
 
@@ -178,13 +188,17 @@ def _host_copy(losses_B: Tensor) -> Tensor:
     return (x_B if x_B.is_cpu else x_B.cpu()).double()
 
 
-def _log1m(rho: float) -> float:
-    return math.log1p(-rho) if rho < 1.0 else -math.inf
+def _raised(
+    sums: tuple[Number, Number, Number, Number], mean_loss: Number, n: int
+) -> tuple[Number, Number, Number, Number]:
+    """Σw, Σw², Σw·loss and max w once every weight is raised by 1/n."""
+    sum_w, sum_w2, sum_wl, max_w = sums
+    return sum_w + 1.0, sum_w2 + (sum_w * 2.0 + 1.0) / n, sum_wl + mean_loss, max_w + 1.0 / n
 
 
-def _log_add(old: float, new: float) -> float:
-    """log(exp(old) + exp(new)); 0, the log of the whole, where NaN says that there is nothing old."""
+def _log_add(old: float, mixing: Mixing) -> float:
+    """log(exp(old) + exp(log_new)); `log_first` where NaN says that there is nothing old."""
     if math.isnan(old):
-        return 0.0
-    high, low = max(old, new), min(old, new)
+        return mixing.log_first
+    high, low = max(old, mixing.log_new), min(old, mixing.log_new)
     return high + math.log1p(math.exp(low - high))

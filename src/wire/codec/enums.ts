@@ -3,7 +3,14 @@ import type { Bye, Gap, Hello, Phase, PlanEvent, RunStatus } from '../../record/
 import { PlanEvent_Kind } from '../gen/absgd/v1/plan_pb.js'
 import { Note_Level, RunStatus as WireStatus } from '../gen/absgd/v1/record_pb.js'
 import { Gap_Reason } from '../gen/absgd/v1/report_pb.js'
-import { ByeReason, Phase as WirePhase, RejectCode as WireReject, Role } from '../gen/absgd/v1/session_pb.js'
+import {
+  ByeReason,
+  Phase as WirePhase,
+  RejectCode as WireReject,
+  Role,
+  WeightingPreset,
+} from '../gen/absgd/v1/session_pb.js'
+import type { WeightingRule } from '../../record/weighting.js'
 import type { RejectCode } from '../message.js'
 import { violation } from './numbers.js'
 
@@ -31,6 +38,12 @@ export const rejectCodes: Words<typeof WireReject, RejectCode> = {
   [WireReject.WRONG_RUN]: 'wrong-run',
   [WireReject.NO_LEASE]: 'no-lease',
   [WireReject.MALFORMED]: 'malformed',
+}
+
+export const weightingPresets: Words<typeof WeightingPreset, WeightingRule['preset']> = {
+  [WeightingPreset.DEFAULT]: 'default',
+  [WeightingPreset.PAPER]: 'paper',
+  [WeightingPreset.REFERENCE]: 'reference',
 }
 
 export const byeReasons: Words<typeof ByeReason, Bye['reason']> = {

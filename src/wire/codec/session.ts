@@ -12,11 +12,14 @@ import type {
   Reject as WireReject,
   RejectSchema,
   Welcome as WireWelcome,
+  WeightingSchema,
+  Weighting as WireWeighting,
   WelcomeSchema,
 } from '../gen/absgd/v1/session_pb.js'
 import type { Position as WirePosition, PositionSchema } from '../gen/absgd/v1/common_pb.js'
+import { DEFAULT_WEIGHTING, type WeightingRule } from '../../record/weighting.js'
 import type { Reject, Welcome } from '../message.js'
-import { byeReasons, phases, readWord, rejectCodes, roles, writeWord } from './enums.js'
+import { byeReasons, phases, readWord, rejectCodes, roles, weightingPresets, writeWord } from './enums.js'
 import type { Init } from './init.js'
 import { readValues, uniquely, writeValues } from './named.js'
 import { duration, fromIncarnation, fromUint64, toIncarnation, toUint64, violation } from './numbers.js'
@@ -85,6 +88,7 @@ export function readWelcome(welcome: WireWelcome): Welcome {
     restorePath: welcome.restorePath,
     restoreSha256: welcome.restoreSha256,
     runSteps: fromUint64(welcome.runSteps, 'Welcome.run_steps'),
+    weighting: readWeighting(welcome.weighting),
   }
 }
 
@@ -102,7 +106,24 @@ export function writeWelcome(welcome: Welcome): Init<typeof WelcomeSchema> {
     restorePath: welcome.restorePath,
     restoreSha256: welcome.restoreSha256,
     runSteps: toUint64(welcome.runSteps, 'Welcome.run_steps'),
+    weighting: writeWeighting(welcome.weighting),
   }
+}
+
+/** Absent from controllers that know only the default. */
+function readWeighting(weighting: WireWeighting | undefined): WeightingRule {
+  if (weighting === undefined) return DEFAULT_WEIGHTING
+  const { alpha, floor } = weighting
+  const preset = readWord(weightingPresets, weighting.preset, 'Weighting.preset')
+  if (preset !== 'reference') return { preset }
+  if (alpha > 0 && alpha < Infinity) return { preset, alpha, floor }
+  throw violation('Weighting.alpha', `is ${alpha}; it must be finite and above 0`)
+}
+
+function writeWeighting(rule: WeightingRule): Init<typeof WeightingSchema> {
+  const preset = writeWord(weightingPresets, rule.preset)
+  const { alpha, floor } = rule.preset === 'reference' ? rule : { alpha: 0, floor: false }
+  return { preset, alpha, floor }
 }
 
 export function readReject({ code, hint }: WireReject): Reject {

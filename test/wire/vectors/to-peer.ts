@@ -1,5 +1,31 @@
 import { actions, type Vector } from './vector.js'
 
+const bare = {
+  type: 'welcome',
+  run: 'digits-1',
+  attempt: 1,
+  leaseEpoch: 1,
+  paramsJson: '{}',
+  acked: { steps: 0, samples: 0 },
+  sampleEvery: 0,
+  sampleQuotaBytes: 0,
+  orphanLimitSeconds: 600,
+  keepCheckpoints: 0,
+  restorePath: '',
+  restoreSha256: '',
+  runSteps: 0,
+} as const
+
+const bareJson = {
+  run: 'digits-1',
+  attempt: 1,
+  lease_epoch: 1,
+  params_json: '{}',
+  acked: {},
+  samples: {},
+  orphan_limit_seconds: 600,
+}
+
 const rejectCodes = ['protocol', 'lease-held', 'wrong-run', 'no-lease', 'malformed'] as const
 
 export const toPeer: Vector[] = [
@@ -20,6 +46,7 @@ export const toPeer: Vector[] = [
       restorePath: 'checkpoints/000000064.pt',
       restoreSha256: 'ab12',
       runSteps: 1860,
+      weighting: { preset: 'reference', alpha: 0.5, floor: true },
     },
     json: {
       welcome: {
@@ -35,9 +62,18 @@ export const toPeer: Vector[] = [
         restore_path: 'checkpoints/000000064.pt',
         restore_sha256: 'ab12',
         run_steps: 1860,
+        weighting: { preset: 'WEIGHTING_PRESET_REFERENCE', alpha: 0.5, floor: true },
       },
     },
   },
+  ...(['default', 'paper'] as const).map((preset): Vector => ({
+    name: `welcome, the preset ${preset}`,
+    type: 'ToPeer',
+    value: { ...bare, weighting: { preset } },
+    json: {
+      welcome: { ...bareJson, weighting: { preset: `WEIGHTING_PRESET_${preset.toUpperCase()}` } },
+    },
+  })),
   ...rejectCodes.map((code): Vector => ({
     name: `reject, ${code}`,
     type: 'ToPeer',

@@ -40,6 +40,13 @@ class ByeReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     BYE_REASON_STOPPED: _ClassVar[ByeReason]
     BYE_REASON_FAILED: _ClassVar[ByeReason]
     BYE_REASON_ORPHANED: _ClassVar[ByeReason]
+
+class WeightingPreset(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    WEIGHTING_PRESET_UNSPECIFIED: _ClassVar[WeightingPreset]
+    WEIGHTING_PRESET_DEFAULT: _ClassVar[WeightingPreset]
+    WEIGHTING_PRESET_PAPER: _ClassVar[WeightingPreset]
+    WEIGHTING_PRESET_REFERENCE: _ClassVar[WeightingPreset]
 ROLE_UNSPECIFIED: Role
 ROLE_WORKER: Role
 ROLE_OPERATOR: Role
@@ -62,6 +69,10 @@ BYE_REASON_COMPLETED: ByeReason
 BYE_REASON_STOPPED: ByeReason
 BYE_REASON_FAILED: ByeReason
 BYE_REASON_ORPHANED: ByeReason
+WEIGHTING_PRESET_UNSPECIFIED: WeightingPreset
+WEIGHTING_PRESET_DEFAULT: WeightingPreset
+WEIGHTING_PRESET_PAPER: WeightingPreset
+WEIGHTING_PRESET_REFERENCE: WeightingPreset
 
 class Hello(_message.Message):
     __slots__ = ("protocol_major", "protocol_minor", "role", "run", "peer", "incarnation", "pid", "steps_per_epoch", "dataset_size", "num_classes", "position", "planned_through", "versions", "device", "initial", "batch_size")
@@ -108,7 +119,7 @@ class Version(_message.Message):
     def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ...) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ("run", "attempt", "lease_epoch", "params_json", "acked", "samples", "sample_quota_bytes", "orphan_limit_seconds", "keep_checkpoints", "restore_path", "restore_sha256", "run_steps")
+    __slots__ = ("run", "attempt", "lease_epoch", "params_json", "acked", "samples", "sample_quota_bytes", "orphan_limit_seconds", "keep_checkpoints", "restore_path", "restore_sha256", "run_steps", "weighting")
     RUN_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     LEASE_EPOCH_FIELD_NUMBER: _ClassVar[int]
@@ -121,6 +132,7 @@ class Welcome(_message.Message):
     RESTORE_PATH_FIELD_NUMBER: _ClassVar[int]
     RESTORE_SHA256_FIELD_NUMBER: _ClassVar[int]
     RUN_STEPS_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTING_FIELD_NUMBER: _ClassVar[int]
     run: str
     attempt: int
     lease_epoch: int
@@ -133,7 +145,18 @@ class Welcome(_message.Message):
     restore_path: str
     restore_sha256: str
     run_steps: int
-    def __init__(self, run: _Optional[str] = ..., attempt: _Optional[int] = ..., lease_epoch: _Optional[int] = ..., params_json: _Optional[str] = ..., acked: _Optional[_Union[Acked, _Mapping]] = ..., samples: _Optional[_Union[SampleRecording, _Mapping]] = ..., sample_quota_bytes: _Optional[int] = ..., orphan_limit_seconds: _Optional[float] = ..., keep_checkpoints: _Optional[int] = ..., restore_path: _Optional[str] = ..., restore_sha256: _Optional[str] = ..., run_steps: _Optional[int] = ...) -> None: ...
+    weighting: Weighting
+    def __init__(self, run: _Optional[str] = ..., attempt: _Optional[int] = ..., lease_epoch: _Optional[int] = ..., params_json: _Optional[str] = ..., acked: _Optional[_Union[Acked, _Mapping]] = ..., samples: _Optional[_Union[SampleRecording, _Mapping]] = ..., sample_quota_bytes: _Optional[int] = ..., orphan_limit_seconds: _Optional[float] = ..., keep_checkpoints: _Optional[int] = ..., restore_path: _Optional[str] = ..., restore_sha256: _Optional[str] = ..., run_steps: _Optional[int] = ..., weighting: _Optional[_Union[Weighting, _Mapping]] = ...) -> None: ...
+
+class Weighting(_message.Message):
+    __slots__ = ("preset", "alpha", "floor")
+    PRESET_FIELD_NUMBER: _ClassVar[int]
+    ALPHA_FIELD_NUMBER: _ClassVar[int]
+    FLOOR_FIELD_NUMBER: _ClassVar[int]
+    preset: WeightingPreset
+    alpha: float
+    floor: bool
+    def __init__(self, preset: _Optional[_Union[WeightingPreset, str]] = ..., alpha: _Optional[float] = ..., floor: bool = ...) -> None: ...
 
 class Acked(_message.Message):
     __slots__ = ("steps", "samples")

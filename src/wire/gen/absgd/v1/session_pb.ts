@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file absgd/v1/session.proto.
  */
 export const file_absgd_v1_session: GenFile = /*@__PURE__*/
-  fileDesc("ChZhYnNnZC92MS9zZXNzaW9uLnByb3RvEghhYnNnZC52MSKAAwoFSGVsbG8SFgoOcHJvdG9jb2xfbWFqb3IYASABKA0SFgoOcHJvdG9jb2xfbWlub3IYAiABKA0SHAoEcm9sZRgDIAEoDjIOLmFic2dkLnYxLlJvbGUSCwoDcnVuGAQgASgJEgwKBHBlZXIYBSABKAkSEwoLaW5jYXJuYXRpb24YBiABKAYSCwoDcGlkGAcgASgNEhcKD3N0ZXBzX3Blcl9lcG9jaBgIIAEoBBIUCgxkYXRhc2V0X3NpemUYCSABKAQSEwoLbnVtX2NsYXNzZXMYCiABKA0SJAoIcG9zaXRpb24YCyABKAsyEi5hYnNnZC52MS5Qb3NpdGlvbhIXCg9wbGFubmVkX3Rocm91Z2gYDCABKAQSIwoIdmVyc2lvbnMYDSADKAsyES5hYnNnZC52MS5WZXJzaW9uEg4KBmRldmljZRgOIAEoCRIgCgdpbml0aWFsGA8gAygLMg8uYWJzZ2QudjEuVmFsdWUSEgoKYmF0Y2hfc2l6ZRgQIAEoDSIoCgdWZXJzaW9uEgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoCSKyAgoHV2VsY29tZRILCgNydW4YASABKAkSDwoHYXR0ZW1wdBgCIAEoDRITCgtsZWFzZV9lcG9jaBgDIAEoDRITCgtwYXJhbXNfanNvbhgEIAEoCRIeCgVhY2tlZBgFIAEoCzIPLmFic2dkLnYxLkFja2VkEioKB3NhbXBsZXMYBiABKAsyGS5hYnNnZC52MS5TYW1wbGVSZWNvcmRpbmcSGgoSc2FtcGxlX3F1b3RhX2J5dGVzGAcgASgEEhwKFG9ycGhhbl9saW1pdF9zZWNvbmRzGAggASgBEhgKEGtlZXBfY2hlY2twb2ludHMYCSABKA0SFAoMcmVzdG9yZV9wYXRoGAogASgJEhYKDnJlc3RvcmVfc2hhMjU2GAsgASgJEhEKCXJ1bl9zdGVwcxgMIAEoBCInCgVBY2tlZBINCgVzdGVwcxgBIAEoBBIPCgdzYW1wbGVzGAIgASgEIiAKD1NhbXBsZVJlY29yZGluZxINCgVldmVyeRgBIAEoDSI6CgZSZWplY3QSIgoEY29kZRgBIAEoDjIULmFic2dkLnYxLlJlamVjdENvZGUSDAoEaGludBgCIAEoCSKMAQoIUHJvZ3Jlc3MSEwoLbGVhc2VfZXBvY2gYASABKA0SJAoIcG9zaXRpb24YAiABKAsyEi5hYnNnZC52MS5Qb3NpdGlvbhIeCgVwaGFzZRgDIAEoDjIPLmFic2dkLnYxLlBoYXNlEg0KBXdhaXRzGAQgASgEEhYKDndhaXRlZF9zZWNvbmRzGAUgASgBIqgBCgNCeWUSEwoLbGVhc2VfZXBvY2gYASABKA0SIwoGcmVhc29uGAIgASgOMhMuYWJzZ2QudjEuQnllUmVhc29uEiQKCHBvc2l0aW9uGAMgASgLMhIuYWJzZ2QudjEuUG9zaXRpb24SDwoHbWVzc2FnZRgEIAEoCRIRCgl0cmFjZWJhY2sYBSABKAkSHQoEc2VudBgGIAEoCzIPLmFic2dkLnYxLkFja2VkKkAKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg8KC1JPTEVfV09SS0VSEAESEQoNUk9MRV9PUEVSQVRPUhACKqwBCgVQaGFzZRIVChFQSEFTRV9VTlNQRUNJRklFRBAAEhIKDlBIQVNFX1NUQVJUSU5HEAESEgoOUEhBU0VfVFJBSU5JTkcQAhIQCgxQSEFTRV9QQVVTRUQQAxIRCg1QSEFTRV9XQUlUSU5HEAQSFAoQUEhBU0VfRVZBTFVBVElORxAFEhcKE1BIQVNFX0NIRUNLUE9JTlRJTkcQBhIQCgxQSEFTRV9FTkRJTkcQByqvAQoKUmVqZWN0Q29kZRIbChdSRUpFQ1RfQ09ERV9VTlNQRUNJRklFRBAAEhgKFFJFSkVDVF9DT0RFX1BST1RPQ09MEAESGgoWUkVKRUNUX0NPREVfTEVBU0VfSEVMRBACEhkKFVJFSkVDVF9DT0RFX1dST05HX1JVThADEhgKFFJFSkVDVF9DT0RFX05PX0xFQVNFEAQSGQoVUkVKRUNUX0NPREVfTUFMRk9STUVEEAUqiQEKCUJ5ZVJlYXNvbhIaChZCWUVfUkVBU09OX1VOU1BFQ0lGSUVEEAASGAoUQllFX1JFQVNPTl9DT01QTEVURUQQARIWChJCWUVfUkVBU09OX1NUT1BQRUQQAhIVChFCWUVfUkVBU09OX0ZBSUxFRBADEhcKE0JZRV9SRUFTT05fT1JQSEFORUQQBGIGcHJvdG8z", [file_absgd_v1_common]);
+  fileDesc("ChZhYnNnZC92MS9zZXNzaW9uLnByb3RvEghhYnNnZC52MSKAAwoFSGVsbG8SFgoOcHJvdG9jb2xfbWFqb3IYASABKA0SFgoOcHJvdG9jb2xfbWlub3IYAiABKA0SHAoEcm9sZRgDIAEoDjIOLmFic2dkLnYxLlJvbGUSCwoDcnVuGAQgASgJEgwKBHBlZXIYBSABKAkSEwoLaW5jYXJuYXRpb24YBiABKAYSCwoDcGlkGAcgASgNEhcKD3N0ZXBzX3Blcl9lcG9jaBgIIAEoBBIUCgxkYXRhc2V0X3NpemUYCSABKAQSEwoLbnVtX2NsYXNzZXMYCiABKA0SJAoIcG9zaXRpb24YCyABKAsyEi5hYnNnZC52MS5Qb3NpdGlvbhIXCg9wbGFubmVkX3Rocm91Z2gYDCABKAQSIwoIdmVyc2lvbnMYDSADKAsyES5hYnNnZC52MS5WZXJzaW9uEg4KBmRldmljZRgOIAEoCRIgCgdpbml0aWFsGA8gAygLMg8uYWJzZ2QudjEuVmFsdWUSEgoKYmF0Y2hfc2l6ZRgQIAEoDSIoCgdWZXJzaW9uEgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoCSLaAgoHV2VsY29tZRILCgNydW4YASABKAkSDwoHYXR0ZW1wdBgCIAEoDRITCgtsZWFzZV9lcG9jaBgDIAEoDRITCgtwYXJhbXNfanNvbhgEIAEoCRIeCgVhY2tlZBgFIAEoCzIPLmFic2dkLnYxLkFja2VkEioKB3NhbXBsZXMYBiABKAsyGS5hYnNnZC52MS5TYW1wbGVSZWNvcmRpbmcSGgoSc2FtcGxlX3F1b3RhX2J5dGVzGAcgASgEEhwKFG9ycGhhbl9saW1pdF9zZWNvbmRzGAggASgBEhgKEGtlZXBfY2hlY2twb2ludHMYCSABKA0SFAoMcmVzdG9yZV9wYXRoGAogASgJEhYKDnJlc3RvcmVfc2hhMjU2GAsgASgJEhEKCXJ1bl9zdGVwcxgMIAEoBBImCgl3ZWlnaHRpbmcYDSABKAsyEy5hYnNnZC52MS5XZWlnaHRpbmciVAoJV2VpZ2h0aW5nEikKBnByZXNldBgBIAEoDjIZLmFic2dkLnYxLldlaWdodGluZ1ByZXNldBINCgVhbHBoYRgCIAEoARINCgVmbG9vchgDIAEoCCInCgVBY2tlZBINCgVzdGVwcxgBIAEoBBIPCgdzYW1wbGVzGAIgASgEIiAKD1NhbXBsZVJlY29yZGluZxINCgVldmVyeRgBIAEoDSI6CgZSZWplY3QSIgoEY29kZRgBIAEoDjIULmFic2dkLnYxLlJlamVjdENvZGUSDAoEaGludBgCIAEoCSKMAQoIUHJvZ3Jlc3MSEwoLbGVhc2VfZXBvY2gYASABKA0SJAoIcG9zaXRpb24YAiABKAsyEi5hYnNnZC52MS5Qb3NpdGlvbhIeCgVwaGFzZRgDIAEoDjIPLmFic2dkLnYxLlBoYXNlEg0KBXdhaXRzGAQgASgEEhYKDndhaXRlZF9zZWNvbmRzGAUgASgBIqgBCgNCeWUSEwoLbGVhc2VfZXBvY2gYASABKA0SIwoGcmVhc29uGAIgASgOMhMuYWJzZ2QudjEuQnllUmVhc29uEiQKCHBvc2l0aW9uGAMgASgLMhIuYWJzZ2QudjEuUG9zaXRpb24SDwoHbWVzc2FnZRgEIAEoCRIRCgl0cmFjZWJhY2sYBSABKAkSHQoEc2VudBgGIAEoCzIPLmFic2dkLnYxLkFja2VkKkAKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg8KC1JPTEVfV09SS0VSEAESEQoNUk9MRV9PUEVSQVRPUhACKqwBCgVQaGFzZRIVChFQSEFTRV9VTlNQRUNJRklFRBAAEhIKDlBIQVNFX1NUQVJUSU5HEAESEgoOUEhBU0VfVFJBSU5JTkcQAhIQCgxQSEFTRV9QQVVTRUQQAxIRCg1QSEFTRV9XQUlUSU5HEAQSFAoQUEhBU0VfRVZBTFVBVElORxAFEhcKE1BIQVNFX0NIRUNLUE9JTlRJTkcQBhIQCgxQSEFTRV9FTkRJTkcQByqvAQoKUmVqZWN0Q29kZRIbChdSRUpFQ1RfQ09ERV9VTlNQRUNJRklFRBAAEhgKFFJFSkVDVF9DT0RFX1BST1RPQ09MEAESGgoWUkVKRUNUX0NPREVfTEVBU0VfSEVMRBACEhkKFVJFSkVDVF9DT0RFX1dST05HX1JVThADEhgKFFJFSkVDVF9DT0RFX05PX0xFQVNFEAQSGQoVUkVKRUNUX0NPREVfTUFMRk9STUVEEAUqiQEKCUJ5ZVJlYXNvbhIaChZCWUVfUkVBU09OX1VOU1BFQ0lGSUVEEAASGAoUQllFX1JFQVNPTl9DT01QTEVURUQQARIWChJCWUVfUkVBU09OX1NUT1BQRUQQAhIVChFCWUVfUkVBU09OX0ZBSUxFRBADEhcKE0JZRV9SRUFTT05fT1JQSEFORUQQBCqNAQoPV2VpZ2h0aW5nUHJlc2V0EiAKHFdFSUdIVElOR19QUkVTRVRfVU5TUEVDSUZJRUQQABIcChhXRUlHSFRJTkdfUFJFU0VUX0RFRkFVTFQQARIaChZXRUlHSFRJTkdfUFJFU0VUX1BBUEVSEAISHgoaV0VJR0hUSU5HX1BSRVNFVF9SRUZFUkVOQ0UQA2IGcHJvdG8z", [file_absgd_v1_common]);
 
 /**
  * First message of every peer on the control socket, and again after a Reject with REJECT_CODE_NO_LEASE.
@@ -31,7 +31,8 @@ export type Hello = Message<"absgd.v1.Hello"> & {
   protocolMajor: number;
 
   /**
-   * Minor version of the protocol. A differing minor is accepted: unknown fields are skipped.
+   * Minor version of the protocol, currently 1. A differing minor is accepted, as unknown fields are skipped, unless
+   * the run needs what it lacks: a worker below 1 knows no Welcome.weighting, so it is admitted to the default preset alone.
    *
    * @generated from field: uint32 protocol_minor = 2;
    */
@@ -173,7 +174,7 @@ export const VersionSchema: GenMessage<Version> = /*@__PURE__*/
 
 /**
  * Admits a peer.
- * Next ID: 13.
+ * Next ID: 14.
  *
  * @generated from message absgd.v1.Welcome
  */
@@ -261,6 +262,13 @@ export type Welcome = Message<"absgd.v1.Welcome"> & {
    * @generated from field: uint64 run_steps = 12;
    */
   runSteps: bigint;
+
+  /**
+   * By which rule the worker weighs samples, the same for the whole run; absent for the default preset. Since protocol 1.1.
+   *
+   * @generated from field: absgd.v1.Weighting weighting = 13;
+   */
+  weighting?: Weighting | undefined;
 };
 
 /**
@@ -269,6 +277,41 @@ export type Welcome = Message<"absgd.v1.Welcome"> & {
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
   messageDesc(file_absgd_v1_session, 2);
+
+/**
+ * A rule of weights.
+ *
+ * @generated from message absgd.v1.Weighting
+ */
+export type Weighting = Message<"absgd.v1.Weighting"> & {
+  /**
+   * Which.
+   *
+   * @generated from field: absgd.v1.WeightingPreset preset = 1;
+   */
+  preset: WeightingPreset;
+
+  /**
+   * Of the reference alone: the factor of every new batch's mean in the running mean. Finite, above 0.
+   *
+   * @generated from field: double alpha = 2;
+   */
+  alpha: number;
+
+  /**
+   * Of the reference alone: whether 1/n is added to every weight.
+   *
+   * @generated from field: bool floor = 3;
+   */
+  floor: boolean;
+};
+
+/**
+ * Describes the message absgd.v1.Weighting.
+ * Use `create(WeightingSchema)` to create a new message.
+ */
+export const WeightingSchema: GenMessage<Weighting> = /*@__PURE__*/
+  messageDesc(file_absgd_v1_session, 3);
 
 /**
  * Durable telemetry of one incarnation, per stream: every frame up to and including these numbers is on disk. 0 for none.
@@ -296,7 +339,7 @@ export type Acked = Message<"absgd.v1.Acked"> & {
  * Use `create(AckedSchema)` to create a new message.
  */
 export const AckedSchema: GenMessage<Acked> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_session, 3);
+  messageDesc(file_absgd_v1_session, 4);
 
 /**
  * Which steps have their per-sample losses and weights recorded.
@@ -317,7 +360,7 @@ export type SampleRecording = Message<"absgd.v1.SampleRecording"> & {
  * Use `create(SampleRecordingSchema)` to create a new message.
  */
 export const SampleRecordingSchema: GenMessage<SampleRecording> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_session, 4);
+  messageDesc(file_absgd_v1_session, 5);
 
 /**
  * Refuses a Hello, or cuts a peer off.
@@ -345,7 +388,7 @@ export type Reject = Message<"absgd.v1.Reject"> & {
  * Use `create(RejectSchema)` to create a new message.
  */
 export const RejectSchema: GenMessage<Reject> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_session, 5);
+  messageDesc(file_absgd_v1_session, 6);
 
 /**
  * Sign of life of a worker, sent once a second and at every change of phase.
@@ -394,7 +437,7 @@ export type Progress = Message<"absgd.v1.Progress"> & {
  * Use `create(ProgressSchema)` to create a new message.
  */
 export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_session, 6);
+  messageDesc(file_absgd_v1_session, 7);
 
 /**
  * Last message of a worker.
@@ -450,7 +493,7 @@ export type Bye = Message<"absgd.v1.Bye"> & {
  * Use `create(ByeSchema)` to create a new message.
  */
 export const ByeSchema: GenMessage<Bye> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_session, 7);
+  messageDesc(file_absgd_v1_session, 8);
 
 /**
  * What a peer is to the controller.
@@ -685,4 +728,52 @@ export type ByeReason = (typeof ByeReason)[keyof typeof ByeReason] | UnknownEnum
  */
 export const ByeReasonSchema: GenEnum<ByeReason> = /*@__PURE__*/
   enumDesc(file_absgd_v1_session, 3);
+
+/**
+ * How samples are weighed; formulas in README.md, "The rule of weights".
+ *
+ * @generated from enum absgd.v1.WeightingPreset
+ */
+export const WeightingPreset = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: WEIGHTING_PRESET_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Bias-corrected, carried over changes of lam, capped.
+   *
+   * @generated from enum value: WEIGHTING_PRESET_DEFAULT = 1;
+   */
+  DEFAULT: 1,
+
+  /**
+   * Algorithm 1 of the paper: nothing carried over, nothing capped.
+   *
+   * @generated from enum value: WEIGHTING_PRESET_PAPER = 2;
+   */
+  PAPER: 2,
+
+  /**
+   * The recurrence of the authors' code: from 0, with alpha and floor, lam off from 200 on.
+   *
+   * @generated from enum value: WEIGHTING_PRESET_REFERENCE = 3;
+   */
+  REFERENCE: 3,
+} as const;
+
+/**
+ * How samples are weighed; formulas in README.md, "The rule of weights".
+ *
+ * @generated from enum absgd.v1.WeightingPreset
+ */
+export type WeightingPreset = (typeof WeightingPreset)[keyof typeof WeightingPreset] | UnknownEnum;
+
+/**
+ * Describes the enum absgd.v1.WeightingPreset.
+ */
+export const WeightingPresetSchema: GenEnum<WeightingPreset> = /*@__PURE__*/
+  enumDesc(file_absgd_v1_session, 4);
 

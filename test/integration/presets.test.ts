@@ -1,0 +1,63 @@
+/** The rule of weights that an experiment asks for, in a real worker. */
+import { expect, test } from 'vitest'
+import { constant, join, steps } from '../../src/index.js'
+import { readManifest } from '../../src/log/directory.js'
+import { readRunView } from '../../src/operator/view.js'
+import { pageLines } from '../../src/output/page.js'
+import { bodiesOf, launchTiny } from './helpers.js'
+
+const ALPHA = 0.5
+const GAMMA = 0.7
+
+test('a run under the reference with its floor is weighed by the authors’ recurrence, over a checkpoint too', async () => {
+  const lambda = join(constant(200).for(steps(5)), constant(-0.5).for(steps(5)), constant(-2))
+  const run = await launchTiny({
+    length: 1_000_000,
+    weighting: { preset: 'reference', alpha: ALPHA, floor: true },
+    controls: { lambda, gamma: GAMMA },
+  })
+  for await (const _first of run.reports()) break
+  await run.pause()
+  await run.step(20)
+  const { appliedAt } = await run.checkpoint()
+  await run.step(20)
+  await run.restore(appliedAt)
+  await run.step(20)
+  await run.stop()
+  const summary = await run.result
+  expect(summary).toMatchObject({ status: 'stopped', attempt: 2, lostSteps: 0, duplicatedSteps: 0 })
+
+  const batches = await bodiesOf(run.dir, 'sample-batch')
+  const stepsOf = (attempt: number) =>
+    batches.filter((batch) => batch.attempt === attempt).flatMap((batch) => batch.steps)
+  const logged = [...stepsOf(1).filter(({ step }) => step < appliedAt), ...stepsOf(2)]
+  expect(logged.map(({ step }) => step)).toEqual(Array.from({ length: summary.steps }, (_, step) => step))
+  let u = 0
+  let furthest = 0
+  for (const { step, losses, weights } of logged) {
+    const n = losses.length
+    const lambda = step < 5 ? 200 : step < 10 ? -0.5 : -2
+    const exponentials = Array.from(losses, (loss) => Math.exp(loss / lambda))
+    if (lambda < 200) u = (1 - GAMMA) * u + (GAMMA * ALPHA * exponentials.reduce((a, b) => a + b, 0)) / n
+    for (const [i, weight] of weights.entries()) {
+      const expected = lambda < 200 ? exponentials[i]! / (u * n) + 1 / n : 1 / n
+      furthest = Math.max(furthest, Math.abs(weight / expected - 1))
+    }
+  }
+  expect(furthest).toBeLessThan(1e-6)
+
+  const rule = { preset: 'reference', alpha: ALPHA, floor: true }
+  expect(readManifest(run.dir).config.weighting).toEqual(rule)
+  expect(summary.config.weighting).toEqual(rule)
+  const page = pageLines((await readRunView(run.dir)).summary)
+  expect(page).toContain('  weighting   reference, alpha 0.5, floor')
+})
+
+test('a worker that does not know the rule of the run is refused, and the run says why', async () => {
+  const run = await launchTiny({ length: 20, weighting: 'paper' }, { params: { fault: 'old-protocol' } })
+  const summary = await run.result
+  expect(summary).toMatchObject({ status: 'failed', steps: 0 })
+  expect(summary.detail?.replace(/\s+/g, ' ')).toContain(
+    'this run weighs samples by the preset "paper", which the worker\'s protocol 1.0 does not know (1.1 does): install the same version of absgd on both sides',
+  )
+})
