@@ -27,6 +27,7 @@ const COMMANDS: readonly Commands[] = [
   { names: ['run'], load: async () => [(await import('./run.js')).runCommand()] },
   { names: ['ls'], load: async () => [(await import('./ls.js')).lsCommand()] },
   { names: ['show'], load: async () => [(await import('./show.js')).showCommand()] },
+  { names: ['compare'], load: async () => [(await import('./compare.js')).compareCommand()] },
   { names: ['resume'], load: async () => [(await import('./resume.js')).resumeCommand()] },
   {
     names: ['pause', 'checkpoint', 'evaluate', 'stop', 'step', 'restore'],

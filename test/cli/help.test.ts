@@ -5,6 +5,7 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
   run: ['--arm', '--param', '--name', '--runs', '--ui', '--detach', '--python', '--threads', 'Exit code'],
   ls: ['--runs', '--json'],
   show: ['--runs', '--json'],
+  compare: ['--metric', '--baseline', '--runs', '--json'],
   resume: ['--runs', '--ui', '--detach', '--python', '--threads'],
   pause: ['--runs', '--why', '--json'],
   checkpoint: ['--runs', '--why', '--json'],
