@@ -62,7 +62,7 @@ export function formatBytes(bytes: number): string {
 export function formatMeanSd(mean: number | null, sd: number | null): string {
   if (mean === null) return '-'
   if (sd === null) return formatNumber(mean)
-  const decimals = decimalsOf(sd)
+  const decimals = decimalsOf(sd, mean)
   if (decimals === undefined) return `${formatNumber(mean)} ± ${formatNumber(sd)}`
   return `${mean.toFixed(decimals)} ± ${sd.toFixed(decimals)}`
 }
@@ -75,16 +75,18 @@ export function formatDifference(
   difference: number,
   interval: { readonly low: number; readonly high: number } | null,
 ): readonly [difference: string, interval: string] {
-  const decimals = interval === null ? undefined : decimalsOf((interval.high - interval.low) / 2)
+  const half = interval === null ? NaN : (interval.high - interval.low) / 2
+  const decimals = decimalsOf(half, difference)
   const text = (value: number) =>
     `${value > 0 ? '+' : ''}${decimals === undefined ? formatNumber(value) : value.toFixed(decimals)}`
   return [text(difference), interval === null ? '' : `[${text(interval.low)}, ${text(interval.high)}]`]
 }
 
-/** Down to the second digit of `spread`; undefined where it has none. */
-function decimalsOf(spread: number): number | undefined {
-  if (!(spread > 0) || !Number.isFinite(spread)) return undefined
-  return Math.min(10, Math.max(0, 1 - Math.floor(Math.log10(spread))))
+/** Down to the second digit of `spread`; undefined where it has none, and for what is better written with an exponent. */
+function decimalsOf(spread: number, value: number): number | undefined {
+  if (!(spread > 0) || !(Math.max(spread, Math.abs(value)) < 1e6)) return undefined
+  const decimals = 1 - Math.floor(Math.log10(spread))
+  return decimals <= MAX_DECIMALS ? Math.max(0, decimals) : undefined
 }
 
 function trimZeros(text: string): string {
@@ -95,6 +97,7 @@ function pad(value: number): string {
   return String(value).padStart(2, '0')
 }
 
+const MAX_DECIMALS = 6
 const HOUR = 3600
 const DAY = 24 * HOUR
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB']

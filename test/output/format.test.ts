@@ -42,6 +42,8 @@ describe('numbers', () => {
     expect(formatMeanSd(95, 1.9)).toBe('95.0 ± 1.9')
     expect(formatMeanSd(0.94333, 0.03055)).toBe('0.943 ± 0.031')
     expect(formatMeanSd(1500, 707.1)).toBe('1500 ± 707')
+    expect(formatMeanSd(131224039527315.3, 117622629260478.4)).toBe('1.31e14 ± 1.18e14')
+    expect(formatMeanSd(1.2e-7, 3.4e-8)).toBe('1.2e-7 ± 3.4e-8')
     expect([formatMeanSd(null, null), formatMeanSd(0.5, null), formatMeanSd(2, 0)]).toEqual([
       '-',
       '0.5',
