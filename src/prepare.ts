@@ -53,17 +53,7 @@ export async function prepareRun(options: PrepareOptions): Promise<PreparedRun> 
   for (let number = 1; ; number++) {
     const run = options.name ?? `${base}-${number}`
     if (options.name === undefined && existsSync(join(root, run))) continue
-    const manifest: Manifest = {
-      format: 1,
-      run,
-      experiment: resolved.name,
-      ...(arm === undefined ? {} : { arm }),
-      createdAt: new Date().toISOString(),
-      version: VERSION,
-      ...(experimentFile === undefined ? {} : { experimentFile }),
-      params: resolved.params,
-      config: describeConfig(resolved),
-    }
+    const manifest = manifestOf(resolved, run, experimentFile)
     try {
       return { dir: createRunDirectory(root, run, manifest), manifest, resolved, python: environment.python }
     } catch (error) {
@@ -71,6 +61,22 @@ export async function prepareRun(options: PrepareOptions): Promise<PreparedRun> 
       const taken = options.name === undefined && existsSync(join(root, run))
       if (!taken) throw error
     }
+  }
+}
+
+/** The manifest of a run that is made now. */
+export function manifestOf(resolved: ResolvedExperiment, run: string, experimentFile?: string): Manifest {
+  const { name, arm, params } = resolved
+  return {
+    format: 1,
+    run,
+    experiment: name,
+    ...(arm === undefined ? {} : { arm }),
+    createdAt: new Date().toISOString(),
+    version: VERSION,
+    ...(experimentFile === undefined ? {} : { experimentFile }),
+    params,
+    config: describeConfig(resolved),
   }
 }
 
@@ -84,10 +90,14 @@ function refuseExisting(root: string, name: string): void {
 
 /** A run's name may hold less than an experiment's. */
 function baseName(experiment: string, arm: string | undefined): string {
-  const text = arm === undefined ? experiment : `${experiment}-${arm}`
+  return plainName(arm === undefined ? experiment : `${experiment}-${arm}`).slice(0, 56)
+}
+
+/** The text with nothing in it that a run's name may not hold, of any length. */
+export function plainName(text: string): string {
   const plain = text
     .toLowerCase()
     .replace(/[^a-z0-9._-]+/g, '-')
     .replace(/^[^a-z0-9]+/, '')
-  return (plain === '' ? 'run' : plain).slice(0, 56)
+  return plain === '' ? 'run' : plain
 }

@@ -21,6 +21,12 @@ describe('a violation is found:', () => {
     ['node in a pure folder', 'src/record/x.ts', "import 'node:os'", /imports node:os: pure/],
     ['a library in a pure folder', 'src/schedule/x.ts', "import { z } from 'zod'", /imports zod: pure/],
     [
+      'a distribution outside statistics',
+      'src/record/x.ts',
+      "import '@stdlib/stats-base-dists-t-quantile'",
+      /imports @stdlib/,
+    ],
+    [
       'a process in the state machine',
       'src/controller/state.ts',
       'export const p = process.pid',
@@ -100,6 +106,7 @@ test('what is allowed raises no violation', () => {
     'src/schedule/x.ts':
       "// a Date, Math.random and async in words\nexport const x = { process: 1, text: 'Promise' }.process",
     'src/controller/state.ts': "import type { Plan } from '../record/record.js'\nimport '../wire/message.js'",
+    'src/statistics/x.ts': "import '@stdlib/stats-base-dists-t-quantile'",
     'src/wire/zmq-channel.ts': "import { Router } from 'zeromq'",
     'src/wire/codec/plan.ts': "import '../gen/absgd/v1/plan_pb.js'",
     'src/environment/command.ts': "import { execa } from 'execa'\nimport 'node:fs'",

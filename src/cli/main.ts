@@ -28,6 +28,7 @@ const COMMANDS: readonly Commands[] = [
   { names: ['ls'], load: async () => [(await import('./ls.js')).lsCommand()] },
   { names: ['show'], load: async () => [(await import('./show.js')).showCommand()] },
   { names: ['samples'], load: async () => [(await import('./samples.js')).samplesCommand()] },
+  { names: ['compare'], load: async () => [(await import('./compare.js')).compareCommand()] },
   { names: ['resume'], load: async () => [(await import('./resume.js')).resumeCommand()] },
   {
     names: ['pause', 'checkpoint', 'evaluate', 'stop', 'step', 'restore'],

@@ -18,3 +18,13 @@ export function wholeNumber(text: string): number {
   if (text.trim() !== '' && Number.isInteger(value) && value >= 0) return value
   throw new InvalidArgumentError('It takes a whole number from 0.')
 }
+
+/** `a,b`; empty parts are dropped. */
+export function commaSeparated(text: string): readonly string[] {
+  const parts = text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+  if (parts.length > 0) return [...new Set(parts)]
+  throw new InvalidArgumentError('It takes one name or several, separated by commas.')
+}

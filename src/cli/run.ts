@@ -3,11 +3,15 @@ import { resolve } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { loadExperiment } from '../experiment/load.js'
 import { prepareRun } from '../prepare.js'
-import { positiveInteger, uiOption } from './options.js'
+import { AbsgdError } from '../errors.js'
+import { commaSeparated, positiveInteger, uiOption } from './options.js'
 import { exitCodeOf, follow, startControllerProcess, type Ui } from './follow.js'
+import { seedList } from './seeds.js'
 
 interface RunOptions {
-  readonly arm?: string
+  readonly arm?: readonly string[]
+  readonly seeds?: readonly number[]
+  readonly jobs: number
   readonly param: Readonly<Record<string, string>>
   readonly name?: string
   readonly runs?: string
@@ -21,20 +25,31 @@ export function runCommand(): Command {
   return new Command('run')
     .description('train an experiment')
     .argument('<experiment>', 'TypeScript file whose default export is defineExperiment(…)')
-    .option('--arm <name>', 'one of the arms that the experiment defines')
+    .option('--arm <names>', 'an arm of the experiment; several: a,b or all', commaSeparated)
+    .option('--seeds <n>', 'train seeds 0 to n-1, or those given: 200-209, 1,2,7', seedList)
+    .option('--jobs <n>', 'of several runs, so many at a time', positiveInteger, 1)
     .option('--param <key=value>', 'set a parameter; may be given several times', keyValue, {})
-    .option('--name <name>', 'name of the run (default: experiment, arm and a number)')
+    .option(
+      '--name <name>',
+      'name of the run (default: experiment, arm and a number); of several runs what their names begin with',
+    )
     .option('--runs <dir>', 'folder of runs (default: $ABSGD_RUNS, else ./runs)')
     .addOption(uiOption())
     .option('--detach', 'leave the run to itself; "absgd show" tells how it stands')
     .option('--python <path>', 'interpreter to train with (default: see "absgd setup")')
-    .option('--threads <n>', "threads of torch (default: torch's own choice)", positiveInteger)
-    .addHelpText('after', EXIT_CODES)
+    .option(
+      '--threads <n>',
+      "threads of torch (default: torch's own choice; with --jobs, its share of the cores)",
+      positiveInteger,
+    )
+    .addHelpText('after', SEVERAL + EXIT_CODES)
     .action(run)
 }
 
 async function run(file: string, options: RunOptions): Promise<void> {
-  const { arm, name, runs, python, threads } = options
+  if (isSeveral(options)) return runSeveral(file, options)
+  const { name, runs, python, threads } = options
+  const arm = options.arm?.[0]
   const experimentFile = resolve(file)
   const experiment = await loadExperiment(experimentFile)
   const { dir, manifest, ...prepared } = await prepareRun({
@@ -65,12 +80,35 @@ async function run(file: string, options: RunOptions): Promise<void> {
   process.exitCode = exitCodeOf(status)
 }
 
+function isSeveral({ arm = [], seeds }: RunOptions): boolean {
+  return seeds !== undefined || arm.length > 1 || arm.includes('all')
+}
+
+async function runSeveral(file: string, { arm, ui, detach, ...options }: RunOptions): Promise<void> {
+  if (detach === true) {
+    throw new AbsgdError('usage', '--detach takes one run', {
+      hint: 'several are started one after the other by this command; should it end, the same command goes on',
+    })
+  }
+  const { runMany } = await import('./run-many.js')
+  await runMany(file, {
+    ...options,
+    ui: ui === 'auto' ? 'plain' : ui,
+    ...(arm === undefined ? {} : { arms: arm }),
+  })
+}
+
 function keyValue(text: string, before: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   const cut = text.indexOf('=')
   if (cut < 1) throw new InvalidArgumentError('It takes key=value.')
   return { ...before, [text.slice(0, cut)]: text.slice(cut + 1) }
 }
 
+const SEVERAL = `
+Several arms or seeds are runs of their own, named after arm and seed, and end
+with a comparison. The same command again goes on: it leaves out what is
+completed and takes up what is not, failed runs from their last checkpoint.
+`
 const EXIT_CODES = `
 Exit code: 0 completed or stopped, 1 failed, 2 wrong usage,
 75 broken off and resumable, 130 interrupted (checkpointed, resumable).

@@ -75,16 +75,20 @@ export function createRunDirectory(root: string, name: string, manifest: Manifes
  * @throws AbsgdError 'run-directory' naming the runs that come near.
  */
 export function findRun(root: string, nameOrPath: string): string {
-  const below = RUN_NAME.test(nameOrPath) ? join(root, nameOrPath) : undefined
-  for (const dir of [below, resolve(nameOrPath)]) {
-    if (dir !== undefined && isRunDirectory(dir)) return dir
-  }
+  const found = runAt(root, nameOrPath)
+  if (found !== undefined) return found
   const names = listRuns(root).map((dir) => basename(dir))
   const near = nearest(nameOrPath, names)
   const others = near.length > 0 ? `did you mean ${near.join(', ')}?` : 'see "absgd ls"'
   throw new AbsgdError('run-directory', `there is no run "${nameOrPath}" in ${root}`, {
     hint: names.length === 0 ? 'there are no runs here; --runs or $ABSGD_RUNS names another root' : others,
   })
+}
+
+/** As {@link findRun}; undefined where there is no such run. */
+export function runAt(root: string, nameOrPath: string): string | undefined {
+  const below = RUN_NAME.test(nameOrPath) ? join(root, nameOrPath) : undefined
+  return [below, resolve(nameOrPath)].find((dir) => dir !== undefined && isRunDirectory(dir))
 }
 
 /** The runs below `root`, newest first; none when it does not exist. */

@@ -56,17 +56,37 @@ export function formatBytes(bytes: number): string {
 }
 
 /**
- * Mean and sample standard deviation (n − 1), with as many decimals as the deviation's second digit: `95.0 ± 1.9`.
- * One value has no deviation, none has no mean.
+ * Mean and sample standard deviation, with as many decimals as the deviation's second digit: `95.0 ± 1.9`.
+ * One value has no deviation, none has no mean: null.
  */
-export function formatMeanSd(values: readonly number[]): string {
-  if (values.length === 0) return '-'
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
-  if (values.length === 1) return formatNumber(mean)
-  const sd = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1))
-  if (!(sd > 0) || !Number.isFinite(sd)) return `${formatNumber(mean)} ± ${formatNumber(sd)}`
-  const decimals = Math.min(10, Math.max(0, 1 - Math.floor(Math.log10(sd))))
+export function formatMeanSd(mean: number | null, sd: number | null): string {
+  if (mean === null) return '-'
+  if (sd === null) return formatNumber(mean)
+  const decimals = decimalsOf(sd, mean)
+  if (decimals === undefined) return `${formatNumber(mean)} ± ${formatNumber(sd)}`
   return `${mean.toFixed(decimals)} ± ${sd.toFixed(decimals)}`
+}
+
+/**
+ * A difference and its interval, with as many decimals as the second digit of half the interval:
+ * `['+0.095', '[+0.073, +0.117]']`.
+ */
+export function formatDifference(
+  difference: number,
+  interval: { readonly low: number; readonly high: number } | null,
+): readonly [difference: string, interval: string] {
+  const half = interval === null ? NaN : (interval.high - interval.low) / 2
+  const decimals = decimalsOf(half, difference)
+  const text = (value: number) =>
+    `${value > 0 ? '+' : ''}${decimals === undefined ? formatNumber(value) : value.toFixed(decimals)}`
+  return [text(difference), interval === null ? '' : `[${text(interval.low)}, ${text(interval.high)}]`]
+}
+
+/** Down to the second digit of `spread`; undefined where it has none, and for what is better written with an exponent. */
+function decimalsOf(spread: number, value: number): number | undefined {
+  if (!(spread > 0) || !(Math.max(spread, Math.abs(value)) < 1e6)) return undefined
+  const decimals = 1 - Math.floor(Math.log10(spread))
+  return decimals <= MAX_DECIMALS ? Math.max(0, decimals) : undefined
 }
 
 function trimZeros(text: string): string {
@@ -77,6 +97,7 @@ function pad(value: number): string {
   return String(value).padStart(2, '0')
 }
 
+const MAX_DECIMALS = 6
 const HOUR = 3600
 const DAY = 24 * HOUR
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB']

@@ -115,6 +115,6 @@ function plural(count: number, noun: string): string {
 }
 
 /** About the weights, not about how well training goes. */
-const INTERNALS = /^train\.(.+\.)?(weighted_loss|ess_ratio|kl|sum_w|max_w|effective_lr)$/
+export const INTERNALS = /^train\.(.+\.)?(weighted_loss|ess_ratio|kl|sum_w|max_w|effective_lr)$/
 const LABEL_WIDTH = 10
 const DETAIL_LINES = 40

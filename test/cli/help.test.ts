@@ -2,9 +2,22 @@ import { describe, expect, it } from 'vitest'
 import { cli } from '../helpers/cli.js'
 
 const FLAGS: Readonly<Record<string, readonly string[]>> = {
-  run: ['--arm', '--param', '--name', '--runs', '--ui', '--detach', '--python', '--threads', 'Exit code'],
+  run: [
+    '--arm',
+    '--seeds',
+    '--jobs',
+    '--param',
+    '--name',
+    '--runs',
+    '--ui',
+    '--detach',
+    '--python',
+    '--threads',
+    'Exit code',
+  ],
   ls: ['--runs', '--json'],
   show: ['--runs', '--json'],
+  compare: ['--metric', '--baseline', '--runs', '--json'],
   resume: ['--runs', '--ui', '--detach', '--python', '--threads'],
   pause: ['--runs', '--why', '--json'],
   checkpoint: ['--runs', '--why', '--json'],

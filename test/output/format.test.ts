@@ -5,6 +5,7 @@ import {
   formatControl,
   formatCount,
   formatDuration,
+  formatDifference,
   formatMeanSd,
   formatNumber,
 } from '../../src/output/format.js'
@@ -38,11 +39,25 @@ describe('numbers', () => {
   })
 
   test('a mean has as many decimals as the second digit of its deviation', () => {
-    expect(formatMeanSd([93.1, 95, 96.9])).toBe('95.0 ± 1.9')
-    expect(formatMeanSd([0.91, 0.95, 0.97])).toBe('0.943 ± 0.031')
-    expect(formatMeanSd([1000, 2000])).toBe('1500 ± 707')
-    expect([formatMeanSd([]), formatMeanSd([0.5]), formatMeanSd([2, 2])]).toEqual(['-', '0.5', '2 ± 0'])
+    expect(formatMeanSd(95, 1.9)).toBe('95.0 ± 1.9')
+    expect(formatMeanSd(0.94333, 0.03055)).toBe('0.943 ± 0.031')
+    expect(formatMeanSd(1500, 707.1)).toBe('1500 ± 707')
+    expect(formatMeanSd(131224039527315.3, 117622629260478.4)).toBe('1.31e14 ± 1.18e14')
+    expect(formatMeanSd(1.2e-7, 3.4e-8)).toBe('1.2e-7 ± 3.4e-8')
+    expect([formatMeanSd(null, null), formatMeanSd(0.5, null), formatMeanSd(2, 0)]).toEqual([
+      '-',
+      '0.5',
+      '2 ± 0',
+    ])
   })
+})
+
+test('a difference has a sign, and as many decimals as the second digit of half its interval', () => {
+  expect(formatDifference(0.0951, { low: 0.0731, high: 0.1171 })).toEqual(['+0.095', '[+0.073, +0.117]'])
+  expect(formatDifference(-3, { low: -23, high: 17 })).toEqual(['-3', '[-23, +17]'])
+  expect(formatDifference(0.5, { low: 0.5, high: 0.5 })).toEqual(['+0.5', '[+0.5, +0.5]'])
+  expect(formatDifference(0.01234567, null)).toEqual(['+0.01235', ''])
+  expect(formatDifference(0, null)).toEqual(['0', ''])
 })
 
 test.each([

@@ -467,7 +467,7 @@ export type Bye = Message<"absgd.v1.Bye"> & {
   position?: Position | undefined;
 
   /**
-   * One sentence for people; empty when all is well.
+   * One sentence for people; empty when all is well. Of a run that completed: what went wrong beside training.
    *
    * @generated from field: string message = 4;
    */
