@@ -115,7 +115,7 @@ async function trainSet(
       const controller =
         holder === undefined
           ? await startControllerProcess({ dir, python, ...(threads === undefined ? {} : { threads }) })
-          : watchProcess(holder.pid)
+          : watchProcess(holder)
       underWay.set(planned, controller)
       // What was pressed while it started.
       if (interrupts > 0) controller.kill('SIGINT')

@@ -32,9 +32,9 @@ export function acquireLock(dir: string): RunLock {
 }
 
 /** The living process that holds the lock; undefined when nobody does. */
-export function lockHolder(dir: string): { readonly pid: number } | undefined {
+export function lockHolder(dir: string): ProcessIdentity | undefined {
   const token = readToken(runPaths(dir).lock)
-  return token !== undefined && isRunning(token) ? { pid: token.pid } : undefined
+  return token !== undefined && isRunning(token) ? token : undefined
 }
 
 /** Who holds a lock. */

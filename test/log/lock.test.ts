@@ -10,7 +10,7 @@ describe('the lock of a run', () => {
     const dir = temporaryDirectory()
     expect(lockHolder(dir)).toBeUndefined()
     const lock = acquireLock(dir)
-    expect(lockHolder(dir)).toEqual({ pid: process.pid })
+    expect(lockHolder(dir)).toMatchObject({ pid: process.pid })
     expect(() => acquireLock(dir)).toThrow(
       expect.objectContaining({
         code: 'run-directory',
@@ -38,7 +38,7 @@ describe('the lock of a run', () => {
     stale(dir, { bootId: 'of another boot' })
     const lock = acquireLock(dir)
     lost.release()
-    expect(lockHolder(dir)).toEqual({ pid: process.pid })
+    expect(lockHolder(dir)).toMatchObject({ pid: process.pid })
     lock.release()
   })
 
@@ -46,12 +46,12 @@ describe('the lock of a run', () => {
     const dir = temporaryDirectory()
     const holder = runProcess('hold', dir)
     expect(await holder.line()).toBe('held')
-    expect(lockHolder(dir)).toEqual({ pid: holder.process.pid })
+    expect(lockHolder(dir)).toMatchObject({ pid: holder.process.pid })
     expect(() => acquireLock(dir)).toThrow(`(pid ${holder.process.pid!})`)
     await killed(holder)
     expect(lockHolder(dir)).toBeUndefined()
     acquireLock(dir)
-    expect(lockHolder(dir)).toEqual({ pid: process.pid })
+    expect(lockHolder(dir)).toMatchObject({ pid: process.pid })
     expect(readdirSync(dir)).toEqual(['lock'])
   })
 
@@ -65,7 +65,7 @@ describe('the lock of a run', () => {
     stale(dir, change)
     expect(lockHolder(dir)).toBeUndefined()
     acquireLock(dir)
-    expect(lockHolder(dir)).toEqual({ pid: process.pid })
+    expect(lockHolder(dir)).toMatchObject({ pid: process.pid })
   })
 
   test('that is damaged is nobody’s', () => {
@@ -102,7 +102,7 @@ describe('the lock of a run', () => {
       readFileSync(lock, 'utf8').replace(id, '00000000-0000-4000-8000-000000000000'),
     )
     acquireLock(dir)
-    expect(lockHolder(dir)).toEqual({ pid: process.pid })
+    expect(lockHolder(dir)).toMatchObject({ pid: process.pid })
     expect(readdirSync(dir)).toEqual(['lock'])
   })
 })

@@ -1,4 +1,4 @@
-import { create, toBinary } from '@bufbuild/protobuf'
+import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Body, LogRecord, StepBatch } from '../../src/record/record.js'
@@ -12,6 +12,7 @@ import {
 } from '../../src/wire/codec.js'
 import { ToPeerSchema } from '../../src/wire/gen/absgd/v1/envelope_pb.js'
 import { RecordSchema } from '../../src/wire/gen/absgd/v1/record_pb.js'
+import type { WeightingSchema } from '../../src/wire/gen/absgd/v1/session_pb.js'
 import { logRecord, toController, toPeer } from './arbitraries.js'
 
 describe('a round trip through the codec', () => {
@@ -59,7 +60,7 @@ describe('a round trip through the codec', () => {
 
 test('a Welcome of a controller that knows one rule of weights is one of the default', () => {
   const welcome = { run: 'try-1', attempt: 1, leaseEpoch: 1, orphanLimitSeconds: 600 }
-  const decode = (weighting?: { preset: number; alpha?: number }) =>
+  const decode = (weighting?: MessageInitShape<typeof WeightingSchema>) =>
     decodeToPeer(
       toBinary(
         ToPeerSchema,
@@ -70,7 +71,7 @@ test('a Welcome of a controller that knows one rule of weights is one of the def
     )
   expect(decode()).toMatchObject({ weighting: { preset: 'default' } })
   expect(() => decode({ preset: 0 })).toThrow('Weighting.preset is 0; known are 1, 2, 3')
-  expect(() => decode({ preset: 4 })).toThrow('Weighting.preset is 4; known are 1, 2, 3')
+  expect(() => decode({ preset: 4 as never })).toThrow('Weighting.preset is 4; known are 1, 2, 3')
   expect(() => decode({ preset: 3 })).toThrow('Weighting.alpha is 0; it must be finite and above 0')
 })
 
