@@ -16,7 +16,7 @@ export function operatorCommands(): Command[] {
   return [
     simple('pause', 'stand at the next step until resumed', { type: 'pause' }),
     simple('checkpoint', 'write a checkpoint at the next step', { type: 'checkpoint' }),
-    simple('evaluate', 'evaluate the model at the next step', { type: 'evaluate' }),
+    simple('evaluate', 'evaluate the model at the next step, and predict its data', { type: 'evaluate' }),
     stopCommand(),
     stepCommand(),
     restoreCommand(),

@@ -85,10 +85,11 @@ export async function* rankedSuspects(
   dir: string,
   losses: SampleLosses,
   count: number,
+  blockSize = BLOCK,
 ): AsyncGenerator<NamedSuspect[]> {
   const indices = topIndices(losses, count)
-  for (let first = 0; first < indices.length; first += BLOCK) {
-    const block = indices.subarray(first, first + BLOCK)
+  for (let first = 0; first < indices.length; first += blockSize) {
+    const block = indices.subarray(first, first + blockSize)
     const ids = losses.hasIds ? await readIds(dir, block) : new Map<number, string>()
     yield Array.from(block, (index, i) => {
       const suspect = suspectOf(losses, index, first + i + 1)
@@ -159,4 +160,4 @@ function noSuchLabel({ manifest }: RunView, losses: SampleLosses, label: number)
 
 const LABELS_NAMED = 20
 /** Suspects held at a time. */
-const BLOCK = 1 << 18
+const BLOCK = 1 << 17

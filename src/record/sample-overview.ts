@@ -145,7 +145,7 @@ function predictionOf({
 
 /** Of sorted values, the nearest one. */
 function quantile(sorted: Float64Array, share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!
+  return sorted[Math.floor(share * (sorted.length - 1))]!
 }
 
 /** The smallest of 1, 2 or 5 × 10ᵏ that is no less than `width`; 1 where there is no width. */

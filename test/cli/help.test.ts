@@ -18,6 +18,7 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
   ls: ['--runs', '--json'],
   show: ['--runs', '--json'],
   compare: ['--metric', '--baseline', '--runs', '--json'],
+  samples: ['--suspects', '--class', '--runs', '--csv', '--json'],
   resume: ['--runs', '--ui', '--detach', '--python', '--threads'],
   pause: ['--runs', '--why', '--json'],
   checkpoint: ['--runs', '--why', '--json'],

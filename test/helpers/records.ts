@@ -86,6 +86,53 @@ export function evaluation(
   return { type: 'evaluation', attempt: 1, step, split: 'val', metrics, seconds: 0.1, ...more }
 }
 
+/** One step's samples; weights are even unless given. */
+export function samples(
+  step: number,
+  indices: readonly number[],
+  losses: readonly number[],
+  more: { attempt?: number; weights?: readonly number[]; weighing?: string } = {},
+): BodyOf<'sample-batch'> {
+  const { attempt = 1, weights = losses.map(() => 1 / losses.length), weighing = 'loss' } = more
+  const columns = { losses: Float32Array.from(losses), weights: Float32Array.from(weights) }
+  const labels = new Uint32Array(0)
+  const steps = [{ step, ...columns, indices: Uint32Array.from(indices), labels, weighing }]
+  return { type: 'sample-batch', attempt, steps }
+}
+
+export function sampleInfo(
+  labels: readonly number[],
+  more: { trueLabels?: readonly number[]; ids?: readonly string[]; firstIndex?: number } = {},
+): BodyOf<'sample-info'> {
+  const { trueLabels = [], ids = [], firstIndex = 0 } = more
+  const count = Math.max(labels.length, ids.length)
+  return {
+    type: 'sample-info',
+    firstIndex,
+    count,
+    labels: Uint32Array.from(labels),
+    trueLabels: Uint32Array.from(trueLabels),
+    ids,
+  }
+}
+
+export function predictions(
+  step: number,
+  labels: readonly number[],
+  more: { attempt?: number; probabilities?: readonly number[]; firstIndex?: number } = {},
+): BodyOf<'sample-predictions'> {
+  const { attempt = 1, probabilities = [], firstIndex = 0 } = more
+  return {
+    type: 'sample-predictions',
+    attempt,
+    step,
+    firstIndex,
+    count: labels.length,
+    labels: Uint32Array.from(labels),
+    labelProbabilities: Float32Array.from(probabilities),
+  }
+}
+
 export function checkpoint(
   step: number,
   more: Partial<BodyOf<'checkpoint-written'>> = {},

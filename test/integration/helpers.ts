@@ -19,6 +19,8 @@ export const tinyParams = z.object({
   fault: z.string().default(''),
   size: z.number().int().default(100),
   batchSize: z.number().int().default(8),
+  /** Whether the task predicts its data, and names its samples. */
+  predict: z.boolean().default(false),
   /** Seconds that a step sleeps. */
   pace: z.number().default(0),
 })

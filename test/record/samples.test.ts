@@ -1,40 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { SampleBatch, SampleInfo } from '../../src/record/record.js'
 import { noiseRanking } from '../../src/record/noise.js'
 import { emptySampleLosses, meanLosses, withSamples } from '../../src/record/samples.js'
-import { record, rewind } from '../helpers/records.js'
+import { record, rewind, sampleInfo, samples } from '../helpers/records.js'
 
-const seen = (
-  step: number,
-  indices: number[],
-  losses: number[],
-  more: { attempt?: number; weighing?: string } = {},
-) =>
-  record({
-    type: 'sample-batch',
-    attempt: more.attempt ?? 1,
-    steps: [
-      {
-        step,
-        losses: Float32Array.from(losses),
-        weights: new Float32Array(losses.length),
-        indices: Uint32Array.from(indices),
-        labels: new Uint32Array(0),
-        weighing: more.weighing ?? 'loss',
-      },
-    ],
-  } satisfies SampleBatch)
-
-const info = (labels: number[], trueLabels: number[], firstIndex = 0) =>
-  record({
-    type: 'sample-info',
-    firstIndex,
-    count: labels.length,
-    labels: Uint32Array.from(labels),
-    trueLabels: Uint32Array.from(trueLabels),
-    ids: [],
-  } satisfies SampleInfo)
+const seen = (...given: Parameters<typeof samples>) => record(samples(...given))
+const info = (labels: number[], trueLabels: number[]) => record(sampleInfo(labels, { trueLabels }))
 
 describe('the mean loss of a sample', () => {
   test('is over all epochs in which it was seen', () => {
@@ -43,10 +14,10 @@ describe('the mean loss of a sample', () => {
   })
 
   test('leaves out the steps that a rewind hides', () => {
-    const samples = [seen(0, [0], [1]), seen(1, [0], [100]), seen(1, [0], [3], { attempt: 2 })]
+    const batches = [seen(0, [0], [1]), seen(1, [0], [100]), seen(1, [0], [3], { attempt: 2 })]
     const known = emptySampleLosses([{ attempt: 2, toStep: 1, cause: 'resume' }])
-    expect([...meanLosses(samples.reduce(withSamples, known))]).toEqual([2])
-    const told = [record(rewind(2, 1)), ...samples].reduce(withSamples, emptySampleLosses())
+    expect([...meanLosses(batches.reduce(withSamples, known))]).toEqual([2])
+    const told = [record(rewind(2, 1)), ...batches].reduce(withSamples, emptySampleLosses())
     expect([...meanLosses(told)]).toEqual([2])
   })
 
