@@ -167,6 +167,17 @@ describe('the end', () => {
     expect(controller.state().end?.status).toBe('completed')
   })
 
+  test('of a run that completed says what went wrong beside training', () => {
+    const controller = drive()
+    controller.message(hello())
+    controller.message({ ...bye('completed'), message: 'the training data could not be predicted' })
+    expect(controller.state().end).toEqual({
+      status: 'completed',
+      reason: 'all 200 steps trained; the training data could not be predicted',
+      detail: '',
+    })
+  })
+
   test('of a failed task carries the Python traceback', () => {
     const controller = drive()
     controller.message(hello())
