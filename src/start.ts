@@ -28,7 +28,7 @@ import { emptySampleLosses, withSamples } from './record/samples.js'
 import { DEFAULT_WEIGHTING } from './record/weighting.js'
 import { VERSION } from './version.js'
 import { encodeRecord } from './wire/codec.js'
-import { localEndpoints } from './wire/endpoints.js'
+import { localEndpoints, removeSockets } from './wire/endpoints.js'
 import type { ControllerChannel, Endpoints } from './wire/channel.js'
 import { bindController } from './wire/zmq-channel.js'
 import { startLocalWorker } from './worker/local.js'
@@ -76,7 +76,9 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
         hint: 'start another one with "absgd run"',
       })
     }
-    const living = livingWorker(logged, readControllerFile(dir))
+    const before = readControllerFile(dir)
+    const living = livingWorker(logged, before)
+    if (before !== undefined && living === undefined) removeSockets(before.endpoints)
     const endpoints = living?.endpoints ?? localEndpoints(manifest.run)
     const bound = await bindController(endpoints)
     const channel = options.through?.(bound) ?? bound
@@ -123,10 +125,11 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
       .then((end) => {
         // The log holds it all by now.
         removeSpool(dir)
+        // Where the log could not be written it stays: it tells the next controller of a worker that trains on.
+        removeControllerFile(dir)
         return end
       })
       .finally(() => {
-        removeControllerFile(dir)
         lock.release()
       })
     return { controller, origin, workerPid: worker.pid, ended }
