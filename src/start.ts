@@ -104,7 +104,7 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
         run: manifest.run,
         paramsJson: JSON.stringify(manifest.params),
         sampleEvery: config.sampleEvery,
-        sampleQuotaBytes: config.sampleQuotaBytes,
+        sampleQuotaLeft: () => Math.max(0, config.sampleQuotaBytes - sizeOf(paths.samples)),
         orphanLimitSeconds: config.orphanLimitSeconds,
         keepCheckpoints: config.keepCheckpoints,
         weighting: config.weighting ?? DEFAULT_WEIGHTING,

@@ -73,7 +73,7 @@ export function onHello(
     paramsJson: context.paramsJson,
     acked: intakeOf(admitted, hello.incarnation).durable,
     sampleEvery: context.sampleEvery,
-    sampleQuotaBytes: context.sampleQuotaBytes,
+    sampleQuotaBytes: context.sampleQuotaLeft(),
     orphanLimitSeconds: context.orphanLimitSeconds,
     keepCheckpoints: context.keepCheckpoints,
     restorePath: restore?.path ?? '',

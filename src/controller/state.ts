@@ -95,7 +95,8 @@ export interface ControllerContext {
   readonly run: string
   readonly paramsJson: string
   readonly sampleEvery: number
-  readonly sampleQuotaBytes: number
+  /** Bytes of samples that the log may still take. */
+  sampleQuotaLeft(): number
   readonly orphanLimitSeconds: number
   readonly keepCheckpoints: number
   readonly weighting: WeightingRule
