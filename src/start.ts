@@ -168,10 +168,20 @@ async function absorbSpool(
 
 /** How well the mean loss of a sample finds wrong labels, where an experiment knows which are wrong. */
 async function summarizeSamples(dir: string): Promise<Readonly<Record<string, number>>> {
+  if (!(await knowsTrueLabels(dir))) return {}
   let losses = emptySampleLosses()
   for await (const record of readRun(dir)) losses = withSamples(losses, record)
   const ranking = noiseRanking(losses)
   return ranking === undefined ? {} : { noise_auc: ranking.auc }
+}
+
+/** Samples are described before the first of them is reported: a look at the beginning saves reading gigabytes. */
+async function knowsTrueLabels(dir: string): Promise<boolean> {
+  for await (const { body } of readRun(dir, { streams: ['samples'] })) {
+    if (body.type === 'sample-info' && body.trueLabels.length > 0) return true
+    if (body.type === 'sample-batch') return false
+  }
+  return false
 }
 
 function livingWorker(recovered: Recovered, file: ControllerFile | undefined) {
