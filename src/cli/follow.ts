@@ -11,7 +11,7 @@ import { createPlainOutput } from '../output/plain.js'
 import type { Manifest } from '../record/manifest.js'
 import type { RunSummary } from '../record/summary.js'
 import { lastLines, spawnDetached, type ProcessExit, type ProcessHandle } from '../worker/process.js'
-import { holdInterrupts, type Interrupts } from './interrupts.js'
+import { holdInterrupts } from './interrupts.js'
 
 export type Ui = 'plain' | 'json' | 'none'
 
@@ -24,11 +24,10 @@ export interface ControllerOptions {
 export interface ControllerProcess extends ProcessHandle {
   /** What it has written to controller.log, the end of it. */
   words(): string
-  readonly interrupts: Interrupts
 }
 
 /**
- * Starts the controller of the run in `dir` and waits until it has the lock and the log. Ctrl-C and SIGTERM are its own from here on.
+ * Starts the controller of the run in `dir` and waits until it has the lock and the log.
  *
  * @throws AbsgdError with the controller's own words when it ends before that; a directory without a log is removed.
  */
@@ -37,7 +36,6 @@ export async function startControllerProcess(options: ControllerOptions): Promis
   const { controllerLog, steps } = runPaths(dir)
   const offset = statSync(controllerLog, { throwIfNoEntry: false })?.size ?? 0
   const words = () => lastLines(controllerLog, { offset }).replace(/^absgd: /, '')
-  const interrupts = holdInterrupts()
   const controller = spawnDetached({
     command: process.execPath,
     args: [
@@ -57,25 +55,26 @@ export async function startControllerProcess(options: ControllerOptions): Promis
     // A short run may be over before it is looked at.
     if (exit?.exitCode === 0) break
     if (exit !== undefined) {
-      interrupts.stop()
       const problem = words() || 'the controller ended before it began'
       if (!existsSync(steps)) rmSync(dir, { recursive: true })
       throw new AbsgdError('run-directory', problem)
     }
     await sleep(START_POLL_MS)
   }
-  interrupts.passTo(controller)
-  return { ...controller, words, interrupts }
+  return { ...controller, words }
 }
 
-/** Prints what the run does until it ends. */
-export async function follow(
-  controller: ControllerProcess,
+/** Starts the controller and prints what the run does until it ends; from the start on, Ctrl-C and SIGTERM are the controller's. */
+export async function startAndFollow(
+  options: ControllerOptions,
   manifest: Manifest,
-  dir: string,
   ui: Ui,
 ): Promise<RunSummary> {
+  const { dir } = options
+  const interrupts = holdInterrupts()
   try {
+    const controller = await startControllerProcess(options)
+    interrupts.passTo(controller)
     const plain = createPlainOutput(manifest, dir)
     // A resumed run's log begins long ago: what is shown begins with this controller.
     let live = false
@@ -98,7 +97,7 @@ export async function follow(
     if (ui === 'json') print(endLine(summary))
     return summary
   } finally {
-    controller.interrupts.stop()
+    interrupts.stop()
   }
 }
 

@@ -21,12 +21,6 @@ function integerFrom(least: number, text: string): number {
   throw new InvalidArgumentError(`It takes a whole number from ${least}.`)
 }
 
-export function wholeNumber(text: string): number {
-  const value = Number(text)
-  if (text.trim() !== '' && Number.isInteger(value) && value >= 0) return value
-  throw new InvalidArgumentError('It takes a whole number from 0.')
-}
-
 /** `a,b`; empty parts are dropped. */
 export function commaSeparated(text: string): readonly string[] {
   const parts = text
