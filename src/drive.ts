@@ -25,6 +25,16 @@ export interface DriveOptions {
  */
 export async function driveRun(prepared: PreparedRun, options: DriveOptions = {}): Promise<Run> {
   const { dir, manifest, resolved } = prepared
+  // A signal that comes while the run starts is for the run as well.
+  let interrupted = 0
+  let interrupt = () => {
+    interrupted += 1
+  }
+  const pass = () => {
+    interrupt()
+  }
+  const stopListening = options.handleSignals === false ? () => undefined : onInterrupt(pass)
+  options.signal?.addEventListener('abort', pass, { once: true })
   const feed = createReportFeed(() => started.controller.state().lease?.hello.stepsPerEpoch ?? 0)
   const started = await startRun({
     dir,
@@ -35,18 +45,20 @@ export async function driveRun(prepared: PreparedRun, options: DriveOptions = {}
     onReport: (body) => {
       feed.push(body)
     },
+  }).catch((error: unknown) => {
+    stopListening()
+    throw error
   })
   const { controller } = started
-  const interrupt = () => {
+  interrupt = () => {
     controller.interrupt()
   }
-  const stopListening = options.handleSignals === false ? () => undefined : onInterrupt(interrupt)
-  options.signal?.addEventListener('abort', interrupt, { once: true })
+  for (; interrupted > 0; interrupted--) interrupt()
 
   const result = started.ended
     .finally(() => {
       stopListening()
-      options.signal?.removeEventListener('abort', interrupt)
+      options.signal?.removeEventListener('abort', pass)
       feed.end()
     })
     .then(async () => (await readRunView(dir)).summary)

@@ -69,7 +69,9 @@ interface ReportQueue {
 }
 
 function createQueue({ every = 1, buffer = 'all' }: ReportOptions): ReportQueue {
+  // Taken from the front by number: `shift` of a long array moves all the rest.
   let waiting: Report[] = []
+  let taken = 0
   let wake: (() => void) | undefined
   let ended = false
   const rouse = () => {
@@ -79,8 +81,8 @@ function createQueue({ every = 1, buffer = 'all' }: ReportOptions): ReportQueue 
   return {
     push(report) {
       if (report.step % every !== 0 && report.evaluation === undefined) return
-      if (buffer === 'latest') waiting = [report]
-      else waiting.push(report)
+      if (buffer === 'latest') waiting.length = taken = 0
+      waiting.push(report)
       rouse()
     },
     end() {
@@ -88,12 +90,19 @@ function createQueue({ every = 1, buffer = 'all' }: ReportOptions): ReportQueue 
       rouse()
     },
     async next() {
-      while (waiting.length === 0 && !ended) {
+      while (taken === waiting.length && !ended) {
         await new Promise<void>((resolve) => {
           wake = resolve
         })
       }
-      return waiting.shift()
+      const report = waiting[taken]
+      if (report === undefined) return undefined
+      taken += 1
+      if (2 * taken > waiting.length) {
+        waiting = waiting.slice(taken)
+        taken = 0
+      }
+      return report
     },
   }
 }

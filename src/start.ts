@@ -28,7 +28,7 @@ import { emptySampleLosses, withSamples } from './record/samples.js'
 import { DEFAULT_WEIGHTING } from './record/weighting.js'
 import { VERSION } from './version.js'
 import { encodeRecord } from './wire/codec.js'
-import { localEndpoints } from './wire/endpoints.js'
+import { localEndpoints, removeSockets } from './wire/endpoints.js'
 import type { ControllerChannel, Endpoints } from './wire/channel.js'
 import { bindController } from './wire/zmq-channel.js'
 import { startLocalWorker } from './worker/local.js'
@@ -76,7 +76,9 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
         hint: 'start another one with "absgd run"',
       })
     }
-    const living = livingWorker(logged, readControllerFile(dir))
+    const before = readControllerFile(dir)
+    const living = livingWorker(logged, before)
+    if (before !== undefined && living === undefined) removeSockets(before.endpoints)
     const endpoints = living?.endpoints ?? localEndpoints(manifest.run)
     const bound = await bindController(endpoints)
     const channel = options.through?.(bound) ?? bound
@@ -102,7 +104,7 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
         run: manifest.run,
         paramsJson: JSON.stringify(manifest.params),
         sampleEvery: config.sampleEvery,
-        sampleQuotaBytes: config.sampleQuotaBytes,
+        sampleQuotaLeft: () => Math.max(0, config.sampleQuotaBytes - sizeOf(paths.samples)),
         orphanLimitSeconds: config.orphanLimitSeconds,
         keepCheckpoints: config.keepCheckpoints,
         weighting: config.weighting ?? DEFAULT_WEIGHTING,
@@ -123,10 +125,11 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
       .then((end) => {
         // The log holds it all by now.
         removeSpool(dir)
+        // Where the log could not be written it stays: it tells the next controller of a worker that trains on.
+        removeControllerFile(dir)
         return end
       })
       .finally(() => {
-        removeControllerFile(dir)
         lock.release()
       })
     return { controller, origin, workerPid: worker.pid, ended }
@@ -165,10 +168,20 @@ async function absorbSpool(
 
 /** How well the mean loss of a sample finds wrong labels, where an experiment knows which are wrong. */
 async function summarizeSamples(dir: string): Promise<Readonly<Record<string, number>>> {
+  if (!(await knowsTrueLabels(dir))) return {}
   let losses = emptySampleLosses()
   for await (const record of readRun(dir)) losses = withSamples(losses, record)
   const ranking = noiseRanking(losses)
   return ranking === undefined ? {} : { noise_auc: ranking.auc }
+}
+
+/** Samples are described before the first of them is reported: a look at the beginning saves reading gigabytes. */
+async function knowsTrueLabels(dir: string): Promise<boolean> {
+  for await (const { body } of readRun(dir, { streams: ['samples'] })) {
+    if (body.type === 'sample-info' && body.trueLabels.length > 0) return true
+    if (body.type === 'sample-batch') return false
+  }
+  return false
 }
 
 function livingWorker(recovered: Recovered, file: ControllerFile | undefined) {

@@ -76,3 +76,17 @@ test('a listener hears of every report until it is let go', () => {
   feed.push(stepBatch(2, 2))
   expect(heard).toEqual([0, 1])
 })
+
+test('a reader that falls behind misses nothing, while more arrives', async () => {
+  const feed = createReportFeed(() => 4)
+  const reports = feed.subscribe()[Symbol.asyncIterator]()
+  const seen: number[] = []
+  for (let first = 0; first < 40; first += 8) {
+    feed.push(stepBatch(first, 8))
+    for (let i = 0; i < 3; i++) seen.push(((await reports.next()).value as { step: number }).step)
+  }
+  feed.end()
+  for (let next = await reports.next(); next.done !== true; next = await reports.next())
+    seen.push(next.value.step)
+  expect(seen).toEqual(Array.from({ length: 40 }, (_, step) => step))
+})

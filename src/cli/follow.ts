@@ -1,5 +1,5 @@
 /** Starts a controller in a process of its own and shows its run until it ends. */
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, rmSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AbsgdError } from '../errors.js'
@@ -10,8 +10,8 @@ import { endLine, recordLine } from '../output/json.js'
 import { createPlainOutput } from '../output/plain.js'
 import type { Manifest } from '../record/manifest.js'
 import type { RunSummary } from '../record/summary.js'
-import { onInterrupt } from '../signals.js'
-import { lastLines, spawnDetached, type ProcessHandle } from '../worker/process.js'
+import { lastLines, spawnDetached, type ProcessExit, type ProcessHandle } from '../worker/process.js'
+import { holdInterrupts } from './interrupts.js'
 
 export type Ui = 'plain' | 'json' | 'none'
 
@@ -21,14 +21,21 @@ export interface ControllerOptions {
   readonly threads?: number
 }
 
+export interface ControllerProcess extends ProcessHandle {
+  /** What it has written to controller.log, the end of it. */
+  words(): string
+}
+
 /**
  * Starts the controller of the run in `dir` and waits until it has the lock and the log.
  *
  * @throws AbsgdError with the controller's own words when it ends before that; a directory without a log is removed.
  */
-export async function startControllerProcess(options: ControllerOptions): Promise<ProcessHandle> {
+export async function startControllerProcess(options: ControllerOptions): Promise<ControllerProcess> {
   const { dir, python, threads } = options
   const { controllerLog, steps } = runPaths(dir)
+  const offset = statSync(controllerLog, { throwIfNoEntry: false })?.size ?? 0
+  const words = () => lastLines(controllerLog, { offset }).replace(/^absgd: /, '')
   const controller = spawnDetached({
     command: process.execPath,
     args: [
@@ -42,35 +49,32 @@ export async function startControllerProcess(options: ControllerOptions): Promis
     environment: {},
     outputFile: controllerLog,
   })
-  let gone = false
-  void controller.exited.then(() => (gone = true))
+  let exit: ProcessExit | undefined
+  void controller.exited.then((how) => (exit = how))
   while (readControllerFile(dir)?.pid !== controller.pid) {
-    if (gone) {
-      if (readControllerFile(dir) === undefined && existsSync(steps)) break
-      const words = lastLines(controllerLog).replace(/^absgd: /, '')
+    // A short run may be over before it is looked at.
+    if (exit?.exitCode === 0) break
+    if (exit !== undefined) {
+      const problem = words() || 'the controller ended before it began'
       if (!existsSync(steps)) rmSync(dir, { recursive: true })
-      throw new AbsgdError('run-directory', words || 'the controller ended before it began')
+      throw new AbsgdError('run-directory', problem)
     }
     await sleep(START_POLL_MS)
   }
-  return controller
+  return { ...controller, words }
 }
 
-/** Prints what the run does until it ends; Ctrl-C and SIGTERM are passed on to its controller. */
-export async function follow(
-  controller: ProcessHandle,
+/** Starts the controller and prints what the run does until it ends; from the start on, Ctrl-C and SIGTERM are the controller's. */
+export async function startAndFollow(
+  options: ControllerOptions,
   manifest: Manifest,
-  dir: string,
   ui: Ui,
 ): Promise<RunSummary> {
-  let interrupts = 0
-  const stopListening = onInterrupt(() => {
-    interrupts += 1
-    const next = interrupts === 1 ? 'checkpointing and stopping; once more ends it at once' : 'ending it now'
-    process.stderr.write(`absgd: ${next}\n`)
-    controller.kill('SIGINT')
-  })
+  const { dir } = options
+  const interrupts = holdInterrupts()
   try {
+    const controller = await startControllerProcess(options)
+    interrupts.passTo(controller)
     const plain = createPlainOutput(manifest, dir)
     // A resumed run's log begins long ago: what is shown begins with this controller.
     let live = false
@@ -81,13 +85,19 @@ export async function follow(
       if (ui === 'plain') for (const line of lines) print(line)
       if (ui === 'json') for (const line of recordLine(record)) print(line)
     }
-    await controller.exited
+    const { exitCode, signal } = await controller.exited
+    if (exitCode !== 0) {
+      const how = controller.words() || (signal === undefined ? `exit code ${exitCode}` : signal)
+      process.stderr.write(
+        `absgd: the controller broke off: ${how}\n  "absgd resume ${manifest.run}" goes on\n`,
+      )
+    }
     const { summary } = await readRunView(dir)
     if (ui === 'plain') for (const line of plain.end(summary)) print(line)
     if (ui === 'json') print(endLine(summary))
     return summary
   } finally {
-    stopListening()
+    interrupts.stop()
   }
 }
 

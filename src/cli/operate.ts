@@ -4,7 +4,7 @@ import { requireDone } from '../controller/require-done.js'
 import { findRun, readManifest, runsRoot } from '../log/directory.js'
 import { requestOf } from '../operator/client.js'
 import type { Action } from '../record/record.js'
-import { positiveInteger } from './options.js'
+import { positiveInteger, wholeNumber } from './options.js'
 
 interface OperateOptions {
   readonly runs?: string
@@ -45,7 +45,7 @@ function stepCommand(): Command {
 
 function restoreCommand(): Command {
   return base('restore', 'return a live run to one of its checkpoints')
-    .requiredOption('--to <step>', 'the step that the checkpoint was written at', Number)
+    .requiredOption('--to <step>', 'the step that the checkpoint was written at', wholeNumber)
     .action((run: string, options: OperateOptions & { to: number }) =>
       ask(run, { type: 'restore', step: options.to, path: '', sha256: '', attempt: 0 }, options),
     )

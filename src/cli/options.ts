@@ -8,15 +8,17 @@ export function uiOption(): Option {
 }
 
 export function positiveInteger(text: string): number {
-  const value = Number(text)
-  if (Number.isInteger(value) && value >= 1) return value
-  throw new InvalidArgumentError('It takes a whole number from 1.')
+  return integerFrom(1, text)
 }
 
 export function wholeNumber(text: string): number {
+  return integerFrom(0, text)
+}
+
+function integerFrom(least: number, text: string): number {
   const value = Number(text)
-  if (text.trim() !== '' && Number.isInteger(value) && value >= 0) return value
-  throw new InvalidArgumentError('It takes a whole number from 0.')
+  if (text.trim() !== '' && Number.isSafeInteger(value) && value >= least) return value
+  throw new InvalidArgumentError(`It takes a whole number from ${least}.`)
 }
 
 /** `a,b`; empty parts are dropped. */

@@ -7,7 +7,7 @@ import { findRun, runsRoot } from '../log/directory.js'
 import { lockHolder } from '../log/lock.js'
 import { requestOf } from '../operator/client.js'
 import { readRunView } from '../operator/view.js'
-import { exitCodeOf, follow, startControllerProcess, type Ui } from './follow.js'
+import { exitCodeOf, startAndFollow, startControllerProcess, type Ui } from './follow.js'
 import { positiveInteger, uiOption } from './options.js'
 
 interface ResumeOptions {
@@ -53,16 +53,14 @@ async function resume(nameOrPath: string, options: ResumeOptions): Promise<void>
     report: (line) => process.stderr.write(`${line}\n`),
     ...(options.python === undefined ? {} : { python: options.python }),
   })
-  const controller = await startControllerProcess({
-    dir,
-    python: environment.python,
-    ...(options.threads === undefined ? {} : { threads: options.threads }),
-  })
+  const { threads } = options
+  const start = { dir, python: environment.python, ...(threads === undefined ? {} : { threads }) }
   if (options.detach === true) {
+    await startControllerProcess(start)
     process.stdout.write(`${manifest.run}\n`)
     process.exit(0)
   }
-  const { status } = await follow(controller, manifest, dir, options.ui === 'auto' ? 'plain' : options.ui)
+  const { status } = await startAndFollow(start, manifest, options.ui === 'auto' ? 'plain' : options.ui)
   process.exitCode = exitCodeOf(status)
 }
 

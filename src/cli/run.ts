@@ -5,7 +5,7 @@ import { loadExperiment } from '../experiment/load.js'
 import { prepareRun } from '../prepare.js'
 import { AbsgdError } from '../errors.js'
 import { commaSeparated, positiveInteger, uiOption } from './options.js'
-import { exitCodeOf, follow, startControllerProcess, type Ui } from './follow.js'
+import { exitCodeOf, startAndFollow, startControllerProcess, type Ui } from './follow.js'
 import { seedList } from './seeds.js'
 
 interface RunOptions {
@@ -62,12 +62,9 @@ async function run(file: string, options: RunOptions): Promise<void> {
     ...(python === undefined ? {} : { python }),
     onSetup: (line) => process.stderr.write(`${line}\n`),
   })
-  const controller = await startControllerProcess({
-    dir,
-    python: prepared.python,
-    ...(threads === undefined ? {} : { threads }),
-  })
+  const start = { dir, python: prepared.python, ...(threads === undefined ? {} : { threads }) }
   if (options.detach === true) {
+    await startControllerProcess(start)
     process.stdout.write(
       options.ui === 'json'
         ? `${JSON.stringify({ type: 'detached', run: manifest.run, dir })}\n`
@@ -76,7 +73,7 @@ async function run(file: string, options: RunOptions): Promise<void> {
     // Its process is another session's now; waiting for its end would keep this one here.
     process.exit(0)
   }
-  const { status } = await follow(controller, manifest, dir, options.ui === 'auto' ? 'plain' : options.ui)
+  const { status } = await startAndFollow(start, manifest, options.ui === 'auto' ? 'plain' : options.ui)
   process.exitCode = exitCodeOf(status)
 }
 

@@ -271,7 +271,7 @@ export function startController(parts: ControllerParts): Controller {
       append({ type: 'note', level: 'warning', text, position: state.reported })
     },
     interrupt: () => {
-      dispatch({ type: 'interrupt' })
+      dispatch({ type: 'interrupt', id: randomUUID() })
     },
     request(action, by, why = '') {
       const id = randomUUID()

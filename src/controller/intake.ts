@@ -1,9 +1,10 @@
 /** Taking in telemetry: what is acknowledged, what it tells about training, and which rows it calls for. Pure. */
 import type { RecordName } from '../record/name.js'
-import type { Hello } from '../record/record.js'
+import { addCheckpoint, visibleCheckpoints } from '../record/checkpoints.js'
+import type { CheckpointWritten, Hello } from '../record/record.js'
+import type { RewindPoint } from '../record/visible.js'
 import type { PeerId } from '../wire/channel.js'
 import { PROTOCOL } from '../wire/message.js'
-import { withCheckpoint } from './checkpoints.js'
 import { measurePace, nextPlans, reachOf } from './planning.js'
 import type {
   ControllerContext,
@@ -24,14 +25,18 @@ export function afterTelemetry(
   const taken = { ...state, intake: advance(state.intake, name) }
   switch (body?.type) {
     case 'step-batch': {
-      const reported = { attempt: body.attempt, step: body.firstStep + body.count }
+      // What an attempt reports after a return to a checkpoint says nothing of where training stands.
+      const reported =
+        body.attempt < state.attempt
+          ? state.reported
+          : { attempt: body.attempt, step: body.firstStep + body.count }
       const { state: planned, effects } = extendPlans({ ...taken, reported }, event.nowMs)
       return { state: planned, effects: [...effects, { type: 'report', body }] }
     }
     case 'evaluation':
       return { state: taken, effects: [{ type: 'report', body }] }
     case 'checkpoint-written':
-      return { state: { ...taken, checkpoints: withCheckpoint(taken.checkpoints, body) }, effects: [] }
+      return { state: withCheckpoint(taken, body), effects: [] }
     default:
       return { state: taken, effects: [] }
   }
@@ -150,6 +155,24 @@ export function refusalOf(hello: Hello, context: ControllerContext) {
     return { type: 'reject', code: 'wrong-run', hint } as const
   }
   return undefined
+}
+
+/** One of steps that were left behind meanwhile is not taken. */
+export function withCheckpoint(state: ControllerState, written: CheckpointWritten): ControllerState {
+  return { ...state, checkpoints: addCheckpoint(state.checkpoints, written, state.rewinds) }
+}
+
+/** A return to a checkpoint: later ones of the attempts before belong to a history that is no longer the run's. */
+export function withRewind(state: ControllerState, rewind: RewindPoint): ControllerState {
+  const rewinds = [...state.rewinds, rewind]
+  const { attempt, toStep } = rewind
+  return {
+    ...state,
+    attempt,
+    rewinds,
+    reported: { attempt, step: toStep },
+    checkpoints: visibleCheckpoints(state.checkpoints, rewinds),
+  }
 }
 
 function advance(intake: readonly Intake[], { incarnation, stream, seq }: RecordName): readonly Intake[] {

@@ -1,8 +1,7 @@
 /** What a log tells a controller that takes up a run where another one left it. Pure. */
 import type { RecordName } from '../record/name.js'
 import type { Body, Hello, RunStatus } from '../record/record.js'
-import { withCheckpoint } from './checkpoints.js'
-import { emptyIntake } from './intake.js'
+import { emptyIntake, withCheckpoint, withRewind } from './intake.js'
 import { initialState, type ControllerState, type Intake } from './state.js'
 
 /** A run as its log has it, folded record by record. */
@@ -40,18 +39,9 @@ export function recover(before: Recovered, name: RecordName, body: Body | undefi
         state: { ...state, reported: { attempt: body.attempt, step: body.firstStep + body.count } },
       }
     case 'checkpoint-written':
-      return { ...recovered, state: { ...state, checkpoints: withCheckpoint(state.checkpoints, body) } }
+      return { ...recovered, state: withCheckpoint(state, body) }
     case 'rewind':
-      return {
-        ...recovered,
-        state: {
-          ...state,
-          attempt: body.attempt,
-          reported: { attempt: body.attempt, step: body.toStep },
-          // Checkpoints of steps that are hidden now belong to a history that is no longer the run's.
-          checkpoints: state.checkpoints.filter(({ position }) => position.step <= body.toStep),
-        },
-      }
+      return { ...recovered, state: withRewind(state, body) }
     case 'run-ended':
       return { ...recovered, ended: body.status }
     default:
@@ -63,17 +53,8 @@ export function recover(before: Recovered, name: RecordName, body: Body | undefi
 export function restarted({ state }: Recovered): { state: ControllerState; toStep: number } {
   const restore = state.checkpoints.at(-1)
   const toStep = restore?.position.step ?? 0
-  const attempt = state.attempt + 1
-  return {
-    toStep,
-    state: {
-      ...state,
-      attempt,
-      restore,
-      reported: { attempt, step: toStep },
-      checkpoints: state.checkpoints.filter(({ position }) => position.step <= toStep),
-    },
-  }
+  const rewind = { attempt: state.attempt + 1, toStep, cause: 'resume' }
+  return { toStep, state: { ...withRewind(state, rewind), restore } }
 }
 
 function withSequence(state: ControllerState, { incarnation, stream, seq }: RecordName): ControllerState {

@@ -2,7 +2,7 @@
 import type { Action, Request, RequestResult } from '../record/record.js'
 import type { PeerId } from '../wire/channel.js'
 import type { CommandResult } from '../wire/message.js'
-import { extendPlans } from './intake.js'
+import { extendPlans, withRewind } from './intake.js'
 import { startPace } from './planning.js'
 import type { ControllerState, Effect, Lease, Pending, Transition } from './state.js'
 
@@ -50,11 +50,11 @@ export function onRequest(state: ControllerState, request: Request, peer: PeerId
 }
 
 /** Ctrl-C or SIGTERM: once, checkpoint and stop; twice, end the worker now. */
-export function interrupt(state: ControllerState): Transition {
+export function interrupt(state: ControllerState, id: string): Transition {
   if (state.stopping === 'interrupted') return { state, effects: [{ type: 'kill', signal: 'SIGKILL' }] }
   const request: Request = {
     type: 'request',
-    id: 'interrupt',
+    id,
     by: 'signal',
     why: '',
     action: { type: 'stop', checkpoint: true },
@@ -76,9 +76,7 @@ export function onCommandResult(
   const { attempt, step } = pending.action
   const position = { attempt, step }
   const rewound: ControllerState = {
-    ...settled,
-    attempt,
-    reported: position,
+    ...withRewind(settled, { attempt, toStep: step, cause: 'restore' }),
     lease: {
       ...lease,
       position,
@@ -89,6 +87,17 @@ export function onCommandResult(
   const { state: planned, effects: plans } = extendPlans(rewound, nowMs)
   const rewind: Effect = { type: 'append', body: { type: 'rewind', attempt, toStep: step, cause: 'restore' } }
   return { state: planned, effects: [rewind, ...effects, ...plans] }
+}
+
+/** Whoever still waits learns that nobody is left to answer. */
+export function refuseAll(state: ControllerState, why: string): Transition {
+  return Object.values(state.pending).reduce<Transition>(
+    (before, pending) => {
+      const { state: settled, effects } = settle(before.state, pending, false, why)
+      return { state: settled, effects: [...before.effects, ...effects] }
+    },
+    { state, effects: [] },
+  )
 }
 
 type Decision =
@@ -127,9 +136,17 @@ function settle(
   const result: RequestResult = { type: 'request-result', id: request.id, ok, step, message }
   const { [request.id]: _settled, ...pending } = state.pending
   return {
-    state: { ...state, pending, answers: { ...state.answers, [request.id]: result } },
+    state: { ...state, pending, answers: withAnswer(state.answers, result) },
     effects: [{ type: 'append', body: { type: 'settled', result } }, answer(result, peer)],
   }
+}
+
+function withAnswer(
+  answers: ControllerState['answers'],
+  result: RequestResult,
+): Readonly<Record<string, RequestResult>> {
+  const kept = Object.entries(answers).slice(1 - ANSWERS_KEPT)
+  return Object.fromEntries([...kept, [result.id, result]])
 }
 
 function answer(result: RequestResult, peer: PeerId | undefined): Effect {
@@ -143,3 +160,6 @@ function withPending(state: ControllerState, pending: Pending): ControllerState 
 function standing(state: ControllerState) {
   return state.lease?.position ?? state.reported
 }
+
+/** A peer repeats a request at once or not at all. */
+const ANSWERS_KEPT = 100

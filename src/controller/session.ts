@@ -4,6 +4,7 @@ import { toAbsgdError } from '../errors.js'
 import type { PeerId } from '../wire/channel.js'
 import type { Welcome } from '../wire/message.js'
 import { acknowledgement, emptyIntake, extendPlans, intakeOf, refusalOf } from './intake.js'
+import { refuseAll } from './requests.js'
 import { startPace } from './planning.js'
 import type {
   ControllerContext,
@@ -72,7 +73,7 @@ export function onHello(
     paramsJson: context.paramsJson,
     acked: intakeOf(admitted, hello.incarnation).durable,
     sampleEvery: context.sampleEvery,
-    sampleQuotaBytes: context.sampleQuotaBytes,
+    sampleQuotaBytes: context.sampleQuotaLeft(),
     orphanLimitSeconds: context.orphanLimitSeconds,
     keepCheckpoints: context.keepCheckpoints,
     restorePath: restore?.path ?? '',
@@ -133,8 +134,9 @@ export function onWorkerExited(
     body: { type: 'worker-left', exitCode, signal, lastLines, position: state.reported },
   }
   const end = state.end ?? endOfExit(state, event, context)
+  const { state: settled, effects } = refuseAll(state, 'the worker is gone')
   const finish: readonly Effect[] = state.stage === 'leaving' ? [] : [{ type: 'finish' }]
-  return { state: { ...state, stage: 'leaving', end }, effects: [left, ...finish] }
+  return { state: { ...settled, stage: 'leaving', end }, effects: [...effects, left, ...finish] }
 }
 
 /** A worker that skips the field of the rule would train by another one and not say so. */

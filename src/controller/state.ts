@@ -15,6 +15,7 @@ import type {
   RunStatus,
   StepBatch,
 } from '../record/record.js'
+import type { RewindPoint } from '../record/visible.js'
 import type { WeightingRule } from '../record/weighting.js'
 import type { PeerId } from '../wire/channel.js'
 import type { ToController, ToPeer } from '../wire/message.js'
@@ -71,8 +72,11 @@ export interface ControllerState {
   readonly intake: readonly Intake[]
   /** Steps reported in this attempt, as far as the log has them. */
   readonly reported: Position
+  /** Of the visible history, by step. */
   readonly checkpoints: readonly CheckpointWritten[]
+  readonly rewinds: readonly RewindPoint[]
   readonly pending: Readonly<Record<string, Pending>>
+  /** The last ones, for requests that are repeated. */
   readonly answers: Readonly<Record<string, RequestResult>>
   /** How the run is to be marked once the worker has stopped. */
   readonly stopping: 'stopped' | 'interrupted' | undefined
@@ -91,7 +95,8 @@ export interface ControllerContext {
   readonly run: string
   readonly paramsJson: string
   readonly sampleEvery: number
-  readonly sampleQuotaBytes: number
+  /** Bytes of samples that the log may still take. */
+  sampleQuotaLeft(): number
   readonly orphanLimitSeconds: number
   readonly keepCheckpoints: number
   readonly weighting: WeightingRule
@@ -120,7 +125,7 @@ export type ControllerEvent =
   /** A request made in this process. */
   | { readonly type: 'request'; readonly request: Request }
   /** Ctrl-C or SIGTERM. */
-  | { readonly type: 'interrupt' }
+  | { readonly type: 'interrupt'; readonly id: string }
   | {
       readonly type: 'worker-exited'
       readonly exitCode: number | undefined
@@ -158,6 +163,7 @@ export function initialState(): ControllerState {
     intake: [],
     reported: { attempt: 0, step: 0 },
     checkpoints: [],
+    rewinds: [],
     pending: {},
     answers: {},
     stopping: undefined,

@@ -21,7 +21,7 @@ export function transition(
     case 'request':
       return onRequest(state, event.request, undefined)
     case 'interrupt':
-      return interrupt(state)
+      return interrupt(state, event.id)
     case 'worker-exited':
       return onWorkerExited(state, event, context)
     case 'hello-overdue':

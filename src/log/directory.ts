@@ -9,7 +9,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { basename, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { AbsgdError } from '../errors.js'
 import type { Manifest } from '../record/manifest.js'
@@ -51,7 +51,7 @@ export function createRunDirectory(root: string, name: string, manifest: Manifes
   // A name that begins with a dot cannot be a run's.
   const draft = resolve(root, `.${name}.${randomBytes(4).toString('hex')}`)
   try {
-    mkdirSync(root, { recursive: true })
+    makeFolders(root)
     if (lstatSync(dir, { throwIfNoEntry: false }) !== undefined) throw taken(root, name)
     mkdirSync(draft, { mode: 0o700 })
   } catch (error) {
@@ -112,6 +112,19 @@ export function listRuns(root: string): string[] {
 function isRunDirectory(dir: string): boolean {
   const { manifest, steps } = runPaths(dir)
   return existsSync(manifest) || existsSync(steps)
+}
+
+/** Node's own `recursive` never returns where a file system refuses names, as /proc does. */
+function makeFolders(path: string): void {
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' && statSync(path).isDirectory()) return
+    if (code !== 'ENOENT' || existsSync(dirname(path))) throw error
+    makeFolders(dirname(path))
+    mkdirSync(path)
+  }
 }
 
 function createdMsOf(dir: string): number {

@@ -43,14 +43,25 @@ export async function requestOf(
       batchSize: 0,
     })
     channel.send({ type: 'request', id: randomUUID(), by, why, action })
-    return await answerWithin(channel, run, LONG_ACTIONS.has(action.type) ? LONG_LIMIT_MS : LIMIT_MS)
+    return await answerWithin(channel, dir, run, LONG_ACTIONS.has(action.type) ? LONG_LIMIT_MS : LIMIT_MS)
   } finally {
     await channel.close()
   }
 }
 
-async function answerWithin(channel: PeerChannel, run: string, limitMs: number): Promise<RequestResult> {
+async function answerWithin(
+  channel: PeerChannel,
+  dir: string,
+  run: string,
+  limitMs: number,
+): Promise<RequestResult> {
   const timer = setTimeout(() => void channel.close(), limitMs)
+  let missed = 0
+  const watch = setInterval(() => {
+    missed = lockHolder(dir) === undefined ? missed + 1 : 0
+    // The last answer of a controller that has just ended may still be under way.
+    if (missed > 1) void channel.close()
+  }, LOOK_INTERVAL_MS)
   try {
     for await (const message of channel.incoming()) {
       const result = answerOf(message)
@@ -58,7 +69,9 @@ async function answerWithin(channel: PeerChannel, run: string, limitMs: number):
     }
   } finally {
     clearTimeout(timer)
+    clearInterval(watch)
   }
+  if (missed > 1) throw noController(run)
   throw new AbsgdError(
     'unreachable',
     `the controller of "${run}" has not answered within ${limitMs / 1000} s`,
@@ -85,6 +98,7 @@ export function noController(run: string): AbsgdError {
   })
 }
 
+const LOOK_INTERVAL_MS = 500
 const LIMIT_MS = 30_000
 /** These wait for a file to be written. */
 const LONG_ACTIONS: ReadonlySet<Action['type']> = new Set(['checkpoint', 'stop', 'restore', 'evaluate'])

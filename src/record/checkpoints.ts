@@ -8,9 +8,10 @@ export function addCheckpoint(
   added: CheckpointWritten,
   rewinds: readonly RewindPoint[],
 ): readonly CheckpointWritten[] {
-  const gone = [...added.deleted, added.path]
-  const kept = known.filter((checkpoint) => !gone.includes(checkpoint.path))
-  return visibleCheckpoints([...kept, added], rewinds).toSorted((a, b) => a.position.step - b.position.step)
+  if (!isVisible(rewinds, added)) return without(known, added.deleted)
+  const kept = without(known, [...added.deleted, added.path])
+  const index = kept.findLastIndex(({ position }) => position.step <= added.position.step) + 1
+  return index === kept.length ? kept.concat(added) : kept.toSpliced(index, 0, added)
 }
 
 /** A checkpoint at step s holds the steps before s: the one that a rewind returned to stays. */
@@ -18,5 +19,18 @@ export function visibleCheckpoints(
   checkpoints: readonly CheckpointWritten[],
   rewinds: readonly RewindPoint[],
 ): readonly CheckpointWritten[] {
-  return checkpoints.filter(({ position }) => position.step <= hiddenFrom(rewinds, position.attempt))
+  return checkpoints.filter((checkpoint) => isVisible(rewinds, checkpoint))
+}
+
+function isVisible(rewinds: readonly RewindPoint[], { position }: CheckpointWritten): boolean {
+  return position.step <= hiddenFrom(rewinds, position.attempt)
+}
+
+function without(
+  checkpoints: readonly CheckpointWritten[],
+  paths: readonly string[],
+): readonly CheckpointWritten[] {
+  return checkpoints.some(({ path }) => paths.includes(path))
+    ? checkpoints.filter(({ path }) => !paths.includes(path))
+    : checkpoints
 }

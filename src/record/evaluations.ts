@@ -50,6 +50,8 @@ export function addEvaluation(
   while (index > 0 && points[index - 1]!.step > added.step) index -= 1
   for (let i = index - 1; i >= 0 && points[i]!.step === added.step; i -= 1)
     if (points[i]!.split === added.split && points[i]!.attempt === added.attempt) return points.with(i, added)
+  // By far the quickest copy, and what nearly every evaluation is.
+  if (index === points.length) return points.concat(added)
   return points.toSpliced(index, 0, added)
 }
 

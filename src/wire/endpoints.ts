@@ -1,5 +1,5 @@
 /** Where a run's sockets are: `ipc://` paths in a directory that only its owner can enter. */
-import { lstatSync, mkdirSync, mkdtempSync } from 'node:fs'
+import { lstatSync, mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
 import { AbsgdError } from '../errors.js'
@@ -75,6 +75,19 @@ export function prepareSocketDirectory(path: string): void {
   throw new AbsgdError('environment', `the directory of the run's sockets, ${directory}, is open to others`, {
     hint: `remove it, or make it your own: chmod 700 ${directory}`,
   })
+}
+
+/** Removes the sockets that a controller listened on, and their directory unless something else is in it. */
+export function removeSockets(endpoints: Endpoints): void {
+  for (const endpoint of [endpoints.control, endpoints.telemetry]) {
+    const path = socketPath(endpoint)
+    rmSync(path, { force: true })
+    try {
+      rmdirSync(dirname(path))
+    } catch {
+      // The other socket, or something that is not ours, is still in it.
+    }
+  }
 }
 
 const MOST_OF_NAME = 24

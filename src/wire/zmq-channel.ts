@@ -1,12 +1,11 @@
 /** The sockets of proto/README.md on ZeroMQ. The only importer of zeromq; the twin in memory is `memory-channel.ts`. */
-import { rmdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { connect as connectSocket } from 'node:net'
-import { dirname } from 'node:path'
 import { Context, Dealer, Pull, Push, Router } from 'zeromq'
 import { AbsgdError } from '../errors.js'
 import type { ControllerChannel, Endpoints, Incoming, PeerChannel } from './channel.js'
 import { decodeToPeer, encodeRecord, encodeToController, encodeToPeer } from './codec.js'
-import { checkEndpoints, prepareSocketDirectory, socketPath } from './endpoints.js'
+import { checkEndpoints, prepareSocketDirectory, removeSockets, socketPath } from './endpoints.js'
 import { takeControl, takeTelemetry } from './intake.js'
 import { createMailbox } from './mailbox.js'
 import type { ToPeer } from './message.js'
@@ -136,18 +135,6 @@ async function removeStale(path: string): Promise<void> {
     })
   }
   rmSync(path, { force: true })
-}
-
-function removeSockets(endpoints: Endpoints): void {
-  for (const endpoint of [endpoints.control, endpoints.telemetry]) {
-    const path = socketPath(endpoint)
-    rmSync(path, { force: true })
-    try {
-      rmdirSync(dirname(path))
-    } catch {
-      // The other socket, or something that is not ours, is still in it.
-    }
-  }
 }
 
 /** One for the process, never collected: a context that is takes along what its closed sockets have not sent yet. */

@@ -1,9 +1,22 @@
-import { rmSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, it } from 'vitest'
+import { createRunDirectory } from '../../src/log/directory.js'
 import { processExists } from '../../src/process-identity.js'
-import { cli, jsonLines, makeFolder, namesIn, runArgs, startCli, summaryOf, until } from '../helpers/cli.js'
+import {
+  cli,
+  jsonLines,
+  makeFolder,
+  namesIn,
+  runArgs,
+  startCli,
+  summaryOf,
+  temporaryFolder,
+  until,
+} from '../helpers/cli.js'
+import { controllerRecord, manifestOf, writeLog } from '../log/fixtures.js'
 
 const LIMIT_MS = 120_000
 const runs = makeFolder()
@@ -96,6 +109,38 @@ describe('absgd run', () => {
       const again = await cli(['resume', 'broken-off', '--runs', runs])
       expect(again.code).toBe(2)
       expect(again.stderr).toContain('is completed')
+    },
+    LIMIT_MS,
+  )
+
+  it(
+    'is for the run when Ctrl-C comes while it is still starting',
+    async () => {
+      const { child, outcome } = startCli(
+        runArgs('tiny.ts', runs, '--name', 'early', '--param', 'length=100000'),
+      )
+      while (!namesIn(join(runs, 'early')).includes('controller.log')) await sleep(2)
+      child.kill('SIGINT')
+      expect((await outcome).code).toBe(130)
+      expect(await summaryOf(runs, 'early')).toMatchObject({ status: 'interrupted' })
+    },
+    LIMIT_MS,
+  )
+
+  it(
+    'says why a run cannot be resumed, and does not show how it ended before',
+    async () => {
+      const folder = temporaryFolder()
+      const experimentFile = join(folder, 'edited.ts')
+      writeFileSync(experimentFile, 'export default {}')
+      const dir = createRunDirectory(folder, 'edited', { ...manifestOf('edited'), experimentFile })
+      const position = { attempt: 1, step: 0 }
+      const body = { type: 'run-ended', status: 'failed', reason: 'no luck', detail: '', position } as const
+      await writeLog(dir, [controllerRecord(1, body)])
+      const { code, stdout, stderr } = await cli(['resume', 'edited', '--runs', folder])
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+      expect(stderr).toContain('edited.ts is no experiment')
+      expect(namesIn(folder)).toEqual(['edited', 'edited.ts'])
     },
     LIMIT_MS,
   )

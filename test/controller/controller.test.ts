@@ -35,7 +35,6 @@ function start(parts: Partial<ControllerParts> = {}) {
     log: openLogWriter(dir),
     worker: { pid: 1, exited: new Promise((resolve) => (exit = resolve)), kill: () => undefined },
     lastLines: () => '',
-    // eslint-disable-next-line @typescript-eslint/require-await
     leftovers: async function* () {
       yield* []
     },
@@ -87,7 +86,6 @@ test('what a worker that is gone had spooled is taken, though the disk lost some
     bytes: encodeRecord(record),
   })
   const { dir, controller, peer, exited } = start({
-    // eslint-disable-next-line @typescript-eslint/require-await
     leftovers: async function* () {
       yield* [batch(2), batch(4), batch(5)].map(entry)
     },

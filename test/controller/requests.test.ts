@@ -86,13 +86,55 @@ describe('requests', () => {
     expect(controller.state().reported).toEqual({ attempt: 2, step: 40 })
   })
 
+  test('to restore never name a checkpoint of a history that was left behind, however late it is told of', () => {
+    const controller = drive()
+    controller.message(hello())
+    controller.telemetry(checkpoint(40))
+    controller.telemetry(checkpoint(60))
+    const restore = (step: number) => ({ type: 'restore', step, path: '', sha256: '', attempt: 0 }) as const
+    controller.message(request(restore(40)), 'op')
+    controller.message({ type: 'command-result', leaseEpoch: 1, id: 'r1', ok: true, step: 40, message: '' })
+    controller.telemetry(checkpoint(80))
+    controller.telemetry(stepBatch(60, 40))
+    expect(controller.state().reported).toEqual({ attempt: 2, step: 40 })
+    for (const step of [60, 80]) {
+      expect(sent(controller.message(request(restore(step), `r${step}`), 'op'))).toMatchObject([
+        { ok: false },
+      ])
+    }
+  })
+
+  test('that nobody can answer any more are refused when the worker is gone', () => {
+    const controller = drive()
+    controller.message(hello())
+    controller.message(request({ type: 'pause' }), 'op')
+    const effects = controller.act({
+      type: 'worker-exited',
+      exitCode: undefined,
+      signal: 'SIGKILL',
+      lastLines: '',
+    })
+    expect(appended(effects)).toMatchObject([
+      { type: 'settled', result: { id: 'r1' } },
+      { type: 'worker-left' },
+    ])
+    expect(sent(effects)).toMatchObject([{ id: 'r1', ok: false, message: 'the worker is gone' }])
+  })
+
+  test('are remembered for a while, not for ever', () => {
+    const controller = drive()
+    for (let i = 0; i < 300; i++) controller.message(request({ type: 'pause' }, `r${i}`), 'op')
+    expect(Object.keys(controller.state().answers)).toHaveLength(100)
+    expect(controller.state().answers).toHaveProperty('r299')
+  })
+
   test('by Ctrl-C checkpoint and stop once, and end the worker the second time', () => {
     const controller = drive()
     controller.message(hello())
-    expect(sent(controller.act({ type: 'interrupt' }))).toMatchObject([
+    expect(sent(controller.act({ type: 'interrupt', id: 'i1' }))).toMatchObject([
       { action: { type: 'stop', checkpoint: true } },
     ])
-    expect(controller.act({ type: 'interrupt' })).toEqual([{ type: 'kill', signal: 'SIGKILL' }])
+    expect(controller.act({ type: 'interrupt', id: 'i1' })).toEqual([{ type: 'kill', signal: 'SIGKILL' }])
     controller.act({ type: 'worker-exited', exitCode: undefined, signal: 'SIGKILL', lastLines: '' })
     expect(controller.state().end?.status).toBe('interrupted')
   })

@@ -217,5 +217,7 @@ const IMPURE_NAMES = new Set([
   'setInterval',
   'fetch',
 ])
-const FILES = new RegExp(`^src/(log/|cli/|(start|prepare|run-set)\\.ts$)|^(${Object.keys(FILE_USERS).join('|')})`)
+const FILES = new RegExp(
+  `^src/(log/|cli/|(start|prepare|run-set)\\.ts$)|^(${Object.keys(FILE_USERS).join('|')})`,
+)
 const MAX_LINES = 300

@@ -14,7 +14,7 @@ export const context: ControllerContext = {
   run: 'try-1',
   paramsJson: '{}',
   sampleEvery: 1,
-  sampleQuotaBytes: 1e9,
+  sampleQuotaLeft: () => 1e9,
   orphanLimitSeconds: 600,
   keepCheckpoints: 3,
   weighting: { preset: 'default' },

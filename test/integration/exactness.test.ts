@@ -1,6 +1,7 @@
 import { statSync, truncateSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { every, exponential, join, off, steps } from '../../src/index.js'
+import type { RunConfig } from '../../src/record/manifest.js'
 import { isVisible } from '../../src/record/visible.js'
 import { startRun } from '../../src/start.js'
 import { resolveExperiment } from '../../src/experiment/resolve.js'
@@ -64,8 +65,9 @@ function unbroken(): ReturnType<typeof visibleHistory> {
   return unbrokenHistory
 }
 
-async function takeUp(dir: string) {
-  const manifest = readManifest(dir)
+async function takeUp(dir: string, config: Partial<RunConfig> = {}) {
+  const written = readManifest(dir)
+  const manifest = { ...written, config: { ...written.config, ...config } }
   const resolved = resolveExperiment(defineExperiment(spec), { params: manifest.params })
   const { ended, origin } = await startRun({ dir, manifest, resolved, python: PYTHON, threads: 1 })
   await ended
@@ -90,7 +92,10 @@ describe('a run stopped at a checkpoint and started from it', () => {
       expect(await broken.stop()).toEqual({ appliedAt: stopAt })
       expect((await broken.result).steps).toBe(stopAt)
 
-      expect(await takeUp(broken.dir)).toBe('restarted')
+      // What the log holds already counts: the other steps would find room in all of it.
+      const sampleQuotaBytes = Math.ceil(1.5 * statSync(runPaths(broken.dir).samples).size)
+      expect(await takeUp(broken.dir, { sampleQuotaBytes })).toBe('restarted')
+      expect(await bodiesOf(broken.dir, 'gap')).toMatchObject([{ attempt: 2, reason: 'quota' }])
       const { summary } = await readRunView(broken.dir)
       expect(summary).toMatchObject({
         status: 'completed',

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { readControllerFile } from '../../src/log/directory.js'
@@ -86,8 +86,12 @@ describe('kill -9 of the controller', () => {
     const runs = runsFolder()
     const { dir, workerPid } = await orphan(runs, 1500)
     await until(() => !processExists(workerPid))
+    const { endpoints } = readControllerFile(dir) ?? expect.unreachable('a killed controller leaves its file')
+    const sockets = dirname(endpoints.control.replace('ipc://', ''))
+    expect(existsSync(sockets)).toBe(true)
     absgd(runs, 'resume', 'orphan', '--ui', 'none')
     const { summary } = await readRunView(dir)
     expect(summary).toMatchObject({ status: 'completed', steps: 1500, lostSteps: 0, duplicatedSteps: 0 })
+    expect(existsSync(sockets)).toBe(false)
   })
 })

@@ -102,6 +102,8 @@ describe('a new run directory', () => {
     expect(() => createRunDirectory(root, 'try-1', { ...manifestOf('try-1'), params: cyclic })).toThrow()
     expect(readdirSync(root)).toEqual([])
     writeFileSync(join(root, 'file'), '')
+    if (process.platform === 'linux')
+      expect(() => createRunDirectory('/proc/none/runs', 'try-1', manifestOf('try-1'))).toThrow('cannot make')
     expect(() => createRunDirectory(join(root, 'file'), 'try-1', manifestOf('try-1'))).toThrow(
       expect.objectContaining({
         code: 'run-directory',
