@@ -2,8 +2,6 @@
 import { cosine, defineExperiment, epochs, every, exponential, join, off, twoStage } from 'absgd'
 import { z } from 'zod'
 
-const LENGTH = epochs(60)
-
 /** Plain SGD's best learning rate, found on seeds 0 to 9; the other losses stand a higher one. */
 const SGD_LEARNING_RATE = { asymmetric: 0.005, symmetric: 0.01 }
 
@@ -15,17 +13,24 @@ export default defineExperiment({
     noise: z.number().min(0).max(0.9).default(0.3),
     kind: z.enum(['asymmetric', 'symmetric']).default('asymmetric'),
     loss: z.enum(['cross-entropy', 'generalised']).default('cross-entropy'),
+    epochs: z.number().int().min(1).default(60),
     batchSize: z.number().int().min(1).default(32),
     lr: z.number().positive().default(0.05),
   }),
-  length: LENGTH,
+  length: ({ params }) => epochs(params.epochs),
   evaluate: every(epochs(1)),
   checkpoint: every(epochs(20)),
   objective: { metric: 'val.accuracy', goal: 'maximize' },
-  controls: ({ params }) => ({ lambda: off(), gamma: 0.9, lr: cosine({ init: params.lr, over: LENGTH }) }),
+  controls: ({ params }) => ({
+    lambda: off(),
+    gamma: 0.9,
+    lr: cosine({ init: params.lr, over: epochs(params.epochs) }),
+  }),
   arms: {
     sgd: {
-      controls: ({ params }) => ({ lr: cosine({ init: SGD_LEARNING_RATE[params.kind], over: LENGTH }) }),
+      controls: ({ params }) => ({
+        lr: cosine({ init: SGD_LEARNING_RATE[params.kind], over: epochs(params.epochs) }),
+      }),
     },
     gce: { params: { loss: 'generalised' } },
     'two-stage': { controls: { lambda: twoStage({ off: epochs(20), lambda: -0.5 }) } },
@@ -34,5 +39,12 @@ export default defineExperiment({
         lambda: join(off().for(epochs(5)), exponential({ init: -5, end: -0.5, over: epochs(10) })),
       },
     },
+    // How it goes wrong: docs/when.md.
+    'too-late': {
+      controls: {
+        lambda: join(off().for(epochs(20)), exponential({ init: -5, end: -0.5, over: epochs(40) })),
+      },
+    },
+    'too-soon': { controls: { lambda: -0.5 } },
   },
 })
