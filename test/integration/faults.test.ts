@@ -5,8 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { readControllerFile } from '../../src/log/directory.js'
 import { readRunView } from '../../src/operator/view.js'
+import { prepareRun } from '../../src/prepare.js'
 import { processExists } from '../../src/process-identity.js'
-import { bodiesOf, launchTiny, PYTHON, runsFolder, TINY } from './helpers.js'
+import { startRun } from '../../src/start.js'
+import { bodiesOf, launchTiny, PYTHON, runsFolder, tiny, TINY } from './helpers.js'
 
 const CLI = join(import.meta.dirname, '../../dist/cli/main.js')
 
@@ -61,6 +63,39 @@ function absgd(runs: string, ...args: string[]): string {
   const flags = ['--runs', runs, '--python', PYTHON]
   return execFileSync(process.execPath, [CLI, ...args, ...flags], { encoding: 'utf8', timeout: 60_000 })
 }
+
+describe('a controller that cannot go on', () => {
+  test('leaves the way to its worker behind, which the next one joins', async () => {
+    const prepared = await prepareRun({
+      experiment: tiny({ length: 300 }),
+      runs: runsFolder(),
+      python: PYTHON,
+      params: { pace: 0.01 },
+    })
+    const first = await startRun({
+      ...prepared,
+      threads: 1,
+      through: (channel) => ({
+        ...channel,
+        async *incoming() {
+          for await (const incoming of channel.incoming()) {
+            yield incoming
+            if (incoming.type === 'telemetry' && incoming.record.body.type === 'step-batch')
+              throw new Error('no room on the disk')
+          }
+        },
+      }),
+    })
+    await expect(first.ended).rejects.toThrow('no room on the disk')
+    expect(readControllerFile(prepared.dir)).toMatchObject({ workerPid: first.workerPid })
+    const second = await startRun({ ...prepared, threads: 1 })
+    expect(second).toMatchObject({ origin: 're-attached', workerPid: first.workerPid })
+    expect((await second.ended).status).toBe('completed')
+    const { summary } = await readRunView(prepared.dir)
+    expect(summary).toMatchObject({ steps: 300, attempt: 1, lostSteps: 0, duplicatedSteps: 0 })
+    expect(readControllerFile(prepared.dir)).toBeUndefined()
+  })
+})
 
 describe('kill -9 of the controller', () => {
   test('lets the worker train on, printing, to the end of its plan, with nothing lost; resume completes the run', async () => {
