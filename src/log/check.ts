@@ -14,8 +14,7 @@ export async function checkSamples(dir: string, limit: number): Promise<readonly
   const report = emptyReport()
   const cursor = openCursor(samples, 'samples')
   try {
-    const frames = cursor.frames()
-    while ((await frames.next()).done !== true);
+    for await (const frames of cursor.blocks()) for (const _ of frames);
     noteEnd(cursor, writing, report)
   } finally {
     await cursor.close()

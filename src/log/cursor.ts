@@ -22,14 +22,17 @@ export interface Damage {
 export interface Frame {
   /** Where it begins in the file. */
   readonly offset: number
-  /** Valid until the next frame is asked for: copy what is to be kept. */
+  /** Valid until the next block is asked for: copy what is to be kept. */
   readonly payload: Uint8Array
 }
 
 export interface Cursor {
   readonly path: string
-  /** The whole frames from where the cursor stands to the file's present end. Nothing while the file does not exist. */
-  frames(): AsyncGenerator<Frame>
+  /**
+   * The whole frames from where the cursor stands to the file's present end, as many at a time as one read brings: a promise for
+   * each frame would cost as much as decoding it. Each block is to be read to its end. Nothing while the file does not exist.
+   */
+  blocks(): AsyncGenerator<Iterable<Frame>>
   /** Bytes at the end of the file that are no whole frame yet; 0 once there is damage. */
   rest(): number
   /** What ended the reading for good. */
@@ -73,34 +76,41 @@ export function openCursor(path: string, stream: Stream, chunkBytes = CHUNK_BYTE
     return true
   }
 
-  async function* frames(): AsyncGenerator<Frame> {
+  async function* blocks(): AsyncGenerator<Iterable<Frame>> {
     handle ??= await openExisting(path)
     if (handle === undefined || damage !== undefined) return
     if (offset === 0 && !(await readHeader(handle))) return
     for (;;) {
       const bytes = await fill(handle)
       const begin = offset
-      let result = readFrame(bytes, 0)
-      while (result.type === 'frame') {
-        const frame = { offset, payload: result.payload }
-        offset = begin + result.end
-        yield frame
-        result = readFrame(bytes, offset - begin)
-      }
+      const first = readFrame(bytes, 0)
+      if (first.type === 'frame') yield framesOf(bytes, begin)
+      const result = readFrame(bytes, offset - begin)
       if (result.type === 'damaged') {
         stop(result.reason, result.message)
         return
       }
       const { size } = await handle.stat()
       rest = Math.max(0, size - offset)
-      if (rest < result.needed) return
-      if (result.needed > buffer.length) buffer = Buffer.allocUnsafe(result.needed)
+      const needed = result.type === 'frame' ? 0 : result.needed
+      if (rest < needed || rest === 0) return
+      if (needed > buffer.length) buffer = Buffer.allocUnsafe(needed)
+    }
+  }
+
+  function* framesOf(bytes: Buffer, begin: number): Generator<Frame> {
+    for (;;) {
+      const result = readFrame(bytes, offset - begin)
+      if (result.type !== 'frame') return
+      const frame = { offset, payload: result.payload }
+      offset = begin + result.end
+      yield frame
     }
   }
 
   return {
     path,
-    frames,
+    blocks,
     rest: () => rest,
     damage: () => damage,
     offset: () => offset,

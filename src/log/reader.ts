@@ -1,7 +1,7 @@
 /** Reads a run: its logs, then what only the worker's spool has. Streams; a log may be larger than memory. */
 import { nameOf } from '../record/name.js'
 import type { LogRecord, Stream } from '../record/record.js'
-import { openCursor } from './cursor.js'
+import { openCursor, type Frame } from './cursor.js'
 import { runPaths } from './paths.js'
 import { lockHolder } from './lock.js'
 import { emptyReport, noteEnd, readRecord, type OpenReport, type ReadReport } from './report.js'
@@ -58,9 +58,11 @@ async function* read(
   const incarnations: string[] = []
   for (const stream of ['steps', 'samples'] as const) {
     if (!streams.includes(stream)) continue
-    for await (const record of readLog(dir, stream, seen, report)) {
-      if (record.body.type === 'worker-joined') incarnations.push(record.body.hello.incarnation)
-      yield record
+    for await (const block of readLog(dir, stream, seen, report)) {
+      for (const record of block) {
+        if (record.body.type === 'worker-joined') incarnations.push(record.body.hello.incarnation)
+        yield record
+      }
     }
     if (!spool) continue
     for await (const record of readSpoolRecords(dir, { streams: [stream], incarnations }, report, seen)) {
@@ -74,18 +76,23 @@ async function* readLog(
   stream: Stream,
   seen: Seen,
   report: OpenReport,
-): AsyncGenerator<LogRecord> {
+): AsyncGenerator<Iterable<LogRecord>> {
   // Asked before reading: a writer that leaves meanwhile has completed what it began.
   const writing = lockHolder(dir) !== undefined
   const path = runPaths(dir)[stream]
   const cursor = openCursor(path, stream)
-  try {
-    for await (const frame of cursor.frames()) {
+
+  function* newRecords(frames: Iterable<Frame>): Generator<LogRecord> {
+    for (const frame of frames) {
       const record = readRecord(frame, path, report, seen)
       if (record === undefined) continue
       if (seen.add(nameOf(record))) yield record
       else report.duplicates += 1
     }
+  }
+
+  try {
+    for await (const frames of cursor.blocks()) yield newRecords(frames)
     noteEnd(cursor, writing, report)
   } finally {
     await cursor.close()

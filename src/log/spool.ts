@@ -84,9 +84,11 @@ async function* readSegment(
 ): AsyncGenerator<LogRecord> {
   const cursor = openCursor(path, stream)
   try {
-    for await (const frame of cursor.frames()) {
-      const record = readRecord(frame, path, report, seen)
-      if (record !== undefined) yield record
+    for await (const frames of cursor.blocks()) {
+      for (const frame of frames) {
+        const record = readRecord(frame, path, report, seen)
+        if (record !== undefined) yield record
+      }
     }
     noteEnd(cursor, writing, report)
   } finally {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nameOf } from '../record/name.js'
 import type { LogRecord, Stream } from '../record/record.js'
-import { openCursor } from './cursor.js'
+import { openCursor, type Cursor, type Frame } from './cursor.js'
 import { runPaths } from './paths.js'
 import { lockHolder } from './lock.js'
 import { emptyReport, readRecord } from './report.js'
@@ -27,6 +27,22 @@ export async function* tailRun(
   dir: string,
   options: TailOptions = {},
 ): AsyncGenerator<LogRecord, void, undefined> {
+  for await (const block of tailRunInBlocks(dir, options)) {
+    for (const record of block) {
+      yield record
+      if (options.signal?.aborted) return
+    }
+  }
+}
+
+/**
+ * `tailRun`, as many records at a time as one read brings: each block is to be read to its end before the next is asked for. One
+ * without records says that everything so far was returned.
+ */
+export async function* tailRunInBlocks(
+  dir: string,
+  options: TailOptions = {},
+): AsyncGenerator<Iterable<LogRecord>, void, undefined> {
   const { signal } = options
   // Samples after steps: the writer writes them first, so that an end that was read has all samples before it on disk.
   const streams = (['steps', 'samples'] as const).filter(
@@ -37,17 +53,24 @@ export async function* tailRun(
   const seen = createSeen()
   const patience = performance.now() + START_LIMIT_MS
   const run: Lifecycle = { controllerPid: undefined, ended: false, incarnations: [] }
+
+  function* newRecords({ path }: Cursor, frames: Iterable<Frame>): Generator<LogRecord> {
+    for (const frame of frames) {
+      const record = readRecord(frame, path, report, seen)
+      if (record === undefined || !seen.add(nameOf(record))) continue
+      follow(run, record)
+      yield record
+    }
+  }
+
   try {
     for (;;) {
       const holder = lockHolder(dir)
       let news = false
       for (const cursor of cursors) {
-        for await (const frame of cursor.frames()) {
+        for await (const frames of cursor.blocks()) {
           news = true
-          const record = readRecord(frame, cursor.path, report, seen)
-          if (record === undefined || !seen.add(nameOf(record))) continue
-          follow(run, record)
-          yield record
+          yield newRecords(cursor, frames)
           if (signal?.aborted) return
         }
       }
@@ -55,13 +78,14 @@ export async function* tailRun(
       if (run.ended && (holder === undefined || holder.pid === run.controllerPid)) break
       const begun = cursors.some((cursor) => cursor.offset() > 0 || cursor.damage() !== undefined)
       if (holder === undefined && !news && (begun || performance.now() > patience)) break
+      yield []
       await sleep(POLL_MS, undefined, signal === undefined ? {} : { signal }).catch(() => undefined)
       if (signal?.aborted) return
     }
     const { incarnations } = run
     for await (const record of readSpoolRecords(dir, { streams, incarnations }, report, seen)) {
       if (signal?.aborted) return
-      if (seen.add(nameOf(record))) yield record
+      if (seen.add(nameOf(record))) yield [record]
     }
   } finally {
     for (const cursor of cursors) await cursor.close()

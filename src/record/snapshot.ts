@@ -195,13 +195,13 @@ function take(snapshot: RunSnapshot, { body, incarnation }: LogRecord): RunSnaps
 function takeSteps(snapshot: RunSnapshot, incarnation: string, batch: StepBatch): RunSnapshot {
   const { attempt, firstStep } = batch
   const to = firstStep + batch.count
-  const taken = {
+  return {
     ...withWaits(snapshot, incarnation, batch.waits),
     worker: withReport(snapshot.worker, incarnation),
     reported: addReport(snapshot.reported, attempt, { from: firstStep, to }),
     last: latestStep(snapshot.last, batch, snapshot.rewinds),
+    reached: withReached(snapshot.reached, attempt, to),
   }
-  return reach(taken, { attempt, step: to })
 }
 
 function takeWorker(snapshot: RunSnapshot, joined: Extract<Body, { type: 'worker-joined' }>): RunSnapshot {
@@ -246,19 +246,28 @@ function withWaits(snapshot: RunSnapshot, incarnation: string, count: number): R
 
 /** Attempt 0 stands for "before the first welcome", which is no position of the run. */
 function reach(snapshot: RunSnapshot, { attempt, step }: Position): RunSnapshot {
-  if (attempt === 0) return snapshot
-  const before = snapshot.reached.find((position) => position.attempt === attempt)
-  if (before !== undefined && before.step >= step) return snapshot
-  const others = snapshot.reached.filter((position) => position !== before)
-  return { ...snapshot, reached: [...others, { attempt, step }] }
+  const reached = withReached(snapshot.reached, attempt, step)
+  return reached === snapshot.reached ? snapshot : { ...snapshot, reached }
 }
 
+function withReached(reached: readonly Position[], attempt: number, step: number): readonly Position[] {
+  if (attempt === 0) return reached
+  const before = reached.find((position) => position.attempt === attempt)
+  if (before !== undefined && before.step >= step) return reached
+  return [...reached.filter((position) => position !== before), { attempt, step }]
+}
+
+/** @param snapshot - Made by `reduce` itself, so that it may be completed in place: this is done for every record of a run. */
 function located(snapshot: RunSnapshot): RunSnapshot {
   const { reached, rewinds, stepsPerEpoch } = snapshot
-  const attempt = Math.max(0, ...reached.map((position) => position.attempt))
-  const position = Math.max(0, ...reached.map((p) => Math.min(p.step, hiddenFrom(rewinds, p.attempt))))
+  let attempt = 0
+  let position = 0
+  for (const reach of reached) {
+    attempt = Math.max(attempt, reach.attempt)
+    position = Math.max(position, Math.min(reach.step, hiddenFrom(rewinds, reach.attempt)))
+  }
   const epoch = stepsPerEpoch > 0 ? position / stepsPerEpoch : undefined
-  return { ...snapshot, attempt, position, epoch }
+  return Object.assign(snapshot, { attempt, position, epoch })
 }
 
 /** The log has them all; a page shows the latest. */

@@ -53,7 +53,9 @@ export function meanNumbers(batch: StepBatch): Record<string, number> {
 
 /** Row `i` of a table of columns, by name. */
 export function rowAt(columns: StepColumns, i: number): Record<string, number> {
-  return Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column[i]!]))
+  const row: Record<string, number> = {}
+  for (const name of Object.keys(columns)) row[name] = columns[name]![i]!
+  return row
 }
 
 function addWeighing(

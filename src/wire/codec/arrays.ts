@@ -10,10 +10,14 @@ export interface Arena {
   copy(bytes: Uint8Array, count: number, size: number, field: string): { buffer: ArrayBuffer; offset: number }
 }
 
-/** @param messageBytes - Size of the message: its arrays cannot be larger, but for what alignment takes. */
+/**
+ * Arrays of a small message lie in a block that messages share, as a block for each would keep the collector busy for longer
+ * than decoding takes. What keeps one such array keeps its block.
+ *
+ * @param messageBytes - Size of the message: its arrays cannot be larger, but for what alignment takes.
+ */
 export function createArena(messageBytes: number): Arena {
-  let block: Uint8Array<ArrayBuffer> | undefined
-  let used = 0
+  const own = messageBytes > LARGEST_SHARED ? { block: emptyBlock, used: 0 } : shared
   return {
     copy(bytes, count, size, field) {
       if (bytes.length !== count * size) {
@@ -22,14 +26,15 @@ export function createArena(messageBytes: number): Arena {
           `has ${bytes.length} bytes; ${count} values of ${size} bytes are ${count * size}`,
         )
       }
-      let offset = Math.ceil(used / ALIGNMENT) * ALIGNMENT
-      if (block === undefined || offset + bytes.length > block.length) {
-        block = new Uint8Array(new ArrayBuffer(Math.max(messageBytes, bytes.length)))
+      let offset = Math.ceil(own.used / ALIGNMENT) * ALIGNMENT
+      if (offset + bytes.length > own.block.length) {
+        const least = own === shared ? SHARED_BYTES : messageBytes
+        own.block = new Uint8Array(new ArrayBuffer(Math.max(least, bytes.length)))
         offset = 0
       }
-      block.set(bytes, offset)
-      used = offset + bytes.length
-      return { buffer: block.buffer, offset }
+      own.block.set(bytes, offset)
+      own.used = offset + bytes.length
+      return { buffer: own.block.buffer, offset }
     },
   }
 }
@@ -67,3 +72,7 @@ export function bytesOf(
 }
 
 const ALIGNMENT = 8
+const SHARED_BYTES = 256 * 1024
+const LARGEST_SHARED = 16 * 1024
+const emptyBlock = new Uint8Array(new ArrayBuffer(0))
+const shared = { block: emptyBlock, used: 0 }
