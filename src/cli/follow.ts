@@ -5,15 +5,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { AbsgdError } from '../errors.js'
 import { readControllerFile, runPaths } from '../log/directory.js'
 import { tailRun } from '../log/tail.js'
-import { readRunView } from '../operator/view.js'
-import { endLine, recordLine } from '../output/json.js'
-import { createPlainOutput } from '../output/plain.js'
 import type { Manifest } from '../record/manifest.js'
-import type { RunSummary } from '../record/summary.js'
 import { lastLines, spawnDetached, type ProcessExit, type ProcessHandle } from '../worker/process.js'
+import { showCockpit } from './cockpit.js'
+import { exitCodeOf } from './exit-code.js'
 import { holdInterrupts } from './interrupts.js'
-
-export type Ui = 'plain' | 'json' | 'none'
+import { printRun } from './lines.js'
+import type { Ui } from './ui.js'
 
 export interface ControllerOptions {
   readonly dir: string
@@ -64,64 +62,48 @@ export async function startControllerProcess(options: ControllerOptions): Promis
   return { ...controller, words }
 }
 
-/** Starts the controller and prints what the run does until it ends; from the start on, Ctrl-C and SIGTERM are the controller's. */
+/**
+ * Starts the controller and shows what the run does until it ends; from the start on, Ctrl-C and SIGTERM are the controller's.
+ * Sets the exit code.
+ *
+ * @param runs - `--runs` as it was given, for the commands that the cockpit proposes.
+ */
 export async function startAndFollow(
   options: ControllerOptions,
   manifest: Manifest,
-  ui: Ui,
-): Promise<RunSummary> {
+  { ui, runs }: { readonly ui: Ui; readonly runs: string | undefined },
+): Promise<void> {
   const { dir } = options
   const interrupts = holdInterrupts()
   try {
     const controller = await startControllerProcess(options)
     interrupts.passTo(controller)
-    const plain = createPlainOutput(manifest, dir)
-    // A resumed run's log begins long ago: what is shown begins with this controller.
-    let live = false
-    for await (const record of tailRun(dir, { streams: ['steps'] })) {
-      if (record.body.type === 'controller-started' && record.body.pid === controller.pid) live = true
-      const lines = plain.take(record)
-      if (!live) continue
-      if (ui === 'plain') for (const line of lines) print(line)
-      if (ui === 'json') for (const line of recordLine(record)) print(line)
+    // Who interrupted it while it started wants no dashboard.
+    if (ui === 'cockpit' && interrupts.count() === 0) {
+      await showCockpit({
+        dirs: [dir],
+        runs,
+        interrupt: () => controller.kill('SIGINT'),
+        opened: () => interrupts.stop(),
+      })
     }
-    const { exitCode, signal } = await controller.exited
-    if (exitCode !== 0) {
-      const how = controller.words() || (signal === undefined ? `exit code ${exitCode}` : signal)
-      process.stderr.write(
-        `absgd: the controller broke off: ${how}\n  "absgd resume ${manifest.run}" goes on\n`,
-      )
-    }
-    const { summary } = await readRunView(dir)
-    if (ui === 'plain') for (const line of plain.end(summary)) print(line)
-    if (ui === 'json') print(endLine(summary))
-    return summary
+    const { status } = await printRun(tailRun(dir, { streams: ['steps'] }), manifest, dir, {
+      ui: ui === 'cockpit' ? 'plain' : ui,
+      // A resumed run's log begins long ago: what is shown begins with this controller.
+      from: ({ body }) => body.type === 'controller-started' && body.pid === controller.pid,
+      ended: () => reportBreak(controller, manifest.run),
+    })
+    process.exitCode = exitCodeOf(status)
   } finally {
     interrupts.stop()
   }
 }
 
-/** Exit code of a run that ended with `status`. */
-export function exitCodeOf(status: RunSummary['status']): number {
-  switch (status) {
-    case 'completed':
-    case 'stopped':
-    case 'running':
-      return 0
-    case 'failed':
-      return 1
-    case 'interrupted':
-      return 130
-    case 'resumable':
-    case 'lost':
-      return 75
-    default:
-      return status satisfies never
-  }
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`)
+async function reportBreak(controller: ControllerProcess, run: string): Promise<void> {
+  const { exitCode, signal } = await controller.exited
+  if (exitCode === 0) return
+  const how = controller.words() || (signal === undefined ? `exit code ${exitCode}` : signal)
+  process.stderr.write(`absgd: the controller broke off: ${how}\n  "absgd resume ${run}" goes on\n`)
 }
 
 const MAIN = fileURLToPath(new URL('main.js', import.meta.url))

@@ -5,6 +5,8 @@ import type { ProcessHandle } from '../worker/process.js'
 export interface Interrupts {
   /** Passes on what came until now, and what comes. */
   passTo(controller: ProcessHandle): void
+  /** How many came. */
+  count(): number
   /** From here on they end this process again. */
   stop(): void
 }
@@ -24,6 +26,7 @@ export function holdInterrupts(): Interrupts {
       controller = target
       if (count > 0) controller.kill('SIGINT')
     },
+    count: () => count,
     stop,
   }
 }

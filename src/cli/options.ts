@@ -1,11 +1,5 @@
 /** Options that several commands take. */
-import { InvalidArgumentError, Option } from 'commander'
-
-export function uiOption(): Option {
-  return new Option('--ui <kind>', 'plain lines, one JSON object a line, or nothing')
-    .choices(['auto', 'plain', 'json', 'none'])
-    .default('auto')
-}
+import { InvalidArgumentError } from 'commander'
 
 export function positiveInteger(text: string): number {
   return integerFrom(1, text)

@@ -7,12 +7,13 @@ import { findRun, runsRoot } from '../log/directory.js'
 import { lockHolder } from '../log/lock.js'
 import { requestOf } from '../operator/client.js'
 import { readRunView } from '../operator/view.js'
-import { exitCodeOf, startAndFollow, startControllerProcess, type Ui } from './follow.js'
-import { positiveInteger, uiOption } from './options.js'
+import { startAndFollow, startControllerProcess } from './follow.js'
+import { positiveInteger } from './options.js'
+import { chooseUi, uiOption, type UiFlag } from './ui.js'
 
 interface ResumeOptions {
   readonly runs?: string
-  readonly ui: Ui | 'auto'
+  readonly ui: UiFlag
   readonly detach?: true
   readonly python?: string
   readonly threads?: number
@@ -32,6 +33,7 @@ export function resumeCommand(): Command {
 }
 
 async function resume(nameOrPath: string, options: ResumeOptions): Promise<void> {
+  const ui = options.detach === true ? 'none' : chooseUi(options.ui)
   const dir = findRun(runsRoot(options.runs), nameOrPath)
   const { manifest, summary } = await readRunView(dir)
   if (lockHolder(dir) !== undefined) {
@@ -60,8 +62,7 @@ async function resume(nameOrPath: string, options: ResumeOptions): Promise<void>
     process.stdout.write(`${manifest.run}\n`)
     process.exit(0)
   }
-  const { status } = await startAndFollow(start, manifest, options.ui === 'auto' ? 'plain' : options.ui)
-  process.exitCode = exitCodeOf(status)
+  await startAndFollow(start, manifest, { ui, runs: options.runs })
 }
 
 const WHAT = `

@@ -14,8 +14,10 @@ import type { RunSummary } from '../record/summary.js'
 import { planRunSet, standingOf, type PlannedRun, type RunSet } from '../run-set.js'
 import { onInterrupt } from '../signals.js'
 import { watchProcess, type ProcessHandle } from '../worker/process.js'
-import { exitCodeOf, startControllerProcess, type Ui } from './follow.js'
+import { exitCodeOf } from './exit-code.js'
+import { startControllerProcess } from './follow.js'
 import { createSetOutput, type SetOutput } from './set-output.js'
+import type { LinesUi } from './ui.js'
 
 export interface RunManyOptions {
   readonly arms?: readonly string[]
@@ -24,7 +26,7 @@ export interface RunManyOptions {
   readonly param: Readonly<Record<string, string>>
   readonly name?: string
   readonly runs?: string
-  readonly ui: Ui
+  readonly ui: LinesUi
   readonly python?: string
   readonly threads?: number
 }

@@ -4,9 +4,10 @@ import { Command, InvalidArgumentError } from 'commander'
 import { loadExperiment } from '../experiment/load.js'
 import { prepareRun } from '../prepare.js'
 import { AbsgdError } from '../errors.js'
-import { commaSeparated, positiveInteger, uiOption } from './options.js'
-import { exitCodeOf, startAndFollow, startControllerProcess, type Ui } from './follow.js'
+import { commaSeparated, positiveInteger } from './options.js'
+import { startAndFollow, startControllerProcess } from './follow.js'
 import { seedList } from './seeds.js'
+import { chooseLines, chooseUi, uiOption, type UiFlag } from './ui.js'
 
 interface RunOptions {
   readonly arm?: readonly string[]
@@ -15,7 +16,7 @@ interface RunOptions {
   readonly param: Readonly<Record<string, string>>
   readonly name?: string
   readonly runs?: string
-  readonly ui: Ui | 'auto'
+  readonly ui: UiFlag
   readonly detach?: true
   readonly python?: string
   readonly threads?: number
@@ -35,7 +36,7 @@ export function runCommand(): Command {
     )
     .option('--runs <dir>', 'folder of runs (default: $ABSGD_RUNS, else ./runs)')
     .addOption(uiOption())
-    .option('--detach', 'leave the run to itself; "absgd show" tells how it stands')
+    .option('--detach', 'leave the run to itself; "absgd watch" shows it')
     .option('--python <path>', 'interpreter to train with (default: see "absgd setup")')
     .option(
       '--threads <n>',
@@ -49,6 +50,7 @@ export function runCommand(): Command {
 async function run(file: string, options: RunOptions): Promise<void> {
   if (isSeveral(options)) return runSeveral(file, options)
   const { name, runs, python, threads } = options
+  const ui = options.detach === true ? 'none' : chooseUi(options.ui)
   const arm = options.arm?.[0]
   const experimentFile = resolve(file)
   const experiment = await loadExperiment(experimentFile)
@@ -73,8 +75,7 @@ async function run(file: string, options: RunOptions): Promise<void> {
     // Its process is another session's now; waiting for its end would keep this one here.
     process.exit(0)
   }
-  const { status } = await startAndFollow(start, manifest, options.ui === 'auto' ? 'plain' : options.ui)
-  process.exitCode = exitCodeOf(status)
+  await startAndFollow(start, manifest, { ui, runs })
 }
 
 function isSeveral({ arm = [], seeds }: RunOptions): boolean {
@@ -90,7 +91,7 @@ async function runSeveral(file: string, { arm, ui, detach, ...options }: RunOpti
   const { runMany } = await import('./run-many.js')
   await runMany(file, {
     ...options,
-    ui: ui === 'auto' ? 'plain' : ui,
+    ui: chooseLines(ui, 'several runs'),
     ...(arm === undefined ? {} : { arms: arm }),
   })
 }
@@ -109,4 +110,5 @@ completed and takes up what is not, failed runs from their last checkpoint.
 const EXIT_CODES = `
 Exit code: 0 completed or stopped, 1 failed, 2 wrong usage,
 75 broken off and resumable, 130 interrupted (checkpointed, resumable).
+Leaving the cockpit, or --detach: 0, and the run goes on.
 Ctrl-C checkpoints and stops; a second one ends the run at once.`

@@ -15,7 +15,7 @@ import {
 import type { RunSummary } from '../record/summary.js'
 import type { RunSet } from '../run-set.js'
 import { compareRuns, type Comparison } from '../statistics/comparison.js'
-import type { Ui } from './follow.js'
+import type { LinesUi } from './ui.js'
 import { toStdout, type Print } from './print.js'
 
 export interface SetOutput {
@@ -28,7 +28,7 @@ export interface SetOutput {
 }
 
 export interface SetOutputOptions {
-  readonly ui: Ui
+  readonly ui: LinesUi
   readonly jobs: number
   readonly threads: number | undefined
 }

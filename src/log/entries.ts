@@ -23,9 +23,11 @@ export function readStepEntries(dir: string): AsyncGenerator<Entry> {
 export async function* readNames(dir: string, stream: Stream): AsyncGenerator<RecordName> {
   const cursor = openCursor(runPaths(dir)[stream], stream)
   try {
-    for await (const { payload } of cursor.frames()) {
-      const name = decodeName(payload)
-      if (name !== undefined) yield name
+    for await (const frames of cursor.blocks()) {
+      for (const { payload } of frames) {
+        const name = decodeName(payload)
+        if (name !== undefined) yield name
+      }
     }
   } finally {
     await cursor.close()
@@ -35,9 +37,11 @@ export async function* readNames(dir: string, stream: Stream): AsyncGenerator<Re
 /** Closes the cursor at the end. */
 export async function* entriesOf(cursor: Cursor): AsyncGenerator<Entry> {
   try {
-    for await (const { payload } of cursor.frames()) {
-      const name = decodeName(payload)
-      if (name !== undefined) yield { name, body: bodyOf(payload), bytes: payload }
+    for await (const frames of cursor.blocks()) {
+      for (const { payload } of frames) {
+        const name = decodeName(payload)
+        if (name !== undefined) yield { name, body: bodyOf(payload), bytes: payload }
+      }
     }
   } finally {
     await cursor.close()

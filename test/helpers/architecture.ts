@@ -21,6 +21,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   operator: ['record', 'wire', 'log'],
   cockpit: ['record', 'output'],
   cli: [
+    'cockpit',
     'controller',
     'environment',
     'experiment',

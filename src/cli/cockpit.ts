@@ -1,0 +1,97 @@
+/** The cockpit of the commands: where its runs come from, and what is said once it was left. */
+import { openCockpit } from '../cockpit/open.js'
+import type { CockpitEnd } from '../cockpit/cockpit.js'
+import type { RunSource } from '../cockpit/source.js'
+import { reasonOf } from '../cockpit/words.js'
+import { AbsgdError } from '../errors.js'
+import { readManifest, runPaths } from '../log/directory.js'
+import { lockHolder } from '../log/lock.js'
+import { tailRunInBlocks } from '../log/tail.js'
+import { requestOf } from '../operator/client.js'
+import { readRunView } from '../operator/view.js'
+import { formatCount } from '../output/format.js'
+import { sanitize } from '../output/sanitize.js'
+import { lastLines } from '../worker/process.js'
+import { exitCodeOf } from './exit-code.js'
+
+export interface CockpitRequest {
+  /** Run directories; the first is shown. */
+  readonly dirs: readonly string[]
+  /** --runs, as it was given: said again with every command that is proposed. */
+  readonly runs: string | undefined
+  /** Interrupts the run's controller; absent where the cockpit only watches. */
+  readonly interrupt?: () => void
+  /** Called once the cockpit takes signals. */
+  readonly opened?: () => void
+}
+
+/** Shows the cockpit until it is left, prints what became of the run, and ends this process. */
+export async function showCockpit({ dirs, runs, interrupt, opened }: CockpitRequest): Promise<never> {
+  const sources = await Promise.all(dirs.map((dir) => sourceOf(dir, runs)))
+  const end = await openCockpit({
+    runs: sources,
+    ...(interrupt === undefined ? {} : { interrupt }),
+    ...(opened === undefined ? {} : { opened }),
+  })
+  for (const line of partingLines(end)) process.stdout.write(`${line}\n`)
+  // The run's controller lives on; waiting for it would keep this process here.
+  process.exit(exitCodeAfter(end, interrupt !== undefined))
+}
+
+async function sourceOf(dir: string, runs: string | undefined): Promise<RunSource> {
+  const manifest = await manifestOf(dir)
+  const { workerLog } = runPaths(dir)
+  const where = runs === undefined ? '' : ` --runs ${runs}`
+  return {
+    manifest,
+    dir,
+    records: (signal) => tailRunInBlocks(dir, { streams: ['steps'], signal }),
+    isDriven: () => lockHolder(dir) !== undefined,
+    workerLines: () => {
+      const text = lastLines(workerLog, { lines: WORKER_LINES })
+      return text === '' ? [] : text.split('\n')
+    },
+    ask: (action) => requestOf(dir, manifest.run, action, { by: 'cockpit' }),
+    comeBack: `absgd watch ${manifest.run}${where}`,
+    resume: `absgd resume ${manifest.run}${where}`,
+  }
+}
+
+/** From its file, or as the log has it. */
+async function manifestOf(dir: string) {
+  try {
+    return readManifest(dir)
+  } catch (error) {
+    if (!(error instanceof AbsgdError)) throw error
+    return (await readRunView(dir)).manifest
+  }
+}
+
+/** How the run stands, and what to type next. */
+function partingLines({ source, state }: CockpitEnd): string[] {
+  const { snapshot, driven } = state
+  const { end, position, runSteps } = snapshot
+  const of = runSteps === 0 ? '' : ` of ${formatCount(runSteps)}`
+  const steps = `${formatCount(position)}${of} steps`
+  const run = sanitize(source.manifest.run)
+  if (end === undefined && driven)
+    return [`${run} trains on, after ${steps}`, `  back to it: ${source.comeBack}`]
+  if (end === undefined)
+    return [`${run} has lost its controller, after ${steps}`, `  go on with it: ${source.resume}`]
+  const next = end.status === 'completed' ? source.comeBack : source.resume
+  const words = end.status === 'completed' ? 'see it again' : 'go on with it'
+  return [`${run} ${end.status} after ${steps}${sanitize(reasonOf(end))}`, `  ${words}: ${next}`]
+}
+
+/** Of a run that ended: its own, where its end was seen. Looking at one that is over fails for nothing. */
+function exitCodeAfter({ state, signal }: CockpitEnd, owned: boolean): number {
+  const { end } = state.snapshot
+  const seen = owned || state.wasDriven
+  if (seen && end !== undefined) return exitCodeOf(end.status)
+  if (seen && state.caughtUp && !state.driven) return exitCodeOf('lost')
+  return signal === undefined ? 0 : SIGNAL_CODES[signal]
+}
+
+/** As of a process that the signal ended. */
+const SIGNAL_CODES = { SIGTERM: 143, SIGHUP: 129 } as const
+const WORKER_LINES = 40

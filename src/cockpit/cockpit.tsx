@@ -1,0 +1,168 @@
+/** The cockpit: reads runs, draws frames, carries out what keys ask for. */
+import { render } from 'ink'
+import { toAbsgdError } from '../errors.js'
+import type { Action } from '../record/record.js'
+import { App } from './app.js'
+import { createFeed, type Feed } from './feed.js'
+import { actionOf } from './keys.js'
+import { drawScreen, type Region } from './layout.js'
+import { createPacer } from './pacer.js'
+import { standingOf, type RunState } from './run-state.js'
+import { onSignals, type LeavingSignal } from './signals.js'
+import type { RunSource } from './source.js'
+import { enterScreen, holdBack } from './terminal.js'
+import { createTheme, type Capabilities } from './theme.js'
+import { withAnswer, withFailure, withKey } from './ui.js'
+import { initialUi, type CockpitView } from './view.js'
+
+export interface CockpitOptions {
+  /** At least one; the first is shown. */
+  readonly runs: readonly RunSource[]
+  readonly capabilities: Capabilities
+  /**
+   * Interrupts the run, where the cockpit belongs to the command that started it: once it is to checkpoint and stop, twice to end
+   * at once. Without it Ctrl-C leaves.
+   */
+  readonly interrupt?: () => void
+  /** Called once signals are taken here. */
+  readonly opened?: () => void
+}
+
+export interface CockpitEnd {
+  /** The run that was shown last, as it stood. */
+  readonly source: RunSource
+  readonly state: RunState
+  /** What made it leave, if no key did. */
+  readonly signal: LeavingSignal | undefined
+}
+
+/** Resolves once the cockpit was left, with the terminal as it was before. Rejects with what went wrong; the terminal is whole then too. */
+export async function runCockpit({
+  runs,
+  capabilities,
+  interrupt,
+  opened,
+}: CockpitOptions): Promise<CockpitEnd> {
+  const theme = createTheme(capabilities)
+  const abort = new AbortController()
+  let leave: (signal: LeavingSignal | undefined) => void = () => undefined
+  const left = new Promise<LeavingSignal | undefined>((resolve) => {
+    leave = resolve
+  })
+  const pacer = createPacer(draw)
+  const feeds = runs.map((source) => createFeed(source, changed))
+  let ui = initialUi()
+
+  const printErrors = holdBack(process.stderr)
+  const screen = enterScreen(process.stdout, () => pacer.now())
+  const restore = () => screen.leave()
+  process.on('exit', restore)
+  process.on('uncaughtExceptionMonitor', restore)
+  const stopListening = onSignals({
+    interrupt: () => onKey('ctrl-c'),
+    terminate: () => (interrupt === undefined || !isDriven() ? leave('SIGTERM') : onKey('ctrl-c')),
+    hangUp: () => leave('SIGHUP'),
+  })
+  opened?.()
+  const ink = render(<App screen={drawn()} onKey={onKey} />, {
+    stdout: screen.stream,
+    stdin: process.stdin,
+    stderr: process.stderr,
+    // Every frame whole, for the screen to write what changed of it.
+    debug: true,
+    exitOnCtrlC: false,
+    patchConsole: false,
+    isScreenReaderEnabled: false,
+  })
+  const clock = setInterval(() => {
+    if (isDriven() || ui.message !== undefined) pacer.soon()
+  }, CLOCK_MS)
+  try {
+    const failed = [readInTurn(feeds, abort.signal), ink.waitUntilExit()]
+    const signal = await Promise.race([left, ...failed.map(forever)])
+    return { ...selected(), signal }
+  } finally {
+    clearInterval(clock)
+    pacer.stop()
+    abort.abort()
+    stopListening()
+    ink.unmount()
+    restore()
+    process.off('exit', restore)
+    process.off('uncaughtExceptionMonitor', restore)
+    printErrors()
+  }
+
+  function selected(): { source: RunSource; state: RunState } {
+    const feed = feeds[ui.selected]!
+    return { source: feed.source, state: feed.state() }
+  }
+
+  function isDriven(): boolean {
+    return !['ended', 'no-controller'].includes(standingOf(selected().state).type)
+  }
+
+  function view(): CockpitView {
+    const shown = feeds.map((feed) => ({
+      state: feed.state(),
+      comeBack: feed.source.comeBack,
+      resume: feed.source.resume,
+    }))
+    return { runs: shown, ui, nowMs: Date.now(), owned: interrupt !== undefined }
+  }
+
+  function drawn(): Region {
+    return drawScreen(view(), screen.size(), theme)
+  }
+
+  function draw(): void {
+    ink.rerender(<App screen={drawn()} onKey={onKey} />)
+  }
+
+  function changed(): void {
+    // Who pressed Ctrl-C wants to be back at the prompt.
+    if (ui.interrupts > 0 && !isDriven()) leave(undefined)
+    pacer.soon()
+  }
+
+  function onKey(key: string): void {
+    const action = actionOf(key, view())
+    if (action === undefined) return
+    const { question } = ui
+    ui = withKey(ui, action, { runs: feeds.length, nowMs: Date.now() })
+    if (action.type === 'leave') leave(undefined)
+    if (action.type === 'interrupt') interrupt?.()
+    if (action.type === 'ask') void ask(action.action)
+    if (action.type === 'confirm' && question !== undefined) void ask(question.action)
+    pacer.now()
+  }
+
+  async function ask(action: Action): Promise<void> {
+    try {
+      const answer = await selected().source.ask(action)
+      ui = withAnswer(ui, action, answer, Date.now())
+    } catch (thrown) {
+      ui = withFailure(ui, toAbsgdError(thrown, 'unreachable').message, Date.now())
+    }
+    pacer.now()
+  }
+}
+
+/** The first run at once, the others when it was read as far as it goes, one after the other. */
+async function readInTurn(feeds: readonly Feed[], signal: AbortSignal): Promise<void> {
+  const reading: Promise<void>[] = []
+  for (const feed of feeds) {
+    const read = feed.read(signal)
+    reading.push(read)
+    await Promise.race([feed.caughtUp, read])
+  }
+  await Promise.all(reading)
+}
+
+/** Rejects as the promise does, and never resolves. */
+async function forever(promise: Promise<unknown>): Promise<never> {
+  await promise
+  return new Promise(() => undefined)
+}
+
+const CLOCK_MS = 1000

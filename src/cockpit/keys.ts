@@ -1,0 +1,212 @@
+/** The keys: one table, from which they are dispatched and the help is made. */
+import type { Action } from '../record/record.js'
+import { CHARTS } from './panels/chart-specs.js'
+import { selectedStanding, type CockpitView } from './view.js'
+
+export type KeyAction =
+  | { readonly type: 'ask'; readonly action: Action }
+  /** Asked only once it is confirmed. */
+  | { readonly type: 'question'; readonly text: string; readonly action: Action }
+  | { readonly type: 'confirm' }
+  | { readonly type: 'decline' }
+  | { readonly type: 'leave' }
+  | { readonly type: 'interrupt' }
+  | { readonly type: 'screen'; readonly screen: 'run' | 'runs' | 'help' }
+  | { readonly type: 'select'; readonly by: number }
+  | { readonly type: 'chart'; readonly chart: number | 'next' | 'none' }
+  | { readonly type: 'log-scale' }
+
+export interface KeyBinding {
+  /** Names as `keyName` gives them. */
+  readonly keys: readonly string[]
+  /** As people are told. */
+  readonly shown: string
+  /** A word for the line of keys; left out of it without one. */
+  readonly word?: string
+  readonly description: string
+  readonly action: (key: string, view: CockpitView) => KeyAction
+  /** Where it does something. @default everywhere */
+  readonly when?: (view: CockpitView) => boolean
+}
+
+const driven = (view: CockpitView) => {
+  const standing = selectedStanding(view)
+  return standing.type === 'no-worker' || (standing.type === 'working' && standing.phase !== 'ending')
+}
+const ended = (view: CockpitView) => ['ended', 'no-controller'].includes(selectedStanding(view).type)
+const several = (view: CockpitView) => view.runs.length > 1
+const paused = (view: CockpitView) => {
+  const standing = selectedStanding(view)
+  return standing.type === 'working' && standing.phase === 'paused'
+}
+const fixed = (action: KeyAction) => () => action
+
+export const KEYS: readonly KeyBinding[] = [
+  {
+    keys: ['p', 'space'],
+    shown: 'p',
+    word: 'resume',
+    description: 'let a paused run go on',
+    action: fixed({ type: 'ask', action: { type: 'resume' } }),
+    when: (view) => driven(view) && paused(view),
+  },
+  {
+    keys: ['p', 'space'],
+    shown: 'p',
+    word: 'pause',
+    description: 'stand at the next step',
+    action: fixed({ type: 'ask', action: { type: 'pause' } }),
+    when: (view) => driven(view) && !paused(view),
+  },
+  {
+    keys: ['c'],
+    shown: 'c',
+    word: 'checkpoint',
+    description: 'write a checkpoint at the next step',
+    action: fixed({ type: 'ask', action: { type: 'checkpoint' } }),
+    when: driven,
+  },
+  {
+    keys: ['s'],
+    shown: 's',
+    word: 'stop',
+    description: 'checkpoint and end the run, once confirmed by y',
+    action: fixed({
+      type: 'question',
+      text: 'checkpoint and stop this run? y stops it, any other key does not',
+      action: { type: 'stop', checkpoint: true },
+    }),
+    when: driven,
+  },
+  {
+    keys: ['q'],
+    shown: 'q',
+    word: 'leave',
+    description: 'leave the cockpit; a run that trains goes on',
+    action: fixed({ type: 'leave' }),
+  },
+  {
+    keys: ['return'],
+    shown: 'Enter',
+    description: 'leave, once the run is over; in the list of runs, show the one chosen',
+    action: (_key, view) =>
+      view.ui.screen === 'run' ? { type: 'leave' } : { type: 'screen', screen: 'run' },
+    when: (view) => view.ui.screen !== 'run' || ended(view),
+  },
+  {
+    keys: ['tab'],
+    shown: 'Tab',
+    word: 'charts',
+    description: 'show one chart large, then the next, then all of them',
+    action: fixed({ type: 'chart', chart: 'next' }),
+  },
+  {
+    keys: CHARTS.map((_, i) => String(i + 1)),
+    shown: `1-${CHARTS.length}`,
+    description: `show one chart large: ${CHARTS.map((name, i) => `${i + 1} ${name}`).join(', ')}`,
+    action: (key) => ({ type: 'chart', chart: Number(key) - 1 }),
+  },
+  {
+    keys: ['l'],
+    shown: 'l',
+    description: 'logarithmic scale of the loss, or back',
+    action: fixed({ type: 'log-scale' }),
+  },
+  {
+    keys: ['right', 'down', 'j', ']'],
+    shown: ']',
+    word: 'next run',
+    description: 'the next run (also j and the arrows)',
+    action: fixed({ type: 'select', by: 1 }),
+    when: several,
+  },
+  {
+    keys: ['left', 'up', 'k', '['],
+    shown: '[',
+    description: 'the run before (also k and the arrows)',
+    action: fixed({ type: 'select', by: -1 }),
+    when: several,
+  },
+  {
+    keys: ['r'],
+    shown: 'r',
+    word: 'runs',
+    description: 'list the runs, or back',
+    action: (_key, view) => ({ type: 'screen', screen: view.ui.screen === 'runs' ? 'run' : 'runs' }),
+    when: several,
+  },
+  {
+    keys: ['?', 'h'],
+    shown: '?',
+    word: 'help',
+    description: 'this help, or back',
+    action: (_key, view) => ({ type: 'screen', screen: view.ui.screen === 'help' ? 'run' : 'help' }),
+  },
+  {
+    keys: ['escape'],
+    shown: 'Esc',
+    description: 'back to all charts of the run',
+    action: (_key, view) =>
+      view.ui.screen === 'run' ? { type: 'chart', chart: 'none' } : { type: 'screen', screen: 'run' },
+  },
+  {
+    keys: ['ctrl-c'],
+    shown: 'Ctrl-C',
+    description: 'checkpoint and stop the run; once more ends it at once',
+    action: fixed({ type: 'interrupt' }),
+    when: (view) => view.owned && !ended(view),
+  },
+  {
+    keys: ['ctrl-c'],
+    shown: 'Ctrl-C',
+    description: 'leave the cockpit',
+    action: fixed({ type: 'leave' }),
+    when: (view) => !view.owned || ended(view),
+  },
+]
+
+/** What a key does now; undefined where it does nothing. */
+export function actionOf(key: string, view: CockpitView): KeyAction | undefined {
+  if (view.ui.question !== undefined && key !== 'ctrl-c') {
+    return { type: key === 'y' ? 'confirm' : 'decline' }
+  }
+  return bindings(view)
+    .find(({ keys }) => keys.includes(key))
+    ?.action(key, view)
+}
+
+/** The keys that do something now. */
+export function bindings(view: CockpitView): readonly KeyBinding[] {
+  return KEYS.filter(({ when }) => when?.(view) ?? true)
+}
+
+/** What ink says of a key that was pressed. */
+export interface PressedKey {
+  readonly upArrow: boolean
+  readonly downArrow: boolean
+  readonly leftArrow: boolean
+  readonly rightArrow: boolean
+  readonly return: boolean
+  readonly escape: boolean
+  readonly tab: boolean
+  readonly ctrl: boolean
+  readonly meta: boolean
+}
+
+/** The keys of one piece of input, by name. What is longer than somebody types at once was pasted, and is none. */
+export function keyNames(input: string, key: PressedKey): readonly string[] {
+  if (key.ctrl) return [`ctrl-${input}`]
+  if (key.upArrow) return ['up']
+  if (key.downArrow) return ['down']
+  if (key.leftArrow) return ['left']
+  if (key.rightArrow) return ['right']
+  if (key.return) return ['return']
+  if (key.escape) return ['escape']
+  if (key.tab) return ['tab']
+  const typed = [...input]
+  if (key.meta || typed.length > TYPED_AT_ONCE) return []
+  return typed.map((character) => NAMES[character] ?? character)
+}
+
+const NAMES: Readonly<Record<string, string>> = { ' ': 'space', '\r': 'return', '\n': 'return', '\t': 'tab' }
+const TYPED_AT_ONCE = 4

@@ -1,0 +1,115 @@
+/** Which panel stands where, by the size of the terminal: the one place to add a panel to. */
+import { chartsPanel } from './panels/charts.js'
+import { headerPanel } from './panels/header.js'
+import { helpPanel } from './panels/help.js'
+import { logPanel } from './panels/log.js'
+import { numbersList, numbersStrip } from './panels/numbers.js'
+import { runsPanel } from './panels/runs.js'
+import { statusPanel } from './panels/status.js'
+import { workerList, workerStrip } from './panels/worker.js'
+import { cutTo } from './text.js'
+import type { Theme } from './theme.js'
+import type { CockpitView } from './view.js'
+
+export interface Size {
+  readonly columns: number
+  readonly rows: number
+}
+
+/** Rows of text, or regions beside or below each other. */
+export type Region =
+  | { readonly type: 'rows'; readonly rows: readonly string[]; readonly width: number }
+  | { readonly type: 'beside' | 'below'; readonly regions: readonly Region[] }
+
+/** A screen of exactly the size. */
+export function drawScreen(view: CockpitView, { columns, rows }: Size, theme: Theme): Region {
+  if (columns < LEAST.columns || rows < LEAST.rows) return tooSmall({ columns, rows }, theme)
+  const body = rows - HEADER_ROWS - STATUS_ROWS
+  const regions = [
+    rowsOf(headerPanel(view, columns, theme), columns),
+    drawBody(view, columns, body, theme),
+    rowsOf(statusPanel(view, columns, theme), columns),
+  ]
+  return { type: 'below', regions }
+}
+
+/** The rows of a region, as a terminal shows them. */
+export function rowsOfRegion(region: Region): readonly string[] {
+  switch (region.type) {
+    case 'rows':
+      return region.rows
+    case 'below':
+      return region.regions.flatMap(rowsOfRegion)
+    case 'beside': {
+      const parts = region.regions.map(rowsOfRegion)
+      return parts[0]!.map((_, row) => parts.map((part) => part[row] ?? '').join(''))
+    }
+    default:
+      return region satisfies never
+  }
+}
+
+function drawBody(view: CockpitView, width: number, height: number, theme: Theme): Region {
+  if (view.ui.screen === 'help') return rowsOf(helpPanel(view, width, height, theme), width)
+  if (view.ui.screen === 'runs') return rowsOf(runsPanel(view, width, height, theme), width)
+  return width >= WIDE && height >= TALL
+    ? wide(view, width, height, theme)
+    : narrow(view, width, height, theme)
+}
+
+function narrow(view: CockpitView, width: number, height: number, theme: Theme): Region {
+  const numbers = height >= 26 ? 3 : 2
+  const charts = Math.max(10, Math.floor(height * 0.31) * 2)
+  const log = height - charts - numbers - 1
+  return below(width, [
+    chartsPanel(view, width, charts, theme),
+    numbersStrip(view, width, numbers, theme),
+    workerStrip(view, width, theme),
+    logPanel(view, width, log, theme),
+  ])
+}
+
+/** The right column has its worker at the bottom; what lies between is room for further panels. */
+function wide(view: CockpitView, width: number, height: number, theme: Theme): Region {
+  const side = Math.min(48, Math.max(34, Math.floor(width * 0.26)))
+  const main = width - side - GAP
+  const charts = Math.floor(height * 0.36) * 2
+  const worker = Math.min(WORKER_ROWS, Math.floor(height / 3))
+  const gap = Array.from({ length: height }, () => ' '.repeat(GAP))
+  return {
+    type: 'beside',
+    regions: [
+      below(main, [chartsPanel(view, main, charts, theme), logPanel(view, main, height - charts, theme)]),
+      rowsOf(gap, GAP),
+      below(side, [numbersList(view, side, height - worker, theme), workerList(view, side, worker, theme)]),
+    ],
+  }
+}
+
+function tooSmall({ columns, rows }: Size, { glyph }: Theme): Region {
+  const words = [
+    'the terminal is too small',
+    `${columns}x${rows}, and ${LEAST.columns}x${LEAST.rows} are needed`,
+    'q leaves',
+  ]
+  const lines = Array.from({ length: rows }, (_, i) =>
+    cutTo(words[i] ?? '', columns, glyph.ellipsis).padEnd(columns),
+  )
+  return rowsOf(lines, columns)
+}
+
+function rowsOf(rows: readonly string[], width: number): Region {
+  return { type: 'rows', rows, width }
+}
+
+function below(width: number, panels: readonly (readonly string[])[]): Region {
+  return { type: 'below', regions: panels.map((rows) => rowsOf(rows, width)) }
+}
+
+export const LEAST: Size = { columns: 50, rows: 18 }
+const HEADER_ROWS = 2
+const STATUS_ROWS = 2
+const WIDE = 110
+const TALL = 26
+const GAP = 2
+const WORKER_ROWS = 11

@@ -1,0 +1,57 @@
+/** The charts: all of them in a grid, or one large. */
+import { chartLines } from '../../output/chart.js'
+import { formatCount } from '../../output/format.js'
+import { fitGroups, line, type Pieces } from '../text.js'
+import type { Theme } from '../theme.js'
+import { selectedRun, type CockpitView } from '../view.js'
+import { CHARTS, chartSpec } from './chart-specs.js'
+
+export function chartsPanel(view: CockpitView, width: number, height: number, theme: Theme): string[] {
+  const { chart } = view.ui
+  if (chart !== undefined) return oneChart(CHARTS[chart] ?? 'loss', view, width, height, theme)
+  const left = Math.floor((width - GAP) / 2)
+  const right = width - GAP - left
+  const top = Math.ceil(height / 2)
+  const [loss, metric, lambda, ess] = CHARTS.map((name, i) =>
+    oneChart(name, view, i % 2 === 0 ? left : right, i < 2 ? top : height - top, theme),
+  )
+  return [...beside(loss!, metric!), ...beside(lambda!, ess!)]
+}
+
+function oneChart(
+  name: (typeof CHARTS)[number],
+  view: CockpitView,
+  width: number,
+  height: number,
+  theme: Theme,
+): string[] {
+  const { state } = selectedRun(view)
+  const { position } = state.snapshot
+  const columns = Math.max(1, width - LABELS)
+  const spec = chartSpec(name, state, theme, { columns, logScale: view.ui.logScale })
+  const title: Pieces[] = [
+    [{ text: `${spec.title}${spec.value === '' ? '' : ` ${spec.value}`}`, paint: spec.paint }],
+    [{ text: spec.more, paint: theme.paint.muted }],
+  ]
+  const chart = chartLines(spec.series, {
+    width,
+    height: height - 1,
+    x: { min: 0, max: Math.max(1, position - 1) },
+    ascii: theme.ascii,
+    paintAxis: theme.paint.muted,
+    labelWidth: LABELS - 2,
+    ...(height - 1 >= LABELLED_ROWS ? { xLabel: (x: number) => `step ${formatCount(Math.round(x))}` } : {}),
+    ...spec.options,
+  })
+  return [line(fitGroups(title, width), { width, ellipsis: theme.glyph.ellipsis }), ...chart]
+}
+
+function beside(left: readonly string[], right: readonly string[]): string[] {
+  return left.map((text, i) => `${text}${' '.repeat(GAP)}${right[i] ?? ''}`)
+}
+
+const GAP = 2
+/** Columns of labels and axis: the charts of a column line up. */
+const LABELS = 9
+/** Rows from which on one of them is spent on the steps. */
+const LABELLED_ROWS = 7

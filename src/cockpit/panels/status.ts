@@ -1,0 +1,47 @@
+/** The last two lines: what is to be said or asked, and the keys. */
+import { sanitize } from '../../output/sanitize.js'
+import { bindings } from '../keys.js'
+import type { Tone } from '../run-state.js'
+import { fitGroups, line, type Pieces } from '../text.js'
+import type { Theme } from '../theme.js'
+import { selectedRun, selectedStanding, type CockpitView } from '../view.js'
+import { reasonOf, standingInWords, statusSentence } from '../words.js'
+
+export function statusPanel(view: CockpitView, width: number, theme: Theme): string[] {
+  const options = { width, ellipsis: theme.glyph.ellipsis }
+  const { text, tone } = statusOf(view)
+  return [line([{ text: sanitize(text), paint: theme.tone[tone] }], options), keyLine(view, width, theme)]
+}
+
+/** What matters most just now. */
+function statusOf(view: CockpitView): { readonly text: string; readonly tone: Tone } {
+  const { ui, nowMs } = view
+  const { state, resume } = selectedRun(view)
+  const standing = selectedStanding(view)
+  if (ui.question !== undefined) return { text: ui.question.text, tone: 'warn' }
+  if (standing.type === 'ended') {
+    const sentence = statusSentence(standing.status, state.snapshot)
+    const again = standing.status === 'completed' ? '' : `; ${resume} goes on`
+    return {
+      text: `${sentence}${reasonOf(standing)}${again}; q leaves`,
+      tone: standingInWords(standing).tone,
+    }
+  }
+  if (standing.type === 'no-controller')
+    return { text: `${resume} takes the run up; its worker trains to the end of its plan`, tone: 'bad' }
+  if (ui.interrupts > 1) return { text: 'ending the run now', tone: 'warn' }
+  if (ui.interrupts === 1)
+    return { text: 'checkpointing and stopping; Ctrl-C once more ends it at once', tone: 'warn' }
+  if (ui.message !== undefined && nowMs < ui.message.untilMs) return ui.message
+  if (standing.type === 'no-worker')
+    return { text: 'the worker is gone: the controller decides what becomes of the run', tone: 'bad' }
+  return { text: '', tone: 'plain' }
+}
+
+function keyLine(view: CockpitView, width: number, theme: Theme): string {
+  const { paint, glyph } = theme
+  const groups = bindings(view).flatMap(({ shown, word }): Pieces[] =>
+    word === undefined ? [] : [[{ text: shown, paint: paint.key }, ` ${word}`]],
+  )
+  return line(fitGroups(groups, width), { width, ellipsis: glyph.ellipsis })
+}
