@@ -41,6 +41,7 @@ describe('a violation is found:', () => {
     ['ink outside the cockpit', 'src/output/x.ts', "import { Text } from 'ink'", /imports ink: only cockpit/],
     ['the wire in the cockpit', 'src/cockpit/x.ts', "import '../wire/codec.js'", /cockpit\/ may import/],
     ['a worker in the cockpit', 'src/cockpit/x.ts', "import '../worker/local.js'", /cockpit\/ may import/],
+    ['the log in a component', 'src/cockpit/x.tsx', "import '../log/tail.js'", /cockpit\/ may import/],
     ['fs in the cockpit', 'src/cockpit/x.ts', "import { readFileSync } from 'node:fs'", /imports node:fs/],
     ['fs in the controller', 'src/controller/controller.ts', "import 'node:fs/promises'", /imports node:fs/],
     ['zeromq beside its channel', 'src/wire/x.ts', "export * from 'zeromq'", /imports zeromq/],
@@ -98,6 +99,8 @@ describe('a violation is found:', () => {
     const circle = { 'src/log/a.ts': "import './b.js'", 'src/log/b.ts': "export * from './a.js'" }
     expect(violations(circle)).toEqual(['src/log/a.ts → src/log/b.ts → src/log/a.ts is a circle'])
     expect(violations({ ...circle, 'src/log/b.ts': "import type { A } from './a.js'" })).toEqual([])
+    const drawn = { 'src/cockpit/a.tsx': "import './b.js'", 'src/cockpit/b.ts': "import './a.js'" }
+    expect(violations(drawn)).toHaveLength(1)
   })
 })
 

@@ -82,7 +82,7 @@ export const KEYS: readonly KeyBinding[] = [
     keys: ['q'],
     shown: 'q',
     word: 'leave',
-    description: 'leave the cockpit; a run that trains goes on',
+    description: 'leave; a run that trains goes on',
     action: fixed({ type: 'leave' }),
   },
   {

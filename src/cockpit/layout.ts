@@ -59,7 +59,7 @@ function drawBody(view: CockpitView, width: number, height: number, theme: Theme
 
 function narrow(view: CockpitView, width: number, height: number, theme: Theme): Region {
   const numbers = height >= 26 ? 3 : 2
-  const charts = Math.max(10, Math.floor(height * 0.31) * 2)
+  const charts = Math.max(8, Math.round(height * 0.31) * 2)
   const log = height - charts - numbers - 1
   return below(width, [
     chartsPanel(view, width, charts, theme),

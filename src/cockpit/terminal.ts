@@ -55,15 +55,15 @@ export function enterScreen(terminal: TerminalStream, resized: () => void): Scre
   terminal.on('resize', onResize)
   terminal.write(ENTER)
 
-  const stream = new Writable({
+  const writable = new Writable({
     decodeStrings: false,
     write(frame: string, _encoding, done) {
       show(frame)
       done()
     },
   })
-  Object.defineProperty(stream, 'columns', { get: () => size().columns })
-  Object.defineProperty(stream, 'rows', { get: () => size().rows })
+  const measured = Object.defineProperty(writable, 'columns', { get: () => size().columns })
+  const stream: unknown = measured
   return {
     stream: stream as NodeJS.WriteStream,
     size,

@@ -159,8 +159,10 @@ function cycles(sources: Sources): readonly string[] {
     const start = trail.indexOf(path)
     if (start >= 0) found.push(`${[...trail.slice(start), path].join(' → ')} is a circle`)
     if (start >= 0 || done.has(path) || sources[path] === undefined) return
-    for (const { target, atStart } of importsOf(path, sources[path]))
-      if (atStart) visit(target, [...trail, path])
+    for (const { target, atStart } of importsOf(path, sources[path])) {
+      const drawn = `${target}x`
+      if (atStart) visit(sources[drawn] === undefined ? target : drawn, [...trail, path])
+    }
     done.add(path)
   }
   for (const path of Object.keys(sources)) if (/^src\/.*\.tsx?$/.test(path)) visit(path, [])

@@ -65,7 +65,7 @@ function groupsOf(state: RunState, nowMs: number): readonly string[] {
   const { runSteps, position, stepsPerEpoch } = snapshot
   const total = runSteps === 0 ? '' : `/${formatCount(runSteps)}`
   const epochs = stepsPerEpoch === 0 ? undefined : position / stepsPerEpoch
-  const allEpochs = stepsPerEpoch === 0 || runSteps === 0 ? '' : `/${formatNumber(runSteps / stepsPerEpoch)}`
+  const allEpochs = stepsPerEpoch === 0 || runSteps === 0 ? '' : `/${epochsInWords(runSteps / stepsPerEpoch)}`
   const moves = standingOf(state).type === 'working'
   const rate = moves ? stepsPerSecond(pace) : overallRate(state)
   const left = moves ? secondsLeft(pace, snapshot) : undefined
@@ -75,9 +75,7 @@ function groupsOf(state: RunState, nowMs: number): readonly string[] {
     ...(runSteps === 0 ? [] : [`${Math.floor((position / runSteps) * 100)} %`]),
     ...(left === undefined ? [] : [`eta ${formatDuration(Math.max(0, left - Math.max(0, sinceMs) / 1000))}`]),
     ...(rate === undefined ? [] : [`${formatNumber(rounded(rate))} steps/s`]),
-    ...(epochs === undefined
-      ? []
-      : [`epoch ${Number.isInteger(epochs) ? formatCount(epochs) : epochs.toFixed(1)}${allEpochs}`]),
+    ...(epochs === undefined ? [] : [`epoch ${epochsInWords(epochs)}${allEpochs}`]),
   ]
 }
 
@@ -94,6 +92,10 @@ function elapsedOf({ snapshot, driven }: RunState, nowMs: number): string {
   if (firstMs === undefined || latestMs === undefined) return ''
   const untilMs = driven && end === undefined ? Math.max(nowMs, latestMs) : latestMs
   return formatDuration((untilMs - firstMs) / 1000)
+}
+
+function epochsInWords(epochs: number): string {
+  return Number.isInteger(epochs) || epochs >= 1000 ? formatCount(Math.round(epochs)) : epochs.toFixed(1)
 }
 
 function rounded(rate: number): number {
