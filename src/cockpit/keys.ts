@@ -208,5 +208,12 @@ export function keyNames(input: string, key: PressedKey): readonly string[] {
   return typed.map((character) => NAMES[character] ?? character)
 }
 
-const NAMES: Readonly<Record<string, string>> = { ' ': 'space', '\r': 'return', '\n': 'return', '\t': 'tab' }
+/** Of characters in a piece of input that holds several: somebody is quick, or the machine is slow. */
+const NAMES: Readonly<Record<string, string>> = {
+  ' ': 'space',
+  '\r': 'return',
+  '\n': 'return',
+  '\t': 'tab',
+  '\x03': 'ctrl-c',
+}
 const TYPED_AT_ONCE = 4

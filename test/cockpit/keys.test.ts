@@ -88,6 +88,7 @@ describe('the keys', () => {
     expect(keyNames('sy', none)).toEqual(['s', 'y'])
     expect(keyNames('', { ...none, upArrow: true })).toEqual(['up'])
     expect(keyNames('c', { ...none, ctrl: true })).toEqual(['ctrl-c'])
+    expect(keyNames('\x03\x03', none)).toEqual(['ctrl-c', 'ctrl-c'])
     expect(keyNames('stop the presses', none)).toEqual([])
   })
 })
