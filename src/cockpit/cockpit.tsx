@@ -49,9 +49,10 @@ export async function runCockpit({
   const left = new Promise<LeavingSignal | undefined>((resolve) => {
     leave = resolve
   })
-  const pacer = createPacer(draw)
+  const pacer = createPacer(draw, () => !selected().state.caughtUp)
   const feeds = runs.map((source) => createFeed(source, changed))
   let ui = initialUi()
+  let wasCaughtUp = false
 
   const printErrors = holdBack(process.stderr)
   const screen = enterScreen(process.stdout, () => pacer.now())
@@ -120,6 +121,9 @@ export async function runCockpit({
   }
 
   function changed(): void {
+    const { caughtUp } = selected().state
+    if (caughtUp !== wasCaughtUp) pacer.now()
+    wasCaughtUp = caughtUp
     // Who pressed Ctrl-C wants to be back at the prompt.
     if (ui.interrupts > 0 && !isDriven()) leave(undefined)
     pacer.soon()

@@ -8,7 +8,8 @@ export interface Pacer {
   stop(): void
 }
 
-export function createPacer(draw: () => void): Pacer {
+/** @param hurried - whether there is something better to do than to draw: a long log is being read. */
+export function createPacer(draw: () => void, hurried: () => boolean): Pacer {
   let timer: NodeJS.Timeout | undefined
   let earliestMs = 0
   let stopped = false
@@ -20,7 +21,8 @@ export function createPacer(draw: () => void): Pacer {
     const startMs = performance.now()
     draw()
     const endMs = performance.now()
-    earliestMs = endMs + Math.min(SLOWEST_MS, Math.max(QUICKEST_MS, (endMs - startMs) * PAUSE_A_FRAME))
+    const pauseMs = Math.max(QUICKEST_MS, (endMs - startMs) * PAUSE_A_FRAME)
+    earliestMs = endMs + (hurried() ? SLOWEST_MS : Math.min(SLOWEST_MS, pauseMs))
   }
 
   return {

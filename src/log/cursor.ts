@@ -90,9 +90,11 @@ export function openCursor(path: string, stream: Stream, chunkBytes = CHUNK_BYTE
         stop(result.reason, result.message)
         return
       }
+      const needed = result.type === 'frame' ? 0 : result.needed
+      // A buffer that was filled to its end, by more than this frame, says that there is more: most of a long log.
+      if (bytes.length === buffer.length && offset > begin && needed <= buffer.length) continue
       const { size } = await handle.stat()
       rest = Math.max(0, size - offset)
-      const needed = result.type === 'frame' ? 0 : result.needed
       if (rest < needed || rest === 0) return
       if (needed > buffer.length) buffer = Buffer.allocUnsafe(needed)
     }

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { readControllerFile } from '../../src/log/directory.js'
 import { cli, makeFolder, namesIn, runArgs, until } from '../helpers/cli.js'
+import { ended, evaluation, joined, started, steps } from '../helpers/records.js'
+import { writeRun } from '../helpers/runs.js'
 import { absgdInTerminal, inTerminal, type TestTerminal } from '../helpers/terminal.js'
 
 const LIMIT_MS = 120_000
@@ -100,18 +102,19 @@ describe('the cockpit', () => {
   it(
     'switches between finished runs, lists them, and fails for none that it merely shows',
     async () => {
-      const done = await cli(runArgs('tiny.ts', runs, '--name', 'done', '--ui', 'none'))
-      expect(done.code).toBe(0)
-      const terminal = absgdInTerminal(['watch', 'done', 'forced', '--runs', runs], {
+      const whole = [started(), joined(), steps(0, 100), evaluation(99, { accuracy: 0.9 })]
+      await writeRun(runs, [...whole, ended(100)], { run: 'done' })
+      await writeRun(runs, [...whole, ended(40, { status: 'failed', reason: 'no luck' })], { run: 'other' })
+      const terminal = absgdInTerminal(['watch', 'done', 'other', '--runs', runs], {
         env: { NO_COLOR: '1', LC_ALL: 'C' },
       })
-      await terminal.until(/\+ completed[^]*completed after 60 steps/)
+      await terminal.until(/\+ completed[^]*completed after 100 steps/)
       terminal.type(DOWN)
-      await terminal.until(/interrupted[^]*run 2 of 2/)
+      await terminal.until(/failed[^]*run 2 of 2[^]*failed after \d+ steps.*: no luck/)
       terminal.type('r')
-      await terminal.until(/-- runs -[^]*done +60\/60[^]*> forced/)
+      await terminal.until(/-- runs -[^]*done +100\/100[^]*> other/)
       terminal.type(`${LEFT}\r`)
-      await terminal.until(/val\.accuracy[^]*completed after 60 steps/)
+      await terminal.until(/val\.accuracy[^]*completed after 100 steps/)
       expect(terminal.screen().join('')).toMatch(/^[ -~]*$/)
       expect(terminal.bytes()).not.toMatch(/\x1b\[(3[0-7]|9[0-7]|1|2)m/)
       terminal.type('\r')
