@@ -17,7 +17,8 @@ export type Ui = 'plain' | 'json' | 'none'
 
 export interface ControllerOptions {
   readonly dir: string
-  readonly python: string
+  /** Undefined where the run is simulated. */
+  readonly python: string | undefined
   readonly threads?: number
 }
 
@@ -35,8 +36,7 @@ export async function startControllerProcess(options: ControllerOptions): Promis
       MAIN,
       '__control',
       dir,
-      '--python',
-      python,
+      ...(python === undefined ? [] : ['--python', python]),
       ...(threads === undefined ? [] : ['--threads', String(threads)]),
     ],
     environment: {},

@@ -7,6 +7,13 @@ export function uiOption(): Option {
     .default('auto')
 }
 
+export function simulateOption(): Option {
+  return new Option('--simulate', 'train a toy without Python instead of the task').conflicts([
+    'python',
+    'threads',
+  ])
+}
+
 export function positiveInteger(text: string): number {
   const value = Number(text)
   if (Number.isInteger(value) && value >= 1) return value

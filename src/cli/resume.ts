@@ -48,14 +48,17 @@ async function resume(nameOrPath: string, options: ResumeOptions): Promise<void>
       },
     )
   }
-  const environment = await ensureEnvironment({
-    directory: process.cwd(),
-    report: (line) => process.stderr.write(`${line}\n`),
-    ...(options.python === undefined ? {} : { python: options.python }),
-  })
+  const environment =
+    manifest.config.simulated === true
+      ? undefined
+      : await ensureEnvironment({
+          directory: process.cwd(),
+          report: (line) => process.stderr.write(`${line}\n`),
+          ...(options.python === undefined ? {} : { python: options.python }),
+        })
   const controller = await startControllerProcess({
     dir,
-    python: environment.python,
+    python: environment?.python,
     ...(options.threads === undefined ? {} : { threads: options.threads }),
   })
   if (options.detach === true) {

@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { loadExperiment } from '../experiment/load.js'
 import { prepareRun } from '../prepare.js'
 import { AbsgdError } from '../errors.js'
-import { commaSeparated, positiveInteger, uiOption } from './options.js'
+import { commaSeparated, positiveInteger, simulateOption, uiOption } from './options.js'
 import { exitCodeOf, follow, startControllerProcess, type Ui } from './follow.js'
 import { seedList } from './seeds.js'
 
@@ -19,6 +19,8 @@ interface RunOptions {
   readonly detach?: true
   readonly python?: string
   readonly threads?: number
+  readonly simulate?: true
+  readonly pace?: number
 }
 
 export function runCommand(): Command {
@@ -42,13 +44,15 @@ export function runCommand(): Command {
       "threads of torch (default: torch's own choice; with --jobs, its share of the cores)",
       positiveInteger,
     )
+    .addOption(simulateOption())
+    .option('--pace <n>', 'steps a second of a simulated run (default: no limit)', Number)
     .addHelpText('after', SEVERAL + EXIT_CODES)
     .action(run)
 }
 
 async function run(file: string, options: RunOptions): Promise<void> {
   if (isSeveral(options)) return runSeveral(file, options)
-  const { name, runs, python, threads } = options
+  const { name, runs, python, threads, simulate, pace } = options
   const arm = options.arm?.[0]
   const experimentFile = resolve(file)
   const experiment = await loadExperiment(experimentFile)
@@ -60,6 +64,8 @@ async function run(file: string, options: RunOptions): Promise<void> {
     ...(name === undefined ? {} : { name }),
     ...(runs === undefined ? {} : { runs }),
     ...(python === undefined ? {} : { python }),
+    ...(simulate === undefined ? {} : { simulate }),
+    ...(pace === undefined ? {} : { pace }),
     onSetup: (line) => process.stderr.write(`${line}\n`),
   })
   const controller = await startControllerProcess({

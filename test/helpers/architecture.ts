@@ -14,7 +14,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   output: ['record', 'statistics'],
   wire: ['record'],
   log: ['record', 'wire'],
-  worker: ['wire'],
+  worker: ['record', 'weighting', 'wire'],
   environment: ['wire'],
   experiment: ['record', 'schedule'],
   controller: ['record', 'wire', 'log', 'worker'],
@@ -199,8 +199,9 @@ function folderOf(path: string): string | undefined {
   return /^src\/([^/]+)\//.exec(path)?.[1]
 }
 
-/** The loop in controller.ts acts; all beside it decides. */
-const PURE = /^src\/(schedule|weighting|record|statistics)\/|^src\/controller\/(?!controller\.ts$)/
+/** The loops in controller.ts and simulated.ts act; all beside them decides. */
+const PURE =
+  /^src\/(schedule|weighting|record|statistics|worker\/simulated)\/|^src\/controller\/(?!controller\.ts$)/
 /** Types and constants. */
 const HARMLESS = /^src\/(errors|wire\/channel|wire\/message)\.ts$/
 /** Libraries that compute and do nothing else, and who may use them. */
@@ -217,5 +218,7 @@ const IMPURE_NAMES = new Set([
   'setInterval',
   'fetch',
 ])
-const FILES = new RegExp(`^src/(log/|cli/|(start|prepare|run-set)\\.ts$)|^(${Object.keys(FILE_USERS).join('|')})`)
+const FILES = new RegExp(
+  `^src/(log/|cli/|(start|prepare|run-set)\\.ts$)|^(${Object.keys(FILE_USERS).join('|')})`,
+)
 const MAX_LINES = 300

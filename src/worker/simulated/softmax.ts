@@ -1,0 +1,85 @@
+/**
+ * Softmax regression in float64: the model of a simulated worker.
+ *
+ * Shapes: N samples of a split, B of a batch, D features, C classes. Parameters are [C, D + 1], the last column is the bias.
+ */
+import { CLASSES, FEATURES, type Split } from './data.js'
+
+/** A model that has learned nothing: every class is as probable as every other. */
+export function freshParameters(): Float64Array {
+  return new Float64Array(CLASSES * COLUMNS)
+}
+
+/** What a model makes of the samples of a batch. */
+export interface Forward {
+  /** [B]: cross-entropy, rounded to float32 as a worker's losses are. */
+  readonly losses: Float64Array
+  /** [B, C]. */
+  readonly probabilities: Float64Array
+}
+
+/** `indices` [B]: which samples of the split. */
+export function forward(parameters: Float64Array, split: Split, indices: Uint32Array): Forward {
+  const { features, labels } = split
+  const losses = new Float64Array(indices.length)
+  const probabilities = new Float64Array(indices.length * CLASSES)
+  for (let row = 0; row < indices.length; row++) {
+    const sample = indices[row]!
+    const logits = probabilities.subarray(row * CLASSES, (row + 1) * CLASSES)
+    let largest = -Infinity
+    for (let c = 0; c < CLASSES; c++) {
+      const logit = logitOf(parameters, c, features, sample)
+      logits[c] = logit
+      if (!(logit <= largest)) largest = logit
+    }
+    const own = logits[labels[sample]!]!
+    let total = 0
+    for (let c = 0; c < CLASSES; c++) total += logits[c] = Math.exp(logits[c]! - largest)
+    for (let c = 0; c < CLASSES; c++) logits[c]! /= total
+    losses[row] = Math.fround(Math.log(total) + largest - own)
+  }
+  return { losses, probabilities }
+}
+
+/** d(Σ wℓ)/dparameters, [C, D + 1], for weights [B]. */
+export function gradient(
+  { probabilities }: Forward,
+  { features, labels }: Split,
+  indices: Uint32Array,
+  weights: Float64Array,
+): Float64Array {
+  const result = new Float64Array(CLASSES * COLUMNS)
+  for (let row = 0; row < indices.length; row++) {
+    const sample = indices[row]!
+    const start = sample * FEATURES
+    for (let c = 0; c < CLASSES; c++) {
+      const error = probabilities[row * CLASSES + c]! - (labels[sample] === c ? 1 : 0)
+      const factor = weights[row]! * error
+      const column = c * COLUMNS
+      for (let i = 0; i < FEATURES; i++) result[column + i]! += factor * features[start + i]!
+      result[column + FEATURES]! += factor
+    }
+  }
+  return result
+}
+
+/** The most probable class of every sample of a split, [N], and the mean loss. */
+export function predict(parameters: Float64Array, split: Split): { classes: Uint32Array; meanLoss: number } {
+  const all = Uint32Array.from(split.labels, (_, sample) => sample)
+  const { losses, probabilities } = forward(parameters, split, all)
+  const classes = all.map((row) => {
+    const own = probabilities.subarray(row * CLASSES, (row + 1) * CLASSES)
+    return own.indexOf(Math.max(...own))
+  })
+  return { classes, meanLoss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length }
+}
+
+function logitOf(parameters: Float64Array, c: number, features: Float64Array, sample: number): number {
+  const start = sample * FEATURES
+  const column = c * COLUMNS
+  let logit = parameters[column + FEATURES]!
+  for (let i = 0; i < FEATURES; i++) logit += parameters[column + i]! * features[start + i]!
+  return logit
+}
+
+const COLUMNS = FEATURES + 1

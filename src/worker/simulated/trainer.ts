@@ -1,0 +1,114 @@
+/**
+ * One step of a simulated worker, and all that repeats the next one bit for bit.
+ *
+ * Shapes: B samples of a batch, C classes.
+ */
+import { AbsgdError } from '../../errors.js'
+import type { Position } from '../../record/record.js'
+import { FRESH_STATE, weigh as weighByRule } from '../../weighting/rule.js'
+import type { Weighed, WeighingStatistics, WeightControls, WeightState } from '../../weighting/rule.js'
+import { CLASSES, SIMULATION, type SimulatedData } from './data.js'
+import { createOptimizer } from './optimizer.js'
+import { createSampler } from './sampler.js'
+import { readSaved, writeSaved } from './saved.js'
+import { forward, freshParameters, gradient } from './softmax.js'
+
+export type Row = Readonly<Record<string, number>>
+
+export interface Trained {
+  /** As they were applied: the row, and what it leaves to the optimizer. */
+  readonly controls: Row
+  readonly statistics: WeighingStatistics
+  /** [B], before weighting. */
+  readonly losses: Float32Array
+  /** [B]. */
+  readonly weights: Float32Array
+  /** [B]. */
+  readonly indices: Uint32Array
+  /** [C]. */
+  readonly classMass: Float32Array
+  /** "wrong_weight": the share of the weights that lies on wrong labels. */
+  readonly metrics: Row
+}
+
+export interface Trainer {
+  /** Trains one step. Throws AbsgdError 'worker' for a row that sets lambda without gamma. */
+  step(row: Row): Trained
+  /** [C, D + 1]. */
+  parameters(): Float64Array
+  /** The state between two steps, as a checkpoint holds it. */
+  save(position: Position): Uint8Array
+  /** Goes to where `saved` was taken, and returns its step. Throws AbsgdError 'run-directory', with nothing changed. */
+  load(saved: Uint8Array): number
+}
+
+export interface TrainerParts {
+  readonly data: SimulatedData
+  readonly seed: number
+  /** @default the rule of weights */
+  readonly weigh?: (losses: Float64Array, controls: WeightControls, state: WeightState) => Weighed
+}
+
+export function createTrainer({ data, seed, weigh = weighByRule }: TrainerParts): Trainer {
+  const { samples, batchSize } = SIMULATION
+  const { labels, trueLabels } = data.train
+  const sampler = createSampler(samples, batchSize, seed)
+  const optimizer = createOptimizer(freshParameters())
+  let weighing = FRESH_STATE
+
+  return {
+    step(row) {
+      const controls = weightControlsOf(row)
+      const applied = { ...row, ...optimizer.adopt(row) }
+      const indices = sampler.draw()
+      const ahead = forward(optimizer.parameters, data.train, indices)
+      const weighed = weigh(ahead.losses, controls, weighing)
+      weighing = weighed.state
+      // What is reported is what is applied: float32, as a worker's weights are.
+      const weights = Float32Array.from(weighed.weights)
+      optimizer.step(gradient(ahead, data.train, indices, Float64Array.from(weights)), row['clip_norm'])
+      const classMass = new Float32Array(CLASSES)
+      let [all, wrong] = [0, 0]
+      indices.forEach((sample, i) => {
+        classMass[labels[sample]!]! += weights[i]!
+        all += weights[i]!
+        if (labels[sample] !== trueLabels[sample]) wrong += weights[i]!
+      })
+      return {
+        controls: applied,
+        statistics: weighed.statistics,
+        losses: Float32Array.from(ahead.losses),
+        weights,
+        indices,
+        classMass,
+        metrics: { wrong_weight: wrong / all },
+      }
+    },
+    parameters: () => optimizer.parameters,
+    save: (position) =>
+      writeSaved({ ...optimizer.state(), position, seed, consumed: sampler.consumed(), weighing }),
+    load(bytes) {
+      const saved = readSaved(bytes)
+      if (saved.seed !== seed) {
+        throw new AbsgdError(
+          'run-directory',
+          `the seed is ${seed}, but the checkpoint was written with ${saved.seed}`,
+        )
+      }
+      optimizer.restore(saved)
+      sampler.moveTo(saved.consumed)
+      weighing = saved.weighing
+      return saved.position.step
+    },
+  }
+}
+
+function weightControlsOf(row: Row): WeightControls {
+  const { lambda = Infinity, gamma } = row
+  if (gamma === undefined && Number.isFinite(lambda)) {
+    throw new AbsgdError('worker', `the plan sets lambda to ${lambda} but no gamma`, {
+      hint: 'give gamma in (0, 1]',
+    })
+  }
+  return { lambda, gamma: gamma ?? 1 }
+}
