@@ -29,8 +29,10 @@ async function pass(source: AsyncIterable<Incoming>, arrivals: Mailbox<Incoming>
 
 async function* named(source: AsyncIterable<Incoming>): AsyncGenerator<Incoming> {
   for await (const incoming of source) {
-    if (incoming.type === 'telemetry' || incoming.peer === undefined) yield incoming
-    else yield { ...incoming, peer: `${INNER}${incoming.peer}` }
+    if (incoming.type === 'control') yield { ...incoming, peer: `${INNER}${incoming.peer}` }
+    else if (incoming.type === 'malformed' && incoming.peer !== undefined) {
+      yield { ...incoming, peer: `${INNER}${incoming.peer}` }
+    } else yield incoming
   }
 }
 

@@ -19,7 +19,7 @@ import { simulationOf } from './simulated/settings.js'
 import { initialWorker, type Self } from './simulated/state.js'
 import type { CheckpointStore, TelemetrySpool } from './simulated/store.js'
 import { createTelemetry } from './simulated/telemetry.js'
-import { createTrainer, type TrainerParts } from './simulated/trainer.js'
+import { createTrainer } from './simulated/trainer.js'
 import { createWork } from './simulated/work.js'
 
 export interface SimulatedWorkerOptions {
@@ -31,8 +31,6 @@ export interface SimulatedWorkerOptions {
   readonly openSpool: (incarnation: string) => TelemetrySpool
   /** @default as fast as it goes */
   readonly stepsPerSecond?: number
-  /** @default the rule of weights */
-  readonly weigh?: TrainerParts['weigh']
 }
 
 /** It lives in this process, whose pid it has; a SIGKILL ends the worker alone. */
@@ -145,7 +143,7 @@ export function startSimulatedWorker(options: SimulatedWorkerOptions): Simulated
 }
 
 function assemble(
-  { run, params, channel, checkpoints, weigh }: SimulatedWorkerOptions,
+  { run, params, channel, checkpoints }: SimulatedWorkerOptions,
   self: Self,
   incarnation: string,
   spool: TelemetrySpool,
@@ -160,7 +158,7 @@ function assemble(
     label: Date.now,
     limitBytes: SPOOL_BYTES,
   })
-  const trainer = createTrainer({ data, seed, ...(weigh === undefined ? {} : { weigh }) })
+  const trainer = createTrainer(data, seed)
   const deeds = createDeeds({ trainer, data, telemetry, checkpoints, clock })
   const link = createLink({
     self,
@@ -168,7 +166,11 @@ function assemble(
     channel,
     telemetry,
     clock,
-    describeSamples: () => telemetry.append(sampleInfoOf(data)),
+    begin({ attempt, weighting }) {
+      trainer.weighBy(weighting)
+      // What is known of the samples travels once per run.
+      if (attempt === 1) telemetry.append(sampleInfoOf(data))
+    },
     facts: {
       type: 'hello',
       protocolMajor: PROTOCOL.major,

@@ -14,7 +14,7 @@ import { bindController, connectPeer } from '../../src/wire/zmq-channel.js'
 import { startSimulatedWorker } from '../../src/worker/simulated.js'
 import { PYTHON } from '../helpers/cli.js'
 import { createSwitchboard } from './memory.js'
-import { RUN, Scripted, type ScriptOptions } from './scripted.js'
+import { PARAMS, RUN, Scripted, type ScriptOptions } from './scripted.js'
 
 export interface Bench {
   readonly name: string
@@ -108,7 +108,7 @@ function zmqWire(): Wire {
 function startSimulated(wire: Wire, dir: string): Worker {
   const worker = startSimulatedWorker({
     run: RUN,
-    params: {},
+    params: PARAMS,
     channel: wire.connect(),
     checkpoints: {
       write: (position, bytes, keep) => writeCheckpoint(dir, position, bytes, keep),
@@ -130,7 +130,8 @@ function startSimulated(wire: Wire, dir: string): Worker {
 /** Python workers, forked from one process: importing torch takes seconds. */
 export interface PythonWorkers {
   start(dir: string, sockets: string): Worker
-  close(): void
+  /** Resolves when the process they are forked from is gone. */
+  close(): Promise<void>
 }
 
 export function startPython(): PythonWorkers {
@@ -144,15 +145,18 @@ export function startPython(): PythonWorkers {
     endings.get(id)?.(exitCode)
     endings.delete(id)
   })
-  host.once('exit', () => {
-    for (const end of endings.values()) end(undefined)
+  const gone = new Promise<void>((resolve) => {
+    host.once('exit', () => {
+      for (const end of endings.values()) end(undefined)
+      resolve()
+    })
   })
   let started = 0
   return {
     start(dir, sockets) {
       const id = started++
       const exited = new Promise<number | undefined>((resolve) => endings.set(id, resolve))
-      host.stdin!.write(`${JSON.stringify({ id, run_dir: dir, sockets, params: {} })}\n`)
+      host.stdin!.write(`${JSON.stringify({ id, run_dir: dir, sockets, params: PARAMS })}\n`)
       return {
         exited,
         terminate: (pid) => process.kill(pid, 'SIGTERM'),
@@ -160,7 +164,8 @@ export function startPython(): PythonWorkers {
       }
     },
     close() {
-      host.stdin!.end()
+      host.kill()
+      return gone
     },
   }
 }

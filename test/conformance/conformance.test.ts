@@ -7,9 +7,7 @@ import { sessionScenarios } from './scenarios/session.js'
 import { telemetryScenarios } from './scenarios/telemetry.js'
 
 const python = startPython()
-afterAll(() => {
-  python.close()
-})
+afterAll(() => python.close())
 
 describe.concurrent.each([simulatedOverMemory(), simulatedOverZmq(), pythonOverZmq(python)])(
   '$name',

@@ -7,6 +7,7 @@ import {
   type LogRecord,
   type Plan,
 } from '../../src/record/record.js'
+import { DEFAULT_WEIGHTING } from '../../src/record/weighting.js'
 import type { ControllerChannel, PeerId } from '../../src/wire/channel.js'
 import type { CommandResult, ToController, ToPeer, Welcome } from '../../src/wire/message.js'
 
@@ -181,6 +182,7 @@ export class Scripted {
   private async read(): Promise<void> {
     for await (const incoming of this.channel.incoming()) {
       if (incoming.type === 'malformed') this.malformed.push(incoming.reason)
+      else if (incoming.type === 'unread') this.malformed.push(incoming.reason ?? 'a record of a newer kind')
       else if (incoming.type === 'telemetry') this.take(incoming.record, incoming.bytes)
       else this.hear(incoming.peer, incoming.message)
       this.notify()
@@ -208,7 +210,7 @@ export class Scripted {
       run: RUN,
       attempt: hello.position.attempt || 1,
       leaseEpoch: this.lease,
-      paramsJson: '{}',
+      paramsJson: JSON.stringify(PARAMS),
       acked: this.acked,
       sampleEvery: 1,
       sampleQuotaBytes: 2 ** 40,
@@ -217,6 +219,7 @@ export class Scripted {
       restorePath: '',
       restoreSha256: '',
       runSteps: 0,
+      weighting: DEFAULT_WEIGHTING,
       ...this.welcome,
     })
   }
@@ -237,4 +240,6 @@ export class Scripted {
 }
 
 export const RUN = 'test'
+/** The Python task can predict, where it is told to. */
+export const PARAMS = { predict: true }
 const PATIENCE_MS = 60_000

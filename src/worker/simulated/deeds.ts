@@ -2,7 +2,7 @@
 import { toAbsgdError } from '../../errors.js'
 import type { Position } from '../../record/record.js'
 import type { SimulatedData } from './data.js'
-import { evaluateSplits } from './evaluation.js'
+import { evaluateSplits, predictTraining } from './evaluation.js'
 import type { CheckpointStore } from './store.js'
 import type { Telemetry } from './telemetry.js'
 import type { Trainer } from './trainer.js'
@@ -11,6 +11,8 @@ import type { Trainer } from './trainer.js'
 export interface Deeds {
   /** Once per position; before the first step there is nothing to evaluate. */
   evaluate(position: Position): string
+  /** Says what the model takes the training data for; once per position, as `evaluate`. */
+  predict(position: Position): void
   /** Once per position. Throws AbsgdError when the disk refuses. */
   checkpoint(position: Position, keep: number): string
   /** As `checkpoint`, where nobody asked who could be told of a refusal. */
@@ -30,6 +32,7 @@ export interface DeedsParts {
 
 export function createDeeds({ trainer, data, telemetry, checkpoints, clock }: DeedsParts): Deeds {
   let evaluated: Position | undefined
+  let predicted: Position | undefined
   let saved: Position | undefined
 
   function checkpoint(position: Position, keep: number): string {
@@ -64,9 +67,15 @@ export function createDeeds({ trainer, data, telemetry, checkpoints, clock }: De
         .map(({ split, metrics }) => `${split}.accuracy ${(metrics['accuracy'] ?? NaN).toPrecision(4)}`)
         .join(', ')
     },
+    predict(position) {
+      if (position.step === 0 || isSame(position, predicted)) return
+      const after = { attempt: position.attempt, step: position.step - 1 }
+      telemetry.append(predictTraining(trainer.parameters(), data, after))
+      predicted = position
+    },
     restore(path, sha256) {
       const step = trainer.load(checkpoints.read(path, sha256))
-      evaluated = saved = undefined
+      evaluated = predicted = saved = undefined
       return step
     },
   }

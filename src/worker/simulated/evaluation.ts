@@ -1,7 +1,7 @@
 /** How well a simulated model does on the splits that it was not trained on. */
-import type { Evaluation } from '../../record/record.js'
+import type { Evaluation, SamplePredictions } from '../../record/record.js'
 import { CLASSES, type SimulatedData } from './data.js'
-import { predict } from './softmax.js'
+import { labelProbabilities, predict } from './softmax.js'
 
 /** After `step`; `seconds` are for whoever has a clock to fill in. */
 export function evaluateSplits(
@@ -25,4 +25,21 @@ export function evaluateSplits(
       seconds: 0,
     }
   })
+}
+
+/** What the model takes every training sample for, after `step`. */
+export function predictTraining(
+  parameters: Float64Array,
+  { train }: SimulatedData,
+  { attempt, step }: { attempt: number; step: number },
+): SamplePredictions {
+  return {
+    type: 'sample-predictions',
+    attempt,
+    step,
+    firstIndex: 0,
+    count: train.labels.length,
+    labels: predict(parameters, train).classes,
+    labelProbabilities: labelProbabilities(parameters, train),
+  }
 }

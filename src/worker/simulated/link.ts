@@ -1,6 +1,7 @@
 /** A worker's side of the session: introduces it, shows that it lives, sends what is to be told. Clock and channel are given. */
 import type { Hello, Phase } from '../../record/record.js'
 import type { PeerChannel } from '../../wire/channel.js'
+import type { ToPeer, Welcome } from '../../wire/message.js'
 import { plannedThrough } from './plan-table.js'
 import { receive, type Effect, type WorkerIdentity } from './receive.js'
 import { toldState, type Self } from './state.js'
@@ -8,7 +9,7 @@ import type { Telemetry } from './telemetry.js'
 
 export interface Link {
   /** What the controller said. */
-  take(message: Parameters<typeof receive>[1]): void
+  take(message: ToPeer): void
   carryOut(effects: readonly Effect[]): void
   /** To be called now and then: sends what waits, and a sign of life when one is due. */
   turn(): void
@@ -23,8 +24,8 @@ export interface LinkParts {
   readonly clock: () => number
   /** The facts of the worker that never change. */
   readonly facts: Omit<Hello, 'position' | 'plannedThrough'>
-  /** Records what is known of the samples. */
-  readonly describeSamples: () => void
+  /** Called with the first Welcome. */
+  readonly begin: (welcome: Welcome) => void
 }
 
 export function createLink(parts: LinkParts): Link {
@@ -39,7 +40,7 @@ export function createLink(parts: LinkParts): Link {
           channel.send(effect.message)
           break
         case 'admitted':
-          if (effect.describeSamples) parts.describeSamples()
+          if (effect.isFirst) parts.begin(effect.welcome)
           telemetry.welcome(effect.welcome.acked, effect.welcome.sampleQuotaBytes)
           told = undefined
           break

@@ -14,8 +14,8 @@ export interface WorkerIdentity {
 
 export type Effect =
   | { readonly type: 'send'; readonly message: ToController }
-  /** Telemetry is numbered against what the controller has; what the samples are is told once a run. */
-  | { readonly type: 'admitted'; readonly welcome: Welcome; readonly describeSamples: boolean }
+  /** Telemetry is to be sent again from what the controller has on. */
+  | { readonly type: 'admitted'; readonly welcome: Welcome; readonly isFirst: boolean }
   | { readonly type: 'acknowledged'; readonly acked: Acked }
 
 export interface Received {
@@ -75,7 +75,7 @@ function onWelcome(state: WorkerState, welcome: Welcome, identity: WorkerIdentit
         }
       : admitted,
     effects: [
-      { type: 'admitted', welcome, describeSamples: first && attempt === 1 },
+      { type: 'admitted', welcome, isFirst: first },
       ...(leaving === undefined ? [] : [{ type: 'send', message: { ...leaving.bye, leaseEpoch } } as const]),
     ],
   }

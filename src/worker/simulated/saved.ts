@@ -1,6 +1,7 @@
 /** A simulated worker's checkpoint as bytes: JSON, with numbers that must return bit for bit in base64. */
 import { AbsgdError } from '../../errors.js'
 import type { Position } from '../../record/record.js'
+import type { WeightingRule } from '../../record/weighting.js'
 import type { WeightState } from '../../weighting/rule.js'
 import type { OptimizerState } from './optimizer.js'
 
@@ -9,17 +10,19 @@ export interface Saved extends OptimizerState {
   readonly seed: number
   /** Samples drawn since the start of the run. */
   readonly consumed: number
+  readonly rule: WeightingRule
   readonly weighing: WeightState
 }
 
 export function writeSaved(saved: Saved): Uint8Array {
-  const { position, seed, consumed, settings, weighing } = saved
+  const { position, seed, consumed, settings, rule, weighing } = saved
   const file: SavedFile = {
     format: FORMAT,
     position,
     seed,
     consumed,
     settings,
+    rule,
     weighing: toText(WEIGHING.map((name) => weighing[name])),
     parameters: toText(saved.parameters),
     velocity: toText(saved.velocity),

@@ -74,6 +74,13 @@ export function predict(parameters: Float64Array, split: Split): { classes: Uint
   return { classes, meanLoss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length }
 }
 
+/** The probability that the model gives to the label of every sample, [N]. */
+export function labelProbabilities(parameters: Float64Array, split: Split): Float32Array {
+  const all = Uint32Array.from(split.labels, (_, sample) => sample)
+  const { probabilities } = forward(parameters, split, all)
+  return Float32Array.from(split.labels, (label, sample) => probabilities[sample * CLASSES + label]!)
+}
+
 function logitOf(parameters: Float64Array, c: number, features: Float64Array, sample: number): number {
   const start = sample * FEATURES
   const column = c * COLUMNS

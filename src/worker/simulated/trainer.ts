@@ -5,8 +5,8 @@
  */
 import { AbsgdError } from '../../errors.js'
 import type { Position } from '../../record/record.js'
-import { FRESH_STATE, weigh as weighByRule } from '../../weighting/rule.js'
-import type { Weighed, WeighingStatistics, WeightControls, WeightState } from '../../weighting/rule.js'
+import { DEFAULT_WEIGHTING, weightingInWords, type WeightingRule } from '../../record/weighting.js'
+import { FRESH_STATE, weigh, type WeighingStatistics, type WeightControls } from '../../weighting/rule.js'
 import { CLASSES, SIMULATION, type SimulatedData } from './data.js'
 import { createOptimizer } from './optimizer.js'
 import { createSampler } from './sampler.js'
@@ -32,6 +32,8 @@ export interface Trained {
 }
 
 export interface Trainer {
+  /** Sets the rule of weights, before the first step. */
+  weighBy(rule: WeightingRule): void
   /** Trains one step. Throws AbsgdError 'worker' for a row that sets lambda without gamma. */
   step(row: Row): Trained
   /** [C, D + 1]. */
@@ -42,27 +44,24 @@ export interface Trainer {
   load(saved: Uint8Array): number
 }
 
-export interface TrainerParts {
-  readonly data: SimulatedData
-  readonly seed: number
-  /** @default the rule of weights */
-  readonly weigh?: (losses: Float64Array, controls: WeightControls, state: WeightState) => Weighed
-}
-
-export function createTrainer({ data, seed, weigh = weighByRule }: TrainerParts): Trainer {
+export function createTrainer(data: SimulatedData, seed: number): Trainer {
   const { samples, batchSize } = SIMULATION
   const { labels, trueLabels } = data.train
   const sampler = createSampler(samples, batchSize, seed)
   const optimizer = createOptimizer(freshParameters())
+  let rule = DEFAULT_WEIGHTING
   let weighing = FRESH_STATE
 
   return {
+    weighBy(chosen) {
+      rule = chosen
+    },
     step(row) {
       const controls = weightControlsOf(row)
       const applied = { ...row, ...optimizer.adopt(row) }
       const indices = sampler.draw()
       const ahead = forward(optimizer.parameters, data.train, indices)
-      const weighed = weigh(ahead.losses, controls, weighing)
+      const weighed = weigh(ahead.losses, controls, weighing, rule)
       weighing = weighed.state
       // What is reported is what is applied: float32, as a worker's weights are.
       const weights = Float32Array.from(weighed.weights)
@@ -86,21 +85,22 @@ export function createTrainer({ data, seed, weigh = weighByRule }: TrainerParts)
     },
     parameters: () => optimizer.parameters,
     save: (position) =>
-      writeSaved({ ...optimizer.state(), position, seed, consumed: sampler.consumed(), weighing }),
+      writeSaved({ ...optimizer.state(), position, seed, consumed: sampler.consumed(), rule, weighing }),
     load(bytes) {
       const saved = readSaved(bytes)
-      if (saved.seed !== seed) {
-        throw new AbsgdError(
-          'run-directory',
-          `the seed is ${seed}, but the checkpoint was written with ${saved.seed}`,
-        )
-      }
+      requireSame('the seed', seed, saved.seed)
+      requireSame('the rule of weights', weightingInWords(rule), weightingInWords(saved.rule))
       optimizer.restore(saved)
       sampler.moveTo(saved.consumed)
       weighing = saved.weighing
       return saved.position.step
     },
   }
+}
+
+function requireSame(what: string, own: number | string, saved: number | string): void {
+  if (own === saved) return
+  throw new AbsgdError('run-directory', `${what} is ${own}, but the checkpoint was written with ${saved}`)
 }
 
 function weightControlsOf(row: Row): WeightControls {

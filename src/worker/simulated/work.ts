@@ -59,6 +59,7 @@ export function createWork({ self, trainer, deeds, telemetry, link, clock }: Wor
       case 'complete':
         deeds.evaluate(self.state.position)
         deeds.tryToCheckpoint(self.state.position, keep())
+        deeds.predict(self.state.position)
         return end('completed')
       case 'terminate':
         return terminate()
@@ -110,6 +111,7 @@ export function createWork({ self, trainer, deeds, telemetry, link, clock }: Wor
     const { position } = self.state
     switch (action.type) {
       case 'evaluate':
+        deeds.predict(position)
         return deeds.evaluate(position)
       case 'checkpoint':
         return deeds.checkpoint(position, keep())

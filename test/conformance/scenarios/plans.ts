@@ -1,6 +1,7 @@
 /** What a worker applies, and when. */
 import { expect, test } from 'vitest'
 import { FRESH_STATE, weigh, type WeightState } from '../../../src/weighting/rule.js'
+import type { WeightingRule } from '../../../src/record/weighting.js'
 import type { Bench } from '../benches.js'
 import { range, samplesOf, stepsOf } from '../steps.js'
 
@@ -25,8 +26,8 @@ export function planScenarios(bench: Bench): void {
     })
   })
 
-  test('weighs by the rule: weights follow from losses, λ off, positive and negative', async (context) => {
-    const { controller } = await bench.open(context)
+  test.for(RULES)('weighs by the rule $preset: λ off, positive and negative', async (weighting, context) => {
+    const { controller } = await bench.open(context, { welcome: { weighting } })
     await controller.admitted()
     const lambda = [Infinity, 2, 2, 1.5, -1, -1, -0.8, -Infinity, -2, -2, 5, 5, 0.5]
     const gamma = range(13).map((step) => [0.1, 0.45, 0.9, 1][step % 4]!)
@@ -36,7 +37,7 @@ export function planScenarios(bench: Bench): void {
     const steps = stepsOf(controller)
     samplesOf(controller).forEach(({ step, losses, weights }) => {
       const controls = { lambda: lambda[step]!, gamma: gamma[step]! }
-      const expected = weigh(Float64Array.from(losses), controls, state)
+      const expected = weigh(Float64Array.from(losses), controls, state, weighting)
       state = expected.state
       weights.forEach((weight, i) => {
         expectWithin(weight, expected.weights[i]!, FLOAT32)
@@ -138,6 +139,12 @@ function expectWithin(value: number, expected: number, relative: number): void {
   if (Number.isNaN(expected)) expect(value).toBeNaN()
   else expect(Math.abs(value - expected)).toBeLessThanOrEqual(relative * Math.max(1e-3, Math.abs(expected)))
 }
+
+const RULES: readonly WeightingRule[] = [
+  { preset: 'default' },
+  { preset: 'paper' },
+  { preset: 'reference', alpha: 0.5, floor: true },
+]
 
 /** A few units in the last place of what is reported. */
 const FLOAT32 = 4e-6

@@ -114,6 +114,10 @@ export function sessionScenarios(bench: Bench): void {
     // At the end the model is evaluated and a checkpoint is written, planned or not.
     expect(controller.bodies('evaluation')[0]).toMatchObject({ attempt: 1, step: 19 })
     expect(controller.bodies('checkpoint-written')).toMatchObject([{ position: { attempt: 1, step: 20 } }])
+    const [hello] = controller.of('hello')
+    const predicted = controller.bodies('sample-predictions')
+    expect(predicted).toMatchObject([{ attempt: 1, step: 19, firstIndex: 0, count: hello!.datasetSize }])
+    expect(predicted[0]?.labelProbabilities.every((p) => p >= 0 && p <= 1)).toBe(true)
 
     const late = await controller.ask('late', { type: 'pause' })
     expect(late).toMatchObject({ ok: false, step: 20, message: 'training is over' })
