@@ -36,7 +36,7 @@ export function stepBatchOf(run: readonly StepEntry[]): StepBatch {
     count: run.length,
     controls: columnsOf(run.map(({ controls }) => controls)),
     weighings: [weighingOf(run)],
-    metrics: columnsOf(run.map(({ metrics }) => metrics)),
+    metrics: {},
     stepSeconds: Float32Array.from(run, ({ seconds }) => seconds),
     waits: run.at(-1)!.waits,
   }

@@ -27,8 +27,6 @@ export interface Trained {
   readonly indices: Uint32Array
   /** [C]. */
   readonly classMass: Float32Array
-  /** "wrong_weight": the share of the weights that lies on wrong labels. */
-  readonly metrics: Row
 }
 
 export interface Trainer {
@@ -46,7 +44,7 @@ export interface Trainer {
 
 export function createTrainer(data: SimulatedData, seed: number): Trainer {
   const { samples, batchSize } = SIMULATION
-  const { labels, trueLabels } = data.train
+  const { labels } = data.train
   const sampler = createSampler(samples, batchSize, seed)
   const optimizer = createOptimizer(freshParameters())
   let rule = DEFAULT_WEIGHTING
@@ -67,12 +65,7 @@ export function createTrainer(data: SimulatedData, seed: number): Trainer {
       const weights = Float32Array.from(weighed.weights)
       optimizer.step(gradient(ahead, data.train, indices, Float64Array.from(weights)), row['clip_norm'])
       const classMass = new Float32Array(CLASSES)
-      let [all, wrong] = [0, 0]
-      indices.forEach((sample, i) => {
-        classMass[labels[sample]!]! += weights[i]!
-        all += weights[i]!
-        if (labels[sample] !== trueLabels[sample]) wrong += weights[i]!
-      })
+      indices.forEach((sample, i) => (classMass[labels[sample]!]! += weights[i]!))
       return {
         controls: applied,
         statistics: weighed.statistics,
@@ -80,7 +73,6 @@ export function createTrainer(data: SimulatedData, seed: number): Trainer {
         weights,
         indices,
         classMass,
-        metrics: { wrong_weight: wrong / all },
       }
     },
     parameters: () => optimizer.parameters,
