@@ -7,7 +7,7 @@ import { CLASSES, FEATURES, type Split } from './data.js'
 
 /** A model that has learned nothing: every class is as probable as every other. */
 export function freshParameters(): Float64Array {
-  return new Float64Array(CLASSES * COLUMNS)
+  return new Float64Array(C * COLUMNS)
 }
 
 /** What a model makes of the samples of a batch. */
@@ -22,20 +22,20 @@ export interface Forward {
 export function forward(parameters: Float64Array, split: Split, indices: Uint32Array): Forward {
   const { features, labels } = split
   const losses = new Float64Array(indices.length)
-  const probabilities = new Float64Array(indices.length * CLASSES)
+  const probabilities = new Float64Array(indices.length * C)
   for (let row = 0; row < indices.length; row++) {
     const sample = indices[row]!
-    const logits = probabilities.subarray(row * CLASSES, (row + 1) * CLASSES)
+    const logits = probabilities.subarray(row * C, (row + 1) * C)
     let largest = -Infinity
-    for (let c = 0; c < CLASSES; c++) {
+    for (let c = 0; c < C; c++) {
       const logit = logitOf(parameters, c, features, sample)
       logits[c] = logit
       if (!(logit <= largest)) largest = logit
     }
     const own = logits[labels[sample]!]!
     let total = 0
-    for (let c = 0; c < CLASSES; c++) total += logits[c] = Math.exp(logits[c]! - largest)
-    for (let c = 0; c < CLASSES; c++) logits[c]! /= total
+    for (let c = 0; c < C; c++) total += logits[c] = Math.exp(logits[c]! - largest)
+    for (let c = 0; c < C; c++) logits[c]! /= total
     losses[row] = Math.fround(Math.log(total) + largest - own)
   }
   return { losses, probabilities }
@@ -48,16 +48,16 @@ export function gradient(
   indices: Uint32Array,
   weights: Float64Array,
 ): Float64Array {
-  const result = new Float64Array(CLASSES * COLUMNS)
+  const result = new Float64Array(C * COLUMNS)
   for (let row = 0; row < indices.length; row++) {
     const sample = indices[row]!
-    const start = sample * FEATURES
-    for (let c = 0; c < CLASSES; c++) {
-      const error = probabilities[row * CLASSES + c]! - (labels[sample] === c ? 1 : 0)
+    const start = sample * D
+    for (let c = 0; c < C; c++) {
+      const error = probabilities[row * C + c]! - (labels[sample] === c ? 1 : 0)
       const factor = weights[row]! * error
       const column = c * COLUMNS
-      for (let i = 0; i < FEATURES; i++) result[column + i]! += factor * features[start + i]!
-      result[column + FEATURES]! += factor
+      for (let i = 0; i < D; i++) result[column + i]! += factor * features[start + i]!
+      result[column + D]! += factor
     }
   }
   return result
@@ -68,7 +68,7 @@ export function predict(parameters: Float64Array, split: Split): { classes: Uint
   const all = Uint32Array.from(split.labels, (_, sample) => sample)
   const { losses, probabilities } = forward(parameters, split, all)
   const classes = all.map((row) => {
-    const own = probabilities.subarray(row * CLASSES, (row + 1) * CLASSES)
+    const own = probabilities.subarray(row * C, (row + 1) * C)
     return own.indexOf(Math.max(...own))
   })
   return { classes, meanLoss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length }
@@ -78,15 +78,18 @@ export function predict(parameters: Float64Array, split: Split): { classes: Uint
 export function labelProbabilities(parameters: Float64Array, split: Split): Float32Array {
   const all = Uint32Array.from(split.labels, (_, sample) => sample)
   const { probabilities } = forward(parameters, split, all)
-  return Float32Array.from(split.labels, (label, sample) => probabilities[sample * CLASSES + label]!)
+  return Float32Array.from(split.labels, (label, sample) => probabilities[sample * C + label]!)
 }
 
 function logitOf(parameters: Float64Array, c: number, features: Float64Array, sample: number): number {
-  const start = sample * FEATURES
+  const start = sample * D
   const column = c * COLUMNS
-  let logit = parameters[column + FEATURES]!
-  for (let i = 0; i < FEATURES; i++) logit += parameters[column + i]! * features[start + i]!
+  let logit = parameters[column + D]!
+  for (let i = 0; i < D; i++) logit += parameters[column + i]! * features[start + i]!
   return logit
 }
 
-const COLUMNS = FEATURES + 1
+// In the module itself: what is imported is looked up anew in every turn of a loop where modules are not linked natively.
+const D = FEATURES
+const C = CLASSES
+const COLUMNS = D + 1

@@ -92,6 +92,7 @@ export function createWork({ self, trainer, deeds, telemetry, link, clock }: Wor
     self.state = state
     link.turn()
     link.carryOut(effects)
+    if (outcome.ok && command.action.type === 'stop' && state.leaving === undefined) end('stopped')
   }
 
   function outcomeOf(command: Command): { readonly ok: boolean; readonly message: string } {
@@ -117,11 +118,9 @@ export function createWork({ self, trainer, deeds, telemetry, link, clock }: Wor
         return deeds.checkpoint(position, keep())
       case 'restore':
         return restore(action.path, action.sha256, action.attempt)
-      case 'stop': {
-        const done = action.checkpoint ? deeds.checkpoint(position, keep()) : 'without a checkpoint'
-        end('stopped')
-        return `stopped: ${done}`
-      }
+      case 'stop':
+        // The last word comes after the answer.
+        return `stopped: ${action.checkpoint ? deeds.checkpoint(position, keep()) : 'without a checkpoint'}`
       default:
         return action satisfies never
     }

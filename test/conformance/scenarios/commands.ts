@@ -160,6 +160,9 @@ export function commandScenarios(bench: Bench): void {
     })
     expect(await exited).toBe(0)
     expect(controller.bodies('checkpoint-written')).toEqual([])
+    // The answer comes before the last word.
+    const told = controller.messages.map(({ type }) => type)
+    expect(told.lastIndexOf('command-result')).toBeLessThan(told.indexOf('bye'))
   })
 }
 

@@ -61,15 +61,16 @@ export function planScenarios(bench: Bench): void {
     expect(await controller.ackOf(edit)).toBe(10)
     const ahead = controller.plan({ firstStep: 50, count: 5, columns: { lambda: -3, gamma: 0.9 } })
     expect(await controller.ackOf(ahead)).toBe(50)
-    // One that comes late overrides nothing newer; one of another attempt is dropped without an answer.
+    // One that comes late overrides nothing newer; one of another attempt or lease is dropped without an answer.
     const old = controller.plan({ planSeq: 0, firstStep: 0, count: 60, columns: { lambda: 9, gamma: 0.9 } })
     expect(await controller.ackOf(old)).toBe(10)
-    const stranger = controller.plan({
+    controller.plan({
       attempt: 2,
       firstStep: 0,
       count: 60,
       columns: { lambda: 8, gamma: 0.9 },
     })
+    controller.plan({ leaseEpoch: 9, firstStep: 0, count: 60, columns: { lambda: 7, gamma: 0.9 } })
     await controller.ask('r', { type: 'resume' })
     await controller.until(() => stepsOf(controller).length === 60, '60 steps')
     const lambdas = stepsOf(controller).map(({ controls }) => controls['lambda'])
@@ -81,7 +82,8 @@ export function planScenarios(bench: Bench): void {
       ...counted(-3, 5),
       ...counted(2, 5),
     ])
-    expect(controller.of('plan-ack').some(({ planSeq }) => planSeq === stranger)).toBe(false)
+    const answered = controller.of('plan-ack').map(({ planSeq }) => planSeq)
+    expect(answered).toEqual([first, edit, ahead, old])
   })
 
   test('waits for a missing row, counts and shows it, and counts no wait for the first', async (context) => {
