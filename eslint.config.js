@@ -6,6 +6,7 @@ const pure = [
   'src/weighting/**',
   'src/record/**',
   'src/statistics/**',
+  'src/worker/simulated/**',
   'src/controller/{state,transition}.ts',
 ]
 const ui = { group: ['ink', 'ink/*', 'react', 'react/*'], message: 'only cockpit/ draws' }

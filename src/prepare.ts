@@ -7,10 +7,18 @@ import { describeConfig } from './experiment/describe.js'
 import type { Experiment } from './experiment/experiment.js'
 import { resolveExperiment, type ResolvedExperiment } from './experiment/resolve.js'
 import { checkRunName, createRunDirectory, runsRoot } from './log/directory.js'
-import type { Manifest } from './record/manifest.js'
+import type { Manifest, RunConfig } from './record/manifest.js'
 import { VERSION } from './version.js'
+import { simulationOf } from './worker/simulated/settings.js'
 
-export interface PrepareOptions {
+export interface SimulateOptions {
+  /** Train a toy without Python instead of the experiment's task. @default false */
+  readonly simulate?: boolean
+  /** Steps a second of a simulated run. @default as fast as it goes */
+  readonly pace?: number
+}
+
+export interface PrepareOptions extends SimulateOptions {
   readonly experiment: Experiment
   /** Where the experiment was loaded from; absent for one that a script made. */
   readonly experimentFile?: string
@@ -21,7 +29,7 @@ export interface PrepareOptions {
   readonly name?: string
   /** Folder of runs. @default $ABSGD_RUNS, else ./runs */
   readonly runs?: string
-  /** Interpreter. @default what `absgd setup` finds or makes */
+  /** Interpreter; not used where the run is simulated. @default what `absgd setup` finds or makes */
   readonly python?: string
   /** Told what is being set up, a line at a time. */
   readonly onSetup?: (line: string) => void
@@ -31,7 +39,8 @@ export interface PreparedRun {
   readonly dir: string
   readonly manifest: Manifest
   readonly resolved: ResolvedExperiment
-  readonly python: string
+  /** Undefined where the run is simulated. */
+  readonly python: string | undefined
 }
 
 /**
@@ -40,22 +49,25 @@ export interface PreparedRun {
  * @throws AbsgdError 'experiment', 'environment' or 'run-directory'
  */
 export async function prepareRun(options: PrepareOptions): Promise<PreparedRun> {
-  const { experiment, experimentFile, arm, params = {}, onSetup = () => undefined } = options
+  const { experiment, arm, params = {}, onSetup = () => undefined } = options
   const resolved = resolveExperiment(experiment, { ...(arm === undefined ? {} : { arm }), params })
   const root = runsRoot(options.runs)
   if (options.name !== undefined) refuseExisting(root, options.name)
-  const environment = await ensureEnvironment({
-    directory: process.cwd(),
-    report: onSetup,
-    ...(options.python === undefined ? {} : { python: options.python }),
-  })
+  const { simulated } = simulationConfig(resolved, options)
+  const environment = simulated
+    ? undefined
+    : await ensureEnvironment({
+        directory: process.cwd(),
+        report: onSetup,
+        ...(options.python === undefined ? {} : { python: options.python }),
+      })
   const base = baseName(resolved.name, arm)
   for (let number = 1; ; number++) {
     const run = options.name ?? `${base}-${number}`
     if (options.name === undefined && existsSync(join(root, run))) continue
-    const manifest = manifestOf(resolved, run, experimentFile)
+    const manifest = manifestOf(resolved, run, options)
     try {
-      return { dir: createRunDirectory(root, run, manifest), manifest, resolved, python: environment.python }
+      return { dir: createRunDirectory(root, run, manifest), manifest, resolved, python: environment?.python }
     } catch (error) {
       // Another process may have taken the number in between.
       const taken = options.name === undefined && existsSync(join(root, run))
@@ -64,9 +76,18 @@ export async function prepareRun(options: PrepareOptions): Promise<PreparedRun> 
   }
 }
 
-/** The manifest of a run that is made now. */
-export function manifestOf(resolved: ResolvedExperiment, run: string, experimentFile?: string): Manifest {
+/**
+ * The manifest of a run that is made now.
+ *
+ * @throws AbsgdError 'usage' for a pace that is none, 'experiment' for parameters that a simulation cannot follow
+ */
+export function manifestOf(
+  resolved: ResolvedExperiment,
+  run: string,
+  options: SimulateOptions & Pick<PrepareOptions, 'experimentFile'>,
+): Manifest {
   const { name, arm, params } = resolved
+  const { experimentFile } = options
   return {
     format: 1,
     run,
@@ -76,8 +97,20 @@ export function manifestOf(resolved: ResolvedExperiment, run: string, experiment
     version: VERSION,
     ...(experimentFile === undefined ? {} : { experimentFile }),
     params,
-    config: describeConfig(resolved),
+    config: { ...describeConfig(resolved), ...simulationConfig(resolved, options) },
   }
+}
+
+function simulationConfig(
+  { params }: ResolvedExperiment,
+  { simulate = false, pace }: SimulateOptions,
+): Pick<RunConfig, 'simulated' | 'stepsPerSecond'> {
+  if (simulate) simulationOf(params)
+  if (pace === undefined) return simulate ? { simulated: true } : {}
+  if (simulate && pace > 0 && Number.isFinite(pace)) return { simulated: true, stepsPerSecond: pace }
+  throw new AbsgdError('usage', `a pace of ${pace} steps a second is not possible`, {
+    hint: simulate ? 'it takes a number above 0' : 'only a simulated run has a pace: add --simulate',
+  })
 }
 
 function refuseExisting(root: string, name: string): void {

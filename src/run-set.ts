@@ -6,11 +6,11 @@ import type { Experiment } from './experiment/experiment.js'
 import { resolveExperiment } from './experiment/resolve.js'
 import { checkRunName, readManifest, runsRoot } from './log/directory.js'
 import { readRunView } from './operator/view.js'
-import { manifestOf, plainName } from './prepare.js'
+import { manifestOf, plainName, type SimulateOptions } from './prepare.js'
 import type { Manifest } from './record/manifest.js'
 import type { RunSummary } from './record/summary.js'
 
-export interface RunSetOptions {
+export interface RunSetOptions extends SimulateOptions {
   readonly experiment: Experiment
   readonly experimentFile?: string
   /** In the order of the comparison; `all` for every arm. @default no arm */
@@ -99,16 +99,17 @@ function armsOf({ spec }: Experiment, asked: RunSetOptions['arms']): readonly (s
 }
 
 function manifestFor(
-  { experiment, experimentFile, name = experiment.spec.name }: RunSetOptions,
+  options: RunSetOptions,
   arm: string | undefined,
   params: Readonly<Record<string, unknown>>,
 ): Manifest {
+  const { experiment, name = experiment.spec.name } = options
   const resolved = resolveExperiment(experiment, { ...(arm === undefined ? {} : { arm }), params })
   const { seed } = resolved.params
   const ending = seed === undefined ? '' : `-${plainName(`seed${String(seed)}`).slice(0, MAX_ENDING)}`
   const beginning = plainName(arm === undefined ? name : `${name}-${arm}`)
   const run = `${beginning.slice(0, MAX_NAME - ending.length)}${ending}`
-  return manifestOf(resolved, run, experimentFile)
+  return manifestOf(resolved, run, options)
 }
 
 function requireUnlike(name: string, others: readonly PlannedRun[]): void {

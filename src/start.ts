@@ -26,6 +26,7 @@ import type { Body, Evaluation, Position, StepBatch } from './record/record.js'
 import { noiseRanking } from './record/noise.js'
 import { emptySampleLosses, withSamples } from './record/samples.js'
 import { DEFAULT_WEIGHTING } from './record/weighting.js'
+import { simulationFor } from './simulate.js'
 import { VERSION } from './version.js'
 import { encodeRecord } from './wire/codec.js'
 import { localEndpoints, removeSockets } from './wire/endpoints.js'
@@ -39,8 +40,8 @@ export interface StartOptions {
   readonly dir: string
   readonly manifest: Manifest
   readonly resolved: ResolvedExperiment
-  /** The interpreter of a checked environment. */
-  readonly python: string
+  /** The interpreter of a checked environment; not used where the manifest says that the run is simulated. */
+  readonly python?: string | undefined
   readonly threads?: number
   readonly onReport?: (body: StepBatch | Evaluation) => void
   /** Wraps the controller's end of the sockets: to slow down, count or lose what passes. */
@@ -81,7 +82,9 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
     if (before !== undefined && living === undefined) removeSockets(before.endpoints)
     const endpoints = living?.endpoints ?? localEndpoints(manifest.run)
     const bound = await bindController(endpoints)
-    const channel = options.through?.(bound) ?? bound
+    const simulation = simulationFor(dir, manifest, bound)
+    const transport = simulation?.channel ?? bound
+    const channel = options.through?.(transport) ?? transport
     held.push(channel)
     const log = openLogWriter(dir)
     held.push(log)
@@ -90,14 +93,18 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
 
     const paths = runPaths(dir)
     const outputOffset = living === undefined ? sizeOf(paths.workerLog) : 0
-    const worker = living === undefined ? startWorker(options, endpoints) : watchProcess(living.worker)
+    const simulated = simulation?.start()
+    const worker =
+      simulated ?? (living === undefined ? startWorker(options, endpoints) : watchProcess(living.worker))
     writeControllerFile(dir, {
       pid: process.pid,
       bootId: identityOf(process.pid).bootId,
       endpoints,
       startedAt: new Date().toISOString(),
-      workerPid: worker.pid,
-      workerStart: identityOf(worker.pid).processStart,
+      // A simulated worker goes with its controller: there is no process to find again.
+      ...(simulated === undefined
+        ? { workerPid: worker.pid, workerStart: identityOf(worker.pid).processStart }
+        : {}),
     })
     const controller = startController({
       context: {
@@ -115,7 +122,7 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
       channel,
       log,
       worker,
-      lastLines: () => lastLines(paths.workerLog, { offset: outputOffset }),
+      lastLines: simulated?.lastLines ?? (() => lastLines(paths.workerLog, { offset: outputOffset })),
       leftovers: () => readSpool(dir),
       summary: () => summarizeSamples(dir),
       encode: encodeRecord,
@@ -216,6 +223,7 @@ function sizeOf(file: string): number {
 }
 
 function startWorker({ python, dir, manifest, threads }: StartOptions, endpoints: Endpoints): ProcessHandle {
+  if (python === undefined) throw new AbsgdError('environment', 'no interpreter is given to train with')
   return startLocalWorker({
     python,
     endpoints,

@@ -9,12 +9,12 @@ import { driveRun } from '../drive.js'
 export function controlCommand(): Command {
   return new Command('__control')
     .argument('<dir>')
-    .requiredOption('--python <path>')
+    .option('--python <path>')
     .option('--threads <n>', '', Number)
     .action(control)
 }
 
-async function control(dir: string, options: { python: string; threads?: number }): Promise<void> {
+async function control(dir: string, options: { python?: string; threads?: number }): Promise<void> {
   // The terminal that started the run may close: training goes on.
   process.on('SIGHUP', () => undefined)
   const manifest = readManifest(dir)

@@ -15,7 +15,8 @@ import type { Ui } from './ui.js'
 
 export interface ControllerOptions {
   readonly dir: string
-  readonly python: string
+  /** Undefined where the run is simulated. */
+  readonly python: string | undefined
   readonly threads?: number
 }
 
@@ -40,8 +41,7 @@ export async function startControllerProcess(options: ControllerOptions): Promis
       MAIN,
       '__control',
       dir,
-      '--python',
-      python,
+      ...(python === undefined ? [] : ['--python', python]),
       ...(threads === undefined ? [] : ['--threads', String(threads)]),
     ],
     environment: {},

@@ -74,7 +74,8 @@ function linesOf(entries: readonly Entry[], root: string, nowMs: number): string
 function cellsOf(entry: Entry, nowMs: number): string[] {
   if (entry.status === 'unreadable') return [entry.run, '', 'unreadable *', '', '', '']
   const { run, config, steps, runSteps, best, final, createdAt, damage } = entry
-  const experiment = config.arm === undefined ? config.experiment : `${config.experiment}/${config.arm}`
+  const trained = config.arm === undefined ? config.experiment : `${config.experiment}/${config.arm}`
+  const experiment = config.simulated === true ? `simulated: ${trained}` : trained
   const status = `${statusInWords(entry)}${damage === undefined ? '' : ' *'}`
   const progress = runSteps === null ? formatCount(steps) : `${formatCount(steps)}/${formatCount(runSteps)}`
   const age = formatAge((nowMs - Date.parse(createdAt)) / 1000)

@@ -1,5 +1,12 @@
 /** Options that several commands take. */
-import { InvalidArgumentError } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
+
+export function simulateOption(): Option {
+  return new Option('--simulate', 'train a toy without Python instead of the task').conflicts([
+    'python',
+    'threads',
+  ])
+}
 
 export function positiveInteger(text: string): number {
   return integerFrom(1, text)

@@ -50,13 +50,16 @@ async function resume(nameOrPath: string, options: ResumeOptions): Promise<void>
       },
     )
   }
-  const environment = await ensureEnvironment({
-    directory: process.cwd(),
-    report: (line) => process.stderr.write(`${line}\n`),
-    ...(options.python === undefined ? {} : { python: options.python }),
-  })
+  const environment =
+    manifest.config.simulated === true
+      ? undefined
+      : await ensureEnvironment({
+          directory: process.cwd(),
+          report: (line) => process.stderr.write(`${line}\n`),
+          ...(options.python === undefined ? {} : { python: options.python }),
+        })
   const { threads } = options
-  const start = { dir, python: environment.python, ...(threads === undefined ? {} : { threads }) }
+  const start = { dir, python: environment?.python, ...(threads === undefined ? {} : { threads }) }
   if (options.detach === true) {
     await startControllerProcess(start)
     process.stdout.write(`${manifest.run}\n`)

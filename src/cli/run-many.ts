@@ -29,11 +29,13 @@ export interface RunManyOptions {
   readonly ui: LinesUi
   readonly python?: string
   readonly threads?: number
+  readonly simulate?: true
+  readonly pace?: number
 }
 
 /** Trains what of the set is not completed, prints the comparison, and sets the exit code. */
 export async function runMany(file: string, options: RunManyOptions): Promise<void> {
-  const { arms, seeds, jobs, name, runs, ui } = options
+  const { arms, seeds, jobs, name, runs, ui, simulate, pace } = options
   const experimentFile = resolve(file)
   const set = await planRunSet({
     experiment: await loadExperiment(experimentFile),
@@ -43,11 +45,14 @@ export async function runMany(file: string, options: RunManyOptions): Promise<vo
     ...(seeds === undefined ? {} : { seeds }),
     ...(name === undefined ? {} : { name }),
     ...(runs === undefined ? {} : { runs }),
+    ...(simulate === undefined ? {} : { simulate }),
+    ...(pace === undefined ? {} : { pace }),
   })
   const threads =
     options.threads ?? (jobs > 1 ? Math.max(1, Math.floor(availableParallelism() / jobs)) : undefined)
   const output = createSetOutput(set, { ui, jobs, threads })
-  const trainer = { python: await pythonFor(set, options.python), threads, jobs, output }
+  const python = simulate === true ? undefined : await pythonFor(set, options.python)
+  const trainer = { python, threads, jobs, output }
   const outcomes = await trainSet(set, trainer)
   output.end(outcomes.summaries)
   process.exitCode = exitCodeOfSet(outcomes)
@@ -64,7 +69,7 @@ async function pythonFor({ runs }: RunSet, python: string | undefined): Promise<
 }
 
 interface Trainer {
-  readonly python: string
+  readonly python: string | undefined
   readonly threads: number | undefined
   readonly jobs: number
   readonly output: SetOutput

@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { loadExperiment } from '../experiment/load.js'
 import { prepareRun } from '../prepare.js'
 import { AbsgdError } from '../errors.js'
-import { commaSeparated, positiveInteger } from './options.js'
+import { commaSeparated, positiveInteger, simulateOption } from './options.js'
 import { startAndFollow, startControllerProcess } from './follow.js'
 import { seedList } from './seeds.js'
 import { chooseLines, chooseUi, uiOption, type UiFlag } from './ui.js'
@@ -20,6 +20,8 @@ interface RunOptions {
   readonly detach?: true
   readonly python?: string
   readonly threads?: number
+  readonly simulate?: true
+  readonly pace?: number
 }
 
 export function runCommand(): Command {
@@ -43,13 +45,15 @@ export function runCommand(): Command {
       "threads of torch (default: torch's own choice; with --jobs, its share of the cores)",
       positiveInteger,
     )
+    .addOption(simulateOption())
+    .option('--pace <n>', 'steps a second of a simulated run (default: no limit)', Number)
     .addHelpText('after', SEVERAL + EXIT_CODES)
     .action(run)
 }
 
 async function run(file: string, options: RunOptions): Promise<void> {
   if (isSeveral(options)) return runSeveral(file, options)
-  const { name, runs, python, threads } = options
+  const { name, runs, python, threads, simulate, pace } = options
   const ui = options.detach === true ? 'none' : chooseUi(options.ui)
   const arm = options.arm?.[0]
   const experimentFile = resolve(file)
@@ -62,6 +66,8 @@ async function run(file: string, options: RunOptions): Promise<void> {
     ...(name === undefined ? {} : { name }),
     ...(runs === undefined ? {} : { runs }),
     ...(python === undefined ? {} : { python }),
+    ...(simulate === undefined ? {} : { simulate }),
+    ...(pace === undefined ? {} : { pace }),
     onSetup: (line) => process.stderr.write(`${line}\n`),
   })
   const start = { dir, python: prepared.python, ...(threads === undefined ? {} : { threads }) }

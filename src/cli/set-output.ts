@@ -4,6 +4,7 @@ import { comparisonLines, seedsInWords } from '../output/comparison.js'
 import { formatDuration } from '../output/format.js'
 import { endLine, jsonText } from '../output/json.js'
 import { wrap } from '../output/layout.js'
+import { simulatedLines } from '../output/page.js'
 import {
   beginningLine,
   endingLines,
@@ -104,6 +105,7 @@ function openingLines(
     ...(threads === undefined ? [] : [`${counted(threads, 'thread')} each`]),
   ]
   return [
+    ...simulatedLines(runs[0]?.manifest.config ?? {}),
     ...wrap(`${experiment}: ${axes.join(' × ')}`, { hanging: '  ' }),
     ...wrap(`${how.join(', ')}; in ${root}`, { indent: '  ' }),
   ]

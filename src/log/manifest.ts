@@ -55,5 +55,7 @@ const manifestSchema = z.object({
     orphanLimitSeconds: count,
     keepCheckpoints: count,
     weighting: weightingSchema.optional(),
+    simulated: z.literal(true).optional(),
+    stepsPerSecond: z.number().positive().optional(),
   }),
 })

@@ -10,6 +10,7 @@ import { controlsInWords, damageInWords, metricsInWords, paramsInWords, statusIn
 export function headerLines(run: string, dir: string, config: SummaryConfig): string[] {
   const { experiment, arm, params, task, length, objective, weighting = DEFAULT_WEIGHTING } = config
   const lines = [
+    ...simulatedLines(config),
     ...wrap(`${run}: ${experiment}${arm === undefined ? '' : `, arm ${arm}`}`),
     ...entry('task', task),
     ...entry('length', length),
@@ -22,6 +23,11 @@ export function headerLines(run: string, dir: string, config: SummaryConfig): st
     ...entry('directory', dir),
   ]
   return lines.map(sanitize)
+}
+
+/** What has to be said before any figure of a run that trains no model; nothing for others. */
+export function simulatedLines({ simulated }: Pick<SummaryConfig, 'simulated'>): string[] {
+  return simulated === true ? ['simulated: no model is trained; every figure is that of a toy'] : []
 }
 
 /** How a run stands or ended: the last lines of `run`. */
@@ -75,12 +81,13 @@ export function detailLines(detail: string): string[] {
 
 /** `completed after 1,920 steps (60 epochs), 27 s`. */
 export function headline(summary: RunSummary): string {
-  const { steps, runSteps, epochs, attempt, seconds } = summary
+  const { steps, runSteps, epochs, attempt, seconds, config } = summary
+  const simulated = config.simulated === true ? 'simulated: ' : ''
   const of = runSteps === null || steps === runSteps ? '' : ` of ${formatCount(runSteps)}`
   const inEpochs = epochs === null ? '' : ` (${formatNumber(epochs)} ${plural(epochs, 'epoch')})`
   const inAttempt = attempt > 1 ? `, attempt ${attempt}` : ''
   const done = `${formatCount(steps)}${of} ${plural(runSteps ?? steps, 'step')}`
-  return `${statusInWords(summary)} after ${done}${inEpochs}${inAttempt}, ${formatDuration(seconds)}`
+  return `${simulated}${statusInWords(summary)} after ${done}${inEpochs}${inAttempt}, ${formatDuration(seconds)}`
 }
 
 function bestEntry(best: RunSummary['best']): string[] {

@@ -4,7 +4,7 @@ import type { LogRecord, Phase, StepBatch } from '../record/record.js'
 import { initialSnapshot, reduce, type RunSnapshot } from '../record/snapshot.js'
 import { configOf, type RunSummary } from '../record/summary.js'
 import { eventLines } from './events.js'
-import { endLines, headerLines } from './page.js'
+import { endLines, headerLines, simulatedLines } from './page.js'
 import { evaluationLine, progressLine } from './progress.js'
 
 export interface PlainOutput {
@@ -68,7 +68,7 @@ export function plainLines(before: PlainState, record: LogRecord): { state: Plai
       return { state: { ...state, toldMs: timeMs }, lines: [line] }
     }
     case 'controller-started':
-      if (lines.length > 0) return { state, lines }
+      if (lines.length > 0) return { state, lines: [...simulatedLines(manifest.config), ...lines] }
       return { state, lines: headerLines(manifest.run, dir, configOf(manifest)) }
     case 'worker-joined':
       return { state: { ...state, anchor: undefined, loss: NO_LOSS, phase: 'starting' }, lines }

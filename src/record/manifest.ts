@@ -38,4 +38,8 @@ export interface RunConfig {
   readonly keepCheckpoints: number
   /** Absent in runs from before there was a choice: the default. */
   readonly weighting?: WeightingRule
+  /** The task is not run: a toy is trained in its place, and every figure is the toy's. */
+  readonly simulated?: true
+  /** Of a simulated run; as fast as it goes when absent. */
+  readonly stepsPerSecond?: number
 }

@@ -57,10 +57,15 @@ export function settingsOf({ config }: RunSummary): Readonly<Record<string, unkn
   return others
 }
 
+/** A toy's figures are never a model's: simulated runs are an experiment of their own. */
+function experimentOf({ config: { experiment, simulated } }: RunSummary): string {
+  return simulated === true ? `${experiment} (simulated)` : experiment
+}
+
 function keyOf(run: RunSummary): string {
-  const { experiment, arm = null } = run.config
+  const { arm = null } = run.config
   const params = Object.entries(settingsOf(run)).toSorted(([a], [b]) => (a < b ? -1 : 1))
-  return JSON.stringify([experiment, arm, params])
+  return JSON.stringify([experimentOf(run), arm, params])
 }
 
 /** Whether `other` takes the place of `run`; of two that were made at one moment the later in the list. */
@@ -72,12 +77,15 @@ function isNewer(other: RunSummary, run: RunSummary): boolean {
 
 /** By arm; by experiment too where there are several; by the parameters that tell apart what is still of one name. */
 function named(all: readonly [RunSummary, ...RunSummary[]][]): Group[] {
-  const several = new Set(all.map(([first]) => first.config.experiment)).size > 1
-  const plainName = ({ config: { experiment, arm } }: RunSummary) =>
-    arm === undefined ? experiment : several ? `${experiment}/${arm}` : arm
+  const several = new Set(all.map(([first]) => experimentOf(first))).size > 1
+  const plainName = (run: RunSummary) => {
+    const { arm } = run.config
+    return arm === undefined ? experimentOf(run) : several ? `${experimentOf(run)}/${arm}` : arm
+  }
   return all.map((runs) => {
     const [first] = runs
-    const { experiment, arm } = first.config
+    const experiment = experimentOf(first)
+    const { arm } = first.config
     const name = plainName(first)
     const namesakes = all.filter(([other]) => plainName(other) === name).map(([other]) => settingsOf(other))
     const own = settingsOf(first)

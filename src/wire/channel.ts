@@ -39,6 +39,8 @@ export interface PeerChannel {
   send(message: ToController): void
   /** Telemetry; workers only. */
   report(record: LogRecord): void
+  /** The same for a record that was encoded already; it must not change any more. */
+  reportBytes(bytes: Uint8Array): void
   incoming(): AsyncIterable<ToPeer>
   close(): Promise<void>
 }

@@ -49,6 +49,9 @@ export function createMemoryChannel(): MemoryChannel {
       report(record) {
         sendBytes('telemetry', encodeRecord(record))
       },
+      reportBytes(bytes) {
+        sendBytes('telemetry', bytes)
+      },
       incoming: () => messages.items(),
       close() {
         peers.delete(id)

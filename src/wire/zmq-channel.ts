@@ -66,6 +66,7 @@ export function connectPeer(endpoints: Endpoints): PeerChannel {
   return {
     send: (message) => messages.push(encodeToController(message)),
     report: (record) => records.push(encodeRecord(record)),
+    reportBytes: (bytes) => records.push(bytes),
     incoming() {
       void forEachMessage(control, async ([bytes]) => {
         if (bytes !== undefined) await arrivals.put(decodeToPeer(bytes))

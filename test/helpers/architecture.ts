@@ -14,7 +14,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   output: ['record', 'statistics'],
   wire: ['record'],
   log: ['record', 'wire'],
-  worker: ['wire'],
+  worker: ['record', 'weighting', 'wire'],
   environment: ['wire'],
   experiment: ['record', 'schedule'],
   controller: ['record', 'wire', 'log', 'worker'],
@@ -202,8 +202,9 @@ function folderOf(path: string): string | undefined {
   return /^src\/([^/]+)\//.exec(path)?.[1]
 }
 
-/** The loop in controller.ts acts; all beside it decides. */
-const PURE = /^src\/(schedule|weighting|record|statistics)\/|^src\/controller\/(?!controller\.ts$)/
+/** The loops in controller.ts and simulated.ts act; all beside them decides. */
+const PURE =
+  /^src\/(schedule|weighting|record|statistics|worker\/simulated)\/|^src\/controller\/(?!controller\.ts$)/
 /** Types and constants. */
 const HARMLESS = /^src\/(errors|wire\/channel|wire\/message)\.ts$/
 /** Libraries that compute and do nothing else, and who may use them. */

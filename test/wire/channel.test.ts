@@ -6,6 +6,7 @@ import type { LogRecord } from '../../src/record/record.js'
 import type { ControllerChannel, Endpoints, Incoming, PeerChannel } from '../../src/wire/channel.js'
 import { encodeRecord } from '../../src/wire/codec.js'
 import { localEndpoints, socketPath } from '../../src/wire/endpoints.js'
+import { joinChannels } from '../../src/wire/joint-channel.js'
 import { createMemoryChannel } from '../../src/wire/memory-channel.js'
 import type { ToController, ToPeer } from '../../src/wire/message.js'
 import { bindController, connectPeer } from '../../src/wire/zmq-channel.js'
@@ -16,7 +17,7 @@ interface Twin {
   sendBytes(socket: 'control' | 'telemetry', bytes: Uint8Array): Promise<void>
 }
 
-const twins = { memory: memoryTwin, zmq: zmqTwin }
+const twins = { memory: memoryTwin, zmq: zmqTwin, joint: jointTwin }
 
 describe.each(Object.entries(twins))('a channel (%s)', (_, open) => {
   test('brings messages both ways, in order', async (context) => {
@@ -214,6 +215,19 @@ function memoryTwin(context: TestContext): Promise<Twin> {
       return Promise.resolve()
     },
   })
+}
+
+/** Peers connect by turns through memory and through sockets. */
+async function jointTwin(context: TestContext): Promise<Twin> {
+  const [outer, inner] = [await zmqTwin(context), await memoryTwin(context)]
+  const controller = joinChannels(outer.controller, inner.controller)
+  context.onTestFinished(() => controller.close())
+  let connected = 0
+  return {
+    ...outer,
+    controller,
+    connect: () => (connected++ % 2 === 0 ? inner : outer).connect(),
+  }
 }
 
 /** The next `count` items; the source may be read further afterwards. */

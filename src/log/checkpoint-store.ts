@@ -1,0 +1,111 @@
+/** Checkpoints of a worker that lives in this process: whole files or none, named and deleted as a Python worker's are. */
+import { createHash } from 'node:crypto'
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
+import { basename, join, resolve } from 'node:path'
+import { AbsgdError } from '../errors.js'
+import type { CheckpointWritten, Position } from '../record/record.js'
+import { runPaths } from './paths.js'
+
+/** What is known of a checkpoint file. */
+export type WrittenFile = Pick<CheckpointWritten, 'path' | 'sha256' | 'bytes' | 'deleted'>
+
+/**
+ * Writes a checkpoint of the run in `dir` beside its final name, syncs and renames it, and keeps the `keep` newest (0: all).
+ *
+ * @throws AbsgdError 'run-directory' when the disk refuses; earlier checkpoints are untouched.
+ */
+export function writeCheckpoint(
+  dir: string,
+  { attempt, step }: Position,
+  bytes: Uint8Array,
+  keep: number,
+): WrittenFile {
+  const { checkpoints } = runPaths(dir)
+  const file = join(checkpoints, `step-${String(step).padStart(9, '0')}.${attempt}.json`)
+  const draft = `${file}.unfinished`
+  try {
+    mkdirSync(checkpoints, { recursive: true, mode: 0o700 })
+    writeSynced(draft, bytes)
+    renameSync(draft, file)
+  } catch (error) {
+    rmSync(draft, { force: true })
+    throw problem(`no checkpoint could be written to ${checkpoints}`, error, 'earlier ones are untouched')
+  }
+  return {
+    path: pathOf(file),
+    sha256: sha256Of(bytes),
+    bytes: bytes.length,
+    deleted: keep === 0 ? [] : deleteOld(checkpoints, basename(file), keep),
+  }
+}
+
+/**
+ * The bytes of a checkpoint; a relative path is one in the run directory.
+ *
+ * @throws AbsgdError 'run-directory' when it is missing, or its hash is not `sha256`; an empty hash is not compared.
+ */
+export function readCheckpoint(dir: string, path: string, sha256: string): Uint8Array {
+  const file = resolve(dir, path)
+  let bytes: Uint8Array
+  try {
+    bytes = readFileSync(file)
+  } catch (error) {
+    throw problem(`the checkpoint ${file} cannot be read`, error, 'take another one')
+  }
+  const found = sha256Of(bytes)
+  if (sha256 === '' || found === sha256.toLowerCase()) return bytes
+  throw new AbsgdError(
+    'run-directory',
+    `the checkpoint ${file} is not the one that was written: its SHA-256 is ${found}, not ${sha256}`,
+    { hint: 'take an earlier one' },
+  )
+}
+
+function writeSynced(file: string, bytes: Uint8Array): void {
+  const descriptor = openSync(file, 'w', 0o600)
+  try {
+    for (let written = 0; written < bytes.length;) written += writeSync(descriptor, bytes, written)
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function deleteOld(checkpoints: string, newest: string, keep: number): string[] {
+  const others = readdirSync(checkpoints)
+    .flatMap((name) => {
+      const [, step, attempt] = NAME.exec(name) ?? []
+      return step === undefined || name === newest
+        ? []
+        : [{ name, step: Number(step), attempt: Number(attempt) }]
+    })
+    .sort((a, b) => b.attempt - a.attempt || b.step - a.step)
+  const old = others.slice(keep - 1).map(({ name }) => join(checkpoints, name))
+  for (const file of old) rmSync(file, { force: true })
+  return old.map(pathOf)
+}
+
+function pathOf(file: string): string {
+  return `checkpoints/${basename(file)}`
+}
+
+function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+function problem(what: string, cause: unknown, hint: string): AbsgdError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new AbsgdError('run-directory', `${what}: ${reason}`, { hint, cause })
+}
+
+const NAME = /^step-(\d{9,})\.(\d+)\.json$/
