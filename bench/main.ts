@@ -8,6 +8,7 @@ import { formatDuration } from '../src/output/format.js'
 import { isMet, type Bench } from './figure.js'
 import { jsonLine, markdownTable, textTable, type Measured } from './print.js'
 import { disk } from './disk.js'
+import { ingest } from './ingest.js'
 
 
 import { reportCost } from './report-cost.js'
@@ -15,7 +16,7 @@ import { stepOverhead } from './step-overhead.js'
 import { waits } from './waits.js'
 import { weights } from './weights.js'
 
-const BENCHES: readonly Bench[] = [stepOverhead, reportCost, weights, waits, disk]
+const BENCHES: readonly Bench[] = [stepOverhead, reportCost, weights, ingest, waits, disk]
 
 const HELP = `usage: npm run bench -- [options] [NAME…]
 
