@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -37,6 +37,7 @@ class Controls:
             self._keys[name] = key
             self._factors[name] = [value / largest if largest else 1.0 for value in values]
             self.initial[name] = largest
+        self._lacking = [name for name in _KEYS if name not in self._keys]
 
     def apply(self, row: Mapping[str, float]) -> dict[str, float]:
         """Sets what the row plans. Returns the row, and what it leaves to the optimizer.
@@ -46,17 +47,21 @@ class Controls:
         """
         applied = dict(row)
         groups = self._optimizer.param_groups
-        for name in _KEYS:
-            if name not in row:
-                self._report_own(name, applied)
-                continue
-            if name not in self._keys:
+        for name in self._lacking:
+            if name in row:
                 kind = type(self._optimizer).__name__
                 raise ControlError(
                     f"the plan sets {name}, but the optimizer {kind} has none: remove it from the controls"
                 )
+        for name, key in self._keys.items():
+            value = row.get(name)
+            if value is None:
+                own = _largest(groups, key)
+                if own is not None:
+                    applied[name] = own
+                continue
             for group, factor in zip(groups, self._factors[name], strict=True):
-                _set(group, self._keys[name], row[name] * factor)
+                _set(group, key, value * factor)
         return applied
 
     def clip(self, row: Mapping[str, float]) -> None:
@@ -65,14 +70,16 @@ class Controls:
         if norm != _INFINITY:
             torch.nn.utils.clip_grad_norm_(self._parameters, norm)
 
-    def _report_own(self, name: str, applied: dict[str, float]) -> None:
-        key = self._keys.get(name)
-        if key is None:
-            return
-        values = [_get(group, key) for group in self._optimizer.param_groups]
-        # A tensor may be on a device, and nothing here waits for one.
-        if not any(isinstance(value, Tensor) for value in values):
-            applied[name] = float(max(values))
+
+def _largest(groups: Sequence[Mapping[str, Any]], key: _GroupKey) -> float | None:
+    """None where one is a tensor: it may be on a device, and nothing here waits for one."""
+    largest = -_INFINITY
+    for group in groups:
+        value = _get(group, key)
+        if isinstance(value, Tensor):
+            return None
+        largest = max(largest, value)
+    return float(largest)
 
 
 def _get(group: Mapping[str, Any], key: _GroupKey) -> Any:

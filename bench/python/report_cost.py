@@ -1,0 +1,127 @@
+"""What reporting a step costs its training thread: statistics, eight scalars, and loss, weight and index of 128 samples.
+
+usage: report_cost.py ROUNDS [FOLDER], the folder being one in which the package tensorboard was installed
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import torch
+from absgd_worker.context import Context
+from absgd_worker.rings import StepEntry
+from absgd_worker.weights import Normaliser
+from timing import interleaved, mean_difference, report
+from torch import Tensor
+
+B, LAM, GAMMA = 128, 2.0, 0.9
+CALLS = 100
+SCALARS = {f"scalar_{i}": 0.5 * i for i in range(8)}
+CONTROLS = {"lambda": LAM, "gamma": GAMMA, "lr": 0.1}
+
+
+def hand_over() -> Callable[[], object]:
+    """Eight numbers logged, and an entry with references to three tensors appended to the ring."""
+    context = Context(run="", run_dir=Path(), params={}, seed=0, device=torch.device("cpu"))
+    losses_B, indices_B = torch.rand(B), torch.arange(B)
+    weights_B, statistics = Normaliser().weigh(losses_B, lam=LAM, gamma=GAMMA)
+    # Bounded here, because nobody empties it: the entry that falls out is freed, as the channel's thread would.
+    ring: deque[StepEntry] = deque(maxlen=64)
+
+    def call() -> None:
+        context.log(**SCALARS)
+        ring.append(
+            StepEntry(
+                1,
+                0,
+                0.005,
+                0,
+                CONTROLS,
+                statistics,
+                losses_B,
+                weights_B,
+                indices_B,
+                True,
+                context._take_logged(),
+            )
+        )
+
+    return call
+
+
+def weigh_with_statistics(losses_B: Tensor) -> Callable[[], object]:
+    normaliser = Normaliser()
+    return lambda: normaliser.weigh(losses_B, lam=LAM, gamma=GAMMA)
+
+
+def weigh_alone(losses_B: Tensor) -> Callable[[], object]:
+    """The weights of the same rule, and what its state needs of them; no statistic that only a report reads."""
+    free_energy = math.nan
+
+    def call() -> Tensor:
+        nonlocal free_energy
+        x_B = losses_B.detach().double()
+        pivot = x_B.max().item()
+        d_B = x_B.sub(pivot).div_(LAM)
+        p_B = torch.softmax(d_B, 0)
+        log_mean = -math.log(B * p_B.max().item())
+        kl = p_B.dot(d_B).item() - log_mean
+        if math.isnan(free_energy):
+            free_energy = pivot + LAM * log_mean
+        old = math.log1p(-GAMMA) + (free_energy - pivot) / LAM - log_mean
+        new = math.log(GAMMA)
+        high, low = max(old, new), min(old, new)
+        held = min(max(high + math.log1p(math.exp(low - high)), -math.log(2.0)), 5.0)
+        free_energy = pivot + LAM * (log_mean + held)
+        if not math.isfinite(kl + free_energy):
+            raise ValueError("losses that are not finite are not what is measured here")
+        return p_B.mul_(math.exp(-held)).float()
+
+    return call
+
+
+def tensorboard(folder: str, log_dir: str) -> dict[str, Callable[[], object]]:
+    sys.path.insert(0, folder)
+    from torch.utils.tensorboard import SummaryWriter
+
+    writer = SummaryWriter(log_dir)
+    losses_B = torch.rand(B)
+
+    def scalars() -> None:
+        for name, value in SCALARS.items():
+            writer.add_scalar(name, value, 0)
+
+    return {
+        "tensorboard_scalars": scalars,
+        "tensorboard_histogram": lambda: writer.add_histogram("losses", losses_B, 0),
+    }
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    rounds, folders = int(sys.argv[1]), sys.argv[2:]
+    losses_B = torch.rand(B, generator=torch.Generator().manual_seed(0))
+    arms = {
+        "hand_over": hand_over(),
+        "with_statistics": weigh_with_statistics(losses_B),
+        "alone": weigh_alone(losses_B),
+    }
+    with tempfile.TemporaryDirectory() as log_dir:
+        if folders:
+            arms |= tensorboard(folders[0], log_dir)
+        seconds = interleaved(arms, rounds=rounds, calls=CALLS)
+    statistics = mean_difference(seconds["with_statistics"], seconds["alone"])
+    report(
+        statistics_us=[1e6 * bound for bound in statistics],
+        **{f"{name}_us": 1e6 * median(times) for name, times in seconds.items()},
+    )
+
+
+if __name__ == "__main__":
+    main()
