@@ -12,7 +12,6 @@ function source(more: Partial<RunSource> = {}): RunSource {
   return {
     manifest: manifest(),
     dir: '/runs/digits-1',
-    // eslint-disable-next-line @typescript-eslint/require-await
     async *records() {
       yield records(trained)
       yield []
