@@ -40,8 +40,8 @@ export class Scripted {
   /** Every telemetry frame, duplicates included. */
   readonly frames: { readonly record: LogRecord; readonly bytes: Uint8Array }[] = []
   readonly malformed: string[] = []
-  admits: boolean
-  acknowledges: boolean
+  private readonly admits: boolean
+  private readonly acknowledges: boolean
   lease: number
   private peer: PeerId | undefined
   private planSeq: number
@@ -179,28 +179,8 @@ export class Scripted {
     this.send({ type: 'telemetry-ack', incarnation: this.incarnation, acked: this.acked })
   }
 
-  private async read(): Promise<void> {
-    for await (const incoming of this.channel.incoming()) {
-      if (incoming.type === 'malformed') this.malformed.push(incoming.reason)
-      else if (incoming.type === 'unread') this.malformed.push(incoming.reason ?? 'a record of a newer kind')
-      else if (incoming.type === 'telemetry') this.take(incoming.record, incoming.bytes)
-      else this.hear(incoming.peer, incoming.message)
-      this.notify()
-    }
-  }
-
-  private hear(peer: PeerId, message: ToController): void {
-    this.messages.push(message)
-    if (message.type === 'request') return
-    if (message.type === 'hello') {
-      this.peer = peer
-      if (this.admits) this.admit(message)
-    } else if (peer !== this.peer || message.leaseEpoch !== this.lease) {
-      this.channel.send(peer, { type: 'reject', code: 'no-lease', hint: 'say Hello' })
-    } else if (message.type === 'progress' && this.acknowledges) this.acknowledge()
-  }
-
-  private admit(hello: MessageOf<'hello'>): void {
+  /** Answers a Hello, the last one unless told otherwise. */
+  admit(hello = this.of('hello').at(-1)!): void {
     if (hello.incarnation !== this.incarnation) this.taken = { steps: 0, samples: 0 }
     this.acked = { ...this.taken }
     this.incarnation = hello.incarnation
@@ -222,6 +202,27 @@ export class Scripted {
       weighting: DEFAULT_WEIGHTING,
       ...this.welcome,
     })
+  }
+
+  private async read(): Promise<void> {
+    for await (const incoming of this.channel.incoming()) {
+      if (incoming.type === 'malformed') this.malformed.push(incoming.reason)
+      else if (incoming.type === 'unread') this.malformed.push(incoming.reason ?? 'a record of a newer kind')
+      else if (incoming.type === 'telemetry') this.take(incoming.record, incoming.bytes)
+      else this.hear(incoming.peer, incoming.message)
+      this.notify()
+    }
+  }
+
+  private hear(peer: PeerId, message: ToController): void {
+    this.messages.push(message)
+    if (message.type === 'request') return
+    if (message.type === 'hello') {
+      this.peer = peer
+      if (this.admits) this.admit(message)
+    } else if (peer !== this.peer || message.leaseEpoch !== this.lease) {
+      this.channel.send(peer, { type: 'reject', code: 'no-lease', hint: 'say Hello' })
+    } else if (message.type === 'progress' && this.acknowledges) this.acknowledge()
   }
 
   private take(record: LogRecord, bytes: Uint8Array): void {

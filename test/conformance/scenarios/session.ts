@@ -26,7 +26,7 @@ export function sessionScenarios(bench: Bench): void {
     const { stepsPerEpoch, datasetSize, batchSize, numClasses } = hellos[0]!
     expect(stepsPerEpoch).toBe(Math.ceil(datasetSize / batchSize))
     expect(numClasses).toBeGreaterThan(2)
-    controller.admits = true
+    controller.admit()
     expect(await controller.inPhase('starting')).toMatchObject({
       position: { attempt: 1, step: 0 },
       waits: 0,
