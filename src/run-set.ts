@@ -106,7 +106,8 @@ function manifestFor(
   const { experiment, name = experiment.spec.name } = options
   const resolved = resolveExperiment(experiment, { ...(arm === undefined ? {} : { arm }), params })
   const { seed } = resolved.params
-  const ending = seed === undefined ? '' : `-${plainName(`seed${String(seed)}`).slice(0, MAX_ENDING)}`
+  const text = typeof seed === 'number' ? String(seed) : JSON.stringify(seed)
+  const ending = text === undefined ? '' : `-${plainName(`seed${text}`).slice(0, MAX_ENDING)}`
   const beginning = plainName(arm === undefined ? name : `${name}-${arm}`)
   const run = `${beginning.slice(0, MAX_NAME - ending.length)}${ending}`
   return manifestOf(resolved, run, options)

@@ -64,7 +64,8 @@ function experimentOf({ config: { experiment, simulated } }: RunSummary): string
 }
 
 function compareSeeds(a: Seed, b: Seed): number {
-  return typeof a === 'number' && typeof b === 'number' ? a - b : String(a) < String(b) ? -1 : 1
+  if (typeof a === 'number' && typeof b === 'number') return a - b
+  return a === b ? 0 : String(a) < String(b) ? -1 : 1
 }
 
 function keyOf(run: RunSummary): string {
