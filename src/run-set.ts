@@ -90,7 +90,12 @@ function requireSeed(
   })
 }
 
-function armsOf({ spec }: Experiment, asked: RunSetOptions['arms']): readonly (string | undefined)[] {
+/**
+ * The arms that `asked` names, every one for `all`; no arm where none is asked for.
+ *
+ * @throws AbsgdError 'usage' for `all` of an experiment without arms
+ */
+export function armsOf({ spec }: Experiment, asked: RunSetOptions['arms']): readonly (string | undefined)[] {
   if (asked === undefined) return [undefined]
   if (!asked.includes('all') || Object.hasOwn(spec.arms, 'all')) return asked
   const arms = Object.keys(spec.arms)

@@ -34,7 +34,7 @@ export function tableLines(comparison: Comparison): string[] {
 function columnsOf(baseline: string): readonly Column[] {
   return [
     { title: 'last', metric: 'test.accuracy', at: 'last', text: percent },
-    { title: 'at best val', metric: 'test.accuracy', at: 'best', text: percent },
+    { title: 'best val', metric: 'test.accuracy', at: 'best', text: percent },
     { title: 'worst class', metric: 'test.worst_class_accuracy', at: 'last', text: percent },
     { title: 'AUC', metric: 'noise_auc', at: 'last', text: ({ mean }) => mean?.toFixed(3) ?? '' },
     { title: `last − ${baseline}, paired`, metric: 'test.accuracy', at: 'last', text: difference },

@@ -16,10 +16,8 @@ test('the demo’s table has each arm’s figures in per cent, and its differenc
     ),
   )
   const lines = tableLines(compareRuns(runs))
-  expect(lines.at(-2)).toBe('sgd       86.0 ± 4.0  85.0 ± 4.0   43.0 ± 2.0   0.900')
+  expect(lines.at(-2)).toBe('sgd       86.0 ± 4.0  85.0 ± 4.0  43.0 ± 2.0   0.900')
   // Differences 3, 7 and 5.2: mean 5.07, sd 2.00, half the interval 4.303·2.00/√3 = 4.98.
-  expect(lines.at(-1)).toBe(
-    'annealed  91.1 ± 5.4  90.1 ± 5.4   45.5 ± 2.7   0.900  +5.1 [+0.1, +10.0]  3/3',
-  )
+  expect(lines.at(-1)).toBe('annealed  91.1 ± 5.4  90.1 ± 5.4  45.5 ± 2.7   0.900  +5.1 [+0.1, +10.0]  3/3')
   for (const line of lines) expect([...line].length).toBeLessThanOrEqual(80)
 })
