@@ -7,6 +7,7 @@ import { runCommand } from '../../src/cli/run.js'
 import { exitCodeOfSet } from '../../src/cli/run-many.js'
 import { loadExperiment } from '../../src/experiment/load.js'
 import { readRunView } from '../../src/operator/view.js'
+import type { Manifest } from '../../src/record/manifest.js'
 import type { RunSummary } from '../../src/record/summary.js'
 import { planRunSet, type PlannedRun } from '../../src/run-set.js'
 import type { Comparison } from '../../src/statistics/comparison.js'
@@ -21,7 +22,7 @@ import {
   summaryOf,
   until,
 } from '../helpers/cli.js'
-import { ended, evaluation, joined, started, steps } from '../helpers/records.js'
+import { ended, EPOCH_MS, evaluation, joined, started, steps } from '../helpers/records.js'
 import { writeRun } from '../helpers/runs.js'
 import { summary } from '../helpers/summaries.js'
 
@@ -50,8 +51,9 @@ test(
     // Three are completed and one has failed, as if the command had been given before.
     const [gentle0, hasty0, gentle1, hasty1, , hasty2] = await plannedRuns()
     for (const [i, { manifest }] of [gentle0!, hasty0!, gentle1!].entries())
-      await writeRun(runs, wholeRun(0.5 + i / 10), manifest)
-    await writeRun(runs, [started(), ended(0, { status: 'failed', reason: 'no memory' })], hasty1!.manifest)
+      await writeRun(runs, wholeRun(0.5 + i / 10), made(manifest, i))
+    const failure = ended(0, { status: 'failed', reason: 'no memory' })
+    await writeRun(runs, [started(), failure], made(hasty1!.manifest, 3))
 
     const first = startCli(runArgs('tiny.ts', runs, ...SET))
     const [again, fresh] = ['tiny-hasty-seed1', 'tiny-gentle-seed2'] as const
@@ -135,6 +137,11 @@ async function plannedRuns(): Promise<readonly PlannedRun[]> {
     runs,
   })
   return set.runs
+}
+
+/** One after the other, so that the first arm is known by its age. */
+function made(manifest: Manifest, second: number): Manifest {
+  return { ...manifest, createdAt: new Date(EPOCH_MS + 1000 * second).toISOString() }
 }
 
 function wholeRun(accuracy: number) {
