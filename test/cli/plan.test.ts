@@ -64,10 +64,10 @@ describe('plan', () => {
   })
 
   test('prints one object an arm as JSON', async () => {
-    const lines = await plan(DIGITS, '--arm', 'all', '--at', '0e,60e', '--json')
+    const lines = await plan(DIGITS, '--arm', 'sgd,annealed', '--at', '0e,60e', '--json')
     const objects = lines.map((line) => JSON.parse(line) as Record<string, unknown>)
-    expect(objects.map(({ arm }) => arm)).toEqual(['sgd', 'gce', 'two-stage', 'annealed'])
-    expect(objects[3]).toMatchObject({
+    expect(objects.map(({ arm }) => arm)).toEqual(['sgd', 'annealed'])
+    expect(objects[1]).toMatchObject({
       type: 'plan',
       unit: 'epoch',
       length: 60,
