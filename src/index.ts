@@ -31,5 +31,20 @@ export type { BestEvaluation, RunSummary } from './record/summary.js'
 export { suspects } from './operator/suspects.js'
 export type { NamedSuspect, Suspects, SuspectsOptions } from './operator/suspects.js'
 export type { SampleOverview } from './record/sample-overview.js'
+
+// Arms side by side
+export { compareRuns } from './statistics/comparison.js'
+export type {
+  ArmFigures,
+  CompareOptions,
+  ComparedArm,
+  ComparedMetric,
+  Comparison,
+  PairedDifference,
+} from './statistics/comparison.js'
+export { comparisonLines } from './output/comparison.js'
+export type { ComparisonLinesOptions } from './output/comparison.js'
+
+// Errors
 export { AbsgdError } from './errors.js'
 export type { ErrorCode } from './errors.js'

@@ -90,7 +90,12 @@ function requireSeed(
   })
 }
 
-function armsOf({ spec }: Experiment, asked: RunSetOptions['arms']): readonly (string | undefined)[] {
+/**
+ * The arms that `asked` names, every one for `all`; no arm where none is asked for.
+ *
+ * @throws AbsgdError 'usage' for `all` of an experiment without arms
+ */
+export function armsOf({ spec }: Experiment, asked: RunSetOptions['arms']): readonly (string | undefined)[] {
   if (asked === undefined) return [undefined]
   if (!asked.includes('all') || Object.hasOwn(spec.arms, 'all')) return asked
   const arms = Object.keys(spec.arms)
@@ -106,7 +111,8 @@ function manifestFor(
   const { experiment, name = experiment.spec.name } = options
   const resolved = resolveExperiment(experiment, { ...(arm === undefined ? {} : { arm }), params })
   const { seed } = resolved.params
-  const ending = seed === undefined ? '' : `-${plainName(`seed${String(seed)}`).slice(0, MAX_ENDING)}`
+  const text = typeof seed === 'number' ? String(seed) : JSON.stringify(seed)
+  const ending = text === undefined ? '' : `-${plainName(`seed${text}`).slice(0, MAX_ENDING)}`
   const beginning = plainName(arm === undefined ? name : `${name}-${arm}`)
   const run = `${beginning.slice(0, MAX_NAME - ending.length)}${ending}`
   return manifestOf(resolved, run, options)

@@ -1,7 +1,7 @@
 /** `npm run demo`: every arm over three seeds, and a table. */
-import { launch, loadExperiment, AbsgdError, type RunSummary } from 'absgd'
+import { AbsgdError, compareRuns, launch, loadExperiment, type RunSummary } from 'absgd'
 import { fileURLToPath } from 'node:url'
-import { printTable, type Result } from './table.js'
+import { tableLines } from './table.js'
 
 const ARMS = ['sgd', 'gce', 'two-stage', 'annealed']
 /** Nothing was chosen on these seeds. */
@@ -12,7 +12,7 @@ const JOBS = 2
 const experiment = await loadExperiment(fileURLToPath(new URL('experiment.ts', import.meta.url)))
 const jobs = SEEDS.flatMap((seed) => ARMS.map((arm) => ({ arm, seed })))
 const total = jobs.length
-const results: Result[] = []
+const results: RunSummary[] = []
 const started = performance.now()
 let interrupted = false
 
@@ -22,7 +22,7 @@ console.log(
 await Promise.all(Array.from({ length: JOBS }, work))
 const seconds = Math.round((performance.now() - started) / 1000)
 if (interrupted) console.log(`\ninterrupted after ${results.length} of ${total} runs`)
-printTable(results, ARMS)
+if (results.length > 0) for (const line of tableLines(compareRuns(inOrder(results)))) console.log(line)
 console.log(`\n${results.length} runs in ${seconds} s; look into one with: npx absgd show RUN`)
 process.exitCode = interrupted ? 130 : 0
 
@@ -36,17 +36,13 @@ async function work(): Promise<void> {
       return
     }
     if (summary.status !== 'completed') throw new AbsgdError('worker', `${run.name}: ${summary.reason}`)
-    const result = { arm, seed, ...figures(summary) }
-    results.push(result)
-    console.log(`${run.name.padEnd(26)} seed ${seed}  test accuracy ${(100 * result.last).toFixed(1)} %`)
+    results.push(summary)
+    const accuracy = (100 * (summary.final['test.accuracy'] ?? NaN)).toFixed(1)
+    console.log(`${run.name.padEnd(26)} seed ${seed}  test accuracy ${accuracy} %`)
   }
 }
 
-function figures({ final, best }: RunSummary): Omit<Result, 'arm' | 'seed'> {
-  return {
-    last: final['test.accuracy'] ?? NaN,
-    best: best?.metrics['test.accuracy'] ?? NaN,
-    worstClass: final['test.worst_class_accuracy'] ?? NaN,
-    noiseAuc: final['noise_auc'] ?? NaN,
-  }
+/** The arm that the others are compared to first, whichever run was over first. */
+function inOrder(summaries: readonly RunSummary[]): RunSummary[] {
+  return ARMS.flatMap((arm) => summaries.filter(({ config }) => config.arm === arm))
 }

@@ -1,78 +1,67 @@
 /** The demo's table: mean ± sd over the seeds, and the difference to the first arm seed by seed. */
+import type { ArmFigures, Comparison } from 'absgd'
 
-/** One run's figures, as shares of 1. */
-export interface Result {
-  readonly arm: string
-  readonly seed: number
-  /** Test accuracy after the last epoch. */
-  readonly last: number
-  /** Test accuracy at the epoch with the best validation accuracy. */
-  readonly best: number
-  readonly worstClass: number
-  /** How well a sample's mean loss finds the wrong labels. */
-  readonly noiseAuc: number
+interface Column {
+  readonly title: string
+  readonly metric: string
+  /** After the last epoch, or after the one with the best validation accuracy. */
+  readonly at: 'last' | 'best'
+  readonly text: (figures: ArmFigures) => string
 }
 
-export function printTable(results: readonly Result[], arms: readonly string[]): void {
-  for (const line of tableLines(results, arms)) console.log(line)
-}
-
-export function tableLines(results: readonly Result[], arms: readonly string[]): string[] {
-  const [baseline = ''] = arms
-  const rows = arms.map((arm) => {
-    const mine = results.filter((result) => result.arm === arm)
-    const column = (key: 'last' | 'best' | 'worstClass') => percent(mine.map((result) => result[key]))
-    const auc = mean(mine.map(({ noiseAuc }) => noiseAuc)).toFixed(3)
-    return [
-      arm,
-      column('last'),
-      column('best'),
-      column('worstClass'),
-      auc,
-      difference(results, arm, baseline),
-    ]
-  })
-  const head = [
-    'arm',
-    'test acc. last',
-    'at best val',
-    'worst class',
-    'noise AUC',
-    `last − ${baseline}, paired`,
-  ]
+export function tableLines(comparison: Comparison): string[] {
+  const columns = columnsOf(comparison.baseline)
+  const figures = columns.map(({ metric, at }) =>
+    comparison.metrics.find((compared) => compared.metric === metric && compared.at === at),
+  )
+  const rows = comparison.arms.map(({ name }, arm) => [
+    name,
+    ...columns.map(({ text }, i) => {
+      const of = figures[i]?.arms[arm]
+      return of === undefined ? '' : text(of)
+    }),
+  ])
+  const head = ['arm', ...columns.map(({ title }) => title)]
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)))
   const line = (cells: readonly string[]) =>
     cells
       .map((cell, i) => cell.padEnd(widths[i] ?? 0))
       .join('  ')
       .trimEnd()
-  return ['', line(head), line(widths.map((width) => '─'.repeat(width))), ...rows.map(line)]
+  return ['', ...CAPTION, '', line(head), line(widths.map((width) => '─'.repeat(width))), ...rows.map(line)]
+}
+
+function columnsOf(baseline: string): readonly Column[] {
+  return [
+    { title: 'last', metric: 'test.accuracy', at: 'last', text: percent },
+    { title: 'best val', metric: 'test.accuracy', at: 'best', text: percent },
+    { title: 'worst class', metric: 'test.worst_class_accuracy', at: 'last', text: percent },
+    { title: 'AUC', metric: 'noise_auc', at: 'last', text: ({ mean }) => mean?.toFixed(3) ?? '' },
+    { title: `last − ${baseline}, paired`, metric: 'test.accuracy', at: 'last', text: difference },
+    { title: 'wins', metric: 'test.accuracy', at: 'last', text: wins },
+  ]
+}
+
+function percent({ mean, sd }: ArmFigures): string {
+  if (mean === null) return ''
+  return `${(100 * mean).toFixed(1)}${sd === null ? '' : ` ± ${(100 * sd).toFixed(1)}`}`
 }
 
 /** Each seed against itself: what the seed alone does cancels out. */
-function difference(results: readonly Result[], arm: string, baseline: string): string {
-  if (arm === baseline) return ''
-  const differences = results
-    .filter((result) => result.arm === arm)
-    .flatMap(({ seed, last }) => {
-      const base = results.find((other) => other.arm === baseline && other.seed === seed)
-      return base === undefined ? [] : [last - base.last]
-    })
-  const wins = differences.filter((value) => value > 0).length
-  const text = percent(differences)
-  return `${text.startsWith('-') ? '' : '+'}${text}  wins ${wins}/${differences.length}`
+function difference({ difference }: ArmFigures): string {
+  if (difference === null) return ''
+  const { mean, interval } = difference
+  const signed = (value: number) => `${value < 0 ? '' : '+'}${(100 * value).toFixed(1)}`
+  const within = interval === null ? '' : ` [${signed(interval.low)}, ${signed(interval.high)}]`
+  return `${signed(mean)}${within}`
 }
 
-function percent(values: readonly number[]): string {
-  return `${(100 * mean(values)).toFixed(1)} ± ${(100 * sd(values)).toFixed(1)}`
+function wins({ difference }: ArmFigures): string {
+  return difference === null ? '' : `${difference.wins}/${difference.pairs}`
 }
 
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length
-}
-
-/** Of a sample: NaN for a single value. */
-function sd(values: readonly number[]): number {
-  const center = mean(values)
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - center) ** 2, 0) / (values.length - 1))
-}
+const CAPTION = [
+  'Test accuracy in %, mean ± sd over the seeds: after the last epoch, after the',
+  'one with the best validation accuracy; the difference with its 95 % interval.',
+  "AUC: how well a sample's mean loss over the epochs finds the wrong labels.",
+]

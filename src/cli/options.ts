@@ -31,3 +31,13 @@ export function commaSeparated(text: string): readonly string[] {
   if (parts.length > 0) return [...new Set(parts)]
   throw new InvalidArgumentError('It takes one name or several, separated by commas.')
 }
+
+/** `key=value`, on top of those before it. */
+export function keyValue(
+  text: string,
+  before: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const cut = text.indexOf('=')
+  if (cut < 1) throw new InvalidArgumentError('It takes key=value.')
+  return { ...before, [text.slice(0, cut)]: text.slice(cut + 1) }
+}

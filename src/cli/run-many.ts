@@ -118,7 +118,10 @@ async function trainSet(
       output.begin(manifest.run, beginningOf(standing, holder?.pid))
       if (standing.summary === undefined)
         createRunDirectory(root, manifest.run, { ...manifest, createdAt: createdAt() })
-      if (standing.summary?.status === 'completed') return conclude(planned, standing.summary)
+      if (standing.summary?.status === 'completed') {
+        conclude(planned, standing.summary)
+        return
+      }
       const controller =
         holder === undefined
           ? await startControllerProcess({ dir, python, ...(threads === undefined ? {} : { threads }) })

@@ -1,10 +1,10 @@
 /** `absgd run`: trains an experiment. */
 import { resolve } from 'node:path'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import { loadExperiment } from '../experiment/load.js'
 import { prepareRun } from '../prepare.js'
 import { AbsgdError } from '../errors.js'
-import { commaSeparated, positiveInteger, simulateOption } from './options.js'
+import { commaSeparated, keyValue, positiveInteger, simulateOption } from './options.js'
 import { startAndFollow, startControllerProcess } from './follow.js'
 import { seedList } from './seeds.js'
 import { chooseLines, chooseUi, uiOption, type UiFlag } from './ui.js'
@@ -100,12 +100,6 @@ async function runSeveral(file: string, { arm, ui, detach, ...options }: RunOpti
     ui: chooseLines(ui, 'several runs'),
     ...(arm === undefined ? {} : { arms: arm }),
   })
-}
-
-function keyValue(text: string, before: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  const cut = text.indexOf('=')
-  if (cut < 1) throw new InvalidArgumentError('It takes key=value.')
-  return { ...before, [text.slice(0, cut)]: text.slice(cut + 1) }
 }
 
 const SEVERAL = `

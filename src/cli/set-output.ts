@@ -82,7 +82,8 @@ export function createSetOutput(set: RunSet, options: SetOutputOptions, print: P
       const comparison = comparisonOf(set, summaries)
       if (ui === 'json') print(jsonText({ type: 'comparison', ...comparison }))
       const seconds = (performance.now() - started) / 1000
-      plain(['', ...comparisonLines(comparison), '', ...closingLines(set, summaries, seconds)])
+      const compared = comparison.arms.length === 0 ? [] : [...comparisonLines(comparison), '']
+      plain(['', ...compared, ...closingLines(set, summaries, seconds)])
     },
   }
 }

@@ -54,5 +54,5 @@ function newest(root: string): string {
 }
 
 const ABOUT = `
-In the cockpit ? lists the keys; q leaves. Plain lines follow the run to its end.
-Exit code: that of the run where its end was seen, 0 otherwise.`
+In the cockpit ? lists the keys; q leaves. Plain lines follow the run to its
+end. Exit code: that of the run where its end was seen, 0 otherwise.`

@@ -6,7 +6,7 @@ import { toSteps } from '../schedule/duration.js'
 import type { Segment } from '../schedule/segment.js'
 import { eventsOf, periodOf } from './events.js'
 import type { ResolvedExperiment } from './resolve.js'
-import { warningsOf } from './warnings.js'
+import { warningsOf, type Unit } from './warnings.js'
 
 export interface RunSchedule {
   /** 0: until stopped. */
@@ -18,33 +18,44 @@ export interface RunSchedule {
    * checkpoint after the run's last step happen in any case and are not among them.
    */
   events(first: number, count: number): readonly PlanEvent[]
+  /** Every control's, by name, from step 0 on. */
+  readonly segments: ReadonlyMap<string, readonly Segment[]>
   /** For people, a sentence each. */
   readonly warnings: readonly string[]
 }
 
+export interface CompileFacts {
+  /** 0 when the data is a stream without length. */
+  readonly stepsPerEpoch: number
+  /** What warnings speak in. @default steps */
+  readonly unit?: Unit
+}
+
 /**
- * @param facts.stepsPerEpoch 0 when the data is a stream without length
  * @throws AbsgdError 'experiment' naming the setting that speaks of epochs where there are none, or the control whose
  * schedule ends before the run
  */
 export function compileRun(
   resolved: ResolvedExperiment,
-  { stepsPerEpoch }: { stepsPerEpoch: number },
+  { stepsPerEpoch, unit = { name: 'step', steps: 1 } }: CompileFacts,
 ): RunSchedule {
   const { length } = resolved
   const runSteps = named('length', () => ('untilStopped' in length ? 0 : toSteps(length, stepsPerEpoch)))
-  const controls: [string, readonly Segment[]][] = Object.entries(resolved.controls).map(([name, source]) => [
-    name,
-    named(name, () => compileSegments(source, { stepsPerEpoch, runSteps })),
-  ])
+  const segments = new Map(
+    Object.entries(resolved.controls).map(([name, source]) => [
+      name,
+      named(name, () => compileSegments(source, { stepsPerEpoch, runSteps })),
+    ]),
+  )
   const evaluate = named('evaluate', () => periodOf(resolved.evaluate, stepsPerEpoch))
   const checkpoint = named('checkpoint', () => periodOf(resolved.checkpoint, stepsPerEpoch))
   return {
     runSteps,
     rows: (first, count) =>
-      Object.fromEntries(controls.map(([name, segments]) => [name, column(segments, first, count)])),
+      Object.fromEntries([...segments].map(([name, laidOut]) => [name, column(laidOut, first, count)])),
     events: (first, count) => eventsOf({ evaluate, checkpoint }, runSteps, first, count),
-    warnings: warningsOf(resolved.controls, new Map(controls), runSteps),
+    segments,
+    warnings: warningsOf(resolved.controls, segments, runSteps, unit),
   }
 }
 

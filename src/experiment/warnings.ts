@@ -3,16 +3,23 @@ import { describe } from '../schedule/describe.js'
 import type { Segment } from '../schedule/segment.js'
 import type { ResolvedControls } from './controls.js'
 
+/** What points of a run are told in, and how many steps one of it is. */
+export interface Unit {
+  readonly name: 'step' | 'epoch'
+  readonly steps: number
+}
+
 /** @param segments every control's, by name @param runSteps 0 for a run without end */
 export function warningsOf(
   controls: ResolvedControls,
   segments: ReadonlyMap<string, readonly Segment[]>,
   runSteps: number,
+  unit: Unit,
 ): readonly string[] {
   const warnings: string[] = []
   for (const [name, laidOut] of segments) {
     if (name === 'lambda') warnings.push(...coldStart(laidOut))
-    if (runSteps > 0) warnings.push(...cutShort(name, describe(controls[name]!), laidOut, runSteps))
+    if (runSteps > 0) warnings.push(...cutShort(name, describe(controls[name]!), laidOut, runSteps, unit))
   }
   return warnings
 }
@@ -38,11 +45,12 @@ function cutShort(
   text: string,
   laidOut: readonly Segment[],
   runSteps: number,
+  unit: Unit,
 ): readonly string[] {
   const late = laidOut.findLast(({ from }) => from > runSteps)
   if (late === undefined) return []
   return [
-    `${name} is not through at the end of the run (${runSteps} steps): "${text}" would come to its last value at step ${late.from}`,
+    `${name} is not through at the end of the run (${runSteps / unit.steps} ${unit.name}s): "${text}" would come to its last value at ${unit.name} ${late.from / unit.steps}`,
   ]
 }
 

@@ -31,6 +31,7 @@ export function comparisonLines(
 }
 
 function headline({ arms }: Comparison): string {
+  if (arms.length === 0) return 'nothing to compare: no run is completed'
   const experiments = [...new Set(arms.map(({ experiment }) => experiment))]
   const runs = arms.reduce((sum, arm) => sum + arm.runs.length, 0)
   const counts = [counted(arms.length, 'arm'), counted(runs, 'completed run')]
@@ -38,7 +39,7 @@ function headline({ arms }: Comparison): string {
   const same = others.every((seeds) => seedsInWords(seeds) === seedsInWords(first))
   if (same && seedsInWords(first) !== '')
     counts.push(`${plural(first.length, 'seed')} ${seedsInWords(first)}`)
-  return `${experiments.join(', ') || 'nothing to compare'}: ${counts.join(', ')}`
+  return `${experiments.join(', ')}: ${counts.join(', ')}`
 }
 
 /** A header, then for each metric a line that names it and a line an arm. */

@@ -34,3 +34,21 @@ export function extentOf(source: Source): Duration | undefined {
   }
   return total
 }
+
+/** Every duration that a schedule speaks of. */
+export function durationsOf(source: Source): readonly Duration[] {
+  const own = 'duration' in source ? [source.duration] : []
+  const { shape } = source
+  switch (shape.kind) {
+    case 'constant':
+      return own
+    case 'ramp':
+      return [...own, shape.over]
+    case 'steps':
+      return [...own, ...shape.at.map(([boundary]) => boundary)]
+    case 'join':
+      return [...own, ...shape.parts.flatMap(durationsOf)]
+    default:
+      return shape satisfies never
+  }
+}

@@ -37,7 +37,8 @@ export function groupRuns(summaries: readonly RunSummary[]): Grouped {
         older.push({ run: run.run, reason: `${newer.run} is newer, with the same seed` })
       return newer === undefined
     })
-    return kept as [RunSummary, ...RunSummary[]]
+    // In one order whoever asks: sums are the same to the last digit.
+    return kept.toSorted((a, b) => compareSeeds(seedOf(a), seedOf(b))) as [RunSummary, ...RunSummary[]]
   })
   const unfinished = summaries
     .filter(({ status }) => status !== 'completed')
@@ -60,6 +61,11 @@ export function settingsOf({ config }: RunSummary): Readonly<Record<string, unkn
 /** A toy's figures are never a model's: simulated runs are an experiment of their own. */
 function experimentOf({ config: { experiment, simulated } }: RunSummary): string {
   return simulated === true ? `${experiment} (simulated)` : experiment
+}
+
+function compareSeeds(a: Seed, b: Seed): number {
+  if (typeof a === 'number' && typeof b === 'number') return a - b
+  return a === b ? 0 : String(a) < String(b) ? -1 : 1
 }
 
 function keyOf(run: RunSummary): string {

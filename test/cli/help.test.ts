@@ -15,6 +15,8 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
     '--threads',
     'Exit code',
   ],
+  plan: ['--arm', '--param', '--steps-per-epoch', '--at', '--json'],
+  watch: ['--runs', '--ui', 'Exit code'],
   ls: ['--runs', '--json'],
   show: ['--runs', '--json'],
   compare: ['--metric', '--baseline', '--runs', '--json'],

@@ -3,9 +3,11 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
 import { compareCommand } from '../../src/cli/compare.js'
+import { runCommand } from '../../src/cli/run.js'
 import { exitCodeOfSet } from '../../src/cli/run-many.js'
 import { loadExperiment } from '../../src/experiment/load.js'
 import { readRunView } from '../../src/operator/view.js'
+import type { Manifest } from '../../src/record/manifest.js'
 import type { RunSummary } from '../../src/record/summary.js'
 import { planRunSet, type PlannedRun } from '../../src/run-set.js'
 import type { Comparison } from '../../src/statistics/comparison.js'
@@ -20,7 +22,7 @@ import {
   summaryOf,
   until,
 } from '../helpers/cli.js'
-import { ended, evaluation, joined, started, steps } from '../helpers/records.js'
+import { ended, EPOCH_MS, evaluation, joined, started, steps } from '../helpers/records.js'
 import { writeRun } from '../helpers/runs.js'
 import { summary } from '../helpers/summaries.js'
 
@@ -47,10 +49,11 @@ test(
   'a set that Ctrl-C broke off is completed by the same command: what is done is left alone, the rest goes on',
   async () => {
     // Three are completed and one has failed, as if the command had been given before.
-    const [gentle0, hasty0, gentle1, hasty1] = await plannedRuns()
+    const [gentle0, hasty0, gentle1, hasty1, , hasty2] = await plannedRuns()
     for (const [i, { manifest }] of [gentle0!, hasty0!, gentle1!].entries())
-      await writeRun(runs, wholeRun(0.5 + i / 10), manifest)
-    await writeRun(runs, [started(), ended(0, { status: 'failed', reason: 'no memory' })], hasty1!.manifest)
+      await writeRun(runs, wholeRun(0.5 + i / 10), made(manifest, i))
+    const failure = ended(0, { status: 'failed', reason: 'no memory' })
+    await writeRun(runs, [started(), failure], made(hasty1!.manifest, 3))
 
     const first = startCli(runArgs('tiny.ts', runs, ...SET))
     const [again, fresh] = ['tiny-hasty-seed1', 'tiny-gentle-seed2'] as const
@@ -67,6 +70,7 @@ test(
       expect(interrupted.stdout).toMatch(new RegExp(`[45]/6  ${run}  interrupted`))
     expect(interrupted.stdout).toContain('3 of 6 runs completed')
     expect(namesIn(runs)).not.toContain('tiny-hasty-seed2')
+    await writeRun(runs, wholeRun(0.8), hasty2!.manifest)
     const { summary: stood } = await readRunView(join(runs, fresh))
     expect(stood.checkpoints.at(-1)?.step).toBe(stood.steps)
 
@@ -97,14 +101,12 @@ test(
   LIMIT_MS,
 )
 
-test('a set takes neither --detach nor a run with other settings, and says what to do', async () => {
-  const detached = await cli(runArgs('tiny.ts', runs, ...SET, '--detach'))
-  expect(detached).toMatchObject({ code: 2, stdout: '' })
-  expect(detached.stderr).toContain('--detach takes one run')
-  const other = await cli(runArgs('tiny.ts', runs, ...SET, '--param', 'size=51'))
-  expect(other).toMatchObject({ code: 2, stdout: '' })
-  expect(other.stderr).toContain('params.size is 50; asked for is 51')
-  expect(other.stderr).toContain('--name PREFIX')
+test.each([
+  ['--detach', ['--detach'], '--detach takes one run'],
+  ['a setting that its runs do not have', ['--param', 'size=51'], 'params.size is 50; asked for is 51'],
+])('a set does not take %s', async (_, args, words) => {
+  const [, ...typed] = runArgs('tiny.ts', runs, ...SET, ...args)
+  await expect(runCommand().parseAsync(typed, { from: 'user' })).rejects.toThrow(words)
 })
 
 test('the exit code of a set is that of the worst of its runs', () => {
@@ -135,6 +137,11 @@ async function plannedRuns(): Promise<readonly PlannedRun[]> {
     runs,
   })
   return set.runs
+}
+
+/** One after the other, so that the first arm is known by its age. */
+function made(manifest: Manifest, second: number): Manifest {
+  return { ...manifest, createdAt: new Date(EPOCH_MS + 1000 * second).toISOString() }
 }
 
 function wholeRun(accuracy: number) {

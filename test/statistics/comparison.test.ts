@@ -48,6 +48,14 @@ describe('figures', () => {
     expect(swapped.arms[1]).toMatchObject({ unpaired: [], missing: [2, 3] })
   })
 
+  test('of arms with other seeds are paired where a seed is the same', () => {
+    const run = (arm: string, seed: number, accuracy: number) =>
+      summary({ arm, params: { seed }, final: { 'val.accuracy': accuracy } })
+    const compared = compareRuns([run('a', 1, 0.5), run('a', 2, 0.6), run('b', 0, 0.1), run('b', 1, 0.75)])
+    expect(figures(compared, 'val.accuracy')[1]!.difference).toMatchObject({ pairs: 1, mean: 0.25, wins: 1 })
+    expect(compared.arms[1]).toMatchObject({ unpaired: [0], missing: [2] })
+  })
+
   test('of runs without a seed are not paired', () => {
     const run = (arm: string) => summary({ arm, final: { 'val.accuracy': 1 } })
     const compared = compareRuns([run('a'), run('b')])

@@ -1,0 +1,83 @@
+/** `absgd plan`: what an experiment is going to do. Starts nothing, and needs no Python. */
+import { resolve } from 'node:path'
+import { Command, InvalidArgumentError } from 'commander'
+import { describeConfig } from '../experiment/describe.js'
+import { loadExperiment } from '../experiment/load.js'
+import { previewRun, type Preview } from '../experiment/preview.js'
+import { resolveExperiment } from '../experiment/resolve.js'
+import { isAsciiOnly } from '../output/charset.js'
+import { jsonText } from '../output/json.js'
+import { WIDTH } from '../output/layout.js'
+import { planLines, type PlannedSettings } from '../output/plan.js'
+import { armsOf } from '../run-set.js'
+import { epochs, stepCount, type Duration } from '../schedule/duration.js'
+import { commaSeparated, keyValue, positiveInteger } from './options.js'
+import { toStdout, type Print } from './print.js'
+
+interface PlanOptions {
+  readonly arm?: readonly string[]
+  readonly param: Readonly<Record<string, string>>
+  readonly stepsPerEpoch?: number
+  readonly at?: readonly Duration[]
+  readonly json?: true
+}
+
+export function planCommand(print: Print = toStdout): Command {
+  return new Command('plan')
+    .description('show every control of an experiment over its run; starts nothing')
+    .argument('<experiment>', 'TypeScript file whose default export is defineExperiment(…)')
+    .option('--arm <names>', 'an arm of the experiment; several: a,b or all', commaSeparated)
+    .option('--param <key=value>', 'set a parameter; may be given several times', keyValue, {})
+    .option('--steps-per-epoch <n>', 'training samples / batch size, rounded up', positiveInteger)
+    .option('--at <points>', 'values at these steps, epochs with an e: 0,100,5e', points)
+    .option('--json', 'print one JSON object, one a line for several arms')
+    .addHelpText('after', WHAT)
+    .action((file: string, options: PlanOptions) => plan(file, options, print))
+}
+
+async function plan(file: string, options: PlanOptions, print: Print): Promise<void> {
+  const { param: params, stepsPerEpoch, at } = options
+  const experiment = await loadExperiment(resolve(file))
+  const plans = armsOf(experiment, options.arm).map((arm) => {
+    const resolved = resolveExperiment(experiment, { ...(arm === undefined ? {} : { arm }), params })
+    const preview = previewRun(resolved, {
+      ...(stepsPerEpoch === undefined ? {} : { stepsPerEpoch }),
+      ...(at === undefined ? {} : { at }),
+    })
+    const { evaluate, checkpoint } = describeConfig(resolved)
+    const settings = { experiment: resolved.name, params: resolved.params, evaluate, checkpoint }
+    return { settings: { ...settings, ...(arm === undefined ? {} : { arm }) }, preview }
+  })
+  const width = process.stdout.isTTY ? Math.min(MAX_WIDTH, process.stdout.columns) : WIDTH
+  for (const [i, { settings, preview }] of plans.entries()) {
+    if (options.json === true) {
+      print(jsonText(objectOf(settings, preview)))
+      continue
+    }
+    if (i > 0) print('')
+    for (const line of planLines(settings, preview, { width, ascii: isAsciiOnly(process.env) })) print(line)
+  }
+}
+
+function objectOf({ experiment, arm, params }: PlannedSettings, preview: Preview) {
+  const { unit, stepsPerEpoch, length, at, evaluate, checkpoint, warnings } = preview
+  const controls = preview.controls.map(({ name, schedule, values }) => [name, { schedule, values }] as const)
+  const run = { experiment, arm: arm ?? null, params, unit, stepsPerEpoch, length }
+  return { type: 'plan', ...run, at, controls: Object.fromEntries(controls), evaluate, checkpoint, warnings }
+}
+
+function points(text: string): readonly Duration[] {
+  return commaSeparated(text).map((part) => {
+    const [, number = '', e] = /^(\d+(?:\.\d+)?)(e?)$/.exec(part) ?? []
+    if (e === 'e') return epochs(Number(number))
+    if (number !== '' && Number.isSafeInteger(Number(number))) return stepCount(Number(number))
+    throw new InvalidArgumentError('It takes steps, or epochs with an e, separated by commas: 0,100,2.5e.')
+  })
+}
+
+const MAX_WIDTH = 120
+const WHAT = `
+An experiment that speaks in epochs alone is shown in epochs; with
+--steps-per-epoch, and where it speaks of both, in steps. A value is that of the
+step that begins there. Evaluations and checkpoints are after so many steps.
+In JSON, a lambda that is off is "Infinity".`

@@ -1,0 +1,171 @@
+/** What a run is going to do, before it exists: every control over its length. */
+import { AbsgdError } from '../errors.js'
+import { describe } from '../schedule/describe.js'
+import { describeDuration, exactSteps, type Duration } from '../schedule/duration.js'
+import { durationsOf } from '../schedule/parts.js'
+import type { Segment } from '../schedule/segment.js'
+import { compileRun, type RunSchedule } from './compile.js'
+import { ascending, breakpoints, curveSteps, eventSteps, tellingSteps } from './landmarks.js'
+import type { ResolvedExperiment } from './resolve.js'
+
+/** Points are steps done, or epochs done where the steps of an epoch are not known. */
+export interface Preview {
+  readonly unit: 'step' | 'epoch'
+  /** Null while unknown, or when the data is a stream. */
+  readonly stepsPerEpoch: number | null
+  /** Of the whole run; null for one that trains until it is stopped. */
+  readonly length: number | null
+  /** How far it is shown: to its end, or past its last breakpoint. */
+  readonly shown: number
+  readonly controls: readonly PreviewedControl[]
+  /** Where `values` are given, ascending. */
+  readonly at: readonly number[]
+  /** When the model is evaluated, the end included; null where that takes the steps of an epoch. */
+  readonly evaluate: readonly number[] | null
+  readonly checkpoint: readonly number[] | null
+  readonly warnings: readonly string[]
+}
+
+export interface PreviewedControl {
+  readonly name: string
+  /** "off for 5 epochs, then exponential -5 → -0.5 over 10 epochs" */
+  readonly schedule: string
+  /** The values of the steps that begin at `at`, ±Infinity for a lambda that is off. */
+  readonly values: readonly number[]
+  /** To be drawn: values from 0 to `shown`, closely. */
+  readonly curve: { readonly x: Float64Array; readonly y: Float64Array }
+  /** Whether it has one value over the run. */
+  readonly constant: boolean
+  /** Whether it is of one sign and spans a decade, by an exponential or as a lambda does. */
+  readonly logarithmic: boolean
+}
+
+export interface PreviewOptions {
+  /** Where it is not known, all is told in epochs if everything but the controls' values is. */
+  readonly stepsPerEpoch?: number
+  /** Where values are wanted. @default where a control begins to follow another curve, and between */
+  readonly at?: readonly Duration[]
+}
+
+/**
+ * @throws AbsgdError 'usage' when the experiment speaks of epochs and of steps and the steps of an epoch are not given, or
+ * for a point outside the run; 'experiment' as {@link compileRun}
+ */
+export function previewRun(resolved: ResolvedExperiment, options: PreviewOptions = {}): Preview {
+  const scale = scaleOf(resolved, options)
+  const { unit, steps, stepsPerEpoch } = scale
+  const schedule = compileRun(resolved, { stepsPerEpoch, unit: { name: unit, steps } })
+  const points = options.at?.map((point) => stepOf(point, scale)) ?? []
+  const shown = schedule.runSteps === 0 ? horizon(schedule, points, scale) : schedule.runSteps
+  const last = unit === 'step' ? shown - 1 : shown
+  for (const [i, point] of points.entries()) requireWithin(options.at![i]!, point, last, scale)
+  const at =
+    options.at === undefined
+      ? tellingSteps(schedule, last)
+      : ascending(points.map((point) => Math.min(point, last)))
+  const known = unit === 'epoch' || stepsPerEpoch > 0
+  const events = (kind: 'evaluate' | 'checkpoint') =>
+    resolved[kind] === 'epoch' && !known
+      ? null
+      : eventSteps(schedule, kind, shown).map((step) => step / steps)
+  const controls = Object.entries(resolved.controls).map(([name, source]): PreviewedControl => {
+    const valueAt = (step: number) => schedule.rows(Math.min(step, last), 1)[name]![0]!
+    const drawn = curveSteps(schedule, shown)
+    const y = drawn.map(valueAt)
+    return {
+      name,
+      schedule: describe(source),
+      values: at.map(valueAt),
+      curve: { x: drawn.map((step) => step / steps), y },
+      constant: y.every((value) => value === y[0]),
+      logarithmic: isLogarithmic(name, schedule.segments.get(name)!, y),
+    }
+  })
+  return {
+    unit,
+    stepsPerEpoch: unit === 'step' && stepsPerEpoch > 0 ? stepsPerEpoch : null,
+    length: schedule.runSteps === 0 ? null : schedule.runSteps / steps,
+    shown: shown / steps,
+    controls,
+    at: at.map((step) => step / steps),
+    evaluate: events('evaluate'),
+    checkpoint: events('checkpoint'),
+    warnings: schedule.warnings,
+  }
+}
+
+interface Scale {
+  readonly unit: Preview['unit']
+  /** Steps of one unit. */
+  readonly steps: number
+  /** 0 while unknown. */
+  readonly stepsPerEpoch: number
+}
+
+function scaleOf(resolved: ResolvedExperiment, { stepsPerEpoch }: PreviewOptions): Scale {
+  if (stepsPerEpoch !== undefined) return { unit: 'step', steps: 1, stepsPerEpoch }
+  const spoken = spokenDurations(resolved)
+  const inEpochs = spoken.find(({ duration }) => duration.epochs > 0)
+  const inSteps = spoken.find(({ duration }) => duration.steps > 0)
+  if (inEpochs === undefined) return { unit: 'step', steps: 1, stepsPerEpoch: 0 }
+  if (inSteps === undefined) return { unit: 'epoch', steps: FINE, stepsPerEpoch: FINE }
+  const [first, second] = [inEpochs, inSteps].map((one) => `${one.what}: ${describeDuration(one.duration)}`)
+  throw new AbsgdError(
+    'usage',
+    `"${resolved.name}" speaks of epochs (${first ?? ''}) and of steps (${second ?? ''}): a plan needs the steps of an epoch`,
+    { hint: `give ${STEPS_PER_EPOCH}` },
+  )
+}
+
+function spokenDurations({ length, evaluate, checkpoint, controls }: ResolvedExperiment) {
+  return [
+    ...('untilStopped' in length ? [] : [{ what: 'length', duration: length }]),
+    ...Object.entries({ evaluate, checkpoint }).flatMap(([what, cadence]) =>
+      typeof cadence === 'string' ? [] : [{ what, duration: cadence.every }],
+    ),
+    ...Object.entries(controls).flatMap(([what, source]) =>
+      durationsOf(source).map((duration) => ({ what, duration })),
+    ),
+  ]
+}
+
+function stepOf(point: Duration, { unit, stepsPerEpoch }: Scale): number {
+  const lacking = unit === 'epoch' ? point.steps > 0 : point.epochs > 0 && stepsPerEpoch === 0
+  if (!lacking) return Math.round(exactSteps(point, stepsPerEpoch))
+  const [other, hint] =
+    unit === 'epoch'
+      ? ['the plan is in epochs', `give epochs, such as 5e, or ${STEPS_PER_EPOCH}`]
+      : ['the steps of an epoch are not known', `give steps, or ${STEPS_PER_EPOCH}`]
+  throw new AbsgdError('usage', `${describeDuration(point)} cannot be placed: ${other}`, { hint })
+}
+
+/** The end of the last epoch is as good as the last step. */
+function requireWithin(point: Duration, step: number, last: number, { unit, steps }: Scale): void {
+  if (step <= last || (point.epochs > 0 && step === last + 1)) return
+  throw new AbsgdError('usage', `${describeDuration(point)} lie outside the run`, {
+    hint: unit === 'step' ? `its last step is ${last}` : `it is ${last / steps} epochs long`,
+  })
+}
+
+/** For a run without end: a quarter past its last breakpoint and what is asked for. */
+function horizon(schedule: RunSchedule, points: readonly number[], { steps }: Scale): number {
+  const last = Math.max(...breakpoints(schedule), ...points)
+  return Math.max(last + 1, Math.ceil(1.25 * last), steps === 1 ? LEAST_STEPS : LEAST_EPOCHS * steps)
+}
+
+function isLogarithmic(name: string, segments: readonly Segment[], values: Float64Array): boolean {
+  const finite = values.filter((value) => Number.isFinite(value))
+  const sizes = finite.map(Math.abs)
+  const one = finite.every((value) => value > 0) || finite.every((value) => value < 0)
+  const meant = name === 'lambda' || segments.some(({ curve }) => curve === 'exponential')
+  return meant && one && sizes.length > 0 && Math.max(...sizes) >= 10 * Math.min(...sizes)
+}
+
+/** Stands for the steps of an epoch where all is told in epochs: boundaries lie within a millionth of one. */
+const FINE = 1_000_000
+/** What is shown at least of a run without end. */
+const LEAST_STEPS = 100
+const LEAST_EPOCHS = 10
+const STEPS_PER_EPOCH =
+  '--steps-per-epoch N: the training samples divided by the batch size, rounded up; ' +
+  'the first lines of "absgd run" say it ("1,920, 32 an epoch")'
