@@ -104,9 +104,9 @@ function syntheticRun(name: string, steps: number): SyntheticRun {
 
 const CLI = fileURLToPath(new URL('../bin/absgd.js', import.meta.url))
 const [COLUMNS, ROWS] = [160, 48]
-/** At 5 ms a step a record of telemetry comes every 50 ms. */
-const RECORD_STEPS = 10
-const RECORD_MS = 50
+/** At 5 ms a step a record of telemetry comes every 100 ms. */
+const RECORD_STEPS = 20
+const RECORD_MS = 100
 const ROUNDS = 3
 /** So that its charts are full of points. */
 const HISTORY_RECORDS = 500

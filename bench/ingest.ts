@@ -24,8 +24,8 @@ export const ingest: Bench = {
     const pusher = fork(fileURLToPath(new URL('pusher.ts', import.meta.url)))
     try {
       const usual = await rates(pusher, folder, { stepsARecord: 64, ...(quick ? QUICK : FULL) })
-      const small = await rates(pusher, folder, { stepsARecord: 10, ...(quick ? QUICK : SMALL) })
-      return [...figures(usual, 64, { least: 50_000 }), ...figures(small, 10)]
+      const small = await rates(pusher, folder, { stepsARecord: 20, ...(quick ? QUICK : SMALL) })
+      return [...figures(usual, 64, { least: 50_000 }), ...figures(small, 20)]
     } finally {
       pusher.kill()
     }

@@ -23,7 +23,7 @@ export interface LongRunOptions {
   /** Runs root: exists. */
   readonly root: string
   readonly run: SyntheticRun
-  /** What a worker reports at a time: at 5 ms a step it is 10. */
+  /** What a worker reports at a time: at 5 ms a step it is 20. */
   readonly stepsARecord: number
   /** Samples of every k-th step; 0 for none. */
   readonly sampleEvery: number

@@ -17,8 +17,9 @@ export const memory: Bench = {
     const [from, to] = settings.quick ? [500, 4000] : [10_000, 1_000_000]
     const samples = await watch(settings, to)
     const at = await stepsByTime(join(settings.folder, 'flat'))
-    const early = samples.filter(({ timeMs }) => at(timeMs) >= from && at(timeMs) <= EARLY * from)
-    const late = samples.filter(({ timeMs }) => at(timeMs) >= LATE * to)
+    const during = samples.filter(({ timeMs }) => at(timeMs) >= from)
+    const early = during.filter(({ timeMs }, i) => i === 0 || at(timeMs) <= EARLY * from)
+    const late = during.filter(({ timeMs }, i) => i === during.length - 1 || at(timeMs) >= LATE * to)
     const span = `${from.toLocaleString('en')} to ${to.toLocaleString('en')} steps`
     return (['controller', 'worker'] as const).map((who) => growth(who, span, early, late))
   },

@@ -23,11 +23,11 @@ from absgd_worker import Context, Task
 
 B, SAMPLES, FEATURES, CLASSES = 128, 8192, 256, 10
 LAM, GAMMA = 2.0, 0.9
-WARM_UP = 10
+WARM_UP = 5
 
 
 def build(params: dict[str, Any], context: Context) -> Task:
-    """Parameters: `blocks` of `blockSteps` steps an arm, not counting the first; `stepSeconds` of a bare one."""
+    """Parameters: `blocks` of `blockSteps` steps an arm, beside the first; `stepSeconds` of a bare one."""
     points, labels = torch.randn(SAMPLES, FEATURES), torch.randint(CLASSES, (SAMPLES,))
     width = _fitting_width(points, labels, params["stepSeconds"])
     model = _model(width)
