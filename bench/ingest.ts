@@ -8,6 +8,7 @@ import { Pull } from 'zeromq'
 import { startController } from '../src/controller/controller.js'
 import { initialState } from '../src/controller/state.js'
 import { openLogWriter } from '../src/log/writer.js'
+import { DEFAULT_WEIGHTING } from '../src/record/weighting.js'
 import { encodeRecord } from '../src/wire/codec.js'
 import { localEndpoints } from '../src/wire/endpoints.js'
 import { bindController } from '../src/wire/zmq-channel.js'
@@ -23,8 +24,8 @@ export const ingest: Bench = {
     const pusher = fork(fileURLToPath(new URL('pusher.ts', import.meta.url)))
     try {
       const usual = await rates(pusher, folder, { stepsARecord: 64, ...(quick ? QUICK : FULL) })
-      const small = await rates(pusher, folder, { stepsARecord: 10, ...(quick ? QUICK : SMALL) })
-      return [...figures(usual, 64, { least: 50_000 }), ...figures(small, 10)]
+      const small = await rates(pusher, folder, { stepsARecord: 20, ...(quick ? QUICK : SMALL) })
+      return [...figures(usual, 64, { least: 50_000 }), ...figures(small, 20)]
     } finally {
       pusher.kill()
     }
@@ -79,7 +80,11 @@ async function rawRate(pusher: ChildProcess, run: SyntheticRun, messages: number
 }
 
 /** Steps a second of time, and of this process's CPU. */
-async function controllerRate(pusher: ChildProcess, dir: string, run: SyntheticRun): Promise<[number, number]> {
+async function controllerRate(
+  pusher: ChildProcess,
+  dir: string,
+  run: SyntheticRun,
+): Promise<[number, number]> {
   const endpoints = localEndpoints('bench')
   const done = { resolve: () => {} }
   const exited = new Promise<void>((resolve) => (done.resolve = resolve))
@@ -91,6 +96,7 @@ async function controllerRate(pusher: ChildProcess, dir: string, run: SyntheticR
       sampleQuotaBytes: 2 ** 40,
       orphanLimitSeconds: 600,
       keepCheckpoints: 3,
+      weighting: DEFAULT_WEIGHTING,
       compile: () => ({
         runSteps: run.steps,
         rows: () => ({ lambda: Float64Array.of(2), gamma: Float64Array.of(0.9) }),

@@ -12,10 +12,7 @@ export function resolve(specifier, context, next) {
   const here = context.parentURL?.startsWith(BENCH) === true
   if (!here || !specifier.startsWith('.') || !specifier.endsWith('.js')) return next(specifier, context)
   const { href } = new URL(specifier, context.parentURL)
-  return next(
-    href.startsWith(SRC) ? DIST + href.slice(SRC.length) : href.replace(/\.js$/, '.ts'),
-    context,
-  )
+  return next(href.startsWith(SRC) ? DIST + href.slice(SRC.length) : href.replace(/\.js$/, '.ts'), context)
 }
 
 export function load(url, context, next) {

@@ -7,16 +7,17 @@ import { parseArgs } from 'node:util'
 import { formatDuration } from '../src/output/format.js'
 import { isMet, type Bench } from './figure.js'
 import { jsonLine, markdownTable, textTable, type Measured } from './print.js'
+import { cockpit } from './cockpit.js'
 import { disk } from './disk.js'
 import { ingest } from './ingest.js'
 
-
+import { memory } from './memory.js'
 import { reportCost } from './report-cost.js'
 import { stepOverhead } from './step-overhead.js'
 import { waits } from './waits.js'
 import { weights } from './weights.js'
 
-const BENCHES: readonly Bench[] = [stepOverhead, reportCost, weights, ingest, waits, disk]
+const BENCHES: readonly Bench[] = [stepOverhead, reportCost, weights, ingest, waits, memory, cockpit, disk]
 
 const HELP = `usage: npm run bench -- [options] [NAME…]
 
@@ -77,7 +78,8 @@ function parse() {
   try {
     const { values, positionals } = parseArgs({ allowPositionals: true, options: OPTIONS })
     const unknown = positionals.find((name) => !BENCHES.some((bench) => bench.name === name))
-    if (unknown !== undefined) throw new Error(`there is no benchmark "${unknown}": --list says what there is`)
+    if (unknown !== undefined)
+      throw new Error(`there is no benchmark "${unknown}": --list says what there is`)
     return {
       values,
       benches: BENCHES.filter(({ name }) => positionals.length === 0 || positionals.includes(name)),

@@ -64,7 +64,7 @@ function figures({ ratio, median_ratio: median, added_cpu_us: cpu, bare_ms: ms, 
 }
 
 /** At 5 ms a step, what happens between two messages of telemetry. */
-const BLOCK_STEPS = 10
-const BLOCKS = 400
+const BLOCK_STEPS = 20
+const BLOCKS = 250
 /** As in `step_overhead.py`: pairs that are not counted. */
-const WARM_UP = 10
+const WARM_UP = 5

@@ -2,6 +2,7 @@
 import type {
   Evaluation,
   Hello,
+  Plan,
   SampleBatch,
   SampleInfo,
   StepBatch,
@@ -62,6 +63,26 @@ export function syntheticSteps(run: SyntheticRun, first: number, count: number):
     metrics: { noise: column(noise) },
     stepSeconds: new Float32Array(count).fill(0.005),
     waits: 0,
+  }
+}
+
+/** Rows for the steps [first, first + count), with columns that change and columns that do not. */
+export function syntheticPlan(run: SyntheticRun, first: number, count: number): Plan {
+  return {
+    type: 'plan',
+    leaseEpoch: 1,
+    planSeq: 1 + Math.floor(first / count),
+    attempt: 1,
+    firstStep: first,
+    count: Math.min(count, run.steps - first),
+    columns: {
+      lambda: Float64Array.from({ length: Math.min(count, run.steps - first) }, (_, i) =>
+        lambdaAt(run, first + i),
+      ),
+      gamma: Float64Array.of(0.9),
+    },
+    events: [],
+    runSteps: run.steps,
   }
 }
 

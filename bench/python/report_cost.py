@@ -1,10 +1,11 @@
-"""What reporting a step costs its training thread: statistics, eight scalars, and loss, weight and index of 128 samples.
+"""What the report of a step costs its training thread: statistics, 8 scalars, and loss, weight, index of 128.
 
 usage: report_cost.py ROUNDS [FOLDER], the folder being one in which the package tensorboard was installed
 """
 
 from __future__ import annotations
 
+import importlib
 import math
 import sys
 import tempfile
@@ -14,11 +15,12 @@ from pathlib import Path
 from statistics import median
 
 import torch
+from timing import interleaved, mean_difference, report
+from torch import Tensor
+
 from absgd_worker.context import Context
 from absgd_worker.rings import StepEntry
 from absgd_worker.weights import Normaliser
-from timing import interleaved, mean_difference, report
-from torch import Tensor
 
 B, LAM, GAMMA = 128, 2.0, 0.9
 CALLS = 100
@@ -31,7 +33,7 @@ def hand_over() -> Callable[[], object]:
     context = Context(run="", run_dir=Path(), params={}, seed=0, device=torch.device("cpu"))
     losses_B, indices_B = torch.rand(B), torch.arange(B)
     weights_B, statistics = Normaliser().weigh(losses_B, lam=LAM, gamma=GAMMA)
-    # Bounded here, because nobody empties it: the entry that falls out is freed, as the channel's thread would.
+    # Bounded, because nobody empties it: what falls out is freed, as the channel's thread would.
     ring: deque[StepEntry] = deque(maxlen=64)
 
     def call() -> None:
@@ -61,7 +63,7 @@ def weigh_with_statistics(losses_B: Tensor) -> Callable[[], object]:
 
 
 def weigh_alone(losses_B: Tensor) -> Callable[[], object]:
-    """The weights of the same rule, and what its state needs of them; no statistic that only a report reads."""
+    """The weights of the same rule and what its state needs of them; nothing that only a report reads."""
     free_energy = math.nan
 
     def call() -> Tensor:
@@ -88,9 +90,9 @@ def weigh_alone(losses_B: Tensor) -> Callable[[], object]:
 
 def tensorboard(folder: str, log_dir: str) -> dict[str, Callable[[], object]]:
     sys.path.insert(0, folder)
-    from torch.utils.tensorboard import SummaryWriter
+    writer_class = importlib.import_module("torch.utils.tensorboard").SummaryWriter
 
-    writer = SummaryWriter(log_dir)
+    writer = writer_class(log_dir)
     losses_B = torch.rand(B)
 
     def scalars() -> None:

@@ -14,19 +14,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from absgd_worker import Context, Task
 from alternation import Alternation, Spent, alternating_loop, gated_channel
 from timing import mean_difference, mean_ratio, median_ratio
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from absgd_worker import Context, Task
+
 B, SAMPLES, FEATURES, CLASSES = 128, 8192, 256, 10
 LAM, GAMMA = 2.0, 0.9
-WARM_UP = 10
+WARM_UP = 5
 
 
 def build(params: dict[str, Any], context: Context) -> Task:
-    """Parameters: `blocks` of `blockSteps` steps an arm, after those that warm up; `stepSeconds` of a bare step."""
+    """Parameters: `blocks` of `blockSteps` steps an arm, beside the first; `stepSeconds` of a bare one."""
     points, labels = torch.randn(SAMPLES, FEATURES), torch.randint(CLASSES, (SAMPLES,))
     width = _fitting_width(points, labels, params["stepSeconds"])
     model = _model(width)

@@ -1,4 +1,4 @@
-"""Timing of things against each other: in one process, in random order, so that the machine's moods hit all alike."""
+"""Timing of things against each other: in one process, in random order, so that all meet the same machine."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ class Interval(NamedTuple):
     high: float
 
 
-def interleaved(arms: Mapping[str, Callable[[], object]], *, rounds: int, calls: int) -> dict[str, list[float]]:
-    """Seconds of this thread's CPU a call, one number a round and arm: each round calls every arm `calls` times.
+def interleaved(
+    arms: Mapping[str, Callable[[], object]], *, rounds: int, calls: int
+) -> dict[str, list[float]]:
+    """Seconds of this thread's CPU a call, a number a round and arm; a round is `calls` of every arm.
 
-    CPU time is what a call costs; on a quiet machine it is the time that passes, on a busy one it stays what it is.
+    CPU time is what a call costs: on a quiet machine the time that passes, on a busy one not much more.
     """
     order = list(arms)
     dice = random.Random(0)

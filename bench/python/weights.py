@@ -12,10 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from absgd_worker.weights import Normaliser, weighted_loss
 from timing import interleaved, median_ratio, report
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+
+from absgd_worker.weights import Normaliser, weighted_loss
 
 LAM, GAMMA, CLASSES = 2.0, 0.9, 10
 CALLS = 50
@@ -23,7 +24,7 @@ SIZES = (128, 4096)
 
 
 def arms(size: int) -> dict[str, Callable[[], object]]:
-    """Forward and backward of a loss of random logits [B, C]: without weights, with ours, with theirs, leaking."""
+    """Forward and backward of a loss of logits [B, C]: without weights, with ours, with theirs, leaking."""
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(size, CLASSES, generator=generator).requires_grad_()
     labels = torch.randint(CLASSES, (size,), generator=generator)

@@ -260,8 +260,8 @@ class Channel:
         return True
 
 
-INTERVAL_MS = 50
-"""How long telemetry gathers before it is sent."""
+INTERVAL_MS = 100
+"""How long telemetry gathers before it is sent. Every turn of the thread holds training up a little."""
 
 FRAMES_A_TURN = 256
 

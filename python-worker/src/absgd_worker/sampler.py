@@ -46,15 +46,14 @@ class Sampler:
 
     def draw(self) -> Tensor:
         """The next batch: int64 [B] on the CPU, fewer at the end of an epoch unless that is dropped."""
-        epoch, start = divmod(self.consumed, self._size)
+        size = self._size
+        epoch, start = divmod(self.consumed, size)
         if epoch != self._order_epoch:
-            self._order_N = permutation(self._size, self._seed, epoch)
+            self._order_N = permutation(size, self._seed, epoch)
             self._order_epoch = epoch
-        stop = min(start + self._batch_size, self._size)
-        self.consumed += stop - start
-        rest = self._size - stop
-        if self._drop_last and rest < self._batch_size:
-            self.consumed += rest
+        stop = min(start + self._batch_size, size)
+        left_out = self._drop_last and size - stop < self._batch_size
+        self.consumed += (size if left_out else stop) - start
         return self._order_N[start:stop]
 
     def state_dict(self) -> SamplerState:

@@ -73,7 +73,7 @@ class Normaliser:
         _check(losses_B, lam, gamma)
         on_device = self._on_device
         if on_device is None:
-            on_device = losses_B.device.type not in ("cpu", "mps")
+            on_device = not losses_B.is_cpu and losses_B.device.type != "mps"
         if self.rule.is_off(lam):
             past = self._past = stand_still(self.rule, self._past, lam)
             if on_device:
