@@ -11,7 +11,14 @@ class WholeRunsFirst extends BaseSequencer {
   }
 }
 
-const RANKS = [/integration\/waits/, /cli\/bad-input/, /conformance\//, /integration\//, /cli\//, /environment\//]
+const RANKS = [
+  /integration\/waits/,
+  /cli\/bad-input/,
+  /conformance\//,
+  /integration\//,
+  /cli\//,
+  /environment\//,
+]
 
 export default defineConfig({
   resolve: { alias: { absgd: fileURLToPath(new URL('src/index.ts', import.meta.url)) } },

@@ -113,5 +113,5 @@ const HISTORY_RECORDS = 500
 const SETTLE_MS = 3000
 const FOLLOW_MS = 20_000
 /** Erase the screen, or what was scrolled off it. */
- 
+
 const CLEARS = /\u001b\[[23]J/g

@@ -93,7 +93,7 @@ async function controllerRate(
       run: run.name,
       paramsJson: '{}',
       sampleEvery: 1,
-      sampleQuotaBytes: 2 ** 40,
+      sampleQuotaLeft: () => 2 ** 40,
       orphanLimitSeconds: 600,
       keepCheckpoints: 3,
       weighting: DEFAULT_WEIGHTING,

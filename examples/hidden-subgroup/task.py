@@ -1,7 +1,7 @@
-"""Is the digit odd? Two digits, 8 and 9, are rare in training, and nothing tells the model that they are a group.
+"""Is the digit odd? Two digits, 8 and 9, are rare in training, and nothing tells the model of them.
 
-A linear model answers well on average and badly on the rare digits. Their classes, even and odd, are not rare:
-class weights see nothing.
+A linear model answers well on average and badly on the rare digits. Their classes, even and odd, are not
+rare: class weights see nothing.
 
 Shapes: N samples, B of them in a batch, C = 2 classes (even, odd).
 """
@@ -67,7 +67,7 @@ def build(params: dict[str, Any], context: Context) -> Task:
 
 
 def focal(losses_B: Tensor, focus: float = 2.0) -> Tensor:
-    """(1 - p)^focus · loss with p = exp(-loss), the probability of the true class: arXiv 1708.02002, equation 4."""
+    """(1 - p)^focus · loss with p = exp(-loss), that of the true class: arXiv 1708.02002, equation 4."""
     return (-torch.expm1(-losses_B)) ** focus * losses_B
 
 

@@ -58,7 +58,7 @@ def build(params: dict[str, Any], context: Context) -> Task:
 
 
 def long_tail(seed: int, imbalance: float) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """Training and test data: digit c keeps a share imbalance^(c / 9) of its samples, the test has 60 of each."""
+    """Training and test data: digit c keeps imbalance^(c / 9) of its samples, the test has 60 of each."""
     pixels, targets = load_digits(return_X_y=True)
     pixels = torch.tensor(pixels, dtype=torch.float32) / 16
     labels = torch.tensor(targets)

@@ -18,7 +18,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 def module_of(example: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(example, EXAMPLES / example / "task.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -13,7 +13,7 @@ import { planRunSet } from '../../src/run-set.js'
 import { bodiesOf } from '../integration/helpers.js'
 import { readRunView } from '../../src/operator/view.js'
 import type { RunSummary } from '../../src/record/summary.js'
-import { cli, fixturePath, jsonLines, makeFolder, namesIn, startCli, until } from '../helpers/cli.js'
+import { cli, fixturePath, makeFolder, namesIn, startCli, until } from '../helpers/cli.js'
 
 const runs = makeFolder()
 
