@@ -46,6 +46,7 @@ async function sourceOf(dir: string, runs: string | undefined): Promise<RunSourc
     manifest,
     dir,
     records: (signal) => tailRunInBlocks(dir, { streams: ['steps'], signal }),
+    samples: (signal) => tailRunInBlocks(dir, { streams: ['samples'], signal }),
     isDriven: () => lockHolder(dir) !== undefined,
     workerLines: () => {
       const text = lastLines(workerLog, { lines: WORKER_LINES })

@@ -10,6 +10,7 @@ import { createPacer } from './pacer.js'
 import { standingOf, type RunState } from './run-state.js'
 import { onSignals, type LeavingSignal } from './signals.js'
 import type { RunSource } from './source.js'
+import { createSampleFeed } from './sample-feed.js'
 import { enterScreen, holdBack } from './terminal.js'
 import { createTheme, type Capabilities } from './theme.js'
 import { withAnswer, withFailure, withKey } from './ui.js'
@@ -51,6 +52,16 @@ export async function runCockpit({
   })
   const pacer = createPacer(draw, () => !selected().state.caughtUp)
   const feeds = runs.map((source) => createFeed(source, changed))
+  const sampleFeeds = feeds.map((feed) =>
+    createSampleFeed({
+      source: feed.source,
+      rewinds: () => feed.state().snapshot.rewinds,
+      caughtUp: feed.caughtUp,
+      changed: () => {
+        pacer.soon()
+      },
+    }),
+  )
   let ui = initialUi()
   let wasCaughtUp = false
 
@@ -104,8 +115,9 @@ export async function runCockpit({
   }
 
   function view(): CockpitView {
-    const shown = feeds.map((feed) => ({
+    const shown = feeds.map((feed, i) => ({
       state: feed.state(),
+      suspects: sampleFeeds[i]!.state(),
       comeBack: feed.source.comeBack,
       resume: feed.source.resume,
     }))
@@ -134,6 +146,7 @@ export async function runCockpit({
     if (action === undefined) return
     const { question } = ui
     ui = withKey(ui, action, { runs: feeds.length, nowMs: Date.now() })
+    if (ui.suspects) sampleFeeds[ui.selected]!.start(abort.signal)
     if (action.type === 'leave') leave(undefined)
     if (action.type === 'interrupt') interrupt?.()
     if (action.type === 'ask') void ask(action.action)

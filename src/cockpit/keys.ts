@@ -15,6 +15,7 @@ export type KeyAction =
   | { readonly type: 'select'; readonly by: number }
   | { readonly type: 'chart'; readonly chart: number | 'next' | 'none' }
   | { readonly type: 'log-scale' }
+  | { readonly type: 'suspects' }
 
 export interface KeyBinding {
   /** Names as `keyName` gives them. */
@@ -105,6 +106,13 @@ export const KEYS: readonly KeyBinding[] = [
     shown: `1-${CHARTS.length}`,
     description: `show one chart large: ${CHARTS.map((name, i) => `${i + 1} ${name}`).join(', ')}`,
     action: (key) => ({ type: 'chart', chart: Number(key) - 1 }),
+  },
+  {
+    keys: ['x'],
+    shown: 'x',
+    word: 'suspects',
+    description: 'the samples most likely labelled wrong, or back; reads them',
+    action: fixed({ type: 'suspects' }),
   },
   {
     keys: ['l'],

@@ -6,6 +6,7 @@ import { logPanel } from './panels/log.js'
 import { numbersList, numbersStrip } from './panels/numbers.js'
 import { runsPanel } from './panels/runs.js'
 import { statusPanel } from './panels/status.js'
+import { suspectsPanel } from './panels/suspects.js'
 import { workerList, workerStrip } from './panels/worker.js'
 import { cutTo } from './text.js'
 import type { Theme } from './theme.js'
@@ -61,8 +62,10 @@ function narrow(view: CockpitView, width: number, height: number, theme: Theme):
   const numbers = height >= 26 ? 3 : 2
   const charts = Math.max(8, Math.round(height * 0.31) * 2)
   const log = height - charts - numbers - 1
+  // Charts and log are too small to share their room.
+  const upper = view.ui.suspects ? suspectsPanel : chartsPanel
   return below(width, [
-    chartsPanel(view, width, charts, theme),
+    upper(view, width, charts, theme),
     numbersStrip(view, width, numbers, theme),
     workerStrip(view, width, theme),
     logPanel(view, width, log, theme),
@@ -75,15 +78,37 @@ function wide(view: CockpitView, width: number, height: number, theme: Theme): R
   const main = width - side - GAP
   const charts = Math.floor(height * 0.36) * 2
   const worker = Math.min(WORKER_ROWS, Math.floor(height / 3))
-  const gap = Array.from({ length: height }, () => ' '.repeat(GAP))
+  const upper = rowsOf(chartsPanel(view, main, charts, theme), main)
   return {
     type: 'beside',
     regions: [
-      below(main, [chartsPanel(view, main, charts, theme), logPanel(view, main, height - charts, theme)]),
-      rowsOf(gap, GAP),
+      { type: 'below', regions: [upper, wideLog(view, main, height - charts, theme)] },
+      gap(height),
       below(side, [numbersList(view, side, height - worker, theme), workerList(view, side, worker, theme)]),
     ],
   }
+}
+
+/** The log, beside it the suspects where they are asked for. */
+function wideLog(view: CockpitView, width: number, height: number, theme: Theme): Region {
+  if (!view.ui.suspects) return rowsOf(logPanel(view, width, height, theme), width)
+  const left = Math.floor((width - GAP) / 2)
+  const right = width - GAP - left
+  return {
+    type: 'beside',
+    regions: [
+      rowsOf(logPanel(view, left, height, theme), left),
+      gap(height),
+      rowsOf(suspectsPanel(view, right, height, theme), right),
+    ],
+  }
+}
+
+function gap(height: number): Region {
+  return rowsOf(
+    Array.from({ length: height }, () => ' '.repeat(GAP)),
+    GAP,
+  )
 }
 
 function tooSmall({ columns, rows }: Size, { glyph }: Theme): Region {

@@ -11,6 +11,8 @@ export interface RunSource {
    * read to its end before the next is asked for. Ends when the run is over, or nobody drives it any more.
    */
   records(signal: AbortSignal): AsyncIterable<Iterable<LogRecord>>
+  /** As `records`, of the samples alone. */
+  samples(signal: AbortSignal): AsyncIterable<Iterable<LogRecord>>
   /** Whether a controller drives the run. */
   isDriven(): boolean
   /** The last lines that the worker printed, the newest last. */

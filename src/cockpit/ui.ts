@@ -27,7 +27,9 @@ export function withKey(ui: UiState, action: KeyAction, { runs, nowMs }: UiConte
     case 'select':
       return { ...ui, selected: (ui.selected + action.by + runs) % runs, question: undefined }
     case 'chart':
-      return { ...ui, screen: 'run', chart: chartAfter(ui.chart, action.chart) }
+      return { ...ui, screen: 'run', suspects: false, chart: chartAfter(ui.chart, action.chart) }
+    case 'suspects':
+      return { ...ui, screen: 'run', suspects: !ui.suspects }
     case 'log-scale':
       return { ...ui, logScale: !ui.logScale }
     case 'interrupt':

@@ -1,6 +1,7 @@
 /** Everything that a frame is drawn from. */
 import type { Action } from '../record/record.js'
 import { standingOf, type RunState, type Standing, type Tone } from './run-state.js'
+import type { SuspectsState } from './sample-feed.js'
 
 export interface CockpitView {
   /** At least one. */
@@ -14,6 +15,7 @@ export interface CockpitView {
 
 export interface RunView {
   readonly state: RunState
+  readonly suspects: SuspectsState
   /** What to type to see the run again, and to go on with it. */
   readonly comeBack: string
   readonly resume: string
@@ -26,6 +28,8 @@ export interface UiState {
   /** The one chart that is shown large, from 0. */
   readonly chart: number | undefined
   readonly logScale: boolean
+  /** Whether the samples most likely labelled wrong are shown. */
+  readonly suspects: boolean
   /** What waits for a yes. */
   readonly question: Question | undefined
   readonly message: Message | undefined
@@ -51,6 +55,7 @@ export function initialUi(): UiState {
     screen: 'run',
     chart: undefined,
     logScale: false,
+    suspects: false,
     question: undefined,
     message: undefined,
     interrupts: 0,

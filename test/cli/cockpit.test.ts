@@ -26,14 +26,18 @@ describe('the cockpit', () => {
       const long = ['--param', 'pace=0.01', '--param', 'length=1000000', '--name', 'seen']
       const owner = absgdInTerminal(runArgs('tiny.ts', runs, ...long))
       await owner.until(/● training[^]*loss \d[^]*λ 2[^]*worker pid \d+/)
-      expect(owner.screen().at(-1)).toBe('p pause  c checkpoint  s stop  q leave  Tab charts  ? help')
+      expect(owner.screen().at(-1)).toBe(
+        'p pause  c checkpoint  s stop  q leave  Tab charts  x suspects  ? help',
+      )
       owner.type('p')
       await owner.until(/‖ paused[^]*paused, after [\d,]+ steps/)
       owner.type('sn')
       await owner.until(/not asked: the run goes on/)
       owner.type('c')
       await owner.until(/done: checkpoint, after [\d,]+ steps/)
-      owner.type('?')
+      owner.type('x')
+      await owner.until(/── hardest samples, by mean loss, of \d+, AUC/)
+      owner.type('x?')
       await owner.until(/── keys ─[^]*s +checkpoint and end the run/)
       owner.type(ESCAPE)
       // A key right behind Esc would be one with Alt.

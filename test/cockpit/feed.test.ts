@@ -16,6 +16,7 @@ function source(more: Partial<RunSource> = {}): RunSource {
       yield records(trained)
       yield []
     },
+    async *samples() {},
     isDriven: () => false,
     workerLines: () => ['a line'],
     ask: () => Promise.reject(new Error('nobody')),

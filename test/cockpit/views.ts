@@ -1,5 +1,6 @@
 /** Views of small runs. */
 import { initialRunState, withRecord, type RunState } from '../../src/cockpit/run-state.js'
+import { NOTHING_YET } from '../../src/cockpit/sample-feed.js'
 import { initialUi, type CockpitView, type UiState } from '../../src/cockpit/view.js'
 import type { Manifest } from '../../src/record/manifest.js'
 import type { Body } from '../../src/record/record.js'
@@ -49,6 +50,7 @@ export function viewOf(
   return {
     runs: states.map((state) => ({
       state,
+      suspects: NOTHING_YET,
       comeBack: `absgd watch ${state.manifest.run}`,
       resume: `absgd resume ${state.manifest.run}`,
     })),
