@@ -10,7 +10,6 @@ import { jsonLine, markdownTable, textTable, type Measured } from './print.js'
 import { cockpit } from './cockpit.js'
 import { disk } from './disk.js'
 import { ingest } from './ingest.js'
-
 import { memory } from './memory.js'
 import { reportCost } from './report-cost.js'
 import { stepOverhead } from './step-overhead.js'

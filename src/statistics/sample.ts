@@ -14,6 +14,8 @@ export function mean(values: readonly number[]): number {
 /** Sample standard deviation, with n − 1; NaN for fewer than two values. */
 export function standardDeviation(values: readonly number[]): number {
   if (values.length < 2) return NaN
+  // Rounding of the mean would leave a trace of a deviation.
+  if (values.every((value) => value === values[0])) return 0
   const center = mean(values)
   const squares = values.reduce((sum, value) => sum + (value - center) ** 2, 0)
   return Math.sqrt(squares / (values.length - 1))

@@ -13,6 +13,10 @@ describe('a sample', () => {
     expect([mean([3]), standardDeviation([3]), mean([]), standardDeviation([])]).toEqual([3, NaN, NaN, NaN])
   })
 
+  test('of equal values has a deviation of 0, whatever their mean rounds to', () => {
+    expect(standardDeviation(Array.from({ length: 10 }, () => 0.1))).toBe(0)
+  })
+
   test('that holds what is no number has neither', () => {
     expect([mean([1, NaN]), standardDeviation([1, NaN, 2])]).toEqual([NaN, NaN])
   })
