@@ -1,31 +1,44 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { resolveExperiment } from '../../src/experiment/resolve.js'
 import { loadExperiment } from '../../src/index.js'
 
 const ROOT = join(import.meta.dirname, '../..')
-const PAGES = ['docs/when.md', 'docs/results.md', 'examples/README.md']
 
-describe.each(PAGES)('every command of %s', (page) => {
-  const commands = [...readFileSync(join(ROOT, page), 'utf8').matchAll(/absgd run (examples\/[^`\n|]+)/g)]
+interface Command {
+  readonly file: string
+  readonly arms: readonly string[]
+  readonly params: Readonly<Record<string, string>>
+}
 
-  test('trains arms that exist, with parameters that fit', async () => {
+test.each(['docs/when.md', 'docs/results.md', 'examples/README.md', 'README.md'])(
+  'every command of %s that trains an example names arms that exist, and parameters that fit',
+  async (page) => {
+    const commands = commandsOf(readFileSync(join(ROOT, page), 'utf8'))
     expect(commands.length).toBeGreaterThan(0)
-    for (const [, command] of commands) {
-      const { file, arms, params } = parts(command!)
+    for (const { file, arms, params } of commands) {
       const experiment = await loadExperiment(join(ROOT, file))
       expect(arms.length).toBeGreaterThan(0)
-      for (const arm of arms) resolveExperiment(experiment, { arm, params })
+      for (const arm of arms) expect(resolveExperiment(experiment, { arm, params }).arm).toBe(arm)
     }
-  })
-})
+  },
+)
 
-/** The experiment, the arms and the parameters of what follows "absgd run". */
-function parts(command: string) {
-  const [file = '', ...words] = command.trim().split(' ')
-  const after = (flag: string) => words.flatMap((word, i) => (words[i - 1] === flag ? [word] : []))
-  const arms = after('--arm').flatMap((names) => names.split(','))
-  const params = Object.fromEntries(after('--param').map((pair) => pair.split('=', 2)))
-  return { file, arms, params }
+function commandsOf(page: string): Command[] {
+  return Array.from(page.matchAll(/absgd run (examples\/[^`\n|]+)/g), (match) => partsOf(match[1] ?? ''))
+}
+
+function partsOf(command: string): Command {
+  const words = command.trim().split(' ')
+  const after = (flag: string): string[] => words.filter((_, i) => words[i - 1] === flag)
+  const pairs = after('--param').map((pair): [string, string] => {
+    const cut = pair.indexOf('=')
+    return [pair.slice(0, cut), pair.slice(cut + 1)]
+  })
+  return {
+    file: words[0] ?? '',
+    arms: after('--arm').flatMap((names) => names.split(',')),
+    params: Object.fromEntries(pairs),
+  }
 }
