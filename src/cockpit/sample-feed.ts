@@ -57,9 +57,10 @@ export function createSampleFeed({ source, rewinds, caughtUp, changed }: SampleF
     let losses = emptySampleLosses(known)
     const names = new Map<number, string>()
     let stale = true
+    let status: SuspectsState['status'] = 'reading'
     let nextMs = -Infinity
 
-    const refresh = (status: SuspectsState['status']) => {
+    const refresh = () => {
       const beganMs = performance.now()
       set(rankingOf(losses, names, status))
       stale = false
@@ -75,10 +76,14 @@ export function createSampleFeed({ source, rewinds, caughtUp, changed }: SampleF
         keepNames(names, record)
       }
       stale ||= some
-      if (stale && performance.now() >= nextMs) refresh(some ? 'reading' : 'ready')
+      // What comes from now on is news.
+      const first = !some && status === 'reading'
+      if (first) status = 'ready'
+      if (first || (stale && performance.now() >= nextMs)) refresh()
     }
     if (signal.aborted) return
-    refresh('ready')
+    status = 'ready'
+    refresh()
     while (!source.isDriven() && isSame(known, rewinds()) && !signal.aborted) {
       await sleep(IDLE_MS, undefined, { signal }).catch(() => undefined)
     }

@@ -92,6 +92,14 @@ describe('the cockpit', () => {
     expect(text(viewOf(), '49x30')).toContain('the terminal is too small')
   })
 
+  test('says at the top that a run is simulated', () => {
+    const state = stateOf()
+    const config = { ...state.manifest.config, simulated: true as const }
+    const simulated = { ...state, manifest: { ...state.manifest, config } }
+    expect(draw(viewOf([simulated]))[0]).toContain('simulated')
+    expect(draw(viewOf([state]))[0]).not.toContain('simulated')
+  })
+
   test('says the same without colour as with it', () => {
     const coloured = draw(viewOf(), '120x40', createTheme({ colours: 1, ascii: false }))
     expect(coloured.join('')).toContain('\x1b[')

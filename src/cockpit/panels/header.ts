@@ -14,7 +14,7 @@ export function headerPanel(view: CockpitView, width: number, theme: Theme): str
 }
 
 function titleLine(view: CockpitView, state: RunState, width: number, theme: Theme): string {
-  const { run, experiment, arm } = state.manifest
+  const { run, experiment, arm, config } = state.manifest
   const { paint, tone, glyph } = theme
   const standing = standingInWords(standingOf(state))
   const { attempt } = state.snapshot
@@ -32,6 +32,8 @@ function titleLine(view: CockpitView, state: RunState, width: number, theme: The
   const left: Pieces = [
     { text: sanitize(run), paint: paint.name },
     { text: `  ${sanitize(what)}`, paint: paint.muted },
+    // Nobody is to take a toy's figures for a model's.
+    ...(config.simulated === true ? [{ text: '  simulated', paint: tone.warn }] : []),
   ]
   return apart(left, [' ', ...right], { width, ellipsis: glyph.ellipsis })
 }
