@@ -81,7 +81,7 @@ export function createSampleFeed({ source, rewinds, caughtUp, changed }: SampleF
       if (first) status = 'ready'
       if (first || (stale && performance.now() >= nextMs)) refresh()
     }
-    if (signal.aborted) return
+    if (signal.aborted || !isSame(known, rewinds())) return
     status = 'ready'
     refresh()
     while (!source.isDriven() && isSame(known, rewinds()) && !signal.aborted) {
