@@ -112,7 +112,7 @@ describe('a run stopped at a checkpoint and started from it', () => {
   )
 
   test('goes on behind a damaged end of its log, and says what could not be read', async () => {
-    const run = await launchTiny(spec)
+    const run = await launchTiny(spec, { params: { pace: 0.005 } })
     for await (const _first of run.reports()) break
     await run.stop()
     await run.result
