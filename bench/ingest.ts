@@ -1,4 +1,5 @@
 /** How many steps a second a controller takes in: decoded, appended to the log, on disk, acknowledged. */
+import { compileEdit, requireInRange } from '../src/experiment/edit.js'
 import { fork, type ChildProcess } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { once } from 'node:events'
@@ -103,6 +104,8 @@ async function controllerRate(
         events: () => [],
         warnings: [],
       }),
+      compileEdit,
+      requireInRange,
     },
     initial: initialState(),
     opening: [],

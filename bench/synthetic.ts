@@ -148,6 +148,7 @@ function weighing(run: SyntheticRun, first: number, count: number): Weighing {
     capped: new Int8Array(count),
     nonFinite: new Uint32Array(count),
     classMass: new Float32Array(count * classes).fill(1 / classes),
+    topClassShare: new Float32Array(count).fill(1 / classes),
   }
 }
 

@@ -1,6 +1,7 @@
 /** Starts a prepared run in this process, and hands it over: what `launch` and the controller's own process share. */
 import { requireDone } from './controller/require-done.js'
 import { toAbsgdError } from './errors.js'
+import { editsOf } from './experiment/changes.js'
 import { readRunView } from './operator/view.js'
 import type { PreparedRun } from './prepare.js'
 import type { Action } from './record/record.js'
@@ -65,8 +66,8 @@ export async function driveRun(prepared: PreparedRun, options: DriveOptions = {}
   // A script that never looks at the result must not die of it.
   result.catch(() => undefined)
 
-  async function ask(action: Action): Promise<Applied> {
-    const { step } = requireDone(await controller.request(action, 'script'))
+  async function ask(action: Action, why?: string): Promise<Applied> {
+    const { step } = requireDone(await controller.request(action, 'script', why))
     return { appliedAt: step }
   }
 
@@ -81,6 +82,11 @@ export async function driveRun(prepared: PreparedRun, options: DriveOptions = {}
     checkpoint: () => ask({ type: 'checkpoint' }),
     restore: (step) => ask({ type: 'restore', step, path: '', sha256: '', attempt: 0 }),
     evaluate: () => ask({ type: 'evaluate' }),
+    set: async (changes, setOptions = {}) => {
+      const { checkpoint = false, why } = setOptions
+      return ask({ type: 'set', edits: editsOf(changes, setOptions), checkpoint }, why)
+    },
+    undo: () => ask({ type: 'undo' }),
     stop: ({ checkpoint = true } = {}) => ask({ type: 'stop', checkpoint }),
     async [Symbol.asyncDispose]() {
       if (controller.state().stage !== 'ended')

@@ -1,4 +1,5 @@
 /** A run as a script holds it. */
+import type { Changes, SetOptions } from './experiment/changes.js'
 import type { Report } from './record/report.js'
 import type { RunSummary } from './record/summary.js'
 import type { ReportOptions } from './report-feed.js'
@@ -23,6 +24,15 @@ export interface Run {
   /** Returns to the last checkpoint that was written at `step`. */
   restore(step: number): Promise<Applied>
   evaluate(): Promise<Applied>
+  /**
+   * Changes controls, all of them or none: `run.set({ lambda: -2, lr: times(0.1) })`. Resolves with the first step that trains
+   * with it.
+   *
+   * Rejects with an AbsgdError 'usage' or 'refused' that names the permitted range.
+   */
+  set(changes: Changes, options?: SetOptions): Promise<Applied>
+  /** Returns to the newest checkpoint before the last edit; later edits go with it. */
+  undo(): Promise<Applied>
   /** Checkpoints, unless told otherwise, and ends the run. */
   stop(options?: { checkpoint?: boolean }): Promise<Applied>
   /** How the run ended: a failed run resolves too, with status "failed". Rejects when the log could not be written. */

@@ -1,10 +1,11 @@
 /** The composer: builds channel, worker and log of one run, and starts its controller. Nothing else constructs them. */
 import { statSync } from 'node:fs'
 import { startController, type Controller, type RunEnd } from './controller/controller.js'
-import { nothingRecovered, recover, restarted, type Recovered } from './controller/recovery.js'
+import { nothingRecovered, recover, restarted, withUnsettled, type Recovered } from './controller/recovery.js'
 import { acceptance } from './controller/state.js'
 import { AbsgdError } from './errors.js'
 import { compileRun } from './experiment/compile.js'
+import { compileEdit, requireInRange } from './experiment/edit.js'
 import type { ResolvedExperiment } from './experiment/resolve.js'
 import {
   readControllerFile,
@@ -116,6 +117,8 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
         keepCheckpoints: config.keepCheckpoints,
         weighting: config.weighting ?? DEFAULT_WEIGHTING,
         compile: (facts) => compileRun(options.resolved, facts),
+        compileEdit,
+        requireInRange,
       },
       initial: state,
       opening: [...opening, ...log.cuts.map((cut) => cutNote(cut, state.reported))],
@@ -205,7 +208,7 @@ function beginning(recovered: Recovered, living: boolean, manifest: Manifest) {
     pid: process.pid,
     manifestJson: JSON.stringify(manifest),
   }
-  if (living) return { state: recovered.state, origin: 're-attached', opening: [started] } as const
+  if (living) return { state: withUnsettled(recovered), origin: 're-attached', opening: [started] } as const
   if (recovered.worker === undefined)
     return { state: recovered.state, origin: 'new', opening: [started] } as const
   const { state, toStep } = restarted(recovered)

@@ -30,10 +30,11 @@ const COMMANDS: readonly Commands[] = [
   { names: ['ls'], load: async () => [(await import('./ls.js')).lsCommand()] },
   { names: ['show'], load: async () => [(await import('./show.js')).showCommand()] },
   { names: ['samples'], load: async () => [(await import('./samples.js')).samplesCommand()] },
+  { names: ['ledger'], load: async () => [(await import('./ledger.js')).ledgerCommand()] },
   { names: ['compare'], load: async () => [(await import('./compare.js')).compareCommand()] },
   { names: ['resume'], load: async () => [(await import('./resume.js')).resumeCommand()] },
   {
-    names: ['pause', 'checkpoint', 'evaluate', 'stop', 'step', 'restore'],
+    names: ['set', 'undo', 'pause', 'checkpoint', 'evaluate', 'stop', 'step', 'restore'],
     load: async () => (await import('./operate.js')).operatorCommands(),
   },
   { names: ['setup'], load: async () => [(await import('./setup.js')).setupCommand()] },

@@ -1,8 +1,9 @@
-/** Commands that ask a running controller for something: pause, step, checkpoint, restore, evaluate, stop. */
+/** Commands that ask a running controller for something: pause, step, checkpoint, restore, evaluate, set, undo, stop. */
 import { Command } from 'commander'
 import { requireDone } from '../controller/require-done.js'
 import { findRun, readManifest, runsRoot } from '../log/directory.js'
 import { requestOf } from '../operator/client.js'
+import { parseEdit } from '../operator/edit-text.js'
 import type { Action } from '../record/record.js'
 import { positiveInteger, wholeNumber } from './options.js'
 
@@ -20,6 +21,8 @@ export function operatorCommands(): Command[] {
     stopCommand(),
     stepCommand(),
     restoreCommand(),
+    setCommand(),
+    simple('undo', 'return to the checkpoint before the last edit', { type: 'undo' }),
   ]
 }
 
@@ -51,6 +54,25 @@ function restoreCommand(): Command {
     )
 }
 
+function setCommand(): Command {
+  return base('set', 'change controls of a live run, from a step on')
+    .argument('<edits...>', 'lambda=-2, gamma=0.5@+100, lr*=0.1, "lambda=linear(…)"')
+    .option('--no-checkpoint', 'do not write a checkpoint first (undo goes back further)')
+    .addHelpText('after', EDITS)
+    .action((run: string, edits: readonly string[], options: OperateOptions & { checkpoint: boolean }) =>
+      ask(run, { type: 'set', edits: edits.map(parseEdit), checkpoint: options.checkpoint }, options),
+    )
+}
+
+const EDITS = `
+Edits:
+  lambda=-2              from the next step that is not planned yet
+  gamma=0.5@+100         100 steps from now;  @5000  at step 5,000
+  lr*=0.1                all that it would have been, multiplied
+  lambda=off             plain SGD
+  "lambda=cosine(-5, -0.5, over=1000)"   a schedule, from its own start
+  Schedules: docs/schedules.md. "absgd ledger RUN" lists what was changed.`
+
 function base(name: string, description: string): Command {
   return new Command(name)
     .description(description)
@@ -67,6 +89,8 @@ async function ask(nameOrPath: string, action: Action, { runs, why, json }: Oper
   const { step, message } = requireDone(await requestOf(dir, run, action, why === undefined ? {} : { why }))
   const line = json
     ? JSON.stringify({ run, action: action.type, step, message })
-    : `${run}: ${message || action.type} at step ${step}`
+    : action.type === 'set'
+      ? `${run}: from step ${step} on: ${message}`
+      : `${run}: ${message || action.type} at step ${step}`
   process.stdout.write(`${line}\n`)
 }

@@ -1,15 +1,8 @@
 /** The controller's loop: feeds what happens to `transition`, and carries out what follows. */
 import { randomUUID } from 'node:crypto'
 import { nameOf, type RecordName } from '../record/name.js'
-import type {
-  Action,
-  Body,
-  Evaluation,
-  LogRecord,
-  Position,
-  RequestResult,
-  StepBatch,
-} from '../record/record.js'
+import type { Action, Body, Evaluation, LogRecord, Position } from '../record/record.js'
+import type { RequestResult, StepBatch } from '../record/record.js'
 import { type AbsgdError, toAbsgdError } from '../errors.js'
 import type { Entry } from '../log/entries.js'
 import type { LogWriter } from '../log/writer.js'
@@ -271,14 +264,15 @@ export function startController(parts: ControllerParts): Controller {
       append({ type: 'note', level: 'warning', text, position: state.reported })
     },
     interrupt: () => {
-      dispatch({ type: 'interrupt', id: randomUUID() })
+      dispatch({ type: 'interrupt', id: randomUUID(), nowMs: performance.now() })
     },
     request(action, by, why = '') {
       const id = randomUUID()
       if (state.stage === 'ended') return Promise.resolve(refusal('the run has ended', id))
       return new Promise((resolve) => {
         answers.set(id, resolve)
-        dispatch({ type: 'request', request: { type: 'request', id, by, why, action } })
+        const request = { type: 'request', id, by, why, action } as const
+        dispatch({ type: 'request', request, nowMs: performance.now() })
       })
     },
   }

@@ -5,6 +5,7 @@ import type { CheckpointWritten, Hello } from '../record/record.js'
 import type { RewindPoint } from '../record/visible.js'
 import type { PeerId } from '../wire/channel.js'
 import { PROTOCOL } from '../wire/message.js'
+import { editsAfter } from '../record/edit-history.js'
 import { measurePace, nextPlans, reachOf } from './planning.js'
 import type {
   ControllerContext,
@@ -15,6 +16,7 @@ import type {
   Lease,
   Transition,
 } from './state.js'
+import { rowsOf } from './rows.js'
 
 /** The record itself is in the log's buffer by now. */
 export function afterTelemetry(
@@ -67,7 +69,8 @@ export function afterDurable(state: ControllerState, durable: readonly Intake[])
 
 /** The rows that bring the worker's plan up to its reach. */
 export function extendPlans(state: ControllerState, nowMs: number): Transition {
-  const { lease, source } = state
+  const { lease } = state
+  const source = rowsOf(state)
   if (lease === undefined || source === undefined) return { state, effects: [] }
   const step = Math.max(
     state.reported.attempt === state.attempt ? state.reported.step : 0,
@@ -171,6 +174,7 @@ export function withRewind(state: ControllerState, rewind: RewindPoint): Control
     attempt,
     rewinds,
     reported: { attempt, step: toStep },
+    edits: editsAfter(state.edits, rewind),
     checkpoints: visibleCheckpoints(state.checkpoints, rewinds),
   }
 }

@@ -8,6 +8,8 @@ export interface RowSource {
   /** One array a control: `count` values, or a single one that holds for every row. */
   rows(first: number, count: number): StepColumns
   events(first: number, count: number): readonly PlanEvent[]
+  /** First step after `first` at which a plan must end; none without. */
+  cut?(first: number): number
 }
 
 /** How far planning has come in one lease. */
@@ -44,7 +46,8 @@ export function nextPlans(
   const plans: Plan[] = []
   let { planSeq, sentThrough } = planning
   while (sentThrough < target) {
-    const count = Math.min(PLAN_ROWS - (sentThrough % PLAN_ROWS), end - sentThrough)
+    const cut = (source.cut?.(sentThrough) ?? Infinity) - sentThrough
+    const count = Math.min(PLAN_ROWS - (sentThrough % PLAN_ROWS), end - sentThrough, cut)
     planSeq += 1
     plans.push({
       type: 'plan',

@@ -1,6 +1,7 @@
 /** What a log tells a controller that takes up a run where another one left it. Pure. */
 import type { RecordName } from '../record/name.js'
-import type { Body, Hello, RunStatus } from '../record/record.js'
+import { addEdit, settleEdits } from '../record/edit-history.js'
+import type { Body, Hello, Request, RunStatus } from '../record/record.js'
 import { emptyIntake, withCheckpoint, withRewind } from './intake.js'
 import { initialState, type ControllerState, type Intake } from './state.js'
 
@@ -9,12 +10,14 @@ export interface Recovered {
   readonly state: ControllerState
   /** The last worker, if any ever joined. */
   readonly worker: Hello | undefined
+  /** What was asked for and not answered. */
+  readonly asked: Readonly<Record<string, Request>>
   /** How the run ended when it last did; undefined while no end is recorded after the last start. */
   readonly ended: RunStatus | undefined
 }
 
 export function nothingRecovered(): Recovered {
-  return { state: initialState(), worker: undefined, ended: undefined }
+  return { state: initialState(), worker: undefined, asked: {}, ended: undefined }
 }
 
 /** @param body - Undefined for one that this version cannot read, or that need not be looked at: samples. */
@@ -42,6 +45,14 @@ export function recover(before: Recovered, name: RecordName, body: Body | undefi
       return { ...recovered, state: withCheckpoint(state, body) }
     case 'rewind':
       return { ...recovered, state: withRewind(state, body) }
+    case 'requested':
+      return { ...recovered, asked: { ...before.asked, [body.request.id]: body.request } }
+    case 'edited':
+      return { ...recovered, state: { ...state, edits: addEdit(state.edits, body) } }
+    case 'settled': {
+      const { [body.result.id]: _settled, ...asked } = before.asked
+      return { ...recovered, asked, state: { ...state, edits: settleEdits(state.edits, body.result) } }
+    }
     case 'run-ended':
       return { ...recovered, ended: body.status }
     default:
@@ -49,8 +60,27 @@ export function recover(before: Recovered, name: RecordName, body: Body | undefi
   }
 }
 
+/** Edits that the log has and nobody confirmed: their rows go out again, and their requests are answered for the log. */
+export function withUnsettled({ state, asked }: Recovered): ControllerState {
+  const open = state.edits.filter(({ settled, edited }) => !settled && asked[edited.request] !== undefined)
+  const requests = [...new Set(open.map(({ edited }) => edited.request))].map((id) => asked[id]!)
+  return {
+    ...state,
+    pending: Object.fromEntries(
+      requests.map((request) => [request.id, { request, peer: undefined, action: request.action }]),
+    ),
+    awaiting: requests.map(({ id }) => ({
+      id,
+      planSeq: 0,
+      from: Math.min(...open.filter(({ edited }) => edited.request === id).map(({ effective }) => effective)),
+      message: 'made by the controller before',
+    })),
+  }
+}
+
 /** The state of a controller whose worker has to start again: from the last checkpoint, or from the beginning. */
-export function restarted({ state }: Recovered): { state: ControllerState; toStep: number } {
+export function restarted(recovered: Recovered): { state: ControllerState; toStep: number } {
+  const state = withUnsettled(recovered)
   const restore = state.checkpoints.at(-1)
   const toStep = restore?.position.step ?? 0
   const rewind = { attempt: state.attempt + 1, toStep, cause: 'resume' }

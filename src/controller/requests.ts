@@ -1,56 +1,83 @@
 /** What operators, scripts and signals ask for, and what comes of it. Pure. */
-import type { Action, Request, RequestResult } from '../record/record.js'
+import type { Action, Request } from '../record/record.js'
 import type { PeerId } from '../wire/channel.js'
 import type { CommandResult } from '../wire/message.js'
+import { answer, settle, standing, withPending } from './answers.js'
+import { answerNothing, isSet, makeEdits, propose } from './edits.js'
 import { extendPlans, withRewind } from './intake.js'
 import { startPace } from './planning.js'
-import type { ControllerState, Effect, Lease, Pending, Transition } from './state.js'
+import { withEdits } from './rows.js'
+import type { ControllerContext, ControllerState, Effect, Lease, Transition } from './state.js'
 
 /** Idempotent by id: a repeated request is answered with the first answer, or joins the wait for it. */
-export function onRequest(state: ControllerState, request: Request, peer: PeerId | undefined): Transition {
+export function onRequest(
+  state: ControllerState,
+  request: Request,
+  peer: PeerId | undefined,
+  nowMs: number,
+  context: ControllerContext,
+): Transition {
   const answered = state.answers[request.id]
   if (answered !== undefined) return { state, effects: [answer(answered, peer)] }
   const waiting = state.pending[request.id]
   if (waiting !== undefined) return { state: withPending(state, { ...waiting, peer }), effects: [] }
 
+  const decision = decide(state, request, nowMs, context)
+  if (decision.type === 'nothing') return answerNothing(state, request, peer, decision.message)
   const asked: Effect = { type: 'append', body: { type: 'requested', request, position: standing(state) } }
-  const decision = decide(state, request.action)
-  if (decision.type === 'refuse') {
-    const { state: settled, effects } = settle(
-      state,
-      { request, peer, action: request.action },
-      false,
-      decision.why,
-    )
-    return { state: settled, effects: [asked, ...effects] }
-  }
+  const { state: next, effects } = follow(state, decision, { request, peer, nowMs, context })
+  return { state: next, effects: [asked, ...effects] }
+}
+
+interface Asked {
+  readonly request: Request
+  readonly peer: PeerId | undefined
+  readonly nowMs: number
+  readonly context: ControllerContext
+}
+
+function follow(
+  state: ControllerState,
+  decision: Exclude<Decision, { type: 'nothing' }>,
+  { request, peer, nowMs, context }: Asked,
+): Transition {
   const stopping = request.action.type === 'stop' ? (state.stopping ?? 'stopped') : state.stopping
-  if (decision.type === 'end') {
-    const ending = { ...state, stopping }
-    const { state: settled, effects } = settle(
-      ending,
-      { request, peer, action: request.action },
-      true,
-      'ended',
-    )
-    return { state: settled, effects: [asked, ...effects, { type: 'kill', signal: 'SIGTERM' }] }
-  }
-  const { lease, action } = decision
-  return {
-    state: { ...withPending(state, { request, peer, action }), stopping },
-    effects: [
-      asked,
-      {
-        type: 'send',
-        peer: lease.peer,
-        message: { type: 'command', leaseEpoch: lease.epoch, id: request.id, action },
-      },
-    ],
+  switch (decision.type) {
+    case 'refuse':
+      return settle(state, { request, peer }, false, decision.why)
+    case 'end': {
+      const { state: settled, effects } = settle({ ...state, stopping }, { request, peer }, true, 'ended')
+      return { state: settled, effects: [...effects, { type: 'kill', signal: 'SIGTERM' }] }
+    }
+    case 'edit':
+      return makeEdits(state, decision.request, peer, context, { nowMs })
+    case 'command': {
+      const { lease, action } = decision
+      const automaticMs =
+        action.type === 'checkpoint' && action.automatic === true ? nowMs : state.automaticMs
+      return {
+        state: { ...withPending(state, { request, peer, action }), stopping, automaticMs },
+        effects: [
+          {
+            type: 'send',
+            peer: lease.peer,
+            message: { type: 'command', leaseEpoch: lease.epoch, id: request.id, action },
+          },
+        ],
+      }
+    }
+    default:
+      return decision satisfies never
   }
 }
 
 /** Ctrl-C or SIGTERM: once, checkpoint and stop; twice, end the worker now. */
-export function interrupt(state: ControllerState, id: string): Transition {
+export function interrupt(
+  state: ControllerState,
+  id: string,
+  nowMs: number,
+  context: ControllerContext,
+): Transition {
   if (state.stopping === 'interrupted') return { state, effects: [{ type: 'kill', signal: 'SIGKILL' }] }
   const request: Request = {
     type: 'request',
@@ -59,7 +86,7 @@ export function interrupt(state: ControllerState, id: string): Transition {
     why: '',
     action: { type: 'stop', checkpoint: true },
   }
-  return onRequest({ ...state, stopping: 'interrupted' }, request, undefined)
+  return onRequest({ ...state, stopping: 'interrupted' }, request, undefined, nowMs, context)
 }
 
 export function onCommandResult(
@@ -67,16 +94,46 @@ export function onCommandResult(
   lease: Lease,
   result: CommandResult,
   nowMs: number,
+  context: ControllerContext,
 ): Transition {
   const pending = state.pending[result.id]
   if (pending === undefined) return { state, effects: [] }
-  const { state: settled, effects } = settle(state, pending, result.ok, result.message, result.step)
-  if (!result.ok || pending.action.type !== 'restore') return { state: settled, effects }
+  const { request, peer, action } = pending
+  if (isSet(request)) {
+    if (action.type !== 'checkpoint') return { state, effects: [] }
+    // Where no checkpoint could be written the edit is made all the same, and that is said.
+    const said = result.ok ? `checkpoint at step ${result.step}` : `no checkpoint: ${result.message}`
+    return makeEdits(state, request, peer, context, { nowMs, said })
+  }
+  const taken = request.action.type === 'undo' ? takenBack(state, action) : ''
+  const { state: settled, effects } = settle(state, pending, result.ok, result.message + taken, result.step)
+  if (!result.ok || action.type !== 'restore') return { state: settled, effects }
+  return restored(settled, lease, action, { cause: request.action.type, effects, nowMs, context })
+}
 
-  const { attempt, step } = pending.action
+function takenBack({ edits }: ControllerState, action: Action): string {
+  if (action.type !== 'restore') return ''
+  const names = edits.flatMap(({ effective, edited }) => (effective < action.step ? [] : [edited.control]))
+  return `; takes back ${names.length === 1 ? 'the edit' : `${names.length} edits`} of ${[...new Set(names)].join(', ')}`
+}
+
+interface Restored {
+  /** What was asked for: "restore" or "undo". */
+  readonly cause: string
+  readonly effects: readonly Effect[]
+  readonly nowMs: number
+  readonly context: ControllerContext
+}
+
+function restored(
+  state: ControllerState,
+  lease: Lease,
+  { attempt, step }: Extract<Action, { type: 'restore' }>,
+  { cause, effects, nowMs, context }: Restored,
+): Transition {
   const position = { attempt, step }
   const rewound: ControllerState = {
-    ...withRewind(settled, { attempt, toStep: step, cause: 'restore' }),
+    ...withRewind(state, { attempt, toStep: step, cause }),
     lease: {
       ...lease,
       position,
@@ -84,16 +141,26 @@ export function onCommandResult(
       pace: startPace(nowMs, step),
     },
   }
-  const { state: planned, effects: plans } = extendPlans(rewound, nowMs)
-  const rewind: Effect = { type: 'append', body: { type: 'rewind', attempt, toStep: step, cause: 'restore' } }
+  const { state: planned, effects: plans } = extendPlans(withEdits(rewound, rewound.edits, context), nowMs)
+  const rewind: Effect = { type: 'append', body: { type: 'rewind', attempt, toStep: step, cause } }
   return { state: planned, effects: [rewind, ...effects, ...plans] }
 }
 
-/** Whoever still waits learns that nobody is left to answer. */
+/** Whoever still waits learns that nobody is left to answer. An edit is in the log by then, and holds from there. */
 export function refuseAll(state: ControllerState, why: string): Transition {
   return Object.values(state.pending).reduce<Transition>(
     (before, pending) => {
-      const { state: settled, effects } = settle(before.state, pending, false, why)
+      const awaited = state.awaiting.find(({ id }) => id === pending.request.id)
+      const { state: settled, effects } =
+        awaited === undefined
+          ? settle(before.state, pending, false, why)
+          : settle(
+              before.state,
+              pending,
+              true,
+              `${awaited.message}; ${why}, a resumed run has it`,
+              awaited.from,
+            )
       return { state: settled, effects: [...before.effects, ...effects] }
     },
     { state, effects: [] },
@@ -102,11 +169,20 @@ export function refuseAll(state: ControllerState, why: string): Transition {
 
 type Decision =
   | { readonly type: 'command'; readonly lease: Lease; readonly action: Action }
+  | { readonly type: 'edit'; readonly request: Parameters<typeof makeEdits>[1] }
+  /** What is asked for holds anyway. */
+  | { readonly type: 'nothing'; readonly message: string }
   | { readonly type: 'end' }
   | { readonly type: 'refuse'; readonly why: string }
 
-function decide(state: ControllerState, action: Action): Decision {
+function decide(
+  state: ControllerState,
+  request: Request,
+  nowMs: number,
+  context: ControllerContext,
+): Decision {
   const { lease } = state
+  const { action } = request
   if (state.stage === 'leaving' || lease?.bye !== undefined) {
     return { type: 'refuse', why: 'the run is ending' }
   }
@@ -114,52 +190,63 @@ function decide(state: ControllerState, action: Action): Decision {
     if (action.type === 'stop') return { type: 'end' }
     return { type: 'refuse', why: 'no worker has joined the run yet: ask again once it trains' }
   }
-  if (action.type !== 'restore') return { type: 'command', lease, action }
-  const checkpoint = state.checkpoints.findLast(({ position }) => position.step === action.step)
+  switch (action.type) {
+    case 'set':
+      return decideOnSet(state, lease, request, nowMs, context)
+    case 'undo': {
+      const last = state.edits.at(-1)
+      if (last === undefined) return { type: 'refuse', why: 'there is no edit to undo' }
+      return returnTo(state, lease, last.effective, `before the edit at step ${last.effective}`)
+    }
+    case 'restore':
+      return returnTo(state, lease, action.step)
+    case 'pause':
+    case 'resume':
+    case 'step-on':
+    case 'checkpoint':
+    case 'evaluate':
+    case 'stop':
+      return { type: 'command', lease, action }
+    default:
+      return action satisfies never
+  }
+}
+
+function decideOnSet(
+  state: ControllerState,
+  lease: Lease,
+  request: Request,
+  nowMs: number,
+  context: ControllerContext,
+): Decision {
+  if (!isSet(request)) return { type: 'refuse', why: 'no edit is asked for' }
+  const proposal = propose(state, lease, request, context)
+  if (proposal.type === 'refused') return { type: 'refuse', why: proposal.why }
+  if (proposal.type === 'nothing') return proposal
+  const due = nowMs - state.automaticMs >= AUTOMATIC_EVERY_MS
+  // Before the first step there is nothing that a checkpoint would save.
+  if (!request.action.checkpoint || !due || standing(state).step === 0) return { type: 'edit', request }
+  return { type: 'command', lease, action: { type: 'checkpoint', automatic: true } }
+}
+
+/** @param before - Said where any checkpoint before that step will do; without it, it is that one or none. */
+function returnTo(state: ControllerState, lease: Lease, step: number, before?: string): Decision {
+  const checkpoint = state.checkpoints.findLast(({ position }) =>
+    before === undefined ? position.step === step : position.step <= step,
+  )
   if (checkpoint === undefined) {
     const steps = state.checkpoints.map(({ position }) => position.step)
     const there =
       steps.length === 0 ? 'there is none yet' : `there are checkpoints at steps ${steps.join(', ')}`
-    return { type: 'refuse', why: `no checkpoint at step ${action.step}: ${there}` }
+    return { type: 'refuse', why: `no checkpoint ${before ?? `at step ${step}`}: ${there}` }
   }
-  const { path, sha256 } = checkpoint
-  return { type: 'command', lease, action: { ...action, path, sha256, attempt: state.attempt + 1 } }
-}
-
-function settle(
-  state: ControllerState,
-  { request, peer }: Pending,
-  ok: boolean,
-  message: string,
-  step = standing(state).step,
-): Transition {
-  const result: RequestResult = { type: 'request-result', id: request.id, ok, step, message }
-  const { [request.id]: _settled, ...pending } = state.pending
+  const { path, sha256, position } = checkpoint
   return {
-    state: { ...state, pending, answers: withAnswer(state.answers, result) },
-    effects: [{ type: 'append', body: { type: 'settled', result } }, answer(result, peer)],
+    type: 'command',
+    lease,
+    action: { type: 'restore', step: position.step, path, sha256, attempt: state.attempt + 1 },
   }
 }
 
-function withAnswer(
-  answers: ControllerState['answers'],
-  result: RequestResult,
-): Readonly<Record<string, RequestResult>> {
-  const kept = Object.entries(answers).slice(1 - ANSWERS_KEPT)
-  return Object.fromEntries([...kept, [result.id, result]])
-}
-
-function answer(result: RequestResult, peer: PeerId | undefined): Effect {
-  return peer === undefined ? { type: 'answer', result } : { type: 'send', peer, message: result }
-}
-
-function withPending(state: ControllerState, pending: Pending): ControllerState {
-  return { ...state, pending: { ...state.pending, [pending.request.id]: pending } }
-}
-
-function standing(state: ControllerState) {
-  return state.lease?.position ?? state.reported
-}
-
-/** A peer repeats a request at once or not at all. */
-const ANSWERS_KEPT = 100
+/** Nobody edits so often that more of them would be wanted back. */
+const AUTOMATIC_EVERY_MS = 60_000

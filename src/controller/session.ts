@@ -4,7 +4,9 @@ import { toAbsgdError } from '../errors.js'
 import type { PeerId } from '../wire/channel.js'
 import type { Welcome } from '../wire/message.js'
 import { acknowledgement, emptyIntake, extendPlans, intakeOf, refusalOf } from './intake.js'
+import { resendFrom } from './edits.js'
 import { refuseAll } from './requests.js'
+import { withEdits } from './rows.js'
 import { startPace } from './planning.js'
 import type {
   ControllerContext,
@@ -31,15 +33,7 @@ export function onHello(
   if (refusal !== undefined) return { state, effects: [{ type: 'send', peer, message: refusal }] }
 
   const compiled = compileOnce(state, hello, context)
-  if ('end' in compiled) {
-    return {
-      state: { ...state, end: compiled.end },
-      effects: [
-        { type: 'send', peer, message: { type: 'reject', code: 'malformed', hint: compiled.end.reason } },
-        { type: 'kill', signal: 'SIGTERM' },
-      ],
-    }
-  }
+  if ('end' in compiled) return failed(state, peer, compiled.end)
   const goesOn = hello.position.attempt > 0
   const attempt = goesOn ? hello.position.attempt : state.attempt
   const restore = goesOn ? undefined : state.restore
@@ -51,12 +45,15 @@ export function onHello(
     epoch: leaseEpoch,
     phase: 'starting',
     position,
-    planning: { planSeq: state.planSeq, sentThrough: goesOn ? hello.plannedThrough : position.step },
+    planning: {
+      planSeq: state.planSeq,
+      sentThrough: goesOn ? resendFrom(state, hello.plannedThrough) : position.step,
+    },
     pace: startPace(nowMs, position.step),
     bye: undefined,
   }
   const known = state.intake.some(({ incarnation }) => incarnation === hello.incarnation)
-  const admitted: ControllerState = {
+  const joined: ControllerState = {
     ...state,
     stage: 'running',
     attempt,
@@ -64,7 +61,12 @@ export function onHello(
     lease,
     source: compiled.source,
     intake: known ? state.intake : [...state.intake, emptyIntake(hello.incarnation)],
+    // The first plan that goes out now begins with the first of their rows.
+    awaiting: state.awaiting.map((awaited) => ({ ...awaited, planSeq: state.planSeq + 1 })),
   }
+  const laid = attempted(() => withEdits(joined, state.edits, context))
+  if ('end' in laid) return failed(state, peer, laid.end)
+  const admitted = laid.value
   const welcome: Welcome = {
     type: 'welcome',
     run: context.run,
@@ -155,23 +157,44 @@ function leaseRefusal(state: ControllerState, hello: Hello) {
 
 function compileOnce(state: ControllerState, hello: Hello, context: ControllerContext) {
   if (state.source !== undefined) return { source: state.source, warnings: [] }
+  const compiled = attempted(() => context.compile({ stepsPerEpoch: hello.stepsPerEpoch }))
+  return 'end' in compiled ? compiled : { source: compiled.value, warnings: compiled.value.warnings }
+}
+
+/** What is computed, or how the run ends because it cannot be. */
+function attempted<T>(compute: () => T): { readonly value: T } | { readonly end: End } {
   try {
-    const source = context.compile({ stepsPerEpoch: hello.stepsPerEpoch })
-    return { source, warnings: source.warnings }
+    return { value: compute() }
   } catch (thrown) {
     const error = toAbsgdError(thrown, 'experiment')
-    const end: End = { status: 'failed', reason: error.message, detail: error.hint ?? '' }
-    return { end }
+    return { end: { status: 'failed', reason: error.message, detail: error.hint ?? '' } }
+  }
+}
+
+function failed(state: ControllerState, peer: PeerId, end: End): Transition {
+  return {
+    state: { ...state, end },
+    effects: [
+      { type: 'send', peer, message: { type: 'reject', code: 'malformed', hint: end.reason } },
+      { type: 'kill', signal: 'SIGTERM' },
+    ],
   }
 }
 
 /** A worker that was out of sight may have missed commands; it answers a repeated one from memory. */
 function unanswered(state: ControllerState, peer: PeerId): Effect[] {
-  return Object.values(state.pending).map(({ request, action }) => ({
-    type: 'send',
-    peer,
-    message: { type: 'command', leaseEpoch: state.leaseEpoch, id: request.id, action },
-  }))
+  return Object.values(state.pending).flatMap(({ request, action }): Effect[] =>
+    // An edit is no command: it has been sent again with the plans.
+    action.type === 'set'
+      ? []
+      : [
+          {
+            type: 'send',
+            peer,
+            message: { type: 'command', leaseEpoch: state.leaseEpoch, id: request.id, action },
+          },
+        ],
+  )
 }
 
 function endOfBye(state: ControllerState, bye: Bye): End {

@@ -19,6 +19,9 @@ import type { RewindPoint } from '../record/visible.js'
 import type { WeightingRule } from '../record/weighting.js'
 import type { PeerId } from '../wire/channel.js'
 import type { ToController, ToPeer } from '../wire/message.js'
+import type { EditEntry } from '../record/edit-history.js'
+import type { EditedRun, EditTo } from '../record/edits.js'
+import type { Layer, LayerTo } from '../schedule/layers.js'
 import type { Pace, Planning, RowSource } from './planning.js'
 
 /** A worker that holds the lease. */
@@ -42,6 +45,18 @@ export interface Intake {
   readonly appended: Acked
   /** On disk. */
   readonly durable: Acked
+}
+
+/** Edits whose rows are on their way to the worker. */
+export interface Awaited {
+  /** Of the request. */
+  readonly id: string
+  /** The first plan with them. */
+  readonly planSeq: number
+  /** First step of that plan. */
+  readonly from: number
+  /** For whoever asked. */
+  readonly message: string
 }
 
 /** A request whose answer is awaited. */
@@ -76,6 +91,13 @@ export interface ControllerState {
   readonly checkpoints: readonly CheckpointWritten[]
   readonly rewinds: readonly RewindPoint[]
   readonly pending: Readonly<Record<string, Pending>>
+  /** Of the visible history, in the order in which they were accepted. */
+  readonly edits: readonly EditEntry[]
+  /** The same, to be laid over the experiment's rows; empty until a worker has joined. */
+  readonly layers: readonly Layer[]
+  readonly awaiting: readonly Awaited[]
+  /** Monotonic milliseconds of the last automatic checkpoint asked for. */
+  readonly automaticMs: number
   /** The last ones, for requests that are repeated. */
   readonly answers: Readonly<Record<string, RequestResult>>
   /** How the run is to be marked once the worker has stopped. */
@@ -102,6 +124,10 @@ export interface ControllerContext {
   readonly weighting: WeightingRule
   /** Turns durations into steps; throws AbsgdError where that cannot be done. */
   compile(facts: { stepsPerEpoch: number }): RowSource & { readonly warnings: readonly string[] }
+  /** What an edit does from the step `from` on; throws AbsgdError where it may not. */
+  compileEdit(control: string, to: EditTo, from: number, run: EditedRun): LayerTo
+  /** Throws AbsgdError for values that the control does not take. */
+  requireInRange(control: string, values: Float64Array): void
 }
 
 /** What can happen. Times are monotonic milliseconds. */
@@ -123,9 +149,9 @@ export type ControllerEvent =
   /** Everything appended up to these sequences is on disk. */
   | { readonly type: 'durable'; readonly intake: readonly Intake[] }
   /** A request made in this process. */
-  | { readonly type: 'request'; readonly request: Request }
+  | { readonly type: 'request'; readonly request: Request; readonly nowMs: number }
   /** Ctrl-C or SIGTERM. */
-  | { readonly type: 'interrupt'; readonly id: string }
+  | { readonly type: 'interrupt'; readonly id: string; readonly nowMs: number }
   | {
       readonly type: 'worker-exited'
       readonly exitCode: number | undefined
@@ -165,6 +191,10 @@ export function initialState(): ControllerState {
     checkpoints: [],
     rewinds: [],
     pending: {},
+    edits: [],
+    layers: [],
+    awaiting: [],
+    automaticMs: -Infinity,
     answers: {},
     stopping: undefined,
     end: undefined,

@@ -1,9 +1,9 @@
 /** The controller's decisions: what follows from what happened. Pure; the loop in `controller.ts` carries it out. */
-import type { Body } from '../record/record.js'
+import { onPlanAck } from './edits.js'
 import { afterDurable, afterTelemetry, welcomeOperator } from './intake.js'
 import { interrupt, onCommandResult, onRequest } from './requests.js'
 import { onBye, onHello, onProgress, onWorkerExited } from './session.js'
-import type { ControllerContext, ControllerEvent, ControllerState, Effect, Transition } from './state.js'
+import type { ControllerContext, ControllerEvent, ControllerState, Transition } from './state.js'
 
 export function transition(
   state: ControllerState,
@@ -19,9 +19,9 @@ export function transition(
     case 'durable':
       return afterDurable(state, event.intake)
     case 'request':
-      return onRequest(state, event.request, undefined)
+      return onRequest(state, event.request, undefined, event.nowMs, context)
     case 'interrupt':
-      return interrupt(state, event.id)
+      return interrupt(state, event.id, event.nowMs, context)
     case 'worker-exited':
       return onWorkerExited(state, event, context)
     case 'hello-overdue':
@@ -53,7 +53,7 @@ function onMessage(
         ? welcomeOperator(state, peer, message, context)
         : onHello(state, peer, message, nowMs, context)
     case 'request':
-      return onRequest(state, message, peer)
+      return onRequest(state, message, peer, nowMs, context)
     case 'progress':
     case 'plan-ack':
     case 'command-result':
@@ -69,9 +69,9 @@ function onMessage(
         case 'progress':
           return onProgress(state, state.lease, message)
         case 'plan-ack':
-          return { state, effects: [append(message)] }
+          return onPlanAck(state, message, context)
         case 'command-result':
-          return onCommandResult(state, state.lease, message, nowMs)
+          return onCommandResult(state, state.lease, message, nowMs, context)
         case 'bye':
           return onBye(state, state.lease, message)
         default:
@@ -80,8 +80,4 @@ function onMessage(
     default:
       return message satisfies never
   }
-}
-
-function append(body: Body): Effect {
-  return { type: 'append', body }
 }

@@ -6,7 +6,7 @@ import { leavesOf, type Leaf } from '../schedule/parts.js'
 import { scheduleOf, type Source } from '../schedule/schedule.js'
 import { complaint } from './complaint.js'
 import { editDistance } from '../edit-distance.js'
-import { CONTROL_RANGES, controlsSchema, OWN_CONTROL_RANGE } from './settings.js'
+import { CONTROL_RANGES, controlsSchema, OWN_CONTROL_RANGE, type ControlRange } from './settings.js'
 
 export type ResolvedControls = Readonly<Record<string, Source>>
 
@@ -30,7 +30,7 @@ export function resolveControls(given: Readonly<Record<string, unknown>>): Resol
   const controls: Record<string, Source> = {}
   for (const [name, source] of Object.entries(parsed.data)) {
     if (source === undefined) continue
-    checkValues(name, source)
+    checkSource(name, source)
     controls[name] = source
   }
   return controls
@@ -56,7 +56,7 @@ function checkName(name: string): void {
   })
 }
 
-function isKnown(name: string): name is keyof typeof CONTROL_RANGES {
+export function isKnown(name: string): name is keyof typeof CONTROL_RANGES {
   return Object.hasOwn(CONTROL_RANGES, name)
 }
 
@@ -69,8 +69,14 @@ function plain(name: string): string {
   return name.toLowerCase().replaceAll(/[_-]/g, '')
 }
 
-function checkValues(name: string, source: Source): void {
-  const range = isKnown(name) ? CONTROL_RANGES[name] : OWN_CONTROL_RANGE
+/** What a control takes, be it known or the user's own. */
+export function rangeOf(name: string): ControlRange {
+  return isKnown(name) ? CONTROL_RANGES[name] : OWN_CONTROL_RANGE
+}
+
+/** @throws AbsgdError 'experiment' as {@link resolveControls}, for one control */
+export function checkSource(name: string, source: Source): void {
+  const range = rangeOf(name)
   for (const leaf of leavesOf(source)) {
     const part = describe(scheduleOf(leaf.shape))
     for (const { value, after } of endsOf(leaf)) {

@@ -20,7 +20,8 @@ import { runPaths } from './paths.js'
 export type WrittenFile = Pick<CheckpointWritten, 'path' | 'sha256' | 'bytes' | 'deleted'>
 
 /**
- * Writes a checkpoint of the run in `dir` beside its final name, syncs and renames it, and keeps the `keep` newest (0: all).
+ * Writes a checkpoint of the run in `dir` beside its final name, syncs and renames it, and keeps the `keep` newest (0: all);
+ * of automatic ones, counted by themselves, the last three.
  *
  * @throws AbsgdError 'run-directory' when the disk refuses; earlier checkpoints are untouched.
  */
@@ -29,9 +30,13 @@ export function writeCheckpoint(
   { attempt, step }: Position,
   bytes: Uint8Array,
   keep: number,
+  automatic = false,
 ): WrittenFile {
   const { checkpoints } = runPaths(dir)
-  const file = join(checkpoints, `step-${String(step).padStart(9, '0')}.${attempt}.json`)
+  const file = join(
+    checkpoints,
+    `step-${String(step).padStart(9, '0')}.${attempt}${automatic ? '.auto' : ''}.json`,
+  )
   const draft = `${file}.unfinished`
   try {
     mkdirSync(checkpoints, { recursive: true, mode: 0o700 })
@@ -45,7 +50,7 @@ export function writeCheckpoint(
     path: pathOf(file),
     sha256: sha256Of(bytes),
     bytes: bytes.length,
-    deleted: keep === 0 ? [] : deleteOld(checkpoints, basename(file), keep),
+    deleted: deleteOld(checkpoints, basename(file), automatic ? AUTOMATIC_KEPT : keep, automatic),
   }
 }
 
@@ -81,11 +86,12 @@ function writeSynced(file: string, bytes: Uint8Array): void {
   }
 }
 
-function deleteOld(checkpoints: string, newest: string, keep: number): string[] {
+function deleteOld(checkpoints: string, newest: string, keep: number, automatic: boolean): string[] {
+  if (keep === 0) return []
   const others = readdirSync(checkpoints)
     .flatMap((name) => {
-      const [, step, attempt] = NAME.exec(name) ?? []
-      return step === undefined || name === newest
+      const [, step, attempt, auto] = NAME.exec(name) ?? []
+      return step === undefined || name === newest || (auto !== undefined) !== automatic
         ? []
         : [{ name, step: Number(step), attempt: Number(attempt) }]
     })
@@ -108,4 +114,5 @@ function problem(what: string, cause: unknown, hint: string): AbsgdError {
   return new AbsgdError('run-directory', `${what}: ${reason}`, { hint, cause })
 }
 
-const NAME = /^step-(\d{9,})\.(\d+)\.json$/
+const AUTOMATIC_KEPT = 3
+const NAME = /^step-(\d{9,})\.(\d+)(\.auto)?\.json$/

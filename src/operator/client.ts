@@ -101,5 +101,12 @@ export function noController(run: string): AbsgdError {
 const LOOK_INTERVAL_MS = 500
 const LIMIT_MS = 30_000
 /** These wait for a file to be written. */
-const LONG_ACTIONS: ReadonlySet<Action['type']> = new Set(['checkpoint', 'stop', 'restore', 'evaluate'])
+const LONG_ACTIONS: ReadonlySet<Action['type']> = new Set([
+  'checkpoint',
+  'stop',
+  'restore',
+  'evaluate',
+  'set',
+  'undo',
+])
 const LONG_LIMIT_MS = 600_000

@@ -1,11 +1,11 @@
 /** What is said of the events of a run: everything but steps and evaluations. */
 import type { Body, Phase } from '../record/record.js'
 import type { RunSnapshot } from '../record/snapshot.js'
-import { formatBytes, formatCount } from './format.js'
+import { formatBytes, formatControl, formatCount } from './format.js'
 import { fit, wrap } from './layout.js'
 import { detailLines, entry } from './page.js'
 import { sanitize } from './sanitize.js'
-import { actionInWords, exitInWords, metricsInWords, positionInWords } from './words.js'
+import { actionInWords, editToInWords, exitInWords, metricsInWords, positionInWords } from './words.js'
 
 /** The run before and after the event, the phase that was last recorded, and its name. */
 export interface EventContext {
@@ -47,6 +47,15 @@ export function eventLines(body: Body, { run, before, after, phase }: EventConte
       )
     case 'progress':
       return phaseLines(phase, body)
+    case 'edited': {
+      const { control, before, after, to, position } = body
+      const old = Number.isNaN(before) ? '(its own)' : formatControl(control, before)
+      const values = `${old} → ${formatControl(control, after)}`
+      const how = to.kind === 'schedule' && Number.isFinite(Number(to.text)) ? '' : ` (${editToInWords(to)})`
+      return say(`${control} ${values}${how} from step ${formatCount(position.step)} on`)
+    }
+    case 'decided':
+      return body.mark === '' ? [] : say(`${body.control}: ${body.mark}`)
     case 'bye':
       return body.reason === 'orphaned' ? say('the worker lost its controller for too long, and left') : []
     case 'step-batch':

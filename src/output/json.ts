@@ -84,6 +84,14 @@ function toObject(body: Body): JsonObject | undefined {
     case 'gap':
     case 'summary':
       return { ...body }
+    case 'edited': {
+      const { request, by, position, control, to, before, after } = body
+      return { type: 'edit', ...position, request, by, control, to, before, after }
+    }
+    case 'decided': {
+      const { control, position, value, saturated = null, mark } = body
+      return { type: 'decision', ...position, control, value, saturated, mark }
+    }
     case 'note':
       return { type: 'note', ...body.position, level: body.level, text: body.text }
     case 'plan':

@@ -1,5 +1,5 @@
 /** Records in words. */
-import type { Action, Position } from '../record/record.js'
+import type { Action, ControlEdit, EditTo, EditWhen, Position } from '../record/record.js'
 import type { DamagedFile, RunSummary } from '../record/summary.js'
 import type { WorkerState } from '../record/worker-state.js'
 import { formatControl, formatCount, formatNumber } from './format.js'
@@ -12,13 +12,40 @@ export function actionInWords(action: Action): string {
       return `restore the checkpoint of step ${formatCount(action.step)}`
     case 'stop':
       return action.checkpoint ? 'checkpoint and stop' : 'stop without a checkpoint'
+    case 'set':
+      return action.edits.map(editInWords).join(', ')
+    case 'checkpoint':
+      return action.automatic === true ? 'checkpoint before an edit' : 'checkpoint'
+    case 'undo':
+      return 'undo the last edit'
     case 'pause':
     case 'resume':
-    case 'checkpoint':
     case 'evaluate':
       return action.type
     default:
       return action satisfies never
+  }
+}
+
+/** As it is typed: `lambda=-2@+100`, `lr*=0.1`. */
+export function editInWords({ control, to, when }: ControlEdit): string {
+  return `${control}${editToInWords(to)}${whenInWords(when)}`
+}
+
+export function editToInWords(to: EditTo): string {
+  return to.kind === 'schedule' ? `=${to.text}` : `*=${to.factor}`
+}
+
+function whenInWords(when: EditWhen): string {
+  switch (when.kind) {
+    case 'soon':
+      return ''
+    case 'at':
+      return `@${when.step}`
+    case 'after':
+      return `@+${when.steps}`
+    default:
+      return when satisfies never
   }
 }
 

@@ -2,8 +2,10 @@
  * What a run consists of: the records of its log, in terms of the domain. Steps are optimizer steps from 0; a position `step`
  * means that many steps done. Losses and `lambda` are in the units of the task's loss; a `lambda` of ±Infinity is off.
  */
+import type { ControlEdit, Decided, Edited } from './edits.js'
 import type { SampleBatch, SampleInfo, SamplePredictions } from './sample-records.js'
 
+export type { ControlEdit, Decided, Edited, EditTo, EditWhen } from './edits.js'
 export type { SampleBatch, SampleInfo, SamplePredictions, StepSamples } from './sample-records.js'
 
 /** A point of a run: `step` steps done in `attempt` (from 1; 0 before the first welcome). */
@@ -39,6 +41,8 @@ export interface Weighing {
   readonly nonFinite: Uint32Array
   /** Weight mass per class, row by row: count × classes; empty without labels. */
   readonly classMass: Float32Array
+  /** Share of the batch's samples that are of the class with the most weight; empty where classMass is, or of an older worker. */
+  readonly topClassShare: Float32Array
 }
 
 export interface StepBatch {
@@ -169,7 +173,11 @@ export type Action =
   | { readonly type: 'pause' }
   | { readonly type: 'resume' }
   | { readonly type: 'step-on'; readonly steps: number }
-  | { readonly type: 'checkpoint' }
+  | {
+      readonly type: 'checkpoint'
+      /** Of the controller's own accord: refused where it would be large or slow, and kept apart. */
+      readonly automatic?: true
+    }
   | {
       readonly type: 'restore'
       readonly step: number
@@ -179,11 +187,15 @@ export type Action =
     }
   | { readonly type: 'evaluate' }
   | { readonly type: 'stop'; readonly checkpoint: boolean }
+  /** All of the edits or none. */
+  | { readonly type: 'set'; readonly edits: readonly ControlEdit[]; readonly checkpoint: boolean }
+  /** Back to the newest checkpoint before the last edit. */
+  | { readonly type: 'undo' }
 
 export interface Request {
   readonly type: 'request'
   readonly id: string
-  /** "cli", "script", "cockpit", "signal". */
+  /** "cli", "script", "cockpit", "guard", "signal". */
   readonly by: string
   readonly why: string
   readonly action: Action
@@ -210,6 +222,8 @@ export type Body =
   | PlanAck
   | Progress
   | Bye
+  | Edited
+  | Decided
   | {
       readonly type: 'controller-started'
       readonly version: string

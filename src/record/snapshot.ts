@@ -5,6 +5,7 @@
  * is read after the log; duplicates (same origin, incarnation, stream, seq) are the reader's to remove.
  */
 import { addCheckpoint, visibleCheckpoints } from './checkpoints.js'
+import { addEdit, editsAfter, settleEdits, type EditEntry } from './edit-history.js'
 import { addEvaluation, toEvaluationPoint, type EvaluationPoint } from './evaluations.js'
 import { latestStep, type LastStep } from './last-step.js'
 import type { Body, CheckpointWritten, Gap, LogRecord, Position, RunStatus, StepBatch } from './record.js'
@@ -50,6 +51,8 @@ export interface RunSnapshot {
   readonly checkpoints: readonly CheckpointWritten[]
   /** In the order of asking. */
   readonly requests: readonly RequestEntry[]
+  /** Of the visible history, in the order in which they were accepted. */
+  readonly edits: readonly EditEntry[]
   /** The last of them, at most `NOTES_KEPT`. */
   readonly notes: readonly NoteEntry[]
   /** Where samples stopped being recorded. */
@@ -99,6 +102,7 @@ export function initialSnapshot(): RunSnapshot {
     evaluations: [],
     checkpoints: [],
     requests: [],
+    edits: [],
     notes: [],
     gaps: [],
     values: {},
@@ -169,7 +173,11 @@ function take(snapshot: RunSnapshot, { body, incarnation }: LogRecord): RunSnaps
     case 'requested':
       return { ...snapshot, requests: addRequest(snapshot.requests, body.request, body.position) }
     case 'settled':
-      return { ...snapshot, requests: settleRequest(snapshot.requests, body.result) }
+      return {
+        ...snapshot,
+        requests: settleRequest(snapshot.requests, body.result),
+        edits: settleEdits(snapshot.edits, body.result),
+      }
     case 'rewind':
       return rewound(snapshot, { attempt: body.attempt, toStep: body.toStep, cause: body.cause })
     case 'note': {
@@ -182,10 +190,13 @@ function take(snapshot: RunSnapshot, { body, incarnation }: LogRecord): RunSnaps
       const { status, reason, detail, position } = body
       return reach({ ...snapshot, end: { status, reason, detail, position } }, position)
     }
+    case 'edited':
+      return { ...snapshot, edits: addEdit(snapshot.edits, body) }
     case 'sample-batch':
     case 'sample-info':
     case 'sample-predictions':
     case 'plan-ack':
+    case 'decided':
       return snapshot
     default:
       return body satisfies never
@@ -229,6 +240,7 @@ function rewound(snapshot: RunSnapshot, rewind: RewindPoint): RunSnapshot {
       last: last !== undefined && isVisible(rewinds, last.attempt, last.step) ? last : undefined,
       evaluations: snapshot.evaluations.filter(({ attempt, step }) => isVisible(rewinds, attempt, step)),
       checkpoints: visibleCheckpoints(snapshot.checkpoints, rewinds),
+      edits: editsAfter(snapshot.edits, rewind),
       // They were computed from a history that is no longer the run's.
       values: {},
     },

@@ -131,10 +131,12 @@ describe('requests', () => {
   test('by Ctrl-C checkpoint and stop once, and end the worker the second time', () => {
     const controller = drive()
     controller.message(hello())
-    expect(sent(controller.act({ type: 'interrupt', id: 'i1' }))).toMatchObject([
+    expect(sent(controller.act({ type: 'interrupt', id: 'i1', nowMs: 0 }))).toMatchObject([
       { action: { type: 'stop', checkpoint: true } },
     ])
-    expect(controller.act({ type: 'interrupt', id: 'i1' })).toEqual([{ type: 'kill', signal: 'SIGKILL' }])
+    expect(controller.act({ type: 'interrupt', id: 'i1', nowMs: 0 })).toEqual([
+      { type: 'kill', signal: 'SIGKILL' },
+    ])
     controller.act({ type: 'worker-exited', exitCode: undefined, signal: 'SIGKILL', lastLines: '' })
     expect(controller.state().end?.status).toBe('interrupted')
   })

@@ -17,7 +17,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   worker: ['record', 'weighting', 'wire'],
   environment: ['wire'],
   experiment: ['record', 'schedule'],
-  controller: ['record', 'wire', 'log', 'worker'],
+  controller: ['record', 'schedule', 'wire', 'log', 'worker'],
   operator: ['record', 'wire', 'log'],
   cockpit: ['record', 'output'],
   cli: [

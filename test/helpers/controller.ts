@@ -1,4 +1,5 @@
 /** A controller's pure half, driven by hand. */
+import { compileEdit, requireInRange } from '../../src/experiment/edit.js'
 import {
   initialState,
   type ControllerContext,
@@ -24,6 +25,8 @@ export const context: ControllerContext = {
     events: () => [],
     warnings: ['beware'],
   }),
+  compileEdit,
+  requireInRange,
 }
 
 export function hello(overrides: Partial<Hello> = {}): Hello {

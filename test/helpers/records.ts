@@ -58,6 +58,7 @@ export function weighing(count: number, columns: Partial<Weighing> = {}): Weighi
     capped: new Int8Array(count),
     nonFinite: new Uint32Array(count),
     classMass: new Float32Array(0),
+    topClassShare: new Float32Array(0),
     ...columns,
   }
 }

@@ -3,16 +3,13 @@ import fc from 'fast-check'
 import type { Action, Body, Hello, LogRecord, StepSamples, Weighing } from '../../src/record/record.js'
 import type { WeightingRule } from '../../src/record/weighting.js'
 import type { ToController, ToPeer } from '../../src/wire/message.js'
+import { edits, setAction } from './edit-arbitraries.js'
+import { integer, name, position, text, type, uint32 } from './value-arbitraries.js'
 
-const uint32 = fc.nat({ max: 2 ** 32 - 1 })
-const integer = fc.oneof(fc.nat(), fc.constantFrom(0, 2 ** 32, 2 ** 53 - 1, 2 ** 53))
 const seconds = fc.double({ min: 0, max: 1e9, noNaN: true })
-const text = fc.string({ unit: 'grapheme' })
-const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 })
 const incarnation = fc
   .bigInt({ min: 0n, max: 2n ** 64n - 1n })
   .map((value) => value.toString(16).padStart(16, '0'))
-const position = fc.record({ attempt: uint32, step: integer })
 const acked = fc.record({ steps: integer, samples: integer })
 const values = fc.dictionary(name, fc.double(), { maxKeys: 4 })
 const weighting: fc.Arbitrary<WeightingRule> = fc.oneof(
@@ -23,7 +20,6 @@ const weighting: fc.Arbitrary<WeightingRule> = fc.oneof(
     floor: fc.boolean(),
   }),
 )
-const type = <T extends string>(word: T) => fc.constant(word)
 
 const f64 = (count: number) =>
   fc.float64Array({ minLength: count, maxLength: count }).map((array) => Float64Array.from(array))
@@ -51,6 +47,7 @@ const weighing = (count: number): fc.Arbitrary<Weighing> =>
     capped: capped(count),
     nonFinite: u32(count),
     classMass: fc.nat({ max: 4 }).chain((classes) => f32(count * classes)),
+    topClassShare: fc.oneof(f32(0), f32(count)),
   })
 
 const stepSamples: fc.Arbitrary<StepSamples> = fc.nat({ max: 6 }).chain((n) =>
@@ -65,7 +62,9 @@ const stepSamples: fc.Arbitrary<StepSamples> = fc.nat({ max: 6 }).chain((n) =>
 )
 
 const action: fc.Arbitrary<Action> = fc.oneof(
-  fc.record({ type: fc.constantFrom('pause', 'resume', 'checkpoint', 'evaluate') }),
+  fc.record({ type: fc.constantFrom('pause', 'resume', 'evaluate', 'undo') }),
+  fc.record({ type: type('checkpoint'), automatic: type(true) }, { requiredKeys: ['type'] }),
+  setAction,
   fc.record({ type: type('step-on'), steps: fc.integer({ min: 1 }) }),
   fc.record({ type: type('restore'), step: integer, path: text, sha256: text, attempt: uint32 }),
   fc.record({ type: type('stop'), checkpoint: fc.boolean() }),
@@ -260,6 +259,7 @@ const body: fc.Arbitrary<Body> = fc.oneof(
     firstStep: integer,
     reason: fc.constantFrom('quota', 'spool'),
   }),
+  ...edits,
   plan,
   planAck,
   progress,

@@ -22,19 +22,39 @@ from absgd_worker.messages import Position
 from absgd_worker.reports import CheckpointWritten
 
 
+def check_cost(state: Mapping[str, Any], bytes_per_second: float | None) -> None:
+    """Refuses what nobody asked for and would be felt.
+
+    Args:
+        state: what would be written.
+        bytes_per_second: how fast the last one was; None where there is none to judge by.
+
+    Raises:
+        CheckpointError: it would take more than 2 GB or 5 s.
+    """
+    size = _tensor_bytes(state)
+    if size > AUTOMATIC_BYTES:
+        raise CheckpointError(f"an automatic checkpoint would take {size / 1e9:.1f} GB, more than 2 GB")
+    seconds = size / (bytes_per_second or _GUESSED_BYTES_PER_SECOND)
+    if seconds > AUTOMATIC_SECONDS:
+        raise CheckpointError(f"an automatic checkpoint would take {seconds:.0f} s, more than 5 s")
+
+
 def write_checkpoint(
-    run_dir: Path, position: Position, state: Mapping[str, Any], *, keep: int
+    run_dir: Path, position: Position, state: Mapping[str, Any], *, keep: int, automatic: bool = False
 ) -> CheckpointWritten:
     """Writes `state` beside its final name, syncs and renames it, and keeps the `keep` newest (0: all).
 
-    A failure leaves every earlier checkpoint as it was.
+    Automatic ones are counted by themselves: the last three are kept. A failure leaves every earlier
+    checkpoint as it was.
 
     Raises:
         CheckpointError: the disk refuses.
     """
     began = time.perf_counter()
     directory = run_dir / DIRECTORY
-    path = directory / f"step-{position.step:09d}.{position.attempt}.pt"
+    mark = ".auto" if automatic else ""
+    path = directory / f"step-{position.step:09d}.{position.attempt}{mark}.pt"
     unfinished = path.with_suffix(".unfinished")
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -54,7 +74,7 @@ def write_checkpoint(
             f"no checkpoint could be written to {directory}: {error.strerror or error}; "
             "earlier ones are untouched"
         ) from None
-    deleted = tuple(_delete_old(directory, path, keep))
+    deleted = tuple(_delete_old(directory, path, AUTOMATIC_KEPT if automatic else keep))
     return CheckpointWritten(
         position=position,
         path=f"{DIRECTORY}/{path.name}",
@@ -102,7 +122,7 @@ def _delete_old(directory: Path, newest: Path, keep: int) -> Iterator[str]:
     found = []
     for file in directory.iterdir():
         match = _NAME.fullmatch(file.name)
-        if match is not None and file != newest:
+        if match is not None and file != newest and bool(match["auto"]) == newest.name.endswith(".auto.pt"):
             found.append((int(match["attempt"]), int(match["step"]), file))
     for _, _, file in sorted(found, reverse=True)[keep - 1 :]:
         with contextlib.suppress(OSError):
@@ -140,6 +160,14 @@ class _HashingFile:
             raise self._error
 
 
+def _tensor_bytes(state: Any) -> int:
+    if isinstance(state, torch.Tensor):
+        return state.numel() * state.element_size()
+    if isinstance(state, Mapping):
+        return sum(map(_tensor_bytes, state.values()))
+    return sum(map(_tensor_bytes, state)) if isinstance(state, (list, tuple)) else 0
+
+
 def _sha256_of(file: Path) -> str:
     digest = hashlib.sha256()
     with open(file, "rb") as stream:
@@ -165,4 +193,11 @@ DIRECTORY = "checkpoints"
 FORMAT = 1
 """Of the dictionary in a file: raised when an older version could not go on from it."""
 
-_NAME = re.compile(r"step-(?P<step>\d{9,})\.(?P<attempt>\d+)\.pt")
+AUTOMATIC_KEPT = 3
+AUTOMATIC_BYTES = 2e9
+AUTOMATIC_SECONDS = 5.0
+
+_GUESSED_BYTES_PER_SECOND = 200e6
+"""Of a plain disk, before the first checkpoint of a run shows what this one does."""
+
+_NAME = re.compile(r"step-(?P<step>\d{9,})\.(?P<attempt>\d+)(?P<auto>\.auto)?\.pt")

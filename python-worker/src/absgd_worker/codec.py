@@ -173,6 +173,8 @@ def _command(message: command_pb2.Command) -> m.Command:
     action: m.Action
     if kind in _PLAIN_ACTIONS:
         action = _PLAIN_ACTIONS[kind]
+    elif kind == "checkpoint":
+        action = m.Checkpoint(message.action.checkpoint.automatic)
     elif kind == "step_on":
         action = m.StepOn(message.action.step_on.steps)
     elif kind == "restore":
@@ -268,7 +270,6 @@ MAX_ROWS = 262_144
 _PLAIN_ACTIONS: dict[str, m.Action] = {
     "pause": m.Pause(),
     "resume": m.Resume(),
-    "checkpoint": m.Checkpoint(),
     "evaluate": m.Evaluate(),
 }
 

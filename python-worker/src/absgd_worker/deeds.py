@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from absgd_worker.checkpoint import read_checkpoint, write_checkpoint
+from absgd_worker.checkpoint import check_cost, read_checkpoint, write_checkpoint
 from absgd_worker.console import complain, say
 from absgd_worker.errors import CheckpointError
 from absgd_worker.evaluation import evaluate
@@ -29,6 +29,8 @@ class Deeds:
         self._evaluated: Position | None = None
         self._predicted: Position | None = None
         self._saved: Position | None = None
+        # Of the last checkpoint written.
+        self._bytes_per_second: float | None = None
 
     @property
     def can_evaluate(self) -> bool:
@@ -98,25 +100,31 @@ class Deeds:
         say(said)
         return said, True
 
-    def checkpoint(self) -> str:
-        """Writes a checkpoint, once per position.
+    def checkpoint(self, *, automatic: bool = False) -> str:
+        """Writes a checkpoint, once per position. An automatic one is kept apart, the last three of them.
 
         Raises:
-            CheckpointError: the disk refuses; earlier checkpoints are untouched.
+            CheckpointError: the disk refuses, or an automatic one would be large or slow; earlier checkpoints
+                are untouched.
         """
         position = self._standing.position
         if self._saved == position:
             return f"the checkpoint of step {position.step:,} is on disk already"
         welcome = self._exchange.welcome
         with self._phase(Phase.CHECKPOINTING):
+            state = self._trainer.state_dict()
+            if automatic:
+                check_cost(state, self._bytes_per_second)
             written = write_checkpoint(
                 self._run_dir,
                 position,
-                self._trainer.state_dict(),
+                state,
                 keep=welcome.keep_checkpoints if welcome else 0,
+                automatic=automatic,
             )
         self._exchange.ring.append(written)
         self._saved = position
+        self._bytes_per_second = written.bytes / max(written.seconds, 1e-6)
         said = f"checkpoint {written.path} ({written.bytes:,} bytes, {written.seconds:.2f} s)"
         say(said)
         return said

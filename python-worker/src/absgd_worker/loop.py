@@ -211,8 +211,8 @@ class Loop:
                 done = "training goes on"
             case StepOn(steps):
                 done = self._step_on(steps)
-            case Checkpoint():
-                done = self._deeds.checkpoint()
+            case Checkpoint(automatic):
+                done = self._deeds.checkpoint(automatic=automatic)
             case Restore(path, sha256, attempt):
                 done = self._deeds.restore(path, sha256, attempt)
                 self._had_row = False

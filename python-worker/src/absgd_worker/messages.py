@@ -124,7 +124,7 @@ class StepOn:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    pass
+    automatic: bool = False
 
 
 @dataclass(frozen=True)

@@ -131,8 +131,15 @@ def _class_mass(run: Sequence[StepEntry], labels_N: Tensor | None, num_classes: 
     weights = torch.cat([entry.weights_B for entry in run])
     labels = labels_N.index_select(0, torch.cat([entry.indices_B for entry in run]))
     bins = labels.add_(_first_bins(tuple([entry.indices_B.shape[0] for entry in run]), num_classes))
-    mass_TC = torch.bincount(bins, weights=_on_host(weights), minlength=len(run) * num_classes)
-    return {"class_mass": tensor_bytes(mass_TC if mass_TC.dtype == torch.float32 else mass_TC.float())}
+    bin_count = len(run) * num_classes
+    mass_TC = torch.bincount(bins, weights=_on_host(weights), minlength=bin_count)
+    counts_TC = torch.bincount(bins, minlength=bin_count).view(-1, num_classes)
+    top_T1 = mass_TC.view(-1, num_classes).argmax(1, keepdim=True)
+    share_T = counts_TC.gather(1, top_T1).squeeze(1) / counts_TC.sum(1)
+    return {
+        "class_mass": tensor_bytes(mass_TC if mass_TC.dtype == torch.float32 else mass_TC.float()),
+        "top_class_share": tensor_bytes(share_T.float()),
+    }
 
 
 @lru_cache(maxsize=4)

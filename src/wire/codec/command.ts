@@ -13,6 +13,7 @@ import type {
   RequestSchema,
 } from '../gen/absgd/v1/command_pb.js'
 import type { Command, CommandResult } from '../message.js'
+import { readControlEdit, writeControlEdit } from './edits.js'
 import type { Init } from './init.js'
 import { fromUint64, toUint64, violation } from './numbers.js'
 
@@ -74,9 +75,16 @@ function readAction(action: WireAction | undefined): Action {
       throw violation('Action.kind', 'is missing, or of a newer version')
     case 'pause':
     case 'resume':
-    case 'checkpoint':
     case 'evaluate':
+    case 'undo':
       return { type: kind.case }
+    case 'checkpoint':
+      return { type: 'checkpoint', ...(kind.value.automatic ? { automatic: true } : {}) }
+    case 'set': {
+      const { edits, checkpoint } = kind.value
+      if (edits.length === 0) throw violation('Set.edits', 'is empty')
+      return { type: 'set', edits: edits.map(readControlEdit), checkpoint }
+    }
     case 'stepOn': {
       const steps = fromUint64(kind.value.steps, 'StepOn.steps')
       if (steps < 1) throw violation('StepOn.steps', 'is 0; it counts from 1')
@@ -97,9 +105,15 @@ function writeAction(action: Action): Init<typeof ActionSchema> {
   switch (action.type) {
     case 'pause':
     case 'resume':
-    case 'checkpoint':
     case 'evaluate':
+    case 'undo':
       return { kind: { case: action.type, value: {} } }
+    case 'checkpoint':
+      return { kind: { case: 'checkpoint', value: { automatic: action.automatic === true } } }
+    case 'set': {
+      const { edits, checkpoint } = action
+      return { kind: { case: 'set', value: { edits: edits.map(writeControlEdit), checkpoint } } }
+    }
     case 'step-on':
       return { kind: { case: 'stepOn', value: { steps: toUint64(action.steps, 'StepOn.steps') } } }
     case 'restore': {

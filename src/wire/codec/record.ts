@@ -11,6 +11,7 @@ import {
 import { createArena, type Arena } from './arrays.js'
 import { readRequest, readRequestResult, writeRequest, writeRequestResult } from './command.js'
 import { noteLevels, readWord, runStatuses, writeWord } from './enums.js'
+import { readDecided, readEdited, writeDecided, writeEdited } from './edits.js'
 import type { Init } from './init.js'
 import { readValues, writeValues } from './named.js'
 import {
@@ -144,6 +145,10 @@ function readBody(body: WireRecord['body'], arena: Arena): Body | undefined {
     }
     case 'bye':
       return session.readBye(body.value)
+    case 'edited':
+      return readEdited(body.value)
+    case 'decided':
+      return readDecided(body.value)
     default:
       return body satisfies never
   }
@@ -219,6 +224,10 @@ function writeBody(body: Body): Init<typeof RecordSchema>['body'] {
     }
     case 'bye':
       return { case: 'bye', value: session.writeBye(body) }
+    case 'edited':
+      return { case: 'edited', value: writeEdited(body) }
+    case 'decided':
+      return { case: 'decided', value: writeDecided(body) }
     default:
       return body satisfies never
   }

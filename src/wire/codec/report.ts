@@ -200,6 +200,12 @@ function readWeighing(weighing: WireWeighing, count: number, arena: Arena): Weig
     capped,
     nonFinite: readUint32(arena, weighing.nonFinite, count, 'Weighing.non_finite'),
     classMass: readFloat32(arena, weighing.classMass, count * Math.floor(classes), 'Weighing.class_mass'),
+    topClassShare: readFloat32(
+      arena,
+      weighing.topClassShare,
+      countUnlessEmpty(weighing.topClassShare, count),
+      'Weighing.top_class_share',
+    ),
   }
 }
 
@@ -217,6 +223,7 @@ function writeWeighing(weighing: Weighing): Init<typeof WeighingSchema> {
     capped: bytesOf(weighing.capped),
     nonFinite: bytesOf(weighing.nonFinite),
     classMass: bytesOf(weighing.classMass),
+    topClassShare: bytesOf(weighing.topClassShare),
   }
 }
 

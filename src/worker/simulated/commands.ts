@@ -36,6 +36,9 @@ export function judge(state: WorkerState, { action }: Command): Verdict {
     case 'restore':
     case 'stop':
       return { type: 'do', action }
+    case 'set':
+    case 'undo':
+      return refused(state, 'a worker does not understand what is to be done')
     default:
       return action satisfies never
   }

@@ -13,8 +13,8 @@ export interface Deeds {
   evaluate(position: Position): string
   /** Says what the model takes the training data for; once per position, as `evaluate`. */
   predict(position: Position): void
-  /** Once per position. Throws AbsgdError when the disk refuses. */
-  checkpoint(position: Position, keep: number): string
+  /** Once per position; an automatic one is kept apart. Throws AbsgdError when the disk refuses. */
+  checkpoint(position: Position, keep: number, automatic?: boolean): string
   /** As `checkpoint`, where nobody asked who could be told of a refusal. */
   tryToCheckpoint(position: Position, keep: number): string
   /** Loads a checkpoint and returns its step. Throws AbsgdError, with nothing changed. */
@@ -35,10 +35,10 @@ export function createDeeds({ trainer, data, telemetry, checkpoints, clock }: De
   let predicted: Position | undefined
   let saved: Position | undefined
 
-  function checkpoint(position: Position, keep: number): string {
+  function checkpoint(position: Position, keep: number, automatic = false): string {
     if (isSame(position, saved)) return `the checkpoint of step ${position.step} is on disk already`
     const began = clock()
-    const written = checkpoints.write(position, trainer.save(position), keep)
+    const written = checkpoints.write(position, trainer.save(position), keep, automatic)
     const seconds = (clock() - began) / 1000
     telemetry.append({ type: 'checkpoint-written', position, seconds, ...written })
     saved = position

@@ -97,6 +97,7 @@ function weighingOf(run: readonly StepEntry[]): Weighing {
     capped: Int8Array.from(column('capped')),
     nonFinite: Uint32Array.from(column('nonFinite')),
     classMass,
+    topClassShare: Float32Array.from(run, (entry) => entry.topClassShare),
   }
 }
 

@@ -3,7 +3,8 @@ import type { Acked, CheckpointWritten, Position, Stream } from '../../record/re
 
 export interface CheckpointStore {
   /**
-   * Writes a checkpoint whole or not at all, and keeps the `keep` newest (0: all).
+   * Writes a checkpoint whole or not at all, and keeps the `keep` newest (0: all). Automatic ones are counted by
+   * themselves: the last three are kept.
    *
    * @throws AbsgdError when the disk refuses; earlier checkpoints are untouched.
    */
@@ -11,6 +12,7 @@ export interface CheckpointStore {
     position: Position,
     bytes: Uint8Array,
     keep: number,
+    automatic: boolean,
   ): Omit<CheckpointWritten, 'type' | 'position' | 'seconds'>
   /** @throws AbsgdError when the file is missing, or its hash is not `sha256`; an empty one is not compared. */
   read(path: string, sha256: string): Uint8Array

@@ -27,6 +27,7 @@ export interface Trained {
   readonly indices: Uint32Array
   /** [C]. */
   readonly classMass: Float32Array
+  readonly topClassShare: number
 }
 
 export interface Trainer {
@@ -65,7 +66,12 @@ export function createTrainer(data: SimulatedData, seed: number): Trainer {
       const weights = Float32Array.from(weighed.weights)
       optimizer.step(gradient(ahead, data.train, indices, Float64Array.from(weights)), row['clip_norm'])
       const classMass = new Float32Array(CLASSES)
-      indices.forEach((sample, i) => (classMass[labels[sample]!]! += weights[i]!))
+      const classCount = new Uint32Array(CLASSES)
+      indices.forEach((sample, i) => {
+        classMass[labels[sample]!]! += weights[i]!
+        classCount[labels[sample]!]! += 1
+      })
+      const top = classMass.indexOf(Math.max(...classMass))
       return {
         controls: applied,
         statistics: weighed.statistics,
@@ -73,6 +79,7 @@ export function createTrainer(data: SimulatedData, seed: number): Trainer {
         weights,
         indices,
         classMass,
+        topClassShare: (classCount[top] ?? NaN) / indices.length,
       }
     },
     parameters: () => optimizer.parameters,

@@ -115,7 +115,7 @@ export function createWork({ self, trainer, deeds, telemetry, link, clock }: Wor
         deeds.predict(position)
         return deeds.evaluate(position)
       case 'checkpoint':
-        return deeds.checkpoint(position, keep())
+        return deeds.checkpoint(position, keep(), action.automatic)
       case 'restore':
         return restore(action.path, action.sha256, action.attempt)
       case 'stop':

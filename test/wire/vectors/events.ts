@@ -33,6 +33,87 @@ export const events: BodyVector[] = [
     json: { gap: { attempt: 1, first_step: 200, reason: `REASON_${reason.toUpperCase()}` } },
   })),
   {
+    name: 'edited, a schedule',
+    body: {
+      type: 'edited',
+      request: 'r-1',
+      by: 'cli',
+      position: at,
+      control: 'lambda',
+      to: { kind: 'schedule', text: 'off' },
+      before: -2,
+      after: Infinity,
+    },
+    json: {
+      edited: {
+        request: 'r-1',
+        by: 'cli',
+        position: at,
+        control: 'lambda',
+        schedule: 'off',
+        before: -2,
+        after: 'Infinity',
+      },
+    },
+  },
+  {
+    name: 'edited, a factor',
+    body: {
+      type: 'edited',
+      request: 'r-2',
+      by: 'script',
+      position: at,
+      control: 'lr',
+      to: { kind: 'factor', factor: 0.1 },
+      before: 0.5,
+      after: 0.05,
+    },
+    json: {
+      edited: {
+        request: 'r-2',
+        by: 'script',
+        position: at,
+        control: 'lr',
+        factor: 0.1,
+        before: 0.5,
+        after: 0.05,
+      },
+    },
+  },
+  {
+    name: 'decided',
+    body: {
+      type: 'decided',
+      control: 'lambda',
+      position: at,
+      value: -1.5,
+      stateJson: '{"lambda":-1.5}',
+      mark: '',
+    },
+    json: { decided: { control: 'lambda', position: at, value: -1.5, state_json: '{"lambda":-1.5}' } },
+  },
+  ...(['min', 'max'] as const).map((saturated) => ({
+    name: `decided, held by its ${saturated}`,
+    body: {
+      type: 'decided',
+      control: 'lambda',
+      position: at,
+      value: 20,
+      stateJson: '',
+      saturated,
+      mark: 'held',
+    } as const,
+    json: {
+      decided: {
+        control: 'lambda',
+        position: at,
+        value: 20,
+        saturated: `BOUND_${saturated.toUpperCase()}`,
+        mark: 'held',
+      },
+    },
+  })),
+  {
     name: 'plan without columns',
     body: {
       type: 'plan',

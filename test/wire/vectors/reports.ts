@@ -24,6 +24,7 @@ export const reports: BodyVector[] = [
           capped: Int8Array.of(-1, 1),
           nonFinite: Uint32Array.of(0, 3),
           classMass: Float32Array.of(0.25, 0.5, 0.25, 1, 0, 0),
+          topClassShare: Float32Array.of(0.25, 1),
         },
         {
           name: 'aux',
@@ -38,6 +39,7 @@ export const reports: BodyVector[] = [
           capped: Int8Array.of(0, 0),
           nonFinite: Uint32Array.of(0, 0),
           classMass: new Float32Array(),
+          topClassShare: new Float32Array(),
         },
       ],
       metrics: { 'grad.norm': Float64Array.of(3.5, NaN) },
@@ -67,6 +69,7 @@ export const reports: BodyVector[] = [
             capped: { i8: [-1, 1] },
             non_finite: { u32: [0, 3] },
             class_mass: { f32: [0.25, 0.5, 0.25, 1, 0, 0] },
+            top_class_share: { f32: [0.25, 1] },
           },
           {
             name: 'aux',

@@ -1,4 +1,4 @@
-import { actions, at, hello, helloJson, type Vector } from './vector.js'
+import { actions, at, operatorActions, hello, helloJson, type Vector } from './vector.js'
 
 const phases = ['starting', 'training', 'paused', 'waiting', 'evaluating', 'checkpointing', 'ending'] as const
 const byeReasons = ['completed', 'stopped', 'failed', 'orphaned'] as const
@@ -98,7 +98,7 @@ export const toController: Vector[] = [
       },
     },
   })),
-  ...actions.map(({ words, action, json }): Vector => ({
+  ...[...actions, ...operatorActions].map(({ words, action, json }): Vector => ({
     name: `request: ${words}`,
     type: 'ToController',
     value: { type: 'request', id: 'r-1', by: 'cli', why: 'Überlauf 🙂', action },

@@ -68,6 +68,11 @@ export const actions = [
   { words: 'step on', action: { type: 'step-on', steps: 5 }, json: { step_on: { steps: 5 } } },
   { words: 'checkpoint', action: { type: 'checkpoint' }, json: { checkpoint: {} } },
   {
+    words: 'checkpoint, automatic',
+    action: { type: 'checkpoint', automatic: true },
+    json: { checkpoint: { automatic: true } },
+  },
+  {
     words: 'restore',
     action: { type: 'restore', step: 64, path: 'checkpoints/000000064.pt', sha256: 'ab12', attempt: 3 },
     json: { restore: { step: 64, path: 'checkpoints/000000064.pt', sha256: 'ab12', attempt: 3 } },
@@ -79,4 +84,35 @@ export const actions = [
     json: { stop: { checkpoint: true } },
   },
   { words: 'stop at once', action: { type: 'stop', checkpoint: false }, json: { stop: {} } },
+] as const
+
+/** What operators ask the controller for, and no controller a worker. */
+export const operatorActions = [
+  {
+    words: 'set',
+    action: {
+      type: 'set',
+      edits: [
+        {
+          control: 'lambda',
+          to: { kind: 'schedule', text: 'cosine(-5, -0.5, over=1000)' },
+          when: { kind: 'soon' },
+        },
+        { control: 'gamma', to: { kind: 'schedule', text: '0.5' }, when: { kind: 'after', steps: 100 } },
+        { control: 'lr', to: { kind: 'factor', factor: 0.1 }, when: { kind: 'at', step: 4096 } },
+      ],
+      checkpoint: true,
+    },
+    json: {
+      set: {
+        edits: [
+          { control: 'lambda', schedule: 'cosine(-5, -0.5, over=1000)' },
+          { control: 'gamma', schedule: '0.5', after_steps: 100 },
+          { control: 'lr', factor: 0.1, at_step: 4096 },
+        ],
+        checkpoint: true,
+      },
+    },
+  },
+  { words: 'undo', action: { type: 'undo' }, json: { undo: {} } },
 ] as const

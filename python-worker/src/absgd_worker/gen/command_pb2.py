@@ -14,7 +14,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x61\x62sgd/v1/command.proto\x12\x08\x61\x62sgd.v1\"\x95\x02\n\x06\x41\x63tion\x12 \n\x05pause\x18\x01 \x01(\x0b\x32\x0f.absgd.v1.PauseH\x00\x12\"\n\x06resume\x18\x02 \x01(\x0b\x32\x10.absgd.v1.ResumeH\x00\x12#\n\x07step_on\x18\x03 \x01(\x0b\x32\x10.absgd.v1.StepOnH\x00\x12*\n\ncheckpoint\x18\x04 \x01(\x0b\x32\x14.absgd.v1.CheckpointH\x00\x12$\n\x07restore\x18\x05 \x01(\x0b\x32\x11.absgd.v1.RestoreH\x00\x12&\n\x08\x65valuate\x18\x06 \x01(\x0b\x32\x12.absgd.v1.EvaluateH\x00\x12\x1e\n\x04stop\x18\x07 \x01(\x0b\x32\x0e.absgd.v1.StopH\x00\x42\x06\n\x04kind\"\x07\n\x05Pause\"\x08\n\x06Resume\"\x17\n\x06StepOn\x12\r\n\x05steps\x18\x01 \x01(\x04\"\x0c\n\nCheckpoint\"F\n\x07Restore\x12\x0c\n\x04step\x18\x01 \x01(\x04\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\r\"\n\n\x08\x45valuate\"\x1a\n\x04Stop\x12\x12\n\ncheckpoint\x18\x01 \x01(\x08\"L\n\x07\x43ommand\x12\x13\n\x0blease_epoch\x18\x01 \x01(\r\x12\n\n\x02id\x18\x02 \x01(\t\x12 \n\x06\x61\x63tion\x18\x03 \x01(\x0b\x32\x10.absgd.v1.Action\"[\n\rCommandResult\x12\x13\n\x0blease_epoch\x18\x01 \x01(\r\x12\n\n\x02id\x18\x02 \x01(\t\x12\n\n\x02ok\x18\x03 \x01(\x08\x12\x0c\n\x04step\x18\x04 \x01(\x04\x12\x0f\n\x07message\x18\x05 \x01(\t\"P\n\x07Request\x12\n\n\x02id\x18\x01 \x01(\t\x12\n\n\x02\x62y\x18\x02 \x01(\t\x12\x0b\n\x03why\x18\x03 \x01(\t\x12 \n\x06\x61\x63tion\x18\x04 \x01(\x0b\x32\x10.absgd.v1.Action\"F\n\rRequestResult\x12\n\n\x02id\x18\x01 \x01(\t\x12\n\n\x02ok\x18\x02 \x01(\x08\x12\x0c\n\x04step\x18\x03 \x01(\x04\x12\x0f\n\x07message\x18\x04 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x61\x62sgd/v1/command.proto\x12\x08\x61\x62sgd.v1\"\xd3\x02\n\x06\x41\x63tion\x12 \n\x05pause\x18\x01 \x01(\x0b\x32\x0f.absgd.v1.PauseH\x00\x12\"\n\x06resume\x18\x02 \x01(\x0b\x32\x10.absgd.v1.ResumeH\x00\x12#\n\x07step_on\x18\x03 \x01(\x0b\x32\x10.absgd.v1.StepOnH\x00\x12*\n\ncheckpoint\x18\x04 \x01(\x0b\x32\x14.absgd.v1.CheckpointH\x00\x12$\n\x07restore\x18\x05 \x01(\x0b\x32\x11.absgd.v1.RestoreH\x00\x12&\n\x08\x65valuate\x18\x06 \x01(\x0b\x32\x12.absgd.v1.EvaluateH\x00\x12\x1e\n\x04stop\x18\x07 \x01(\x0b\x32\x0e.absgd.v1.StopH\x00\x12\x1c\n\x03set\x18\x08 \x01(\x0b\x32\r.absgd.v1.SetH\x00\x12\x1e\n\x04undo\x18\t \x01(\x0b\x32\x0e.absgd.v1.UndoH\x00\x42\x06\n\x04kind\"\x07\n\x05Pause\"\x08\n\x06Resume\"\x17\n\x06StepOn\x12\r\n\x05steps\x18\x01 \x01(\x04\"\x1f\n\nCheckpoint\x12\x11\n\tautomatic\x18\x01 \x01(\x08\"F\n\x07Restore\x12\x0c\n\x04step\x18\x01 \x01(\x04\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\r\"\n\n\x08\x45valuate\"\x1a\n\x04Stop\x12\x12\n\ncheckpoint\x18\x01 \x01(\x08\"?\n\x03Set\x12$\n\x05\x65\x64its\x18\x01 \x03(\x0b\x32\x15.absgd.v1.ControlEdit\x12\x12\n\ncheckpoint\x18\x02 \x01(\x08\"|\n\x0b\x43ontrolEdit\x12\x0f\n\x07\x63ontrol\x18\x01 \x01(\t\x12\x12\n\x08schedule\x18\x02 \x01(\tH\x00\x12\x10\n\x06\x66\x61\x63tor\x18\x03 \x01(\x01H\x00\x12\x11\n\x07\x61t_step\x18\x04 \x01(\x04H\x01\x12\x15\n\x0b\x61\x66ter_steps\x18\x05 \x01(\x04H\x01\x42\x04\n\x02toB\x06\n\x04when\"\x06\n\x04Undo\"L\n\x07\x43ommand\x12\x13\n\x0blease_epoch\x18\x01 \x01(\r\x12\n\n\x02id\x18\x02 \x01(\t\x12 \n\x06\x61\x63tion\x18\x03 \x01(\x0b\x32\x10.absgd.v1.Action\"[\n\rCommandResult\x12\x13\n\x0blease_epoch\x18\x01 \x01(\r\x12\n\n\x02id\x18\x02 \x01(\t\x12\n\n\x02ok\x18\x03 \x01(\x08\x12\x0c\n\x04step\x18\x04 \x01(\x04\x12\x0f\n\x07message\x18\x05 \x01(\t\"P\n\x07Request\x12\n\n\x02id\x18\x01 \x01(\t\x12\n\n\x02\x62y\x18\x02 \x01(\t\x12\x0b\n\x03why\x18\x03 \x01(\t\x12 \n\x06\x61\x63tion\x18\x04 \x01(\x0b\x32\x10.absgd.v1.Action\"F\n\rRequestResult\x12\n\n\x02id\x18\x01 \x01(\t\x12\n\n\x02ok\x18\x02 \x01(\x08\x12\x0c\n\x04step\x18\x03 \x01(\x04\x12\x0f\n\x07message\x18\x04 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -22,27 +22,33 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'absgd.v1.command_pb2', _glo
 if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
   _globals['_ACTION']._serialized_start=37
-  _globals['_ACTION']._serialized_end=314
-  _globals['_PAUSE']._serialized_start=316
-  _globals['_PAUSE']._serialized_end=323
-  _globals['_RESUME']._serialized_start=325
-  _globals['_RESUME']._serialized_end=333
-  _globals['_STEPON']._serialized_start=335
-  _globals['_STEPON']._serialized_end=358
-  _globals['_CHECKPOINT']._serialized_start=360
-  _globals['_CHECKPOINT']._serialized_end=372
-  _globals['_RESTORE']._serialized_start=374
-  _globals['_RESTORE']._serialized_end=444
-  _globals['_EVALUATE']._serialized_start=446
-  _globals['_EVALUATE']._serialized_end=456
-  _globals['_STOP']._serialized_start=458
-  _globals['_STOP']._serialized_end=484
-  _globals['_COMMAND']._serialized_start=486
-  _globals['_COMMAND']._serialized_end=562
-  _globals['_COMMANDRESULT']._serialized_start=564
-  _globals['_COMMANDRESULT']._serialized_end=655
-  _globals['_REQUEST']._serialized_start=657
-  _globals['_REQUEST']._serialized_end=737
-  _globals['_REQUESTRESULT']._serialized_start=739
-  _globals['_REQUESTRESULT']._serialized_end=809
+  _globals['_ACTION']._serialized_end=376
+  _globals['_PAUSE']._serialized_start=378
+  _globals['_PAUSE']._serialized_end=385
+  _globals['_RESUME']._serialized_start=387
+  _globals['_RESUME']._serialized_end=395
+  _globals['_STEPON']._serialized_start=397
+  _globals['_STEPON']._serialized_end=420
+  _globals['_CHECKPOINT']._serialized_start=422
+  _globals['_CHECKPOINT']._serialized_end=453
+  _globals['_RESTORE']._serialized_start=455
+  _globals['_RESTORE']._serialized_end=525
+  _globals['_EVALUATE']._serialized_start=527
+  _globals['_EVALUATE']._serialized_end=537
+  _globals['_STOP']._serialized_start=539
+  _globals['_STOP']._serialized_end=565
+  _globals['_SET']._serialized_start=567
+  _globals['_SET']._serialized_end=630
+  _globals['_CONTROLEDIT']._serialized_start=632
+  _globals['_CONTROLEDIT']._serialized_end=756
+  _globals['_UNDO']._serialized_start=758
+  _globals['_UNDO']._serialized_end=764
+  _globals['_COMMAND']._serialized_start=766
+  _globals['_COMMAND']._serialized_end=842
+  _globals['_COMMANDRESULT']._serialized_start=844
+  _globals['_COMMANDRESULT']._serialized_end=935
+  _globals['_REQUEST']._serialized_start=937
+  _globals['_REQUEST']._serialized_end=1017
+  _globals['_REQUESTRESULT']._serialized_start=1019
+  _globals['_REQUESTRESULT']._serialized_end=1089
 # @@protoc_insertion_point(module_scope)

@@ -27,7 +27,7 @@ RUN_STATUS_RESUMABLE: RunStatus
 RUN_STATUS_INTERRUPTED: RunStatus
 
 class Record(_message.Message):
-    __slots__ = ("origin", "incarnation", "seq", "time_ms", "step_batch", "sample_batch", "evaluation", "sample_info", "checkpoint_written", "gap", "plan", "plan_ack", "controller_started", "worker_joined", "worker_left", "progress", "requested", "settled", "rewind", "note", "summary", "run_ended", "bye", "sample_predictions")
+    __slots__ = ("origin", "incarnation", "seq", "time_ms", "step_batch", "sample_batch", "evaluation", "sample_info", "checkpoint_written", "gap", "plan", "plan_ack", "controller_started", "worker_joined", "worker_left", "progress", "requested", "settled", "rewind", "note", "summary", "run_ended", "bye", "sample_predictions", "edited", "decided")
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
@@ -52,6 +52,8 @@ class Record(_message.Message):
     RUN_ENDED_FIELD_NUMBER: _ClassVar[int]
     BYE_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_PREDICTIONS_FIELD_NUMBER: _ClassVar[int]
+    EDITED_FIELD_NUMBER: _ClassVar[int]
+    DECIDED_FIELD_NUMBER: _ClassVar[int]
     origin: str
     incarnation: int
     seq: int
@@ -76,7 +78,9 @@ class Record(_message.Message):
     run_ended: RunEnded
     bye: _session_pb2.Bye
     sample_predictions: _report_pb2.SamplePredictions
-    def __init__(self, origin: _Optional[str] = ..., incarnation: _Optional[int] = ..., seq: _Optional[int] = ..., time_ms: _Optional[int] = ..., step_batch: _Optional[_Union[_report_pb2.StepBatch, _Mapping]] = ..., sample_batch: _Optional[_Union[_report_pb2.SampleBatch, _Mapping]] = ..., evaluation: _Optional[_Union[_report_pb2.Evaluation, _Mapping]] = ..., sample_info: _Optional[_Union[_report_pb2.SampleInfo, _Mapping]] = ..., checkpoint_written: _Optional[_Union[CheckpointWritten, _Mapping]] = ..., gap: _Optional[_Union[_report_pb2.Gap, _Mapping]] = ..., plan: _Optional[_Union[_plan_pb2.Plan, _Mapping]] = ..., plan_ack: _Optional[_Union[_plan_pb2.PlanAck, _Mapping]] = ..., controller_started: _Optional[_Union[ControllerStarted, _Mapping]] = ..., worker_joined: _Optional[_Union[WorkerJoined, _Mapping]] = ..., worker_left: _Optional[_Union[WorkerLeft, _Mapping]] = ..., progress: _Optional[_Union[_session_pb2.Progress, _Mapping]] = ..., requested: _Optional[_Union[Requested, _Mapping]] = ..., settled: _Optional[_Union[Settled, _Mapping]] = ..., rewind: _Optional[_Union[Rewind, _Mapping]] = ..., note: _Optional[_Union[Note, _Mapping]] = ..., summary: _Optional[_Union[Summary, _Mapping]] = ..., run_ended: _Optional[_Union[RunEnded, _Mapping]] = ..., bye: _Optional[_Union[_session_pb2.Bye, _Mapping]] = ..., sample_predictions: _Optional[_Union[_report_pb2.SamplePredictions, _Mapping]] = ...) -> None: ...
+    edited: Edited
+    decided: Decided
+    def __init__(self, origin: _Optional[str] = ..., incarnation: _Optional[int] = ..., seq: _Optional[int] = ..., time_ms: _Optional[int] = ..., step_batch: _Optional[_Union[_report_pb2.StepBatch, _Mapping]] = ..., sample_batch: _Optional[_Union[_report_pb2.SampleBatch, _Mapping]] = ..., evaluation: _Optional[_Union[_report_pb2.Evaluation, _Mapping]] = ..., sample_info: _Optional[_Union[_report_pb2.SampleInfo, _Mapping]] = ..., checkpoint_written: _Optional[_Union[CheckpointWritten, _Mapping]] = ..., gap: _Optional[_Union[_report_pb2.Gap, _Mapping]] = ..., plan: _Optional[_Union[_plan_pb2.Plan, _Mapping]] = ..., plan_ack: _Optional[_Union[_plan_pb2.PlanAck, _Mapping]] = ..., controller_started: _Optional[_Union[ControllerStarted, _Mapping]] = ..., worker_joined: _Optional[_Union[WorkerJoined, _Mapping]] = ..., worker_left: _Optional[_Union[WorkerLeft, _Mapping]] = ..., progress: _Optional[_Union[_session_pb2.Progress, _Mapping]] = ..., requested: _Optional[_Union[Requested, _Mapping]] = ..., settled: _Optional[_Union[Settled, _Mapping]] = ..., rewind: _Optional[_Union[Rewind, _Mapping]] = ..., note: _Optional[_Union[Note, _Mapping]] = ..., summary: _Optional[_Union[Summary, _Mapping]] = ..., run_ended: _Optional[_Union[RunEnded, _Mapping]] = ..., bye: _Optional[_Union[_session_pb2.Bye, _Mapping]] = ..., sample_predictions: _Optional[_Union[_report_pb2.SamplePredictions, _Mapping]] = ..., edited: _Optional[_Union[Edited, _Mapping]] = ..., decided: _Optional[_Union[Decided, _Mapping]] = ...) -> None: ...
 
 class ControllerStarted(_message.Message):
     __slots__ = ("version", "pid", "manifest_json")
@@ -187,3 +191,47 @@ class RunEnded(_message.Message):
     detail: str
     position: _common_pb2.Position
     def __init__(self, status: _Optional[_Union[RunStatus, str]] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ..., position: _Optional[_Union[_common_pb2.Position, _Mapping]] = ...) -> None: ...
+
+class Edited(_message.Message):
+    __slots__ = ("request", "by", "position", "control", "schedule", "factor", "before", "after")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    CONTROL_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULE_FIELD_NUMBER: _ClassVar[int]
+    FACTOR_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    request: str
+    by: str
+    position: _common_pb2.Position
+    control: str
+    schedule: str
+    factor: float
+    before: float
+    after: float
+    def __init__(self, request: _Optional[str] = ..., by: _Optional[str] = ..., position: _Optional[_Union[_common_pb2.Position, _Mapping]] = ..., control: _Optional[str] = ..., schedule: _Optional[str] = ..., factor: _Optional[float] = ..., before: _Optional[float] = ..., after: _Optional[float] = ...) -> None: ...
+
+class Decided(_message.Message):
+    __slots__ = ("control", "position", "value", "state_json", "saturated", "mark")
+    class Bound(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        BOUND_UNSPECIFIED: _ClassVar[Decided.Bound]
+        BOUND_MIN: _ClassVar[Decided.Bound]
+        BOUND_MAX: _ClassVar[Decided.Bound]
+    BOUND_UNSPECIFIED: Decided.Bound
+    BOUND_MIN: Decided.Bound
+    BOUND_MAX: Decided.Bound
+    CONTROL_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    STATE_JSON_FIELD_NUMBER: _ClassVar[int]
+    SATURATED_FIELD_NUMBER: _ClassVar[int]
+    MARK_FIELD_NUMBER: _ClassVar[int]
+    control: str
+    position: _common_pb2.Position
+    value: float
+    state_json: str
+    saturated: Decided.Bound
+    mark: str
+    def __init__(self, control: _Optional[str] = ..., position: _Optional[_Union[_common_pb2.Position, _Mapping]] = ..., value: _Optional[float] = ..., state_json: _Optional[str] = ..., saturated: _Optional[_Union[Decided.Bound, str]] = ..., mark: _Optional[str] = ...) -> None: ...

@@ -36,7 +36,7 @@ class StepColumn(_message.Message):
     def __init__(self, name: _Optional[str] = ..., values: _Optional[bytes] = ...) -> None: ...
 
 class Weighing(_message.Message):
-    __slots__ = ("name", "n", "m", "sum_w", "sum_w2", "sum_wl", "max_w", "mean_loss", "free_energy", "capped", "non_finite", "class_mass")
+    __slots__ = ("name", "n", "m", "sum_w", "sum_w2", "sum_wl", "max_w", "mean_loss", "free_energy", "capped", "non_finite", "class_mass", "top_class_share")
     NAME_FIELD_NUMBER: _ClassVar[int]
     N_FIELD_NUMBER: _ClassVar[int]
     M_FIELD_NUMBER: _ClassVar[int]
@@ -49,6 +49,7 @@ class Weighing(_message.Message):
     CAPPED_FIELD_NUMBER: _ClassVar[int]
     NON_FINITE_FIELD_NUMBER: _ClassVar[int]
     CLASS_MASS_FIELD_NUMBER: _ClassVar[int]
+    TOP_CLASS_SHARE_FIELD_NUMBER: _ClassVar[int]
     name: str
     n: bytes
     m: bytes
@@ -61,7 +62,8 @@ class Weighing(_message.Message):
     capped: bytes
     non_finite: bytes
     class_mass: bytes
-    def __init__(self, name: _Optional[str] = ..., n: _Optional[bytes] = ..., m: _Optional[bytes] = ..., sum_w: _Optional[bytes] = ..., sum_w2: _Optional[bytes] = ..., sum_wl: _Optional[bytes] = ..., max_w: _Optional[bytes] = ..., mean_loss: _Optional[bytes] = ..., free_energy: _Optional[bytes] = ..., capped: _Optional[bytes] = ..., non_finite: _Optional[bytes] = ..., class_mass: _Optional[bytes] = ...) -> None: ...
+    top_class_share: bytes
+    def __init__(self, name: _Optional[str] = ..., n: _Optional[bytes] = ..., m: _Optional[bytes] = ..., sum_w: _Optional[bytes] = ..., sum_w2: _Optional[bytes] = ..., sum_wl: _Optional[bytes] = ..., max_w: _Optional[bytes] = ..., mean_loss: _Optional[bytes] = ..., free_energy: _Optional[bytes] = ..., capped: _Optional[bytes] = ..., non_finite: _Optional[bytes] = ..., class_mass: _Optional[bytes] = ..., top_class_share: _Optional[bytes] = ...) -> None: ...
 
 class SampleBatch(_message.Message):
     __slots__ = ("attempt", "steps")

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file absgd/v1/command.proto.
  */
 export const file_absgd_v1_command: GenFile = /*@__PURE__*/
-  fileDesc("ChZhYnNnZC92MS9jb21tYW5kLnByb3RvEghhYnNnZC52MSKVAgoGQWN0aW9uEiAKBXBhdXNlGAEgASgLMg8uYWJzZ2QudjEuUGF1c2VIABIiCgZyZXN1bWUYAiABKAsyEC5hYnNnZC52MS5SZXN1bWVIABIjCgdzdGVwX29uGAMgASgLMhAuYWJzZ2QudjEuU3RlcE9uSAASKgoKY2hlY2twb2ludBgEIAEoCzIULmFic2dkLnYxLkNoZWNrcG9pbnRIABIkCgdyZXN0b3JlGAUgASgLMhEuYWJzZ2QudjEuUmVzdG9yZUgAEiYKCGV2YWx1YXRlGAYgASgLMhIuYWJzZ2QudjEuRXZhbHVhdGVIABIeCgRzdG9wGAcgASgLMg4uYWJzZ2QudjEuU3RvcEgAQgYKBGtpbmQiBwoFUGF1c2UiCAoGUmVzdW1lIhcKBlN0ZXBPbhINCgVzdGVwcxgBIAEoBCIMCgpDaGVja3BvaW50IkYKB1Jlc3RvcmUSDAoEc3RlcBgBIAEoBBIMCgRwYXRoGAIgASgJEg4KBnNoYTI1NhgDIAEoCRIPCgdhdHRlbXB0GAQgASgNIgoKCEV2YWx1YXRlIhoKBFN0b3ASEgoKY2hlY2twb2ludBgBIAEoCCJMCgdDb21tYW5kEhMKC2xlYXNlX2Vwb2NoGAEgASgNEgoKAmlkGAIgASgJEiAKBmFjdGlvbhgDIAEoCzIQLmFic2dkLnYxLkFjdGlvbiJbCg1Db21tYW5kUmVzdWx0EhMKC2xlYXNlX2Vwb2NoGAEgASgNEgoKAmlkGAIgASgJEgoKAm9rGAMgASgIEgwKBHN0ZXAYBCABKAQSDwoHbWVzc2FnZRgFIAEoCSJQCgdSZXF1ZXN0EgoKAmlkGAEgASgJEgoKAmJ5GAIgASgJEgsKA3doeRgDIAEoCRIgCgZhY3Rpb24YBCABKAsyEC5hYnNnZC52MS5BY3Rpb24iRgoNUmVxdWVzdFJlc3VsdBIKCgJpZBgBIAEoCRIKCgJvaxgCIAEoCBIMCgRzdGVwGAMgASgEEg8KB21lc3NhZ2UYBCABKAliBnByb3RvMw");
+  fileDesc("ChZhYnNnZC92MS9jb21tYW5kLnByb3RvEghhYnNnZC52MSLTAgoGQWN0aW9uEiAKBXBhdXNlGAEgASgLMg8uYWJzZ2QudjEuUGF1c2VIABIiCgZyZXN1bWUYAiABKAsyEC5hYnNnZC52MS5SZXN1bWVIABIjCgdzdGVwX29uGAMgASgLMhAuYWJzZ2QudjEuU3RlcE9uSAASKgoKY2hlY2twb2ludBgEIAEoCzIULmFic2dkLnYxLkNoZWNrcG9pbnRIABIkCgdyZXN0b3JlGAUgASgLMhEuYWJzZ2QudjEuUmVzdG9yZUgAEiYKCGV2YWx1YXRlGAYgASgLMhIuYWJzZ2QudjEuRXZhbHVhdGVIABIeCgRzdG9wGAcgASgLMg4uYWJzZ2QudjEuU3RvcEgAEhwKA3NldBgIIAEoCzINLmFic2dkLnYxLlNldEgAEh4KBHVuZG8YCSABKAsyDi5hYnNnZC52MS5VbmRvSABCBgoEa2luZCIHCgVQYXVzZSIICgZSZXN1bWUiFwoGU3RlcE9uEg0KBXN0ZXBzGAEgASgEIh8KCkNoZWNrcG9pbnQSEQoJYXV0b21hdGljGAEgASgIIkYKB1Jlc3RvcmUSDAoEc3RlcBgBIAEoBBIMCgRwYXRoGAIgASgJEg4KBnNoYTI1NhgDIAEoCRIPCgdhdHRlbXB0GAQgASgNIgoKCEV2YWx1YXRlIhoKBFN0b3ASEgoKY2hlY2twb2ludBgBIAEoCCI/CgNTZXQSJAoFZWRpdHMYASADKAsyFS5hYnNnZC52MS5Db250cm9sRWRpdBISCgpjaGVja3BvaW50GAIgASgIInwKC0NvbnRyb2xFZGl0Eg8KB2NvbnRyb2wYASABKAkSEgoIc2NoZWR1bGUYAiABKAlIABIQCgZmYWN0b3IYAyABKAFIABIRCgdhdF9zdGVwGAQgASgESAESFQoLYWZ0ZXJfc3RlcHMYBSABKARIAUIECgJ0b0IGCgR3aGVuIgYKBFVuZG8iTAoHQ29tbWFuZBITCgtsZWFzZV9lcG9jaBgBIAEoDRIKCgJpZBgCIAEoCRIgCgZhY3Rpb24YAyABKAsyEC5hYnNnZC52MS5BY3Rpb24iWwoNQ29tbWFuZFJlc3VsdBITCgtsZWFzZV9lcG9jaBgBIAEoDRIKCgJpZBgCIAEoCRIKCgJvaxgDIAEoCBIMCgRzdGVwGAQgASgEEg8KB21lc3NhZ2UYBSABKAkiUAoHUmVxdWVzdBIKCgJpZBgBIAEoCRIKCgJieRgCIAEoCRILCgN3aHkYAyABKAkSIAoGYWN0aW9uGAQgASgLMhAuYWJzZ2QudjEuQWN0aW9uIkYKDVJlcXVlc3RSZXN1bHQSCgoCaWQYASABKAkSCgoCb2sYAiABKAgSDAoEc3RlcBgDIAEoBBIPCgdtZXNzYWdlGAQgASgJYgZwcm90bzM");
 
 /**
  * One thing to do. The worker does it at the next step boundary.
@@ -81,6 +81,22 @@ export type Action = Message<"absgd.v1.Action"> & {
      */
     value: Stop;
     case: "stop";
+  } | {
+    /**
+     * Change controls. Operator to controller alone: a worker learns of it by its plan.
+     *
+     * @generated from field: absgd.v1.Set set = 8;
+     */
+    value: Set;
+    case: "set";
+  } | {
+    /**
+     * Take the last edit back. Operator to controller alone: a worker is told to restore.
+     *
+     * @generated from field: absgd.v1.Undo undo = 9;
+     */
+    value: Undo;
+    case: "undo";
   } | { case: undefined; value?: undefined };
 };
 
@@ -148,6 +164,13 @@ export const StepOnSchema: GenMessage<StepOn> = /*@__PURE__*/
  * @generated from message absgd.v1.Checkpoint
  */
 export type Checkpoint = Message<"absgd.v1.Checkpoint"> & {
+  /**
+   * One that the controller has written before an edit: refused where it would be large or slow, and kept apart from the others,
+   * the last three of them.
+   *
+   * @generated from field: bool automatic = 1;
+   */
+  automatic: boolean;
 };
 
 /**
@@ -236,6 +259,116 @@ export const StopSchema: GenMessage<Stop> = /*@__PURE__*/
   messageDesc(file_absgd_v1_command, 7);
 
 /**
+ * Change controls, all of them or none.
+ *
+ * @generated from message absgd.v1.Set
+ */
+export type Set = Message<"absgd.v1.Set"> & {
+  /**
+   * At least one.
+   *
+   * @generated from field: repeated absgd.v1.ControlEdit edits = 1;
+   */
+  edits: ControlEdit[];
+
+  /**
+   * Whether a checkpoint is written first, so that the edit can be undone without losing steps.
+   *
+   * @generated from field: bool checkpoint = 2;
+   */
+  checkpoint: boolean;
+};
+
+/**
+ * Describes the message absgd.v1.Set.
+ * Use `create(SetSchema)` to create a new message.
+ */
+export const SetSchema: GenMessage<Set> = /*@__PURE__*/
+  messageDesc(file_absgd_v1_command, 8);
+
+/**
+ * A change of one control, from a step on to the end of the run or to the next edit of it.
+ *
+ * @generated from message absgd.v1.ControlEdit
+ */
+export type ControlEdit = Message<"absgd.v1.ControlEdit"> & {
+  /**
+   * Name of the control.
+   *
+   * @generated from field: string control = 1;
+   */
+  control: string;
+
+  /**
+   * What becomes of it.
+   *
+   * @generated from oneof absgd.v1.ControlEdit.to
+   */
+  to: {
+    /**
+     * What it follows from then on, from that schedule's own start: docs/schedules.md, "As text".
+     *
+     * @generated from field: string schedule = 2;
+     */
+    value: string;
+    case: "schedule";
+  } | {
+    /**
+     * What everything that it would have been is multiplied by. Finite, above 0.
+     *
+     * @generated from field: double factor = 3;
+     */
+    value: number;
+    case: "factor";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * From which step on; absent for as soon as possible.
+   *
+   * @generated from oneof absgd.v1.ControlEdit.when
+   */
+  when: {
+    /**
+     * A step of the run that has not begun.
+     *
+     * @generated from field: uint64 at_step = 4;
+     */
+    value: bigint;
+    case: "atStep";
+  } | {
+    /**
+     * So many steps from where the run stands.
+     *
+     * @generated from field: uint64 after_steps = 5;
+     */
+    value: bigint;
+    case: "afterSteps";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message absgd.v1.ControlEdit.
+ * Use `create(ControlEditSchema)` to create a new message.
+ */
+export const ControlEditSchema: GenMessage<ControlEdit> = /*@__PURE__*/
+  messageDesc(file_absgd_v1_command, 9);
+
+/**
+ * Take the last edit back: return to the newest checkpoint before it. Later edits go with it.
+ *
+ * @generated from message absgd.v1.Undo
+ */
+export type Undo = Message<"absgd.v1.Undo"> & {
+};
+
+/**
+ * Describes the message absgd.v1.Undo.
+ * Use `create(UndoSchema)` to create a new message.
+ */
+export const UndoSchema: GenMessage<Undo> = /*@__PURE__*/
+  messageDesc(file_absgd_v1_command, 10);
+
+/**
  * Controller to worker. Idempotent: a command whose id was answered is answered again with the same result.
  *
  * @generated from message absgd.v1.Command
@@ -268,7 +401,7 @@ export type Command = Message<"absgd.v1.Command"> & {
  * Use `create(CommandSchema)` to create a new message.
  */
 export const CommandSchema: GenMessage<Command> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_command, 8);
+  messageDesc(file_absgd_v1_command, 11);
 
 /**
  * Answers a Command.
@@ -317,7 +450,7 @@ export type CommandResult = Message<"absgd.v1.CommandResult"> & {
  * Use `create(CommandResultSchema)` to create a new message.
  */
 export const CommandResultSchema: GenMessage<CommandResult> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_command, 9);
+  messageDesc(file_absgd_v1_command, 12);
 
 /**
  * Operator to controller. Idempotent by id.
@@ -333,7 +466,7 @@ export type Request = Message<"absgd.v1.Request"> & {
   id: string;
 
   /**
-   * Who asks: "cli", "script", "cockpit", "signal".
+   * Who asks: "cli", "script", "cockpit", "guard", "signal".
    *
    * @generated from field: string by = 2;
    */
@@ -359,7 +492,7 @@ export type Request = Message<"absgd.v1.Request"> & {
  * Use `create(RequestSchema)` to create a new message.
  */
 export const RequestSchema: GenMessage<Request> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_command, 10);
+  messageDesc(file_absgd_v1_command, 13);
 
 /**
  * Answers a Request.
@@ -401,5 +534,5 @@ export type RequestResult = Message<"absgd.v1.RequestResult"> & {
  * Use `create(RequestResultSchema)` to create a new message.
  */
 export const RequestResultSchema: GenMessage<RequestResult> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_command, 11);
+  messageDesc(file_absgd_v1_command, 14);
 

@@ -23,7 +23,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file absgd/v1/record.proto.
  */
 export const file_absgd_v1_record: GenFile = /*@__PURE__*/
-  fileDesc("ChVhYnNnZC92MS9yZWNvcmQucHJvdG8SCGFic2dkLnYxIqMHCgZSZWNvcmQSDgoGb3JpZ2luGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgGEgsKA3NlcRgDIAEoBBIPCgd0aW1lX21zGAQgASgDEikKCnN0ZXBfYmF0Y2gYBSABKAsyEy5hYnNnZC52MS5TdGVwQmF0Y2hIABItCgxzYW1wbGVfYmF0Y2gYBiABKAsyFS5hYnNnZC52MS5TYW1wbGVCYXRjaEgAEioKCmV2YWx1YXRpb24YByABKAsyFC5hYnNnZC52MS5FdmFsdWF0aW9uSAASKwoLc2FtcGxlX2luZm8YCCABKAsyFC5hYnNnZC52MS5TYW1wbGVJbmZvSAASOQoSY2hlY2twb2ludF93cml0dGVuGAkgASgLMhsuYWJzZ2QudjEuQ2hlY2twb2ludFdyaXR0ZW5IABIcCgNnYXAYCiABKAsyDS5hYnNnZC52MS5HYXBIABIeCgRwbGFuGAsgASgLMg4uYWJzZ2QudjEuUGxhbkgAEiUKCHBsYW5fYWNrGAwgASgLMhEuYWJzZ2QudjEuUGxhbkFja0gAEjkKEmNvbnRyb2xsZXJfc3RhcnRlZBgQIAEoCzIbLmFic2dkLnYxLkNvbnRyb2xsZXJTdGFydGVkSAASLwoNd29ya2VyX2pvaW5lZBgRIAEoCzIWLmFic2dkLnYxLldvcmtlckpvaW5lZEgAEisKC3dvcmtlcl9sZWZ0GBIgASgLMhQuYWJzZ2QudjEuV29ya2VyTGVmdEgAEiYKCHByb2dyZXNzGBMgASgLMhIuYWJzZ2QudjEuUHJvZ3Jlc3NIABIoCglyZXF1ZXN0ZWQYFCABKAsyEy5hYnNnZC52MS5SZXF1ZXN0ZWRIABIkCgdzZXR0bGVkGBUgASgLMhEuYWJzZ2QudjEuU2V0dGxlZEgAEiIKBnJld2luZBgWIAEoCzIQLmFic2dkLnYxLlJld2luZEgAEh4KBG5vdGUYFyABKAsyDi5hYnNnZC52MS5Ob3RlSAASJAoHc3VtbWFyeRgYIAEoCzIRLmFic2dkLnYxLlN1bW1hcnlIABInCglydW5fZW5kZWQYGSABKAsyEi5hYnNnZC52MS5SdW5FbmRlZEgAEhwKA2J5ZRgaIAEoCzINLmFic2dkLnYxLkJ5ZUgAEjkKEnNhbXBsZV9wcmVkaWN0aW9ucxgbIAEoCzIbLmFic2dkLnYxLlNhbXBsZVByZWRpY3Rpb25zSABCBgoEYm9keSJIChFDb250cm9sbGVyU3RhcnRlZBIPCgd2ZXJzaW9uGAEgASgJEgsKA3BpZBgCIAEoDRIVCg1tYW5pZmVzdF9qc29uGAMgASgJImcKDFdvcmtlckpvaW5lZBIeCgVoZWxsbxgBIAEoCzIPLmFic2dkLnYxLkhlbGxvEhMKC2xlYXNlX2Vwb2NoGAIgASgNEg8KB2F0dGVtcHQYAyABKA0SEQoJcnVuX3N0ZXBzGAQgASgEInwKCldvcmtlckxlZnQSFgoJZXhpdF9jb2RlGAEgASgFSACIAQESDgoGc2lnbmFsGAIgASgJEhIKCmxhc3RfbGluZXMYAyABKAkSJAoIcG9zaXRpb24YBCABKAsyEi5hYnNnZC52MS5Qb3NpdGlvbkIMCgpfZXhpdF9jb2RlIogBChFDaGVja3BvaW50V3JpdHRlbhIkCghwb3NpdGlvbhgBIAEoCzISLmFic2dkLnYxLlBvc2l0aW9uEgwKBHBhdGgYAiABKAkSDgoGc2hhMjU2GAMgASgJEg0KBWJ5dGVzGAQgASgEEg8KB3NlY29uZHMYBSABKAESDwoHZGVsZXRlZBgGIAMoCSJVCglSZXF1ZXN0ZWQSIgoHcmVxdWVzdBgBIAEoCzIRLmFic2dkLnYxLlJlcXVlc3QSJAoIcG9zaXRpb24YAiABKAsyEi5hYnNnZC52MS5Qb3NpdGlvbiIyCgdTZXR0bGVkEicKBnJlc3VsdBgBIAEoCzIXLmFic2dkLnYxLlJlcXVlc3RSZXN1bHQiOQoGUmV3aW5kEg8KB2F0dGVtcHQYASABKA0SDwoHdG9fc3RlcBgCIAEoBBINCgVjYXVzZRgDIAEoCSKiAQoETm90ZRIjCgVsZXZlbBgBIAEoDjIULmFic2dkLnYxLk5vdGUuTGV2ZWwSDAoEdGV4dBgCIAEoCRIkCghwb3NpdGlvbhgDIAEoCzISLmFic2dkLnYxLlBvc2l0aW9uIkEKBUxldmVsEhUKEUxFVkVMX1VOU1BFQ0lGSUVEEAASDgoKTEVWRUxfSU5GTxABEhEKDUxFVkVMX1dBUk5JTkcQAiIqCgdTdW1tYXJ5Eh8KBnZhbHVlcxgBIAMoCzIPLmFic2dkLnYxLlZhbHVlInUKCFJ1bkVuZGVkEiMKBnN0YXR1cxgBIAEoDjITLmFic2dkLnYxLlJ1blN0YXR1cxIOCgZyZWFzb24YAiABKAkSDgoGZGV0YWlsGAMgASgJEiQKCHBvc2l0aW9uGAQgASgLMhIuYWJzZ2QudjEuUG9zaXRpb24qpgEKCVJ1blN0YXR1cxIaChZSVU5fU1RBVFVTX1VOU1BFQ0lGSUVEEAASGAoUUlVOX1NUQVRVU19DT01QTEVURUQQARIWChJSVU5fU1RBVFVTX1NUT1BQRUQQAhIVChFSVU5fU1RBVFVTX0ZBSUxFRBADEhgKFFJVTl9TVEFUVVNfUkVTVU1BQkxFEAQSGgoWUlVOX1NUQVRVU19JTlRFUlJVUFRFRBAFYgZwcm90bzM", [file_absgd_v1_command, file_absgd_v1_common, file_absgd_v1_plan, file_absgd_v1_report, file_absgd_v1_session]);
+  fileDesc("ChVhYnNnZC92MS9yZWNvcmQucHJvdG8SCGFic2dkLnYxIu0HCgZSZWNvcmQSDgoGb3JpZ2luGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgGEgsKA3NlcRgDIAEoBBIPCgd0aW1lX21zGAQgASgDEikKCnN0ZXBfYmF0Y2gYBSABKAsyEy5hYnNnZC52MS5TdGVwQmF0Y2hIABItCgxzYW1wbGVfYmF0Y2gYBiABKAsyFS5hYnNnZC52MS5TYW1wbGVCYXRjaEgAEioKCmV2YWx1YXRpb24YByABKAsyFC5hYnNnZC52MS5FdmFsdWF0aW9uSAASKwoLc2FtcGxlX2luZm8YCCABKAsyFC5hYnNnZC52MS5TYW1wbGVJbmZvSAASOQoSY2hlY2twb2ludF93cml0dGVuGAkgASgLMhsuYWJzZ2QudjEuQ2hlY2twb2ludFdyaXR0ZW5IABIcCgNnYXAYCiABKAsyDS5hYnNnZC52MS5HYXBIABIeCgRwbGFuGAsgASgLMg4uYWJzZ2QudjEuUGxhbkgAEiUKCHBsYW5fYWNrGAwgASgLMhEuYWJzZ2QudjEuUGxhbkFja0gAEjkKEmNvbnRyb2xsZXJfc3RhcnRlZBgQIAEoCzIbLmFic2dkLnYxLkNvbnRyb2xsZXJTdGFydGVkSAASLwoNd29ya2VyX2pvaW5lZBgRIAEoCzIWLmFic2dkLnYxLldvcmtlckpvaW5lZEgAEisKC3dvcmtlcl9sZWZ0GBIgASgLMhQuYWJzZ2QudjEuV29ya2VyTGVmdEgAEiYKCHByb2dyZXNzGBMgASgLMhIuYWJzZ2QudjEuUHJvZ3Jlc3NIABIoCglyZXF1ZXN0ZWQYFCABKAsyEy5hYnNnZC52MS5SZXF1ZXN0ZWRIABIkCgdzZXR0bGVkGBUgASgLMhEuYWJzZ2QudjEuU2V0dGxlZEgAEiIKBnJld2luZBgWIAEoCzIQLmFic2dkLnYxLlJld2luZEgAEh4KBG5vdGUYFyABKAsyDi5hYnNnZC52MS5Ob3RlSAASJAoHc3VtbWFyeRgYIAEoCzIRLmFic2dkLnYxLlN1bW1hcnlIABInCglydW5fZW5kZWQYGSABKAsyEi5hYnNnZC52MS5SdW5FbmRlZEgAEhwKA2J5ZRgaIAEoCzINLmFic2dkLnYxLkJ5ZUgAEjkKEnNhbXBsZV9wcmVkaWN0aW9ucxgbIAEoCzIbLmFic2dkLnYxLlNhbXBsZVByZWRpY3Rpb25zSAASIgoGZWRpdGVkGBwgASgLMhAuYWJzZ2QudjEuRWRpdGVkSAASJAoHZGVjaWRlZBgdIAEoCzIRLmFic2dkLnYxLkRlY2lkZWRIAEIGCgRib2R5IkgKEUNvbnRyb2xsZXJTdGFydGVkEg8KB3ZlcnNpb24YASABKAkSCwoDcGlkGAIgASgNEhUKDW1hbmlmZXN0X2pzb24YAyABKAkiZwoMV29ya2VySm9pbmVkEh4KBWhlbGxvGAEgASgLMg8uYWJzZ2QudjEuSGVsbG8SEwoLbGVhc2VfZXBvY2gYAiABKA0SDwoHYXR0ZW1wdBgDIAEoDRIRCglydW5fc3RlcHMYBCABKAQifAoKV29ya2VyTGVmdBIWCglleGl0X2NvZGUYASABKAVIAIgBARIOCgZzaWduYWwYAiABKAkSEgoKbGFzdF9saW5lcxgDIAEoCRIkCghwb3NpdGlvbhgEIAEoCzISLmFic2dkLnYxLlBvc2l0aW9uQgwKCl9leGl0X2NvZGUiiAEKEUNoZWNrcG9pbnRXcml0dGVuEiQKCHBvc2l0aW9uGAEgASgLMhIuYWJzZ2QudjEuUG9zaXRpb24SDAoEcGF0aBgCIAEoCRIOCgZzaGEyNTYYAyABKAkSDQoFYnl0ZXMYBCABKAQSDwoHc2Vjb25kcxgFIAEoARIPCgdkZWxldGVkGAYgAygJIlUKCVJlcXVlc3RlZBIiCgdyZXF1ZXN0GAEgASgLMhEuYWJzZ2QudjEuUmVxdWVzdBIkCghwb3NpdGlvbhgCIAEoCzISLmFic2dkLnYxLlBvc2l0aW9uIjIKB1NldHRsZWQSJwoGcmVzdWx0GAEgASgLMhcuYWJzZ2QudjEuUmVxdWVzdFJlc3VsdCI5CgZSZXdpbmQSDwoHYXR0ZW1wdBgBIAEoDRIPCgd0b19zdGVwGAIgASgEEg0KBWNhdXNlGAMgASgJIqIBCgROb3RlEiMKBWxldmVsGAEgASgOMhQuYWJzZ2QudjEuTm90ZS5MZXZlbBIMCgR0ZXh0GAIgASgJEiQKCHBvc2l0aW9uGAMgASgLMhIuYWJzZ2QudjEuUG9zaXRpb24iQQoFTGV2ZWwSFQoRTEVWRUxfVU5TUEVDSUZJRUQQABIOCgpMRVZFTF9JTkZPEAESEQoNTEVWRUxfV0FSTklORxACIioKB1N1bW1hcnkSHwoGdmFsdWVzGAEgAygLMg8uYWJzZ2QudjEuVmFsdWUidQoIUnVuRW5kZWQSIwoGc3RhdHVzGAEgASgOMhMuYWJzZ2QudjEuUnVuU3RhdHVzEg4KBnJlYXNvbhgCIAEoCRIOCgZkZXRhaWwYAyABKAkSJAoIcG9zaXRpb24YBCABKAsyEi5hYnNnZC52MS5Qb3NpdGlvbiKnAQoGRWRpdGVkEg8KB3JlcXVlc3QYASABKAkSCgoCYnkYAiABKAkSJAoIcG9zaXRpb24YAyABKAsyEi5hYnNnZC52MS5Qb3NpdGlvbhIPCgdjb250cm9sGAQgASgJEhIKCHNjaGVkdWxlGAUgASgJSAASEAoGZmFjdG9yGAYgASgBSAASDgoGYmVmb3JlGAcgASgBEg0KBWFmdGVyGAggASgBQgQKAnRvItsBCgdEZWNpZGVkEg8KB2NvbnRyb2wYASABKAkSJAoIcG9zaXRpb24YAiABKAsyEi5hYnNnZC52MS5Qb3NpdGlvbhINCgV2YWx1ZRgDIAEoARISCgpzdGF0ZV9qc29uGAQgASgJEioKCXNhdHVyYXRlZBgFIAEoDjIXLmFic2dkLnYxLkRlY2lkZWQuQm91bmQSDAoEbWFyaxgGIAEoCSI8CgVCb3VuZBIVChFCT1VORF9VTlNQRUNJRklFRBAAEg0KCUJPVU5EX01JThABEg0KCUJPVU5EX01BWBACKqYBCglSdW5TdGF0dXMSGgoWUlVOX1NUQVRVU19VTlNQRUNJRklFRBAAEhgKFFJVTl9TVEFUVVNfQ09NUExFVEVEEAESFgoSUlVOX1NUQVRVU19TVE9QUEVEEAISFQoRUlVOX1NUQVRVU19GQUlMRUQQAxIYChRSVU5fU1RBVFVTX1JFU1VNQUJMRRAEEhoKFlJVTl9TVEFUVVNfSU5URVJSVVBURUQQBWIGcHJvdG8z", [file_absgd_v1_command, file_absgd_v1_common, file_absgd_v1_plan, file_absgd_v1_report, file_absgd_v1_session]);
 
 /**
  * One entry of a log, and one frame of telemetry. (origin, incarnation, stream, seq) names it; a second one is a duplicate.
@@ -226,6 +226,22 @@ export type Record = Message<"absgd.v1.Record"> & {
      */
     value: SamplePredictions;
     case: "samplePredictions";
+  } | {
+    /**
+     * By the controller: a control is changed, appended before the rows with it are sent.
+     *
+     * @generated from field: absgd.v1.Edited edited = 28;
+     */
+    value: Edited;
+    case: "edited";
+  } | {
+    /**
+     * By the controller: what a feedback schedule said.
+     *
+     * @generated from field: absgd.v1.Decided decided = 29;
+     */
+    value: Decided;
+    case: "decided";
   } | { case: undefined; value?: undefined };
 };
 
@@ -481,7 +497,7 @@ export type Rewind = Message<"absgd.v1.Rewind"> & {
   toStep: bigint;
 
   /**
-   * Why: "resume" or "restore".
+   * Why: "resume", "restore", "undo" or, for the first attempt of a fork, "fork".
    *
    * @generated from field: string cause = 3;
    */
@@ -633,6 +649,182 @@ export type RunEnded = Message<"absgd.v1.RunEnded"> & {
  */
 export const RunEndedSchema: GenMessage<RunEnded> = /*@__PURE__*/
   messageDesc(file_absgd_v1_record, 10);
+
+/**
+ * A control is changed from a step on. The Settled of the request tells the step at which it took effect.
+ *
+ * @generated from message absgd.v1.Edited
+ */
+export type Edited = Message<"absgd.v1.Edited"> & {
+  /**
+   * The request that asked for it.
+   *
+   * @generated from field: string request = 1;
+   */
+  request: string;
+
+  /**
+   * Who asked: of two edits of one control at one step "cli" and "cockpit" win over "script", that over "guard", and among equals the later.
+   *
+   * @generated from field: string by = 2;
+   */
+  by: string;
+
+  /**
+   * Attempt and first step of the change; a schedule begins there.
+   *
+   * @generated from field: absgd.v1.Position position = 3;
+   */
+  position?: Position | undefined;
+
+  /**
+   * Name of the control.
+   *
+   * @generated from field: string control = 4;
+   */
+  control: string;
+
+  /**
+   * What becomes of it.
+   *
+   * @generated from oneof absgd.v1.Edited.to
+   */
+  to: {
+    /**
+     * What it follows, as in ControlEdit.
+     *
+     * @generated from field: string schedule = 5;
+     */
+    value: string;
+    case: "schedule";
+  } | {
+    /**
+     * What everything that it would have been is multiplied by.
+     *
+     * @generated from field: double factor = 6;
+     */
+    value: number;
+    case: "factor";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * Its value at that step without the edit; NaN where the plan had none.
+   *
+   * @generated from field: double before = 7;
+   */
+  before: number;
+
+  /**
+   * Its value at that step.
+   *
+   * @generated from field: double after = 8;
+   */
+  after: number;
+};
+
+/**
+ * Describes the message absgd.v1.Edited.
+ * Use `create(EditedSchema)` to create a new message.
+ */
+export const EditedSchema: GenMessage<Edited> = /*@__PURE__*/
+  messageDesc(file_absgd_v1_record, 11);
+
+/**
+ * What a feedback schedule said, appended before the rows with it are sent.
+ *
+ * @generated from message absgd.v1.Decided
+ */
+export type Decided = Message<"absgd.v1.Decided"> & {
+  /**
+   * Name of the control.
+   *
+   * @generated from field: string control = 1;
+   */
+  control: string;
+
+  /**
+   * Attempt and first step that the value is for.
+   *
+   * @generated from field: absgd.v1.Position position = 2;
+   */
+  position?: Position | undefined;
+
+  /**
+   * The value, until the next decision.
+   *
+   * @generated from field: double value = 3;
+   */
+  value: number;
+
+  /**
+   * What the schedule remembers, JSON.
+   *
+   * @generated from field: string state_json = 4;
+   */
+  stateJson: string;
+
+  /**
+   * Which bound held the value.
+   *
+   * @generated from field: absgd.v1.Decided.Bound saturated = 5;
+   */
+  saturated: Decided_Bound;
+
+  /**
+   * What people should know of it; empty for most.
+   *
+   * @generated from field: string mark = 6;
+   */
+  mark: string;
+};
+
+/**
+ * Describes the message absgd.v1.Decided.
+ * Use `create(DecidedSchema)` to create a new message.
+ */
+export const DecidedSchema: GenMessage<Decided> = /*@__PURE__*/
+  messageDesc(file_absgd_v1_record, 12);
+
+/**
+ * Which bound of the schedule held the value.
+ *
+ * @generated from enum absgd.v1.Decided.Bound
+ */
+export const Decided_Bound = {
+  /**
+   * None did.
+   *
+   * @generated from enum value: BOUND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The smaller |value|.
+   *
+   * @generated from enum value: BOUND_MIN = 1;
+   */
+  MIN: 1,
+
+  /**
+   * The larger |value|.
+   *
+   * @generated from enum value: BOUND_MAX = 2;
+   */
+  MAX: 2,
+} as const;
+
+/**
+ * Which bound of the schedule held the value.
+ *
+ * @generated from enum absgd.v1.Decided.Bound
+ */
+export type Decided_Bound = (typeof Decided_Bound)[keyof typeof Decided_Bound] | UnknownEnum;
+
+/**
+ * Describes the enum absgd.v1.Decided.Bound.
+ */
+export const Decided_BoundSchema: GenEnum<Decided_Bound> = /*@__PURE__*/
+  enumDesc(file_absgd_v1_record, 12, 0);
 
 /**
  * How a run ended.

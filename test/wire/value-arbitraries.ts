@@ -1,0 +1,9 @@
+/** Values at random that fields of the contract may have. */
+import fc from 'fast-check'
+
+export const uint32 = fc.nat({ max: 2 ** 32 - 1 })
+export const integer = fc.oneof(fc.nat(), fc.constantFrom(0, 2 ** 32, 2 ** 53 - 1, 2 ** 53))
+export const text = fc.string({ unit: 'grapheme' })
+export const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 })
+export const position = fc.record({ attempt: uint32, step: integer })
+export const type = <const T>(word: T) => fc.constant(word)
