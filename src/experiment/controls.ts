@@ -108,6 +108,8 @@ function endsOf({ shape, after }: Leaf): readonly { value: number; after: Durati
         { value: shape.init, after },
         ...shape.at.map(([boundary, value]) => ({ value, after: add(after, boundary) })),
       ]
+    case 'feedback':
+      return [{ value: shape.rule.initial, after }]
     default:
       return shape satisfies never
   }

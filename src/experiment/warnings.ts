@@ -1,6 +1,6 @@
 /** What is permitted and yet rarely meant. */
 import { describe } from '../schedule/describe.js'
-import type { Segment } from '../schedule/segment.js'
+import { curveOf, type Segment } from '../schedule/segment.js'
 import type { ResolvedControls } from './controls.js'
 
 /** What points of a run are told in, and how many steps one of it is. */
@@ -30,7 +30,7 @@ export function warningsOf(
  */
 function coldStart([start]: readonly Segment[]): readonly string[] {
   if (start === undefined) return []
-  const lambda = start.init
+  const lambda = curveOf(start)(start.from)
   const falls = start.curve !== 'constant' && Math.abs(start.end) < Math.abs(start.init)
   if (Math.abs(lambda) >= SMALL_LAMBDA || falls) return []
   return [

@@ -1,14 +1,32 @@
 /** The simple schedules: a value that stays, jumps, or runs from one to another. Argument names are optax's. */
 import { AbsgdError } from '../errors.js'
-import { durationOf, isSurelyShorter, stepCount, type Duration, type DurationLike } from './duration.js'
-import { requireFinite, scheduleOf, type Curve, type Schedule } from './schedule.js'
+import {
+  durationOf,
+  isNothing,
+  isSurelyShorter,
+  stepCount,
+  type Duration,
+  type DurationLike,
+} from './duration.js'
+import { requireFinite, scheduleOf, type Curve, type Piece, type Schedule, type Space } from './schedule.js'
 
-export interface RampArguments {
+export interface RampArguments extends Stretch {
   /** Value at step 0. */
   readonly init: number
   /** Value from `over` on. */
   readonly end: number
-  readonly over: DurationLike
+  /** In what it runs evenly. In `inverse`, 1/value, an end may be ±Infinity: off. @default 'value' */
+  readonly space?: Space
+}
+
+/** How long a ramp takes, and what comes before it. */
+export interface Stretch {
+  /** One of `over` and `transitionSteps`. */
+  readonly over?: DurationLike
+  /** Another name of `over`. */
+  readonly transitionSteps?: DurationLike
+  /** `init` stays for so long first. @default 0 */
+  readonly begin?: DurationLike
 }
 
 export interface CosineArguments extends Omit<RampArguments, 'end'> {
@@ -16,10 +34,20 @@ export interface CosineArguments extends Omit<RampArguments, 'end'> {
   readonly end?: number
 }
 
+export interface ExponentialArguments extends Omit<RampArguments, 'space'> {}
+
 export interface StepsArguments {
   readonly init: number
   /** Ascending boundaries, counted from the schedule's start, each with the value from there on. */
   readonly at: readonly (readonly [DurationLike, number])[]
+}
+
+export interface PiecewiseArguments {
+  readonly init: number
+  /** Ascending, counted from the schedule's start, each with the value that it has there. */
+  readonly boundaries: readonly (readonly [DurationLike, number])[]
+  /** How it comes from one to the next; `none` jumps. @default 'none' */
+  readonly interpolate?: 'none' | Curve
 }
 
 /** `value` at every step. @param value any number but NaN; ±Infinity is off where the control allows it */
@@ -35,14 +63,14 @@ export function off(): Schedule {
   return constant(Infinity)
 }
 
-/** init + (end − init)·x with x = step / over, then `end`. */
-export function linear({ init, end, over }: RampArguments): Schedule {
-  return ramp('linear', init, end, over)
+/** init + (end − init)·x with x = step / over, then `end`; in `space`, log |value| or 1/value run like that. */
+export function linear(ramp: RampArguments): Schedule {
+  return rampOf('linear', ramp)
 }
 
-/** end + (init − end)·(1 + cos πx)/2 with x = step / over, then `end`. */
-export function cosine({ init, end = 0, over }: CosineArguments): Schedule {
-  return ramp('cosine', init, end, over)
+/** end + (init − end)·(1 + cos πx)/2 with x = step / over, then `end`; in `space` as {@link linear}. */
+export function cosine({ end = 0, ...ramp }: CosineArguments): Schedule {
+  return rampOf('cosine', { ...ramp, end })
 }
 
 /**
@@ -50,13 +78,29 @@ export function cosine({ init, end = 0, over }: CosineArguments): Schedule {
  *
  * @throws AbsgdError 'experiment' unless `init` and `end` are of one sign and not 0
  */
-export function exponential({ init, end, over }: RampArguments): Schedule {
+export function exponential(ramp: ExponentialArguments): Schedule {
+  const { init, end } = ramp
   if (Math.sign(init) * Math.sign(end) <= 0) {
     throw new AbsgdError('experiment', `exponential cannot run from ${init} to ${end}`, {
       hint: 'both ends must be of one sign and not 0; from or to "off", join it to off()',
     })
   }
-  return ramp('exponential', init, end, over)
+  return rampOf('exponential', ramp)
+}
+
+/** From boundary to boundary: by jumps, as {@link steps}, or by curves that end in the last value. */
+export function piecewise({ init, boundaries, interpolate = 'none' }: PiecewiseArguments): Schedule {
+  if (interpolate === 'none') return jumps({ init, at: boundaries })
+  let [from, begun]: readonly [number, Duration] = [init, { epochs: 0, steps: 0 }]
+  const parts: (Schedule | Piece)[] = []
+  for (const [boundary, value] of boundaries) {
+    const end = durationOf(boundary, 'a boundary of piecewise')
+    const over = subtract(end, begun)
+    const ramp = interpolate === 'exponential' ? exponential : interpolate === 'cosine' ? cosine : linear
+    parts.push(ramp({ init: from, end: value, over }).for(over))
+    ;[from, begun] = [value, end]
+  }
+  return scheduleOf({ kind: 'join', parts: [...parts, constant(from)] })
 }
 
 /** `count` optimizer steps. @param count a whole number, at least 0 */
@@ -64,10 +108,10 @@ export function steps(count: number): Duration
 /** `init`, then each value of `at` from its boundary on. */
 export function steps(values: StepsArguments): Schedule
 export function steps(argument: number | StepsArguments): Duration | Schedule {
-  return typeof argument === 'object' ? piecewise(argument) : stepCount(argument)
+  return typeof argument === 'object' ? jumps(argument) : stepCount(argument)
 }
 
-function piecewise({ init, at }: StepsArguments): Schedule {
+function jumps({ init, at }: StepsArguments): Schedule {
   requireFinite(init, 'init of steps')
   const boundaries = at.map(([boundary, value]) => {
     requireFinite(value, 'a value of steps')
@@ -83,8 +127,71 @@ function piecewise({ init, at }: StepsArguments): Schedule {
   return scheduleOf({ kind: 'steps', init, at: boundaries })
 }
 
-function ramp(curve: Curve, init: number, end: number, over: DurationLike): Schedule {
-  requireFinite(init, `init of ${curve}`)
-  requireFinite(end, `end of ${curve}`)
-  return scheduleOf({ kind: 'ramp', curve, init, end, over: durationOf(over, `over of ${curve}`) })
+function rampOf(curve: Curve, given: RampArguments): Schedule {
+  const { init, end, space = 'value', begin = 0 } = given
+  if (space !== 'value' && space !== 'log' && space !== 'inverse') {
+    throw new AbsgdError('experiment', `space of ${curve} is ${String(space)}`, {
+      hint: "it takes 'value', 'log' or 'inverse'",
+    })
+  }
+  if (space === 'inverse') requireInverse(curve, init, end)
+  else {
+    requireFinite(init, `init of ${curve}`)
+    requireFinite(end, `end of ${curve}`)
+  }
+  if (space === 'log' && Math.sign(init) * Math.sign(end) <= 0) throw acrossZero(curve, init, end)
+  const over = stretchOf(curve, given)
+  // An end that is off has the sign of the other: 1/value is 0 of that side.
+  const [first, last] = [signed(init, end), signed(end, init)]
+  const ramp = scheduleOf({
+    kind: 'ramp',
+    curve,
+    init: first,
+    end: last,
+    over,
+    ...(space === 'value' ? {} : { space }),
+  })
+  const before = durationOf(begin, `begin of ${curve}`)
+  return isNothing(before) ? ramp : scheduleOf({ kind: 'join', parts: [constant(first).for(before), ramp] })
+}
+
+function stretchOf(curve: Curve, { over, transitionSteps }: Stretch): Duration {
+  if (over !== undefined && transitionSteps === undefined) return durationOf(over, `over of ${curve}`)
+  if (over === undefined && transitionSteps !== undefined)
+    return durationOf(transitionSteps, `transitionSteps of ${curve}`)
+  throw new AbsgdError('experiment', `${curve} is given ${over === undefined ? 'no' : 'two'} durations`, {
+    hint: 'say how long it takes, once: over: epochs(n), or transitionSteps: n',
+  })
+}
+
+function requireInverse(curve: Curve, init: number, end: number): void {
+  for (const [name, value] of Object.entries({ init, end })) {
+    if (typeof value === 'number' && value !== 0 && !Number.isNaN(value)) continue
+    throw new AbsgdError('experiment', `${name} of ${curve} in 1/value is ${String(value)}`, {
+      hint: 'it takes a number other than 0; ±Infinity is off',
+    })
+  }
+  if (!Number.isFinite(init) && !Number.isFinite(end)) {
+    throw new AbsgdError('experiment', `${curve} runs from off to off`, { hint: 'use off()' })
+  }
+  if (Number.isFinite(init) && Number.isFinite(end) && Math.sign(init) !== Math.sign(end))
+    throw acrossZero(curve, init, end)
+}
+
+function acrossZero(curve: Curve, init: number, end: number): AbsgdError {
+  return new AbsgdError('experiment', `${curve} cannot run from ${init} to ${end} in log or 1/value`, {
+    hint: 'both ends must be of one sign and not 0; to change sign go by way of off',
+  })
+}
+
+function signed(value: number, other: number): number {
+  return Number.isFinite(value) ? value : Math.sign(other) * Infinity
+}
+
+function subtract(a: Duration, b: Duration): Duration {
+  const rest = { epochs: a.epochs - b.epochs, steps: a.steps - b.steps }
+  if (rest.epochs >= 0 && rest.steps >= 0) return rest
+  throw new AbsgdError('experiment', 'the boundaries of piecewise do not ascend', {
+    hint: 'order them by time; where curves run between them, all are in epochs or all are in steps',
+  })
 }

@@ -3,12 +3,28 @@ import { AbsgdError } from '../errors.js'
 import { constant, linear, off } from './anneal.js'
 import { compile } from './compile.js'
 import { durationOf, type DurationLike } from './duration.js'
-import { isSource, scheduleOf, sourceOf, type ControlValue, type Piece, type Schedule } from './schedule.js'
+import { isFeedback } from './parts.js'
+import {
+  isSource,
+  scheduleOf,
+  sourceOf,
+  type Bounds,
+  type ControlValue,
+  type Piece,
+  type Schedule,
+  type Source,
+  type Space,
+} from './schedule.js'
 
 export interface WarmupArguments {
   /** Value at step 0. @default 0 */
   readonly init?: number
-  readonly over: DurationLike
+  /** One of `over` and `warmupSteps`. */
+  readonly over?: DurationLike
+  /** Another name of `over`. */
+  readonly warmupSteps?: DurationLike
+  /** In what the ramp runs evenly: as of {@link linear}. @default 'value' */
+  readonly space?: Space
   /** What follows, from its own start. The ramp runs to its first value. */
   readonly then: ControlValue
 }
@@ -40,20 +56,51 @@ export function join(...parts: readonly [...Piece[], ControlValue]): Schedule {
 }
 
 /** A straight line from `init` to the first value of `then`, then that schedule. */
-export function warmup({ init = 0, over, then }: WarmupArguments): Schedule {
+export function warmup({ init = 0, over, warmupSteps, then, space = 'value' }: WarmupArguments): Schedule {
   const next = requireSource(then, 0)
-  const duration = durationOf(over, 'over of warmup')
+  if ((over === undefined) === (warmupSteps === undefined)) {
+    throw new AbsgdError('experiment', `warmup is given ${over === undefined ? 'no' : 'two'} durations`, {
+      hint: 'say how long it takes, once: over: epochs(n), or warmupSteps: n',
+    })
+  }
+  const duration = durationOf((over ?? warmupSteps)!, 'over of warmup')
   // Its first value is the same however long an epoch is.
   const peak = compile(next, { stepsPerEpoch: 1, runSteps: 1 })(0)
   return scheduleOf({
     kind: 'join',
-    parts: [linear({ init, end: peak, over: duration }).for(duration), next],
+    parts: [linear({ init, end: peak, over: duration, space }).for(duration), next],
   })
 }
 
 /** The paper's scheme: plain SGD first, then λ. */
 export function twoStage({ off: first, lambda }: TwoStageArguments): Schedule {
   return join(off().for(first), typeof lambda === 'number' ? constant(lambda) : lambda)
+}
+
+/** Every value of `source` times `factor`, a finite number other than 0. Off stays off. */
+export function scale(source: ControlValue, factor: number): Schedule {
+  const inner = ofOpenLoop('scale', requireSource(source, 0))
+  if (Number.isFinite(factor) && factor !== 0) return scheduleOf({ kind: 'scale', source: inner, factor })
+  throw new AbsgdError('experiment', `scale by ${String(factor)}`, {
+    hint: 'a factor is a finite number other than 0',
+  })
+}
+
+/** Every value of `source` with its magnitude held within [min, max]; the sign stays. Off is beyond every finite max. */
+export function bound(source: ControlValue, { min = 0, max = Infinity }: Partial<Bounds>): Schedule {
+  const inner = ofOpenLoop('bound', requireSource(source, 0))
+  if (min >= 0 && min <= max && Number.isFinite(min))
+    return scheduleOf({ kind: 'bound', source: inner, bounds: { min, max } })
+  throw new AbsgdError('experiment', `bound within ${String(min)} to ${String(max)}`, {
+    hint: 'bounds are of the magnitude: 0 ≤ min ≤ max',
+  })
+}
+
+function ofOpenLoop(what: string, source: Source): Source {
+  if (!isFeedback(source)) return source
+  throw new AbsgdError('experiment', `${what} of a feedback schedule`, {
+    hint: 'give the schedule bounds of its own: min and max',
+  })
 }
 
 function requireSource(value: ControlValue, index: number) {

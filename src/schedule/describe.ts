@@ -1,6 +1,6 @@
 /** Schedules in words: "off for 5 epochs, then exponential -5 → -0.5 over 10 epochs". */
 import { describeDuration } from './duration.js'
-import { sourceOf, type ControlValue, type Shape, type Source } from './schedule.js'
+import { sourceOf, type ControlValue, type Shape, type Source, type Space } from './schedule.js'
 
 export function describe(value: ControlValue): string {
   return describeSource(sourceOf(value))
@@ -21,7 +21,7 @@ function describeShape(shape: Shape): string {
     case 'constant':
       return describeValue(shape.value)
     case 'ramp':
-      return `${shape.curve} ${shape.init} → ${shape.end} over ${describeDuration(shape.over)}`
+      return `${shape.curve} ${describeValue(shape.init)} → ${describeValue(shape.end)}${SPACES[shape.space ?? 'value']} over ${describeDuration(shape.over)}`
     case 'steps':
       return [
         `steps ${shape.init}`,
@@ -29,6 +29,12 @@ function describeShape(shape: Shape): string {
       ].join(', ')
     case 'join':
       return shape.parts.map(describeSource).join(', then ')
+    case 'scale':
+      return `${shape.factor} × (${describeSource(shape.source)})`
+    case 'bound':
+      return `${describeSource(shape.source)}, held within ${shape.bounds.min} to ${shape.bounds.max}`
+    case 'feedback':
+      return shape.rule.name
     default:
       return shape satisfies never
   }
@@ -37,3 +43,5 @@ function describeShape(shape: Shape): string {
 function describeValue(value: number): string {
   return Number.isFinite(value) ? String(value) : 'off'
 }
+
+const SPACES: Readonly<Record<Space, string>> = { value: '', log: ' in log', inverse: ' in 1/value' }

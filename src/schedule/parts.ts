@@ -1,19 +1,27 @@
 /** What a schedule can tell of itself before the steps of an epoch are known. */
 import { add, isNothing, type Duration } from './duration.js'
 import type { Shape, Source } from './schedule.js'
+import { within } from './segment.js'
 
 /** A part of a schedule that is of one curve, and where it begins. */
 export interface Leaf {
   readonly after: Duration
-  readonly shape: Exclude<Shape, { kind: 'join' }>
+  readonly shape: Exclude<Shape, { kind: 'join' | 'scale' | 'bound' }>
 }
 
 /** The parts of a schedule in the order of training, without those that last for nothing. */
 export function leavesOf(source: Source, after: Duration = { epochs: 0, steps: 0 }): readonly Leaf[] {
-  if (source.shape.kind !== 'join') return [{ after, shape: source.shape }]
+  const { shape } = source
+  if (shape.kind === 'scale') {
+    return leavesOf(shape.source, after).map((leaf) => mapped(leaf, (value) => value * shape.factor))
+  }
+  if (shape.kind === 'bound') {
+    return leavesOf(shape.source, after).map((leaf) => mapped(leaf, (value) => within(value, shape.bounds)))
+  }
+  if (shape.kind !== 'join') return [{ after, shape }]
   const leaves: Leaf[] = []
   let start = after
-  for (const part of source.shape.parts) {
+  for (const part of shape.parts) {
     const duration = 'duration' in part ? part.duration : undefined
     if (duration !== undefined && isNothing(duration)) continue
     leaves.push(...leavesOf(part, start))
@@ -25,6 +33,7 @@ export function leavesOf(source: Source, after: Duration = { epochs: 0, steps: 0
 /** How long a schedule lasts; undefined for one without end. */
 export function extentOf(source: Source): Duration | undefined {
   if ('duration' in source) return source.duration
+  if (source.shape.kind === 'scale' || source.shape.kind === 'bound') return extentOf(source.shape.source)
   if (source.shape.kind !== 'join') return undefined
   let total: Duration = { epochs: 0, steps: 0 }
   for (const part of source.shape.parts) {
@@ -41,7 +50,11 @@ export function durationsOf(source: Source): readonly Duration[] {
   const { shape } = source
   switch (shape.kind) {
     case 'constant':
+    case 'feedback':
       return own
+    case 'scale':
+    case 'bound':
+      return [...own, ...durationsOf(shape.source)]
     case 'ramp':
       return [...own, shape.over]
     case 'steps':
@@ -51,4 +64,32 @@ export function durationsOf(source: Source): readonly Duration[] {
     default:
       return shape satisfies never
   }
+}
+
+/** The leaf with other ends: what lies between runs with them. */
+function mapped({ after, shape }: Leaf, change: (value: number) => number): Leaf {
+  switch (shape.kind) {
+    case 'constant':
+      return { after, shape: { ...shape, value: change(shape.value) } }
+    case 'ramp':
+      return { after, shape: { ...shape, init: change(shape.init), end: change(shape.end) } }
+    case 'steps':
+      return {
+        after,
+        shape: {
+          ...shape,
+          init: change(shape.init),
+          at: shape.at.map(([boundary, value]) => [boundary, change(value)] as const),
+        },
+      }
+    case 'feedback':
+      return { after, shape }
+    default:
+      return shape satisfies never
+  }
+}
+
+/** Whether any part of a schedule is decided while the run trains. */
+export function isFeedback(source: Source): boolean {
+  return leavesOf(source).some(({ shape }) => shape.kind === 'feedback')
 }

@@ -1,8 +1,21 @@
 /** What a schedule is: a value over training, symbolic until the steps of an epoch are known. */
 import { AbsgdError } from '../errors.js'
 import { durationOf, type Duration, type DurationLike } from './duration.js'
+import type { FeedbackRule } from './feedback/rule.js'
 
 export type Curve = 'linear' | 'cosine' | 'exponential'
+
+/**
+ * In what a curve runs: in the value, in log |value| or in 1/value. The last two never come to 0; in the last an end may be
+ * ±Infinity, which is off.
+ */
+export type Space = 'value' | 'log' | 'inverse'
+
+/** Of |value|; the sign stays. */
+export interface Bounds {
+  readonly min: number
+  readonly max: number
+}
 
 export type Shape =
   | { readonly kind: 'constant'; readonly value: number }
@@ -13,11 +26,19 @@ export type Shape =
       readonly init: number
       readonly end: number
       readonly over: Duration
+      /** @default 'value' */
+      readonly space?: Space
     }
   /** `init`, then each value from its boundary on. */
   | { readonly kind: 'steps'; readonly init: number; readonly at: readonly (readonly [Duration, number])[] }
   /** One after the other; all but the last are bounded. */
   | { readonly kind: 'join'; readonly parts: readonly Source[] }
+  /** Every value of another, multiplied. */
+  | { readonly kind: 'scale'; readonly source: Source; readonly factor: number }
+  /** Every value of another, held within bounds. */
+  | { readonly kind: 'bound'; readonly source: Source; readonly bounds: Bounds }
+  /** What a rule makes of the reports, decided while the run trains. */
+  | { readonly kind: 'feedback'; readonly rule: FeedbackRule }
 
 /** A value for every step, without end. */
 export interface Schedule {
@@ -63,4 +84,12 @@ export function requireFinite(value: number, what: string): void {
   throw new AbsgdError('experiment', `${what} is ${String(value)}`, { hint: 'it takes a finite number' })
 }
 
-const KINDS: ReadonlySet<unknown> = new Set<Shape['kind']>(['constant', 'ramp', 'steps', 'join'])
+const KINDS: ReadonlySet<unknown> = new Set<Shape['kind']>([
+  'constant',
+  'ramp',
+  'steps',
+  'join',
+  'scale',
+  'bound',
+  'feedback',
+])

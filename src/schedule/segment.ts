@@ -1,20 +1,27 @@
 /** A schedule laid out over steps: stretches that each follow one curve. */
 import { AbsgdError } from '../errors.js'
 import { add, describeDuration, toSteps, isNothing, type Duration } from './duration.js'
-import type { Curve, Shape, Source } from './schedule.js'
+import type { FeedbackRule } from './feedback/rule.js'
+import type { Bounds, Curve, Shape, Source, Space } from './schedule.js'
 
 /** The steps [from, to). */
 export interface Segment {
   readonly from: number
   /** Infinity for one without end. */
   readonly to: number
-  readonly curve: Curve | 'constant'
+  readonly curve: Curve | 'constant' | 'feedback'
   /** Value at `from`. */
   readonly init: number
   /** Value at `from + over`. */
   readonly end: number
   /** Steps from `init` to `end`; 0 for a constant. */
   readonly over: number
+  /** @default 'value' */
+  readonly space?: Space
+  /** What its values are held within, one after the other. */
+  readonly bounds?: readonly Bounds[]
+  /** Of feedback alone: `init` stands for its values until they are decided. */
+  readonly rule?: FeedbackRule
 }
 
 /**
@@ -36,13 +43,26 @@ export function endOf(segments: readonly Segment[]): number {
 }
 
 /** The value at a step of the segment: exactly `init` at its start, never outside [init, end]. */
-export function curveOf({ from, curve, init, end, over }: Segment): (step: number) => number {
-  if (curve === 'constant') return () => init
-  const between = CURVES[curve](init, end)
+export function curveOf(segment: Segment): (step: number) => number {
+  const { from, curve, init, end, over, space = 'value', bounds = [] } = segment
+  const held = (value: number) => bounds.reduce(within, value)
+  if (curve === 'constant' || curve === 'feedback') {
+    const value = held(init)
+    return () => value
+  }
+  const between = betweenIn(space, curve, init, end)
   const low = Math.min(init, end)
   const high = Math.max(init, end)
   // Rounding must not carry a value over the bounds that its ends were checked against.
-  return (step) => (step === from ? init : Math.min(high, Math.max(low, between((step - from) / over))))
+  const value = (step: number) =>
+    step === from ? init : Math.min(high, Math.max(low, between((step - from) / over)))
+  return bounds.length === 0 ? value : (step) => held(value(step))
+}
+
+/** The value with its magnitude held within bounds. Off is beyond every one. */
+export function within(value: number, { min, max }: Bounds): number {
+  const size = Math.min(max, Math.max(min, Math.abs(value)))
+  return value < 0 ? -size : size
 }
 
 /** A point of training: symbolic, and in steps. */
@@ -77,7 +97,9 @@ function layOutShape(shape: Shape, start: Mark, stepsPerEpoch: number): readonly
       const to = after(start, shape.over, stepsPerEpoch).step
       const flat = constantSegment(to, Infinity, end)
       if (to === start.step) return [flat]
-      return [{ from: start.step, to, curve, init, end, over: to - start.step }, flat]
+      const { space } = shape
+      const ramp = { from: start.step, to, curve, init, end, over: to - start.step }
+      return [space === undefined ? ramp : { ...ramp, space }, flat]
     }
     case 'steps':
       return layOutSteps(shape, start, stepsPerEpoch)
@@ -89,6 +111,17 @@ function layOutShape(shape: Shape, start: Mark, stepsPerEpoch: number): readonly
         if ('duration' in part) mark = after(mark, part.duration, stepsPerEpoch)
       }
       return segments
+    }
+    case 'scale':
+      return layOut(shape.source, start, stepsPerEpoch).map((segment) => scaled(segment, shape.factor))
+    case 'bound':
+      return layOut(shape.source, start, stepsPerEpoch).map((segment) => ({
+        ...segment,
+        bounds: [...(segment.bounds ?? []), shape.bounds],
+      }))
+    case 'feedback': {
+      const { rule } = shape
+      return [{ ...constantSegment(start.step, Infinity, rule.initial), curve: 'feedback', rule }]
     }
     default:
       return shape satisfies never
@@ -127,6 +160,33 @@ function after(mark: Mark, duration: Duration, stepsPerEpoch: number): Mark {
 
 function constantSegment(from: number, to: number, value: number): Segment {
   return { from, to, curve: 'constant', init: value, end: value, over: 0 }
+}
+
+/** All spaces but 1/value scale as the value does, and that one by the inverse: a curve stays the curve that it is. */
+function scaled(segment: Segment, factor: number): Segment {
+  const { bounds } = segment
+  const scaling = { ...segment, init: segment.init * factor, end: segment.end * factor }
+  if (bounds === undefined) return scaling
+  const size = Math.abs(factor)
+  return { ...scaling, bounds: bounds.map(({ min, max }) => ({ min: min * size, max: max * size })) }
+}
+
+function betweenIn(space: Space, curve: Curve, init: number, end: number): (x: number) => number {
+  switch (space) {
+    case 'value':
+      return CURVES[curve](init, end)
+    case 'log': {
+      const sign = Math.sign(init)
+      const exponent = CURVES[curve](Math.log(Math.abs(init)), Math.log(Math.abs(end)))
+      return (x) => sign * Math.exp(exponent(x))
+    }
+    case 'inverse': {
+      const inverse = CURVES[curve](1 / init, 1 / end)
+      return (x) => 1 / inverse(x)
+    }
+    default:
+      return space satisfies never
+  }
 }
 
 /** The value at x in (0, 1). */

@@ -18,7 +18,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   environment: ['wire'],
   experiment: ['record', 'schedule'],
   controller: ['record', 'schedule', 'wire', 'log', 'worker'],
-  operator: ['record', 'wire', 'log'],
+  operator: ['record', 'schedule', 'wire', 'log'],
   cockpit: ['record', 'output'],
   cli: [
     'cockpit',
@@ -207,7 +207,7 @@ function folderOf(path: string): string | undefined {
 const PURE =
   /^src\/(schedule|weighting|record|statistics|worker\/simulated)\/|^src\/controller\/(?!controller\.ts$)/
 /** Types and constants. */
-const HARMLESS = /^src\/(errors|wire\/channel|wire\/message)\.ts$/
+const HARMLESS = /^src\/(errors|edit-distance|wire\/channel|wire\/message)\.ts$/
 /** Libraries that compute and do nothing else, and who may use them. */
 const PURE_LIBRARIES: Readonly<Record<string, RegExp>> = {
   '@stdlib/stats-base-dists-t-quantile': /^src\/statistics\//,

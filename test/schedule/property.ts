@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { test as vitestTest } from 'vitest'
 import { constant, cosine, exponential, linear, steps } from '../../src/schedule/anneal.js'
-import { join, warmup } from '../../src/schedule/compose.js'
+import { bound, join, warmup } from '../../src/schedule/compose.js'
 import type { Duration } from '../../src/schedule/duration.js'
 import type { Schedule } from '../../src/schedule/schedule.js'
 
@@ -39,6 +39,12 @@ export function schedules(values: fc.Arbitrary<number>): fc.Arbitrary<Schedule> 
     ramp.map(linear),
     ramp.map(cosine),
     ramp.map(exponential),
+    ramp.map((given) => linear({ ...given, space: 'inverse' })),
+    ramp.map((given) => cosine({ ...given, space: 'log' })),
+    fc.tuple(ramp, values, values).map(([given, a, b]) => {
+      const [min, max] = [a, b].map(Math.abs).sort((x, y) => x - y) as [number, number]
+      return bound(cosine(given), { min, max })
+    }),
     fc.tuple(values, durations, durations, values, values).map(([init, a, b, first, second]) =>
       steps({
         init,

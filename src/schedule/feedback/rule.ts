@@ -41,6 +41,8 @@ export interface FeedbackRule<State = unknown> {
   readonly every: number
   /** Whether it needs the losses of single samples. */
   readonly needsLosses: boolean
+  /** The value until the first decision. */
+  readonly initial: number
   /** Before the first decision. States are JSON values: they are kept in the log. */
   readonly start: State
   /**
