@@ -22,7 +22,7 @@ export interface ReportedStep {
   readonly losses?: Float32Array
   /** The task's own numbers of the step. */
   readonly metrics: Readonly<Record<string, number>>
-  /** What was found by evaluating after this step: `split.metric` → value. */
+  /** What evaluations right before this step found: `split.metric` → value. */
   readonly evaluation?: Readonly<Record<string, number>>
 }
 

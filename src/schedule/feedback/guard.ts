@@ -1,0 +1,117 @@
+/**
+ * The guard: backs λ off when a run collapses under it (DESIGN section 3).
+ *
+ * The usual alarms are silent in a collapse: Σw ≈ 1, nothing is infinite, and the weighted loss falls to 0. What shows it is that
+ * a few samples, or one class, take all the weight, and that the unweighted mean loss runs away.
+ */
+import type { ReportedStep } from './rule.js'
+
+export interface GuardOptions {
+  /** Steps from what is seen to what is done about it. */
+  readonly lag: number
+  /** An effective sample size below this share of the batch is too small. */
+  readonly minEssRatio: number
+  /** A class with more of the weight than this has too much of it, unless half of the batch is its own. */
+  readonly maxClassMass: number
+  /** A mean loss above so many times that of the first steps has run away. */
+  readonly maxLossRatio: number
+  /** Steps running that it takes. */
+  readonly patience: number
+  /** By what |λ| is multiplied. */
+  readonly factor: number
+}
+
+export const GUARD: GuardOptions = {
+  lag: 32,
+  minEssRatio: 0.15,
+  maxClassMass: 0.8,
+  // Where wrong labels lose their weight the mean loss rises to twice what it was, and all is well: docs/log.md.
+  maxLossRatio: 5,
+  patience: 20,
+  factor: 4,
+}
+
+/** What it remembers. */
+export interface GuardState {
+  /** Product of its back-offs. */
+  readonly factor: number
+  /** Steps running with too little effective sample size, or too much weight on a class. */
+  readonly narrow: number
+  /** The newest mean losses, at most `patience`. */
+  readonly losses: readonly number[]
+  /** Of the first steps of the run. */
+  readonly first: { readonly count: number; readonly sum: number }
+  /** Steps before this one say nothing of the last back-off yet. */
+  readonly quietUntil: number
+}
+
+export interface BackOff {
+  /** The last step that was seen. */
+  readonly step: number
+  /** For the ledger: what was seen. */
+  readonly mark: string
+}
+
+export function startGuard(): GuardState {
+  return { factor: 1, narrow: 0, losses: [], first: { count: 0, sum: 0 }, quietUntil: 0 }
+}
+
+/** The state after one more step, and whether λ is to back off. A step that was not weighed is no reason to. */
+export function watch(
+  before: GuardState,
+  step: ReportedStep,
+  options: GuardOptions,
+): { readonly state: GuardState; readonly backOff?: BackOff } {
+  const first = withFirst(before.first, step)
+  const losses = [...before.losses, step.meanLoss].slice(-options.patience)
+  const weighed = Number.isFinite(step.lambda)
+  const narrow = weighed && isNarrow(step, options) ? before.narrow + 1 : 0
+  const state = { ...before, first, losses, narrow }
+  if (!weighed || step.step < before.quietUntil) return { state }
+  const mark = narrow >= options.patience ? narrowness(step, narrow) : ranAway(state, options)
+  if (mark === undefined) return { state }
+  return {
+    state: {
+      ...state,
+      factor: state.factor * options.factor,
+      narrow: 0,
+      quietUntil: step.step + 2 * options.lag + options.patience,
+    },
+    backOff: { step: step.step, mark },
+  }
+}
+
+function withFirst(first: GuardState['first'], { meanLoss }: ReportedStep): GuardState['first'] {
+  if (first.count >= FIRST_STEPS || !Number.isFinite(meanLoss)) return first
+  return { count: first.count + 1, sum: first.sum + meanLoss }
+}
+
+function isNarrow(
+  { essRatio, topClassMass, topClassShare }: ReportedStep,
+  { minEssRatio, maxClassMass }: GuardOptions,
+): boolean {
+  return essRatio < minEssRatio || (topClassMass > maxClassMass && topClassShare < HALF)
+}
+
+function narrowness({ essRatio, topClassMass, topClassShare }: ReportedStep, steps: number): string {
+  const ess = `effective sample size ${percent(essRatio)} of the batch`
+  const mass = Number.isNaN(topClassMass)
+    ? ''
+    : `, one class with ${percent(topClassMass)} of the weight and ${percent(topClassShare)} of the samples`
+  return `for ${steps} steps a few samples held the weight (${ess}${mass})`
+}
+
+function ranAway({ losses, first }: GuardState, { maxLossRatio, patience }: GuardOptions): string | undefined {
+  if (first.count < FIRST_STEPS || losses.length < patience) return undefined
+  const now = losses.reduce((a, b) => a + b, 0) / losses.length
+  const then = first.sum / first.count
+  if (!(now > maxLossRatio * then)) return undefined
+  return `the unweighted mean loss is ${now.toPrecision(3)}, ${(now / then).toPrecision(2)} times that of the first ${FIRST_STEPS} steps`
+}
+
+function percent(share: number): string {
+  return `${Math.round(100 * share)} %`
+}
+
+const FIRST_STEPS = 100
+const HALF = 0.5
