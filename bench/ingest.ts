@@ -1,4 +1,5 @@
 /** How many steps a second a controller takes in: decoded, appended to the log, on disk, acknowledged. */
+import { GUARD } from '../src/schedule/feedback/guard.js'
 import { compileEdit, requireInRange } from '../src/experiment/edit.js'
 import { fork, type ChildProcess } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
@@ -98,6 +99,7 @@ async function controllerRate(
       orphanLimitSeconds: 600,
       keepCheckpoints: 3,
       weighting: DEFAULT_WEIGHTING,
+      guard: GUARD,
       compile: () => ({
         runSteps: run.steps,
         rows: () => ({ lambda: Float64Array.of(2), gamma: Float64Array.of(0.9) }),

@@ -2,7 +2,9 @@
 import { statSync } from 'node:fs'
 import { startController, type Controller, type RunEnd } from './controller/controller.js'
 import { nothingRecovered, recover, restarted, withUnsettled, type Recovered } from './controller/recovery.js'
-import { acceptance } from './controller/state.js'
+import { decisionsAfter, rulesOf } from './controller/feedback.js'
+import { lookFrom } from './controller/looking-back.js'
+import { acceptance, type ControllerState } from './controller/state.js'
 import { AbsgdError } from './errors.js'
 import { compileRun } from './experiment/compile.js'
 import { compileEdit, requireInRange } from './experiment/edit.js'
@@ -24,6 +26,7 @@ import type { Cut } from './log/repair.js'
 import { openLogWriter, type LogWriter } from './log/writer.js'
 import type { Manifest } from './record/manifest.js'
 import type { Body, Evaluation, Position, StepBatch } from './record/record.js'
+import { recallFeedback } from './recall.js'
 import { noiseRanking } from './record/noise.js'
 import { emptySampleLosses, withSamples } from './record/samples.js'
 import { DEFAULT_WEIGHTING } from './record/weighting.js'
@@ -90,7 +93,8 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
     const log = openLogWriter(dir)
     held.push(log)
     const recovered = await absorbSpool(dir, log, logged, living !== undefined)
-    const { state, origin, opening } = beginning(recovered, living !== undefined, manifest)
+    const { state: begun, origin, opening } = beginning(recovered, living !== undefined, manifest)
+    const state = await withRecalled(begun, recovered, options)
 
     const paths = runPaths(dir)
     const outputOffset = living === undefined ? sizeOf(paths.workerLog) : 0
@@ -116,6 +120,7 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
         orphanLimitSeconds: config.orphanLimitSeconds,
         keepCheckpoints: config.keepCheckpoints,
         weighting: config.weighting ?? DEFAULT_WEIGHTING,
+        guard: options.resolved.guard,
         compile: (facts) => compileRun(options.resolved, facts),
         compileEdit,
         requireInRange,
@@ -154,6 +159,27 @@ async function recoverLog(dir: string): Promise<Recovered> {
   for await (const { name, body } of readStepEntries(dir)) recovered = recover(recovered, name, body)
   for await (const name of readNames(dir, 'samples')) recovered = recover(recovered, name, undefined)
   return recovered
+}
+
+/** A run that goes on at an earlier step has forgotten what came after it. */
+async function withRecalled(
+  state: ControllerState,
+  { worker, state: logged }: Recovered,
+  { dir, resolved }: StartOptions,
+): Promise<ControllerState> {
+  if (worker === undefined) return state
+  const { segments } = compileRun(resolved, { stepsPerEpoch: worker.stepsPerEpoch })
+  const { sampleEvery, guard } = resolved
+  const feedback = await recallFeedback(dir, { segments, sampleEvery, guard })
+  if (state.attempt === logged.attempt) return { ...state, feedback }
+  const toStep = state.reported.step
+  return {
+    ...state,
+    feedback: {
+      back: lookFrom(feedback.back, toStep),
+      decisions: decisionsAfter(feedback.decisions, rulesOf(segments), toStep),
+    },
+  }
 }
 
 /** Completes the log with what only the worker's spool has, so that neither a re-attached nor a new worker need send it. */

@@ -1,5 +1,5 @@
 /** Digits with wrong labels: λ < 0 turns away from the samples that the network keeps getting wrong. */
-import { cosine, defineExperiment, epochs, every, exponential, join, off, twoStage } from 'absgd'
+import { cosine, defineExperiment, epochs, every, exponential, join, off, targetEss, twoStage } from 'absgd'
 import { z } from 'zod'
 
 export default defineExperiment({
@@ -31,6 +31,12 @@ export default defineExperiment({
     annealed: {
       controls: {
         lambda: join(off().for(epochs(5)), exponential({ init: -5, end: -0.5, over: epochs(10) })),
+      },
+    },
+    // λ by itself: as small as it takes for 60 % of each batch to count.
+    'target-ess': {
+      controls: {
+        lambda: targetEss({ ratio: 0.6, sign: -1, min: 0.5, max: 20, after: epochs(10) }),
       },
     },
     // How it goes wrong: docs/when.md.

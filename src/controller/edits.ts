@@ -4,7 +4,7 @@ import { addEdit, settleEdits, winnerOf, type EditEntry } from '../record/edit-h
 import type { ControlEdit, Edited, PlanAck, Request, RequestResult } from '../record/record.js'
 import type { PeerId } from '../wire/channel.js'
 import { answer, settle, standing, withAnswer, withPending } from './answers.js'
-import { extendPlans } from './intake.js'
+import { extendPlans } from './extend.js'
 import { rowsOf, withEdits } from './rows.js'
 import type { ControllerContext, ControllerState, Effect, Lease, Transition } from './state.js'
 
@@ -182,7 +182,7 @@ function firstStepOf({ when }: ControlEdit, here: number, lease: Lease): number 
 }
 
 /** Steps that the worker trains until it has the rows: by that much an edit is planned ahead. */
-function marginOf({ phase, pace }: Lease): number {
+export function marginOf({ phase, pace }: Lease): number {
   if (phase !== 'training' && phase !== 'evaluating' && phase !== 'checkpointing') return 0
   return 1 + Math.ceil((pace.stepsPerSecond ?? 0) * MARGIN_SECONDS)
 }

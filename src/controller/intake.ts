@@ -1,12 +1,11 @@
 /** Taking in telemetry: what is acknowledged, what it tells about training, and which rows it calls for. Pure. */
 import type { RecordName } from '../record/name.js'
 import { addCheckpoint, visibleCheckpoints } from '../record/checkpoints.js'
-import type { CheckpointWritten, Hello } from '../record/record.js'
+import type { Body, CheckpointWritten, Hello } from '../record/record.js'
 import type { RewindPoint } from '../record/visible.js'
 import type { PeerId } from '../wire/channel.js'
 import { PROTOCOL } from '../wire/message.js'
 import { editsAfter } from '../record/edit-history.js'
-import { measurePace, nextPlans, reachOf } from './planning.js'
 import type {
   ControllerContext,
   ControllerEvent,
@@ -16,23 +15,35 @@ import type {
   Lease,
   Transition,
 } from './state.js'
-import { rowsOf } from './rows.js'
+import { backOff, decide, withNoted } from './deciding.js'
+import { extendPlans } from './extend.js'
 
 /** The record itself is in the log's buffer by now. */
 export function afterTelemetry(
   state: ControllerState,
   event: Extract<ControllerEvent, { type: 'telemetry' }>,
+  context: ControllerContext,
 ): Transition {
   const { name, body } = event
-  const taken = { ...state, intake: advance(state.intake, name) }
+  const { state: noted, effects: decisions, backOffs } = decide(withNoted(state, body, context), context)
+  const { state: next, effects } = take({ ...noted, intake: advance(noted.intake, name) }, body, event.nowMs)
+  const planned = decisions.length === 0 ? { state: next, effects: [] } : extendPlans(next, event.nowMs)
+  const guarded = backOff(planned.state, backOffs, event.nowMs, context)
+  return {
+    state: guarded.state,
+    effects: [...decisions, ...effects, ...planned.effects, ...guarded.effects],
+  }
+}
+
+function take(taken: ControllerState, body: Body | undefined, nowMs: number): Transition {
   switch (body?.type) {
     case 'step-batch': {
       // What an attempt reports after a return to a checkpoint says nothing of where training stands.
       const reported =
-        body.attempt < state.attempt
-          ? state.reported
+        body.attempt < taken.attempt
+          ? taken.reported
           : { attempt: body.attempt, step: body.firstStep + body.count }
-      const { state: planned, effects } = extendPlans({ ...taken, reported }, event.nowMs)
+      const { state: planned, effects } = extendPlans({ ...taken, reported }, nowMs)
       return { state: planned, effects: [...effects, { type: 'report', body }] }
     }
     case 'evaluation':
@@ -64,32 +75,6 @@ export function afterDurable(state: ControllerState, durable: readonly Intake[])
       { type: 'send', peer: lease.peer, message: { type: 'released' } },
       { type: 'finish' },
     ],
-  }
-}
-
-/** The rows that bring the worker's plan up to its reach. */
-export function extendPlans(state: ControllerState, nowMs: number): Transition {
-  const { lease } = state
-  const source = rowsOf(state)
-  if (lease === undefined || source === undefined) return { state, effects: [] }
-  const step = Math.max(
-    state.reported.attempt === state.attempt ? state.reported.step : 0,
-    lease.position.step,
-  )
-  const pace = measurePace(lease.pace, nowMs, step)
-  const { planning, plans } = nextPlans(lease.planning, {
-    source,
-    leaseEpoch: lease.epoch,
-    attempt: state.attempt,
-    step,
-    reach: reachOf(pace),
-  })
-  return {
-    state: { ...state, planSeq: planning.planSeq, lease: { ...lease, pace, planning } },
-    effects: plans.flatMap((plan): Effect[] => [
-      { type: 'append', body: plan },
-      { type: 'send', peer: lease.peer, message: plan },
-    ]),
   }
 }
 

@@ -1,5 +1,6 @@
 /** Which rows to send, and when: plans run ahead of training so that no step ever asks. Pure. */
 import type { Plan, PlanEvent, StepColumns } from '../record/record.js'
+import type { Segment } from '../schedule/segment.js'
 
 /** A run's controls and events, in steps. */
 export interface RowSource {
@@ -8,6 +9,8 @@ export interface RowSource {
   /** One array a control: `count` values, or a single one that holds for every row. */
   rows(first: number, count: number): StepColumns
   events(first: number, count: number): readonly PlanEvent[]
+  /** Every control's, by name, from step 0 on; those of feedback are decided as the run goes. */
+  readonly segments?: ReadonlyMap<string, readonly Segment[]>
   /** First step after `first` at which a plan must end; none without. */
   cut?(first: number): number
 }
@@ -28,6 +31,8 @@ export interface PlanningInput {
   readonly step: number
   /** Rows to keep ahead of it. */
   readonly reach: number
+  /** First step whose row is not known yet. @default Infinity */
+  readonly through?: number
 }
 
 /**
@@ -40,14 +45,19 @@ export function nextPlans(
   planning: Planning,
   input: PlanningInput,
 ): { readonly planning: Planning; readonly plans: readonly Plan[] } {
-  const { source, leaseEpoch, attempt, step, reach } = input
+  const { source, leaseEpoch, attempt, step, reach, through = Infinity } = input
   const end = source.runSteps === 0 ? Infinity : source.runSteps
-  const target = Math.min(step + reach, end)
+  const target = Math.min(step + reach, end, through)
   const plans: Plan[] = []
   let { planSeq, sentThrough } = planning
   while (sentThrough < target) {
     const cut = (source.cut?.(sentThrough) ?? Infinity) - sentThrough
-    const count = Math.min(PLAN_ROWS - (sentThrough % PLAN_ROWS), end - sentThrough, cut)
+    const count = Math.min(
+      PLAN_ROWS - (sentThrough % PLAN_ROWS),
+      end - sentThrough,
+      through - sentThrough,
+      cut,
+    )
     planSeq += 1
     plans.push({
       type: 'plan',

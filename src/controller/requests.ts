@@ -4,7 +4,10 @@ import type { PeerId } from '../wire/channel.js'
 import type { CommandResult } from '../wire/message.js'
 import { answer, settle, standing, withPending } from './answers.js'
 import { answerNothing, isSet, makeEdits, propose } from './edits.js'
-import { extendPlans, withRewind } from './intake.js'
+import { extendPlans } from './extend.js'
+import { decisionsAfter } from './feedback.js'
+import { withRewind } from './intake.js'
+import { lookFrom } from './looking-back.js'
 import { startPace } from './planning.js'
 import { withEdits } from './rows.js'
 import type { ControllerContext, ControllerState, Effect, Lease, Transition } from './state.js'
@@ -134,6 +137,10 @@ function restored(
   const position = { attempt, step }
   const rewound: ControllerState = {
     ...withRewind(state, { attempt, toStep: step, cause }),
+    feedback: {
+      back: lookFrom(state.feedback.back, step),
+      decisions: decisionsAfter(state.feedback.decisions, state.rules, step),
+    },
     lease: {
       ...lease,
       position,

@@ -2,14 +2,15 @@
 import { rankOf, type EditEntry } from '../record/edit-history.js'
 import type { StepColumns } from '../record/record.js'
 import { layered, ordered, type Layer } from '../schedule/layers.js'
+import { column } from '../schedule/compile.js'
+import { cutOf, decidedSegments } from './feedback.js'
 import type { RowSource } from './planning.js'
 import type { ControllerContext, ControllerState } from './state.js'
 
 /** Rows and events of the run as it is now to be; undefined before a worker has joined. */
-export function rowsOf({
-  source,
-  layers,
-}: Pick<ControllerState, 'source' | 'layers'>): RowSource | undefined {
+export function rowsOf(state: Planned): RowSource | undefined {
+  const { layers } = state
+  const source = decidedSource(state)
   if (source === undefined || layers.length === 0) return source
   return {
     ...source,
@@ -17,6 +18,25 @@ export function rowsOf({
     // A control that only an edit brings in has no value before it: a plan has one for all of its rows or for none.
     cut: (first) =>
       Math.min(source.cut?.(first) ?? Infinity, ...layers.flatMap(({ from }) => (from > first ? from : []))),
+  }
+}
+
+type Planned = Pick<ControllerState, 'source' | 'layers' | 'rules' | 'feedback'>
+
+/** The experiment's rows, with what feedback has decided. */
+function decidedSource({ source, rules, feedback }: Planned): RowSource | undefined {
+  const segments = source?.segments
+  if (source === undefined || segments === undefined || rules.length === 0) return source
+  const decided = [...new Set(rules.map(({ control }) => control))].map(
+    (control) => [control, decidedSegments(control, segments.get(control)!, feedback.decisions)] as const,
+  )
+  return {
+    ...source,
+    rows: (first, count) => ({
+      ...source.rows(first, count),
+      ...Object.fromEntries(decided.map(([control, own]) => [control, column(own, first, count)])),
+    }),
+    cut: (first) => Math.min(source.cut?.(first) ?? Infinity, cutOf(rules, first)),
   }
 }
 
@@ -48,10 +68,7 @@ export function layerOf(state: ControllerState, entry: EditEntry, context: Contr
 }
 
 /** Names of the controls that plans hold, those that an edit brought in included. */
-export function plannedControls({
-  source,
-  layers,
-}: Pick<ControllerState, 'source' | 'layers'>): readonly string[] {
+export function plannedControls({ source, layers }: Planned): readonly string[] {
   const own = source === undefined ? [] : Object.keys(source.rows(0, 1))
   return [...new Set([...own, ...layers.map(({ control }) => control)])]
 }

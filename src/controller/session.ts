@@ -3,7 +3,9 @@ import type { Bye, Hello, Position, Progress } from '../record/record.js'
 import { toAbsgdError } from '../errors.js'
 import type { PeerId } from '../wire/channel.js'
 import type { Welcome } from '../wire/message.js'
-import { acknowledgement, emptyIntake, extendPlans, intakeOf, refusalOf } from './intake.js'
+import { decide, withRules } from './deciding.js'
+import { extendPlans } from './extend.js'
+import { acknowledgement, emptyIntake, intakeOf, refusalOf } from './intake.js'
 import { resendFrom } from './edits.js'
 import { refuseAll } from './requests.js'
 import { withEdits } from './rows.js'
@@ -64,9 +66,9 @@ export function onHello(
     // The first plan that goes out now begins with the first of their rows.
     awaiting: state.awaiting.map((awaited) => ({ ...awaited, planSeq: state.planSeq + 1 })),
   }
-  const laid = attempted(() => withEdits(joined, state.edits, context))
+  const laid = attempted(() => withEdits(withRules(joined), state.edits, context))
   if ('end' in laid) return failed(state, peer, laid.end)
-  const admitted = laid.value
+  const { state: admitted, effects: decisions } = decide(laid.value, context)
   const welcome: Welcome = {
     type: 'welcome',
     run: context.run,
@@ -94,6 +96,7 @@ export function onHello(
         body: { type: 'note', level: 'warning', text, position },
       })),
       { type: 'send', peer, message: welcome },
+      ...decisions,
       ...plans,
       ...unanswered(planned, peer),
     ],

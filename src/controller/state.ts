@@ -22,6 +22,9 @@ import type { ToController, ToPeer } from '../wire/message.js'
 import type { EditEntry } from '../record/edit-history.js'
 import type { EditedRun, EditTo } from '../record/edits.js'
 import type { Layer, LayerTo } from '../schedule/layers.js'
+import type { GuardOptions } from '../schedule/feedback/guard.js'
+import type { ControlRule, Feedback } from './feedback.js'
+import { startLookingBack } from './looking-back.js'
 import type { Pace, Planning, RowSource } from './planning.js'
 
 /** A worker that holds the lease. */
@@ -96,6 +99,9 @@ export interface ControllerState {
   /** The same, to be laid over the experiment's rows; empty until a worker has joined. */
   readonly layers: readonly Layer[]
   readonly awaiting: readonly Awaited[]
+  /** Stretches of controls that are decided while the run trains; empty until a worker has joined. */
+  readonly rules: readonly ControlRule[]
+  readonly feedback: Feedback
   /** Monotonic milliseconds of the last automatic checkpoint asked for. */
   readonly automaticMs: number
   /** The last ones, for requests that are repeated. */
@@ -122,6 +128,8 @@ export interface ControllerContext {
   readonly orphanLimitSeconds: number
   readonly keepCheckpoints: number
   readonly weighting: WeightingRule
+  /** Undefined where nobody watches over lambda. */
+  readonly guard: GuardOptions | undefined
   /** Turns durations into steps; throws AbsgdError where that cannot be done. */
   compile(facts: { stepsPerEpoch: number }): RowSource & { readonly warnings: readonly string[] }
   /** What an edit does from the step `from` on; throws AbsgdError where it may not. */
@@ -194,6 +202,8 @@ export function initialState(): ControllerState {
     edits: [],
     layers: [],
     awaiting: [],
+    rules: [],
+    feedback: { back: startLookingBack(), decisions: [] },
     automaticMs: -Infinity,
     answers: {},
     stopping: undefined,

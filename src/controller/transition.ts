@@ -15,7 +15,7 @@ export function transition(
     case 'message':
       return onMessage(state, event, context)
     case 'telemetry':
-      return afterTelemetry(state, event)
+      return afterTelemetry(state, event, context)
     case 'durable':
       return afterDurable(state, event.intake)
     case 'request':

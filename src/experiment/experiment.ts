@@ -4,6 +4,7 @@ import { AbsgdError } from '../errors.js'
 import type { Run } from '../run.js'
 import type { Report } from '../record/report.js'
 import type { DurationLike, UntilStopped } from '../schedule/duration.js'
+import type { GuardOptions } from '../schedule/feedback/guard.js'
 import type { ControlValue } from '../schedule/schedule.js'
 import { complaint } from './complaint.js'
 import { specSchema, type Cadence } from './settings.js'
@@ -77,6 +78,11 @@ export interface ExperimentSpec<Schema extends z.ZodObject = z.ZodObject> {
   readonly controls?: Computed<Controls, Schema>
   /** @default 'default' */
   readonly weighting?: Weighting
+  /**
+   * Whether |lambda| is multiplied by 4 when a run collapses under it: effective sample size below 15 % of the batch, or 80 % of
+   * the weight on one class, for 20 steps, or a mean loss five times that of the beginning. @default true
+   */
+  readonly guard?: boolean | Partial<GuardOptions>
   readonly arms?: Readonly<Record<string, ArmSpec<Schema>>>
   readonly record?: {
     /** Loss and weight of every sample: of all steps, of every k-th, of none. @default 'all' */

@@ -3,7 +3,8 @@ import { dirname } from 'node:path'
 import { AbsgdError, toAbsgdError } from '../errors.js'
 import type { WeightingRule } from '../record/weighting.js'
 import { describeDuration, isSurelyShorter, type Duration, type UntilStopped } from '../schedule/duration.js'
-import { extentOf } from '../schedule/parts.js'
+import type { GuardOptions } from '../schedule/feedback/guard.js'
+import { extentOf, leavesOf } from '../schedule/parts.js'
 import { shown, unknownName } from './complaint.js'
 import { resolveControls, type ResolvedControls } from './controls.js'
 import type { Experiment, OnReport } from './experiment.js'
@@ -29,6 +30,8 @@ export interface ResolvedExperiment {
   readonly orphanLimitSeconds: number
   readonly keepCheckpoints: number
   readonly weighting: WeightingRule
+  /** Undefined where nobody watches over lambda. */
+  readonly guard: GuardOptions | undefined
   readonly onReport?: OnReport
 }
 
@@ -56,6 +59,7 @@ export function resolveExperiment(experiment: Experiment, options: ResolveOption
       : controlsOf(`controls of the arm "${options.arm ?? ''}"`, arm.controls, params)),
   })
   requireLasting(controls, length)
+  requireSamples(controls, spec.record.samples)
   const directory = file === undefined ? process.cwd() : dirname(file)
   const { samples } = spec.record
   return {
@@ -73,6 +77,7 @@ export function resolveExperiment(experiment: Experiment, options: ResolveOption
     orphanLimitSeconds: spec.orphanLimit,
     keepCheckpoints: spec.keepCheckpoints,
     weighting: arm?.weighting ?? spec.weighting,
+    guard: spec.guard,
     ...(spec.onReport === undefined ? {} : { onReport: spec.onReport }),
   }
 }
@@ -110,6 +115,18 @@ function lengthOf(value: unknown): Duration | UntilStopped {
   const parsed = lengthSchema.safeParse(value)
   if (parsed.success) return parsed.data
   throw new AbsgdError('experiment', `length is ${shown(value)}; ${parsed.error.issues[0]?.message ?? ''}`)
+}
+
+function requireSamples(controls: ResolvedControls, samples: unknown): void {
+  if (samples !== 'off') return
+  for (const [name, source] of Object.entries(controls)) {
+    const rule = leavesOf(source).flatMap(({ shape }) => (shape.kind === 'feedback' ? shape.rule : []))
+    const blind = rule.find(({ needsLosses }) => needsLosses)
+    if (blind === undefined) continue
+    throw new AbsgdError('experiment', `${name}: ${blind.name} needs the losses of samples`, {
+      hint: 'record them: leave record.samples out, or give it { every: k }',
+    })
+  }
 }
 
 /** Finds early what `compileRun` would find once steps are known. */

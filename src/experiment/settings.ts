@@ -11,6 +11,7 @@ import {
 import { off } from '../schedule/anneal.js'
 import { isSource, sourceOf, type ControlValue } from '../schedule/schedule.js'
 import type { WeightingRule } from '../record/weighting.js'
+import { GUARD, type GuardOptions } from '../schedule/feedback/guard.js'
 import type { OnReport } from './experiment.js'
 
 /** When something happens: `'epoch'` is after every epoch, and at the end alone where the data has no epochs. */
@@ -98,6 +99,16 @@ const weightingSchema = z
     return value === 'reference' ? { preset: value, alpha: 1, floor: false } : { preset: value }
   })
 
+const share = z.number().gt(0).lt(1)
+const guardSchema = z.strictObject({
+  lag: z.number().int().min(1).default(GUARD.lag),
+  minEssRatio: share.default(GUARD.minEssRatio),
+  maxClassMass: share.default(GUARD.maxClassMass),
+  maxLossRatio: z.number().gt(1).default(GUARD.maxLossRatio),
+  patience: z.number().int().min(1).default(GUARD.patience),
+  factor: z.number().gt(1).default(GUARD.factor),
+})
+
 const armSchema = z.strictObject({
   /** Over the defaults, below what the command line says. */
   params: z.record(z.string(), z.unknown()).default({}),
@@ -136,6 +147,15 @@ export const specSchema = z.strictObject({
   controls: fn.or(z.record(z.string(), z.unknown())).default({}),
   /** The rule by which lambda and gamma become weights. */
   weighting: weightingSchema.prefault('default'),
+  /** Whether lambda backs off when a run collapses under it, or how. */
+  guard: z
+    .union([z.boolean(), guardSchema], {
+      error: 'it takes true, false or what is to be other than usual: { minEssRatio: 0.1, factor: 2, … }',
+    })
+    .prefault(true)
+    .transform((value): GuardOptions | undefined =>
+      typeof value === 'object' ? value : value ? GUARD : undefined,
+    ),
   arms: z
     .record(
       z

@@ -1,3 +1,4 @@
+import { GUARD } from '../../src/schedule/feedback/guard.js'
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
 import { AbsgdError } from '../../src/errors.js'
@@ -24,6 +25,7 @@ describe('the defaults', () => {
       sampleEvery: 1,
       sampleQuotaBytes: 10 * 2 ** 30,
       orphanLimitSeconds: 600,
+      guard: GUARD,
       keepCheckpoints: 3,
       weighting: { preset: 'default' },
     })

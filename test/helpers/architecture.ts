@@ -8,7 +8,7 @@ export type Sources = Readonly<Record<string, string>>
 /** What each folder of src/ may import of the others; errors.ts, version.ts and process-identity.ts are everybody's. */
 export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   record: [],
-  schedule: [],
+  schedule: ['weighting'],
   weighting: ['record'],
   statistics: ['record'],
   output: ['record', 'statistics', 'experiment'],

@@ -19,6 +19,7 @@ export const context: ControllerContext = {
   orphanLimitSeconds: 600,
   keepCheckpoints: 3,
   weighting: { preset: 'default' },
+  guard: undefined,
   compile: ({ stepsPerEpoch }) => ({
     runSteps: stepsPerEpoch * 10,
     rows: (_first, count) => ({ lambda: new Float64Array(count).fill(2) }),

@@ -101,7 +101,10 @@ function narrowness({ essRatio, topClassMass, topClassShare }: ReportedStep, ste
   return `for ${steps} steps a few samples held the weight (${ess}${mass})`
 }
 
-function ranAway({ losses, first }: GuardState, { maxLossRatio, patience }: GuardOptions): string | undefined {
+function ranAway(
+  { losses, first }: GuardState,
+  { maxLossRatio, patience }: GuardOptions,
+): string | undefined {
   if (first.count < FIRST_STEPS || losses.length < patience) return undefined
   const now = losses.reduce((a, b) => a + b, 0) / losses.length
   const then = first.sum / first.count

@@ -1,0 +1,130 @@
+/** Feedback in a run: telemetry becomes something to look back at, that becomes decisions and the guard's edits. Pure. */
+import type { Body, Request } from '../record/record.js'
+import type { BackOff } from '../schedule/feedback/guard.js'
+import { standing } from './answers.js'
+import { makeEdits, marginOf } from './edits.js'
+import { advance, reachOfRules, rulesOf } from './feedback.js'
+import {
+  takeCheckpoint,
+  takeEvaluation,
+  takeGap,
+  takeSamples,
+  takeSteps,
+  type Outlook,
+} from './looking-back.js'
+import type { ControllerContext, ControllerState, Effect, Transition } from './state.js'
+
+/** The state that has taken note of one telemetry record. */
+export function withNoted(
+  state: ControllerState,
+  body: Body | undefined,
+  context: Pick<ControllerContext, 'guard'>,
+): ControllerState {
+  const { rules } = state
+  if (rules.length === 0 && context.guard === undefined) return state
+  const back = noted(state, body)
+  return back === state.feedback.back ? state : { ...state, feedback: { ...state.feedback, back } }
+}
+
+/** What can be decided by now: the records to append, and the guard's edits to be made. */
+export function decide(
+  state: ControllerState,
+  context: ControllerContext,
+): {
+  readonly state: ControllerState
+  readonly effects: readonly Effect[]
+  readonly backOffs: readonly BackOff[]
+} {
+  const { rules, attempt } = state
+  if (rules.length === 0 && context.guard === undefined) return { state, effects: [], backOffs: [] }
+  const { feedback, decided, backOffs } = advance(state.feedback, {
+    rules,
+    outlook: outlookOf(state, context),
+    attempt,
+    requireInRange: (control, values) => {
+      context.requireInRange(control, values)
+    },
+  })
+  return {
+    state: { ...state, feedback },
+    effects: decided.map((body): Effect => ({ type: 'append', body })),
+    // Where a rule decides lambda, what it decides has the guard's factor already.
+    backOffs: rules.some(({ control }) => control === 'lambda') ? [] : backOffs,
+  }
+}
+
+/**
+ * The guard's edits. They are ready `lag` steps after what was seen; rows that have begun by then stay as they were, and the
+ * ledger tells from which step on it was.
+ */
+export function backOff(
+  before: ControllerState,
+  backOffs: readonly BackOff[],
+  nowMs: number,
+  context: ControllerContext,
+): Transition {
+  const { guard } = context
+  return backOffs.reduce<Transition>(
+    ({ state, effects }, { step, mark }) => {
+      const { lease, source, attempt } = state
+      if (guard === undefined || lease === undefined || lease.bye !== undefined || state.stage !== 'running')
+        return { state, effects }
+      const position = standing(state)
+      const at = Math.max(step + guard.lag, position.step + marginOf(lease))
+      if (source !== undefined && source.runSteps > 0 && at >= source.runSteps) return { state, effects }
+      const request = {
+        type: 'request',
+        id: `guard-${attempt}-${step}`,
+        by: 'guard',
+        why: mark,
+        action: {
+          type: 'set',
+          edits: [
+            {
+              control: 'lambda',
+              to: { kind: 'factor', factor: guard.factor },
+              when: { kind: 'at', step: at },
+            },
+          ],
+          checkpoint: false,
+        },
+      } as const satisfies Request
+      const asked: Effect = { type: 'append', body: { type: 'requested', request, position } }
+      const made = makeEdits(state, request, undefined, context, { nowMs })
+      return { state: made.state, effects: [...effects, asked, ...made.effects] }
+    },
+    { state: before, effects: [] },
+  )
+}
+
+export function outlookOf(
+  { rules }: Pick<ControllerState, 'rules'>,
+  { guard, sampleEvery }: Pick<ControllerContext, 'guard' | 'sampleEvery'>,
+): Outlook {
+  const needsLosses = rules.some(({ rule }) => rule.needsLosses)
+  return { reach: reachOfRules(rules), needsLosses, sampleEvery, guard }
+}
+
+/** The rules of a run whose steps are known. */
+export function withRules(state: ControllerState): ControllerState {
+  return { ...state, rules: rulesOf(state.source?.segments ?? new Map()) }
+}
+
+function noted(state: ControllerState, body: Body | undefined) {
+  const { back } = state.feedback
+  const needsLosses = state.rules.some(({ rule }) => rule.needsLosses)
+  switch (body?.type) {
+    case 'step-batch':
+      return body.attempt === state.attempt ? takeSteps(back, body) : back
+    case 'sample-batch':
+      return needsLosses && body.attempt === state.attempt ? takeSamples(back, body) : back
+    case 'gap':
+      return needsLosses ? takeGap(back) : back
+    case 'evaluation':
+      return body.attempt === state.attempt ? takeEvaluation(back, body) : back
+    case 'checkpoint-written':
+      return body.position.attempt === state.attempt ? takeCheckpoint(back, body.position.step) : back
+    default:
+      return back
+  }
+}

@@ -1,0 +1,32 @@
+/** Planning ahead of a worker: the rows that it is to have by now. Pure. */
+import { plannableThrough } from './feedback.js'
+import { measurePace, nextPlans, reachOf } from './planning.js'
+import { rowsOf } from './rows.js'
+import type { ControllerState, Effect, Transition } from './state.js'
+
+/** The rows that bring the worker's plan up to its reach. */
+export function extendPlans(state: ControllerState, nowMs: number): Transition {
+  const { lease } = state
+  const source = rowsOf(state)
+  if (lease === undefined || source === undefined) return { state, effects: [] }
+  const step = Math.max(
+    state.reported.attempt === state.attempt ? state.reported.step : 0,
+    lease.position.step,
+  )
+  const pace = measurePace(lease.pace, nowMs, step)
+  const { planning, plans } = nextPlans(lease.planning, {
+    source,
+    leaseEpoch: lease.epoch,
+    attempt: state.attempt,
+    step,
+    reach: reachOf(pace),
+    through: plannableThrough(state.rules, state.feedback.decisions, state.layers),
+  })
+  return {
+    state: { ...state, planSeq: planning.planSeq, lease: { ...lease, pace, planning } },
+    effects: plans.flatMap((plan): Effect[] => [
+      { type: 'append', body: plan },
+      { type: 'send', peer: lease.peer, message: plan },
+    ]),
+  }
+}

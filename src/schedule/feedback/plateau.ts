@@ -1,0 +1,122 @@
+/** Changes a control when a metric stops getting better: names and rules of torch's ReduceLROnPlateau. */
+import { AbsgdError } from '../../errors.js'
+import { scheduleOf, type Schedule } from '../schedule.js'
+import { requireTiming, type Timing } from './options.js'
+import type { Decision, FeedbackRule, ReportedStep } from './rule.js'
+
+export interface PlateauOptions extends Timing {
+  readonly init: number
+  /** What |value| is multiplied by: finite, above 0, other than 1. @default 0.1 */
+  readonly factor?: number
+  /** Looks without improvement that are let pass. @default 10 */
+  readonly patience?: number
+  /** Looks after a change that count for nothing. @default 0 */
+  readonly cooldown?: number
+  /** Relative improvement that counts as one. @default 1e-4 */
+  readonly threshold?: number
+  /** Bounds of |value|. @default 0 and ∞ */
+  readonly min?: number
+  readonly max?: number
+  /** 'meanLoss', 'essRatio', a number that the task logs, or an evaluation's: 'val.accuracy'. @default 'meanLoss' */
+  readonly metric?: string
+  /** @default 'minimize' */
+  readonly goal?: 'minimize' | 'maximize'
+}
+
+interface PlateauState {
+  readonly value: number
+  /** Null before the first look. */
+  readonly best: number | null
+  readonly bad: number
+  readonly cooling: number
+  /** The last step looked at: an evaluation counts once. */
+  readonly through: number
+}
+
+/**
+ * A metric of steps is looked at once a decision, as its mean over the window; one of evaluations once an evaluation.
+ *
+ * @throws AbsgdError 'experiment' naming what is outside its range
+ */
+export function plateau(options: PlateauOptions): Schedule {
+  const { init, factor = 0.1, patience = 10, cooldown = 0, threshold = 1e-4 } = options
+  const { min = 0, max = Infinity, metric = 'meanLoss', goal = 'minimize' } = options
+  requireRange('init', init, Number.isFinite(init), 'a finite number')
+  requireRange(
+    'factor',
+    factor,
+    factor > 0 && factor !== 1 && Number.isFinite(factor),
+    'a finite number above 0 other than 1',
+  )
+  requireRange('patience', patience, Number.isSafeInteger(patience) && patience >= 0, 'a whole number from 0')
+  requireRange('cooldown', cooldown, Number.isSafeInteger(cooldown) && cooldown >= 0, 'a whole number from 0')
+  requireRange('threshold', threshold, threshold >= 0 && threshold < 1, 'a number from 0, below 1')
+  requireRange('min', min, min >= 0 && min <= max, 'a number from 0, at most max')
+
+  function decide(window: readonly ReportedStep[], before: PlateauState): Decision<PlateauState> {
+    let state = before
+    let mark: string | undefined
+    for (const seen of looksOf(window, metric, state.through)) {
+      const next = look(state, seen.value)
+      if (next.value !== state.value)
+        mark = `${metric} has been no better than ${String(state.best)} for ${state.bad + 1} looks: ${state.value} → ${next.value}`
+      state = { ...next, through: seen.step }
+    }
+    return { value: state.value, state, ...(mark === undefined ? {} : { mark }) }
+  }
+
+  function look(state: PlateauState, value: number): PlateauState {
+    const better = state.best === null || isBetter(value, state.best)
+    const best = better ? value : state.best
+    const cooling = Math.max(0, state.cooling - 1)
+    const bad = better || state.cooling > 0 ? 0 : state.bad + 1
+    if (bad <= patience) return { ...state, best, bad, cooling }
+    const size = Math.min(max, Math.max(min, Math.abs(state.value) * factor))
+    return { ...state, best, bad: 0, cooling: cooldown, value: Math.sign(state.value) * size }
+  }
+
+  function isBetter(value: number, best: number): boolean {
+    const margin = threshold * Math.abs(best)
+    return goal === 'minimize' ? value < best - margin : value > best + margin
+  }
+
+  const rule: FeedbackRule<PlateauState> = {
+    name: `plateau of ${metric} from ${init}, × ${factor}`,
+    ...requireTiming('plateau', options),
+    needsLosses: false,
+    initial: init,
+    start: { value: init, best: null, bad: 0, cooling: 0, through: -1 },
+    decide,
+  }
+  return scheduleOf({ kind: 'feedback', rule: rule as FeedbackRule })
+}
+
+/** What there is to look at after the step `through`. */
+function looksOf(
+  window: readonly ReportedStep[],
+  metric: string,
+  through: number,
+): readonly { readonly step: number; readonly value: number }[] {
+  if (metric.includes('.')) {
+    return window.flatMap(({ step, evaluation }) => {
+      const value = evaluation?.[metric]
+      return step <= through || value === undefined || Number.isNaN(value) ? [] : { step, value }
+    })
+  }
+  const values = window.map((report) => valueOf(report, metric)).filter((value) => !Number.isNaN(value))
+  const last = window.at(-1)
+  if (last === undefined || values.length === 0 || last.step <= through) return []
+  return [{ step: last.step, value: values.reduce((a, b) => a + b, 0) / values.length }]
+}
+
+function valueOf(report: ReportedStep, metric: string): number {
+  if (metric === 'meanLoss' || metric === 'essRatio' || metric === 'sumW') return report[metric]
+  return report.metrics[metric] ?? NaN
+}
+
+function requireRange(what: string, value: number, holds: boolean, permitted: string): void {
+  if (holds) return
+  throw new AbsgdError('experiment', `${what} of plateau is ${String(value)}`, {
+    hint: `it takes ${permitted}`,
+  })
+}
