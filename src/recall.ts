@@ -10,6 +10,7 @@ import {
   takeSamples,
   takeSteps,
 } from './controller/looking-back.js'
+import { requireInRange } from './experiment/edit.js'
 import { readStepEntries } from './log/entries.js'
 import { readRun } from './log/reader.js'
 import type { Body, LogRecord } from './record/record.js'
@@ -20,6 +21,8 @@ export interface RecalledRun {
   readonly segments: ReadonlyMap<string, readonly Segment[]>
   readonly sampleEvery: number
   readonly guard: GuardOptions | undefined
+  /** Decide again what the log has decisions for. @default false */
+  readonly anew?: boolean
 }
 
 /**
@@ -27,6 +30,7 @@ export interface RecalledRun {
  * them: a rule is asked again only for what nobody decided.
  */
 export async function recallFeedback(dir: string, run: RecalledRun): Promise<Feedback> {
+  const { anew = false } = run
   const rules = rulesOf(run.segments)
   let feedback: Feedback = { back: startLookingBack(), decisions: [] }
   if (rules.length === 0 && run.guard === undefined) return feedback
@@ -44,7 +48,7 @@ export async function recallFeedback(dir: string, run: RecalledRun): Promise<Fee
       }
       continue
     }
-    if (body?.type === 'decided' && body.position.attempt === attempt)
+    if (body?.type === 'decided' && !anew && body.position.attempt === attempt)
       feedback = { ...feedback, decisions: [...feedback.decisions, body] }
     feedback = { ...feedback, back: noted(feedback.back, body, attempt, outlook.needsLosses) }
     if (body?.type !== 'step-batch' || body.attempt !== attempt) continue
@@ -62,8 +66,8 @@ export async function recallFeedback(dir: string, run: RecalledRun): Promise<Fee
       rules,
       outlook,
       attempt,
-      decides: false,
-      requireInRange: () => undefined,
+      decides: anew,
+      requireInRange,
     }).feedback
   }
   await samples?.return?.(undefined)

@@ -4,7 +4,7 @@ import { startController, type Controller, type RunEnd } from './controller/cont
 import { nothingRecovered, recover, restarted, withUnsettled, type Recovered } from './controller/recovery.js'
 import { decisionsAfter, rulesOf } from './controller/feedback.js'
 import { lookFrom } from './controller/looking-back.js'
-import { acceptance, type ControllerState } from './controller/state.js'
+import { acceptance, type ControllerContext, type ControllerState } from './controller/state.js'
 import { AbsgdError } from './errors.js'
 import { compileRun } from './experiment/compile.js'
 import { compileEdit, requireInRange } from './experiment/edit.js'
@@ -48,6 +48,8 @@ export interface StartOptions {
   readonly python?: string | undefined
   readonly threads?: number
   readonly onReport?: (body: StepBatch | Evaluation) => void
+  /** What is planned in place of the experiment's controls, to its very rows. */
+  readonly rows?: ControllerContext['compile']
   /** Wraps the controller's end of the sockets: to slow down, count or lose what passes. */
   readonly through?: (channel: ControllerChannel) => ControllerChannel
 }
@@ -121,7 +123,7 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
         keepCheckpoints: config.keepCheckpoints,
         weighting: config.weighting ?? DEFAULT_WEIGHTING,
         guard: options.resolved.guard,
-        compile: (facts) => compileRun(options.resolved, facts),
+        compile: options.rows ?? ((facts) => compileRun(options.resolved, facts)),
         compileEdit,
         requireInRange,
       },

@@ -31,6 +31,7 @@ const COMMANDS: readonly Commands[] = [
   { names: ['show'], load: async () => [(await import('./show.js')).showCommand()] },
   { names: ['samples'], load: async () => [(await import('./samples.js')).samplesCommand()] },
   { names: ['ledger'], load: async () => [(await import('./ledger.js')).ledgerCommand()] },
+  { names: ['replay'], load: async () => [(await import('./replay.js')).replayCommand()] },
   { names: ['compare'], load: async () => [(await import('./compare.js')).compareCommand()] },
   { names: ['resume'], load: async () => [(await import('./resume.js')).resumeCommand()] },
   {

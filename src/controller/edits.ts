@@ -49,7 +49,12 @@ export function propose(
     const { control, to } = edit
     const bare = { type: 'edited', request: request.id, by: request.by, position, control, to } as const
     try {
-      const next = withEdits(state, addEdit(state.edits, { ...bare, before: NaN, after: NaN }), context)
+      const next = withEdits(
+        state,
+        addEdit(state.edits, { ...bare, before: NaN, after: NaN }),
+        lease.hello,
+        context,
+      )
       const [old, now] = [columnOf(state, control, from), columnOf(next, control, from)]
       if (to.kind === 'factor') context.requireInRange(control, now)
       const overruled = overruledBy(next.edits)
@@ -65,7 +70,7 @@ export function propose(
             ? ''
             : `, overruled by an edit of ${overruled.edited.by} at the same step`),
       )
-      state = withEdits(state, addEdit(state.edits, entry), context)
+      state = withEdits(state, addEdit(state.edits, entry), lease.hello, context)
     } catch (thrown) {
       const { message, hint } = toAbsgdError(thrown, 'usage')
       return refused(hint === undefined ? message : `${message}; ${hint}`)
@@ -165,7 +170,11 @@ function settleSet(
   const { state: settled, effects } = settle(state, { request, peer }, true, message, step)
   const edits = settleEdits(settled.edits, { id: request.id, ok: true, step })
   // Rows that came late hold from the same step on when a run is resumed.
-  return { state: withEdits(settled, edits, context), effects }
+  const { lease } = settled
+  return {
+    state: lease === undefined ? { ...settled, edits } : withEdits(settled, edits, lease.hello, context),
+    effects,
+  }
 }
 
 function firstStepOf({ when }: ControlEdit, here: number, lease: Lease): number {

@@ -148,7 +148,10 @@ function restored(
       pace: startPace(nowMs, step),
     },
   }
-  const { state: planned, effects: plans } = extendPlans(withEdits(rewound, rewound.edits, context), nowMs)
+  const { state: planned, effects: plans } = extendPlans(
+    withEdits(rewound, rewound.edits, lease.hello, context),
+    nowMs,
+  )
   const rewind: Effect = { type: 'append', body: { type: 'rewind', attempt, toStep: step, cause } }
   return { state: planned, effects: [rewind, ...effects, ...plans] }
 }

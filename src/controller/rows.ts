@@ -1,6 +1,6 @@
 /** The rows that are planned: the experiment's own, and the edits laid over them. Pure. */
 import { rankOf, type EditEntry } from '../record/edit-history.js'
-import type { StepColumns } from '../record/record.js'
+import type { Hello, StepColumns } from '../record/record.js'
 import { layered, ordered, type Layer } from '../schedule/layers.js'
 import { column } from '../schedule/compile.js'
 import { cutOf, decidedSegments } from './feedback.js'
@@ -44,27 +44,21 @@ function decidedSource({ source, rules, feedback }: Planned): RowSource | undefi
 export function withEdits(
   state: ControllerState,
   edits: readonly EditEntry[],
-  context: ControllerContext,
+  hello: Pick<Hello, 'stepsPerEpoch' | 'initial'>,
+  { compileEdit }: Pick<ControllerContext, 'compileEdit'>,
 ): ControllerState {
-  return { ...state, edits, layers: ordered(edits.map((entry) => layerOf(state, entry, context))) }
-}
-
-export function layerOf(state: ControllerState, entry: EditEntry, context: ControllerContext): Layer {
-  const { edited, effective } = entry
-  const { control, to, position, by } = edited
-  const { source, lease } = state
-  const run = {
-    stepsPerEpoch: lease?.hello.stepsPerEpoch ?? 0,
-    runSteps: source?.runSteps ?? 0,
-    planned: plannedControls(state),
-    optimizer: Object.keys(lease?.hello.initial ?? {}),
-  }
-  return {
-    control,
-    from: effective,
-    rank: rankOf(by),
-    to: context.compileEdit(control, to, position.step, run),
-  }
+  const own = plannedControls({ ...state, layers: [] })
+  const layers = edits.map(({ edited, effective }, i): Layer => {
+    const { control, to, position, by } = edited
+    const run = {
+      stepsPerEpoch: hello.stepsPerEpoch,
+      runSteps: state.source?.runSteps ?? 0,
+      planned: [...own, ...edits.slice(0, i).map((before) => before.edited.control)],
+      optimizer: Object.keys(hello.initial),
+    }
+    return { control, from: effective, rank: rankOf(by), to: compileEdit(control, to, position.step, run) }
+  })
+  return { ...state, edits, layers: ordered(layers) }
 }
 
 /** Names of the controls that plans hold, those that an edit brought in included. */

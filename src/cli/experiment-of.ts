@@ -1,0 +1,21 @@
+/** The experiment that a run was made of, loaded again from its file. */
+import { AbsgdError } from '../errors.js'
+import { loadExperiment } from '../experiment/load.js'
+import { resolveExperiment, type ResolvedExperiment } from '../experiment/resolve.js'
+import type { Manifest } from '../record/manifest.js'
+
+/** @throws AbsgdError 'run-directory' for a run that a script launched: it is no file that could be loaded */
+export async function experimentOf(manifest: Manifest): Promise<ResolvedExperiment> {
+  if (manifest.experimentFile === undefined) {
+    throw new AbsgdError(
+      'run-directory',
+      `the run "${manifest.run}" was launched by a script, not from an experiment file`,
+      { hint: 'run that script again; the command line takes runs of "absgd run" alone' },
+    )
+  }
+  const experiment = await loadExperiment(manifest.experimentFile)
+  return resolveExperiment(experiment, {
+    ...(manifest.arm === undefined ? {} : { arm: manifest.arm }),
+    params: manifest.params,
+  })
+}

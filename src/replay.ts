@@ -1,0 +1,189 @@
+/** Trains a run again from what it applied, and tells where that differs. */
+import { basename, dirname } from 'node:path'
+import { withEdits, rowsOf } from './controller/rows.js'
+import { initialState } from './controller/state.js'
+import { rulesOf } from './controller/feedback.js'
+import { AbsgdError } from './errors.js'
+import { compileRun } from './experiment/compile.js'
+import { compileEdit } from './experiment/edit.js'
+import type { ResolvedExperiment } from './experiment/resolve.js'
+import { createRunDirectory, readManifest } from './log/directory.js'
+import { readRun } from './log/reader.js'
+import { addEdit, editsAfter, settleEdits, type EditEntry } from './record/edit-history.js'
+import { metricsOf } from './record/evaluations.js'
+import type { Hello, LogRecord, PlanEvent } from './record/record.js'
+import {
+  createStepHistory,
+  firstDifference,
+  type StepDifference,
+  type StepHistory,
+} from './record/step-history.js'
+import { isVisible } from './record/visible.js'
+import { recallFeedback } from './recall.js'
+import { onInterrupt } from './signals.js'
+import { startRun } from './start.js'
+
+export interface ReplayOptions {
+  readonly resolved: ResolvedExperiment
+  /** Of the run that is trained; it appears beside the one that is replayed. */
+  readonly name: string
+  readonly python?: string | undefined
+  readonly threads?: number
+}
+
+export interface Replay {
+  readonly run: string
+  readonly dir: string
+  /** Steps of the visible history, all of which were trained again unless the replay broke off. */
+  readonly steps: number
+  readonly replayed: number
+  /** The first number of a step that differs, bit for bit. */
+  readonly difference?: StepDifference
+  /** The first evaluation that differs. */
+  readonly evaluation?: StepDifference
+  /** The first row that the experiment and the ledger would plan otherwise than it was applied. */
+  readonly planning?: StepDifference
+}
+
+/**
+ * Trains the visible history of the run in `dir` again: the rows that it applied, from its seed, in a run of its own.
+ *
+ * @throws AbsgdError 'run-directory' where there is nothing to replay, 'worker' where the replay does not come to its end
+ */
+export async function replayRun(dir: string, options: ReplayOptions): Promise<Replay> {
+  const was = await readHistory(dir)
+  const { history, hello } = was
+  const manifest = readManifest(dir)
+  if (hello === undefined || history.to === 0) {
+    throw new AbsgdError('run-directory', `the run "${manifest.run}" has no steps to replay`)
+  }
+  const run = { ...manifest, run: options.name, createdAt: new Date().toISOString() }
+  const replayDir = createRunDirectory(dirname(dir), options.name, run)
+  const started = await startRun({
+    dir: replayDir,
+    manifest: run,
+    resolved: { ...options.resolved, guard: undefined },
+    python: options.python,
+    ...(options.threads === undefined ? {} : { threads: options.threads }),
+    rows: () => ({
+      runSteps: history.to,
+      rows: (first, count) => history.rows(first, count),
+      events: (first, count) => eventsOf(history, first, count),
+      warnings: [],
+    }),
+  })
+  const stopListening = onInterrupt(() => {
+    started.controller.interrupt()
+  })
+  const end = await started.ended.finally(stopListening)
+  const is = await readHistory(replayDir)
+  if (end.status === 'failed') {
+    throw new AbsgdError('worker', `the replay failed: ${end.reason}`, { hint: end.detail })
+  }
+  const difference = firstDifference(history, is.history)
+  const evaluation = differingEvaluation(was.evaluations, is.evaluations)
+  const planning = await planAnew(dir, options.resolved, was)
+  return {
+    run: options.name,
+    dir: replayDir,
+    steps: history.to,
+    replayed: is.history.to,
+    ...(difference === undefined ? {} : { difference }),
+    ...(evaluation === undefined ? {} : { evaluation }),
+    ...(planning === undefined ? {} : { planning }),
+  }
+}
+
+interface LoggedRun {
+  readonly history: StepHistory
+  readonly hello: Hello | undefined
+  /** Of the visible history: step → metric → value. */
+  readonly evaluations: ReadonlyMap<number, Readonly<Record<string, number>>>
+  readonly edits: readonly EditEntry[]
+}
+
+async function readHistory(dir: string): Promise<LoggedRun> {
+  const history = createStepHistory()
+  let hello: Hello | undefined
+  let edits: readonly EditEntry[] = []
+  const found: Extract<LogRecord['body'], { type: 'evaluation' }>[] = []
+  for await (const record of readRun(dir, { streams: ['steps'] })) {
+    history.add(record)
+    const { body } = record
+    if (body.type === 'worker-joined') hello ??= body.hello
+    if (body.type === 'evaluation') found.push(body)
+    if (body.type === 'edited') edits = addEdit(edits, body)
+    if (body.type === 'settled') edits = settleEdits(edits, body.result)
+    if (body.type === 'rewind') edits = editsAfter(edits, body)
+  }
+  const evaluations = new Map<number, Record<string, number>>()
+  for (const one of found) {
+    if (!isVisible(history.rewinds, one.attempt, one.step)) continue
+    evaluations.set(one.step, { ...evaluations.get(one.step), ...metricsOf(one) })
+  }
+  return { history, hello, evaluations, edits }
+}
+
+/** The worker evaluates after the last step by itself. */
+function eventsOf({ evaluated, to }: StepHistory, first: number, count: number): readonly PlanEvent[] {
+  return [...evaluated]
+    .filter((step) => step >= first && step < first + count && step < to - 1)
+    .sort((a, b) => a - b)
+    .map((afterStep) => ({ afterStep, kind: 'evaluate' }))
+}
+
+function differingEvaluation(
+  was: LoggedRun['evaluations'],
+  is: LoggedRun['evaluations'],
+): StepDifference | undefined {
+  for (const [step, metrics] of [...was].sort(([a], [b]) => a - b)) {
+    const again = is.get(step)
+    if (again === undefined) continue
+    for (const [name, value] of Object.entries(metrics)) {
+      const now = again[name] ?? NaN
+      if (!Object.is(value, now)) return { step, name, was: value, is: now }
+    }
+  }
+  return undefined
+}
+
+/** What the experiment, the ledger and the reports say anew, beside what was applied. */
+async function planAnew(
+  dir: string,
+  resolved: ResolvedExperiment,
+  { history, hello, edits }: LoggedRun,
+): Promise<StepDifference | undefined> {
+  if (hello === undefined) return undefined
+  const source = compileRun(resolved, { stepsPerEpoch: hello.stepsPerEpoch })
+  const { sampleEvery, guard } = resolved
+  const feedback = await recallFeedback(dir, { segments: source.segments, sampleEvery, guard, anew: true })
+  const rules = rulesOf(source.segments)
+  const planned = rowsOf(
+    withEdits({ ...initialState(), source, rules, feedback }, edits, hello, { compileEdit }),
+  )!
+  const { runSteps } = planned
+  const end = runSteps === 0 ? history.to : Math.min(history.to, runSteps)
+  for (let first = 0, count = 0; first < end; first += count) {
+    count = Math.min(CHUNK, end - first, (planned.cut?.(first) ?? Infinity) - first)
+    const rows = planned.rows(first, count)
+    const applied = history.rows(first, count)
+    for (let i = 0; i < count; i++) {
+      for (const [name, values] of Object.entries(applied)) {
+        const plan = rows[name]
+        if (plan === undefined) continue
+        const value = plan[plan.length === 1 ? 0 : i] ?? NaN
+        if (!Object.is(value, values[i])) return { step: first + i, name, was: values[i] ?? NaN, is: value }
+      }
+    }
+  }
+  return undefined
+}
+
+/** A free name beside the run: `NAME-replay`, `NAME-replay-2`, … */
+export function replayName(dir: string, taken: (name: string) => boolean): string {
+  const base = `${basename(dir).slice(0, 54)}-replay`
+  if (!taken(base)) return base
+  for (let number = 2; ; number++) if (!taken(`${base}-${number}`)) return `${base}-${number}`
+}
+
+const CHUNK = 4096
