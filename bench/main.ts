@@ -8,6 +8,7 @@ import { formatDuration } from '../src/output/format.js'
 import { isMet, type Bench } from './figure.js'
 import { jsonLine, markdownTable, textTable, type Measured } from './print.js'
 import { cockpit } from './cockpit.js'
+import { determinism } from './determinism.js'
 import { disk } from './disk.js'
 import { ingest } from './ingest.js'
 import { memory } from './memory.js'
@@ -16,7 +17,17 @@ import { stepOverhead } from './step-overhead.js'
 import { waits } from './waits.js'
 import { weights } from './weights.js'
 
-const BENCHES: readonly Bench[] = [stepOverhead, reportCost, weights, ingest, waits, memory, cockpit, disk]
+const BENCHES: readonly Bench[] = [
+  stepOverhead,
+  reportCost,
+  weights,
+  ingest,
+  waits,
+  memory,
+  cockpit,
+  disk,
+  determinism,
+]
 
 const HELP = `usage: npm run bench -- [options] [NAME…]
 

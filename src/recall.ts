@@ -1,6 +1,6 @@
 /** What a controller that takes up a run has to remember for its feedback schedules and its guard, from the log. */
 import { outlookOf } from './controller/deciding.js'
-import { advance, decisionsAfter, rulesOf, type Feedback } from './controller/feedback.js'
+import { advance, decisionsAfter, rulesOf, startFeedback, type Feedback } from './controller/feedback.js'
 import {
   lookFrom,
   startLookingBack,
@@ -19,6 +19,8 @@ import type { Segment } from './schedule/segment.js'
 
 export interface RecalledRun {
   readonly segments: ReadonlyMap<string, readonly Segment[]>
+  /** 0 for a run without end. */
+  readonly runSteps: number
   readonly sampleEvery: number
   readonly guard: GuardOptions | undefined
   /** Decide again what the log has decisions for. @default false */
@@ -31,8 +33,8 @@ export interface RecalledRun {
  */
 export async function recallFeedback(dir: string, run: RecalledRun): Promise<Feedback> {
   const { anew = false } = run
-  const rules = rulesOf(run.segments)
-  let feedback: Feedback = { back: startLookingBack(), decisions: [] }
+  const rules = rulesOf(run.segments, run.runSteps)
+  let feedback = startFeedback()
   if (rules.length === 0 && run.guard === undefined) return feedback
   const outlook = outlookOf({ rules }, run)
   const samples = outlook.needsLosses
@@ -45,6 +47,7 @@ export async function recallFeedback(dir: string, run: RecalledRun): Promise<Fee
       feedback = {
         back: lookFrom(feedback.back, body.toStep),
         decisions: decisionsAfter(feedback.decisions, rules, body.toStep),
+        guardMark: '',
       }
       continue
     }

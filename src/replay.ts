@@ -156,8 +156,14 @@ async function planAnew(
   if (hello === undefined) return undefined
   const source = compileRun(resolved, { stepsPerEpoch: hello.stepsPerEpoch })
   const { sampleEvery, guard } = resolved
-  const feedback = await recallFeedback(dir, { segments: source.segments, sampleEvery, guard, anew: true })
-  const rules = rulesOf(source.segments)
+  const feedback = await recallFeedback(dir, {
+    segments: source.segments,
+    runSteps: source.runSteps,
+    sampleEvery,
+    guard,
+    anew: true,
+  })
+  const rules = rulesOf(source.segments, source.runSteps)
   const planned = rowsOf(
     withEdits({ ...initialState(), source, rules, feedback }, edits, hello, { compileEdit }),
   )!

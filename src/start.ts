@@ -170,16 +170,17 @@ async function withRecalled(
   { dir, resolved }: StartOptions,
 ): Promise<ControllerState> {
   if (worker === undefined) return state
-  const { segments } = compileRun(resolved, { stepsPerEpoch: worker.stepsPerEpoch })
+  const { segments, runSteps } = compileRun(resolved, { stepsPerEpoch: worker.stepsPerEpoch })
   const { sampleEvery, guard } = resolved
-  const feedback = await recallFeedback(dir, { segments, sampleEvery, guard })
+  const feedback = await recallFeedback(dir, { segments, runSteps, sampleEvery, guard })
   if (state.attempt === logged.attempt) return { ...state, feedback }
   const toStep = state.reported.step
   return {
     ...state,
     feedback: {
       back: lookFrom(feedback.back, toStep),
-      decisions: decisionsAfter(feedback.decisions, rulesOf(segments), toStep),
+      decisions: decisionsAfter(feedback.decisions, rulesOf(segments, runSteps), toStep),
+      guardMark: '',
     },
   }
 }

@@ -107,7 +107,7 @@ export function outlookOf(
 
 /** The rules of a run whose steps are known. */
 export function withRules(state: ControllerState): ControllerState {
-  return { ...state, rules: rulesOf(state.source?.segments ?? new Map()) }
+  return { ...state, rules: rulesOf(state.source?.segments ?? new Map(), state.source?.runSteps ?? 0) }
 }
 
 function noted(state: ControllerState, body: Body | undefined) {

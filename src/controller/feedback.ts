@@ -5,7 +5,7 @@ import type { BackOff } from '../schedule/feedback/guard.js'
 import type { FeedbackRule, ReportedStep } from '../schedule/feedback/rule.js'
 import type { Layer } from '../schedule/layers.js'
 import type { Segment } from '../schedule/segment.js'
-import { lookOn, type LookingBack, type Outlook } from './looking-back.js'
+import { lookOn, startLookingBack, type LookingBack, type Outlook } from './looking-back.js'
 
 /** A rule, and the steps of a control that it decides. */
 export interface ControlRule {
@@ -20,12 +20,24 @@ export interface Feedback {
   readonly back: LookingBack
   /** Ascending by step; of the visible history. */
   readonly decisions: readonly Decided[]
+  /** What the guard saw since the last decision on lambda; empty for nothing. */
+  readonly guardMark: string
 }
 
-/** The stretches of a run's controls that are decided while it trains. */
-export function rulesOf(segments: ReadonlyMap<string, readonly Segment[]>): readonly ControlRule[] {
+export function startFeedback(): Feedback {
+  return { back: startLookingBack(), decisions: [], guardMark: '' }
+}
+
+/** The stretches of a run's controls that are decided while it trains. @param runSteps 0 for a run without end */
+export function rulesOf(
+  segments: ReadonlyMap<string, readonly Segment[]>,
+  runSteps: number,
+): readonly ControlRule[] {
+  const end = runSteps === 0 ? Infinity : runSteps
   return [...segments].flatMap(([control, laidOut]) =>
-    laidOut.flatMap(({ from, to, rule }) => (rule === undefined ? [] : { control, from, to, rule })),
+    laidOut.flatMap(({ from, to, rule }) =>
+      rule === undefined || from >= end ? [] : { control, from, to: Math.min(to, end), rule },
+    ),
   )
 }
 
@@ -58,12 +70,14 @@ export function advance(before: Feedback, options: AdvanceOptions): Advance {
   const { rules, outlook, decides = true } = options
   const backOffs: BackOff[] = []
   const decided: Decided[] = []
-  let { back, decisions } = before
-  const decide = (guardMark?: string) => {
+  let { back, decisions, guardMark } = before
+  const decide = () => {
     if (!decides) return
     for (const rule of rules) {
       for (let made = nextDecision(rule, back, decisions, options); made !== undefined;) {
-        const mark = rule.control === 'lambda' ? joined(guardMark, made.mark) : made.mark
+        const isLambda = rule.control === 'lambda'
+        const mark = isLambda ? joined(guardMark, made.mark) : made.mark
+        if (isLambda) guardMark = ''
         decided.push({ ...made, mark })
         decisions = [...decisions, { ...made, mark }].slice(-DECISIONS_KEPT)
         made = nextDecision(rule, back, decisions, options)
@@ -73,10 +87,13 @@ export function advance(before: Feedback, options: AdvanceOptions): Advance {
   decide()
   for (let looked = lookOn(back, outlook); looked !== undefined; looked = lookOn(back, outlook)) {
     back = looked.after
-    if (looked.backOff !== undefined) backOffs.push(looked.backOff)
-    decide(looked.backOff === undefined ? undefined : `the guard backs off: ${looked.backOff.mark}`)
+    if (looked.backOff !== undefined) {
+      backOffs.push(looked.backOff)
+      guardMark = `the guard backs off: ${looked.backOff.mark}`
+    }
+    decide()
   }
-  return { feedback: { back, decisions }, decided, backOffs }
+  return { feedback: { back, decisions, guardMark }, decided, backOffs }
 }
 
 /** The first step that cannot be planned yet; Infinity where nothing is to be decided. @param layers - Edits that replace a rule */
@@ -196,8 +213,8 @@ function windowOf(
   return seen.filter((report) => report.step <= step - lag && report.step > step - lag - window)
 }
 
-function joined(...parts: readonly (string | undefined)[]): string {
-  return parts.filter((part) => part !== undefined && part !== '').join('; ')
+function joined(...parts: readonly string[]): string {
+  return parts.filter((part) => part !== '').join('; ')
 }
 
 /** As many as rows are planned with, and far more than a return to a checkpoint on disk needs. */

@@ -140,6 +140,7 @@ function restored(
     feedback: {
       back: lookFrom(state.feedback.back, step),
       decisions: decisionsAfter(state.feedback.decisions, state.rules, step),
+      guardMark: '',
     },
     lease: {
       ...lease,

@@ -23,8 +23,7 @@ import type { EditEntry } from '../record/edit-history.js'
 import type { EditedRun, EditTo } from '../record/edits.js'
 import type { Layer, LayerTo } from '../schedule/layers.js'
 import type { GuardOptions } from '../schedule/feedback/guard.js'
-import type { ControlRule, Feedback } from './feedback.js'
-import { startLookingBack } from './looking-back.js'
+import { startFeedback, type ControlRule, type Feedback } from './feedback.js'
 import type { Pace, Planning, RowSource } from './planning.js'
 
 /** A worker that holds the lease. */
@@ -203,7 +202,7 @@ export function initialState(): ControllerState {
     layers: [],
     awaiting: [],
     rules: [],
-    feedback: { back: startLookingBack(), decisions: [] },
+    feedback: startFeedback(),
     automaticMs: -Infinity,
     answers: {},
     stopping: undefined,

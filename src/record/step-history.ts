@@ -77,7 +77,7 @@ export function createStepHistory(): StepHistory {
     add({ body }) {
       switch (body.type) {
         case 'step-batch':
-          return addSteps(body)
+          { addSteps(body); return; }
         case 'plan':
           for (const name of Object.keys(body.columns)) planned.add(name)
           return

@@ -202,7 +202,7 @@ const CALLS: Readonly<Record<string, (args: Arguments) => Value>> = {
   steps: (args) =>
     args.unnamed.length === 1 && typeof args.unnamed[0] === 'number' && Object.keys(args.named).length === 0
       ? stepCount(args.unnamed[0])
-      : steps(named('steps', args) as StepsArguments),
+      : steps(named('steps', args)),
   epochs: ({ unnamed, named: { steps: more = 0, ...rest } }) => {
     const count = only('epochs', { unnamed, named: rest })
     return { ...epochs(count), steps: stepCount(Number(more)).steps }
