@@ -42,6 +42,13 @@ export type { BestEvaluation, RunSummary } from './record/summary.js'
 export { suspects } from './operator/suspects.js'
 export type { NamedSuspect, Suspects, SuspectsOptions } from './operator/suspects.js'
 export type { SampleOverview } from './record/sample-overview.js'
+export { whatIf } from './operator/what-if.js'
+export type { Candidate, WhatIf, WhatIfOptions } from './operator/what-if.js'
+export { suggest } from './operator/suggest.js'
+export type { Suggestions, SuggestOptions } from './operator/suggest.js'
+export type { LossesRead, RecentOptions } from './operator/recent-losses.js'
+export type { ClassShare, Outcome, Share, Target } from './weighting/what-if.js'
+export type { LossSpread, Suggestion } from './weighting/suggestion.js'
 
 // Arms side by side
 export { compareRuns } from './statistics/comparison.js'
