@@ -22,7 +22,7 @@ export function whatIfCommand(print: Print = toStdout): Command {
   return new Command('what-if')
     .description('weigh the last losses of a run at another lambda; trains nothing')
     .argument('<run>', 'name of a run, live or finished, or its directory')
-    .argument('<candidates...>', 'lambda=-2, lambda=-2,-1,off, ess=0.6, kl=0.5')
+    .argument('<values...>', 'lambda=-2, lambda=-2,-1,off, ess=0.6, kl=0.5')
     .addOption(
       new Option(
         '--sign <sign>',
