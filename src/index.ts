@@ -46,9 +46,10 @@ export { whatIf } from './operator/what-if.js'
 export type { Candidate, WhatIf, WhatIfOptions } from './operator/what-if.js'
 export { suggest } from './operator/suggest.js'
 export type { Suggestions, SuggestOptions } from './operator/suggest.js'
-export type { LossesRead, RecentOptions } from './operator/recent-losses.js'
+export type { RecentOptions } from './operator/recent-losses.js'
 export type { ClassShare, Outcome, Share, Target } from './weighting/what-if.js'
-export type { LossSpread, Suggestion } from './weighting/suggestion.js'
+export type { LossesRead, LossSpread } from './weighting/spread.js'
+export type { Suggestion } from './weighting/suggestion.js'
 
 // Arms side by side
 export { compareRuns } from './statistics/comparison.js'

@@ -5,7 +5,7 @@ import { readRecentLosses } from '../operator/recent-losses.js'
 import { suggestFrom } from '../operator/suggest.js'
 import { jsonText } from '../output/json.js'
 import { WIDTH } from '../output/layout.js'
-import { outcomeNotes } from '../output/outcomes.js'
+import { outcomeHead } from '../output/outcomes.js'
 import { adviceOf, suggestLines } from '../output/suggest.js'
 import { positiveInteger } from './options.js'
 import { toStdout, type Print } from './print.js'
@@ -41,16 +41,9 @@ async function answer(
     for (const line of suggestLines({ summary, losses, now, suggestions, forWrong }, width)) print(line)
     return
   }
-  const { run, dir, status } = summary
   print(
     jsonText({
-      run,
-      dir,
-      status,
-      steps: summary.steps,
-      losses,
-      notes: outcomeNotes(summary, losses),
-      now: now ?? null,
+      ...outcomeHead(summary, losses, now),
       suggestions: suggestions.map((one) => ({ ...one, outcome: one.outcome ?? null })),
       forWrong: forWrong === undefined ? null : { ...forWrong, outcome: forWrong.outcome ?? null },
       advice: adviceOf({ forWrong }),

@@ -6,7 +6,7 @@ import { readRecentLosses } from '../operator/recent-losses.js'
 import { checkCandidate, weighAnew, type Candidate } from '../operator/what-if.js'
 import { jsonText } from '../output/json.js'
 import { WIDTH } from '../output/layout.js'
-import { outcomeNotes } from '../output/outcomes.js'
+import { outcomeHead } from '../output/outcomes.js'
 import { whatIfLines } from '../output/what-if.js'
 import { positiveInteger } from './options.js'
 import { toStdout, type Print } from './print.js'
@@ -59,19 +59,8 @@ async function answer(
     for (const line of whatIfLines({ summary, losses, now, asked }, width)) print(line)
     return
   }
-  const { run, dir, status } = summary
-  print(
-    jsonText({
-      run,
-      dir,
-      status,
-      steps: summary.steps,
-      losses,
-      notes: outcomeNotes(summary, losses),
-      now: now ?? null,
-      candidates: asked.map(({ asked: text, outcome }) => ({ asked: text, ...outcome })),
-    }),
-  )
+  const answers = asked.map(({ asked: text, outcome }) => ({ asked: text, ...outcome }))
+  print(jsonText({ ...outcomeHead(summary, losses, now), candidates: answers }))
 }
 
 /** `lambda=-2,-1` are two. */

@@ -1,9 +1,8 @@
 /** The losses of the last steps that a run recorded, read from its directory, live or finished. */
 import { AbsgdError } from '../errors.js'
 import { createRecentSamples, type LabelledBatch } from '../record/recent-samples.js'
-import type { DamagedFile } from '../record/summary.js'
 import { isUsable } from '../weighting/solve.js'
-import { spreadOf, type LossSpread } from '../weighting/suggestion.js'
+import { spreadOf, type LossesRead } from '../weighting/spread.js'
 import { noSamples } from './suspects.js'
 import { readRunView, type RunView } from './view.js'
 
@@ -12,21 +11,6 @@ export interface RecentLosses {
   /** At least one, of at least one finite loss. */
   readonly batches: readonly LabelledBatch[]
   readonly about: LossesRead
-}
-
-/** Which losses were looked at. */
-export interface LossesRead {
-  readonly firstStep: number
-  readonly lastStep: number
-  readonly batches: number
-  readonly samples: number
-  /** Batches that are not among them, as they have a loss that is not finite. */
-  readonly leftOut: number
-  /** The weighing that they belong to. */
-  readonly weighing: string
-  readonly spread: LossSpread
-  /** What of the log could not be read; everything before it counts. */
-  readonly damage: readonly DamagedFile[]
 }
 
 export interface RecentOptions {

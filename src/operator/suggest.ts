@@ -3,7 +3,8 @@ import { AbsgdError } from '../errors.js'
 import { findRun, runsRoot } from '../log/directory.js'
 import { forWrongLabels, suggestionsFor, type Suggestion } from '../weighting/suggestion.js'
 import { outcomeAt, type Outcome } from '../weighting/what-if.js'
-import { readRecentLosses, type LossesRead, type RecentLosses, type RecentOptions } from './recent-losses.js'
+import type { LossesRead } from '../weighting/spread.js'
+import { readRecentLosses, type RecentLosses, type RecentOptions } from './recent-losses.js'
 import { outcomeNow } from './what-if.js'
 
 export interface SuggestOptions extends RecentOptions {

@@ -2,7 +2,8 @@
 import { AbsgdError } from '../errors.js'
 import { findRun, runsRoot } from '../log/directory.js'
 import { farthest, lambdaFor, outcomeAt, type Outcome, type Target } from '../weighting/what-if.js'
-import { readRecentLosses, type LossesRead, type RecentLosses, type RecentOptions } from './recent-losses.js'
+import type { LossesRead } from '../weighting/spread.js'
+import { readRecentLosses, type RecentLosses, type RecentOptions } from './recent-losses.js'
 
 /** A lambda (±Infinity is off), or the evenness that one is looked for, see `Outcome`: `ess` in (0, 1], `kl` from 0. */
 export type Candidate = { readonly lambda: number } | Target

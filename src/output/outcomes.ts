@@ -1,23 +1,12 @@
 /** Outcomes of weighing the same losses at several values of lambda, as tables and notes. */
-import type { LossSpread } from '../weighting/suggestion.js'
+import type { LossesRead } from '../weighting/spread.js'
 import type { Outcome } from '../weighting/what-if.js'
 import type { RunSummary } from '../record/summary.js'
 import { formatControl, formatCount, formatNumber } from './format.js'
+import type { JsonObject } from './json.js'
 import { table, type Column } from './layout.js'
 import { entry, headline } from './page.js'
 import { damageInWords } from './words.js'
-
-/** Which losses were weighed. */
-export interface WeighedLosses {
-  readonly firstStep: number
-  readonly lastStep: number
-  readonly batches: number
-  readonly samples: number
-  /** Batches left out as they have losses that are not finite. */
-  readonly leftOut: number
-  readonly weighing: string
-  readonly spread: LossSpread
-}
 
 /** A row: what was asked for, and what came of it; undefined where nothing meets it. */
 export interface ShownOutcome {
@@ -26,7 +15,7 @@ export interface ShownOutcome {
 }
 
 /** Where the losses come from, and how they are spread. */
-export function lossLines(summary: RunSummary, losses: WeighedLosses, truth: Outcome['wrong']): string[] {
+export function lossLines(summary: RunSummary, losses: LossesRead, truth: Outcome['wrong']): string[] {
   const { firstStep, lastStep, batches, samples, spread } = losses
   const where =
     firstStep === lastStep
@@ -50,10 +39,16 @@ export function lossLines(summary: RunSummary, losses: WeighedLosses, truth: Out
   ]
 }
 
+/** For programs: the run, the losses, what they come to now. */
+export function outcomeHead(summary: RunSummary, losses: LossesRead, now: Outcome | undefined): JsonObject {
+  const { run, dir, status, steps } = summary
+  return { run, dir, status, steps, losses, notes: outcomeNotes(summary, losses), now: now ?? null }
+}
+
 /** What a reader of outcomes has to know besides. */
 export function outcomeNotes(
   { status, steps, config }: RunSummary,
-  { lastStep, leftOut, weighing }: WeighedLosses,
+  { lastStep, leftOut, weighing }: LossesRead,
 ): string[] {
   const later = steps - 1 - lastStep
   const { weighting } = config

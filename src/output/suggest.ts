@@ -1,15 +1,16 @@
 /** `absgd suggest`: which lambda suits the spread of a run's last losses. */
 import type { RunSummary } from '../record/summary.js'
+import type { LossesRead } from '../weighting/spread.js'
 import type { Suggestion } from '../weighting/suggestion.js'
 import type { Outcome } from '../weighting/what-if.js'
 import { formatControl, formatNumber } from './format.js'
 import { wrap } from './layout.js'
-import { LEGEND, lossLines, outcomeTable, percent, type WeighedLosses } from './outcomes.js'
+import { LEGEND, lossLines, outcomeTable, percent } from './outcomes.js'
 import { sanitize } from './sanitize.js'
 
 export interface SuggestPage {
   readonly summary: RunSummary
-  readonly losses: WeighedLosses
+  readonly losses: LossesRead
   readonly now: Outcome | undefined
   readonly suggestions: readonly Suggestion[]
   readonly forWrong: (Suggestion & { readonly wrong: number; readonly isGuess: boolean }) | undefined

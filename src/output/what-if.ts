@@ -1,21 +1,15 @@
 /** `absgd what-if`: other values of lambda beside the one that is applied. */
 import type { RunSummary } from '../record/summary.js'
+import type { LossesRead } from '../weighting/spread.js'
 import type { Outcome } from '../weighting/what-if.js'
 import { formatControl, formatCount } from './format.js'
 import { table, wrap } from './layout.js'
-import {
-  LEGEND,
-  lossLines,
-  outcomeTable,
-  percent,
-  type ShownOutcome,
-  type WeighedLosses,
-} from './outcomes.js'
+import { LEGEND, lossLines, outcomeTable, percent, type ShownOutcome } from './outcomes.js'
 import { sanitize } from './sanitize.js'
 
 export interface WhatIfPage {
   readonly summary: RunSummary
-  readonly losses: WeighedLosses
+  readonly losses: LossesRead
   /** At the lambda now applied. */
   readonly now: Outcome | undefined
   readonly asked: readonly { readonly asked: string; readonly outcome: Outcome }[]

@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { UNKNOWN_LABEL } from '../../src/record/sample-columns.js'
 import { FRESH_STATE, weigh } from '../../src/weighting/rule.js'
-import { forWrongLabels, spreadOf, suggestionsFor } from '../../src/weighting/suggestion.js'
+import { spreadOf } from '../../src/weighting/spread.js'
+import { forWrongLabels, suggestionsFor } from '../../src/weighting/suggestion.js'
 import { farthest, lambdaFor, outcomeAt, type LossBatch } from '../../src/weighting/what-if.js'
 
 function batch(
