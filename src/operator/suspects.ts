@@ -115,16 +115,8 @@ function hasSeen({ counts }: SampleLosses): boolean {
   return counts.some((count) => count > 0)
 }
 
-function nothingToRank({ manifest, live, damage }: RunView, { unindexed, beyond }: SampleLosses): AbsgdError {
-  const run = `the run "${manifest.run}"`
-  if (manifest.config.sampleEvery === 0)
-    return new AbsgdError(
-      'usage',
-      `${run} keeps no samples: its experiment says record: { samples: 'off' }`,
-      {
-        hint: "train with record: { samples: 'all' }, or { samples: { every: 10 } } for every tenth step",
-      },
-    )
+function nothingToRank(view: RunView, { unindexed, beyond }: SampleLosses): AbsgdError {
+  const run = `the run "${view.manifest.run}"`
   if (unindexed > 0)
     return new AbsgdError(
       'usage',
@@ -137,6 +129,20 @@ function nothingToRank({ manifest, live, damage }: RunView, { unindexed, beyond 
     return new AbsgdError('usage', `the samples of ${run} have indices from 2^27 on, which are not ranked`, {
       hint: 'number the samples from 0, without holes',
     })
+  return noSamples(view)
+}
+
+/** Of a run whose log has no samples: why, and what to do. */
+export function noSamples({ manifest, live, damage }: RunView): AbsgdError {
+  const run = `the run "${manifest.run}"`
+  if (manifest.config.sampleEvery === 0)
+    return new AbsgdError(
+      'usage',
+      `${run} keeps no samples: its experiment says record: { samples: 'off' }`,
+      {
+        hint: "train with record: { samples: 'all' }, or { samples: { every: 10 } } for every tenth step",
+      },
+    )
   const hint = live
     ? 'it is running: ask again once it has trained some steps'
     : damage.length > 0

@@ -69,7 +69,8 @@ function solve(
   return { lambda: sign * high }
 }
 
-function isUsable(losses: Float32Array): boolean {
+/** Whether a batch counts: it has losses, all of them finite. */
+export function isUsable(losses: Float32Array): boolean {
   return losses.length > 0 && losses.every(Number.isFinite)
 }
 

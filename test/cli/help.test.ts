@@ -21,10 +21,16 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
   show: ['--runs', '--json'],
   compare: ['--metric', '--baseline', '--runs', '--json'],
   samples: ['--suspects', '--class', '--runs', '--csv', '--json'],
+  'what-if': ['lambda=-2', 'ess=0.6', 'kl=0.5', '--sign', '--steps', '--runs', '--json'],
+  suggest: ['--wrong', '--steps', '--runs', '--json'],
+  ledger: ['--runs', '--json'],
   resume: ['--runs', '--ui', '--detach', '--python', '--threads'],
+  replay: ['--name', '--runs', '--python', '--threads', '--json'],
   pause: ['--runs', '--why', '--json'],
   checkpoint: ['--runs', '--why', '--json'],
   evaluate: ['--runs', '--why', '--json'],
+  set: ['--no-checkpoint', '--runs', '--why', '--json'],
+  undo: ['--runs', '--why', '--json'],
   stop: ['--no-checkpoint', '--runs', '--why', '--json'],
   step: ['-n <steps>', '--runs', '--why', '--json'],
   restore: ['--to <step>', '--runs', '--why', '--json'],
@@ -37,7 +43,7 @@ describe('help', () => {
     const { code, stdout } = await cli(['--help'])
     expect(code).toBe(0)
     expect(wideLines(stdout)).toEqual([])
-    const commands = [...stdout.matchAll(/^ {2}([a-z_]+)(?: |$)/gm)].map(([, name]) => name)
+    const commands = [...stdout.matchAll(/^ {2}([a-z_-]+)(?: |$)/gm)].map(([, name]) => name)
     expect(commands.filter((name) => name !== 'help').sort()).toEqual(Object.keys(FLAGS).sort())
   })
 

@@ -1,0 +1,100 @@
+/** What other values of lambda would make of a run's last losses. */
+import { AbsgdError } from '../errors.js'
+import { findRun, runsRoot } from '../log/directory.js'
+import { farthest, lambdaFor, outcomeAt, type Outcome, type Target } from '../weighting/what-if.js'
+import type { LossesRead } from '../weighting/spread.js'
+import { readRecentLosses, type RecentLosses, type RecentOptions } from './recent-losses.js'
+
+/** A lambda (±Infinity is off), or the evenness that one is looked for, see `Outcome`: `ess` in (0, 1], `kl` from 0. */
+export type Candidate = { readonly lambda: number } | Target
+
+export interface WhatIfOptions extends RecentOptions {
+  /** Of the lambda that gives an `ess` or `kl`. @default that of the lambda now applied; -1 where it is off */
+  readonly sign?: 1 | -1
+}
+
+export interface WhatIf {
+  /** At the lambda of the last step reported; undefined before the first. */
+  readonly now: Outcome | undefined
+  /** In the order of the candidates. */
+  readonly outcomes: readonly Outcome[]
+  readonly losses: LossesRead
+}
+
+/**
+ * Weighs the last losses of a run, live or finished, anew. Each batch is weighed on its own, as with gamma 1.
+ *
+ * @param run - Its name, or its directory.
+ * @throws AbsgdError 'usage' for a candidate out of range or that no lambda meets, and when the run has no losses in its
+ *   log; 'run-directory' when there is no such run.
+ */
+export async function whatIf(
+  run: string,
+  candidates: readonly Candidate[],
+  { sign, steps, runs }: WhatIfOptions = {},
+): Promise<WhatIf> {
+  candidates.forEach(checkCandidate)
+  const recent = await readRecentLosses(findRun(runsRoot(runs), run), steps)
+  return weighAnew(recent, candidates, sign)
+}
+
+/** @throws AbsgdError 'usage' for a candidate that no lambda meets. */
+export function weighAnew(recent: RecentLosses, candidates: readonly Candidate[], sign?: 1 | -1): WhatIf {
+  const applied = appliedLambda(recent)
+  const side = sign ?? (applied !== undefined && Number.isFinite(applied) && applied > 0 ? 1 : -1)
+  return {
+    now: outcomeNow(recent),
+    outcomes: candidates.map((candidate) => outcomeAt(recent.batches, lambdaOf(recent, candidate, side))),
+    losses: recent.about,
+  }
+}
+
+/** At the lambda of the last step reported; undefined before the first. */
+export function outcomeNow(recent: RecentLosses): Outcome | undefined {
+  const lambda = appliedLambda(recent)
+  return lambda === undefined ? undefined : outcomeAt(recent.batches, lambda)
+}
+
+/** @throws AbsgdError 'usage' naming what is out of range. */
+export function checkCandidate(candidate: Candidate): void {
+  if ('lambda' in candidate) {
+    const { lambda } = candidate
+    if (typeof lambda === 'number' && !Number.isNaN(lambda) && lambda !== 0) return
+    throw outOfRange('lambda', lambda, 'a number other than 0', 'off, or Infinity, is plain SGD')
+  }
+  if ('ess' in candidate) {
+    const { ess } = candidate
+    if (ess > 0 && ess <= 1) return
+    throw outOfRange('ess', ess, 'a ratio above 0, at most 1', '0.6: as if 6 samples of 10 counted')
+  }
+  const { kl } = candidate
+  if (kl >= 0 && kl < Infinity) return
+  throw outOfRange('kl', kl, 'a number of nats from 0', '0 is even; log n is one sample of n alone')
+}
+
+function appliedLambda({ view }: RecentLosses): number | undefined {
+  return view.snapshot.last?.controls['lambda']
+}
+
+function lambdaOf({ batches }: RecentLosses, candidate: Candidate, sign: 1 | -1): number {
+  if ('lambda' in candidate) return candidate.lambda
+  const lambda = lambdaFor(batches, candidate, sign)
+  if (lambda !== undefined) return lambda
+  const limit = farthest(batches, sign)
+  const [asked, range] =
+    'ess' in candidate
+      ? [`ESS ratio of ${candidate.ess}`, `${rounded(limit.ess)} is the least`]
+      : [`KL of ${candidate.kl}`, `${rounded(limit.kl)} is the most`]
+  const side = sign < 0 ? 'below' : 'above'
+  throw new AbsgdError('usage', `no lambda ${side} 0 gives these losses a mean ${asked}: ${range}`, {
+    hint: 'one sample of each batch has all the weight there, or those with the same loss share it',
+  })
+}
+
+function outOfRange(name: string, value: unknown, range: string, hint: string): AbsgdError {
+  return new AbsgdError('usage', `${name} is ${String(value)}, must be ${range}`, { hint })
+}
+
+function rounded(value: number): string {
+  return String(Number(value.toPrecision(3)))
+}

@@ -1,0 +1,59 @@
+/** `absgd suggest`: which lambda suits the spread of a run's last losses. */
+import type { RunSummary } from '../record/summary.js'
+import type { LossesRead } from '../weighting/spread.js'
+import type { Suggestion } from '../weighting/suggestion.js'
+import type { Outcome } from '../weighting/what-if.js'
+import { formatControl, formatNumber } from './format.js'
+import { wrap } from './layout.js'
+import { LEGEND, lossLines, outcomeTable, percent } from './outcomes.js'
+import { sanitize } from './sanitize.js'
+
+export interface SuggestPage {
+  readonly summary: RunSummary
+  readonly losses: LossesRead
+  readonly now: Outcome | undefined
+  readonly suggestions: readonly Suggestion[]
+  readonly forWrong: (Suggestion & { readonly wrong: number; readonly isGuess: boolean }) | undefined
+}
+
+/** @param width - Columns of the terminal, at least 80. */
+export function suggestLines(page: SuggestPage, width: number): string[] {
+  const { summary, losses, now, suggestions } = page
+  const known = now ?? suggestions.find(({ outcome }) => outcome !== undefined)?.outcome
+  const rows = [
+    ...(now === undefined ? [] : [{ asked: 'now', outcome: now }]),
+    ...suggestions.map(({ ess, outcome }) => ({ asked: `ess=${ess}`, outcome })),
+  ]
+  const lines = [
+    ...wrap(`${summary.run}: which lambda suits its last losses`),
+    ...lossLines(summary, losses, known?.wrong),
+    '',
+    ...outcomeTable(rows, width),
+    '',
+    ...wrap(LEGEND, { width }),
+    '',
+    ...wrap('lambda < 0 turns away from high losses (wrong labels), > 0 attends to them (rare cases).', {
+      width,
+    }),
+    ...wrap(adviceOf(page), { width }),
+  ]
+  return lines.map(sanitize)
+}
+
+/** What to do about wrong labels, in words. */
+export function adviceOf({ forWrong }: Pick<SuggestPage, 'forWrong'>): string {
+  if (forWrong === undefined) return 'Are labels wrong? --wrong 0.3 says what to aim for if 30 % of them are.'
+  const { wrong, isGuess, ess, outcome } = forWrong
+  const labels = `${percent(wrong)} wrong labels (${isGuess ? 'guessed' : 'known'})`
+  const aim = `aim for an ESS ratio of about ${formatNumber(Number(ess.toFixed(2)))} with lambda < 0`
+  if (outcome === undefined) return `${labels}: ${aim}; no lambda gives it on these losses. ${CAUTION}`
+  const lambda = formatControl('lambda', rounded(outcome.lambda))
+  return `${labels}: ${aim}, on these losses lambda ${lambda}. ${CAUTION}`
+}
+
+function rounded(value: number): number {
+  return Number.isFinite(value) ? Number(value.toPrecision(2)) : value
+}
+
+const CAUTION =
+  'Anneal to it, never start small: train with lambda off first, then come down from about ten times that, and keep a lower bound on |lambda|. A higher ratio lets the model learn the wrong labels by heart, a much lower one lets it collapse. The losses of another stage of training ask for another lambda.'
