@@ -10,9 +10,8 @@ from typing import Any
 import torch
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from absgd_worker import Context, Evaluated, Task
+from absgd_worker import Context, Evaluated, Task, losses
 
 NUM_CLASSES = 10
 TEST_PER_CLASS = 60
@@ -25,18 +24,17 @@ def build(params: dict[str, Any], context: Context) -> Task:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
     counts_C = torch.bincount(labels, minlength=NUM_CLASSES)
     class_weights_C = len(labels) / (NUM_CLASSES * counts_C)
-    log_counts_C = counts_C.log()
 
     def loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
         pixels, labels = batch
         logits = model(pixels)
         match params["loss"]:
             case "class-weighted":
-                return class_weights_C[labels] * F.cross_entropy(logits, labels, reduction="none")
-            case "balanced-softmax":  # arXiv 2007.10740, equation 3
-                return F.cross_entropy(logits + log_counts_C, labels, reduction="none")
+                return class_weights_C[labels] * losses.cross_entropy(logits, labels)
+            case "balanced-softmax":
+                return losses.balanced_softmax(logits, labels, counts_C)
             case _:
-                return F.cross_entropy(logits, labels, reduction="none")
+                return losses.cross_entropy(logits, labels)
 
     def evaluate(model: nn.Module) -> dict[str, Evaluated]:
         predicted = model(test_pixels).argmax(1)

@@ -16,7 +16,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from absgd_worker import Context, Evaluated, Task
+from absgd_worker import Context, Evaluated, Task, losses
 
 NUM_CLASSES = 10
 NUM_TEST = 600
@@ -47,8 +47,8 @@ def build(params: dict[str, Any], context: Context) -> Task:
     # The plan sets the learning rate of every step.
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
     per_sample = {
-        "cross-entropy": cross_entropy,
-        "generalised": generalised_cross_entropy,
+        "cross-entropy": losses.cross_entropy,
+        "generalised": losses.generalised_cross_entropy,
     }[params["loss"]]
 
     def loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
@@ -75,20 +75,6 @@ def build(params: dict[str, Any], context: Context) -> Task:
         ids=train.ids,
         num_classes=NUM_CLASSES,
     )
-
-
-def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Losses [B] of logits [B, C]."""
-    return F.cross_entropy(logits, labels, reduction="none")
-
-
-def generalised_cross_entropy(logits: Tensor, labels: Tensor, q: float = 0.7) -> Tensor:
-    """(1 - p_y^q) / q, [B]: from cross-entropy (q = 0) to the mean absolute error (q = 1).
-
-    Equation 6 of arXiv 1805.07836.
-    """
-    log_p = F.log_softmax(logits, dim=1).gather(1, labels[:, None]).squeeze(1)
-    return -torch.expm1(q * log_p) / q
 
 
 def measure(model: nn.Module, split: Split) -> Evaluated:
