@@ -36,6 +36,7 @@ def test_trains_the_whole_plan_from_a_fresh_interpreter_and_exits_zero(tmp_path)
         "lr": 0.1,
         "momentum": 0.9,
         "weight_decay": 0.0,
+        "class_balance": 0.0,
     }
     assert bye.reason == session_pb2.BYE_REASON_COMPLETED
     assert (bye.position.attempt, bye.position.step) == (1, 50)

@@ -8,7 +8,8 @@ import { extendPlans } from './extend.js'
 import { acknowledgement, emptyIntake, intakeOf, refusalOf } from './intake.js'
 import { resendFrom } from './edits.js'
 import { refuseAll } from './requests.js'
-import { withEdits } from './rows.js'
+import { unmetControl } from './admission.js'
+import { plannedControls, withEdits } from './rows.js'
 import { startPace } from './planning.js'
 import type {
   ControllerContext,
@@ -68,6 +69,8 @@ export function onHello(
   }
   const laid = attempted(() => withEdits(withRules(joined), state.edits, hello, context))
   if ('end' in laid) return failed(state, peer, laid.end)
+  const unmet = unmetControl(hello, plannedControls(laid.value))
+  if (unmet !== undefined) return failed(state, peer, unmet)
   const { state: admitted, effects: decisions } = decide(laid.value, context)
   const welcome: Welcome = {
     type: 'welcome',

@@ -38,11 +38,6 @@ export function resolveControls(given: Readonly<Record<string, unknown>>): Resol
 
 function checkName(name: string): void {
   if (isKnown(name)) return
-  if (RESERVED.has(name)) {
-    throw new AbsgdError('experiment', `the control "${name}" is not available yet`, {
-      hint: 'leave it out; class weights can be part of the task’s own loss',
-    })
-  }
   const known = Object.keys(CONTROL_RANGES)
   const meant = ALIASES.get(name) ?? known.find((other) => isTypo(name, other))
   if (meant !== undefined) {
@@ -124,7 +119,6 @@ function point(after: Duration): string {
 }
 
 const OWN_NAME = /^[a-z][a-z0-9_]{0,63}$/
-const RESERVED: ReadonlySet<string> = new Set(['class_balance'])
 /** Other names of the known ones, as the libraries of the field spell them. */
 const ALIASES: ReadonlyMap<string, string> = new Map([
   ['lam', 'lambda'],
@@ -133,4 +127,6 @@ const ALIASES: ReadonlyMap<string, string> = new Map([
   ['wd', 'weight_decay'],
   ['max_norm', 'clip_norm'],
   ['grad_clip', 'clip_norm'],
+  ['class_balanced', 'class_balance'],
+  ['class_weights', 'class_balance'],
 ])

@@ -47,7 +47,12 @@ function requireControl(control: string, to: EditTo, { planned, optimizer }: Edi
   if (!isKnown(control)) throw new AbsgdError('usage', unknownName('control', control, planned))
   if (OF_OPTIMIZER.has(control) && !optimizer.includes(control)) {
     throw new AbsgdError('usage', `the optimizer of this run has no ${control}`, {
-      hint: `it has ${optimizer.length === 0 ? 'nothing that a plan can set' : optimizer.join(', ')}`,
+      hint: `it has ${listOf(optimizer.filter((name) => OF_OPTIMIZER.has(name)))}`,
+    })
+  }
+  if (control === 'class_balance' && !optimizer.includes(control)) {
+    throw new AbsgdError('usage', 'the worker of this run cannot balance classes: its task has no labels', {
+      hint: 'give Task(labels=…), the class of each sample, and start the run again',
     })
   }
   if (to.kind === 'schedule') return
@@ -58,6 +63,10 @@ function requireControl(control: string, to: EditTo, { planned, optimizer }: Edi
       hint: `give it a value, such as ${control}=0.01`,
     },
   )
+}
+
+function listOf(names: readonly string[]): string {
+  return names.length === 0 ? 'nothing that a plan can set' : names.join(', ')
 }
 
 const OF_OPTIMIZER: ReadonlySet<string> = new Set(['lr', 'momentum', 'weight_decay'])

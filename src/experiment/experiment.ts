@@ -30,6 +30,11 @@ export interface Controls {
   readonly weight_decay?: ControlValue | undefined
   /** Above 0: the gradient's norm is clipped to it. @default no clipping */
   readonly clip_norm?: ControlValue | undefined
+  /**
+   * In [0, 1): β of the class factor (1 − β)/(1 − βⁿ) on the weights, 0 is off; the task needs labels. Deferred re-weighting is
+   * `steps({ init: 0, at: [[epochs(40), 0.9999]] })`. @default no factor
+   */
+  readonly class_balance?: ControlValue | undefined
   readonly [own: string]: ControlValue | undefined
 }
 

@@ -38,6 +38,7 @@ export const CONTROL_RANGES = {
   momentum: range('numbers from 0, below 1', (value) => value >= 0 && value < 1),
   weight_decay: range('finite numbers from 0', (value) => Number.isFinite(value) && value >= 0),
   clip_norm: range('numbers above 0; Infinity does not clip', (value) => value > 0),
+  class_balance: range('numbers from 0, which is off, below 1', (value) => value >= 0 && value < 1),
 } as const
 
 /** For a control of the user's own, which the task reads by its name. */
@@ -54,6 +55,8 @@ export const controlsSchema = z
     momentum: controlValue.optional(),
     weight_decay: controlValue.optional(),
     clip_norm: controlValue.optional(),
+    /** β of the class factor; off where it is left out. */
+    class_balance: controlValue.optional(),
   })
   .catchall(controlValue)
 

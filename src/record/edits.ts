@@ -60,6 +60,6 @@ export interface EditedRun {
   readonly runSteps: number
   /** Names of what its plan holds. */
   readonly planned: readonly string[]
-  /** Names of what the worker's optimizer has. */
+  /** Names of what the worker's optimizer has; and class_balance, where the task has labels. */
   readonly optimizer: readonly string[]
 }

@@ -43,6 +43,13 @@ export interface Weighing {
   readonly classMass: Float32Array
   /** Share of the batch's samples that are of the class with the most weight; empty where classMass is, or of an older worker. */
   readonly topClassShare: Float32Array
+  /** Of the weights before a class factor, NaN in steps without one; absent where no step has one. */
+  readonly bare?: {
+    /** From even ones, before any floor. */
+    readonly kl: Float64Array
+    /** Effective sample size. */
+    readonly ess: Float64Array
+  }
 }
 
 export interface StepBatch {
@@ -137,7 +144,7 @@ export interface Hello {
   readonly plannedThrough: number
   readonly versions: Readonly<Record<string, string>>
   readonly device: string
-  /** Hyperparameters that the optimizer starts with. */
+  /** Hyperparameters that the optimizer starts with; and class_balance, 0, where the task has labels. */
   readonly initial: Readonly<Record<string, number>>
   readonly batchSize: number
 }

@@ -8,7 +8,7 @@ import type { StepBatch, StepColumns, Weighing } from './record.js'
  * - `loss`: unweighted mean loss, the signal of progress;
  * - `weighted_loss`: Σwℓ, the scalar that was differentiated;
  * - `ess_ratio`: effective sample size over batch size, (Σw)²/(n·Σw²), in (0, 1]; NaN where all weights are too small;
- * - `kl`: KL of the weights before any floor against uniform, Σwℓ/(λΣw) − m, in nats, ≥ 0; 0 where they are even;
+ * - `kl`: KL of the weights before class factor and floor against uniform, Σwℓ/(λΣw) − m, in nats, ≥ 0; 0 where they are even;
  * - `sum_w`: Σw, in [e⁻⁵, 2] by the default rule alone; `max_w`: the largest weight;
  * - `effective_lr`: lr·Σw, where the learning rate is a control (first weighing only).
  *
@@ -79,6 +79,8 @@ function divergence(weighing: Weighing, i: number, lambda: number): number {
   const m = weighing.m[i]!
   const sumW = weighing.sumW[i]!
   if (Number.isNaN(m)) return 0
+  const bare = weighing.bare?.kl[i] ?? NaN
+  if (!Number.isNaN(bare)) return bare
   // What the exponentials do not add to Σw, a floor did: 1/n to every weight.
   const floor = sumW - Math.exp(m - weighing.freeEnergy[i]! / lambda) > 0.5 ? 1 : 0
   return (weighing.sumWL[i]! - floor * weighing.meanLoss[i]!) / (lambda * (sumW - floor)) - m

@@ -6,7 +6,7 @@ export interface Diagnostics {
   readonly effectiveSampleSize: number
   /** The same as a share of n, in (0, 1]. */
   readonly essRatio: number
-  /** KL divergence of the normalised weights, before any floor, from even ones, in nats: 0 to log n. */
+  /** KL divergence of the normalised weights, before class factor and floor, from even ones, in nats: 0 to log n. */
   readonly kl: number
   /** Entropy of the same weights, in nats: log n - KL. */
   readonly entropy: number
@@ -14,7 +14,13 @@ export interface Diagnostics {
   readonly effectiveLearningRate: number
 }
 
-type Sufficient = Pick<WeighingStatistics, 'n' | 'm' | 'sumW' | 'sumW2' | 'sumWL' | 'meanLoss' | 'freeEnergy'>
+type Sufficient = Pick<
+  WeighingStatistics,
+  'n' | 'm' | 'sumW' | 'sumW2' | 'sumWL' | 'meanLoss' | 'freeEnergy'
+> & {
+  /** Where the weights carry a class factor: KL and entropy are those before it. */
+  readonly bare?: { readonly kl: number }
+}
 
 /** `lambda` and `lr` as applied at the step; a missing lr gives a missing (NaN) effective one. */
 export function diagnose(statistics: Sufficient, applied: { lambda: number; lr?: number }): Diagnostics {
@@ -31,8 +37,9 @@ export function diagnose(statistics: Sufficient, applied: { lambda: number; lr?:
 }
 
 /** Σwℓ/(λΣw) - m without the floor; without m the weights are even. Rounding must not make it negative. */
-function divergence({ m, sumW, sumWL, meanLoss, freeEnergy }: Sufficient, lambda: number): number {
+function divergence({ m, sumW, sumWL, meanLoss, freeEnergy, bare }: Sufficient, lambda: number): number {
   if (Number.isNaN(m)) return 0
+  if (bare !== undefined) return Math.max(0, bare.kl)
   // What the exponentials do not add to Σw, a floor did: 1/n to every weight.
   const floor = sumW - Math.exp(m - freeEnergy / lambda) > 0.5 ? 1 : 0
   return Math.max(0, (sumWL - floor * meanLoss) / (lambda * (sumW - floor)) - m)

@@ -12,7 +12,7 @@ import type {
 } from '../record/record.js'
 import type { WeightingRule } from '../record/weighting.js'
 
-export const PROTOCOL = { major: 1, minor: 1 } as const
+export const PROTOCOL = { major: 1, minor: 2 } as const
 
 /** Admits a peer. */
 export interface Welcome {

@@ -185,7 +185,7 @@ function assemble(
       numClasses: CLASSES,
       versions: { node: process.versions.node },
       device: 'simulated',
-      initial: SIMULATION.optimizer,
+      initial: { ...SIMULATION.optimizer, class_balance: 0 },
       batchSize: SIMULATION.batchSize,
     },
   })

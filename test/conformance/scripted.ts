@@ -242,5 +242,5 @@ export class Scripted {
 
 export const RUN = 'test'
 /** The Python task can predict, where it is told to. */
-export const PARAMS = { predict: true }
+export const PARAMS = { predict: true, rare: true }
 const PATIENCE_MS = 60_000

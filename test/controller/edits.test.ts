@@ -96,6 +96,7 @@ describe('an edit', () => {
     ['lambda 0', to('lambda', '0'), /lambda takes numbers other than 0/],
     ['a control that the run does not have', to('lamda', '2'), /unknown control "lamda".*"lambda"/],
     ['what the optimizer does not have', to('momentum', '0.5'), /no momentum; it has lr/],
+    ['class_balance without labels', to('class_balance', '0.9'), /no labels; give Task\(labels=…\)/],
     ['a factor of what is not planned', to('lr', '*0.5'), /nothing planned to multiply; .*lr=0\.01/],
     ['a step that has begun', to('lambda', '3', at(9)), /step 9 has begun already/],
     ['a step beyond the run', to('lambda', '3', at(200)), /its last is step 199/],

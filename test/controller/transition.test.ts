@@ -37,7 +37,7 @@ describe('admission', () => {
   test('another major version is refused with both versions named', () => {
     const [answer] = sent(drive().message(hello({ protocolMajor: 2, protocolMinor: 3 })))
     expect(answer).toMatchObject({ type: 'reject', code: 'protocol' })
-    expect((answer as { hint: string }).hint).toMatch(/1\.1.*2\.3/)
+    expect((answer as { hint: string }).hint).toMatch(/1\.2.*2\.3/)
   })
 
   test('a worker that would skip the rule of weights is admitted to the default alone', () => {
@@ -54,6 +54,32 @@ describe('admission', () => {
     const [welcome] = sent(old.message(hello({ protocolMinor: 1 })))
     expect(welcome).toMatchObject({ type: 'welcome', weighting })
     expect(sent(drive().message(hello({ protocolMinor: 0 })))[0]).toMatchObject({ type: 'welcome' })
+  })
+
+  test('a run that balances classes fails before training where the task has no labels or the worker is too old', () => {
+    const columns = (count: number) => ({ class_balance: new Float64Array(count) })
+    const balanced = {
+      ...context,
+      compile: (facts: { stepsPerEpoch: number }) => ({
+        ...context.compile(facts),
+        rows: (_: number, count: number) => columns(count),
+      }),
+    }
+    const endAfter = (more: Parameters<typeof hello>[0]) => {
+      const controller = drive(initialState(), balanced)
+      expect(sent(controller.message(hello(more)))[0]).toMatchObject({ type: 'reject' })
+      return controller.state().end
+    }
+    expect(endAfter({ protocolMinor: 2 })).toMatchObject({
+      status: 'failed',
+      reason: 'the controls set class_balance, but the task has no labels',
+      detail: expect.stringContaining('Task(labels=…)') as string,
+    })
+    expect(endAfter({ protocolMinor: 1 })?.reason).toMatch(
+      /balances classes.* 1\.1 does not know \(1\.2 does\)/,
+    )
+    const labelled = hello({ protocolMinor: 2, initial: { class_balance: 0 } })
+    expect(sent(drive(initialState(), balanced).message(labelled))[0]).toMatchObject({ type: 'welcome' })
   })
 
   test('a worker of another run is refused', () => {

@@ -20,6 +20,8 @@ describe('values out of range are refused, with the control, the place and the r
     [{ lr: Infinity }, 'lr is Infinity'],
     [{ momentum: 1 }, 'momentum is 1 at step 0\nmomentum takes numbers from 0, below 1'],
     [{ weight_decay: -0.1 }, 'weight_decay is -0.1'],
+    [{ class_balance: 1 }, 'class_balance is 1 at step 0\nclass_balance takes numbers from 0'],
+    [{ class_balance: -0.1 }, 'class_balance is -0.1'],
     [{ clip_norm: 0 }, 'clip_norm is 0 at step 0\nclip_norm takes numbers above 0'],
     [{ dropout: Infinity }, 'dropout is Infinity at step 0\ndropout takes finite numbers'],
   ])('a plain number: %#', (controls, message) => {
@@ -85,8 +87,10 @@ describe('names', () => {
     expect(refusal({ [name]: 1 })).toMatch(/is no name for a control\nknown are lambda, gamma/)
   })
 
-  test('class_balance is reserved', () => {
-    expect(refusal({ class_balance: 1 })).toMatch(/"class_balance" is not available yet/)
+  test('class_balance follows any schedule: deferred re-weighting', () => {
+    const deferred = steps({ init: 0, at: [[epochs(2), 0.9999]] })
+    const { rows } = compiled({ controls: { class_balance: deferred } }, 10)
+    expect([...rows(18, 4)['class_balance']!]).toEqual([0, 0, 0.9999, 0.9999])
   })
 
   test('that every object inherits are names like any other', () => {

@@ -1,6 +1,6 @@
 /** The rule of weights that an experiment asks for, in a real worker. */
 import { expect, test } from 'vitest'
-import { constant, join, steps } from '../../src/index.js'
+import { constant, epochs, join, off, steps } from '../../src/index.js'
 import { readManifest } from '../../src/log/directory.js'
 import { readRunView } from '../../src/operator/view.js'
 import { pageLines } from '../../src/output/page.js'
@@ -60,4 +60,29 @@ test('a worker that does not know the rule of the run is refused, and the run sa
   expect(summary.detail?.replace(/\s+/g, ' ')).toContain(
     'this run weighs samples by the preset "paper", which the worker\'s protocol 1.0 does not know (1.1 does): install the same version of absgd on both sides',
   )
+})
+
+test('classes are re-weighted from the very step of the schedule on, outside the exponent', async () => {
+  const run = await launchTiny({
+    length: epochs(3),
+    controls: {
+      lambda: join(off().for(epochs(2)), constant(-2)),
+      class_balance: steps({ init: 0, at: [[epochs(1), 0.999]] }),
+    },
+  })
+  expect(await run.result).toMatchObject({ status: 'completed', steps: 39 })
+  const labels = (await bodiesOf(run.dir, 'sample-info')).flatMap((info) => [...info.labels])
+  const raw = [0, 1, 2].map((y) => 0.001 / (1 - 0.999 ** labels.filter((label) => label === y).length))
+  const factors = raw.map((value) => (3 * value) / (raw[0]! + raw[1]! + raw[2]!))
+  expect(Math.max(...factors) / Math.min(...factors)).toBeGreaterThan(1.1)
+
+  const samples = (await bodiesOf(run.dir, 'sample-batch')).flatMap((batch) => batch.steps)
+  expect(samples).toHaveLength(39)
+  for (const { step, losses, weights, indices } of samples) {
+    const factorOf = (i: number) => (step < 13 ? 1 : factors[labels[indices[i]!]!]!)
+    const exponent = (i: number) => (step < 26 ? 0 : losses[i]! / -2)
+    const expected = (i: number) => (factorOf(i) / factorOf(0)) * Math.exp(exponent(i) - exponent(0))
+    for (const i of indices.keys()) expect(weights[i]! / weights[0]! / expected(i)).toBeCloseTo(1, 5)
+    if (step < 26) expect(weights[0]! * indices.length).toBeCloseTo(factorOf(0), 6)
+  }
 })

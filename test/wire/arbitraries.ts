@@ -50,6 +50,14 @@ const weighing = (count: number): fc.Arbitrary<Weighing> =>
     topClassShare: fc.oneof(f32(0), f32(count)),
   })
 
+const balancedWeighing = (count: number): fc.Arbitrary<Weighing> =>
+  fc.oneof(
+    weighing(count),
+    fc
+      .tuple(weighing(count), f64(count), f64(count))
+      .map(([plain, kl, ess]) => ({ ...plain, bare: { kl, ess } })),
+  )
+
 const stepSamples: fc.Arbitrary<StepSamples> = fc.nat({ max: 6 }).chain((n) =>
   fc.record({
     step: integer,
@@ -212,7 +220,7 @@ const body: fc.Arbitrary<Body> = fc.oneof(
       firstStep: integer,
       count: fc.constant(count),
       controls: columns(count),
-      weighings: fc.uniqueArray(weighing(count), { maxLength: 2, selector: (entry) => entry.name }),
+      weighings: fc.uniqueArray(balancedWeighing(count), { maxLength: 2, selector: (entry) => entry.name }),
       metrics: columns(count),
       stepSeconds: f32(count),
       waits: integer,

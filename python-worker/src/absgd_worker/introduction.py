@@ -37,7 +37,7 @@ def introduction(settings: Settings, trainer: Trainer, exchange: Exchange, incar
             "protobuf": version("protobuf"),
         },
         device=str(task.device),
-        initial=trainer.controls.initial,
+        initial=trainer.controls.initial | ({} if task.labels is None else {"class_balance": 0.0}),
         batch_size=task.batch_size,
     )
 

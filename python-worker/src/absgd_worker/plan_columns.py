@@ -45,4 +45,5 @@ _RANGES = {
     "momentum": (lambda value: 0 <= value < 1, "in [0, 1)"),
     "weight_decay": (lambda value: 0 <= value < math.inf, "in [0, infinity)"),
     "clip_norm": (lambda value: value > 0, "in (0, infinity]"),
+    "class_balance": (lambda value: 0 <= value < 1, "in [0, 1)"),
 }

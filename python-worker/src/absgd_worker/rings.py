@@ -44,6 +44,8 @@ class StepEntry(NamedTuple):
     keep_samples: bool
     metrics: dict[str, float | Tensor] | None
     """The user's own numbers."""
+    bare: tuple[float, float] | Tensor | None = None
+    """KL and effective sample size of the weights before a class factor; on a device float64 [2]."""
 
 
 def runs_of(entries: Iterable[StepEntry]) -> Iterator[list[StepEntry]]:
@@ -66,7 +68,7 @@ def step_batch(run: Sequence[StepEntry], *, labels_N: Tensor | None, num_classes
         first_step=first.step,
         count=len(run),
         controls={name: doubles(entry.controls[name] for entry in run) for name in first.controls},
-        weighings=[Weighing("loss", _statistics(run) | _class_mass(run, labels_N, num_classes))],
+        weighings=[Weighing("loss", _statistics(run) | _class_mass(run, labels_N, num_classes) | _bare(run))],
         metrics=_metrics(run),
         step_seconds=array("f", [entry.seconds for entry in run]).tobytes(),
         waits=last.waits,
@@ -123,6 +125,19 @@ def _statistics(run: Sequence[StepEntry]) -> dict[str, bytes]:
         name: array(_TYPES.get(name, "d"), map(_CASTS.get(name, float), columns[name])).tobytes()
         for name in columns
     }
+
+
+def _bare(run: Sequence[StepEntry]) -> dict[str, bytes]:
+    """What a class factor was applied to; NaN in steps without one."""
+    if all(entry.bare is None for entry in run):
+        return {}
+    rows = [(math.nan, math.nan) if entry.bare is None else entry.bare for entry in run]
+    if any(isinstance(row, Tensor) for row in rows):
+        device = run[0].losses_B.device
+        rows = torch.stack(
+            [torch.as_tensor(row, dtype=torch.float64, device=device) for row in rows]
+        ).tolist()
+    return {"bare_kl": doubles(kl for kl, _ in rows), "bare_ess": doubles(ess for _, ess in rows)}
 
 
 def _class_mass(run: Sequence[StepEntry], labels_N: Tensor | None, num_classes: int) -> dict[str, bytes]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
+from absgd_worker.class_balance import ClassBalance, weigh_balanced
 from absgd_worker.context import Context
 from absgd_worker.controls import Controls
 from absgd_worker.data import batch_maker
@@ -36,6 +37,7 @@ class Trainer:
         self._sampler = Sampler(task.size, task.batch_size, seed=context.seed, drop_last=task.drop_last)
         self._make_batch = batch_maker(task.data, task.collate)
         self._normaliser = _normaliser_for(Rule())
+        self._balance = ClassBalance(task.labels)
 
     def weigh_by(self, rule: Rule) -> None:
         """Sets the rule of weights, before the first step: what was weighed before is forgotten."""
@@ -46,7 +48,7 @@ class Trainer:
 
         Raises:
             TaskError: the task's loss is not what it promises.
-            ControlError: the plan sets what the optimizer does not have.
+            ControlError: the plan sets what the optimizer does not have, or needs labels that the task lacks.
         """
         began = time.perf_counter()
         task, standing = self.task, self._standing
@@ -57,7 +59,14 @@ class Trainer:
         losses_B = task.loss(task.model, self._make_batch(indices_B))
         _check_losses(losses_B, indices_B.shape[0])
         detached_B = losses_B.detach()
-        weights_B, statistics = self._normaliser.weigh(detached_B, lam=lam, gamma=gamma)
+        factors_B = self._balance.factors(row, indices_B, detached_B)
+        bare = None
+        if factors_B is None:
+            weights_B, statistics = self._normaliser.weigh(detached_B, lam=lam, gamma=gamma)
+        else:
+            weights_B, statistics, bare = weigh_balanced(
+                self._normaliser, detached_B, factors_B, lam=lam, gamma=gamma
+            )
         task.optimizer.zero_grad(set_to_none=True)
         weighted_loss(losses_B, weights_B).backward()
         self.controls.clip(row)
@@ -76,6 +85,7 @@ class Trainer:
             indices_B,
             keep_samples,
             self._context._take_logged(),
+            bare,
         )
 
     def state_dict(self) -> dict[str, Any]:

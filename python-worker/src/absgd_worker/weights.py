@@ -92,6 +92,11 @@ class Normaliser:
         self._past = Past(free_energy, kl, lam, past.seen)
         return Weighed(weights_B, statistics)
 
+    @property
+    def kl(self) -> float | Tensor:
+        """KL of the last weighed batch's weights from even ones, before any floor; NaN before the first."""
+        return self._past.kl
+
     def state_dict(self) -> dict[str, Any]:
         """The state as Python floats, and the rule it is of; NaN for what is not there yet.
 

@@ -1,7 +1,7 @@
 """A tiny task for the tests of the served loop: three clouds of points in a plane, a network with dropout.
 
-Params: `seed`, `samples`, `batch`, `drop_last`, `optimizer`, `predict` (whether it can), `fail` (how to
-misbehave), `seconds` (a step).
+Params: `seed`, `samples`, `batch`, `drop_last`, `optimizer`, `predict` (whether it can), `labels` (whether it
+gives them), `rare` (whether the first classes are), `fail` (how to misbehave), `seconds` (a step).
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ def build(params, context):
     torch.set_num_threads(1)
     samples = params.get("samples", 90)
     labels = torch.arange(samples) % CLASSES
+    if params.get("rare"):
+        labels = (torch.arange(samples) % 10).clamp(max=CLASSES - 1)
     points = torch.randn(samples, 2) + 2.0 * F.one_hot(labels, CLASSES)[:, :2]
     model = nn.Sequential(
         nn.Linear(2, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, CLASSES)
@@ -78,7 +80,7 @@ def build(params, context):
         loss=loss,
         evaluate=evaluate,
         predict=predict if params.get("predict") else None,
-        labels=labels,
+        labels=labels if params.get("labels", True) else None,
         true_labels=labels.flip(0),
         ids=[f"point-{index}" for index in range(samples)],
         drop_last=params.get("drop_last", False),

@@ -206,6 +206,17 @@ function readWeighing(weighing: WireWeighing, count: number, arena: Arena): Weig
       countUnlessEmpty(weighing.topClassShare, count),
       'Weighing.top_class_share',
     ),
+    ...readBare(weighing, count, arena),
+  }
+}
+
+function readBare({ bareKl, bareEss }: WireWeighing, count: number, arena: Arena): Pick<Weighing, 'bare'> {
+  if (bareKl.length === 0 && bareEss.length === 0) return {}
+  return {
+    bare: {
+      kl: readFloat64(arena, bareKl, count, 'Weighing.bare_kl'),
+      ess: readFloat64(arena, bareEss, count, 'Weighing.bare_ess'),
+    },
   }
 }
 
@@ -224,6 +235,8 @@ function writeWeighing(weighing: Weighing): Init<typeof WeighingSchema> {
     nonFinite: bytesOf(weighing.nonFinite),
     classMass: bytesOf(weighing.classMass),
     topClassShare: bytesOf(weighing.topClassShare),
+    bareKl: bytesOf(weighing.bare?.kl ?? NO_VALUES),
+    bareEss: bytesOf(weighing.bare?.ess ?? NO_VALUES),
   }
 }
 
@@ -254,5 +267,6 @@ function writeStepSamples(samples: StepSamples): Init<typeof StepSamplesSchema> 
 /** Far more than a worker sends at once. */
 const MOST_STEPS = 262_144
 const MOST_CLASSES = 1000
+const NO_VALUES = new Float64Array()
 /** Not spelt out per step on the wire. */
 const USUAL_WEIGHING = 'loss'

@@ -98,6 +98,18 @@ function weighingOf(run: readonly StepEntry[]): Weighing {
     nonFinite: Uint32Array.from(column('nonFinite')),
     classMass,
     topClassShare: Float32Array.from(run, (entry) => entry.topClassShare),
+    ...bareOf(run),
+  }
+}
+
+/** NaN in steps without a class factor. */
+function bareOf(run: readonly StepEntry[]): Pick<Weighing, 'bare'> {
+  if (run.every(({ statistics }) => statistics.bare === undefined)) return {}
+  return {
+    bare: {
+      kl: Float64Array.from(run, ({ statistics }) => statistics.bare?.kl ?? NaN),
+      ess: Float64Array.from(run, ({ statistics }) => statistics.bare?.ess ?? NaN),
+    },
   }
 }
 

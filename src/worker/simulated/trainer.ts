@@ -6,6 +6,7 @@
 import { AbsgdError } from '../../errors.js'
 import type { Position } from '../../record/record.js'
 import { DEFAULT_WEIGHTING, weightingInWords, type WeightingRule } from '../../record/weighting.js'
+import { classFactors, weighBalanced, type Bare } from '../../weighting/class-factor.js'
 import { FRESH_STATE, weigh, type WeighingStatistics, type WeightControls } from '../../weighting/rule.js'
 import { CLASSES, SIMULATION, type SimulatedData } from './data.js'
 import { createOptimizer } from './optimizer.js'
@@ -18,7 +19,7 @@ export type Row = Readonly<Record<string, number>>
 export interface Trained {
   /** As they were applied: the row, and what it leaves to the optimizer. */
   readonly controls: Row
-  readonly statistics: WeighingStatistics
+  readonly statistics: WeighingStatistics & { readonly bare?: Bare }
   /** [B], before weighting. */
   readonly losses: Float32Array
   /** [B]. */
@@ -50,6 +51,15 @@ export function createTrainer(data: SimulatedData, seed: number): Trainer {
   const optimizer = createOptimizer(freshParameters())
   let rule = DEFAULT_WEIGHTING
   let weighing = FRESH_STATE
+  const counts = new Uint32Array(CLASSES)
+  for (const label of labels) counts[label]! += 1
+
+  /** [B]; undefined where the row has no class factor. */
+  function factorsOf({ class_balance: beta = 0 }: Row, indices: Uint32Array): Float64Array | undefined {
+    if (beta === 0) return undefined
+    const byClass = classFactors(counts, beta)
+    return Float64Array.from(indices, (sample) => byClass[labels[sample]!]!)
+  }
 
   return {
     weighBy(chosen) {
@@ -60,7 +70,11 @@ export function createTrainer(data: SimulatedData, seed: number): Trainer {
       const applied = { ...row, ...optimizer.adopt(row) }
       const indices = sampler.draw()
       const ahead = forward(optimizer.parameters, data.train, indices)
-      const weighed = weigh(ahead.losses, controls, weighing, rule)
+      const factors = factorsOf(row, indices)
+      const weighed =
+        factors === undefined
+          ? weigh(ahead.losses, controls, weighing, rule)
+          : weighBalanced(ahead.losses, factors, controls, weighing, rule)
       weighing = weighed.state
       // What is reported is what is applied: float32, as a worker's weights are.
       const weights = Float32Array.from(weighed.weights)

@@ -1,5 +1,6 @@
 /** What a worker applies, and when. */
 import { expect, test } from 'vitest'
+import { classFactors, weighBalanced } from '../../../src/weighting/class-factor.js'
 import { FRESH_STATE, weigh, type WeightState } from '../../../src/weighting/rule.js'
 import type { WeightingRule } from '../../../src/record/weighting.js'
 import type { Bench } from '../benches.js'
@@ -48,6 +49,54 @@ export function planScenarios(bench: Bench): void {
       expectWithin(freeEnergy, expected.statistics.freeEnergy, FLOAT32)
     })
   })
+
+  test.for([RULES[0]!, RULES[2]!])(
+    'multiplies the weights by the class factor from the planned step on, by the rule $preset',
+    async (weighting, context) => {
+      const { controller } = await bench.open(context, { welcome: { weighting } })
+      await controller.admitted()
+      const beta = range(12).map((step) => (step < 5 ? 0 : step < 9 ? 0.99 : 0.9))
+      controller.plan({
+        firstStep: 0,
+        count: 12,
+        columns: { lambda: -2, gamma: 0.7, class_balance: beta },
+        runSteps: 12,
+      })
+      await controller.farewell()
+      const labels = controller.bodies('sample-info').flatMap((info) => [...info.labels])
+      const counts = range(Math.max(...labels) + 1).map((y) => labels.filter((label) => label === y).length)
+      const weighings = controller
+        .bodies('step-batch')
+        .flatMap(({ count, weighings: [weighing] }) => range(count).map((i) => ({ i, weighing: weighing! })))
+      let state: WeightState = FRESH_STATE
+      samplesOf(controller).forEach(({ step, losses, weights, indices }) => {
+        const byClass = classFactors(counts, beta[step]!)
+        const factors = Float64Array.from(indices, (index) => byClass[labels[index]!]!)
+        const controls = { lambda: -2, gamma: 0.7 }
+        const expected = weighBalanced(Float64Array.from(losses), factors, controls, state, weighting)
+        state = expected.state
+        weights.forEach((weight, i) => {
+          expectWithin(weight, expected.weights[i]!, FLOAT32)
+        })
+        const { i, weighing } = weighings[step]!
+        expectWithin(weighing.sumW[i]!, expected.statistics.sumW, FLOAT32)
+        expectWithin(weighing.sumWL[i]!, expected.statistics.sumWL, FLOAT32)
+        expectWithin(weighing.meanLoss[i]!, expected.statistics.meanLoss, FLOAT32)
+        const bare = step < 5 ? { kl: NaN, ess: NaN } : expected.statistics.bare
+        expectWithin(weighing.bare?.kl[i] ?? NaN, bare.kl, 1e-4)
+        expectWithin(weighing.bare?.ess[i] ?? NaN, bare.ess, FLOAT32)
+        const mass = weighing.classMass.subarray(i * counts.length, (i + 1) * counts.length)
+        expectWithin(
+          mass.reduce((a, b) => a + b, 0),
+          expected.statistics.sumW,
+          FLOAT32,
+        )
+      })
+      expect(weighings).toHaveLength(12)
+      expect(new Set(counts).size).toBeGreaterThan(1)
+      expect(stepsOf(controller).map(({ controls }) => controls['class_balance'])).toEqual(beta)
+    },
+  )
 
   test('takes the row of the highest sequence for every step that has not begun, and says from where on', async (context) => {
     const { controller } = await bench.open(context)

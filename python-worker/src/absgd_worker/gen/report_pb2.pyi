@@ -36,7 +36,7 @@ class StepColumn(_message.Message):
     def __init__(self, name: _Optional[str] = ..., values: _Optional[bytes] = ...) -> None: ...
 
 class Weighing(_message.Message):
-    __slots__ = ("name", "n", "m", "sum_w", "sum_w2", "sum_wl", "max_w", "mean_loss", "free_energy", "capped", "non_finite", "class_mass", "top_class_share")
+    __slots__ = ("name", "n", "m", "sum_w", "sum_w2", "sum_wl", "max_w", "mean_loss", "free_energy", "capped", "non_finite", "class_mass", "top_class_share", "bare_kl", "bare_ess")
     NAME_FIELD_NUMBER: _ClassVar[int]
     N_FIELD_NUMBER: _ClassVar[int]
     M_FIELD_NUMBER: _ClassVar[int]
@@ -50,6 +50,8 @@ class Weighing(_message.Message):
     NON_FINITE_FIELD_NUMBER: _ClassVar[int]
     CLASS_MASS_FIELD_NUMBER: _ClassVar[int]
     TOP_CLASS_SHARE_FIELD_NUMBER: _ClassVar[int]
+    BARE_KL_FIELD_NUMBER: _ClassVar[int]
+    BARE_ESS_FIELD_NUMBER: _ClassVar[int]
     name: str
     n: bytes
     m: bytes
@@ -63,7 +65,9 @@ class Weighing(_message.Message):
     non_finite: bytes
     class_mass: bytes
     top_class_share: bytes
-    def __init__(self, name: _Optional[str] = ..., n: _Optional[bytes] = ..., m: _Optional[bytes] = ..., sum_w: _Optional[bytes] = ..., sum_w2: _Optional[bytes] = ..., sum_wl: _Optional[bytes] = ..., max_w: _Optional[bytes] = ..., mean_loss: _Optional[bytes] = ..., free_energy: _Optional[bytes] = ..., capped: _Optional[bytes] = ..., non_finite: _Optional[bytes] = ..., class_mass: _Optional[bytes] = ..., top_class_share: _Optional[bytes] = ...) -> None: ...
+    bare_kl: bytes
+    bare_ess: bytes
+    def __init__(self, name: _Optional[str] = ..., n: _Optional[bytes] = ..., m: _Optional[bytes] = ..., sum_w: _Optional[bytes] = ..., sum_w2: _Optional[bytes] = ..., sum_wl: _Optional[bytes] = ..., max_w: _Optional[bytes] = ..., mean_loss: _Optional[bytes] = ..., free_energy: _Optional[bytes] = ..., capped: _Optional[bytes] = ..., non_finite: _Optional[bytes] = ..., class_mass: _Optional[bytes] = ..., top_class_share: _Optional[bytes] = ..., bare_kl: _Optional[bytes] = ..., bare_ess: _Optional[bytes] = ...) -> None: ...
 
 class SampleBatch(_message.Message):
     __slots__ = ("attempt", "steps")

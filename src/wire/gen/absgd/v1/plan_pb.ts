@@ -94,7 +94,7 @@ export const PlanSchema: GenMessage<Plan> = /*@__PURE__*/
 export type PlanColumn = Message<"absgd.v1.PlanColumn"> & {
   /**
    * "lambda" (non-zero or ±infinity, which is off), "gamma" (0, 1], "lr" [0, ∞), "momentum" [0, 1), "weight_decay" [0, ∞),
-   * "clip_norm" (0, ∞], or a name of the user's own, which the task reads.
+   * "clip_norm" (0, ∞], "class_balance" [0, 1), which needs labels (since protocol 1.2), or a name of the user's own, which the task reads.
    *
    * @generated from field: string name = 1;
    */

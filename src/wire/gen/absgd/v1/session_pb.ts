@@ -31,7 +31,7 @@ export type Hello = Message<"absgd.v1.Hello"> & {
   protocolMajor: number;
 
   /**
-   * Minor version of the protocol, currently 1. A differing minor is accepted, as unknown fields are skipped, unless
+   * Minor version of the protocol, currently 2. A differing minor is accepted, as unknown fields are skipped, unless
    * the run needs what it lacks: a worker below 1 knows no Welcome.weighting, so it is admitted to the default preset alone.
    *
    * @generated from field: uint32 protocol_minor = 2;
@@ -123,7 +123,8 @@ export type Hello = Message<"absgd.v1.Hello"> & {
   device: string;
 
   /**
-   * Hyperparameters the worker's optimizer starts with, which a plan may replace: "lr", "momentum", "weight_decay".
+   * Hyperparameters the worker's optimizer starts with, which a plan may replace: "lr", "momentum", "weight_decay";
+   * and "class_balance", 0, of a worker whose task has labels.
    *
    * @generated from field: repeated absgd.v1.Value initial = 15;
    */

@@ -1,0 +1,114 @@
+"""The class factor: what the control `class_balance` multiplies the weights of a class by.
+
+Class-balanced weights of arXiv 1901.05555; where the factor stands, and what is reported of it:
+proto/README.md, "The class factor". `src/weighting/class-factor.ts` holds the same in TypeScript.
+
+Shapes: N samples in the training data, B in a batch, C classes that have samples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from absgd_worker.errors import ControlError
+from absgd_worker.weights import Normaliser, Statistics
+
+
+class Balanced(NamedTuple):
+    """One batch under a class factor."""
+
+    weights_B: Tensor
+    """As applied, on the losses' device, in the dtype of `Weighed.weights_B`."""
+    statistics: Statistics | Tensor
+    """Of the weights as applied; those of the exponents alone are left as they are: m, F̂, capped."""
+    bare: tuple[float, float] | Tensor
+    """KL and effective sample size before the factor; on a device float64 [2]."""
+
+
+class ClassBalance:
+    """The factors of the samples of a batch, for the class sizes of the training data."""
+
+    def __init__(self, labels_N: Tensor | None) -> None:
+        self._labels_N = labels_N
+        self._counts_C: Tensor | None = None
+        self._classes_N = torch.empty(0, dtype=torch.int64)
+        self._beta = 0.0
+        self._factors_C = torch.empty(0)
+
+    def factors(self, row: Mapping[str, float], indices_B: Tensor, losses_B: Tensor) -> Tensor | None:
+        """Float64 [B] where the losses are, for MPS on the CPU; None where the row has no factor.
+
+        Nothing waits for a device.
+
+        Raises:
+            ControlError: the row has the control, 0 included, and the task no labels.
+        """
+        beta = row.get("class_balance")
+        if beta is None:
+            return None
+        if self._labels_N is None:
+            raise ControlError(
+                "the plan sets class_balance, but the task has no labels: give Task(labels=…), the class of "
+                "each sample, or leave the control out"
+            )
+        if beta == 0:
+            return None
+        device = losses_B.device if losses_B.device.type != "mps" else torch.device("cpu")
+        if self._counts_C is None:
+            _, self._classes_N, self._counts_C = torch.unique(
+                self._labels_N, return_inverse=True, return_counts=True
+            )
+        if self._counts_C.device != device:
+            self._counts_C = self._counts_C.to(device, non_blocking=True)
+            self._beta = 0.0
+        if beta != self._beta:
+            self._beta, self._factors_C = beta, class_factors(self._counts_C, beta)
+        classes_B = self._classes_N.index_select(0, indices_B)
+        return self._factors_C.index_select(0, classes_B.to(device, non_blocking=True))
+
+
+def class_factors(counts_C: Tensor, beta: float) -> Tensor:
+    """(1 - beta)/(1 - beta^n) of every class, scaled to a sum of C: float64 [C], where the counts are.
+
+    `counts_C`: from 1. `beta` in [0, 1): 0 gives ones, towards 1 it is in proportion to 1/n.
+    """
+    if beta == 0:
+        return torch.ones_like(counts_C, dtype=torch.float64)
+    # 1 - beta is the same for all. 1 - beta^n is taken so that a beta next to 1 leaves its digits.
+    raw_C = -1.0 / torch.expm1(counts_C.double() * math.log(beta))
+    return raw_C * (raw_C.shape[0] / raw_C.sum())
+
+
+def weigh_balanced(
+    normaliser: Normaliser, losses_B: Tensor, factors_B: Tensor, *, lam: float, gamma: float
+) -> Balanced:
+    """Weighs a batch and moves the state on, as `Normaliser.weigh` does, and multiplies the weights.
+
+    The losses decide the weights as they are, but in the preset `reference`: there they are multiplied by the
+    factors before, as its authors do. The scalar to differentiate is Σ w·loss in both, the loss being the
+    task's own.
+    """
+    x_B = losses_B.detach().to(factors_B.device).double()
+    is_inside = normaliser.rule.preset == "reference"
+    bare_B, before = normaliser.weigh(x_B * factors_B if is_inside else x_B, lam=lam, gamma=gamma)
+    w_B = bare_B * factors_B
+    n = x_B.shape[0]
+    sums = (w_B.sum(), w_B.dot(w_B), w_B.dot(x_B), w_B.amax(), x_B.sum() / n)
+    weights_B = w_B if losses_B.dtype == torch.float64 else w_B.float()
+    weights_B = weights_B.to(losses_B.device)
+    kl = normaliser.kl
+    if isinstance(before, Tensor):
+        # A batch that was weighed evenly has no m, and its KL is 0 whatever was there before.
+        m, sum_w, sum_w2 = before[1], before[2], before[3]
+        bare_kl = (kl if isinstance(kl, Tensor) else m).masked_fill(m.isnan(), 0.0)
+        bare = torch.stack([bare_kl, sum_w.square() / sum_w2])
+        return Balanced(weights_B, torch.cat([before[:2], torch.stack(sums), before[7:]]), bare)
+    sum_w, sum_w2, sum_wl, max_w, mean_loss = (value.item() for value in sums)
+    statistics = before._replace(sum_w=sum_w, sum_w2=sum_w2, sum_wl=sum_wl, max_w=max_w, mean_loss=mean_loss)
+    ess = before.sum_w**2 / before.sum_w2 if before.sum_w2 else math.nan
+    return Balanced(weights_B, statistics, (0.0 if math.isnan(before.m) else float(kl), ess))
