@@ -42,7 +42,8 @@ def step(rule: dict, given: Given, before: dict[str, float]) -> dict:
     finite = all(math.isfinite(loss) for loss in losses)
     exponents: list = losses
     if rule["preset"] == "reference":
-        exponents = [f * Decimal(loss) if finite else float(f) * loss for f, loss in zip(c, losses, strict=True)]
+        pairs = zip(c, losses, strict=True)
+        exponents = [f * Decimal(loss) if finite else float(f) * loss for f, loss in pairs]
     if rule["preset"] == "default":
         entry = weights.step(exponents, lam, gamma, before)
     else:

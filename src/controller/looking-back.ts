@@ -156,6 +156,8 @@ function stepOf(batch: StepBatch, i: number): ReportedStep {
   const weighing = batch.weighings[0]
   const sumW = weighing?.sumW[i] ?? NaN
   const n = weighing?.n[i] ?? NaN
+  const bareEss = weighing?.bare?.ess[i] ?? NaN
+  const isBalanced = !Number.isNaN(bareEss)
   const controls = rowOf(batch.controls, i)
   return {
     step: batch.firstStep + i,
@@ -163,9 +165,10 @@ function stepOf(batch: StepBatch, i: number): ReportedStep {
     controls,
     n,
     meanLoss: weighing?.meanLoss[i] ?? NaN,
-    essRatio: sumW ** 2 / (weighing?.sumW2[i] ?? NaN) / n,
+    // What a class factor does to the weights is meant, and no change of λ mends it.
+    essRatio: (isBalanced ? bareEss : sumW ** 2 / (weighing?.sumW2[i] ?? NaN)) / n,
     sumW,
-    topClassMass: topMass(weighing?.classMass, i, batch.count) / sumW,
+    topClassMass: isBalanced ? NaN : topMass(weighing?.classMass, i, batch.count) / sumW,
     topClassShare: weighing?.topClassShare[i] ?? NaN,
     metrics: rowOf(batch.metrics, i),
   }

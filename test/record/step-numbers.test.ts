@@ -51,3 +51,18 @@ test('a lambda that the reference takes for off has even weights and no divergen
   const numbers = numbersOf({ preset: 'reference', alpha: 1, floor: true }, 200)
   expect(numbers).toMatchObject({ 'train.kl': 0, 'train.ess_ratio': 1, 'train.sum_w': 1 })
 })
+
+test('under a class factor the divergence is the one reported, the rest that of the weights applied', () => {
+  const controls = { lambda: Float64Array.of(-1, -1) }
+  const columns = weighing(2, {
+    m: Float64Array.of(-1.5, -1.5),
+    sumW: Float64Array.of(0.5, 0.5),
+    sumWL: Float64Array.of(0.2, 0.2),
+    freeEnergy: Float64Array.of(1.5, 1.5),
+    bare: { kl: Float64Array.of(0.25, NaN), ess: Float64Array.of(20, NaN) },
+  })
+  const batch = steps(0, 2, { controls, weighings: [columns] })
+  expect(stepNumbers(batch, 0)).toMatchObject({ 'train.kl': 0.25, 'train.sum_w': 0.5 })
+  expect(stepNumbers(batch, 0)['train.ess_ratio']).toBe(0.5 ** 2 / (32 / 32))
+  expect(stepNumbers(batch, 1)['train.kl']).toBeCloseTo(0.2 / -0.5 + 1.5, 12)
+})
