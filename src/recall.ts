@@ -3,7 +3,6 @@ import { outlookOf } from './controller/deciding.js'
 import { advance, decisionsAfter, rulesOf, startFeedback, type Feedback } from './controller/feedback.js'
 import {
   lookFrom,
-  startLookingBack,
   takeCheckpoint,
   takeEvaluation,
   takeGap,
@@ -57,13 +56,13 @@ export async function recallFeedback(dir: string, run: RecalledRun): Promise<Fee
     if (body?.type !== 'step-batch' || body.attempt !== attempt) continue
     const through = body.firstStep + body.count
     while (samples !== undefined && feedback.back.sampledThrough < through) {
-      const { value, done } = (await samples.next()) as IteratorResult<LogRecord>
+      const next: IteratorResult<LogRecord, unknown> = await samples.next()
       // What was lost, or is still to come, is not waited for.
-      if (done === true) break
-      if (value.body.type !== 'sample-batch') continue
-      if (value.body.attempt > attempt) break
-      if (value.body.attempt === attempt)
-        feedback = { ...feedback, back: takeSamples(feedback.back, value.body) }
+      if (next.done === true) break
+      const sampled = next.value.body
+      if (sampled.type !== 'sample-batch') continue
+      if (sampled.attempt > attempt) break
+      if (sampled.attempt === attempt) feedback = { ...feedback, back: takeSamples(feedback.back, sampled) }
     }
     feedback = advance(feedback, {
       rules,

@@ -59,7 +59,7 @@ export interface AdvanceOptions {
   /** False where the decisions are read from a log. @default true */
   readonly decides?: boolean
   /** Throws for a value that the control does not take. */
-  requireInRange(control: string, values: Float64Array): void
+  readonly requireInRange: (control: string, values: Float64Array) => void
 }
 
 /**

@@ -76,8 +76,10 @@ export function createStepHistory(): StepHistory {
     },
     add({ body }) {
       switch (body.type) {
-        case 'step-batch':
-          { addSteps(body); return; }
+        case 'step-batch': {
+          addSteps(body)
+          return
+        }
         case 'plan':
           for (const name of Object.keys(body.columns)) planned.add(name)
           return

@@ -34,7 +34,7 @@ export interface CosineArguments extends Omit<RampArguments, 'end'> {
   readonly end?: number
 }
 
-export interface ExponentialArguments extends Omit<RampArguments, 'space'> {}
+export type ExponentialArguments = Omit<RampArguments, 'space'>
 
 export interface StepsArguments {
   readonly init: number

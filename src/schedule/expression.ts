@@ -11,16 +11,7 @@
  */
 import { editDistance } from '../edit-distance.js'
 import { AbsgdError } from '../errors.js'
-import {
-  constant,
-  cosine,
-  exponential,
-  linear,
-  off,
-  piecewise,
-  steps,
-  type StepsArguments,
-} from './anneal.js'
+import { constant, cosine, exponential, linear, off, piecewise, steps } from './anneal.js'
 import { bound, join, scale, twoStage, warmup } from './compose.js'
 import { epochs, isDuration, stepCount, type Duration } from './duration.js'
 import { isSource, sourceOf, type Piece, type Source } from './schedule.js'

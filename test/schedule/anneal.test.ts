@@ -116,7 +116,7 @@ describe('refused are', () => {
   })
 
   test('a ramp that does not say how long it takes', () => {
-    expect(() => linear({ init: 1, end: 0 } as never)).toThrow(/linear is given no durations/)
+    expect(() => linear({ init: 1, end: 0 })).toThrow(/linear is given no durations/)
   })
 
   test('boundaries that do not ascend: at once where that is plain, else when an epoch’s steps are known', () => {
