@@ -36,7 +36,16 @@ export default defineExperiment({
     // λ by itself: as small as it takes for 60 % of each batch to count.
     'target-ess': {
       controls: {
-        lambda: targetEss({ ratio: 0.6, sign: -1, min: 0.5, max: 20, after: epochs(10) }),
+        lambda: targetEss({
+          ratio: 0.6,
+          sign: -1,
+          min: 0.5,
+          max: 20,
+          after: epochs(5),
+          lag: 64,
+          window: 32,
+          every: 4,
+        }),
       },
     },
     // How it goes wrong: docs/when.md.
