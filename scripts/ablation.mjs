@@ -17,7 +17,11 @@ setUp()
 for (const { name, params } of CONDITIONS) {
   const given = params.flatMap((param) => ['--param', param])
   const seeds = ['--seeds', `${FIRST}-${LAST}`, '--jobs', '2', '--name', `ablation-${name}`, '--ui', 'plain']
-  must(process.execPath, [absgd, 'run', experiment, '--arm', ARMS.join(','), ...seeds, ...given], environment())
+  must(
+    process.execPath,
+    [absgd, 'run', experiment, '--arm', ARMS.join(','), ...seeds, ...given],
+    environment(),
+  )
 }
 for (const { title, name } of CONDITIONS) console.log(`\n${title}\n\n${await tableOf(name)}`)
 

@@ -27,13 +27,19 @@ export interface RecalledRun {
 }
 
 /**
+ * @param begun - Of a fork: what its parent remembers
+ *
  * Reads the log of the run in `dir` once, and its samples too where a rule needs losses. Decisions are taken as the log has
  * them: a rule is asked again only for what nobody decided.
  */
-export async function recallFeedback(dir: string, run: RecalledRun): Promise<Feedback> {
+export async function recallFeedback(
+  dir: string,
+  run: RecalledRun,
+  begun: Feedback = startFeedback(),
+): Promise<Feedback> {
   const { anew = false } = run
   const rules = rulesOf(run.segments, run.runSteps)
-  let feedback = startFeedback()
+  let feedback = begun
   if (rules.length === 0 && run.guard === undefined) return feedback
   const outlook = outlookOf({ rules }, run)
   const samples = outlook.needsLosses

@@ -12,6 +12,7 @@ import type { ResolvedExperiment } from './experiment/resolve.js'
 import {
   readControllerFile,
   removeControllerFile,
+  runAt,
   runPaths,
   workerOf,
   writeControllerFile,
@@ -25,7 +26,7 @@ import { readSpool, removeSpool } from './log/spool.js'
 import type { Cut } from './log/repair.js'
 import { openLogWriter, type LogWriter } from './log/writer.js'
 import type { Manifest } from './record/manifest.js'
-import type { Body, Evaluation, Position, StepBatch } from './record/record.js'
+import type { Body, Evaluation, Hello, Position, StepBatch } from './record/record.js'
 import { recallFeedback } from './recall.js'
 import { noiseRanking } from './record/noise.js'
 import { emptySampleLosses, withSamples } from './record/samples.js'
@@ -167,12 +168,17 @@ async function recoverLog(dir: string): Promise<Recovered> {
 async function withRecalled(
   state: ControllerState,
   { worker, state: logged }: Recovered,
-  { dir, resolved }: StartOptions,
+  { dir, manifest, resolved }: StartOptions,
 ): Promise<ControllerState> {
-  if (worker === undefined) return state
-  const { segments, runSteps } = compileRun(resolved, { stepsPerEpoch: worker.stepsPerEpoch })
+  const parent = manifest.parent
+  const known = worker ?? (parent === undefined ? undefined : await firstWorker(parent.dir))
+  if (known === undefined) return state
+  const { segments, runSteps } = compileRun(resolved, { stepsPerEpoch: known.stepsPerEpoch })
   const { sampleEvery, guard } = resolved
-  const feedback = await recallFeedback(dir, { segments, runSteps, sampleEvery, guard })
+  const recalled = { segments, runSteps, sampleEvery, guard }
+  // What a fork looks back at first are its parent's steps.
+  const begun = parent === undefined ? undefined : await recallFeedback(parent.dir, recalled)
+  const feedback = await recallFeedback(dir, recalled, begun)
   if (state.attempt === logged.attempt) return { ...state, feedback }
   const toStep = state.reported.step
   return {
@@ -183,6 +189,13 @@ async function withRecalled(
       guardMark: '',
     },
   }
+}
+
+/** Undefined where the run's directory is gone: its fork then remembers nothing of it. */
+async function firstWorker(dir: string): Promise<Hello | undefined> {
+  if (runAt('', dir) === undefined) return undefined
+  for await (const { body } of readStepEntries(dir)) if (body?.type === 'worker-joined') return body.hello
+  return undefined
 }
 
 /** Completes the log with what only the worker's spool has, so that neither a re-attached nor a new worker need send it. */
@@ -238,8 +251,11 @@ function beginning(recovered: Recovered, living: boolean, manifest: Manifest) {
     manifestJson: JSON.stringify(manifest),
   }
   if (living) return { state: withUnsettled(recovered), origin: 're-attached', opening: [started] } as const
-  if (recovered.worker === undefined)
-    return { state: recovered.state, origin: 'new', opening: [started] } as const
+  if (recovered.worker === undefined) {
+    // A fork's log begins with a checkpoint of its parent.
+    const restore = recovered.state.checkpoints.at(-1)
+    return { state: { ...recovered.state, restore }, origin: 'new', opening: [started] } as const
+  }
   const { state, toStep } = restarted(recovered)
   const rewind: Body = { type: 'rewind', attempt: state.attempt, toStep, cause: 'resume' }
   return { state, origin: 'restarted', opening: [started, rewind] } as const

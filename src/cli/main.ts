@@ -33,6 +33,7 @@ const COMMANDS: readonly Commands[] = [
   { names: ['what-if'], load: async () => [(await import('./what-if.js')).whatIfCommand()] },
   { names: ['suggest'], load: async () => [(await import('./suggest.js')).suggestCommand()] },
   { names: ['ledger'], load: async () => [(await import('./ledger.js')).ledgerCommand()] },
+  { names: ['fork'], load: async () => [(await import('./fork.js')).forkCommand()] },
   { names: ['replay'], load: async () => [(await import('./replay.js')).replayCommand()] },
   { names: ['compare'], load: async () => [(await import('./compare.js')).compareCommand()] },
   { names: ['resume'], load: async () => [(await import('./resume.js')).resumeCommand()] },

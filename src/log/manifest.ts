@@ -43,6 +43,7 @@ const manifestSchema = z.object({
   version: text,
   experimentFile: text.optional(),
   params: z.record(text, z.unknown()),
+  parent: z.object({ run: text, dir: text, step: count }).optional(),
   config: z.object({
     task: text,
     length: text,

@@ -18,6 +18,8 @@ export interface Manifest {
   /** The parsed parameters, as handed to the task. */
   readonly params: Readonly<Record<string, unknown>>
   readonly config: RunConfig
+  /** Of a fork: the run that it was forked from, its directory, and the step of the checkpoint. */
+  readonly parent?: { readonly run: string; readonly dir: string; readonly step: number }
 }
 
 /** The resolved settings of a run, as text where they are code: for people, not for running again. */

@@ -65,6 +65,8 @@ export interface RunSnapshot {
   readonly firstMs: number | undefined
   readonly latestMs: number | undefined
   readonly rewinds: readonly RewindPoint[]
+  /** First step of the run: of a fork, that of the checkpoint that it was forked from. */
+  readonly begin: number
   readonly reported: readonly Reported[]
   /** The furthest position that anybody spoke of, per attempt. */
   readonly reached: readonly Position[]
@@ -110,6 +112,7 @@ export function initialSnapshot(): RunSnapshot {
     firstMs: undefined,
     latestMs: undefined,
     rewinds: [],
+    begin: 0,
     reported: [],
     reached: [],
   }
@@ -128,9 +131,11 @@ export function reduce(snapshot: RunSnapshot, record: LogRecord): RunSnapshot {
  * While a worker is there, only steps before a reported one count: later reports are on their way.
  */
 export function lostSteps(snapshot: RunSnapshot): number {
-  const { reported, rewinds, worker, end, position } = snapshot
+  const { reported, rewinds, worker, end, position, begin } = snapshot
   const underWay = worker.status === 'joined' && end === undefined
-  return countLost(reported, rewinds, underWay ? reportedThrough(reported, rewinds) : position)
+  const to = underWay ? Math.max(begin, reportedThrough(reported, rewinds)) : position
+  // What came before a fork is in its parent's log.
+  return Math.max(0, countLost(reported, rewinds, to) - begin)
 }
 
 /** Reports of steps that the visible history holds already. */
@@ -237,6 +242,7 @@ function rewound(snapshot: RunSnapshot, rewind: RewindPoint): RunSnapshot {
     {
       ...snapshot,
       rewinds,
+      begin: rewind.cause === 'fork' ? rewind.toStep : snapshot.begin,
       last: last !== undefined && isVisible(rewinds, last.attempt, last.step) ? last : undefined,
       evaluations: snapshot.evaluations.filter(({ attempt, step }) => isVisible(rewinds, attempt, step)),
       checkpoints: visibleCheckpoints(snapshot.checkpoints, rewinds),

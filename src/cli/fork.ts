@@ -1,0 +1,83 @@
+/** `absgd fork`: a new run from a checkpoint of another one. */
+import { existsSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { Command } from 'commander'
+import { ensureEnvironment } from '../environment/environment.js'
+import { forkRun } from '../fork.js'
+import { findRun, readManifest, runsRoot } from '../log/directory.js'
+import { parseEdit } from '../operator/edit-text.js'
+import type { ControlEdit } from '../record/edits.js'
+import { experimentOf } from './experiment-of.js'
+import { startAndFollow, startControllerProcess } from './follow.js'
+import { positiveInteger, wholeNumber } from './options.js'
+import { chooseUi, uiOption, type UiFlag } from './ui.js'
+
+interface ForkOptions {
+  readonly at?: number
+  readonly set: readonly ControlEdit[]
+  readonly why?: string
+  readonly name?: string
+  readonly runs?: string
+  readonly ui: UiFlag
+  readonly detach?: true
+  readonly python?: string
+  readonly threads?: number
+}
+
+export function forkCommand(): Command {
+  return new Command('fork')
+    .description('start a new run from a checkpoint of another one')
+    .argument('<run>', 'name of a run, or its directory')
+    .option('--at <step>', 'the step of the checkpoint (default: the newest)', wholeNumber)
+    .option('--set <edit>', 'change a control there: lambda=-2; may be given several times', edit, [])
+    .option('--why <text>', 'reason, for the ledger')
+    .option('--name <name>', 'name of the new run (default: RUN-fork)')
+    .option('--runs <dir>', 'folder of runs (default: $ABSGD_RUNS, else ./runs)')
+    .addOption(uiOption())
+    .option('--detach', 'leave the run to itself')
+    .option('--python <path>', 'interpreter to train with (default: see "absgd setup")')
+    .option('--threads <n>', "threads of torch (default: torch's own choice)", positiveInteger)
+    .action(fork)
+}
+
+function edit(text: string, before: readonly ControlEdit[]): readonly ControlEdit[] {
+  return [...before, parseEdit(text)]
+}
+
+async function fork(nameOrPath: string, options: ForkOptions): Promise<void> {
+  const ui = options.detach === true ? 'none' : chooseUi(options.ui)
+  const parentDir = findRun(runsRoot(options.runs), nameOrPath)
+  const parent = readManifest(parentDir)
+  const resolved = await experimentOf(parent)
+  const environment =
+    parent.config.simulated === true
+      ? undefined
+      : await ensureEnvironment({
+          directory: process.cwd(),
+          report: (line) => process.stderr.write(`${line}\n`),
+          ...(options.python === undefined ? {} : { python: options.python }),
+        })
+  const { dir, manifest } = await forkRun(parentDir, {
+    resolved,
+    name: options.name ?? freeName(parentDir),
+    edits: options.set,
+    why: options.why ?? '',
+    ...(options.at === undefined ? {} : { at: options.at }),
+  })
+  const { threads } = options
+  const start = { dir, python: environment?.python, ...(threads === undefined ? {} : { threads }) }
+  if (options.detach === true) {
+    await startControllerProcess(start)
+    process.stdout.write(`${manifest.run}\n`)
+    process.exit(0)
+  }
+  await startAndFollow(start, manifest, { ui, runs: options.runs })
+}
+
+function freeName(parentDir: string): string {
+  const base = `${basename(parentDir).slice(0, 56)}-fork`
+  for (let number = 1; ; number++) {
+    const name = number === 1 ? base : `${base}-${number}`
+    if (!existsSync(join(dirname(parentDir), name))) return name
+  }
+}
