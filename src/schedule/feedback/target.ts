@@ -82,7 +82,7 @@ function target(name: string, wanted: number, options: TargetOptions, solve: Sol
     ...timing,
     needsLosses: true,
     initial: sign * max,
-    start: { size: max, held: 'max' },
+    start: { size: max, held: null },
     decide,
   }
   return scheduleOf({
