@@ -125,8 +125,10 @@ describe('a loss that runs away', () => {
   })
 
   test('is told from the first 100 steps, so that it is none within them', () => {
-    const early = watched(100, (step) => report(step, { lambda: -2, meanLoss: step < 50 ? 1 : 1e6 }))
+    const jump = (step: number) => report(step, { lambda: -2, meanLoss: step < 80 ? 1 : 1e6 })
+    const early = watched(99, jump, { ...GUARD, maxLossRatio: 3 })
     expect(early.backOffs).toEqual([])
+    expect(watched(100, jump, { ...GUARD, maxLossRatio: 3 }).backOffs).toHaveLength(1)
   })
 })
 

@@ -44,9 +44,17 @@ describe("torch's ReduceLROnPlateau changes its rate after the same looks", () =
 })
 
 test('a metric of steps is its mean over the window, once a decision', () => {
-  const rule = ruleOf(plateau({ init: 1, lag: 2, window: 4, every: 4, metric: 'grad', patience: 0 }))
-  // Means of four: 3, then 3 again.
-  const decided = drive(rule, 12, (step) => report(step, { metrics: { grad: [1, 5][step % 2]! } }))
+  const options = {
+    init: 1,
+    lag: 2,
+    window: 4,
+    every: 4,
+    metric: 'grad',
+    goal: 'maximize',
+    patience: 0,
+  } as const
+  // Three reports, then four: their sum has grown, their mean has not.
+  const decided = drive(ruleOf(plateau(options)), 12, (step) => report(step, { metrics: { grad: 3 } }))
   expect(decided.map(({ value }) => value)).toEqual([1, 1, 0.1])
 })
 
