@@ -100,7 +100,7 @@ export function plateau(options: PlateauOptions): Schedule {
     start: { value: init, best: null, bad: 0, cooling: 0, through: -1 },
     decide,
   }
-  return scheduleOf({ kind: 'feedback', rule: rule as FeedbackRule })
+  return scheduleOf({ kind: 'feedback', rule })
 }
 
 /** What there is to look at after the step `through`. */

@@ -87,7 +87,7 @@ function target(name: string, wanted: number, options: TargetOptions, solve: Sol
   }
   return scheduleOf({
     kind: 'join',
-    parts: [off().for(before), scheduleOf({ kind: 'feedback', rule: rule as FeedbackRule })],
+    parts: [off().for(before), scheduleOf({ kind: 'feedback', rule })],
   })
 }
 

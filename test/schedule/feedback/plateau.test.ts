@@ -140,8 +140,8 @@ describe('a plateau is refused', () => {
     expect(() => plateau({ init: 1, ...given } as PlateauOptions)).toThrow(
       expect.objectContaining({
         code: 'experiment',
-        message: expect.stringMatching(message),
-        hint: expect.any(String),
+        message: expect.stringMatching(message) as string,
+        hint: expect.any(String) as string,
       }),
     )
   })

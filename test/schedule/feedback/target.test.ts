@@ -31,8 +31,8 @@ describe('a target is refused', () => {
     expect(() => targetEss(options(given))).toThrow(
       expect.objectContaining({
         code: 'experiment',
-        message: expect.stringMatching(message),
-        hint: expect.any(String),
+        message: expect.stringMatching(message) as string,
+        hint: expect.any(String) as string,
       }),
     )
   })
