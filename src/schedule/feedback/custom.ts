@@ -22,7 +22,7 @@ export type Said<State> = number | { readonly value: number; readonly state?: St
  * A schedule decided by `decide`, from the reports of the last `window` steps up to `lag` steps before.
  *
  * `decide` must be pure: no clock, no randomness, nothing remembered but the state that it returns. What it throws, and a
- * value that is no number, is an AbsgdError 'experiment' that ends planning with the step named.
+ * value that is no number, is an AbsgdError 'experiment' that names the step; the control then stays as it is to the end.
  */
 export function feedback<State = null>(
   decide: (window: readonly ReportedStep[], state: State, step: number) => Said<State>,
@@ -38,7 +38,7 @@ export function feedback<State = null>(
   function said(window: readonly ReportedStep[], state: unknown, step: number): Decision {
     let answer: Said<State>
     try {
-      answer = decide(window, state as State, step)
+      answer = decide(window.map(ownCopy), structuredClone(state) as State, step)
     } catch (thrown) {
       const { message } = toAbsgdError(thrown, 'experiment')
       throw new AbsgdError('experiment', `${name} failed for step ${step}: ${message}`, { cause: thrown })
@@ -61,4 +61,9 @@ export function feedback<State = null>(
       decide: said,
     },
   })
+}
+
+/** Others look at the same losses: a rule may sort those that it is given. */
+function ownCopy(report: ReportedStep): ReportedStep {
+  return report.losses === undefined ? report : { ...report, losses: report.losses.slice() }
 }

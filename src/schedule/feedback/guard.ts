@@ -56,7 +56,10 @@ export function startGuard(): GuardState {
   return { factor: 1, narrow: 0, losses: [], first: { count: 0, sum: 0 }, quietUntil: 0 }
 }
 
-/** The state after one more step, and whether λ is to back off. A step that was not weighed is no reason to. */
+/**
+ * The state after one more step, and whether λ is to back off. A step that was not weighed is no reason to. λ does not come
+ * back by itself: what made a run collapse once would again.
+ */
 export function watch(
   before: GuardState,
   step: ReportedStep,
@@ -67,7 +70,7 @@ export function watch(
   const weighed = Number.isFinite(step.lambda)
   const narrow = weighed && isNarrow(step, options) ? before.narrow + 1 : 0
   const state = { ...before, first, losses, narrow }
-  if (!weighed || step.step < before.quietUntil) return { state }
+  if (!weighed || step.step < before.quietUntil || before.factor >= ENOUGH) return { state }
   const mark = narrow >= options.patience ? narrowness(step, narrow) : ranAway(state, options)
   if (mark === undefined) return { state }
   return {
@@ -116,5 +119,7 @@ function percent(share: number): string {
   return `${Math.round(100 * share)} %`
 }
 
+/** Backed off by so much λ is off in all but name: what is wrong then is something else. */
+const ENOUGH = 1e5
 const FIRST_STEPS = 100
 const HALF = 0.5

@@ -5,6 +5,7 @@ import { requireTiming, type Timing } from './options.js'
 import type { Decision, FeedbackRule, ReportedStep } from './rule.js'
 
 export interface PlateauOptions extends Timing {
+  /** Between the bounds. */
   readonly init: number
   /** What |value| is multiplied by: finite, above 0, other than 1. @default 0.1 */
   readonly factor?: number
@@ -52,21 +53,30 @@ export function plateau(options: PlateauOptions): Schedule {
   requireRange('cooldown', cooldown, Number.isSafeInteger(cooldown) && cooldown >= 0, 'a whole number from 0')
   requireRange('threshold', threshold, threshold >= 0 && threshold < 1, 'a number from 0, below 1')
   requireRange('min', min, min >= 0 && min <= max, 'a number from 0, at most max')
+  const size = Math.abs(init)
+  requireRange('init', init, size >= min && size <= max, `a number whose size is within ${min} to ${max}`)
+  requireRange('metric', metric, metric !== '', "a name, such as 'meanLoss' or 'val.accuracy'")
+  requireRange('goal', goal, goal === 'minimize' || goal === 'maximize', "'minimize' or 'maximize'")
+  const timing = requireTiming('plateau', options)
 
   function decide(window: readonly ReportedStep[], before: PlateauState): Decision<PlateauState> {
     let state = before
-    let mark: string | undefined
+    const marks: string[] = []
     for (const seen of looksOf(window, metric, state.through)) {
       const next = look(state, seen.value)
-      if (next.value !== state.value)
-        mark = `${metric} has been no better than ${String(state.best)} for ${state.bad + 1} looks: ${state.value} → ${next.value}`
+      if (next.value !== state.value) {
+        const best = state.best === null ? '' : ` than ${short(state.best)}`
+        const change = `${short(state.value)} → ${short(next.value)}`
+        marks.push(`${metric} has been no better${best} for ${counted(state.bad + 1, 'look')}: ${change}`)
+      }
       state = { ...next, through: seen.step }
     }
-    return { value: state.value, state, ...(mark === undefined ? {} : { mark }) }
+    return { value: state.value, state, ...(marks.length === 0 ? {} : { mark: marks.join('; ') }) }
   }
 
   function look(state: PlateauState, value: number): PlateauState {
-    const better = state.best === null || isBetter(value, state.best)
+    // An infinite best could never be beaten by a share of itself.
+    const better = Number.isFinite(value) && (state.best === null || isBetter(value, state.best))
     const best = better ? value : state.best
     const cooling = Math.max(0, state.cooling - 1)
     const bad = better || state.cooling > 0 ? 0 : state.bad + 1
@@ -82,13 +92,15 @@ export function plateau(options: PlateauOptions): Schedule {
 
   const rule: FeedbackRule<PlateauState> = {
     name: `plateau of ${metric} from ${init}, × ${factor}`,
-    ...requireTiming('plateau', options),
+    ...timing,
+    // Each evaluation counts, also where decisions are far apart.
+    window: isOfEvaluations(metric) ? Math.max(timing.window, timing.every) : timing.window,
     needsLosses: false,
     initial: init,
     start: { value: init, best: null, bad: 0, cooling: 0, through: -1 },
     decide,
   }
-  return scheduleOf({ kind: 'feedback', rule: rule })
+  return scheduleOf({ kind: 'feedback', rule })
 }
 
 /** What there is to look at after the step `through`. */
@@ -97,7 +109,7 @@ function looksOf(
   metric: string,
   through: number,
 ): readonly { readonly step: number; readonly value: number }[] {
-  if (metric.includes('.')) {
+  if (isOfEvaluations(metric)) {
     return window.flatMap(({ step, evaluation }) => {
       const value = evaluation?.[metric]
       return step <= through || value === undefined || Number.isNaN(value) ? [] : { step, value }
@@ -109,12 +121,25 @@ function looksOf(
   return [{ step: last.step, value: values.reduce((a, b) => a + b, 0) / values.length }]
 }
 
+function isOfEvaluations(metric: string): boolean {
+  return metric.includes('.')
+}
+
 function valueOf(report: ReportedStep, metric: string): number {
   if (metric === 'meanLoss' || metric === 'essRatio' || metric === 'sumW') return report[metric]
   return report.metrics[metric] ?? NaN
 }
 
-function requireRange(what: string, value: number, holds: boolean, permitted: string): void {
+/** For people: without the noise of a product's last digits. */
+function short(value: number): string {
+  return String(Number(value.toPrecision(4)))
+}
+
+function counted(count: number, unit: string): string {
+  return `${count} ${unit}${count === 1 ? '' : 's'}`
+}
+
+function requireRange(what: string, value: unknown, holds: boolean, permitted: string): void {
   if (holds) return
   throw new AbsgdError('experiment', `${what} of plateau is ${String(value)}`, {
     hint: `it takes ${permitted}`,

@@ -82,12 +82,12 @@ function target(name: string, wanted: number, options: TargetOptions, solve: Sol
     ...timing,
     needsLosses: true,
     initial: sign * max,
-    start: { size: max, held: 'max' },
+    start: { size: max, held: null },
     decide,
   }
   return scheduleOf({
     kind: 'join',
-    parts: [off().for(before), scheduleOf({ kind: 'feedback', rule: rule })],
+    parts: [off().for(before), scheduleOf({ kind: 'feedback', rule })],
   })
 }
 

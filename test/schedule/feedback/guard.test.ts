@@ -1,0 +1,171 @@
+import { describe, expect, test } from 'vitest'
+import {
+  GUARD,
+  startGuard,
+  watch,
+  type BackOff,
+  type GuardOptions,
+  type GuardState,
+} from '../../../src/schedule/feedback/guard.js'
+import type { ReportedStep } from '../../../src/schedule/feedback/rule.js'
+import { FRESH_STATE, weigh } from '../../../src/weighting/rule.js'
+import { report } from './reports.js'
+
+interface Watched {
+  readonly state: GuardState
+  readonly backOffs: readonly BackOff[]
+}
+
+/** What the guard says of `count` steps, each seen with the lambda that its back-offs have led to by then. */
+function watched(
+  count: number,
+  reportOf: (step: number, factor: number) => ReportedStep,
+  options: GuardOptions = GUARD,
+): Watched {
+  let state = startGuard()
+  const backOffs: BackOff[] = []
+  for (let step = 0; step < count; step++) {
+    const inEffect = backOffs.filter((one) => one.step + options.lag <= step).length
+    const next = watch(state, reportOf(step, options.factor ** inEffect), options)
+    state = JSON.parse(JSON.stringify(next.state)) as GuardState
+    if (next.backOff !== undefined) backOffs.push(next.backOff)
+  }
+  return { state, backOffs }
+}
+
+const CLASSES = 10
+const labels = Array.from({ length: 64 }, (_, i) => i % CLASSES)
+
+/**
+ * A collapse from step 0 under lambda = -0.5: one class is learnt and its loss goes to 0, the others' rise until the mean
+ * loss has gone from 2.3 to 142. Weighed by the rule itself.
+ */
+function collapse(step: number, lambda: number): ReportedStep {
+  const given = 158 - 155.7 * 0.99 ** step
+  const losses = Float64Array.from(labels, (label, i) => (label === 0 ? 2.3 * 0.8 ** step : given) + 0.01 * i)
+  const { weights, statistics } = weigh(losses, { lambda, gamma: 0.9 }, FRESH_STATE)
+  const masses = new Array<number>(CLASSES).fill(0)
+  labels.forEach((label, i) => (masses[label]! += weights[i]! / statistics.sumW))
+  const top = masses.indexOf(Math.max(...masses))
+  return report(step, {
+    lambda,
+    n: losses.length,
+    meanLoss: statistics.meanLoss,
+    essRatio: statistics.sumW ** 2 / statistics.sumW2 / losses.length,
+    sumW: statistics.sumW,
+    topClassMass: masses[top]!,
+    topClassShare: labels.filter((label) => label === top).length / labels.length,
+  })
+}
+
+describe('a collapse from step 0', () => {
+  test('is what it was when it was first seen', () => {
+    const [start, soon, late] = [0, 30, 900].map((step) => collapse(step, -0.5))
+    expect(start!.meanLoss).toBeCloseTo(2.6, 1)
+    expect(start!.essRatio).toBeGreaterThan(0.8)
+    expect(soon!.essRatio).toBeLessThan(0.15)
+    expect(soon!.topClassMass).toBeGreaterThan(0.99)
+    expect(late!.meanLoss).toBeGreaterThan(135)
+  })
+
+  test('is seen within 60 steps, and said with its figures', () => {
+    const { backOffs, state } = watched(60, (step) => collapse(step, -0.5))
+    expect(backOffs).toHaveLength(1)
+    expect(backOffs[0]!.mark).toMatch(
+      /^for 20 steps a few samples held the weight \(effective sample size 9 % of the batch, one class with 100 % of the weight and 11 % of the samples\)$/,
+    )
+    expect(state.factor).toBe(4)
+  })
+
+  test('has lambda back off until the weights are wide again, and no further', () => {
+    const { state, backOffs } = watched(2_000, (step, factor) => collapse(step, -0.5 * factor))
+    expect(collapse(2_000, -0.5 * state.factor).essRatio).toBeGreaterThan(0.15)
+    expect(collapse(2_000, (-0.5 * state.factor) / GUARD.factor).essRatio).toBeLessThan(0.15)
+    expect(backOffs.length).toBeGreaterThan(1)
+    expect(state.factor).toBe(GUARD.factor ** backOffs.length)
+  })
+
+  test('without labels is seen by its effective sample size', () => {
+    const blind = (step: number) => ({ ...collapse(step, -0.5), topClassMass: NaN, topClassShare: NaN })
+    expect(watched(60, blind).backOffs[0]!.mark).toMatch(
+      /held the weight \(effective sample size 9 % of the batch\)$/,
+    )
+  })
+})
+
+describe('too much weight on a class', () => {
+  const mass = (topClassMass: number, topClassShare: number) =>
+    watched(200, (step) => report(step, { lambda: 2, essRatio: 0.5, topClassMass, topClassShare })).backOffs
+      .length
+
+  test('is seen where the weights are wide all the same', () => {
+    expect(mass(0.81, 0.1)).toBeGreaterThan(0)
+  })
+
+  test('is none where half of the batch is of that class, or the mass is less', () => {
+    expect([mass(0.95, 0.5), mass(0.8, 0.1)]).toEqual([0, 0])
+  })
+})
+
+describe('a loss that runs away', () => {
+  const rising = (times: number, given: Partial<ReportedStep> = {}) =>
+    watched(300, (step) => report(step, { lambda: -2, meanLoss: step < 150 ? 2 : 2 * times, ...given }))
+      .backOffs
+
+  test('is seen by its mean, where the weights are wide', () => {
+    const [first] = rising(40)
+    expect(first!.mark).toBe('the unweighted mean loss is 13.7, 6.8 times that of the first 100 steps')
+    // With two of 20 losses 40 times as high the mean is 4.9 times as high, with three 6.85.
+    expect(first!.step).toBe(152)
+  })
+
+  test('is none below five times: so much it rises where wrong labels lose their weight', () => {
+    expect(rising(4.9)).toEqual([])
+    expect(rising(5.1)).toHaveLength(2)
+  })
+
+  test('is told from the first 100 steps, so that it is none within them', () => {
+    const jump = (step: number) => report(step, { lambda: -2, meanLoss: step < 80 ? 1 : 1e6 })
+    const early = watched(99, jump, { ...GUARD, maxLossRatio: 3 })
+    expect(early.backOffs).toEqual([])
+    expect(watched(100, jump, { ...GUARD, maxLossRatio: 3 }).backOffs).toHaveLength(1)
+  })
+})
+
+test('19 narrow steps are let pass, and a wide one begins the count anew', () => {
+  const narrow = (step: number) => report(step, { lambda: -1, essRatio: step % 20 === 19 ? 0.15 : 0.1 })
+  expect(watched(1_000, narrow).backOffs).toEqual([])
+  const steady = watched(21, (step) => report(step, { lambda: -1, essRatio: 0.1 }))
+  expect(steady.backOffs.map(({ step }) => step)).toEqual([19])
+})
+
+test('with lambda off nothing is a reason', () => {
+  const off = (step: number) =>
+    report(step, {
+      lambda: step % 2 === 0 ? Infinity : -Infinity,
+      essRatio: 0.05,
+      meanLoss: step < 100 ? 1 : 1e9,
+    })
+  expect(watched(1_000, off).backOffs).toEqual([])
+})
+
+test('the next back-off waits until the steps after the last one have been seen', () => {
+  const { backOffs } = watched(400, (step) => report(step, { lambda: -1, essRatio: 0.1 }))
+  const gaps = backOffs.slice(1).map(({ step }, i) => step - backOffs[i]!.step)
+  expect(gaps.length).toBeGreaterThan(2)
+  // In effect after `lag`, seen for `patience` steps.
+  for (const gap of gaps) expect(gap).toBeGreaterThanOrEqual(GUARD.lag + GUARD.patience)
+})
+
+test('a run that backing off does not help is told so a few times, not for ever', () => {
+  const helpless = (step: number) => report(step, { lambda: -1, essRatio: 0.1 })
+  const { state, backOffs } = watched(5_000, helpless)
+  expect(state.factor).toBe(4 ** 9)
+  expect(backOffs).toHaveLength(9)
+  expect(watched(5_000, helpless, { ...GUARD, factor: 1e6 }).backOffs).toHaveLength(1)
+})
+
+test('what is remembered stays small', () => {
+  const { state } = watched(5_000, (step) => report(step, { lambda: -1, meanLoss: 1 / 3 }))
+  expect(JSON.stringify(state).length).toBeLessThan(700)
+})
