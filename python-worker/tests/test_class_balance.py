@@ -71,6 +71,8 @@ def test_in_the_reference_a_step_is_that_of_the_authors_code():
     weighed = (factors * losses.detach()).requires_grad_()
     p = (weighed / 0.7).exp() / (0.9 * 0.5 * (weighed / 0.7).exp().mean() * 16)
     (p.detach() * weighed).sum().backward()
+    assert losses.grad is not None
+    assert weighed.grad is not None
     torch.testing.assert_close(losses.grad, weighed.grad * factors)
 
 

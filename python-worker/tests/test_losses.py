@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pytest
 import torch
@@ -236,7 +236,10 @@ def test_the_losses_are_part_of_the_package() -> None:
         (lambda z, y: losses.generalised_cross_entropy(z, y, q=0), r"q must be in \(0, 1\]: .*, not 0"),
         (lambda z, y: losses.generalised_cross_entropy(z, y, k=1), r"k must be in \(0, 1\), or None, not 1"),
         (lambda z, y: losses.ldam(z, y, counts(z)[1:]), r"class_counts must be a tensor \[5\].*int64 \[4\]"),
-        (lambda z, y: losses.ldam(z, y, COUNTS), r"class_counts must be a tensor \[5\].*not list.*bincount"),
+        (
+            lambda z, y: losses.ldam(z, y, cast("Any", COUNTS)),
+            r"class_counts must be a tensor \[5\].*not list.*bincount",
+        ),
         (lambda z, y: losses.ldam(z, y, counts(z) - 1), r"class_counts must be from 0, and not all"),
         (lambda z, y: losses.balanced_softmax(z, y, 0 * counts(z)), r"class_counts .* not all of them 0"),
         (lambda z, y: losses.ldam(z, y, counts(z), max_m=-0.1), r"max_m must be .* from 0, not -0.1"),

@@ -4,7 +4,7 @@ import type { Action, Body, Hello, LogRecord, StepSamples, Weighing } from '../.
 import type { WeightingRule } from '../../src/record/weighting.js'
 import type { ToController, ToPeer } from '../../src/wire/message.js'
 import { edits, setAction } from './edit-arbitraries.js'
-import { integer, name, position, text, type, uint32 } from './value-arbitraries.js'
+import { f32, f64, integer, name, position, text, type, u32, uint32 } from './value-arbitraries.js'
 
 const seconds = fc.double({ min: 0, max: 1e9, noNaN: true })
 const incarnation = fc
@@ -21,13 +21,7 @@ const weighting: fc.Arbitrary<WeightingRule> = fc.oneof(
   }),
 )
 
-const f64 = (count: number) =>
-  fc.float64Array({ minLength: count, maxLength: count }).map((array) => Float64Array.from(array))
-const f32 = (count: number) =>
-  fc.float32Array({ minLength: count, maxLength: count }).map((array) => Float32Array.from(array))
 const probabilities = (count: number) => f32(count).map((array) => array.map((value) => Math.abs(value) % 1))
-const u32 = (count: number) =>
-  fc.uint32Array({ minLength: count, maxLength: count }).map((array) => Uint32Array.from(array))
 const capped = (count: number) =>
   fc.int8Array({ min: -1, max: 1, minLength: count, maxLength: count }).map((array) => Int8Array.from(array))
 const maybe = (count: number) => fc.oneof(u32(0), u32(count))

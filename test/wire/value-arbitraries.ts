@@ -7,3 +7,11 @@ export const text = fc.string({ unit: 'grapheme' })
 export const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 })
 export const position = fc.record({ attempt: uint32, step: integer })
 export const type = <const T>(word: T) => fc.constant(word)
+
+/** Arrays of `count` values. */
+export const f64 = (count: number) =>
+  fc.float64Array({ minLength: count, maxLength: count }).map((array) => Float64Array.from(array))
+export const f32 = (count: number) =>
+  fc.float32Array({ minLength: count, maxLength: count }).map((array) => Float32Array.from(array))
+export const u32 = (count: number) =>
+  fc.uint32Array({ minLength: count, maxLength: count }).map((array) => Uint32Array.from(array))

@@ -9,7 +9,7 @@ Shapes: N samples in the training data, B in a batch, C classes that have sample
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -33,9 +33,9 @@ class Balanced(NamedTuple):
 class ClassBalance:
     """The factors of the samples of a batch, for the class sizes of the training data."""
 
-    def __init__(self, labels_N: Tensor | None) -> None:
-        self._labels_N = labels_N
-        self._counts_C: Tensor | None = None
+    def __init__(self, labels_N: Tensor | Sequence[int] | None) -> None:
+        self._labels_N = None if labels_N is None else torch.as_tensor(labels_N)
+        self._counts_C = torch.empty(0, dtype=torch.int64)
         self._classes_N = torch.empty(0, dtype=torch.int64)
         self._beta = 0.0
         self._factors_C = torch.empty(0)
@@ -59,7 +59,7 @@ class ClassBalance:
         if beta == 0:
             return None
         device = losses_B.device if losses_B.device.type != "mps" else torch.device("cpu")
-        if self._counts_C is None:
+        if self._counts_C.numel() == 0:
             _, self._classes_N, self._counts_C = torch.unique(
                 self._labels_N, return_inverse=True, return_counts=True
             )

@@ -131,7 +131,7 @@ def _bare(run: Sequence[StepEntry]) -> dict[str, bytes]:
     """What a class factor was applied to; NaN in steps without one."""
     if all(entry.bare is None for entry in run):
         return {}
-    rows = [(math.nan, math.nan) if entry.bare is None else entry.bare for entry in run]
+    rows: Any = [(math.nan, math.nan) if entry.bare is None else entry.bare for entry in run]
     if any(isinstance(row, Tensor) for row in rows):
         device = run[0].losses_B.device
         rows = torch.stack(

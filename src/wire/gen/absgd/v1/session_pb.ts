@@ -32,7 +32,8 @@ export type Hello = Message<"absgd.v1.Hello"> & {
 
   /**
    * Minor version of the protocol, currently 2. A differing minor is accepted, as unknown fields are skipped, unless
-   * the run needs what it lacks: a worker below 1 knows no Welcome.weighting, so it is admitted to the default preset alone.
+   * the run needs what it lacks: a worker below 1 knows no Welcome.weighting, so it is admitted to the default preset alone,
+   * and one below 2 to runs without the control class_balance.
    *
    * @generated from field: uint32 protocol_minor = 2;
    */
