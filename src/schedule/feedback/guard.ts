@@ -70,7 +70,7 @@ export function watch(
   const weighed = Number.isFinite(step.lambda)
   const narrow = weighed && isNarrow(step, options) ? before.narrow + 1 : 0
   const state = { ...before, first, losses, narrow }
-  if (!weighed || step.step < before.quietUntil || before.factor >= ENOUGH) return { state }
+  if (!weighed || step.step < before.quietUntil || isAsGoodAsOff(step)) return { state }
   const mark = narrow >= options.patience ? narrowness(step, narrow) : ranAway(state, options)
   if (mark === undefined) return { state }
   return {
@@ -87,6 +87,12 @@ export function watch(
 function withFirst(first: GuardState['first'], { meanLoss }: ReportedStep): GuardState['first'] {
   if (first.count >= FIRST_STEPS || !Number.isFinite(meanLoss)) return first
   return { count: first.count + 1, sum: first.sum + meanLoss }
+}
+
+/** What is wrong then is something else than λ. Told from λ as applied: one that is set by hand is watched anew. */
+function isAsGoodAsOff({ lambda, meanLoss }: ReportedStep): boolean {
+  const scale = Number.isFinite(meanLoss) ? Math.max(1, Math.abs(meanLoss)) : 1
+  return Math.abs(lambda) >= OFF_FROM * scale
 }
 
 function isNarrow(
@@ -119,7 +125,7 @@ function percent(share: number): string {
   return `${Math.round(100 * share)} %`
 }
 
-/** Backed off by so much λ is off in all but name: what is wrong then is something else. */
-const ENOUGH = 1e5
+/** In mean losses: weights are even to some digits from there on. */
+const OFF_FROM = 1e5
 const FIRST_STEPS = 100
 const HALF = 0.5

@@ -158,7 +158,25 @@ test('the next back-off waits until the steps after the last one have been seen'
 })
 
 test('a run that backing off does not help is told so a few times, not for ever', () => {
-  const helpless = (step: number) => report(step, { lambda: -1, essRatio: 0.1 })
+  const helpless = (scale: number) => (step: number, factor: number) =>
+    report(step, { lambda: -factor * scale, meanLoss: scale, essRatio: 0.1 })
+  for (const scale of [1, 1e7]) {
+    const { state, backOffs } = watched(5_000, helpless(scale))
+    expect(state.factor).toBe(4 ** 9)
+    expect(backOffs).toHaveLength(9)
+  }
+  expect(watched(5_000, helpless(1), { ...GUARD, factor: 1e6 }).backOffs).toHaveLength(1)
+  const infinite = (step: number, factor: number) =>
+    report(step, { lambda: -factor, meanLoss: step < 100 ? 1 : Infinity })
+  expect(watched(5_000, infinite).backOffs).toHaveLength(9)
+})
+
+test('a lambda that is set anew by hand is watched as the first was', () => {
+  const { backOffs } = watched(3_000, (step, factor) =>
+    report(step, { lambda: step < 2_000 ? -factor : -0.5, essRatio: 0.1 }),
+  )
+  expect(backOffs.some(({ step }) => step >= 2_000)).toBe(true)
+})
   const { state, backOffs } = watched(5_000, helpless)
   expect(state.factor).toBe(4 ** 9)
   expect(backOffs).toHaveLength(9)
