@@ -177,11 +177,6 @@ test('a lambda that is set anew by hand is watched as the first was', () => {
   )
   expect(backOffs.some(({ step }) => step >= 2_000)).toBe(true)
 })
-  const { state, backOffs } = watched(5_000, helpless)
-  expect(state.factor).toBe(4 ** 9)
-  expect(backOffs).toHaveLength(9)
-  expect(watched(5_000, helpless, { ...GUARD, factor: 1e6 }).backOffs).toHaveLength(1)
-})
 
 test('what is remembered stays small', () => {
   const { state } = watched(5_000, (step) => report(step, { lambda: -1, meanLoss: 1 / 3 }))
