@@ -1,13 +1,13 @@
 /** A new run from a checkpoint of another one: the same experiment, with what is changed from there on. */
 import { randomUUID } from 'node:crypto'
-import { copyFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { rowsOf, withEdits } from './controller/rows.js'
 import { initialState } from './controller/state.js'
 import { AbsgdError } from './errors.js'
 import { compileRun } from './experiment/compile.js'
 import { compileEdit, requireInRange } from './experiment/edit.js'
 import type { ResolvedExperiment } from './experiment/resolve.js'
+import { copyCheckpoint } from './log/checkpoint-store.js'
 import { createRunDirectory, readManifest } from './log/directory.js'
 import { readRun } from './log/reader.js'
 import { openLogWriter } from './log/writer.js'
@@ -55,8 +55,7 @@ export async function forkRun(
     parent: { run: parent.run, dir, step },
   }
   const forked = createRunDirectory(dirname(dir), options.name, manifest)
-  const path = join('checkpoints', `step-${String(step).padStart(9, '0')}.1${extensionOf(checkpoint.path)}`)
-  copyFileSync(join(dir, checkpoint.path), join(forked, path))
+  const path = copyCheckpoint({ from: dir, path: checkpoint.path, to: forked, position: { attempt: 1, step } })
   const bodies: Body[] = [
     { type: 'rewind', attempt: 1, toStep: step, cause: 'fork' },
     { ...checkpoint, position: { attempt: 1, step }, path, deleted: [] },
@@ -177,10 +176,6 @@ async function writeLog(dir: string, bodies: readonly Body[]): Promise<void> {
     )
   }
   await log.close()
-}
-
-function extensionOf(path: string): string {
-  return path.slice(path.lastIndexOf('.'))
 }
 
 /** Decisions for steps after the checkpoint that were made from reports before it: as far ahead as any lag reaches. */

@@ -125,12 +125,13 @@ def test_every_action_is_understood():
         "pause": ({}, messages.Pause()),
         "resume": ({}, messages.Resume()),
         "step_on": ({"steps": 4}, messages.StepOn(4)),
-        "checkpoint": ({}, messages.Checkpoint()),
+        "checkpoint": ({"automatic": True}, messages.Checkpoint(automatic=True)),
         "restore": ({"path": "p", "sha256": "s", "attempt": 2}, messages.Restore("p", "s", 2)),
         "evaluate": ({}, messages.Evaluate()),
         "stop": ({"checkpoint": True}, messages.Stop(True)),
     }
-    assert set(actions) == {field.name for field in command_pb2.Action.DESCRIPTOR.fields}
+    of_operators = {"set", "undo"}
+    assert set(actions) | of_operators == {field.name for field in command_pb2.Action.DESCRIPTOR.fields}
     for name, (fields, expected) in actions.items():
         command = command_pb2.Command(lease_epoch=3, id="a", action=command_pb2.Action(**{name: fields}))
         assert decode(command=command) == messages.Command(3, "a", expected)
@@ -143,8 +144,9 @@ def test_a_frame_that_is_no_message_is_refused(frame):
 
 
 def test_a_command_that_says_nothing_is_refused():
-    with pytest.raises(ProtocolError, match="does not understand what is to be done"):
-        decode(command=command_pb2.Command(id="a"))
+    for action in (None, command_pb2.Action(undo={}), command_pb2.Action(set={})):
+        with pytest.raises(ProtocolError, match="does not understand what is to be done"):
+            decode(command=command_pb2.Command(id="a", action=action))
     with pytest.raises(ProtocolError, match="it has no id"):
         decode(command=command_pb2.Command(action=command_pb2.Action(pause={})))
 

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import {
   closeSync,
+  copyFileSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -74,6 +75,32 @@ export function readCheckpoint(dir: string, path: string, sha256: string): Uint8
     `the checkpoint ${file} is not the one that was written: its SHA-256 is ${found}, not ${sha256}`,
     { hint: 'take an earlier one' },
   )
+}
+
+/**
+ * Copies a checkpoint of the run in `from` into that in `to`, named for `position` there. Returns its path in that run.
+ *
+ * @throws AbsgdError 'run-directory' when the disk refuses
+ */
+export function copyCheckpoint({
+  from,
+  path,
+  to,
+  position: { attempt, step },
+}: {
+  readonly from: string
+  readonly path: string
+  readonly to: string
+  readonly position: Position
+}): string {
+  const extension = path.slice(path.lastIndexOf('.'))
+  const copy = join(runPaths(to).checkpoints, `step-${String(step).padStart(9, '0')}.${attempt}${extension}`)
+  try {
+    copyFileSync(resolve(from, path), copy)
+  } catch (error) {
+    throw problem(`the checkpoint ${path} of ${from} cannot be copied`, error, 'take another one')
+  }
+  return pathOf(copy)
 }
 
 function writeSynced(file: string, bytes: Uint8Array): void {
