@@ -5,25 +5,32 @@ import { capture, environment, must, root, setUp } from './project.mjs'
 const ARMS = ['sgd', 'gce', 'two-stage', 'annealed', 'target-ess']
 /** Nothing was chosen on these seeds: docs/results.md. */
 const [FIRST, LAST] = [300, 309]
+/** Plain SGD is at its best learning rate for each kind of noise, found on seeds 0 to 9. */
 const CONDITIONS = [
-  { title: '30 % asymmetric', name: 'asymmetric-30', params: ['noise=0.3', 'kind=asymmetric'] },
-  { title: '40 % symmetric', name: 'symmetric-40', params: ['noise=0.4', 'kind=symmetric'] },
-  { title: 'no noise', name: 'clean', params: ['noise=0'] },
+  { title: '30 % asymmetric', name: 'asymmetric-30', params: ['noise=0.3', 'kind=asymmetric'], lr: 0.02 },
+  { title: '40 % symmetric', name: 'symmetric-40', params: ['noise=0.4', 'kind=symmetric'], lr: 0.02 },
+  { title: 'no noise', name: 'clean', params: ['noise=0'], lr: 0.1 },
 ]
 const absgd = join(root, 'bin', 'absgd.js')
 const experiment = join('examples', 'noisy-digits', 'experiment.ts')
 
 setUp()
-for (const { name, params } of CONDITIONS) {
+for (const { name, params, lr } of CONDITIONS) {
+  train(name, ['sgd'], [...params, `lr=${lr}`])
+  train(name, ARMS.slice(1), params)
+}
+for (const { title, name } of CONDITIONS) console.log(`\n${title}\n\n${await tableOf(name)}`)
+
+function train(name, arms, params) {
+  const prefix = `ablation-${name}`
+  const seeds = ['--seeds', `${FIRST}-${LAST}`, '--jobs', '2', '--name', prefix, '--ui', 'plain']
   const given = params.flatMap((param) => ['--param', param])
-  const seeds = ['--seeds', `${FIRST}-${LAST}`, '--jobs', '2', '--name', `ablation-${name}`, '--ui', 'plain']
   must(
     process.execPath,
-    [absgd, 'run', experiment, '--arm', ARMS.join(','), ...seeds, ...given],
+    [absgd, 'run', experiment, '--arm', arms.join(','), ...seeds, ...given],
     environment(),
   )
 }
-for (const { title, name } of CONDITIONS) console.log(`\n${title}\n\n${await tableOf(name)}`)
 
 async function tableOf(name) {
   const runs = ARMS.flatMap((arm) =>
