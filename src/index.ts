@@ -28,7 +28,7 @@ export type { ReportedStep } from './schedule/feedback/rule.js'
 export type { GuardOptions } from './schedule/feedback/guard.js'
 export { compile } from './schedule/compile.js'
 export { describe } from './schedule/describe.js'
-export type { ControlValue, Piece, Schedule } from './schedule/schedule.js'
+export type { Bounds, ControlValue, Piece, Schedule, Space } from './schedule/schedule.js'
 
 // Runs
 export { launch } from './launch.js'

@@ -157,7 +157,8 @@ function isLogarithmic(name: string, segments: readonly Segment[], values: Float
   const finite = values.filter((value) => Number.isFinite(value))
   const sizes = finite.map(Math.abs)
   const one = finite.every((value) => value > 0) || finite.every((value) => value < 0)
-  const meant = name === 'lambda' || segments.some(({ curve }) => curve === 'exponential')
+  const meant =
+    name === 'lambda' || segments.some(({ curve, space }) => curve === 'exponential' || space === 'log')
   return meant && one && sizes.length > 0 && Math.max(...sizes) >= 10 * Math.min(...sizes)
 }
 

@@ -30,8 +30,9 @@ export function warningsOf(
  */
 function coldStart([start]: readonly Segment[]): readonly string[] {
   if (start === undefined) return []
-  const lambda = curveOf(start)(start.from)
-  const falls = start.curve !== 'constant' && Math.abs(start.end) < Math.abs(start.init)
+  const value = curveOf(start)
+  const lambda = value(start.from)
+  const falls = start.curve !== 'constant' && Math.abs(value(start.from + start.over)) < Math.abs(lambda)
   if (Math.abs(lambda) >= SMALL_LAMBDA || falls) return []
   return [
     `lambda is ${lambda} from the first step on: while all losses are large, |lambda| < ${SMALL_LAMBDA} puts the weight on a few ` +

@@ -25,7 +25,7 @@ export interface Stretch {
   readonly over?: DurationLike
   /** Another name of `over`. */
   readonly transitionSteps?: DurationLike
-  /** `init` stays for so long first. @default 0 */
+  /** `init` stays for so long first; not below 0. @default 0 */
   readonly begin?: DurationLike
 }
 
@@ -88,16 +88,24 @@ export function exponential(ramp: ExponentialArguments): Schedule {
   return rampOf('exponential', ramp)
 }
 
-/** From boundary to boundary: by jumps, as {@link steps}, or by curves that end in the last value. */
+/**
+ * From boundary to boundary: by jumps, as {@link steps}, or by curves that end in the last value.
+ *
+ * Values stand beside their boundaries; optax's `boundaries_and_scales` are factors instead.
+ */
 export function piecewise({ init, boundaries, interpolate = 'none' }: PiecewiseArguments): Schedule {
   if (interpolate === 'none') return jumps({ init, at: boundaries })
+  if (!Object.hasOwn(RAMPS, interpolate)) {
+    throw new AbsgdError('experiment', `interpolate of piecewise is ${interpolate}`, {
+      hint: "it takes 'none', 'linear', 'cosine' or 'exponential'",
+    })
+  }
   let [from, begun]: readonly [number, Duration] = [init, { epochs: 0, steps: 0 }]
   const parts: (Schedule | Piece)[] = []
   for (const [boundary, value] of boundaries) {
     const end = durationOf(boundary, 'a boundary of piecewise')
     const over = subtract(end, begun)
-    const ramp = interpolate === 'exponential' ? exponential : interpolate === 'cosine' ? cosine : linear
-    parts.push(ramp({ init: from, end: value, over }).for(over))
+    parts.push(RAMPS[interpolate]({ init: from, end: value, over }).for(over))
     ;[from, begun] = [value, end]
   }
   return scheduleOf({ kind: 'join', parts: [...parts, constant(from)] })
@@ -194,4 +202,10 @@ function subtract(a: Duration, b: Duration): Duration {
   throw new AbsgdError('experiment', 'the boundaries of piecewise do not ascend', {
     hint: 'order them by time; where curves run between them, all are in epochs or all are in steps',
   })
+}
+
+const RAMPS: Readonly<Record<Curve, (ramp: ExponentialArguments) => Schedule>> = {
+  linear,
+  cosine,
+  exponential,
 }

@@ -45,7 +45,7 @@ export function column(segments: readonly Segment[], first: number, count: numbe
   const last = first + count
   const met = segments.filter(({ from, to }) => from < last && to > first)
   const firstValue = segmentValue(segments, first)
-  if (met.every((segment) => segment.curve === 'constant' && segment.init === firstValue))
+  if (met.every((segment) => segment.curve === 'constant' && curveOf(segment)(segment.from) === firstValue))
     return Float64Array.of(firstValue)
   const values = new Float64Array(count)
   for (const segment of met) {
@@ -54,7 +54,8 @@ export function column(segments: readonly Segment[], first: number, count: numbe
     const value = curveOf(segment)
     for (let step = begin; step < end; step++) values[step - first] = value(step)
   }
-  return values
+  // A ramp that its bounds hold is a constant too.
+  return values.every((value) => value === firstValue) ? Float64Array.of(firstValue) : values
 }
 
 /** Past the end of a schedule its last value holds. */

@@ -3,7 +3,7 @@ import { AbsgdError } from '../errors.js'
 import { constant, linear, off } from './anneal.js'
 import { compile } from './compile.js'
 import { durationOf, type DurationLike } from './duration.js'
-import { isFeedback } from './parts.js'
+import { isFeedback, leavesOf } from './parts.js'
 import {
   isSource,
   scheduleOf,
@@ -17,7 +17,7 @@ import {
 } from './schedule.js'
 
 export interface WarmupArguments {
-  /** Value at step 0. @default 0 */
+  /** Value at step 0. @default 0; in 1/value ±Infinity, which is off */
   readonly init?: number
   /** One of `over` and `warmupSteps`. */
   readonly over?: DurationLike
@@ -55,8 +55,9 @@ export function join(...parts: readonly [...Piece[], ControlValue]): Schedule {
   return scheduleOf({ kind: 'join', parts: sources })
 }
 
-/** A straight line from `init` to the first value of `then`, then that schedule. */
-export function warmup({ init = 0, over, warmupSteps, then, space = 'value' }: WarmupArguments): Schedule {
+/** A straight line from `init` to the first value of `then`, then that schedule; in `space`, that runs evenly. */
+export function warmup({ over, warmupSteps, then, space = 'value', ...given }: WarmupArguments): Schedule {
+  const { init = space === 'inverse' ? Infinity : 0 } = given
   const next = requireSource(then, 0)
   if ((over === undefined) === (warmupSteps === undefined)) {
     throw new AbsgdError('experiment', `warmup is given ${over === undefined ? 'no' : 'two'} durations`, {
@@ -77,16 +78,27 @@ export function twoStage({ off: first, lambda }: TwoStageArguments): Schedule {
   return join(off().for(first), typeof lambda === 'number' ? constant(lambda) : lambda)
 }
 
-/** Every value of `source` times `factor`, a finite number other than 0. Off stays off. */
+/**
+ * Every value of `source` times `factor`, a finite number other than 0: below 0 it turns λ round. Off stays off.
+ *
+ * @throws AbsgdError 'experiment' also where a product is beyond what a number holds
+ */
 export function scale(source: ControlValue, factor: number): Schedule {
   const inner = ofOpenLoop('scale', requireSource(source, 0))
-  if (Number.isFinite(factor) && factor !== 0) return scheduleOf({ kind: 'scale', source: inner, factor })
+  if (Number.isFinite(factor) && factor !== 0) {
+    const scaled = scheduleOf({ kind: 'scale', source: inner, factor })
+    leavesOf(scaled)
+    return scaled
+  }
   throw new AbsgdError('experiment', `scale by ${String(factor)}`, {
     hint: 'a factor is a finite number other than 0',
   })
 }
 
-/** Every value of `source` with its magnitude held within [min, max]; the sign stays. Off is beyond every finite max. */
+/**
+ * Every value of `source` with its size |value| held within [min, max]; the sign stays, and so does ±Infinity: what is
+ * off stays off. A ramp's 0 is of the side that it comes from or runs to; any other 0 is above 0.
+ */
 export function bound(source: ControlValue, { min = 0, max = Infinity }: Partial<Bounds>): Schedule {
   const inner = ofOpenLoop('bound', requireSource(source, 0))
   if (min >= 0 && min <= max && Number.isFinite(min))

@@ -1,6 +1,6 @@
 /** Schedules in words: "off for 5 epochs, then exponential -5 → -0.5 over 10 epochs". */
 import { describeDuration } from './duration.js'
-import { sourceOf, type ControlValue, type Shape, type Source, type Space } from './schedule.js'
+import { sourceOf, type Bounds, type ControlValue, type Shape, type Source, type Space } from './schedule.js'
 
 export function describe(value: ControlValue): string {
   return describeSource(sourceOf(value))
@@ -12,8 +12,7 @@ function describeSource(source: Source): string {
   const { shape, duration } = source
   if (shape.kind === 'ramp' && shape.over.epochs === duration.epochs && shape.over.steps === duration.steps)
     return text
-  const inner = shape.kind === 'join' ? `(${text})` : text
-  return `${inner} for ${describeDuration(duration)}`
+  return `${enclosed(text, shape)} for ${describeDuration(duration)}`
 }
 
 function describeShape(shape: Shape): string {
@@ -32,12 +31,22 @@ function describeShape(shape: Shape): string {
     case 'scale':
       return `${shape.factor} × (${describeSource(shape.source)})`
     case 'bound':
-      return `${describeSource(shape.source)}, held within ${shape.bounds.min} to ${shape.bounds.max}`
+      return `${enclosed(describeSource(shape.source), shape.source.shape)}${describeBounds(shape.bounds)}`
     case 'feedback':
       return shape.rule.name
     default:
       return shape satisfies never
   }
+}
+
+/** In brackets where what follows would be taken for its last part's. */
+function enclosed(text: string, { kind }: Shape): string {
+  return kind === 'join' || kind === 'bound' ? `(${text})` : text
+}
+
+function describeBounds({ min, max }: Bounds): string {
+  if (max === Infinity) return min === 0 ? '' : ` held at ${min} and more`
+  return min === 0 ? ` held at ${max} and less` : ` held within ${min} to ${max}`
 }
 
 function describeValue(value: number): string {

@@ -36,7 +36,7 @@ export function epochs(count: number): Duration {
 
 /** `count` optimizer steps. @param count a whole number, at least 0 */
 export function stepCount(count: number): Duration {
-  if (Number.isSafeInteger(count) && count >= 0) return { epochs: 0, steps: count }
+  if (isStepCount(count)) return { epochs: 0, steps: count }
   throw new AbsgdError('experiment', `steps(${String(count)}) is no duration`, {
     hint: 'a number of steps is a whole number from 0',
   })
@@ -58,11 +58,20 @@ export function untilStopped(): UntilStopped {
 
 /** @throws AbsgdError 'experiment' naming `what`, when `value` is no duration */
 export function durationOf(value: DurationLike, what: string): Duration {
-  if (typeof value === 'number') return stepCount(value)
+  if (typeof value === 'number') {
+    if (isStepCount(value)) return stepCount(value)
+    throw new AbsgdError('experiment', `${what} is ${value}`, {
+      hint: 'it takes epochs(n), or a number of steps, which is a whole number from 0',
+    })
+  }
   if (isDuration(value)) return value
   throw new AbsgdError('experiment', `${what} is no duration`, {
     hint: 'give epochs(n), steps(n), or a number of steps',
   })
+}
+
+function isStepCount(count: number): boolean {
+  return Number.isSafeInteger(count) && count >= 0
 }
 
 export function isDuration(value: unknown): value is Duration {

@@ -1,7 +1,8 @@
 /** What a schedule can tell of itself before the steps of an epoch are known. */
+import { AbsgdError } from '../errors.js'
 import { add, isNothing, type Duration } from './duration.js'
 import type { Shape, Source } from './schedule.js'
-import { within } from './segment.js'
+import { sided, within } from './segment.js'
 
 /** A part of a schedule that is of one curve, and where it begins. */
 export interface Leaf {
@@ -13,7 +14,7 @@ export interface Leaf {
 export function leavesOf(source: Source, after: Duration = { epochs: 0, steps: 0 }): readonly Leaf[] {
   const { shape } = source
   if (shape.kind === 'scale') {
-    return leavesOf(shape.source, after).map((leaf) => mapped(leaf, (value) => value * shape.factor))
+    return leavesOf(shape.source, after).map((leaf) => mapped(leaf, (value) => product(value, shape.factor)))
   }
   if (shape.kind === 'bound') {
     return leavesOf(shape.source, after).map((leaf) => mapped(leaf, (value) => within(value, shape.bounds)))
@@ -71,8 +72,10 @@ function mapped({ after, shape }: Leaf, change: (value: number) => number): Leaf
   switch (shape.kind) {
     case 'constant':
       return { after, shape: { ...shape, value: change(shape.value) } }
-    case 'ramp':
-      return { after, shape: { ...shape, init: change(shape.init), end: change(shape.end) } }
+    case 'ramp': {
+      const { init, end } = sided(shape)
+      return { after, shape: { ...shape, init: change(init), end: change(end) } }
+    }
     case 'steps':
       return {
         after,
@@ -87,6 +90,13 @@ function mapped({ after, shape }: Leaf, change: (value: number) => number): Leaf
     default:
       return shape satisfies never
   }
+}
+
+function product(value: number, factor: number): number {
+  const scaled = value * factor
+  const lost = (scaled === 0 && value !== 0) || (!Number.isFinite(scaled) && Number.isFinite(value))
+  if (!lost) return scaled
+  throw new AbsgdError('experiment', `${value} scaled by ${factor} is beyond what a number holds`)
 }
 
 /** Whether any part of a schedule is decided while the run trains. */

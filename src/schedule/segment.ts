@@ -45,7 +45,8 @@ export function endOf(segments: readonly Segment[]): number {
 /** The value at a step of the segment: exactly `init` at its start, never outside [init, end]. */
 export function curveOf(segment: Segment): (step: number) => number {
   const { from, curve, init, end, over, space = 'value', bounds = [] } = segment
-  const held = (value: number) => bounds.reduce(within, value)
+  // A 0 that is left has no side any more.
+  const held = (value: number) => (bounds.length === 0 ? value : bounds.reduce(within, value) + 0)
   if (curve === 'constant' || curve === 'feedback') {
     const value = held(init)
     return () => value
@@ -56,13 +57,19 @@ export function curveOf(segment: Segment): (step: number) => number {
   // Rounding must not carry a value over the bounds that its ends were checked against.
   const value = (step: number) =>
     step === from ? init : Math.min(high, Math.max(low, between((step - from) / over)))
-  return bounds.length === 0 ? value : (step) => held(value(step))
+  return (step) => held(value(step))
 }
 
-/** The value with its magnitude held within bounds. Off is beyond every one. */
+/** The value with its size held within bounds; -0 is below 0. ±Infinity is no size but off, and stays. */
 export function within(value: number, { min, max }: Bounds): number {
+  if (!Number.isFinite(value)) return value
   const size = Math.min(max, Math.max(min, Math.abs(value)))
-  return value < 0 ? -size : size
+  return value < 0 || Object.is(value, -0) ? -size : size
+}
+
+/** The ends of a ramp, a 0 with the sign of the other: it is come to from that side. */
+export function sided({ init, end }: Readonly<Record<'init' | 'end', number>>) {
+  return { init: init === 0 && end < 0 ? -0 : init, end: end === 0 && init < 0 ? -0 : end }
 }
 
 /** A point of training: symbolic, and in steps. */
@@ -115,8 +122,9 @@ function layOutShape(shape: Shape, start: Mark, stepsPerEpoch: number): readonly
     case 'scale':
       return layOut(shape.source, start, stepsPerEpoch).map((segment) => scaled(segment, shape.factor))
     case 'bound':
-      return layOut(shape.source, start, stepsPerEpoch).map((segment) => ({
+      return layOut(shape.source, start, stepsPerEpoch).map((segment, i, all) => ({
         ...segment,
+        ...(segment.curve === 'constant' ? lasting(segment, all[i - 1]) : sided(segment)),
         bounds: [...(segment.bounds ?? []), shape.bounds],
       }))
     case 'feedback': {
@@ -160,6 +168,12 @@ function after(mark: Mark, duration: Duration, stepsPerEpoch: number): Mark {
 
 function constantSegment(from: number, to: number, value: number): Segment {
   return { from, to, curve: 'constant', init: value, end: value, over: 0 }
+}
+
+/** A constant 0 is of the side that the ramp before it came from. */
+function lasting({ init }: Segment, before: Segment | undefined) {
+  const value = init === 0 && before !== undefined && Object.is(sided(before).end, -0) ? -0 : init
+  return { init: value, end: value }
 }
 
 /** All spaces but 1/value scale as the value does, and that one by the inverse: a curve stays the curve that it is. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { cosine, exponential, off, steps } from '../../src/schedule/anneal.js'
-import { join, twoStage, warmup } from '../../src/schedule/compose.js'
+import { cosine, exponential, linear, off, steps } from '../../src/schedule/anneal.js'
+import { bound, join, scale, twoStage, warmup } from '../../src/schedule/compose.js'
 import { describe as inWords } from '../../src/schedule/describe.js'
 import { epochs } from '../../src/schedule/duration.js'
 import { extentOf } from '../../src/schedule/parts.js'
@@ -28,6 +28,18 @@ test.each([
     }),
     'steps 0.1, 0.01 from 30 epochs, 0.001 from 2000 steps',
   ],
+  [
+    linear({ init: Infinity, end: -0.5, over: 10, space: 'inverse' }),
+    'linear off → -0.5 in 1/value over 10 steps',
+  ],
+  [cosine({ init: 5, end: 1, over: 10, space: 'log' }), 'cosine 5 → 1 in log over 10 steps'],
+  [scale(cosine({ init: 1, over: 10 }), 0.1), '0.1 × (cosine 1 → 0 over 10 steps)'],
+  [
+    join(bound(join(off().for(5), cosine({ init: 5, over: 10 })), { min: 0.5 }).for(20), 1),
+    '((off for 5 steps, then cosine 5 → 0 over 10 steps) held at 0.5 and more) for 20 steps, then 1',
+  ],
+  [bound(cosine({ init: 5, over: 10 }), { max: 3 }), 'cosine 5 → 0 over 10 steps held at 3 and less'],
+  [bound(cosine({ init: 5, over: 10 }), { min: 1, max: 3 }), 'cosine 5 → 0 over 10 steps held within 1 to 3'],
   [join(join(off().for(2), 1).for(epochs(3)), 2), '(off for 2 steps, then 1) for 3 epochs, then 2'],
 ])('a schedule is told in words: %#', (schedule, words) => {
   expect(inWords(schedule)).toBe(words)

@@ -1,10 +1,10 @@
 /** Property tests, and arbitrary schedules for them. */
 import fc from 'fast-check'
 import { test as vitestTest } from 'vitest'
-import { constant, cosine, exponential, linear, steps } from '../../src/schedule/anneal.js'
-import { bound, join, warmup } from '../../src/schedule/compose.js'
+import { constant, cosine, exponential, linear, off, piecewise, steps } from '../../src/schedule/anneal.js'
+import { bound, join, scale, twoStage, warmup } from '../../src/schedule/compose.js'
 import type { Duration } from '../../src/schedule/duration.js'
-import type { Schedule } from '../../src/schedule/schedule.js'
+import type { Schedule, Source } from '../../src/schedule/schedule.js'
 
 export { fc }
 
@@ -45,6 +45,28 @@ export function schedules(values: fc.Arbitrary<number>): fc.Arbitrary<Schedule> 
       const [min, max] = [a, b].map(Math.abs).sort((x, y) => x - y) as [number, number]
       return bound(cosine(given), { min, max })
     }),
+    fc.tuple(ramp, durations).map(([given, begin]) => exponential({ ...given, begin })),
+    // By powers of 2, so that values are what they were.
+    ramp.map((given) => scale(scale(linear(given), -4), -0.25)),
+    fc
+      .tuple(
+        values,
+        fc.nat(40),
+        fc.nat(40),
+        values,
+        values,
+        fc.constantFrom('linear', 'cosine', 'exponential'),
+      )
+      .map(([init, a, b, first, second, interpolate]) =>
+        piecewise({
+          init,
+          boundaries: [
+            [a, first],
+            [a + b, second],
+          ],
+          interpolate,
+        }),
+      ),
     fc.tuple(values, durations, durations, values, values).map(([init, a, b, first, second]) =>
       steps({
         init,
@@ -64,5 +86,30 @@ export function schedules(values: fc.Arbitrary<number>): fc.Arbitrary<Schedule> 
     fc
       .tuple(simple, durations, simple, durations, simple)
       .map(([a, forA, b, forBoth, c]) => join(join(a.for(forA), b).for(forBoth), c)),
+  )
+}
+
+/** As {@link schedules}, and pieces, and what is off at times. */
+export function sources(values: fc.Arbitrary<number>): fc.Arbitrary<Source> {
+  const plain = schedules(values)
+  const fromOff = fc
+    .tuple(durations, values, durations, fc.constantFrom(linear, cosine))
+    .map(([first, end, over, ramp]) =>
+      join(off().for(first), ramp({ init: Infinity, end, over, space: 'inverse' })),
+    )
+  const toOff = fc
+    .record({ init: values, over: durations })
+    .map(({ init, over }) => linear({ init, end: -Infinity, over, space: 'inverse' }))
+  const any = fc.oneof(plain, fromOff, toOff)
+  return fc.oneof(
+    any,
+    fc.tuple(any, durations).map(([schedule, duration]) => schedule.for(duration)),
+    fc.tuple(any, durations).map(([lambda, first]) => twoStage({ off: first, lambda })),
+    fc
+      .tuple(any, fc.double({ min: -8, max: -1e-3, noNaN: true }))
+      .map(([schedule, by]) => scale(schedule, by)),
+    fc
+      .tuple(any, fc.double({ min: 0, max: 1e3, noNaN: true }))
+      .map(([schedule, min]) => bound(schedule, { min })),
   )
 }

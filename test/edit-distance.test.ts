@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
-import { editDistance } from '../../src/edit-distance.js'
-import { nearest } from '../../src/experiment/nearest.js'
+import { editDistance, nearest } from '../src/edit-distance.js'
 
 test.each([
   ['seed', 'seed', 0],
