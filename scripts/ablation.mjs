@@ -56,7 +56,7 @@ function differenceOf(difference) {
 }
 
 function aucOf(figures) {
-  return figures?.mean == null ? '' : figures.mean.toFixed(3)
+  return typeof figures?.mean === 'number' ? figures.mean.toFixed(3) : ''
 }
 
 function percent(share, plus = '') {

@@ -55,7 +55,12 @@ export async function forkRun(
     parent: { run: parent.run, dir, step },
   }
   const forked = createRunDirectory(dirname(dir), options.name, manifest)
-  const path = copyCheckpoint({ from: dir, path: checkpoint.path, to: forked, position: { attempt: 1, step } })
+  const path = copyCheckpoint({
+    from: dir,
+    path: checkpoint.path,
+    to: forked,
+    position: { attempt: 1, step },
+  })
   const bodies: Body[] = [
     { type: 'rewind', attempt: 1, toStep: step, cause: 'fork' },
     { ...checkpoint, position: { attempt: 1, step }, path, deleted: [] },

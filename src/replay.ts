@@ -7,8 +7,10 @@ import { AbsgdError } from './errors.js'
 import { compileRun } from './experiment/compile.js'
 import { compileEdit } from './experiment/edit.js'
 import type { ResolvedExperiment } from './experiment/resolve.js'
+import { forkRun } from './fork.js'
 import { createRunDirectory, readManifest } from './log/directory.js'
 import { readRun } from './log/reader.js'
+import type { Manifest } from './record/manifest.js'
 import { addEdit, editsAfter, settleEdits, type EditEntry } from './record/edit-history.js'
 import { metricsOf } from './record/evaluations.js'
 import type { Hello, LogRecord, PlanEvent } from './record/record.js'
@@ -58,7 +60,7 @@ export async function replayRun(dir: string, options: ReplayOptions): Promise<Re
     throw new AbsgdError('run-directory', `the run "${manifest.run}" has no steps to replay`)
   }
   const run = { ...manifest, run: options.name, createdAt: new Date().toISOString() }
-  const replayDir = createRunDirectory(dirname(dir), options.name, run)
+  const replayDir = await replayDirectory(dir, run, options)
   const started = await startRun({
     dir: replayDir,
     manifest: run,
@@ -92,6 +94,18 @@ export async function replayRun(dir: string, options: ReplayOptions): Promise<Re
     ...(evaluation === undefined ? {} : { evaluation }),
     ...(planning === undefined ? {} : { planning }),
   }
+}
+
+/** A fork is trained again from the checkpoint that it was forked from. */
+async function replayDirectory(
+  dir: string,
+  run: Manifest,
+  { resolved, name }: ReplayOptions,
+): Promise<string> {
+  if (run.parent === undefined) return createRunDirectory(dirname(dir), name, run)
+  const { dir: parent, step } = run.parent
+  const forked = await forkRun(parent, { resolved, name, at: step, edits: [], why: '' })
+  return forked.dir
 }
 
 interface LoggedRun {
@@ -169,7 +183,7 @@ async function planAnew(
   )!
   const { runSteps } = planned
   const end = runSteps === 0 ? history.to : Math.min(history.to, runSteps)
-  for (let first = 0, count = 0; first < end; first += count) {
+  for (let first = history.begin, count = 0; first < end; first += count) {
     count = Math.min(CHUNK, end - first, (planned.cut?.(first) ?? Infinity) - first)
     const rows = planned.rows(first, count)
     const applied = history.rows(first, count)

@@ -1,4 +1,4 @@
-"""A small task on which every source of chance has a say: data order, dropout, the task's own numbers, evaluation."""
+"""A small task on which every source of chance has a say: data order, dropout, own numbers, evaluation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SAMPLES, CLASSES = 500, 3
 
 
 def build(params: dict[str, Any], context: Context) -> Task:
-    """Logistic regression on random points, one in five labels wrong. Parameters: `batchSize`, `pace` (s a step)."""
+    """Logistic regression on random points, one in five labels wrong. Parameters: `batchSize`, `pace` (s/step)."""
     torch.use_deterministic_algorithms(True)
     points = torch.randn(SAMPLES, 6)
     labels = points[:, :CLASSES].argmax(1)

@@ -4,7 +4,8 @@ import { isVisible, type RewindPoint } from './visible.js'
 
 /** Grows as records are added; made by {@link createStepHistory} alone. */
 export interface StepHistory {
-  /** Steps [from, to) are there. */
+  /** Steps [begin, to) are there: a fork begins at its checkpoint. */
+  readonly begin: number
   readonly to: number
   readonly rewinds: readonly RewindPoint[]
   /** "controls.lambda", "loss.meanLoss", "metrics.acc": NaN where a step has none. One value a step. */
@@ -27,6 +28,7 @@ export function createStepHistory(): StepHistory {
   let attempts = new Uint32Array(FIRST_SIZE)
   let rewinds: readonly RewindPoint[] = []
   let to = 0
+  let begin = 0
 
   function reserve(steps: number): void {
     if (steps <= attempts.length) return
@@ -58,6 +60,9 @@ export function createStepHistory(): StepHistory {
   }
 
   return {
+    get begin() {
+      return begin
+    },
     get to() {
       return to
     },
@@ -88,6 +93,7 @@ export function createStepHistory(): StepHistory {
           return
         case 'rewind':
           rewinds = [...rewinds, body]
+          if (body.cause === 'fork') begin = to = body.toStep
           for (const values of columns.values()) values.fill(NaN, body.toStep)
           to = Math.min(to, body.toStep)
           return
