@@ -25,6 +25,7 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
   suggest: ['--wrong', '--steps', '--runs', '--json'],
   ledger: ['--runs', '--json'],
   resume: ['--runs', '--ui', '--detach', '--python', '--threads'],
+  fork: ['--at <step>', '--set <edit>', '--why', '--name', '--runs', '--ui', '--detach', '--threads'],
   replay: ['--name', '--runs', '--python', '--threads', '--json'],
   pause: ['--runs', '--why', '--json'],
   checkpoint: ['--runs', '--why', '--json'],
