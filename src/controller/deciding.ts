@@ -1,6 +1,6 @@
 /** Feedback in a run: telemetry becomes something to look back at, that becomes decisions and the guard's edits. Pure. */
 import type { Body, Request } from '../record/record.js'
-import type { BackOff } from '../schedule/feedback/guard.js'
+import { isCold, type BackOff } from '../schedule/feedback/guard.js'
 import { standing } from './answers.js'
 import { makeEdits, marginOf } from './edits.js'
 import { advance, reachOfRules, rulesOf } from './feedback.js'
@@ -65,12 +65,14 @@ export function backOff(
 ): Transition {
   const { guard } = context
   return backOffs.reduce<Transition>(
-    ({ state, effects }, { step, mark }) => {
+    ({ state, effects }, { step, from, factor, mark }) => {
       const { lease, source, attempt } = state
       if (guard === undefined || lease === undefined || lease.bye !== undefined || state.stage !== 'running')
         return { state, effects }
       const position = standing(state)
-      const at = Math.max(step + guard.lag, position.step + marginOf(lease))
+      // A worker that stands for want of rows is given its next one.
+      const begun = lease.planning.sentThrough <= from ? from : position.step + marginOf(lease)
+      const at = Math.max(from, begun)
       if (source !== undefined && source.runSteps > 0 && at >= source.runSteps) return { state, effects }
       const request = {
         type: 'request',
@@ -82,7 +84,7 @@ export function backOff(
           edits: [
             {
               control: 'lambda',
-              to: { kind: 'factor', factor: guard.factor },
+              to: { kind: 'factor', factor },
               when: { kind: 'at', step: at },
             },
           ],
@@ -106,8 +108,19 @@ export function outlookOf(
 }
 
 /** The rules of a run whose steps are known. */
-export function withRules(state: ControllerState): ControllerState {
-  return { ...state, rules: rulesOf(state.source?.segments ?? new Map(), state.source?.runSteps ?? 0) }
+export function withRules(
+  state: ControllerState,
+  { guard }: Pick<ControllerContext, 'guard'>,
+): ControllerState {
+  const { source } = state
+  const rules = rulesOf(source?.segments ?? new Map(), source?.runSteps ?? 0)
+  const first = source?.rows(0, 1)['lambda']?.[0] ?? Infinity
+  const decided = rules.some(({ control }) => control === 'lambda')
+  return {
+    ...state,
+    rules,
+    cold: guard !== undefined && !decided && isCold(first, guard) ? guard.cold : undefined,
+  }
 }
 
 function noted(state: ControllerState, body: Body | undefined) {

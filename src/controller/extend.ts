@@ -20,7 +20,10 @@ export function extendPlans(state: ControllerState, nowMs: number): Transition {
     attempt: state.attempt,
     step,
     reach: reachOf(pace),
-    through: plannableThrough(state.rules, state.feedback.decisions, state.layers),
+    through: Math.min(
+      plannableThrough(state.rules, state.feedback.decisions, state.layers),
+      coldThrough(state),
+    ),
   })
   return {
     state: { ...state, planSeq: planning.planSeq, lease: { ...lease, pace, planning } },
@@ -29,4 +32,10 @@ export function extendPlans(state: ControllerState, nowMs: number): Transition {
       { type: 'send', peer: lease.peer, message: plan },
     ]),
   }
+}
+
+/** While a cold start is watched closely, what the guard says of a step comes before the row that it is for. */
+function coldThrough({ cold, feedback }: ControllerState): number {
+  const { front } = feedback.back
+  return cold === undefined || front >= cold.steps ? Infinity : front + cold.lag
 }

@@ -26,16 +26,18 @@ export function afterTelemetry(
 ): Transition {
   const { name, body } = event
   const { state: noted, effects: decisions, backOffs } = decide(withNoted(state, body, context), context)
-  const { state: next, effects } = take({ ...noted, intake: advance(noted.intake, name) }, body, event.nowMs)
-  const planned = decisions.length === 0 ? { state: next, effects: [] } : extendPlans(next, event.nowMs)
-  const guarded = backOff(planned.state, backOffs, event.nowMs, context)
+  // Before any row is sent that these are to change.
+  const guarded = backOff(noted, backOffs, event.nowMs, context)
+  const counted = { ...guarded.state, intake: advance(guarded.state.intake, name) }
+  const { state: next, effects } = take(counted, body)
+  const planned = extendPlans(next, event.nowMs)
   return {
-    state: guarded.state,
-    effects: [...decisions, ...effects, ...planned.effects, ...guarded.effects],
+    state: planned.state,
+    effects: [...decisions, ...guarded.effects, ...planned.effects, ...effects],
   }
 }
 
-function take(taken: ControllerState, body: Body | undefined, nowMs: number): Transition {
+function take(taken: ControllerState, body: Body | undefined): Transition {
   switch (body?.type) {
     case 'step-batch': {
       // What an attempt reports after a return to a checkpoint says nothing of where training stands.
@@ -43,8 +45,7 @@ function take(taken: ControllerState, body: Body | undefined, nowMs: number): Tr
         body.attempt < taken.attempt
           ? taken.reported
           : { attempt: body.attempt, step: body.firstStep + body.count }
-      const { state: planned, effects } = extendPlans({ ...taken, reported }, nowMs)
-      return { state: planned, effects: [...effects, { type: 'report', body }] }
+      return { state: { ...taken, reported }, effects: [{ type: 'report', body }] }
     }
     case 'evaluation':
       return { state: taken, effects: [{ type: 'report', body }] }

@@ -67,7 +67,7 @@ export function onHello(
     // The first plan that goes out now begins with the first of their rows.
     awaiting: state.awaiting.map((awaited) => ({ ...awaited, planSeq: state.planSeq + 1 })),
   }
-  const laid = attempted(() => withEdits(withRules(joined), state.edits, hello, context))
+  const laid = attempted(() => withEdits(withRules(joined, context), state.edits, hello, context))
   if ('end' in laid) return failed(state, peer, laid.end)
   const unmet = unmetControl(hello, plannedControls(laid.value))
   if (unmet !== undefined) return failed(state, peer, unmet)

@@ -22,7 +22,7 @@ import type { ToController, ToPeer } from '../wire/message.js'
 import type { EditEntry } from '../record/edit-history.js'
 import type { EditedRun, EditTo } from '../record/edits.js'
 import type { Layer, LayerTo } from '../schedule/layers.js'
-import type { GuardOptions } from '../schedule/feedback/guard.js'
+import type { ColdStart, GuardOptions } from '../schedule/feedback/guard.js'
 import { startFeedback, type ControlRule, type Feedback } from './feedback.js'
 import type { Pace, Planning, RowSource } from './planning.js'
 
@@ -101,6 +101,8 @@ export interface ControllerState {
   /** Stretches of controls that are decided while the run trains; empty until a worker has joined. */
   readonly rules: readonly ControlRule[]
   readonly feedback: Feedback
+  /** Of a run that starts with a small |lambda|: rows are planned no further than its lag at first. */
+  readonly cold: ColdStart | undefined
   /** Monotonic milliseconds of the last automatic checkpoint asked for. */
   readonly automaticMs: number
   /** The last ones, for requests that are repeated. */
@@ -203,6 +205,7 @@ export function initialState(): ControllerState {
     awaiting: [],
     rules: [],
     feedback: startFeedback(),
+    cold: undefined,
     automaticMs: -Infinity,
     answers: {},
     stopping: undefined,

@@ -87,7 +87,7 @@ export interface ExperimentSpec<Schema extends z.ZodObject = z.ZodObject> {
    * Whether |lambda| is multiplied by 4 when a run collapses under it: effective sample size below 15 % of the batch, or 80 % of
    * the weight on one class, for 20 steps, or a mean loss five times that of the beginning. @default true
    */
-  readonly guard?: boolean | Partial<GuardOptions>
+  readonly guard?: boolean | Partial<Omit<GuardOptions, 'cold'>>
   readonly arms?: Readonly<Record<string, ArmSpec<Schema>>>
   readonly record?: {
     /** Loss and weight of every sample: of all steps, of every k-th, of none. @default 'all' */

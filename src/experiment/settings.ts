@@ -157,7 +157,7 @@ export const specSchema = z.strictObject({
     })
     .prefault(true)
     .transform((value): GuardOptions | undefined =>
-      typeof value === 'object' ? value : value ? GUARD : undefined,
+      typeof value === 'object' ? { ...value, cold: GUARD.cold } : value ? GUARD : undefined,
     ),
   arms: z
     .record(

@@ -19,6 +19,19 @@ export interface GuardOptions {
   readonly patience: number
   /** By what |λ| is multiplied. */
   readonly factor: number
+  /** What else holds for the first steps of a run that starts with a small |λ|; undefined for nothing. */
+  readonly cold: ColdStart | undefined
+}
+
+/**
+ * A run whose |λ| is small at step 0 collapses within some thirty steps, and what is dead then stays dead: rows are planned no
+ * further than `lag` steps ahead, and λ backs off sooner and by more.
+ */
+export interface ColdStart extends Pick<GuardOptions, 'lag' | 'patience' | 'factor'> {
+  /** A |λ| below this at step 0 is small. In units of loss. */
+  readonly below: number
+  /** So many steps are the first. */
+  readonly steps: number
 }
 
 export const GUARD: GuardOptions = {
@@ -29,6 +42,7 @@ export const GUARD: GuardOptions = {
   maxLossRatio: 5,
   patience: 20,
   factor: 4,
+  cold: { below: 2, steps: 256, lag: 8, patience: 5, factor: 64 },
 }
 
 /** What it remembers. */
@@ -43,17 +57,23 @@ export interface GuardState {
   readonly first: { readonly count: number; readonly sum: number }
   /** Steps before this one say nothing of the last back-off yet. */
   readonly quietUntil: number
+  /** Whether |λ| was small at step 0. */
+  readonly cold: boolean
 }
 
 export interface BackOff {
   /** The last step that was seen. */
   readonly step: number
+  /** First step that it is to hold for. */
+  readonly from: number
+  /** By what |λ| is to be multiplied. */
+  readonly factor: number
   /** For the ledger: what was seen. */
   readonly mark: string
 }
 
 export function startGuard(): GuardState {
-  return { factor: 1, narrow: 0, losses: [], first: { count: 0, sum: 0 }, quietUntil: 0 }
+  return { factor: 1, narrow: 0, losses: [], first: { count: 0, sum: 0 }, quietUntil: 0, cold: false }
 }
 
 /**
@@ -65,23 +85,38 @@ export function watch(
   step: ReportedStep,
   options: GuardOptions,
 ): { readonly state: GuardState; readonly backOff?: BackOff } {
+  const cold = step.step === 0 ? isCold(step.lambda, options) : before.cold
+  const { lag, patience, factor } = inForce(step.step, cold, options)
   const first = withFirst(before.first, step)
   const losses = [...before.losses, step.meanLoss].slice(-options.patience)
   const weighed = Number.isFinite(step.lambda)
   const narrow = weighed && isNarrow(step, options) ? before.narrow + 1 : 0
-  const state = { ...before, first, losses, narrow }
+  const state = { ...before, first, losses, narrow, cold }
   if (!weighed || step.step < before.quietUntil || isAsGoodAsOff(step)) return { state }
-  const mark = narrow >= options.patience ? narrowness(step, narrow) : ranAway(state, options)
+  const mark = narrow >= patience ? narrowness(step, narrow) : ranAway(state, options)
   if (mark === undefined) return { state }
   return {
     state: {
       ...state,
-      factor: state.factor * options.factor,
+      factor: state.factor * factor,
       narrow: 0,
-      quietUntil: step.step + 2 * options.lag + options.patience,
+      quietUntil: step.step + 2 * lag + patience,
     },
-    backOff: { step: step.step, mark },
+    backOff: { step: step.step, from: step.step + lag, factor, mark },
   }
+}
+
+/** Whether a run that starts with this λ starts cold. */
+export function isCold(lambda: number, { cold }: GuardOptions): boolean {
+  return cold !== undefined && Math.abs(lambda) < cold.below
+}
+
+function inForce(
+  step: number,
+  cold: boolean,
+  options: GuardOptions,
+): Pick<GuardOptions, 'lag' | 'patience' | 'factor'> {
+  return cold && options.cold !== undefined && step < options.cold.steps ? options.cold : options
 }
 
 function withFirst(first: GuardState['first'], { meanLoss }: ReportedStep): GuardState['first'] {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import {
-  GUARD,
+  GUARD as WITH_COLD,
   startGuard,
   watch,
   type BackOff,
@@ -10,6 +10,9 @@ import {
 import type { ReportedStep } from '../../../src/schedule/feedback/rule.js'
 import { FRESH_STATE, weigh } from '../../../src/weighting/rule.js'
 import { report } from './reports.js'
+
+/** As it is once a run is under way. */
+const GUARD: GuardOptions = { ...WITH_COLD, cold: undefined }
 
 interface Watched {
   readonly state: GuardState
@@ -181,4 +184,20 @@ test('a lambda that is set anew by hand is watched as the first was', () => {
 test('what is remembered stays small', () => {
   const { state } = watched(5_000, (step) => report(step, { lambda: -1, meanLoss: 1 / 3 }))
   expect(JSON.stringify(state).length).toBeLessThan(700)
+})
+
+describe('a run that starts with a small |λ|', () => {
+  test('is watched more closely for its first steps: sooner, and by more', () => {
+    const narrow = (step: number) => report(step, { lambda: -0.5, essRatio: step < 10 ? 0.5 : 0.05 })
+    expect(watched(16, narrow, WITH_COLD).backOffs).toMatchObject([{ step: 14, from: 22, factor: 64 }])
+    const ramped = (step: number) => ({ ...narrow(step), lambda: step === 0 ? -5 : -0.5 })
+    expect(watched(16, ramped, WITH_COLD).backOffs).toEqual([])
+  })
+
+  test('is watched as any other after them', () => {
+    const late = (step: number) => report(step, { lambda: -0.5, essRatio: step < 300 ? 0.5 : 0.05 })
+    expect(watched(330, late, WITH_COLD).backOffs).toMatchObject([
+      { step: 319, from: 319 + WITH_COLD.lag, factor: 4 },
+    ])
+  })
 })
