@@ -2,10 +2,10 @@
 
     .venv/bin/python bench/carry_over.py
 
-Losses are gamma-distributed; |λ| falls from 5 to 0.5 over 200 steps, evenly in log |λ|. At every step log û of the rule
-of weights, as the worker runs it, is compared with the average recomputed at that step's λ from the losses of every
-batch so far, under the same weights of the batches; twice more with the carry-over taken out. On the CPU, within
-seconds. `python-worker/tests/test_carry_over.py` holds what is claimed of it.
+Losses are gamma-distributed; |λ| falls from 5 to 0.5 over 200 steps, evenly in log |λ|. At every step
+log û of the rule of weights, as the worker runs it, is compared with the average recomputed at that step's λ
+from the losses of every batch so far, under the same weights of the batches; twice more with the carry-over
+taken out. On the CPU, within seconds. `python-worker/tests/test_carry_over.py` holds what is claimed of it.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def followed(kept: Kept, losses: Tensor, lams: list[float], gamma: float) -> tup
 
 
 def exact(losses: Tensor, lams: list[float], gamma: float) -> Tensor:
-    """log Σ c_k mean exp(ℓ_k/λ_t) after each step t, over the batches k ≤ t; c as in the rule: γ(1 − γ)^(t−k), normed."""
+    """log Σ c_k mean exp(ℓ_k/λ_t) after each step t, over the batches k ≤ t; c is γ(1 − γ)^(t−k), normed."""
     found = []
     for step, lam in enumerate(lams):
         ages = torch.arange(step, -1, -1, dtype=torch.float64)
@@ -132,7 +132,8 @@ def ratio(other: Distance, ours: Distance) -> Distance:
 def table(rows: list[Row]) -> str:
     """In Markdown; a cell is of the largest distance and of the mean one."""
     lines = [
-        "| λ | batch | γ | carried over | F̂ kept | û kept | F̂ kept, times further | û kept, times further | held |",
+        "| λ | batch | γ | carried over | F̂ kept | û kept | F̂ kept, times further | û kept, times further "
+        "| held |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:

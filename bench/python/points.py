@@ -16,7 +16,7 @@ SAMPLES, CLASSES = 500, 3
 
 
 def build(params: dict[str, Any], context: Context) -> Task:
-    """Logistic regression on random points, one in five labels wrong. Parameters: `batchSize`, `pace` (s/step)."""
+    """Logistic regression on random points, one label in five wrong. Parameters: `batchSize`, `pace` (s)."""
     torch.use_deterministic_algorithms(True)
     points = torch.randn(SAMPLES, 6)
     labels = points[:, :CLASSES].argmax(1)
