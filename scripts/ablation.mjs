@@ -51,7 +51,7 @@ async function tableOf(name) {
 function differenceOf(difference) {
   if (difference === null) return ''
   const { mean, interval, wins, pairs } = difference
-  const [low, high] = interval.map((value) => percent(value, '+'))
+  const [low, high] = [interval.low, interval.high].map((bound) => percent(bound, '+'))
   return `${percent(mean, '+')} [${low}, ${high}], ${wins}/${pairs}`
 }
 
