@@ -1,5 +1,5 @@
 /** `absgd ls`: the runs there are, one line each. */
-import { basename, relative } from 'node:path'
+import { basename } from 'node:path'
 import { Command } from 'commander'
 import { toAbsgdError } from '../errors.js'
 import { listRuns, runsRoot } from '../log/directory.js'
@@ -58,7 +58,7 @@ async function entryOf(dir: string): Promise<Entry> {
 
 function linesOf(entries: readonly Entry[], root: string, nowMs: number): string[] {
   if (entries.length === 0) {
-    return [`no runs in ${relative(process.cwd(), root) || root}: "absgd run experiment.ts" trains one`]
+    return [`no runs in ${root}: "absgd run experiment.ts" trains one`]
   }
   const width = process.stdout.isTTY ? Math.max(WIDTH, process.stdout.columns) : WIDTH
   const rows = entries.map((entry) => cellsOf(entry, nowMs).map(sanitize))
@@ -86,7 +86,7 @@ function cellsOf(entry: Entry, nowMs: number): string[] {
     status,
     progress,
     age,
-    value === undefined ? '' : `${metric} ${formatNumber(value)}`,
+    value === undefined ? '' : `${formatNumber(value)} ${metric}`,
   ]
 }
 
@@ -95,12 +95,14 @@ function problemsOf(entry: Entry): string[] {
 }
 
 const COLUMNS: readonly Column[] = [
-  { title: 'RUN', shrinkTo: 12 },
-  { title: 'EXPERIMENT', shrinkTo: 10 },
+  // What the other commands take: whole where it can be. Runs of a set differ at its end.
+  { title: 'RUN', shrinkTo: 28, keeps: 'both-ends' },
+  { title: 'EXPERIMENT', shrinkTo: 6 },
   { title: 'STATUS' },
   { title: 'STEPS', align: 'right' },
   { title: 'AGE', align: 'right' },
-  { title: 'BEST OR LAST', shrinkTo: 16 },
+  // Its beginning is the figure.
+  { title: 'BEST OR LAST', shrinkTo: 6 },
 ]
 
 /** A list stays quick: `show` checks larger sample logs. */

@@ -8,6 +8,12 @@ export function simulateOption(): Option {
   ])
 }
 
+export function paramOption(): Option {
+  return new Option('--param <key=value>', 'set a parameter; may be given several times')
+    .argParser(keyValue)
+    .default({}, "the experiment's")
+}
+
 export function positiveInteger(text: string): number {
   return integerFrom(1, text)
 }
@@ -22,6 +28,13 @@ function integerFrom(least: number, text: string): number {
   throw new InvalidArgumentError(`It takes a whole number from ${least}.`)
 }
 
+/** Its range is for others to check. */
+export function someNumber(text: string): number {
+  const value = Number(text)
+  if (text.trim() !== '' && !Number.isNaN(value)) return value
+  throw new InvalidArgumentError('It takes a number.')
+}
+
 /** `a,b`; empty parts are dropped. */
 export function commaSeparated(text: string): readonly string[] {
   const parts = text
@@ -33,10 +46,7 @@ export function commaSeparated(text: string): readonly string[] {
 }
 
 /** `key=value`, on top of those before it. */
-export function keyValue(
-  text: string,
-  before: Readonly<Record<string, string>>,
-): Readonly<Record<string, string>> {
+function keyValue(text: string, before: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   const cut = text.indexOf('=')
   if (cut < 1) throw new InvalidArgumentError('It takes key=value.')
   return { ...before, [text.slice(0, cut)]: text.slice(cut + 1) }

@@ -11,7 +11,7 @@ import { WIDTH } from '../output/layout.js'
 import { planLines, type PlannedSettings } from '../output/plan.js'
 import { armsOf } from '../run-set.js'
 import { epochs, stepCount, type Duration } from '../schedule/duration.js'
-import { commaSeparated, keyValue, positiveInteger } from './options.js'
+import { commaSeparated, paramOption, positiveInteger } from './options.js'
 import { toStdout, type Print } from './print.js'
 
 interface PlanOptions {
@@ -27,7 +27,7 @@ export function planCommand(print: Print = toStdout): Command {
     .description('show every control of an experiment over its run; starts nothing')
     .argument('<experiment>', 'TypeScript file whose default export is defineExperiment(…)')
     .option('--arm <names>', 'an arm of the experiment; several: a,b or all', commaSeparated)
-    .option('--param <key=value>', 'set a parameter; may be given several times', keyValue, {})
+    .addOption(paramOption())
     .option('--steps-per-epoch <n>', 'training samples / batch size, rounded up', positiveInteger)
     .option('--at <points>', 'values at these steps, epochs with an e: 0,100,5e', points)
     .option('--json', 'print one JSON object, one a line for several arms')
@@ -67,7 +67,8 @@ function objectOf({ experiment, arm, params }: PlannedSettings, preview: Preview
 }
 
 function points(text: string): readonly Duration[] {
-  return commaSeparated(text).map((part) => {
+  const parts = new Set(text.split(',').map((part) => part.trim()))
+  return [...parts].map((part) => {
     const [, number = '', e] = /^(\d+(?:\.\d+)?)(e?)$/.exec(part) ?? []
     if (e === 'e') return epochs(Number(number))
     if (number !== '' && Number.isSafeInteger(Number(number))) return stepCount(Number(number))

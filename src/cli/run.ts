@@ -4,7 +4,7 @@ import { Command } from 'commander'
 import { loadExperiment } from '../experiment/load.js'
 import { prepareRun } from '../prepare.js'
 import { AbsgdError } from '../errors.js'
-import { commaSeparated, keyValue, positiveInteger, simulateOption } from './options.js'
+import { commaSeparated, paramOption, positiveInteger, simulateOption, someNumber } from './options.js'
 import { startAndFollow, startControllerProcess } from './follow.js'
 import { seedList } from './seeds.js'
 import { chooseLines, chooseUi, uiOption, type UiFlag } from './ui.js'
@@ -31,7 +31,7 @@ export function runCommand(): Command {
     .option('--arm <names>', 'an arm of the experiment; several: a,b or all', commaSeparated)
     .option('--seeds <n>', 'train seeds 0 to n-1, or those given: 200-209, 1,2,7', seedList)
     .option('--jobs <n>', 'of several runs, so many at a time', positiveInteger, 1)
-    .option('--param <key=value>', 'set a parameter; may be given several times', keyValue, {})
+    .addOption(paramOption())
     .option(
       '--name <name>',
       'name of the run (default: experiment, arm and a number); of several runs what their names begin with',
@@ -46,7 +46,7 @@ export function runCommand(): Command {
       positiveInteger,
     )
     .addOption(simulateOption())
-    .option('--pace <n>', 'steps a second of a simulated run (default: no limit)', Number)
+    .option('--pace <n>', 'steps a second of a simulated run (default: no limit)', someNumber)
     .addHelpText('after', SEVERAL + EXIT_CODES)
     .action(run)
 }

@@ -1,5 +1,4 @@
 /** `absgd watch`: shows runs, live or finished. */
-import { basename } from 'node:path'
 import { Command } from 'commander'
 import { AbsgdError } from '../errors.js'
 import { findRun, listRuns, readManifest, runsRoot } from '../log/directory.js'
@@ -49,7 +48,7 @@ function newest(root: string): string {
   const dir = dirs.find((one) => lockHolder(one) !== undefined) ?? dirs[0]
   if (dir !== undefined) return dir
   throw new AbsgdError('run-directory', `there are no runs in ${root}`, {
-    hint: `"absgd run experiment.ts" trains one; --runs or $ABSGD_RUNS names another folder than ${basename(root)}`,
+    hint: `"absgd run experiment.ts" trains one; --runs or $ABSGD_RUNS names another root`,
   })
 }
 

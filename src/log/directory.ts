@@ -91,14 +91,22 @@ export function runAt(root: string, nameOrPath: string): string | undefined {
   return [below, resolve(nameOrPath)].find((dir) => dir !== undefined && isRunDirectory(dir))
 }
 
-/** The runs below `root`, newest first; none when it does not exist. */
+/**
+ * The runs below `root`, newest first; none when it does not exist.
+ *
+ * @throws AbsgdError 'run-directory' when it cannot be read.
+ */
 export function listRuns(root: string): string[] {
   let names: string[]
   try {
     names = readdirSync(root)
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return []
-    throw error
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return []
+    throw new AbsgdError('run-directory', `cannot read the runs in ${root}: ${message}`, {
+      hint: '--runs or $ABSGD_RUNS names another root',
+      cause: error,
+    })
   }
   return names
     .map((name) => join(root, name))

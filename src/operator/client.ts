@@ -94,7 +94,7 @@ function answerOf(message: ToPeer): RequestResult | undefined {
 
 export function noController(run: string): AbsgdError {
   return new AbsgdError('unreachable', `no controller drives the run "${run}" at the moment`, {
-    hint: `"absgd show ${run}" tells how it stands; "absgd resume ${run}" takes it up again`,
+    hint: `"absgd show ${run}" tells how it stands; unless it is completed, "absgd resume ${run}" takes it up again`,
   })
 }
 

@@ -8,6 +8,8 @@ export interface Column {
   readonly align?: 'left' | 'right'
   /** May be cut to this many characters where the table is too wide; the column with the longest cells first. */
   readonly shrinkTo?: number
+  /** What a cut leaves. @default 'beginning' */
+  readonly keeps?: 'beginning' | 'both-ends'
 }
 
 export interface Indents {
@@ -31,7 +33,7 @@ export function table(
   return lines.map((cells) =>
     cells
       .map((cell, i) => {
-        const text = cut(cell, widths[i]!)
+        const text = (columns[i]!.keeps === 'both-ends' ? cutInside : cut)(cell, widths[i]!)
         const space = ' '.repeat(widths[i]! - lengthOf(text))
         return columns[i]!.align === 'right' ? space + text : text + space
       })
@@ -108,6 +110,14 @@ export function fit(items: readonly string[], width = WIDTH): string {
 export function cut(text: string, width: number): string {
   const characters = [...text]
   return characters.length <= width ? text : `${characters.slice(0, Math.max(0, width - 1)).join('')}…`
+}
+
+/** The text, or its two ends around an ellipsis. */
+function cutInside(text: string, width: number): string {
+  const characters = [...text]
+  if (characters.length <= width) return text
+  const end = Math.floor((width - 1) / 2)
+  return `${cut(text, width - end)}${characters.slice(characters.length - end).join('')}`
 }
 
 /** In characters; those that take two columns of a terminal count as one. */

@@ -55,6 +55,7 @@ describe('help', () => {
     expect(stdout).toContain(`Usage: absgd ${command}`)
     expect(flags.filter((flag) => !stdout.includes(flag))).toEqual([])
     expect(wideLines(stdout)).toEqual([])
+    expect(stdout).not.toContain('{}')
   })
 
   it('is what the program says when it is given nothing to do', async () => {

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { lsCommand } from '../../src/cli/ls.js'
 import { acquireLock } from '../../src/log/lock.js'
 import type { Body } from '../../src/record/record.js'
-import { ended, evaluation, joined, started, steps } from '../helpers/records.js'
+import { ended, evaluation, joined, manifest, started, steps } from '../helpers/records.js'
 import { temporaryRoot, writeRun } from '../helpers/runs.js'
 
 async function ls(root: string, ...flags: string[]): Promise<string[]> {
@@ -38,8 +38,18 @@ describe('ls', () => {
     const lines = await ls(root)
     expect(lines).toHaveLength(3)
     expect(lines[0]).toMatch(/^RUN +EXPERIMENT +STATUS +STEPS +AGE +BEST OR LAST$/)
-    expect(lines[1]).toMatch(/^second-1 +digits\/annealed +lost +50\/100 +\d+ d +train\.loss 2$/)
-    expect(lines[2]).toMatch(/^first-1 +digits\/annealed +completed +100\/100 +\d+ d +val\.accuracy 0\.9$/)
+    expect(lines[1]).toMatch(/^second-1 +digits\/annealed +lost +50\/100 +\d+ d +2 train\.loss$/)
+    expect(lines[2]).toMatch(/^first-1 +digits\/annealed +completed +100\/100 +\d+ d +0\.9 val\.accuracy$/)
+  })
+
+  test('has names and figures whole in 80 columns, and cuts what is around them', async () => {
+    const root = temporaryRoot()
+    const run = 'noisy-digits-annealed-seed10'
+    const config = { ...manifest().config, simulated: true as const }
+    await writeRun(root, complete, { run, experiment: 'noisy-digits', config })
+    const lines = await ls(root)
+    expect(lines.filter((line) => [...line].length > 80)).toEqual([])
+    expect(lines[1]).toMatch(new RegExp(`^${run} {2}simulated.*… .* 0\\.9 val`))
   })
 
   test('shows a run as running while a controller holds its lock', async () => {
@@ -57,7 +67,7 @@ describe('ls', () => {
     const log = join(await writeRun(root, complete), 'steps.log')
     truncateSync(log, statSync(log).size - 3)
     const lines = await ls(root)
-    expect(lines[1]).toMatch(/lost \* +100\/100 .*val\.accuracy 0\.9$/)
+    expect(lines[1]).toMatch(/lost \* +100\/100 .*0\.9 val\.accuracy$/)
     expect(lines[2]).toMatch(/^\* digits-1: steps\.log, byte [\d,]+: the last frame is incomplete/)
   })
 

@@ -179,6 +179,18 @@ describe('the list of runs', () => {
     expect(listRuns(root).map((dir) => basename(dir))).toEqual(['damaged', 'a-new', 'c-mid', 'b-old'])
     expect(listRuns(join(root, 'nowhere'))).toEqual([])
   })
+
+  test('says by name that the root cannot be read', () => {
+    const root = join(temporaryDirectory(), 'file')
+    writeFileSync(root, '')
+    expect(() => listRuns(root)).toThrow(
+      expect.objectContaining({
+        code: 'run-directory',
+        message: expect.stringContaining(`cannot read the runs in ${root}`) as string,
+        hint: expect.stringContaining('--runs') as string,
+      }) as Error,
+    )
+  })
 })
 
 describe('a manifest', () => {

@@ -19,6 +19,12 @@ describe('a table', () => {
     expect(table(columns, [['abcdefghij', 'abcde', 'never']], 18)[1]).toBe('abc…  abcde  never')
     expect(table(columns, [['abcdefghij', 'abcde', 'never']], 10)[1]).toBe('abc…  abc…  never')
   })
+
+  test('keeps both ends of a cell where these tell cells apart', () => {
+    const columns = [{ title: 'A', shrinkTo: 4, keeps: 'both-ends' }] as const
+    const rows = [['digits-seed1'], ['digits-seed10'], ['digits']]
+    expect(table(columns, rows, 9)).toEqual(['A', 'digi…eed1', 'digi…ed10', 'digits'])
+  })
 })
 
 describe('wrapped text', () => {
