@@ -21,8 +21,8 @@ export interface CockpitRequest {
   readonly runs: string | undefined
   /** Interrupts the run's controller; absent where the cockpit only watches. */
   readonly interrupt?: () => void
-  /** Called once the cockpit takes signals. */
-  readonly opened?: () => void
+  /** Called once the cockpit takes signals. Says how often the run was interrupted before. */
+  readonly opened?: () => number
 }
 
 /** Shows the cockpit until it is left, prints what became of the run, and ends this process. */

@@ -84,7 +84,10 @@ export async function startAndFollow(
         dirs: [dir],
         runs,
         interrupt: () => controller.kill('SIGINT'),
-        opened: () => interrupts.stop(),
+        opened: () => {
+          interrupts.stop()
+          return interrupts.count()
+        },
       })
     }
     const { status } = await printRun(tailRun(dir, { streams: ['steps'] }), manifest, dir, {

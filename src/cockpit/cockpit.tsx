@@ -25,8 +25,8 @@ export interface CockpitOptions {
    * at once. Without it Ctrl-C leaves.
    */
   readonly interrupt?: () => void
-  /** Called once signals are taken here. */
-  readonly opened?: () => void
+  /** Called once signals are taken here. Says how often the run was interrupted before. */
+  readonly opened?: () => number
 }
 
 export interface CockpitEnd {
@@ -75,7 +75,7 @@ export async function runCockpit({
     terminate: () => (interrupt === undefined || !isDriven() ? leave('SIGTERM') : onKey('ctrl-c')),
     hangUp: () => leave('SIGHUP'),
   })
-  opened?.()
+  ui = { ...ui, interrupts: opened?.() ?? 0 }
   const ink = render(<App screen={drawn()} onKey={onKey} />, {
     stdout: screen.stream,
     stdin: process.stdin,

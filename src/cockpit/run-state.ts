@@ -78,7 +78,10 @@ export function standingOf({ snapshot, driven, caughtUp }: RunState): Standing {
   if (end !== undefined) return { type: 'ended', status: end.status, reason: end.reason }
   if (!caughtUp) return { type: 'reading' }
   if (!driven) return { type: 'no-controller' }
-  if (worker.status === 'left') return { type: 'no-worker' }
+  // One that has done its work is gone a moment before the run ends.
+  if (worker.status === 'left') {
+    return worker.exitCode === 0 ? { type: 'working', phase: 'ending' } : { type: 'no-worker' }
+  }
   return { type: 'working', phase: worker.status === 'joined' ? worker.phase : 'starting' }
 }
 

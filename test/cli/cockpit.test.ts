@@ -147,6 +147,22 @@ describe('the cockpit', () => {
     }
   })
 
+  it('leaves by itself once a run has ended that was interrupted before it opened', async () => {
+    const script = `
+      import { openCockpit } from ${JSON.stringify(new URL('../../dist/cockpit/open.js', import.meta.url).href)}
+      const { default: manifest } = await import(${JSON.stringify(`file://${runs}/done/manifest.json`)}, { with: { type: 'json' } })
+      const over = { manifest, dir: '', isDriven: () => false, workerLines: () => [], ask: async () => {}, comeBack: '', resume: '' }
+      const records = async function* (signal) { yield []; await new Promise((resolve) => signal.addEventListener('abort', resolve)) }
+      await openCockpit({ runs: [{ ...over, records }], interrupt: () => {}, opened: () => 1 })
+      console.log('back at the prompt')
+      process.exit()
+    `
+    const terminal = inTerminal(['--input-type=module', '-e', script])
+    expect(await terminal.exited).toBe(0)
+    expectWhole(terminal)
+    expect(terminal.screen().join('\n')).toContain('back at the prompt')
+  })
+
   it('is refused where there is no terminal, before anything is begun', async () => {
     const folder = join(runs, 'none')
     for (const args of [runArgs('tiny.ts', folder, '--ui', 'cockpit'), ['watch', '--ui', 'cockpit']]) {

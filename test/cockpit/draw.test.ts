@@ -100,6 +100,18 @@ describe('the cockpit', () => {
     expect(draw(viewOf([state]))[0]).not.toContain('simulated')
   })
 
+  test('does not claim that a worker trains on where none can', () => {
+    const state = stateOf(trained, { driven: false })
+    const config = { ...state.manifest.config, simulated: true as const }
+    const simulated = { ...state, manifest: { ...state.manifest, config } }
+    const bereft = stateOf([...trained, left({ exitCode: 1 })], { driven: false })
+    expect(text(viewOf([state]))).toContain('its worker, if it lives, trains')
+    for (const alone of [simulated, bereft]) {
+      expect(text(viewOf([alone]))).toContain('takes the run up')
+      expect(text(viewOf([alone]))).not.toContain('its worker')
+    }
+  })
+
   test('says the same without colour as with it', () => {
     const coloured = draw(viewOf(), '120x40', createTheme({ colours: 1, ascii: false }))
     expect(coloured.join('')).toContain('\x1b[')
@@ -125,6 +137,7 @@ describe('the cockpit', () => {
     ['checkpointing', stateOf([...trained, progress(40, 'checkpointing')]), /● checkpointing/],
     ['worker gone', stateOf([...trained, left({ exitCode: 1 })]), /✗ worker gone[^]*worker exit code 1/],
     ['controller gone', stateOf(trained, { driven: false }), /✗ controller gone[^]*absgd resume digits-1/],
+    ['ending, its worker gone', stateOf([...trained, left({ exitCode: 0 })]), /‖ ending/],
     [
       'completed',
       stateOf([...trained, ended(100)]),

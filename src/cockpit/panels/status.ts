@@ -1,7 +1,7 @@
 /** The last two lines: what is to be said or asked, and the keys. */
 import { sanitize } from '../../output/sanitize.js'
 import { bindings } from '../keys.js'
-import type { Tone } from '../run-state.js'
+import type { RunState, Tone } from '../run-state.js'
 import { fitGroups, line, type Pieces } from '../text.js'
 import type { Theme } from '../theme.js'
 import { selectedRun, selectedStanding, type CockpitView } from '../view.js'
@@ -28,7 +28,7 @@ function statusOf(view: CockpitView): { readonly text: string; readonly tone: To
     }
   }
   if (standing.type === 'no-controller')
-    return { text: `${resume} takes the run up; its worker trains to the end of its plan`, tone: 'bad' }
+    return { text: `${resume} takes the run up${workerAlone(state)}`, tone: 'bad' }
   if (ui.interrupts > 1) return { text: 'ending the run now', tone: 'warn' }
   if (ui.interrupts === 1)
     return { text: 'checkpointing and stopping; Ctrl-C once more ends it at once', tone: 'warn' }
@@ -36,6 +36,12 @@ function statusOf(view: CockpitView): { readonly text: string; readonly tone: To
   if (standing.type === 'no-worker')
     return { text: 'the worker is gone: the controller decides what becomes of the run', tone: 'bad' }
   return { text: '', tone: 'plain' }
+}
+
+/** What may go on without a controller: a simulated worker lives and dies with it. */
+function workerAlone({ manifest, snapshot }: RunState): string {
+  if (manifest.config.simulated === true || snapshot.worker.status !== 'joined') return ''
+  return '; its worker, if it lives, trains to the end of its plan'
 }
 
 function keyLine(view: CockpitView, width: number, theme: Theme): string {
