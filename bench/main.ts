@@ -61,6 +61,9 @@ interface Values {
 async function run(benches: readonly Bench[], values: Values): Promise<number> {
   const measured: Measured[] = []
   let failed = false
+  let interrupted = false
+  // Its own run, if one trains, ends by the same signal; no other benchmark follows.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => (interrupted = true))
   for (const bench of benches) {
     const folder = mkdtempSync(join(tmpdir(), 'absgd-bench-'))
     const started = performance.now()
@@ -73,11 +76,13 @@ async function run(benches: readonly Bench[], values: Values): Promise<number> {
       console.error(`${bench.name}: ${formatDuration((performance.now() - started) / 1000)}`)
     } catch (error) {
       failed = true
-      console.error(`${bench.name} failed:`, error)
+      if (!interrupted) console.error(`${bench.name} failed:`, error)
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }
+    if (interrupted) break
   }
+  if (interrupted) return INTERRUPTED
   if (values.markdown) console.log(markdownTable(measured).join('\n'))
   console.error(`\n${textTable(measured, process.stderr.columns || 120).join('\n')}`)
   const missed = measured.some(({ figure }) => isMet(figure) === false)
@@ -100,6 +105,7 @@ function parse() {
   }
 }
 
+const INTERRUPTED = 130
 const flag = { type: 'boolean', default: false } as const
 const OPTIONS = {
   help: { ...flag, short: 'h' },

@@ -13,18 +13,24 @@ export function environment() {
 }
 
 /** Runs a program to its end and ends this process where it fails. */
-export function must(command, args, env = process.env) {
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env })
+export function must(command, args, env = process.env, stdout = 'inherit') {
+  const { status, error } = spawnSync(command, args, {
+    cwd: root,
+    stdio: ['inherit', stdout, 'inherit'],
+    env,
+  })
   if (error !== undefined) console.error(`${command}: ${error.message}`)
   if (status !== 0) process.exit(status ?? 1)
 }
 
-/** Builds, and sets up `.venv` with all that tests, checks and the demo need. Seconds when nothing is to be done. */
+/** Builds, and sets up `.venv` with all that tests, checks and the demo need. Seconds when nothing is to be done. What it says goes to stderr. */
 export function setUp() {
-  must(process.execPath, ['scripts/build.mjs'])
+  must(process.execPath, ['scripts/build.mjs'], process.env, STDERR)
   const { ABSGD_PYTHON: _own, ...env } = environment()
-  must(process.execPath, ['dist/cli/main.js', 'setup', '--demo', '--dev'], env)
+  must(process.execPath, ['dist/cli/main.js', 'setup', '--demo', '--dev'], env, STDERR)
 }
+
+const STDERR = 2
 
 /** Runs a program; what it printed comes back when it has ended. */
 export function capture(command, args) {

@@ -3,12 +3,11 @@ import { openCockpit } from '../cockpit/open.js'
 import type { CockpitEnd } from '../cockpit/cockpit.js'
 import type { RunSource } from '../cockpit/source.js'
 import { reasonOf } from '../cockpit/words.js'
-import { AbsgdError } from '../errors.js'
-import { readManifest, runPaths } from '../log/directory.js'
+import { runPaths } from '../log/directory.js'
 import { lockHolder } from '../log/lock.js'
 import { tailRunInBlocks } from '../log/tail.js'
 import { requestOf } from '../operator/client.js'
-import { readRunView } from '../operator/view.js'
+import { manifestOfRun } from '../operator/view.js'
 import { formatCount } from '../output/format.js'
 import { sanitize } from '../output/sanitize.js'
 import { lastLines } from '../worker/process.js'
@@ -39,7 +38,7 @@ export async function showCockpit({ dirs, runs, interrupt, opened }: CockpitRequ
 }
 
 async function sourceOf(dir: string, runs: string | undefined): Promise<RunSource> {
-  const manifest = await manifestOf(dir)
+  const manifest = await manifestOfRun(dir)
   const { workerLog } = runPaths(dir)
   const where = runs === undefined ? '' : ` --runs ${runs}`
   return {
@@ -55,16 +54,6 @@ async function sourceOf(dir: string, runs: string | undefined): Promise<RunSourc
     ask: (action) => requestOf(dir, manifest.run, action, { by: 'cockpit' }),
     comeBack: `absgd watch ${manifest.run}${where}`,
     resume: `absgd resume ${manifest.run}${where}`,
-  }
-}
-
-/** From its file, or as the log has it. */
-async function manifestOf(dir: string) {
-  try {
-    return readManifest(dir)
-  } catch (error) {
-    if (!(error instanceof AbsgdError)) throw error
-    return (await readRunView(dir)).manifest
   }
 }
 

@@ -1,9 +1,10 @@
 /** `absgd watch`: shows runs, live or finished. */
 import { Command } from 'commander'
 import { AbsgdError } from '../errors.js'
-import { findRun, listRuns, readManifest, runsRoot } from '../log/directory.js'
+import { findRun, listRuns, runsRoot } from '../log/directory.js'
 import { lockHolder } from '../log/lock.js'
 import { tailRun } from '../log/tail.js'
+import { manifestOfRun } from '../operator/view.js'
 import { showCockpit } from './cockpit.js'
 import { exitCodeOf } from './exit-code.js'
 import { printRun } from './lines.js'
@@ -39,7 +40,7 @@ async function watch(names: readonly string[], options: WatchOptions): Promise<v
     })
   }
   const records = tailRun(dir, { streams: ['steps'] })
-  const { status } = await printRun(records, readManifest(dir), dir, { ui })
+  const { status } = await printRun(records, await manifestOfRun(dir), dir, { ui })
   process.exitCode = exitCodeOf(status)
 }
 

@@ -42,6 +42,20 @@ export async function readRunView(dir: string, options: ViewOptions = {}): Promi
   }
 }
 
+/**
+ * The manifest from its file, or as the log has it.
+ *
+ * @throws as {@link readRunView}
+ */
+export async function manifestOfRun(dir: string): Promise<Manifest> {
+  try {
+    return readManifest(dir)
+  } catch (error) {
+    if (!(error instanceof AbsgdError)) throw error
+    return (await readRunView(dir)).manifest
+  }
+}
+
 async function read(dir: string, { checkSamplesUpTo = 0, onRecord }: ViewOptions): Promise<RunView> {
   // Asked before reading: a controller that leaves meanwhile has recorded the end.
   const live = lockHolder(dir)

@@ -22,11 +22,13 @@ export function comparisonLines(
   const chosen = comparison.metrics.filter(({ metric }) =>
     metrics === undefined ? !INTERNALS.test(metric) : metrics.includes(metric),
   )
+  const notes = footnotes(comparison, chosen)
   const tell = (text: string) => wrap(sanitize(text), { width, hanging: '  ' })
   return [
     ...tell(headline(comparison)),
-    ...(chosen.length === 0 ? [] : ['', ...tableLines(comparison, chosen, width), '']),
-    ...footnotes(comparison, chosen).flatMap(tell),
+    ...(chosen.length === 0 ? [] : ['', ...tableLines(comparison, chosen, width)]),
+    ...(notes.length === 0 || chosen.length === 0 ? [] : ['']),
+    ...notes.flatMap(tell),
   ]
 }
 

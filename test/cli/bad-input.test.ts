@@ -246,6 +246,11 @@ describe('once the worker has started', () => {
     expect(stdout.match(/^\* .*steps\.log.*$/gm)).toHaveLength(2)
     const page = await cli(['show', join(damaged, 'flipped')])
     expect(page.stdout).toMatch(/damaged +steps\.log, byte/)
+
+    rmSync(join(flipped, 'manifest.json'))
+    const watched = await cli(['watch', join(damaged, 'flipped')])
+    expect(watched.code).toBe(75)
+    expect(watched.stdout).toMatch(/damaged +steps\.log, byte/)
   })
 })
 

@@ -46,7 +46,6 @@ describe('the table of a comparison', () => {
       '     n  mean ± sd',
       'val.accuracy, last (larger wins)',
       '  a  3  2.0 ± 1.0',
-      '',
     ])
   })
 
