@@ -15,7 +15,7 @@ import { AbsgdError } from '../errors.js'
 import type { Manifest } from '../record/manifest.js'
 import { readManifest } from './manifest.js'
 import { nearest } from './nearest.js'
-import { runPaths } from './paths.js'
+import { isRunName, runPaths } from './paths.js'
 
 export { readManifest } from './manifest.js'
 export {
@@ -29,7 +29,7 @@ export { runPaths } from './paths.js'
 
 /** @throws AbsgdError 'run-directory' for a name that could leave the runs root or trouble a shell. */
 export function checkRunName(name: string): void {
-  if (RUN_NAME.test(name)) return
+  if (isRunName(name)) return
   throw new AbsgdError('run-directory', `"${name}" cannot be the name of a run`, {
     hint: 'use 1 to 64 characters of a-z 0-9 . _ -, beginning with a letter or a digit',
   })
@@ -87,7 +87,7 @@ export function findRun(root: string, nameOrPath: string): string {
 
 /** As {@link findRun}; undefined where there is no such run. */
 export function runAt(root: string, nameOrPath: string): string | undefined {
-  const below = RUN_NAME.test(nameOrPath) ? join(root, nameOrPath) : undefined
+  const below = isRunName(nameOrPath) ? join(root, nameOrPath) : undefined
   return [below, resolve(nameOrPath)].find((dir) => dir !== undefined && isRunDirectory(dir))
 }
 
@@ -110,7 +110,7 @@ export function listRuns(root: string): string[] {
   }
   return names
     .map((name) => join(root, name))
-    .filter((dir) => RUN_NAME.test(basename(dir)) && isRunDirectory(dir))
+    .filter((dir) => isRunName(basename(dir)) && isRunDirectory(dir))
     .map((dir) => ({ dir, createdMs: createdMsOf(dir) }))
     .sort((a, b) => b.createdMs - a.createdMs || (a.dir < b.dir ? -1 : 1))
     .map(({ dir }) => dir)
@@ -159,4 +159,3 @@ function cannotMake(dir: string, cause: unknown): AbsgdError {
 
 /** What a rename says when another process made the directory meanwhile. */
 const TAKEN = new Set(['ENOTEMPTY', 'EEXIST', 'ENOTDIR'])
-const RUN_NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/

@@ -1,11 +1,16 @@
 /** Reads what is known of a run before its first record. */
 import { readFileSync } from 'node:fs'
+import { basename, resolve } from 'node:path'
 import { z } from 'zod'
 import { AbsgdError } from '../errors.js'
 import type { Manifest } from '../record/manifest.js'
-import { runPaths } from './paths.js'
+import { isRunName, runPaths } from './paths.js'
 
-/** @throws AbsgdError 'run-directory' when the file is missing, damaged, or of a newer format. */
+/**
+ * The manifest of the run in `dir`, named as its directory is: one that was renamed or copied goes by its new name.
+ *
+ * @throws AbsgdError 'run-directory' when the file is missing, damaged, or of a newer format.
+ */
 export function readManifest(dir: string): Manifest {
   const path = runPaths(dir).manifest
   let value: unknown
@@ -16,13 +21,18 @@ export function readManifest(dir: string): Manifest {
     throw new AbsgdError('run-directory', `cannot read ${path}: ${problem}`, { cause: error })
   }
   const parsed = manifestSchema.safeParse(value)
-  if (parsed.success) return parsed.data as Manifest
+  if (parsed.success) return named(dir, parsed.data as Manifest)
   const problems = parsed.error.issues.map(
     ({ path: at, message }) => `${at.join('.') || 'the file'}: ${message}`,
   )
   throw new AbsgdError('run-directory', `${path} is no manifest of this version: ${problems.join('; ')}`, {
     hint: 'a manifest is written once and never changed; install the version of absgd that made the run',
   })
+}
+
+function named(dir: string, manifest: Manifest): Manifest {
+  const name = basename(resolve(dir))
+  return isRunName(name) ? { ...manifest, run: name } : manifest
 }
 
 const text = z.string()

@@ -3,6 +3,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -194,6 +195,14 @@ describe('the list of runs', () => {
 })
 
 describe('a manifest', () => {
+  test('has the name of its directory, also once that was renamed', () => {
+    const root = temporaryDirectory()
+    renameSync(createRunDirectory(root, 'before', manifestOf('before')), join(root, 'after'))
+    expect(readManifest(findRun(root, 'after'))).toEqual(manifestOf('after'))
+    renameSync(join(root, 'after'), join(root, 'No name of a run'))
+    expect(readManifest(join(root, 'No name of a run')).run).toBe('before')
+  })
+
   test.each([
     ['missing', undefined, 'ENOENT'],
     ['no JSON', '{"format":1', 'it is no JSON'],
