@@ -49,7 +49,7 @@ export type { Suggestions, SuggestOptions } from './operator/suggest.js'
 export type { RecentOptions } from './operator/recent-losses.js'
 export type { ClassShare, Outcome, Share, Target } from './weighting/what-if.js'
 export type { LossesRead, LossSpread } from './weighting/spread.js'
-export type { Suggestion } from './weighting/suggestion.js'
+export type { BoundedSuggestion, Suggestion } from './weighting/suggestion.js'
 
 // Arms side by side
 export { compareRuns } from './statistics/comparison.js'

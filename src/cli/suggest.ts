@@ -45,7 +45,10 @@ async function answer(
     jsonText({
       ...outcomeHead(summary, losses, now),
       suggestions: suggestions.map((one) => ({ ...one, outcome: one.outcome ?? null })),
-      forWrong: forWrong === undefined ? null : { ...forWrong, outcome: forWrong.outcome ?? null },
+      forWrong:
+        forWrong === undefined
+          ? null
+          : { ...forWrong, outcome: forWrong.outcome ?? null, unbounded: forWrong.unbounded ?? null },
       advice: adviceOf({ forWrong }),
     }),
   )

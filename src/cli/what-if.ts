@@ -1,5 +1,6 @@
 /** `absgd what-if`: what another lambda would make of a run's last losses. */
 import { Command, Option } from 'commander'
+import { nearest } from '../edit-distance.js'
 import { AbsgdError } from '../errors.js'
 import { findRun, runsRoot } from '../log/directory.js'
 import { readRecentLosses } from '../operator/recent-losses.js'
@@ -69,7 +70,7 @@ function parseCandidates(text: string): { text: string; candidate: Candidate }[]
   return values.split(',').map((part) => {
     const value = part.trim()
     const candidate = candidateOf(key, key === 'lambda' && value === 'off' ? Infinity : toNumber(value))
-    if (candidate === undefined) throw unreadable(text)
+    if (candidate === undefined) throw unreadable(text, key)
     checkCandidate(candidate)
     return { text: `${key}=${value}`, candidate }
   })
@@ -94,11 +95,15 @@ function toNumber(text: string): number | undefined {
   return text === '' || Number.isNaN(value) ? undefined : value
 }
 
-function unreadable(text: string): AbsgdError {
-  return new AbsgdError('usage', `"${text}" is no candidate`, {
+function unreadable(text: string, key: string): AbsgdError {
+  const near = KEYS.includes(key) ? undefined : nearest(key, KEYS)
+  const guess = near === undefined ? '' : ` (did you mean "${near}"?)`
+  return new AbsgdError('usage', `"${text}" is no candidate${guess}`, {
     hint: 'write lambda=NUMBER, lambda=off, ess=RATIO or kl=NATS, several values with commas: lambda=-2,-1 ess=0.6',
   })
 }
+
+const KEYS = ['lambda', 'ess', 'kl']
 
 const WHAT = `
 Each batch is weighed on its own, as with gamma 1; gamma moves the sum of the

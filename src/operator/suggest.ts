@@ -1,7 +1,12 @@
 /** Which lambda the last losses of a run suggest. */
 import { AbsgdError } from '../errors.js'
 import { findRun, runsRoot } from '../log/directory.js'
-import { forWrongLabels, suggestionsFor, type Suggestion } from '../weighting/suggestion.js'
+import {
+  forWrongLabels,
+  suggestionsFor,
+  type BoundedSuggestion,
+  type Suggestion,
+} from '../weighting/suggestion.js'
 import { outcomeAt, type Outcome } from '../weighting/what-if.js'
 import type { LossesRead } from '../weighting/spread.js'
 import { readRecentLosses, type RecentLosses, type RecentOptions } from './recent-losses.js'
@@ -18,7 +23,7 @@ export interface Suggestions {
   /** A lambda for the ESS ratios 0.9, 0.8 and 0.6, first below 0, then above. */
   readonly suggestions: readonly Suggestion[]
   /** What suits the share of wrong labels; undefined where none is guessed or known, and where none is wrong. */
-  readonly forWrong: (Suggestion & { readonly wrong: number; readonly isGuess: boolean }) | undefined
+  readonly forWrong: (BoundedSuggestion & { readonly wrong: number; readonly isGuess: boolean }) | undefined
   readonly losses: LossesRead
 }
 

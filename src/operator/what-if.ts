@@ -1,12 +1,12 @@
 /** What other values of lambda would make of a run's last losses. */
 import { AbsgdError } from '../errors.js'
 import { findRun, runsRoot } from '../log/directory.js'
-import { farthest, lambdaFor, outcomeAt, type Outcome, type Target } from '../weighting/what-if.js'
+import { sideOf, weighCandidates, type Candidate } from '../weighting/candidates.js'
+import { farthest, outcomeAt, type Outcome, type Target } from '../weighting/what-if.js'
 import type { LossesRead } from '../weighting/spread.js'
 import { readRecentLosses, type RecentLosses, type RecentOptions } from './recent-losses.js'
 
-/** A lambda (±Infinity is off), or the evenness that one is looked for, see `Outcome`: `ess` in (0, 1], `kl` from 0. */
-export type Candidate = { readonly lambda: number } | Target
+export type { Candidate } from '../weighting/candidates.js'
 
 export interface WhatIfOptions extends RecentOptions {
   /** Of the lambda that gives an `ess` or `kl`. @default that of the lambda now applied; -1 where it is off */
@@ -40,11 +40,16 @@ export async function whatIf(
 
 /** @throws AbsgdError 'usage' for a candidate that no lambda meets. */
 export function weighAnew(recent: RecentLosses, candidates: readonly Candidate[], sign?: 1 | -1): WhatIf {
-  const applied = appliedLambda(recent)
-  const side = sign ?? (applied !== undefined && Number.isFinite(applied) && applied > 0 ? 1 : -1)
+  const applied = { lambda: appliedLambda(recent), ...(sign === undefined ? {} : { sign }) }
+  const { now, outcomes } = weighCandidates(recent.batches, candidates, applied)
   return {
-    now: outcomeNow(recent),
-    outcomes: candidates.map((candidate) => outcomeAt(recent.batches, lambdaOf(recent, candidate, side))),
+    now,
+    outcomes: candidates.map((candidate, i) => {
+      const outcome = outcomes[i]
+      if (outcome !== undefined) return outcome
+      // Any lambda has an outcome.
+      throw unmet(recent, candidate as Target, sideOf(applied))
+    }),
     losses: recent.about,
   }
 }
@@ -76,17 +81,14 @@ function appliedLambda({ view }: RecentLosses): number | undefined {
   return view.snapshot.last?.controls['lambda']
 }
 
-function lambdaOf({ batches }: RecentLosses, candidate: Candidate, sign: 1 | -1): number {
-  if ('lambda' in candidate) return candidate.lambda
-  const lambda = lambdaFor(batches, candidate, sign)
-  if (lambda !== undefined) return lambda
+function unmet({ batches }: RecentLosses, target: Target, sign: 1 | -1): AbsgdError {
   const limit = farthest(batches, sign)
   const [asked, range] =
-    'ess' in candidate
-      ? [`ESS ratio of ${candidate.ess}`, `${rounded(limit.ess)} is the least`]
-      : [`KL of ${candidate.kl}`, `${rounded(limit.kl)} is the most`]
+    'ess' in target
+      ? [`ESS ratio of ${target.ess}`, `${rounded(limit.ess)} is the least`]
+      : [`KL of ${target.kl}`, `${rounded(limit.kl)} is the most`]
   const side = sign < 0 ? 'below' : 'above'
-  throw new AbsgdError('usage', `no lambda ${side} 0 gives these losses a mean ${asked}: ${range}`, {
+  return new AbsgdError('usage', `no lambda ${side} 0 gives these losses a mean ${asked}: ${range}`, {
     hint: 'one sample of each batch has all the weight there, or those with the same loss share it',
   })
 }

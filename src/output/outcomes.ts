@@ -97,7 +97,7 @@ export function outcomeTable(rows: readonly ShownOutcome[], width: number): stri
 
 /** What the columns of `outcomeTable` mean. */
 export const LEGEND =
-  'ESS RATIO: effective sample size / batch size. MAX W: the largest weight, 1 is even. HARDEST, EASIEST: share of the weight on the tenth of a batch with the highest and lowest losses, 10 % is even. WRONG: share on wrong labels.'
+  'Each batch is weighed on its own, as with gamma 1: its weights sum to 1. ESS RATIO: effective sample size / batch size. MAX W: the largest weight, 1 is even. HARDEST, EASIEST: share of the weight on the tenth of a batch with the highest and lowest losses, 10 % is even. WRONG: share on wrong labels.'
 
 /** `4.1 %`: three digits, one decimal at most. */
 export function percent(share: number): string {

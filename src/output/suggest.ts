@@ -1,7 +1,7 @@
 /** `absgd suggest`: which lambda suits the spread of a run's last losses. */
 import type { RunSummary } from '../record/summary.js'
 import type { LossesRead } from '../weighting/spread.js'
-import type { Suggestion } from '../weighting/suggestion.js'
+import { MIN_SIZE, type BoundedSuggestion, type Suggestion } from '../weighting/suggestion.js'
 import type { Outcome } from '../weighting/what-if.js'
 import { formatControl, formatNumber } from './format.js'
 import { wrap } from './layout.js'
@@ -13,7 +13,7 @@ export interface SuggestPage {
   readonly losses: LossesRead
   readonly now: Outcome | undefined
   readonly suggestions: readonly Suggestion[]
-  readonly forWrong: (Suggestion & { readonly wrong: number; readonly isGuess: boolean }) | undefined
+  readonly forWrong: (BoundedSuggestion & { readonly wrong: number; readonly isGuess: boolean }) | undefined
 }
 
 /** @param width - Columns of the terminal, at least 80. */
@@ -43,17 +43,19 @@ export function suggestLines(page: SuggestPage, width: number): string[] {
 /** What to do about wrong labels, in words. */
 export function adviceOf({ forWrong }: Pick<SuggestPage, 'forWrong'>): string {
   if (forWrong === undefined) return 'Are labels wrong? --wrong 0.3 says what to aim for if 30 % of them are.'
-  const { wrong, isGuess, ess, outcome } = forWrong
+  const { wrong, isGuess, ess, outcome, unbounded } = forWrong
   const labels = `${percent(wrong)} wrong labels (${isGuess ? 'guessed' : 'known'})`
   const aim = `aim for an ESS ratio of about ${formatNumber(Number(ess.toFixed(2)))} with lambda < 0`
   if (outcome === undefined) return `${labels}: ${aim}; no lambda gives it on these losses. ${CAUTION}`
-  const lambda = formatControl('lambda', rounded(outcome.lambda))
-  return `${labels}: ${aim}, on these losses lambda ${lambda}. ${CAUTION}`
+  const shown = (lambda: number) => formatControl('lambda', rounded(lambda))
+  if (unbounded === undefined)
+    return `${labels}: ${aim}, on these losses lambda ${shown(outcome.lambda)}. ${CAUTION}`
+  const least = `stay at ${shown(outcome.lambda)}, an ESS ratio of ${outcome.essRatio.toFixed(2)}`
+  return `${labels}: ${aim}; on these losses that is lambda ${shown(unbounded)}, too close to 0: ${least}. ${CAUTION}`
 }
 
 function rounded(value: number): number {
   return Number.isFinite(value) ? Number(value.toPrecision(2)) : value
 }
 
-const CAUTION =
-  'Anneal to it, never start small: train with lambda off first, then come down from about ten times that, and keep a lower bound on |lambda|. A higher ratio lets the model learn the wrong labels by heart, a much lower one lets it collapse. The losses of another stage of training ask for another lambda.'
+const CAUTION = `Anneal to it, never start small: train with lambda off first, then come down from about ten times that, and keep a lower bound on |lambda|: ${MIN_SIZE} for cross-entropy. A higher ratio lets the model learn the wrong labels by heart, a much lower one lets it collapse. The losses of another stage of training ask for another lambda.`

@@ -15,7 +15,10 @@ export interface LabelledBatch {
 }
 
 export interface RecentSamples {
-  /** Takes the next record. Rewinds come before the samples that they hide: read the stream of steps before that of samples. */
+  /**
+   * Takes the next record. A rewind may come before the samples that it hides or, as in a run that is followed, after them:
+   * then fewer steps than asked for are kept until others come.
+   */
   readonly add: (record: LogRecord) => void
   /** By step; a step that weighed several times has several. */
   readonly batches: () => LabelledBatch[]
@@ -47,10 +50,16 @@ export function createRecentSamples(steps: number): RecentSamples {
     }
   }
 
+  function dropHidden(): void {
+    held = new Map([...held].filter(([step, { attempt }]) => isVisible(told.rewinds, attempt, step)))
+    last = [...held.keys()].at(-1) ?? -1
+  }
+
   return {
     add(record) {
       const { body } = record
       if (body.type === 'rewind' || body.type === 'sample-info') told = withSamples(told, record)
+      if (body.type === 'rewind') dropHidden()
       if (body.type !== 'sample-batch') return
       for (const samples of body.steps) {
         weighing ??= samples.weighing || DEFAULT_NAME

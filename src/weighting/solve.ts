@@ -78,7 +78,9 @@ export function isUsable(losses: Float32Array): boolean {
 function offsetsOf(losses: Float32Array, lambda: number): Float64Array {
   let pivot = lambda > 0 ? -Infinity : Infinity
   for (const loss of losses) pivot = lambda > 0 ? Math.max(pivot, loss) : Math.min(pivot, loss)
-  return Float64Array.from(losses, (loss) => loss - pivot)
+  const offsets = new Float64Array(losses.length)
+  for (let i = 0; i < offsets.length; i++) offsets[i] = losses[i]! - pivot
+  return offsets
 }
 
 function isSpread(offsets: Float64Array): boolean {

@@ -48,16 +48,18 @@ export function outcomeAt(batches: readonly LossBatch[], lambda: number): Outcom
   const meanOf = (value: (batch: LossBatch, weights: Float64Array) => number) =>
     usable.reduce((sum, batch, i) => sum + value(batch, weights[i]!), 0) / usable.length
   const weights = usable.map(({ losses }) => softmax(losses, lambda))
-  const sorted = usable.map(({ losses }) => softmax(losses.slice().sort(), lambda))
-  const tenthOf = (fromTop: boolean) =>
-    sorted.reduce((sum, each) => sum + firstTenth(fromTop ? each.toReversed() : each), 0) / sorted.length
+  // Weights are in the order of the losses, or for lambda < 0 in the opposite one.
+  const sorted = weights.map((each) => each.slice().sort())
+  const meanTenth = (tenthOf: (sorted: Float64Array) => number) =>
+    sorted.reduce((sum, each) => sum + tenthOf(each), 0) / sorted.length
+  const [lightest, heaviest] = [meanTenth(firstTenth), meanTenth((each) => firstTenth(each.toReversed()))]
   return {
     lambda,
     essRatio: meanOf(({ losses }) => essRatioAt(losses, lambda)),
     kl: meanOf(({ losses }) => klAt(losses, lambda)),
     maxWeight: weights.reduce((most, each) => each.reduce((a, w) => Math.max(a, w * each.length), most), 0),
-    hardestTenth: tenthOf(true),
-    easiestTenth: tenthOf(false),
+    hardestTenth: lambda > 0 ? heaviest : lightest,
+    easiestTenth: lambda > 0 ? lightest : heaviest,
     classes: classShares(usable, weights),
     wrong: wrongShare(usable, weights),
   }
@@ -97,9 +99,11 @@ function boundsOf(batches: readonly Float32Array[]) {
 
 function softmax(losses: Float32Array, lambda: number): Float64Array {
   const pivot = losses.reduce((a, b) => (lambda > 0 ? Math.max(a, b) : Math.min(a, b)))
-  const weights = Float64Array.from(losses, (loss) => Math.exp((loss - pivot) / lambda))
-  const total = weights.reduce((a, b) => a + b, 0)
-  return weights.map((weight) => weight / total)
+  const weights = new Float64Array(losses.length)
+  let total = 0
+  for (let i = 0; i < weights.length; i++) total += weights[i] = Math.exp((losses[i]! - pivot) / lambda)
+  for (let i = 0; i < weights.length; i++) weights[i]! /= total
+  return weights
 }
 
 /** The last sample counts with the fraction that makes a tenth of those that are no multiple of ten. */

@@ -81,9 +81,10 @@ describe('what-if', () => {
       '    0   50.0 %  77.7 %  99.3 %  50.0 %  82.2 %',
       '    1   50.0 %  22.3 %   0.7 %  50.0 %  17.8 %',
       '',
-      'ESS RATIO: effective sample size / batch size. MAX W: the largest weight, 1 is',
-      'even. HARDEST, EASIEST: share of the weight on the tenth of a batch with the',
-      'highest and lowest losses, 10 % is even. WRONG: share on wrong labels.',
+      'Each batch is weighed on its own, as with gamma 1: its weights sum to 1. ESS',
+      'RATIO: effective sample size / batch size. MAX W: the largest weight, 1 is even.',
+      'HARDEST, EASIEST: share of the weight on the tenth of a batch with the highest',
+      'and lowest losses, 10 % is even. WRONG: share on wrong labels.',
     ])
   })
 
@@ -155,7 +156,8 @@ describe('what-if', () => {
     ['an ess of 0', ['ess=0'], /ess is 0, must be a ratio above 0, at most 1/],
     ['an ess above 1', ['ess=1.2'], /ess is 1.2/],
     ['a kl below 0', ['kl=-1'], /kl is -1, must be a number of nats from 0/],
-    ['an unknown key', ['lamda=-1'], /"lamda=-1" is no candidate/],
+    ['an unknown key', ['lamda=-1'], /"lamda=-1" is no candidate \(did you mean "lambda"\?\)/],
+    ['a word that is near none', ['temperature=1'], /"temperature=1" is no candidate$/],
     ['no number', ['lambda=x'], /"lambda=x" is no candidate/],
     ['no value', ['ess='], /"ess=" is no candidate/],
     ['an ess beyond one sample', ['ess=0.01'], /no lambda below 0 .* ESS ratio of 0.01: 0.1 is the least/],
@@ -200,6 +202,17 @@ describe('suggest', () => {
     expect((await asked(root)).join(' ')).toMatch(/10.0 % wrong labels \(known\): .* about 0.9/)
     const unknown = await run([started(), samples(0, range, range)])
     expect((await asked(unknown)).join(' ')).toMatch(/--wrong 0.3 says what to aim for/)
+  })
+
+  test('says to stay away from 0 where the losses nearly coincide', async () => {
+    const alike = range.map((i) => i / 100)
+    const root = await run([started(), samples(0, range, alike)])
+    const advice = (await asked(root, '--wrong', '0.3')).join(' ')
+    expect(advice).toMatch(/lambda -0\.0\d+, too close to 0: stay at -0.5, an ESS ratio of 1.00\./)
+    const json = (await asked(root, '--wrong', '0.3', '--json')).join('')
+    const { forWrong } = JSON.parse(json) as { forWrong: { outcome: Outcome; unbounded: number } }
+    expect(forWrong.outcome.lambda).toBe(-0.5)
+    expect(forWrong.unbounded).toBeGreaterThan(-0.5)
   })
 
   test('says where no lambda gives a ratio', async () => {

@@ -46,6 +46,17 @@ test('what a rewind hides does not count, whenever it arrives', () => {
   ])
 })
 
+test('what a run that is followed takes back is dropped, and makes no room for itself', () => {
+  const again = (number: number) => step(number, 10 + number, { attempt: 2 })
+  const before = [step(0), step(1), step(2), step(3), step(4), rewind(2, 2)]
+  expect(stepsOf(4, before)).toEqual([[1, 1]])
+  expect(stepsOf(4, [...before, again(2), again(3)])).toEqual([
+    [1, 1],
+    [2, 12],
+    [3, 13],
+  ])
+})
+
 test('of several weighings the first is kept', () => {
   const bodies = [step(0), step(0, 9, { weighing: 'other' }), step(1), step(1, 9, { weighing: 'other' })]
   expect(stepsOf(5, bodies)).toEqual([

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { UNKNOWN_LABEL } from '../../src/record/sample-columns.js'
 import { FRESH_STATE, weigh } from '../../src/weighting/rule.js'
+import { weighCandidates } from '../../src/weighting/candidates.js'
 import { spreadOf } from '../../src/weighting/spread.js'
 import { forWrongLabels, suggestionsFor } from '../../src/weighting/suggestion.js'
 import { farthest, lambdaFor, outcomeAt, type LossBatch } from '../../src/weighting/what-if.js'
@@ -135,6 +136,31 @@ describe('the lambda for a target', () => {
   })
 })
 
+describe('candidates', () => {
+  const batches = [batch([0, 1, 2, 3]), batch([0, 0.5, 4, 4])]
+
+  test('stand beside the lambda applied, whatever they ask for', () => {
+    const { now, outcomes } = weighCandidates(batches, [{ lambda: -1 }, { ess: 0.7 }], { lambda: -3 })
+    expect(now).toEqual(outcomeAt(batches, -3))
+    expect(outcomes[0]).toEqual(outcomeAt(batches, -1))
+    expect(outcomes[1]!.essRatio).toBeCloseTo(0.7, 7)
+  })
+
+  test('may have no outcome, and nothing to stand beside', () => {
+    const { now, outcomes } = weighCandidates(batches, [{ ess: 0.2 }, { lambda: 1 }], { lambda: undefined })
+    expect(now).toBeUndefined()
+    expect(outcomes).toEqual([undefined, outcomeAt(batches, 1)])
+  })
+
+  test('of a target are on the side of the lambda applied, below 0 where that is off', () => {
+    const sideOf = (lambda: number, sign?: 1 | -1) => {
+      const applied = sign === undefined ? { lambda } : { lambda, sign }
+      return Math.sign(weighCandidates(batches, [{ kl: 0.3 }], applied).outcomes[0]!.lambda)
+    }
+    expect([sideOf(2), sideOf(-2), sideOf(Infinity), sideOf(2, -1)]).toEqual([1, -1, -1, -1])
+  })
+})
+
 describe('suggestions', () => {
   const batches = [batch([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]), batch([NaN]), batch([10])]
 
@@ -151,6 +177,16 @@ describe('suggestions', () => {
     const { outcome, sign } = forWrongLabels(batches, 0.3)
     expect(sign).toBe(-1)
     expect(outcome!.essRatio).toBeCloseTo(0.7, 7)
+  })
+
+  test('for wrong labels stay away from 0 where losses nearly coincide', () => {
+    const alike = [batch([0, 0.01, 0.02, 0.03])]
+    const { ess, outcome, unbounded } = forWrongLabels(alike, 0.3)
+    expect(outcome).toEqual(outcomeAt(alike, -0.5))
+    expect(ess).toBeCloseTo(0.7, 12)
+    expect(outcomeAt(alike, unbounded!).essRatio).toBeCloseTo(0.7, 7)
+    expect(forWrongLabels(batches, 0.3).unbounded).toBeUndefined()
+    expect(forWrongLabels([batch([2, 2])], 0.3)).toMatchObject({ outcome: undefined, unbounded: undefined })
   })
 
   test('stand beside the spread of the losses', () => {
