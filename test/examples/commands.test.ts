@@ -12,7 +12,7 @@ interface Command {
   readonly params: Readonly<Record<string, string>>
 }
 
-test.each(['docs/when.md', 'docs/results.md', 'examples/README.md', 'README.md'])(
+test.each(['docs/when.md', 'docs/results.md', 'docs/schedules.md', 'examples/README.md', 'README.md'])(
   'every command of %s that trains an example names arms that exist, and parameters that fit',
   async (page) => {
     const commands = commandsOf(readFileSync(join(ROOT, page), 'utf8'))
