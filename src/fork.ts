@@ -1,7 +1,8 @@
 /** A new run from a checkpoint of another one: the same experiment, with what is changed from there on. */
 import { randomUUID } from 'node:crypto'
 import { dirname } from 'node:path'
-import { rowsOf, withEdits } from './controller/rows.js'
+import { layOver } from './controller/edits.js'
+import { withEdits } from './controller/rows.js'
 import { initialState } from './controller/state.js'
 import { AbsgdError } from './errors.js'
 import { compileRun } from './experiment/compile.js'
@@ -12,9 +13,10 @@ import { createRunDirectory, readManifest } from './log/directory.js'
 import { readRun } from './log/reader.js'
 import { openLogWriter } from './log/writer.js'
 import { addCheckpoint, visibleCheckpoints } from './record/checkpoints.js'
-import { addEdit, editsAfter, settleEdits, type EditEntry } from './record/edit-history.js'
+import { editsAfter, foldEdits, type EditEntry } from './record/edit-history.js'
 import type { Manifest } from './record/manifest.js'
-import type { Body, CheckpointWritten, ControlEdit, Decided, Hello, Request } from './record/record.js'
+import type { Body, CheckpointWritten, ControlEdit, Hello, Request } from './record/record.js'
+import { firstHello } from './recall.js'
 import type { RewindPoint } from './record/visible.js'
 import { VERSION } from './version.js'
 import { encodeRecord } from './wire/codec.js'
@@ -64,9 +66,6 @@ export async function forkRun(
   const bodies: Body[] = [
     { type: 'rewind', attempt: 1, toStep: step, cause: 'fork' },
     { ...checkpoint, position: { attempt: 1, step }, path, deleted: [] },
-    ...logged.decided
-      .filter(({ position }) => position.step < step + KEPT_DECISIONS)
-      .map((body): Body => ({ ...body, position: { ...body.position, attempt: 1 } })),
     ...opening,
   ]
   await writeLog(forked, bodies)
@@ -77,28 +76,21 @@ interface Parent {
   readonly hello: Hello
   readonly checkpoints: readonly CheckpointWritten[]
   readonly edits: readonly EditEntry[]
-  readonly decided: readonly Decided[]
 }
 
 async function readParent(dir: string): Promise<Parent> {
-  let hello: Hello | undefined
   let checkpoints: readonly CheckpointWritten[] = []
   let edits: readonly EditEntry[] = []
-  let decided: Decided[] = []
   const rewinds: RewindPoint[] = []
   for await (const { body } of readRun(dir, { streams: ['steps'] })) {
-    if (body.type === 'worker-joined') hello ??= body.hello
     if (body.type === 'checkpoint-written') checkpoints = addCheckpoint(checkpoints, body, rewinds)
-    if (body.type === 'edited') edits = addEdit(edits, body)
-    if (body.type === 'settled') edits = settleEdits(edits, body.result)
-    if (body.type === 'decided') decided.push(body)
+    edits = foldEdits(edits, body)
     if (body.type !== 'rewind') continue
     rewinds.push(body)
-    edits = editsAfter(edits, body)
     checkpoints = visibleCheckpoints(checkpoints, rewinds)
-    decided = decided.filter(({ position }) => position.step < body.toStep)
   }
-  if (hello !== undefined) return { hello, checkpoints, edits, decided }
+  const hello = await firstHello(dir)
+  if (hello !== undefined) return { hello, checkpoints, edits }
   throw new AbsgdError('run-directory', `no worker ever joined the run in ${dir}: there is nothing to fork`)
 }
 
@@ -136,14 +128,17 @@ function openingOf(
 ): readonly Body[] {
   const position = { attempt: 1, step }
   const source = compileRun(resolved, { stepsPerEpoch: hello.stepsPerEpoch })
-  const before: Body[] = inherited.flatMap(({ edited, effective }): Body[] => [
-    { ...edited, position: { ...edited.position, attempt: 1 } },
-    {
-      type: 'settled',
-      result: { type: 'request-result', id: edited.request, ok: true, step: effective, message: '' },
-    },
-  ])
+  const before: Body[] = [
+    ...inherited.map(({ edited }): Body => ({ ...edited, position: { ...edited.position, attempt: 1 } })),
+    ...answersOf(inherited),
+  ]
   if (edits.length === 0) return before
+  const late = edits.find(({ when }) => when.kind !== 'soon')
+  if (late !== undefined) {
+    throw new AbsgdError('usage', `the edit of ${late.control} is for another step than the fork's`, {
+      hint: 'a fork is changed at its checkpoint: leave out @…, and use "absgd set" once it trains',
+    })
+  }
   const request: Request = {
     type: 'request',
     id: randomUUID(),
@@ -151,15 +146,13 @@ function openingOf(
     why,
     action: { type: 'set', edits, checkpoint: false },
   }
-  let state = withEdits({ ...initialState(), source }, inherited, hello, { compileEdit })
+  const context = { compileEdit, requireInRange }
+  let state = withEdits({ ...initialState(), source }, inherited, hello, context)
   const made = edits.map(({ control, to }): Body => {
     const bare = { type: 'edited', request: request.id, by: 'cli', position, control, to } as const
-    const entry = { ...bare, before: NaN, after: NaN }
-    const old = rowsOf(state)?.rows(step, 1)[control]?.[0] ?? NaN
-    state = withEdits(state, addEdit(state.edits, entry), hello, { compileEdit })
-    const now = rowsOf(state)?.rows(step, 1)[control] ?? new Float64Array()
-    requireInRange(control, now)
-    return { ...entry, before: old, after: now[0] ?? NaN }
+    const { next, entry } = layOver(state, bare, hello, context)
+    state = next
+    return entry
   })
   const result = {
     type: 'request-result',
@@ -169,6 +162,16 @@ function openingOf(
     message: 'made by the fork',
   } as const
   return [...before, { type: 'requested', request, position }, ...made, { type: 'settled', result }]
+}
+
+/** One a request: from the first step on that any of its edits holds for, as its own answer said. */
+function answersOf(inherited: readonly EditEntry[]): readonly Body[] {
+  const requests = [...new Set(inherited.map(({ edited }) => edited.request))]
+  return requests.map((id) => {
+    const own = inherited.filter(({ edited }) => edited.request === id)
+    const step = Math.min(...own.map(({ effective }) => effective))
+    return { type: 'settled', result: { type: 'request-result', id, ok: true, step, message: '' } }
+  })
 }
 
 async function writeLog(dir: string, bodies: readonly Body[]): Promise<void> {
@@ -182,6 +185,3 @@ async function writeLog(dir: string, bodies: readonly Body[]): Promise<void> {
   }
   await log.close()
 }
-
-/** Decisions for steps after the checkpoint that were made from reports before it: as far ahead as any lag reaches. */
-const KEPT_DECISIONS = 100_000

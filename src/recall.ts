@@ -1,18 +1,12 @@
 /** What a controller that takes up a run has to remember for its feedback schedules and its guard, from the log. */
 import { outlookOf } from './controller/deciding.js'
-import { advance, decisionsAfter, rulesOf, startFeedback, type Feedback } from './controller/feedback.js'
-import {
-  lookFrom,
-  takeCheckpoint,
-  takeEvaluation,
-  takeGap,
-  takeSamples,
-  takeSteps,
-} from './controller/looking-back.js'
+import { advance, returnTo, rulesOf, startFeedback, type Feedback } from './controller/feedback.js'
+import { takeNote } from './controller/looking-back.js'
 import { requireInRange } from './experiment/edit.js'
+import { readManifest, runAt } from './log/directory.js'
 import { readStepEntries } from './log/entries.js'
 import { readRun } from './log/reader.js'
-import type { Body, LogRecord } from './record/record.js'
+import type { Hello, LogRecord } from './record/record.js'
 import type { GuardOptions } from './schedule/feedback/guard.js'
 import type { Segment } from './schedule/segment.js'
 
@@ -27,20 +21,15 @@ export interface RecalledRun {
 }
 
 /**
- * @param begun - Of a fork: what its parent remembers
- *
  * Reads the log of the run in `dir` once, and its samples too where a rule needs losses. Decisions are taken as the log has
- * them: a rule is asked again only for what nobody decided.
+ * them: a rule is asked again only for what nobody decided. A fork remembers what its parent does, while that is there.
  */
-export async function recallFeedback(
-  dir: string,
-  run: RecalledRun,
-  begun: Feedback = startFeedback(),
-): Promise<Feedback> {
+export async function recallFeedback(dir: string, run: RecalledRun): Promise<Feedback> {
   const { anew = false } = run
   const rules = rulesOf(run.segments, run.runSteps)
-  let feedback = begun
-  if (rules.length === 0 && run.guard === undefined) return feedback
+  if (rules.length === 0 && run.guard === undefined) return startFeedback()
+  const parent = parentOf(dir)
+  let feedback = parent === undefined ? startFeedback() : await recallFeedback(parent, run)
   const outlook = outlookOf({ rules }, run)
   const samples = outlook.needsLosses
     ? readRun(dir, { streams: ['samples'] })[Symbol.asyncIterator]()
@@ -49,16 +38,12 @@ export async function recallFeedback(
   for await (const { body } of readStepEntries(dir)) {
     if (body?.type === 'rewind') {
       attempt = body.attempt
-      feedback = {
-        back: lookFrom(feedback.back, body.toStep),
-        decisions: decisionsAfter(feedback.decisions, rules, body.toStep),
-        guardMark: '',
-      }
+      feedback = returnTo(feedback, rules, body.toStep)
       continue
     }
     if (body?.type === 'decided' && !anew && body.position.attempt === attempt)
       feedback = { ...feedback, decisions: [...feedback.decisions, body] }
-    feedback = { ...feedback, back: noted(feedback.back, body, attempt, outlook.needsLosses) }
+    feedback = { ...feedback, back: takeNote(feedback.back, body, attempt, outlook) }
     if (body?.type !== 'step-batch' || body.attempt !== attempt) continue
     const through = body.firstStep + body.count
     while (samples !== undefined && feedback.back.sampledThrough < through) {
@@ -68,10 +53,11 @@ export async function recallFeedback(
       const sampled = next.value.body
       if (sampled.type !== 'sample-batch') continue
       if (sampled.attempt > attempt) break
-      if (sampled.attempt === attempt) feedback = { ...feedback, back: takeSamples(feedback.back, sampled) }
+      feedback = { ...feedback, back: takeNote(feedback.back, sampled, attempt, outlook) }
     }
     feedback = advance(feedback, {
       rules,
+      layers: [],
       outlook,
       attempt,
       decides: anew,
@@ -82,17 +68,15 @@ export async function recallFeedback(
   return feedback
 }
 
-function noted(back: Feedback['back'], body: Body | undefined, attempt: number, needsLosses: boolean) {
-  switch (body?.type) {
-    case 'step-batch':
-      return body.attempt === attempt ? takeSteps(back, body) : back
-    case 'gap':
-      return needsLosses ? takeGap(back) : back
-    case 'evaluation':
-      return body.attempt === attempt ? takeEvaluation(back, body) : back
-    case 'checkpoint-written':
-      return body.position.attempt === attempt ? takeCheckpoint(back, body.position.step) : back
-    default:
-      return back
-  }
+/** How the first worker of a run introduced itself; of a fork without one yet, that of its parent. */
+export async function firstHello(dir: string): Promise<Hello | undefined> {
+  for await (const { body } of readStepEntries(dir)) if (body?.type === 'worker-joined') return body.hello
+  const parent = parentOf(dir)
+  return parent === undefined ? undefined : firstHello(parent)
+}
+
+/** The directory of the run that a fork was forked from, while it is there. */
+function parentOf(dir: string): string | undefined {
+  const { parent } = readManifest(dir)
+  return parent === undefined ? undefined : runAt('', parent.dir)
 }

@@ -1,5 +1,5 @@
 /** Trains a run again from what it applied, and tells where that differs. */
-import { basename, dirname } from 'node:path'
+import { dirname } from 'node:path'
 import { withEdits, rowsOf } from './controller/rows.js'
 import { initialState } from './controller/state.js'
 import { rulesOf } from './controller/feedback.js'
@@ -11,7 +11,7 @@ import { forkRun } from './fork.js'
 import { createRunDirectory, readManifest } from './log/directory.js'
 import { readRun } from './log/reader.js'
 import type { Manifest } from './record/manifest.js'
-import { addEdit, editsAfter, settleEdits, type EditEntry } from './record/edit-history.js'
+import { foldEdits, type EditEntry } from './record/edit-history.js'
 import { metricsOf } from './record/evaluations.js'
 import type { Hello, LogRecord, PlanEvent } from './record/record.js'
 import {
@@ -21,7 +21,7 @@ import {
   type StepHistory,
 } from './record/step-history.js'
 import { isVisible } from './record/visible.js'
-import { recallFeedback } from './recall.js'
+import { firstHello, recallFeedback } from './recall.js'
 import { onInterrupt } from './signals.js'
 import { startRun } from './start.js'
 
@@ -83,7 +83,7 @@ export async function replayRun(dir: string, options: ReplayOptions): Promise<Re
     throw new AbsgdError('worker', `the replay failed: ${end.reason}`, { hint: end.detail })
   }
   const difference = firstDifference(history, is.history)
-  const evaluation = differingEvaluation(was.evaluations, is.evaluations)
+  const evaluation = differingEvaluation(was.evaluations, is.evaluations, is.history.to)
   const planning = await planAnew(dir, options.resolved, was)
   return {
     run: options.name,
@@ -118,24 +118,20 @@ interface LoggedRun {
 
 async function readHistory(dir: string): Promise<LoggedRun> {
   const history = createStepHistory()
-  let hello: Hello | undefined
   let edits: readonly EditEntry[] = []
   const found: Extract<LogRecord['body'], { type: 'evaluation' }>[] = []
   for await (const record of readRun(dir, { streams: ['steps'] })) {
     history.add(record)
     const { body } = record
-    if (body.type === 'worker-joined') hello ??= body.hello
     if (body.type === 'evaluation') found.push(body)
-    if (body.type === 'edited') edits = addEdit(edits, body)
-    if (body.type === 'settled') edits = settleEdits(edits, body.result)
-    if (body.type === 'rewind') edits = editsAfter(edits, body)
+    edits = foldEdits(edits, body)
   }
   const evaluations = new Map<number, Record<string, number>>()
   for (const one of found) {
     if (!isVisible(history.rewinds, one.attempt, one.step)) continue
     evaluations.set(one.step, { ...evaluations.get(one.step), ...metricsOf(one) })
   }
-  return { history, hello, evaluations, edits }
+  return { history, hello: await firstHello(dir), evaluations, edits }
 }
 
 /** The worker evaluates after the last step by itself. */
@@ -146,13 +142,15 @@ function eventsOf({ evaluated, to }: StepHistory, first: number, count: number):
     .map((afterStep) => ({ afterStep, kind: 'evaluate' }))
 }
 
-function differingEvaluation(
+/** One that was not made again differs in all of its numbers. @param replayed - Steps: later ones were not reached */
+export function differingEvaluation(
   was: LoggedRun['evaluations'],
   is: LoggedRun['evaluations'],
+  replayed: number,
 ): StepDifference | undefined {
   for (const [step, metrics] of [...was].sort(([a], [b]) => a - b)) {
-    const again = is.get(step)
-    if (again === undefined) continue
+    if (step >= replayed) break
+    const again = is.get(step) ?? {}
     for (const [name, value] of Object.entries(metrics)) {
       const now = again[name] ?? NaN
       if (!Object.is(value, now)) return { step, name, was: value, is: now }
@@ -197,13 +195,6 @@ async function planAnew(
     }
   }
   return undefined
-}
-
-/** A free name beside the run: `NAME-replay`, `NAME-replay-2`, … */
-export function replayName(dir: string, taken: (name: string) => boolean): string {
-  const base = `${basename(dir).slice(0, 54)}-replay`
-  if (!taken(base)) return base
-  for (let number = 2; ; number++) if (!taken(`${base}-${number}`)) return `${base}-${number}`
 }
 
 const CHUNK = 4096

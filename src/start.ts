@@ -2,8 +2,7 @@
 import { statSync } from 'node:fs'
 import { startController, type Controller, type RunEnd } from './controller/controller.js'
 import { nothingRecovered, recover, restarted, withUnsettled, type Recovered } from './controller/recovery.js'
-import { decisionsAfter, rulesOf } from './controller/feedback.js'
-import { lookFrom } from './controller/looking-back.js'
+import { returnTo, rulesOf } from './controller/feedback.js'
 import { acceptance, type ControllerContext, type ControllerState } from './controller/state.js'
 import { AbsgdError } from './errors.js'
 import { compileRun } from './experiment/compile.js'
@@ -12,7 +11,6 @@ import type { ResolvedExperiment } from './experiment/resolve.js'
 import {
   readControllerFile,
   removeControllerFile,
-  runAt,
   runPaths,
   workerOf,
   writeControllerFile,
@@ -26,8 +24,8 @@ import { readSpool, removeSpool } from './log/spool.js'
 import type { Cut } from './log/repair.js'
 import { openLogWriter, type LogWriter } from './log/writer.js'
 import type { Manifest } from './record/manifest.js'
-import type { Body, Evaluation, Hello, Position, StepBatch } from './record/record.js'
-import { recallFeedback } from './recall.js'
+import type { Body, Evaluation, Position, StepBatch } from './record/record.js'
+import { firstHello, recallFeedback } from './recall.js'
 import { noiseRanking } from './record/noise.js'
 import { emptySampleLosses, withSamples } from './record/samples.js'
 import { DEFAULT_WEIGHTING } from './record/weighting.js'
@@ -167,35 +165,17 @@ async function recoverLog(dir: string): Promise<Recovered> {
 /** A run that goes on at an earlier step has forgotten what came after it. */
 async function withRecalled(
   state: ControllerState,
-  { worker, state: logged }: Recovered,
-  { dir, manifest, resolved }: StartOptions,
+  logged: Recovered,
+  { dir, resolved }: StartOptions,
 ): Promise<ControllerState> {
-  const parent = manifest.parent
-  const known = worker ?? (parent === undefined ? undefined : await firstWorker(parent.dir))
-  if (known === undefined) return state
-  const { segments, runSteps } = compileRun(resolved, { stepsPerEpoch: known.stepsPerEpoch })
+  const hello = await firstHello(dir)
+  // A fork whose parent is gone knows where it begins, and nothing of what came before.
+  if (hello === undefined) return { ...state, feedback: returnTo(state.feedback, [], state.reported.step) }
+  const { segments, runSteps } = compileRun(resolved, { stepsPerEpoch: hello.stepsPerEpoch })
   const { sampleEvery, guard } = resolved
-  const recalled = { segments, runSteps, sampleEvery, guard }
-  // What a fork looks back at first are its parent's steps.
-  const begun = parent === undefined ? undefined : await recallFeedback(parent.dir, recalled)
-  const feedback = await recallFeedback(dir, recalled, begun)
-  if (state.attempt === logged.attempt) return { ...state, feedback }
-  const toStep = state.reported.step
-  return {
-    ...state,
-    feedback: {
-      back: lookFrom(feedback.back, toStep),
-      decisions: decisionsAfter(feedback.decisions, rulesOf(segments, runSteps), toStep),
-      guardMark: '',
-    },
-  }
-}
-
-/** Undefined where the run's directory is gone: its fork then remembers nothing of it. */
-async function firstWorker(dir: string): Promise<Hello | undefined> {
-  if (runAt('', dir) === undefined) return undefined
-  for await (const { body } of readStepEntries(dir)) if (body?.type === 'worker-joined') return body.hello
-  return undefined
+  const feedback = await recallFeedback(dir, { segments, runSteps, sampleEvery, guard })
+  if (state.attempt === logged.state.attempt) return { ...state, feedback }
+  return { ...state, feedback: returnTo(feedback, rulesOf(segments, runSteps), state.reported.step) }
 }
 
 /** Completes the log with what only the worker's spool has, so that neither a re-attached nor a new worker need send it. */

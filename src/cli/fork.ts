@@ -1,15 +1,12 @@
 /** `absgd fork`: a new run from a checkpoint of another one. */
-import { existsSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
 import { Command } from 'commander'
-import { ensureEnvironment } from '../environment/environment.js'
 import { forkRun } from '../fork.js'
 import { findRun, readManifest, runsRoot } from '../log/directory.js'
 import { parseEdit } from '../operator/edit-text.js'
 import type { ControlEdit } from '../record/edits.js'
 import { experimentOf } from './experiment-of.js'
-import { startAndFollow, startControllerProcess } from './follow.js'
 import { positiveInteger, wholeNumber } from './options.js'
+import { freeNameBeside, interpreterFor, takeUp } from './take-up.js'
 import { chooseUi, uiOption, type UiFlag } from './ui.js'
 
 interface ForkOptions {
@@ -49,35 +46,14 @@ async function fork(nameOrPath: string, options: ForkOptions): Promise<void> {
   const parentDir = findRun(runsRoot(options.runs), nameOrPath)
   const parent = readManifest(parentDir)
   const resolved = await experimentOf(parent)
-  const environment =
-    parent.config.simulated === true
-      ? undefined
-      : await ensureEnvironment({
-          directory: process.cwd(),
-          report: (line) => process.stderr.write(`${line}\n`),
-          ...(options.python === undefined ? {} : { python: options.python }),
-        })
+  const python = await interpreterFor(parent, options.python)
   const { dir, manifest } = await forkRun(parentDir, {
     resolved,
-    name: options.name ?? freeName(parentDir),
+    name: options.name ?? freeNameBeside(parentDir, 'fork'),
     edits: options.set,
     why: options.why ?? '',
     ...(options.at === undefined ? {} : { at: options.at }),
   })
-  const { threads } = options
-  const start = { dir, python: environment?.python, ...(threads === undefined ? {} : { threads }) }
-  if (options.detach === true) {
-    await startControllerProcess(start)
-    process.stdout.write(`${manifest.run}\n`)
-    process.exit(0)
-  }
-  await startAndFollow(start, manifest, { ui, runs: options.runs })
-}
-
-function freeName(parentDir: string): string {
-  const base = `${basename(parentDir).slice(0, 56)}-fork`
-  for (let number = 1; ; number++) {
-    const name = number === 1 ? base : `${base}-${number}`
-    if (!existsSync(join(dirname(parentDir), name))) return name
-  }
+  const { threads, runs, detach = false } = options
+  await takeUp(dir, manifest, { python, threads, runs, ui, detach })
 }

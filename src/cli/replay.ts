@@ -1,16 +1,14 @@
 /** `absgd replay`: trains a run again from its ledger and its seed, and tells where that differs. */
-import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import { Command } from 'commander'
-import { ensureEnvironment } from '../environment/environment.js'
 import { AbsgdError } from '../errors.js'
 import { findRun, readManifest, runsRoot } from '../log/directory.js'
 import { jsonText } from '../output/json.js'
 import { replayLines } from '../output/replay.js'
-import { replayName, replayRun } from '../replay.js'
+import { replayRun } from '../replay.js'
 import { positiveInteger } from './options.js'
 import { experimentOf } from './experiment-of.js'
 import { toStdout, type Print } from './print.js'
+import { freeNameBeside, interpreterFor } from './take-up.js'
 
 interface ReplayOptions {
   readonly runs?: string
@@ -37,20 +35,12 @@ async function replay(nameOrPath: string, options: ReplayOptions, print: Print):
   const dir = findRun(runsRoot(options.runs), nameOrPath)
   const manifest = readManifest(dir)
   const resolved = await experimentOf(manifest)
-  const name = options.name ?? replayName(dir, (taken) => existsSync(join(dirname(dir), taken)))
-  const { python, threads } = options
-  const environment =
-    manifest.config.simulated === true
-      ? undefined
-      : await ensureEnvironment({
-          directory: process.cwd(),
-          report: (line) => process.stderr.write(`${line}\n`),
-          ...(python === undefined ? {} : { python }),
-        })
+  const name = options.name ?? freeNameBeside(dir, 'replay')
+  const { threads } = options
   const found = await replayRun(dir, {
     resolved,
     name,
-    python: environment?.python,
+    python: await interpreterFor(manifest, options.python),
     ...(threads === undefined ? {} : { threads }),
   })
   for (const line of options.json === true ? [jsonText(found)] : replayLines(manifest.run, found)) print(line)

@@ -1,14 +1,13 @@
 /** `absgd resume`: goes on with a run, whatever became of its controller and worker. */
 import { Command } from 'commander'
 import { requireDone } from '../controller/require-done.js'
-import { ensureEnvironment } from '../environment/environment.js'
 import { AbsgdError } from '../errors.js'
 import { findRun, runsRoot } from '../log/directory.js'
 import { lockHolder } from '../log/lock.js'
 import { requestOf } from '../operator/client.js'
 import { readRunView } from '../operator/view.js'
-import { startAndFollow, startControllerProcess } from './follow.js'
 import { positiveInteger } from './options.js'
+import { interpreterFor, takeUp } from './take-up.js'
 import { chooseUi, uiOption, type UiFlag } from './ui.js'
 
 interface ResumeOptions {
@@ -50,22 +49,9 @@ async function resume(nameOrPath: string, options: ResumeOptions): Promise<void>
       },
     )
   }
-  const environment =
-    manifest.config.simulated === true
-      ? undefined
-      : await ensureEnvironment({
-          directory: process.cwd(),
-          report: (line) => process.stderr.write(`${line}\n`),
-          ...(options.python === undefined ? {} : { python: options.python }),
-        })
-  const { threads } = options
-  const start = { dir, python: environment?.python, ...(threads === undefined ? {} : { threads }) }
-  if (options.detach === true) {
-    await startControllerProcess(start)
-    process.stdout.write(`${manifest.run}\n`)
-    process.exit(0)
-  }
-  await startAndFollow(start, manifest, { ui, runs: options.runs })
+  const python = await interpreterFor(manifest, options.python)
+  const { threads, runs, detach = false } = options
+  await takeUp(dir, manifest, { python, threads, runs, ui, detach })
 }
 
 const WHAT = `

@@ -4,25 +4,18 @@ import { isCold, type BackOff } from '../schedule/feedback/guard.js'
 import { standing } from './answers.js'
 import { makeEdits, marginOf } from './edits.js'
 import { advance, reachOfRules, rulesOf } from './feedback.js'
-import {
-  takeCheckpoint,
-  takeEvaluation,
-  takeGap,
-  takeSamples,
-  takeSteps,
-  type Outlook,
-} from './looking-back.js'
+import { takeNote, type Outlook } from './looking-back.js'
 import type { ControllerContext, ControllerState, Effect, Transition } from './state.js'
 
 /** The state that has taken note of one telemetry record. */
 export function withNoted(
   state: ControllerState,
   body: Body | undefined,
-  context: Pick<ControllerContext, 'guard'>,
+  context: Pick<ControllerContext, 'guard' | 'sampleEvery'>,
 ): ControllerState {
-  const { rules } = state
+  const { rules, attempt } = state
   if (rules.length === 0 && context.guard === undefined) return state
-  const back = noted(state, body)
+  const back = takeNote(state.feedback.back, body, attempt, outlookOf(state, context))
   return back === state.feedback.back ? state : { ...state, feedback: { ...state.feedback, back } }
 }
 
@@ -35,10 +28,11 @@ export function decide(
   readonly effects: readonly Effect[]
   readonly backOffs: readonly BackOff[]
 } {
-  const { rules, attempt } = state
+  const { rules, layers, attempt } = state
   if (rules.length === 0 && context.guard === undefined) return { state, effects: [], backOffs: [] }
   const { feedback, decided, backOffs } = advance(state.feedback, {
     rules,
+    layers,
     outlook: outlookOf(state, context),
     attempt,
     requireInRange: (control, values) => {
@@ -48,8 +42,7 @@ export function decide(
   return {
     state: { ...state, feedback },
     effects: decided.map((body): Effect => ({ type: 'append', body })),
-    // Where a rule decides lambda, what it decides has the guard's factor already.
-    backOffs: rules.some(({ control }) => control === 'lambda') ? [] : backOffs,
+    backOffs,
   }
 }
 
@@ -63,11 +56,10 @@ export function backOff(
   nowMs: number,
   context: ControllerContext,
 ): Transition {
-  const { guard } = context
   return backOffs.reduce<Transition>(
     ({ state, effects }, { step, from, factor, mark }) => {
       const { lease, source, attempt } = state
-      if (guard === undefined || lease === undefined || lease.bye !== undefined || state.stage !== 'running')
+      if (lease === undefined || lease.bye !== undefined || state.stage !== 'running')
         return { state, effects }
       const position = standing(state)
       // A worker that stands for want of rows is given its next one.
@@ -120,24 +112,5 @@ export function withRules(
     ...state,
     rules,
     cold: guard !== undefined && !decided && isCold(first, guard) ? guard.cold : undefined,
-  }
-}
-
-function noted(state: ControllerState, body: Body | undefined) {
-  const { back } = state.feedback
-  const needsLosses = state.rules.some(({ rule }) => rule.needsLosses)
-  switch (body?.type) {
-    case 'step-batch':
-      return body.attempt === state.attempt ? takeSteps(back, body) : back
-    case 'sample-batch':
-      return needsLosses && body.attempt === state.attempt ? takeSamples(back, body) : back
-    case 'gap':
-      return needsLosses ? takeGap(back) : back
-    case 'evaluation':
-      return body.attempt === state.attempt ? takeEvaluation(back, body) : back
-    case 'checkpoint-written':
-      return body.position.attempt === state.attempt ? takeCheckpoint(back, body.position.step) : back
-    default:
-      return back
   }
 }

@@ -1,7 +1,7 @@
 /** Edits of controls: from which step on they hold, whether they may, and the plans that carry them. Pure. */
 import { toAbsgdError } from '../errors.js'
 import { addEdit, settleEdits, winnerOf, type EditEntry } from '../record/edit-history.js'
-import type { ControlEdit, Edited, PlanAck, Request, RequestResult } from '../record/record.js'
+import type { ControlEdit, Edited, Hello, PlanAck, Request, RequestResult } from '../record/record.js'
 import type { PeerId } from '../wire/channel.js'
 import { answer, settle, standing, withAnswer, withPending } from './answers.js'
 import { extendPlans } from './extend.js'
@@ -49,16 +49,8 @@ export function propose(
     const { control, to } = edit
     const bare = { type: 'edited', request: request.id, by: request.by, position, control, to } as const
     try {
-      const next = withEdits(
-        state,
-        addEdit(state.edits, { ...bare, before: NaN, after: NaN }),
-        lease.hello,
-        context,
-      )
-      const [old, now] = [columnOf(state, control, from), columnOf(next, control, from)]
-      if (to.kind === 'factor') context.requireInRange(control, now)
+      const { next, entry, old, now } = layOver(state, bare, lease.hello, context)
       const overruled = overruledBy(next.edits)
-      const entry = { ...bare, before: old[0] ?? NaN, after: now[0] ?? NaN }
       if (overruled === undefined && isSame(old, now)) {
         words.push(`${control} is ${shown(control, now[0])} already`)
         continue
@@ -70,7 +62,7 @@ export function propose(
             ? ''
             : `, overruled by an edit of ${overruled.edited.by} at the same step`),
       )
-      state = withEdits(state, addEdit(state.edits, entry), lease.hello, context)
+      state = next
     } catch (thrown) {
       const { message, hint } = toAbsgdError(thrown, 'usage')
       return refused(hint === undefined ? message : `${message}; ${hint}`)
@@ -78,6 +70,27 @@ export function propose(
   }
   const message = words.join(', ')
   return edited.length === 0 ? { type: 'nothing', message } : { type: 'edits', state, edited, message }
+}
+
+/**
+ * One edit laid over a run: the state with it, its record, and the control's rows from its step on without and with it.
+ *
+ * Errors as `compileEdit` and `requireInRange`.
+ */
+export function layOver(
+  state: ControllerState,
+  bare: Omit<Edited, 'before' | 'after'>,
+  hello: Pick<Hello, 'stepsPerEpoch' | 'initial'>,
+  context: Pick<ControllerContext, 'compileEdit' | 'requireInRange'>,
+) {
+  const { control, to, position } = bare
+  const laid = withEdits(state, addEdit(state.edits, { ...bare, before: NaN, after: NaN }), hello, context)
+  const old = columnOf(state, control, position.step)
+  const now = columnOf(laid, control, position.step)
+  // The values of a schedule were checked whole.
+  if (to.kind === 'factor') context.requireInRange(control, now)
+  const entry: Edited = { ...bare, before: old[0] ?? NaN, after: now[0] ?? NaN }
+  return { next: { ...laid, edits: addEdit(state.edits, entry) }, entry, old, now }
 }
 
 /** Answers a request that changes nothing, and leaves no trace of it. */

@@ -1,11 +1,18 @@
 /** Feedback schedules: which decisions can be made, and how far rows can be planned with them. Pure. */
 import { toAbsgdError } from '../errors.js'
 import type { Decided } from '../record/edits.js'
-import type { BackOff } from '../schedule/feedback/guard.js'
+import { quieter, type BackOff } from '../schedule/feedback/guard.js'
 import type { FeedbackRule, ReportedStep } from '../schedule/feedback/rule.js'
 import type { Layer } from '../schedule/layers.js'
 import type { Segment } from '../schedule/segment.js'
-import { lookOn, startLookingBack, type LookingBack, type Outlook } from './looking-back.js'
+import {
+  isKnown,
+  lookAt,
+  lookFrom,
+  startLookingBack,
+  type LookingBack,
+  type Outlook,
+} from './looking-back.js'
 
 /** A rule, and the steps of a control that it decides. */
 export interface ControlRule {
@@ -20,12 +27,10 @@ export interface Feedback {
   readonly back: LookingBack
   /** Ascending by step; of the visible history. */
   readonly decisions: readonly Decided[]
-  /** What the guard saw since the last decision on lambda; empty for nothing. */
-  readonly guardMark: string
 }
 
 export function startFeedback(): Feedback {
-  return { back: startLookingBack(), decisions: [], guardMark: '' }
+  return { back: startLookingBack(), decisions: [] }
 }
 
 /** The stretches of a run's controls that are decided while it trains. @param runSteps 0 for a run without end */
@@ -49,11 +54,14 @@ export function reachOfRules(rules: readonly ControlRule[]): number {
 export interface Advance {
   readonly feedback: Feedback
   readonly decided: readonly Decided[]
+  /** None begins before a step of lambda that is decided already. */
   readonly backOffs: readonly BackOff[]
 }
 
 export interface AdvanceOptions {
   readonly rules: readonly ControlRule[]
+  /** Edits that lie over the run's schedules. */
+  readonly layers: readonly Layer[]
   readonly outlook: Outlook
   readonly attempt: number
   /** False where the decisions are read from a log. @default true */
@@ -67,33 +75,37 @@ export interface AdvanceOptions {
  * never depends on how many of them came at once.
  */
 export function advance(before: Feedback, options: AdvanceOptions): Advance {
-  const { rules, outlook, decides = true } = options
+  const { rules, layers, outlook, decides = true } = options
   const backOffs: BackOff[] = []
   const decided: Decided[] = []
-  let { back, decisions, guardMark } = before
+  const ofLambda = rules.filter(({ control }) => control === 'lambda')
+  let { back, decisions } = before
   const decide = () => {
     if (!decides) return
     for (const rule of rules) {
       for (let made = nextDecision(rule, back, decisions, options); made !== undefined;) {
-        const isLambda = rule.control === 'lambda'
-        const mark = isLambda ? joined(guardMark, made.mark) : made.mark
-        if (isLambda) guardMark = ''
-        decided.push({ ...made, mark })
-        decisions = [...decisions, { ...made, mark }].slice(-DECISIONS_KEPT)
+        decided.push(made)
+        decisions = [...decisions, made].slice(-DECISIONS_KEPT)
         made = nextDecision(rule, back, decisions, options)
       }
     }
   }
   decide()
-  for (let looked = lookOn(back, outlook); looked !== undefined; looked = lookOn(back, outlook)) {
-    back = looked.after
-    if (looked.backOff !== undefined) {
-      backOffs.push(looked.backOff)
-      guardMark = `the guard backs off: ${looked.backOff.mark}`
-    }
+  const { reported } = before.back
+  let looked = 0
+  for (; looked < reported.length && isKnown(back, reported[looked]!, outlook); looked++) {
+    const { after, backOff } = lookAt(back, reported[looked]!, outlook)
+    back = after
     decide()
+    if (backOff === undefined) continue
+    // What is decided has been planned; what is not, has not, however many reports came at once.
+    const through = plannableThrough(ofLambda, decisions, layers)
+    const from = Math.max(backOff.from, Number.isFinite(through) ? through : 0)
+    backOffs.push({ ...backOff, from })
+    back = { ...back, guard: quieter(back.guard, from - backOff.from) }
   }
-  return { feedback: { back, decisions, guardMark }, decided, backOffs }
+  if (looked > 0) back = { ...back, reported: reported.slice(looked) }
+  return { feedback: { back, decisions }, decided, backOffs }
 }
 
 /** The first step that cannot be planned yet; Infinity where nothing is to be decided. @param layers - Edits that replace a rule */
@@ -143,7 +155,16 @@ export function cutOf(rules: readonly ControlRule[], first: number): number {
   return Math.min(Infinity, ...cuts)
 }
 
-/** After a return to the checkpoint of `step`: a decision stands where all that it looked at does. */
+/** After a return to the checkpoint of `toStep`. */
+export function returnTo(
+  { back, decisions }: Feedback,
+  rules: readonly ControlRule[],
+  toStep: number,
+): Feedback {
+  return { back: lookFrom(back, toStep), decisions: decisionsAfter(decisions, rules, toStep) }
+}
+
+/** A decision stands where all that it looked at does. */
 export function decisionsAfter(
   decisions: readonly Decided[],
   rules: readonly ControlRule[],
@@ -159,13 +180,12 @@ function nextDecision(
   { control, from, to, rule }: ControlRule,
   back: LookingBack,
   decisions: readonly Decided[],
-  { attempt, outlook, requireInRange }: AdvanceOptions,
+  { attempt, requireInRange }: AdvanceOptions,
 ): Decided | undefined {
   const last = lastOf(control, from, to, decisions)
   const step = last === undefined ? from : last.position.step + rule.every
   if (step >= to || back.front <= step - rule.lag) return undefined
   const made = { type: 'decided', control, position: { attempt, step } } as const
-  const factor = control === 'lambda' && outlook.guard !== undefined ? back.guard.factor : 1
   const held = last?.value ?? rule.initial
   // A rule that failed once is not asked again.
   if (last?.stateJson === '') return { ...made, value: held, stateJson: '', mark: '' }
@@ -173,11 +193,10 @@ function nextDecision(
     const window = windowOf(back.seen, step, rule)
     const state: unknown = last === undefined ? rule.start : JSON.parse(last.stateJson)
     const { value, state: next, saturated, mark = '' } = rule.decide(window, state, step)
-    const applied = value * factor
-    requireInRange(control, Float64Array.of(applied))
+    requireInRange(control, Float64Array.of(value))
     return {
       ...made,
-      value: applied,
+      value,
       stateJson: JSON.stringify(next ?? null),
       ...(saturated === undefined ? {} : { saturated }),
       mark,
@@ -211,10 +230,6 @@ function windowOf(
   { lag, window }: FeedbackRule,
 ): readonly ReportedStep[] {
   return seen.filter((report) => report.step <= step - lag && report.step > step - lag - window)
-}
-
-function joined(...parts: readonly string[]): string {
-  return parts.filter((part) => part !== '').join('; ')
 }
 
 /** As many as rows are planned with, and far more than a return to a checkpoint on disk needs. */

@@ -8,7 +8,7 @@ import {
 } from '../schedule/feedback/guard.js'
 import type { ReportedStep } from '../schedule/feedback/rule.js'
 import { metricsOf } from '../record/evaluations.js'
-import type { Evaluation, SampleBatch, StepBatch } from '../record/record.js'
+import type { Body, Evaluation, SampleBatch, StepBatch } from '../record/record.js'
 
 /** What is to be looked at. */
 export interface Outlook {
@@ -71,7 +71,7 @@ export function takeSteps(before: LookingBack, batch: StepBatch): LookingBack {
   return { ...before, reported, evaluation: undefined }
 }
 
-export function takeSamples(before: LookingBack, { steps }: SampleBatch): LookingBack {
+function takeSamples(before: LookingBack, { steps }: SampleBatch): LookingBack {
   const losses = new Map(before.losses)
   for (const { step, losses: own } of steps) if (!losses.has(step)) losses.set(step, own)
   return {
@@ -82,50 +82,79 @@ export function takeSamples(before: LookingBack, { steps }: SampleBatch): Lookin
 }
 
 /** From `step` on no samples are recorded. */
-export function takeGap(before: LookingBack): LookingBack {
+function takeGap(before: LookingBack): LookingBack {
   return { ...before, sampledThrough: Infinity }
 }
 
 /** Part of the next step's report: it comes before that one whatever else is late. */
-export function takeEvaluation(before: LookingBack, found: Evaluation): LookingBack {
+function takeEvaluation(before: LookingBack, found: Evaluation): LookingBack {
   return { ...before, evaluation: { ...before.evaluation, ...metricsOf(found) } }
 }
 
-/** A checkpoint is written before any later step is reported. */
-export function takeCheckpoint(before: LookingBack, step: number): LookingBack {
-  const { reported, seen, guard, evaluation } = before
-  if (reported.length > 0 && before.front < step) {
-    // Its steps are reported, and their samples on their way: what it saves is known when they are.
-    return { ...before, saved: [...before.saved, { step, seen: [], guard, evaluation }] }
-  }
+/**
+ * A checkpoint is written before any later step is reported. The samples of its steps may still be on their way: what it
+ * saves is known when they have come.
+ */
+function takeCheckpoint(before: LookingBack, step: number): LookingBack {
+  const { seen, guard, evaluation } = before
   return { ...before, saved: withSaved(before.saved, { step, seen, guard, evaluation }) }
 }
 
-/** The next step that is known, if there is one, and what the guard says of it. */
-export function lookOn(
+/** What a record of the attempt that trains adds; others add nothing. */
+export function takeNote(
   before: LookingBack,
-  { reach, needsLosses, sampleEvery, guard: options }: Outlook,
-): { readonly after: LookingBack; readonly backOff?: BackOff } | undefined {
-  const [next, ...reported] = before.reported
-  if (next === undefined) return undefined
-  const sampled = needsLosses && sampleEvery > 0 && next.step % sampleEvery === 0
-  if (sampled && before.sampledThrough <= next.step) return undefined
-  const losses = new Map(before.losses)
-  const own = losses.get(next.step)
-  losses.delete(next.step)
-  const step = needsLosses && own !== undefined ? { ...next, losses: own } : next
+  body: Body | undefined,
+  attempt: number,
+  { needsLosses }: Pick<Outlook, 'needsLosses'>,
+): LookingBack {
+  switch (body?.type) {
+    case 'step-batch':
+      return body.attempt === attempt ? takeSteps(before, body) : before
+    case 'sample-batch':
+      return needsLosses && body.attempt === attempt ? takeSamples(before, body) : before
+    case 'gap':
+      return needsLosses ? takeGap(before) : before
+    case 'evaluation':
+      return body.attempt === attempt ? takeEvaluation(before, body) : before
+    case 'checkpoint-written':
+      return body.position.attempt === attempt ? takeCheckpoint(before, body.position.step) : before
+    default:
+      return before
+  }
+}
+
+/** Whether all is known of a step that was reported. */
+export function isKnown(
+  { sampledThrough }: LookingBack,
+  { step }: ReportedStep,
+  { needsLosses, sampleEvery }: Outlook,
+): boolean {
+  const sampled = needsLosses && sampleEvery > 0 && step % sampleEvery === 0
+  return !sampled || sampledThrough > step
+}
+
+/** Looks at the next step that was reported, all of which is known; the caller takes it off `reported`. */
+export function lookAt(
+  before: LookingBack,
+  next: ReportedStep,
+  { reach, needsLosses, guard: options }: Outlook,
+): { readonly after: LookingBack; readonly backOff?: BackOff } {
+  const own = needsLosses ? before.losses.get(next.step) : undefined
+  const step = own === undefined ? next : { ...next, losses: own }
   const { state: guard, backOff } =
     options === undefined ? { state: before.guard } : watch(before.guard, step, options)
-  const seen = [...before.seen, step].slice(-reach)
+  const seen = reach === 0 ? NONE : [...before.seen, step].slice(-reach)
   const front = step.step + 1
+  const isSaved = before.saved.some((saved) => saved.step === front)
   const after = {
     ...before,
     front,
-    seen: reach === 0 ? [] : seen,
-    reported,
-    losses,
+    seen,
+    losses: own === undefined ? before.losses : without(before.losses, next.step),
     guard,
-    saved: before.saved.map((saved) => (saved.step === front ? { ...saved, seen, guard } : saved)),
+    saved: isSaved
+      ? before.saved.map((saved) => (saved.step === front ? { ...saved, seen, guard } : saved))
+      : before.saved,
   }
   return { after, ...(backOff === undefined ? {} : { backOff }) }
 }
@@ -144,6 +173,12 @@ export function lookFrom({ saved }: LookingBack, step: number): LookingBack {
     evaluation,
     saved: kept,
   }
+}
+
+function without(losses: LookingBack['losses'], step: number): LookingBack['losses'] {
+  const left = new Map(losses)
+  left.delete(step)
+  return left
 }
 
 function withSaved(all: readonly Saved[], one: Saved): readonly Saved[] {
@@ -188,5 +223,6 @@ function rowOf(columns: StepBatch['controls'], i: number): Record<string, number
   return row
 }
 
+const NONE: readonly ReportedStep[] = []
 /** More checkpoints than that are not on disk at once, unless all are kept: to older ones a run returns without a memory. */
 const SAVED_KEPT = 64

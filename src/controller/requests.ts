@@ -5,9 +5,8 @@ import type { CommandResult } from '../wire/message.js'
 import { answer, settle, standing, withPending } from './answers.js'
 import { answerNothing, isSet, makeEdits, propose } from './edits.js'
 import { extendPlans } from './extend.js'
-import { decisionsAfter } from './feedback.js'
+import { returnTo } from './feedback.js'
 import { withRewind } from './intake.js'
-import { lookFrom } from './looking-back.js'
 import { startPace } from './planning.js'
 import { withEdits } from './rows.js'
 import type { ControllerContext, ControllerState, Effect, Lease, Transition } from './state.js'
@@ -137,11 +136,7 @@ function restored(
   const position = { attempt, step }
   const rewound: ControllerState = {
     ...withRewind(state, { attempt, toStep: step, cause }),
-    feedback: {
-      back: lookFrom(state.feedback.back, step),
-      decisions: decisionsAfter(state.feedback.decisions, state.rules, step),
-      guardMark: '',
-    },
+    feedback: returnTo(state.feedback, state.rules, step),
     lease: {
       ...lease,
       position,
@@ -149,12 +144,29 @@ function restored(
       pace: startPace(nowMs, step),
     },
   }
+  const { state: kept, effects: refusals } = refuseTakenBack(rewound)
   const { state: planned, effects: plans } = extendPlans(
-    withEdits(rewound, rewound.edits, lease.hello, context),
+    withEdits(kept, kept.edits, lease.hello, context),
     nowMs,
   )
   const rewind: Effect = { type: 'append', body: { type: 'rewind', attempt, toStep: step, cause } }
-  return { state: planned, effects: [rewind, ...effects, ...plans] }
+  return { state: planned, effects: [rewind, ...effects, ...refusals, ...plans] }
+}
+
+/** Edits that a return took back before the worker had their rows: nobody would answer them any more. */
+function refuseTakenBack(rewound: ControllerState): Transition {
+  const holds = (id: string) => rewound.edits.some(({ edited }) => edited.request === id)
+  const lost = rewound.awaiting.filter(({ id }) => !holds(id))
+  const awaiting = rewound.awaiting.filter(({ id }) => holds(id))
+  return lost.reduce<Transition>(
+    (before, { id }) => {
+      const pending = before.state.pending[id]
+      if (pending === undefined) return before
+      const { state, effects } = settle(before.state, pending, false, 'taken back before it took effect')
+      return { state, effects: [...before.effects, ...effects] }
+    },
+    { state: { ...rewound, awaiting }, effects: [] },
+  )
 }
 
 /** Whoever still waits learns that nobody is left to answer. An edit is in the log by then, and holds from there. */
@@ -207,10 +219,10 @@ function decide(
     case 'undo': {
       const last = state.edits.at(-1)
       if (last === undefined) return { type: 'refuse', why: 'there is no edit to undo' }
-      return returnTo(state, lease, last.effective, `before the edit at step ${last.effective}`)
+      return checkpointFor(state, lease, last.effective, `before the edit at step ${last.effective}`)
     }
     case 'restore':
-      return returnTo(state, lease, action.step)
+      return checkpointFor(state, lease, action.step)
     case 'pause':
     case 'resume':
     case 'step-on':
@@ -241,7 +253,7 @@ function decideOnSet(
 }
 
 /** @param before - Said where any checkpoint before that step will do; without it, it is that one or none. */
-function returnTo(state: ControllerState, lease: Lease, step: number, before?: string): Decision {
+function checkpointFor(state: ControllerState, lease: Lease, step: number, before?: string): Decision {
   const checkpoint = state.checkpoints.findLast(({ position }) =>
     before === undefined ? position.step === step : position.step <= step,
   )

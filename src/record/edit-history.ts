@@ -1,6 +1,6 @@
 /** The edits of a run that hold: what was changed, from which step on, and what a return to a checkpoint leaves of it. */
 import type { Edited } from './edits.js'
-import type { RequestResult } from './record.js'
+import type { Body, RequestResult } from './record.js'
 import type { RewindPoint } from './visible.js'
 
 export interface EditEntry {
@@ -15,16 +15,18 @@ export function addEdit(entries: readonly EditEntry[], edited: Edited): readonly
   return [...entries, { edited, effective: edited.position.step, settled: false }]
 }
 
+/** The entry after the answer to a request: rows that came late hold from later on. */
+export function settleEntry(entry: EditEntry, { id, step }: Pick<RequestResult, 'id' | 'step'>): EditEntry {
+  if (entry.edited.request !== id) return entry
+  return { ...entry, effective: Math.max(entry.edited.position.step, step), settled: true }
+}
+
 export function settleEdits(
   entries: readonly EditEntry[],
   result: Pick<RequestResult, 'id' | 'ok' | 'step'>,
 ): readonly EditEntry[] {
   if (!result.ok || !entries.some(({ edited }) => edited.request === result.id)) return entries
-  return entries.map((entry) =>
-    entry.edited.request === result.id
-      ? { ...entry, effective: Math.max(entry.edited.position.step, result.step), settled: true }
-      : entry,
-  )
+  return entries.map((entry) => settleEntry(entry, result))
 }
 
 /**
@@ -36,6 +38,20 @@ export function editsAfter(
   { cause, toStep }: RewindPoint,
 ): readonly EditEntry[] {
   return cause === 'resume' ? entries : entries.filter(({ effective }) => effective < toStep)
+}
+
+/** The edits that hold after one more record of the controller's. */
+export function foldEdits(entries: readonly EditEntry[], body: Body): readonly EditEntry[] {
+  switch (body.type) {
+    case 'edited':
+      return addEdit(entries, body)
+    case 'settled':
+      return settleEdits(entries, body.result)
+    case 'rewind':
+      return editsAfter(entries, body)
+    default:
+      return entries
+  }
 }
 
 /** Whose edit wins over whose at one step: a person's over a script's, that over the guard's. Among equals the later. */

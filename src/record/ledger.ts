@@ -1,5 +1,5 @@
 /** The ledger of a run: who changed what, from which step on, and what became of it. */
-import { editsAfter, winnerOf, type EditEntry } from './edit-history.js'
+import { editsAfter, settleEntry, winnerOf, type EditEntry } from './edit-history.js'
 import type { ControlEdit, EditTo } from './edits.js'
 import type { LogRecord, Request } from './record.js'
 
@@ -117,10 +117,7 @@ export function addToLedger(ledger: Ledger, { body }: LogRecord): Ledger {
 }
 
 function settled(ledger: Ledger, id: string, step: number): Ledger {
-  const settle = (entry: EditEntry): EditEntry =>
-    entry.edited.request === id
-      ? { ...entry, effective: Math.max(entry.edited.position.step, step), settled: true }
-      : entry
+  const settle = (entry: EditEntry) => settleEntry(entry, { id, step })
   return withLines({
     ...ledger,
     entries: ledger.entries.map((known) => ({ ...known, entry: settle(known.entry) })),

@@ -246,17 +246,18 @@ describe('the guard', () => {
     ...stepsOf(first, count),
     weighings: [weighing(count, { sumW2: new Float64Array(count).fill(0.5) })],
   })
-  const guarded = (lambda: Source) => {
+  /** What is recorded of a run that collapses, its reports so many steps each. */
+  const guardedBy = (lambda: Source, size: number): Body[] => {
     const controller = drive(initialState(), spec(lambda, { guard: GUARD }))
     controller.message(hello())
     const bodies: Body[] = []
-    for (let step = 0; step < 60; step += 5)
-      bodies.push(...appended(controller.telemetry(collapsed(step, 5))))
-    return { controller, bodies }
+    for (let step = 0; step < 60; step += size)
+      bodies.push(...appended(controller.telemetry(collapsed(step, size))))
+    return bodies
   }
 
   test('multiplies λ from `lag` steps after what it saw, as an edit of its own', () => {
-    const { controller, bodies } = guarded(constant(-0.5))
+    const bodies = guardedBy(constant(-0.5), 5)
     expect(bodies.find(({ type }) => type === 'requested')).toMatchObject({
       request: { by: 'guard', why: expect.stringContaining('for 20 steps') as string },
     })
@@ -265,17 +266,20 @@ describe('the guard', () => {
       before: -0.5,
       after: -2,
     })
-    expect(controller.state().edits).toHaveLength(1)
+    expect(bodies.filter(({ type }) => type === 'edited')).toHaveLength(1)
   })
 
-  test('is part of what a feedback schedule of λ decides', () => {
-    const fixed = feedback(() => -0.5, { init: -0.5, lag: 16, window: 8, every: 4 })
-    const { bodies } = guarded(fixed)
-    const decided = bodies.filter((body) => body.type === 'decided')
-    expect(bodies.some(({ type }) => type === 'edited')).toBe(false)
-    const first = decided.find(({ value }) => value === -2)
-    expect(first?.position.step).toBe(36)
-    expect(first?.mark).toContain('the guard backs off')
+  test('lies over what a feedback schedule of λ decides, from the first step that is not decided yet', () => {
+    const rule = (lag: number) => feedback(() => -0.5, { init: -5, lag, window: 8, every: 4 })
+    // Seen at step 19: a rule with the longer lag has decided up to step 104 by then, one with the shorter up to 36.
+    for (const [lag, from] of [
+      [84, 104],
+      [16, 19 + GUARD.lag],
+    ] as const) {
+      const at = [1, 5, 20].map((size) => guardedBy(rule(lag), size).find(({ type }) => type === 'edited'))
+      for (const edited of at)
+        expect(edited).toMatchObject({ by: 'guard', position: { step: from }, before: -0.5, after: -2 })
+    }
   })
 })
 

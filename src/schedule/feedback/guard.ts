@@ -47,8 +47,6 @@ export const GUARD: GuardOptions = {
 
 /** What it remembers. */
 export interface GuardState {
-  /** Product of its back-offs. */
-  readonly factor: number
   /** Steps running with too little effective sample size, or too much weight on a class. */
   readonly narrow: number
   /** The newest mean losses, at most `patience`. */
@@ -73,7 +71,7 @@ export interface BackOff {
 }
 
 export function startGuard(): GuardState {
-  return { factor: 1, narrow: 0, losses: [], first: { count: 0, sum: 0 }, quietUntil: 0, cold: false }
+  return { narrow: 0, losses: [], first: { count: 0, sum: 0 }, quietUntil: 0, cold: false }
 }
 
 /**
@@ -96,14 +94,14 @@ export function watch(
   const mark = narrow >= patience ? narrowness(step, narrow) : ranAway(state, options)
   if (mark === undefined) return { state }
   return {
-    state: {
-      ...state,
-      factor: state.factor * factor,
-      narrow: 0,
-      quietUntil: step.step + 2 * lag + patience,
-    },
+    state: { ...state, narrow: 0, quietUntil: step.step + 2 * lag + patience },
     backOff: { step: step.step, from: step.step + lag, factor, mark },
   }
+}
+
+/** What it did last holds so many steps later than it asked for: so much longer it says nothing of it. */
+export function quieter(state: GuardState, steps: number): GuardState {
+  return { ...state, quietUntil: state.quietUntil + steps }
 }
 
 /** Whether a run that starts with this λ starts cold. */

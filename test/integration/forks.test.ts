@@ -1,0 +1,108 @@
+import { existsSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { resolveExperiment } from '../../src/experiment/resolve.js'
+import { forkRun } from '../../src/fork.js'
+import { defineExperiment, launch, linear, targetEss, type Run } from '../../src/index.js'
+import { readRun } from '../../src/log/reader.js'
+import { parseEdit } from '../../src/operator/edit-text.js'
+import { createStepHistory, firstDifference } from '../../src/record/step-history.js'
+import { differingEvaluation, replayRun } from '../../src/replay.js'
+import { startRun } from '../../src/start.js'
+import { bodiesOf, runsFolder } from './helpers.js'
+
+/** λ follows the losses, with windows that reach back over a checkpoint. */
+const experiment = defineExperiment({
+  name: 'followed',
+  worker: { task: 'no_such_module:build' },
+  params: z.object({ seed: z.number().default(0) }),
+  length: 400,
+  checkpoint: { every: { epochs: 0, steps: 100 } },
+  keepCheckpoints: 0,
+  controls: {
+    lambda: targetEss({
+      ...{ ratio: 0.7, sign: -1, min: 0.1, max: 20, after: 40 },
+      ...{ lag: 24, window: 24, every: 8, maxChange: 1.5 },
+    }),
+    gamma: 0.9,
+    lr: linear({ init: 0.2, end: 0.02, over: 400 }),
+  },
+})
+const resolved = resolveExperiment(experiment)
+
+async function trained(): Promise<Run> {
+  const run = await launch(experiment, { runs: runsFolder(), name: 'parent', simulate: true })
+  expect((await run.result).status).toBe('completed')
+  return run
+}
+
+async function forked(parent: string, name: string, edits: readonly string[]): Promise<string> {
+  const fork = await forkRun(parent, { resolved, name, at: 200, edits: edits.map(parseEdit), why: '' })
+  const { ended } = await startRun({ dir: fork.dir, manifest: fork.manifest, resolved })
+  expect((await ended).status).toBe('completed')
+  return fork.dir
+}
+
+async function historyOf(dir: string) {
+  const history = createStepHistory()
+  for await (const record of readRun(dir, { streams: ['steps'] })) history.add(record)
+  return history
+}
+
+const decided = async (dir: string) => {
+  const all = await bodiesOf(dir, 'decided')
+  return all
+    .filter(({ position }) => position.step >= 240)
+    .map(({ position, value }) => [position.step, value] as const)
+}
+
+describe('a fork under a feedback schedule', () => {
+  test('that changes nothing is its parent, bit for bit; one that does decides from its own reports', async () => {
+    const parent = await trained()
+    const same = await historyOf(await forked(parent.dir, 'same', []))
+    const was = await historyOf(parent.dir)
+    expect([same.begin, same.to]).toEqual([200, 400])
+    for (const values of was.columns.values()) values.fill(NaN, 0, 200)
+    expect(firstDifference(was, same)).toBeUndefined()
+
+    const changed = await forked(parent.dir, 'changed', ['lr*=0.25'])
+    expect(await decided(changed)).not.toEqual(await decided(parent.dir))
+    const replay = await replayRun(changed, { resolved, name: 'changed-replay' })
+    expect(replay).toMatchObject({ steps: 400, replayed: 400 })
+    for (const found of ['difference', 'evaluation', 'planning']) expect(replay).not.toHaveProperty(found)
+  })
+
+  test('trains to its end when its parent is gone', async () => {
+    const { dir } = await trained()
+    const fork = await forkRun(dir, { resolved, name: 'orphan', at: 200, edits: [], why: '' })
+    rmSync(dir, { recursive: true })
+    const { ended } = await startRun({ dir: fork.dir, manifest: fork.manifest, resolved })
+    expect((await ended).status).toBe('completed')
+    expect((await historyOf(fork.dir)).to).toBe(400)
+  })
+
+  test('is refused an edit for another step, and leaves nothing behind', async () => {
+    const { dir } = await trained()
+    await expect(
+      forkRun(dir, { resolved, name: 'late', at: 200, edits: [parseEdit('lr=0.1@300')], why: '' }),
+    ).rejects.toThrow(/lr is for another step/)
+    await expect(
+      forkRun(dir, { resolved, name: 'late', at: 200, edits: [parseEdit('gamma=2')], why: '' }),
+    ).rejects.toThrow(/gamma would become 2/)
+    expect(existsSync(join(dir, '..', 'late'))).toBe(false)
+  })
+})
+
+test('an evaluation that a replay did not make differs, as far as it came', () => {
+  const was = new Map([
+    [9, { 'val.accuracy': 0.5 }],
+    [19, { 'val.accuracy': 0.75 }],
+  ])
+  expect(differingEvaluation(was, was, 20)).toBeUndefined()
+  expect(differingEvaluation(was, new Map([[9, { 'val.accuracy': 0.5 }]]), 20)).toMatchObject({
+    step: 19,
+    is: NaN,
+  })
+  expect(differingEvaluation(was, new Map([[9, { 'val.accuracy': 0.5 }]]), 15)).toBeUndefined()
+})
