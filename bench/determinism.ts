@@ -19,7 +19,7 @@ export const determinism: Bench = {
   name: 'determinism',
   about: 'runs that differ in a bit: under telemetry that is late, and replayed from the ledger',
   async run(settings) {
-    const [runs, replays, edits] = settings.quick ? [1, 1, 6] : [10, 3, 20]
+    const [runs, replays, edits] = settings.quick ? [1, 1, 6] : [10, 3, 40]
     const jittered = await differingUnderJitter(settings, runs)
     const replayed = await differingReplays(settings, replays, edits)
     return [

@@ -54,6 +54,7 @@ export default defineExperiment({
         lambda: join(off().for(epochs(20)), exponential({ init: -5, end: -0.5, over: epochs(40) })),
       },
     },
-    'too-soon': { controls: { lambda: -0.5 } },
+    'too-soon': { controls: { lambda: -0.5 }, guard: false },
+    guarded: { controls: { lambda: -0.5 } },
   },
 })

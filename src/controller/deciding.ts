@@ -1,6 +1,7 @@
 /** Feedback in a run: telemetry becomes something to look back at, that becomes decisions and the guard's edits. Pure. */
 import type { Body, Request } from '../record/record.js'
-import { isCold, type BackOff } from '../schedule/feedback/guard.js'
+import { isCold } from '../schedule/feedback/cold-start.js'
+import type { BackOff } from '../schedule/feedback/guard.js'
 import { standing } from './answers.js'
 import { makeEdits, marginOf } from './edits.js'
 import { advance, reachOfRules, rulesOf } from './feedback.js'
@@ -111,6 +112,6 @@ export function withRules(
   return {
     ...state,
     rules,
-    cold: guard !== undefined && !decided && isCold(first, guard) ? guard.cold : undefined,
+    cold: guard !== undefined && !decided && isCold(first, guard.cold) ? guard.cold : undefined,
   }
 }

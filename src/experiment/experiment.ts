@@ -62,6 +62,8 @@ export interface ArmSpec<Schema extends z.ZodObject = z.ZodObject> {
   readonly controls?: Computed<Controls, Schema>
   /** Replaces the experiment's. */
   readonly weighting?: Weighting
+  /** Replaces the experiment's. */
+  readonly guard?: boolean | Partial<Omit<GuardOptions, 'cold'>>
 }
 
 /** Ranges and defaults: `settings.ts`. */

@@ -77,7 +77,7 @@ export function resolveExperiment(experiment: Experiment, options: ResolveOption
     orphanLimitSeconds: spec.orphanLimit,
     keepCheckpoints: spec.keepCheckpoints,
     weighting: arm?.weighting ?? spec.weighting,
-    guard: spec.guard,
+    guard: arm !== undefined && 'guard' in arm ? arm.guard : spec.guard,
     ...(spec.onReport === undefined ? {} : { onReport: spec.onReport }),
   }
 }

@@ -112,6 +112,14 @@ const guardSchema = z.strictObject({
   factor: z.number().gt(1).default(GUARD.factor),
 })
 
+const guardSetting = z
+  .union([z.boolean(), guardSchema], {
+    error: 'it takes true, false or what is to be other than usual: { minEssRatio: 0.1, factor: 2, … }',
+  })
+  .transform((value): GuardOptions | undefined =>
+    typeof value === 'object' ? { ...value, cold: GUARD.cold } : value ? GUARD : undefined,
+  )
+
 const armSchema = z.strictObject({
   /** Over the defaults, below what the command line says. */
   params: z.record(z.string(), z.unknown()).default({}),
@@ -119,6 +127,8 @@ const armSchema = z.strictObject({
   controls: fn.or(z.record(z.string(), z.unknown())).default({}),
   /** Replaces the experiment's. */
   weighting: weightingSchema.optional(),
+  /** Replaces the experiment's. */
+  guard: guardSetting.optional(),
 })
 
 /** What `defineExperiment` takes. */
@@ -151,14 +161,7 @@ export const specSchema = z.strictObject({
   /** The rule by which lambda and gamma become weights. */
   weighting: weightingSchema.prefault('default'),
   /** Whether lambda backs off when a run collapses under it, or how. */
-  guard: z
-    .union([z.boolean(), guardSchema], {
-      error: 'it takes true, false or what is to be other than usual: { minEssRatio: 0.1, factor: 2, … }',
-    })
-    .prefault(true)
-    .transform((value): GuardOptions | undefined =>
-      typeof value === 'object' ? { ...value, cold: GUARD.cold } : value ? GUARD : undefined,
-    ),
+  guard: guardSetting.prefault(true),
   arms: z
     .record(
       z

@@ -15,6 +15,15 @@ describe('an arm', () => {
     expect(resolved({ arms })).not.toHaveProperty('arm')
   })
 
+  test('replaces the guard, whole', () => {
+    const experiment = {
+      guard: { factor: 2 },
+      arms: { same: {}, none: { guard: false }, usual: { guard: true }, own: { guard: { factor: 8 } } },
+    } as const
+    const factors = ['same', 'none', 'usual', 'own'].map((arm) => resolved(experiment, { arm }).guard?.factor)
+    expect(factors).toEqual([2, undefined, 4, 8])
+  })
+
   test('replaces the rule of weights, whole', () => {
     const experiment = {
       weighting: { preset: 'reference', alpha: 0.5, floor: true },

@@ -4,6 +4,7 @@
  * The usual alarms are silent in a collapse: Σw ≈ 1, nothing is infinite, and the weighted loss falls to 0. What shows it is that
  * a few samples, or one class, take all the weight, and that the unweighted mean loss runs away.
  */
+import { COLD_START, drawsApart, isCold, type Beginning, type ColdStart } from './cold-start.js'
 import type { ReportedStep } from './rule.js'
 
 export interface GuardOptions {
@@ -23,17 +24,6 @@ export interface GuardOptions {
   readonly cold: ColdStart | undefined
 }
 
-/**
- * A run whose |λ| is small at step 0 collapses within some thirty steps, and what is dead then stays dead: rows are planned no
- * further than `lag` steps ahead, and λ backs off sooner and by more.
- */
-export interface ColdStart extends Pick<GuardOptions, 'lag' | 'patience' | 'factor'> {
-  /** A |λ| below this at step 0 is small. In units of loss. */
-  readonly below: number
-  /** So many steps are the first. */
-  readonly steps: number
-}
-
 export const GUARD: GuardOptions = {
   lag: 32,
   minEssRatio: 0.15,
@@ -42,7 +32,7 @@ export const GUARD: GuardOptions = {
   maxLossRatio: 5,
   patience: 20,
   factor: 4,
-  cold: { below: 2, steps: 256, lag: 8, patience: 5, factor: 64 },
+  cold: COLD_START,
 }
 
 /** What it remembers. */
@@ -52,7 +42,7 @@ export interface GuardState {
   /** The newest mean losses, at most `patience`. */
   readonly losses: readonly number[]
   /** Of the first steps of the run. */
-  readonly first: { readonly count: number; readonly sum: number }
+  readonly first: Beginning
   /** Steps before this one say nothing of the last back-off yet. */
   readonly quietUntil: number
   /** Whether |λ| was small at step 0. */
@@ -71,7 +61,7 @@ export interface BackOff {
 }
 
 export function startGuard(): GuardState {
-  return { narrow: 0, losses: [], first: { count: 0, sum: 0 }, quietUntil: 0, cold: false }
+  return { narrow: 0, losses: [], first: { count: 0, sum: 0, essRatio: NaN }, quietUntil: 0, cold: false }
 }
 
 /**
@@ -83,12 +73,14 @@ export function watch(
   step: ReportedStep,
   options: GuardOptions,
 ): { readonly state: GuardState; readonly backOff?: BackOff } {
-  const cold = step.step === 0 ? isCold(step.lambda, options) : before.cold
-  const { lag, patience, factor } = inForce(step.step, cold, options)
+  const cold = step.step === 0 ? isCold(step.lambda, options.cold) : before.cold
+  const early = cold && step.step < (options.cold?.steps ?? 0) ? options.cold : undefined
+  const { lag, patience, factor } = early ?? options
   const first = withFirst(before.first, step)
   const losses = [...before.losses, step.meanLoss].slice(-options.patience)
   const weighed = Number.isFinite(step.lambda)
-  const narrow = weighed && isNarrow(step, options) ? before.narrow + 1 : 0
+  const isApart = early !== undefined && drawsApart(step, losses, first, early)
+  const narrow = weighed && (isApart || isNarrow(step, options)) ? before.narrow + 1 : 0
   const state = { ...before, first, losses, narrow, cold }
   if (!weighed || step.step < before.quietUntil || isAsGoodAsOff(step)) return { state }
   const mark = narrow >= patience ? narrowness(step, narrow) : ranAway(state, options)
@@ -104,22 +96,10 @@ export function quieter(state: GuardState, steps: number): GuardState {
   return { ...state, quietUntil: state.quietUntil + steps }
 }
 
-/** Whether a run that starts with this λ starts cold. */
-export function isCold(lambda: number, { cold }: GuardOptions): boolean {
-  return cold !== undefined && Math.abs(lambda) < cold.below
-}
-
-function inForce(
-  step: number,
-  cold: boolean,
-  options: GuardOptions,
-): Pick<GuardOptions, 'lag' | 'patience' | 'factor'> {
-  return cold && options.cold !== undefined && step < options.cold.steps ? options.cold : options
-}
-
-function withFirst(first: GuardState['first'], { meanLoss }: ReportedStep): GuardState['first'] {
-  if (first.count >= FIRST_STEPS || !Number.isFinite(meanLoss)) return first
-  return { count: first.count + 1, sum: first.sum + meanLoss }
+function withFirst(first: Beginning, { step, meanLoss, essRatio }: ReportedStep): Beginning {
+  const begun = step === 0 ? { ...first, essRatio } : first
+  if (first.count >= FIRST_STEPS || !Number.isFinite(meanLoss)) return begun
+  return { ...begun, count: first.count + 1, sum: first.sum + meanLoss }
 }
 
 /** What is wrong then is something else than λ. Told from λ as applied: one that is set by hand is watched anew. */

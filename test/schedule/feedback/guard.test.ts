@@ -190,16 +190,42 @@ test('what is remembered stays small', () => {
 
 describe('a run that starts with a small |λ|', () => {
   test('is watched more closely for its first steps: sooner, and by more', () => {
-    const narrow = (step: number) => report(step, { lambda: -0.5, essRatio: step < 10 ? 0.5 : 0.05 })
-    expect(watched(16, narrow, WITH_COLD).backOffs).toMatchObject([{ step: 14, from: 22, factor: 64 }])
+    const narrow = (step: number) => report(step, { lambda: -0.5, essRatio: step < 10 ? 0.85 : 0.05 })
+    expect(watched(16, narrow, WITH_COLD).backOffs).toMatchObject([{ step: 12, from: 16, factor: 64 }])
     const ramped = (step: number) => ({ ...narrow(step), lambda: step === 0 ? -5 : -0.5 })
     expect(watched(16, ramped, WITH_COLD).backOffs).toEqual([])
   })
 
   test('is watched as any other after them', () => {
-    const late = (step: number) => report(step, { lambda: -0.5, essRatio: step < 300 ? 0.5 : 0.05 })
+    const late = (step: number) => report(step, { lambda: -0.5, essRatio: step < 300 ? 0.85 : 0.05 })
     expect(watched(330, late, WITH_COLD).backOffs).toMatchObject([
       { step: 319, from: 319 + WITH_COLD.lag, factor: 4 },
     ])
+  })
+
+  describe('backs off while its weights draw apart', () => {
+    const apart = (given: (step: number) => Partial<ReportedStep>) =>
+      watched(
+        40,
+        (step) =>
+          report(step, { lambda: -0.5, meanLoss: 2.3, essRatio: step < 20 ? 0.95 : 0.7, ...given(step) }),
+        WITH_COLD,
+      ).backOffs.map(({ step }) => step)
+
+    test('and nothing is learnt', () => {
+      expect(apart(() => ({}))).toEqual([22, 33])
+    })
+
+    test('but not where the loss falls', () => {
+      expect(apart((step) => ({ meanLoss: 2.3 * 0.99 ** step }))).toEqual([])
+    })
+
+    test('nor where they were apart from the first batch on', () => {
+      expect(apart((step) => (step === 0 ? { essRatio: 0.85 } : {}))).toEqual([])
+    })
+
+    test('nor for λ > 0, which holds back on purpose what is easy', () => {
+      expect(apart(() => ({ lambda: 0.5 }))).toEqual([])
+    })
   })
 })
