@@ -134,7 +134,7 @@ function isSame(a: Outcome, b: Outcome): boolean {
 async function differingReplays(settings: Settings, replays: number, edits: number) {
   const total = { differing: 0, steps: 0, edits: 0, undos: 0 }
   for (let i = 0; i < replays; i++) {
-    const length = settings.quick ? 250 : 1500
+    const length = settings.quick ? 250 : 4000
     const edited = experiment(length, { lambda: 2, gamma: 0.9, lr: 0.1 })
     const params = { pace: 0.002, batchSize: 16, seed: i }
     const { python, folder } = settings

@@ -204,7 +204,8 @@ function unanswered(state: ControllerState, peer: PeerId): Effect[] {
 }
 
 function endOfBye(state: ControllerState, bye: Bye): End {
-  const at = `after ${bye.position.step} steps`
+  const { step } = bye.position
+  const at = step === 1 ? 'after 1 step' : `after ${step} steps`
   switch (bye.reason) {
     case 'completed':
       return {

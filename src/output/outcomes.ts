@@ -47,7 +47,7 @@ export function outcomeHead(summary: RunSummary, losses: LossesRead, now: Outcom
 
 /** What a reader of outcomes has to know besides. */
 export function outcomeNotes(
-  { status, steps, config }: RunSummary,
+  { status, steps, config, controls }: RunSummary,
   { lastStep, leftOut, weighing }: LossesRead,
 ): string[] {
   const later = steps - 1 - lastStep
@@ -61,6 +61,11 @@ export function outcomeNotes(
       : [`${countOf(leftOut, 'batch', 'batches')} with losses that are not finite left out`]),
     ...(weighting?.preset === 'reference' && weighting.floor
       ? ['the floor that this run adds to every weight, 1/n, is not in these figures']
+      : []),
+    ...((controls['class_balance'] ?? 0) > 0
+      ? [
+          `the factor of each class that this run multiplies weights by (class_balance ${controls['class_balance']}) is not in these figures`,
+        ]
       : []),
   ]
 }

@@ -2,6 +2,7 @@
 import { namedMetrics, type EvaluationPoint } from './evaluations.js'
 import type { Manifest, RunConfig } from './manifest.js'
 import type { Phase, RunStatus } from './record.js'
+import { errorOf, type RunError } from './run-error.js'
 import { duplicatedSteps, lostSteps, type RunSnapshot } from './snapshot.js'
 
 /** Numbers may be NaN or ±Infinity (a lambda that is off); JSON writes these as strings, see output/json.ts. */
@@ -43,6 +44,8 @@ export interface RunSummary {
   readonly reason?: string
   /** Traceback or last lines of the worker. */
   readonly detail?: string
+  /** Of a run that failed: the same by kind. */
+  readonly error?: RunError
   readonly warnings: readonly string[]
   /** On disk, by step. */
   readonly checkpoints: readonly { readonly step: number; readonly path: string; readonly bytes: number }[]
@@ -101,6 +104,7 @@ export function summarize({
 }: SummaryParts): RunSummary {
   const { end, worker, last, runSteps, firstMs, latestMs } = snapshot
   const status = end?.status ?? (live ? 'running' : 'lost')
+  const error = errorOf(snapshot)
   return {
     status,
     ...(status === 'running' ? { phase: worker.status === 'joined' ? worker.phase : 'starting' } : {}),
@@ -122,6 +126,7 @@ export function summarize({
     seconds: firstMs === undefined || latestMs === undefined ? 0 : (latestMs - firstMs) / 1000,
     ...(end === undefined ? {} : { reason: end.reason }),
     ...(end === undefined || end.detail === '' ? {} : { detail: end.detail }),
+    ...(error === undefined ? {} : { error }),
     warnings: snapshot.notes.filter(({ level }) => level === 'warning').map(({ text }) => text),
     checkpoints: snapshot.checkpoints.map(({ position, path, bytes }) => ({
       step: position.step,

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { drawScreen, rowsOfRegion } from '../../src/cockpit/layout.js'
 import { createTheme } from '../../src/cockpit/theme.js'
 import type { CockpitView } from '../../src/cockpit/view.js'
+import type { Body } from '../../src/record/record.js'
 import { checkpoint, ended, joined, left, note, progress, rewind, started } from '../helpers/records.js'
 import { stateOf, trained, viewOf } from './views.js'
 
@@ -90,6 +91,23 @@ describe('the cockpit', () => {
       for (const row of drawn) expect(stringWidth(row)).toBe(columns)
     }
     expect(text(viewOf(), '49x30')).toContain('the terminal is too small')
+  })
+
+  test('says at the top how often the guard has backed off, and no other hand', () => {
+    const by = (who: string, step: number): Body => ({
+      type: 'edited',
+      request: `${who}-${step}`,
+      by: who,
+      position: { attempt: 1, step },
+      control: 'lambda',
+      to: { kind: 'factor', factor: 4 },
+      before: -0.5,
+      after: -2,
+    })
+    const top = (...edits: Body[]) => draw(viewOf([stateOf([...trained, ...edits])]))[0]
+    expect(top(by('guard', 30))).toMatch(/guard backed off(?! \d)/)
+    expect(top(by('guard', 30), by('guard', 99))).toContain('guard backed off 2×')
+    expect(top(by('cli', 30))).not.toContain('guard')
   })
 
   test('says at the top that a run is simulated', () => {

@@ -4,13 +4,14 @@ import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { resolveExperiment } from '../../src/experiment/resolve.js'
 import { forkRun } from '../../src/fork.js'
-import { defineExperiment, launch, linear, targetEss, type Run } from '../../src/index.js'
+import { defineExperiment, launch, linear, targetEss, times, type Run } from '../../src/index.js'
 import { readRun } from '../../src/log/reader.js'
 import { parseEdit } from '../../src/operator/edit-text.js'
+import { addToLedger, emptyLedger } from '../../src/record/ledger.js'
 import { createStepHistory, firstDifference } from '../../src/record/step-history.js'
 import { differingEvaluation, replayRun } from '../../src/replay.js'
 import { startRun } from '../../src/start.js'
-import { bodiesOf, runsFolder } from './helpers.js'
+import { bodiesOf, recordsOf, runsFolder } from './helpers.js'
 
 /** λ follows the losses, with windows that reach back over a checkpoint. */
 const experiment = defineExperiment({
@@ -105,4 +106,27 @@ test('an evaluation that a replay did not make differs, as far as it came', () =
     is: NaN,
   })
   expect(differingEvaluation(was, new Map([[9, { 'val.accuracy': 0.5 }]]), 15)).toBeUndefined()
+})
+
+test('what an async onReport decides is in the ledger, and a replay finds no bit that differs', async () => {
+  const policed = defineExperiment({
+    ...{ name: 'policed', worker: { task: 'no_such_module:build' }, length: 300 },
+    controls: { lambda: 2, gamma: 0.9, lr: 0.1 },
+    onReport: async (report, run) => {
+      if (report.step !== 20) return
+      await run.pause()
+      await run.set({ lambda: times(0.5), gamma: 0.8 }, { why: 'half is enough' })
+      await run.resume()
+    },
+  })
+  const run = await launch(policed, { runs: runsFolder(), name: 'policed', simulate: true })
+  expect(await run.result).toMatchObject({ status: 'completed', controls: { lambda: 1, gamma: 0.8 } })
+  const ledger = (await recordsOf(run.dir)).reduce(addToLedger, emptyLedger())
+  expect(ledger.lines).toMatchObject([
+    { by: 'script', why: 'half is enough' },
+    { by: 'script', why: 'half is enough' },
+  ])
+  const replay = await replayRun(run.dir, { resolved: resolveExperiment(policed), name: 'again' })
+  expect(replay).toMatchObject({ steps: 300, replayed: 300 })
+  for (const found of ['difference', 'evaluation', 'planning']) expect(replay).not.toHaveProperty(found)
 })

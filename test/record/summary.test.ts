@@ -141,3 +141,10 @@ test('a summary counts epochs, restarts, lost steps and warnings', () => {
     ]),
   ).toMatchObject({ steps: 15, epochs: 1.5, workerRestarts: 1, lostSteps: 5, warnings: ['look'] })
 })
+
+test('a failure for which nothing of the worker is to blame has a remedy', () => {
+  const remedy = 'give Task(labels=…)'
+  const end = ended(0, { status: 'failed', reason: 'the task has no labels', detail: remedy })
+  const { error } = summaryOf([joined(), left({ exitCode: 1, lastLines: 'bye' }), end])
+  expect(error).toEqual({ type: 'run', message: 'the task has no labels', remedy })
+})

@@ -17,12 +17,16 @@ function titleLine(view: CockpitView, state: RunState, width: number, theme: The
   const { run, experiment, arm, config } = state.manifest
   const { paint, tone, glyph } = theme
   const standing = standingInWords(standingOf(state))
-  const { attempt } = state.snapshot
+  const { attempt, edits } = state.snapshot
+  const guarded = edits.filter(({ edited }) => edited.by === 'guard').length
   const { runs, ui } = view
   const right = fitGroups(
     [
       [{ text: `${glyph[standing.glyph]} ${standing.text}`, paint: tone[standing.tone] }],
       [{ text: elapsedOf(state, view.nowMs), paint: paint.muted }],
+      ...(guarded > 0
+        ? [[{ text: guarded === 1 ? 'guard backed off' : `guard backed off ${guarded}×`, paint: tone.warn }]]
+        : []),
       ...(attempt > 1 ? [[{ text: `attempt ${attempt}`, paint: paint.muted }]] : []),
       ...(runs.length > 1 ? [[{ text: `run ${ui.selected + 1} of ${runs.length}`, paint: paint.key }]] : []),
     ],
