@@ -1,9 +1,12 @@
-"""The PyTorch side of ABSGD: what a task may import.
+"""The PyTorch side of ABSGD: what a task may import, and what a loop of its own may.
 
 Importing this package imports torch and nothing heavier: only the served loop loads sockets and messages.
 """
 
 from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from absgd_worker import losses
 from absgd_worker.context import Context
@@ -11,4 +14,46 @@ from absgd_worker.errors import TaskError
 from absgd_worker.task import Evaluated, Task
 from absgd_worker.version import VERSION as __version__
 
-__all__ = ["Context", "Evaluated", "Task", "TaskError", "__version__", "losses"]
+if TYPE_CHECKING:
+    from absgd_worker.attach.api import (
+        NotApplied,
+        NotWeighable,
+        Session,
+        SessionError,
+        StopTraining,
+        capture,
+        control,
+        current,
+        log,
+        session,
+        weigh,
+        wrap,
+    )
+
+__all__ = [
+    "Context",
+    "Evaluated",
+    "NotApplied",
+    "NotWeighable",
+    "Session",
+    "SessionError",
+    "StopTraining",
+    "Task",
+    "TaskError",
+    "__version__",
+    "capture",
+    "control",
+    "current",
+    "log",
+    "losses",
+    "session",
+    "weigh",
+    "wrap",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # A served task needs none of it.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module("absgd_worker.attach.api"), name)

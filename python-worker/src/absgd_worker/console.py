@@ -18,6 +18,6 @@ def complain(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-def count(number: int, thing: str) -> str:
+def count(number: int, thing: str, things: str = "") -> str:
     """`1 sample`, `1,200 samples`."""
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {things or f'{thing}s'}"

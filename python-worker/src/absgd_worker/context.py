@@ -9,27 +9,10 @@ from typing import Any
 import torch
 
 
-class Context:
-    """A run as its task sees it. One for the whole life of the worker.
+class StepNumbers:
+    """Controls and numbers of the user's own, step by step."""
 
-    Attributes:
-        run: name of the run.
-        run_dir: its directory; files that a task writes beyond checkpoints belong here.
-        params: the run's parameters, as the experiment gives them.
-        seed: `params["seed"]`, or 0. Python's, torch's and (where it is imported) numpy's random numbers were
-            seeded with it before `build` was called. Deterministic algorithms are the task's own choice
-            (`torch.use_deterministic_algorithms`).
-        device: where to train: the first CUDA device if there is one, else the CPU. Only a suggestion.
-    """
-
-    def __init__(
-        self, *, run: str, run_dir: Path, params: Mapping[str, Any], seed: int, device: torch.device
-    ) -> None:
-        self.run = run
-        self.run_dir = run_dir
-        self.params = params
-        self.seed = seed
-        self.device = device
+    def __init__(self) -> None:
         self._controls: Mapping[str, float] = {}
         self._logged: dict[str, float | torch.Tensor] = {}
 
@@ -62,3 +45,27 @@ class Context:
             return None
         logged, self._logged = self._logged, {}
         return logged
+
+
+class Context(StepNumbers):
+    """A run as its task sees it. One for the whole life of the worker.
+
+    Attributes:
+        run: name of the run.
+        run_dir: its directory; files that a task writes beyond checkpoints belong here.
+        params: the run's parameters, as the experiment gives them.
+        seed: `params["seed"]`, or 0. Python's, torch's and (where it is imported) numpy's random numbers were
+            seeded with it before `build` was called. Deterministic algorithms are the task's own choice
+            (`torch.use_deterministic_algorithms`).
+        device: where to train: the first CUDA device if there is one, else the CPU. Only a suggestion.
+    """
+
+    def __init__(
+        self, *, run: str, run_dir: Path, params: Mapping[str, Any], seed: int, device: torch.device
+    ) -> None:
+        super().__init__()
+        self.run = run
+        self.run_dir = run_dir
+        self.params = params
+        self.seed = seed
+        self.device = device

@@ -39,13 +39,17 @@ class StepEntry(NamedTuple):
     losses_B: Tensor
     """Detached, before weighting."""
     weights_B: Tensor
-    indices_B: Tensor
+    indices_B: Tensor | None
     """int64, on the CPU."""
     keep_samples: bool
     metrics: dict[str, float | Tensor] | None
     """The user's own numbers."""
     bare: tuple[float, float] | Tensor | None = None
     """KL and effective sample size of the weights before a class factor; on a device float64 [2]."""
+    name: str = "loss"
+    """Of the weighing."""
+    others: tuple[tuple[str, Statistics | Tensor], ...] = ()
+    """Further weighings of the step, by name."""
 
 
 def runs_of(entries: Iterable[StepEntry]) -> Iterator[list[StepEntry]]:

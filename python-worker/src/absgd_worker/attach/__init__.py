@@ -1,1 +1,1 @@
-"""ABSGD in a training loop that is not ours: the loop calls, and we answer."""
+"""ABSGD in a training loop that is not ours: the loop calls, and we answer. What a loop uses is in `api`."""

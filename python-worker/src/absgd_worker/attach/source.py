@@ -1,4 +1,5 @@
-"""Where the controls of a step come from, and where its figures go: the code itself, a plan, or a controller."""
+"""Where the controls of a step come from, and where its figures go: the code itself, a plan, or a
+controller."""
 
 from __future__ import annotations
 

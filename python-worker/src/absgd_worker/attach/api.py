@@ -1,0 +1,226 @@
+"""ABSGD in a training loop that is not ours: the loop calls, and we answer.
+
+import absgd_worker as absgd
+
+criterion = absgd.wrap(nn.CrossEntropyLoss())
+with absgd.session(lam=-2.0):
+    ...                                   # the loop, unchanged
+"""
+
+from __future__ import annotations
+
+import atexit
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, overload
+
+from torch import Tensor, nn
+
+from absgd_worker.attach.capture import Capture
+from absgd_worker.attach.criteria import Criterion, weighed_criterion, weighed_function
+from absgd_worker.attach.errors import NotApplied, NotWeighable, SessionError
+from absgd_worker.attach.granularity import Granularity, GranularityError
+from absgd_worker.attach.local import Local, Setting
+from absgd_worker.attach.reduction import Reduction, weigh_losses
+from absgd_worker.attach.session import Session
+from absgd_worker.attach.source import Source, StopTraining
+from absgd_worker.weights import Rule
+
+__all__ = [
+    "GranularityError",
+    "NotApplied",
+    "NotWeighable",
+    "Session",
+    "SessionError",
+    "StopTraining",
+    "capture",
+    "control",
+    "current",
+    "log",
+    "session",
+    "weigh",
+    "wrap",
+]
+
+_current: list[Session] = []
+
+
+@contextmanager
+def session(
+    *,
+    lam: Setting = math.inf,
+    gamma: Setting = 0.9,
+    weighting: Rule | str = "default",
+    accumulate: int | None = None,
+    normaliser: str = "refuse",
+    announce: bool = False,
+    source: Source | None = None,
+) -> Iterator[Session]:
+    """ABSGD for the loops inside: `wrap`, `weigh` and `capture` belong to it.
+
+    Args:
+        lam: in units of loss, not 0: above 0 attends to high losses, below turns away from them, ±inf is
+            off. A
+            number, or a function of the step.
+        gamma: in (0, 1], the new batch's part in the running estimate. Likewise.
+        weighting: the rule of weights, or the name of its preset.
+        accumulate: A, how many losses of one name an optimizer step has, each of a micro-batch. Default: as
+            many
+            as the step before had.
+        normaliser: "rank-local" allows several ranks, each of which weighs by its own batch.
+        announce: say on stderr which losses are weighed.
+        source: where controls come from, in place of `lam` and `gamma`.
+
+    Raises:
+        SessionError: inside of another session.
+    """
+    if _current and not _current[-1].is_implicit:
+        raise SessionError(
+            "there is a session already: leave it first, or use it with absgd_worker.current()"
+        )
+    rule = Rule(weighting) if isinstance(weighting, str) else weighting
+    own = Session(
+        source or Local(lam, gamma),
+        rule=rule,
+        accumulate=accumulate,
+        announce=announce,
+        normaliser=normaliser,
+    )
+    _leave_implicit()
+    _current.append(own)
+    own.open()
+    try:
+        yield own
+    except BaseException as error:
+        _current.remove(own)
+        own.close(error)
+        raise
+    else:
+        _current.remove(own)
+        own.close()
+
+
+def current() -> Session:
+    """The session that the caller is in. Outside of any, one whose lambda is off begins."""
+    if not _current:
+        _begin_implicit(math.inf, 0.9)
+    return _current[-1]
+
+
+@overload
+def wrap(
+    criterion: Criterion,
+    *,
+    name: str = "loss",
+    granularity: Granularity = "auto",
+    lam: Setting | None = None,
+    gamma: Setting = 0.9,
+) -> Criterion: ...
+@overload
+def wrap(
+    criterion: Callable[..., Any],
+    *,
+    name: str = "loss",
+    granularity: Granularity = "auto",
+    lam: Setting | None = None,
+    gamma: Setting = 0.9,
+) -> Callable[..., Any]: ...
+def wrap(
+    criterion: Any,
+    *,
+    name: str = "loss",
+    granularity: Granularity = "auto",
+    lam: Setting | None = None,
+    gamma: Setting = 0.9,
+) -> Any:
+    """The criterion, weighed: a module gives a module of the same class, whose result is the scalar that it
+    was.
+
+    The loss of each sample decides its weight, without class weights; the criterion's own reduction and
+    denominators
+    stay. Without gradients, or while the model evaluates, it is the criterion as it was, and nothing is
+    remembered.
+
+    Args:
+        criterion: a module, or a function.
+        name: of the weighing. A criterion that is made anew under the same name goes on where the last one
+            was.
+        granularity: what one sample is where a loss has several elements of one: "sample", "sequence",
+            "token".
+        lam, gamma: as in `session`, where the loop is not in one.
+
+    Raises:
+        NotWeighable: its loss has no samples of its own; the message says what to do.
+    """
+    if lam is not None and not _current:
+        _begin_implicit(lam, gamma)
+    if isinstance(criterion, nn.Module):
+        return weighed_criterion(criterion, current, name=name, granularity=granularity)
+    return weighed_function(criterion, current, name=name, granularity=granularity)
+
+
+def weigh(
+    losses: Tensor,
+    *,
+    mask: Tensor | None = None,
+    group: Tensor | None = None,
+    index: Tensor | None = None,
+    name: str = "loss",
+    granularity: Granularity = "sample",
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """Losses of one sample each, weighed and reduced: [B], or [B, d…] of which a sample's loss is the mean.
+
+    Args:
+        mask: true where a loss counts, of the losses' shape. `mean` divides by how many do.
+        group: int, one a loss, from 0: losses of one group are one sample.
+        index: int64 [B], which sample of the data set each is; for the record of samples.
+        name: of the weighing, where a step has several.
+        granularity: "sequence" where a sample is a row of [B·T] losses, "token" where every element is one.
+        reduction: "mean", "sum" or "none".
+
+    Raises:
+        GranularityError: what a sample is cannot be told. ValueError: shapes that do not fit.
+    """
+    return weigh_losses(
+        current(),
+        losses,
+        mask=mask,
+        group=group,
+        index=index,
+        name=name,
+        granularity="group" if group is not None else granularity,
+        reduction=reduction,
+    )
+
+
+def capture(*, name: str = "loss", granularity: Granularity = "auto") -> Capture:
+    """`with capture():` weighs every loss of `torch.nn.functional` that is computed for training inside."""
+    return Capture(current(), name=name, granularity=granularity)
+
+
+def log(**numbers: float | Tensor) -> None:
+    """Reports numbers with the step that is being trained."""
+    current().log(**numbers)
+
+
+def control(name: str, default: float) -> float:
+    """A control's planned value at this step; `default` where nothing is planned."""
+    return current().control(name, default)
+
+
+def _begin_implicit(lam: Setting, gamma: Setting) -> None:
+    implicit = Session(Local(lam, gamma))
+    implicit.is_implicit = True
+    implicit.open()
+    _current.append(implicit)
+
+
+def _leave_implicit() -> None:
+    for one in [one for one in _current if one.is_implicit]:
+        _current.remove(one)
+        one.close()
+
+
+atexit.register(_leave_implicit)

@@ -1,0 +1,127 @@
+"""A criterion that weighs: the same module in every other respect."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from torch import Tensor, nn
+
+from absgd_worker.attach.capture import Capture, weights_of_elements
+from absgd_worker.attach.errors import NotWeighable
+from absgd_worker.attach.granularity import Granularity, group_elements
+from absgd_worker.attach.session import Session
+
+Criterion = TypeVar("Criterion", bound=nn.Module)
+
+
+def weighed_criterion(
+    criterion: Criterion, find_session: Callable[[], Session], *, name: str, granularity: Granularity
+) -> Criterion:
+    """A copy of `criterion` that shares its parameters and buffers, and weighs what it computes for training.
+
+    Raises:
+        NotWeighable: its loss has no samples of its own.
+    """
+    kind = type(criterion)
+    for part, reason in _REFUSED.items():
+        if part in kind.__name__.lower():
+            raise NotWeighable(
+                f"{kind.__name__} cannot be weighed per sample: {reason}; weigh what you can with "
+                "absgd_worker.weigh(losses)"
+            )
+    weighed = copy.copy(criterion)
+    # What is set on either is set on both, as far as torch keeps it in these.
+    weighed.__dict__ = dict(criterion.__dict__)
+
+    def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        session = find_session()
+        if not session.is_training:
+            return kind.forward(self, *args, **kwargs)
+        return _weighed_forward(
+            lambda: kind.forward(self, *args, **kwargs),
+            session,
+            what=kind.__name__,
+            name=name,
+            granularity=granularity,
+        )
+
+    def reduce(self: nn.Module, protocol: Any) -> Any:
+        plain = copy.copy(self)
+        plain.__class__ = kind
+        return (weighed_criterion_again, (plain, find_session, name, granularity))
+
+    own = type(kind.__name__, (kind,), {"forward": forward, "__reduce_ex__": reduce})
+    # So that it is an instance of its own class still, and its methods find what they look for.
+    object.__setattr__(weighed, "__class__", own)
+    return weighed
+
+
+def weighed_criterion_again(
+    criterion: nn.Module, find_session: Callable[[], Session], name: str, granularity: Granularity
+) -> nn.Module:
+    """As `weighed_criterion`, for pickle."""
+    return weighed_criterion(criterion, find_session, name=name, granularity=granularity)
+
+
+def weighed_function(
+    criterion: Callable[..., Any],
+    find_session: Callable[[], Session],
+    *,
+    name: str,
+    granularity: Granularity,
+) -> Callable[..., Any]:
+    """As `weighed_criterion`, of a plain function."""
+
+    def weighed(*args: Any, **kwargs: Any) -> Any:
+        session = find_session()
+        if not session.is_training:
+            return criterion(*args, **kwargs)
+        what = getattr(criterion, "__name__", repr(criterion))
+        return _weighed_forward(
+            lambda: criterion(*args, **kwargs), session, what=what, name=name, granularity=granularity
+        )
+
+    return weighed
+
+
+def _weighed_forward(
+    forward: Callable[[], Any], session: Session, *, what: str, name: str, granularity: Granularity
+) -> Any:
+    before = session.captured
+    with Capture(session, name=name, granularity=granularity, reductions=True) as capture:
+        result = forward()
+    if session.captured == before and isinstance(result, Tensor) and result.requires_grad:
+        if result.ndim:
+            return _weigh_elements(result, session, capture, name=name, granularity=granularity, what=what)
+        if not session.is_off:
+            raise NotWeighable(
+                f"{what} gives one number for the whole batch, and how it comes from the samples "
+                f"cannot be seen: "
+                'give it reduction="none" and weigh its losses with absgd_worker.weigh(losses)'
+            )
+    return result
+
+
+def _weigh_elements(
+    losses: Tensor, session: Session, capture: Capture, *, name: str, granularity: Granularity, what: str
+) -> Tensor:
+    """A criterion without reduction: what its caller makes of the elements is made of weighed ones."""
+    valid = capture.take_valid(losses)
+    grouping = group_elements(losses.detach(), valid, granularity, batch=session.watch.batch)
+    session.tell(f"{what} none [{grouping.unit}]")
+    factors = weights_of_elements(session, name, grouping, losses.detach(), None)
+    return losses if session.is_off else losses * factors.to(losses.dtype)
+
+
+_REFUSED = {
+    "jsd": "it compares the predictions of several views of a sample",
+    "ctc": "it divides by the length of each target itself",
+    "triplet": "its terms belong to pairs of samples",
+    "contrastive": "its terms belong to pairs of samples",
+    "supcon": "its terms belong to pairs of samples",
+    "ntxent": "its terms belong to pairs of samples",
+    "infonce": "its terms belong to pairs of samples",
+}
+"""By a part of the class's name, in small letters."""

@@ -1,0 +1,29 @@
+"""Controls that the code itself sets: no controller, no plan."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+from absgd_worker.rings import StepEntry
+
+Setting = float | Callable[[int], float]
+
+
+class Local:
+    """A source of constants, or of functions of the step."""
+
+    def __init__(self, lam: Setting = math.inf, gamma: Setting = 0.9, **controls: Setting) -> None:
+        self._settings: dict[str, Setting] = {"lambda": lam, "gamma": gamma, **controls}
+
+    def next(self, step: int) -> Mapping[str, float]:
+        return {
+            name: float(setting(step) if callable(setting) else setting)
+            for name, setting in self._settings.items()
+        }
+
+    def report(self, entry: StepEntry) -> None:
+        pass
+
+    def close(self, error: BaseException | None) -> None:
+        pass

@@ -1,0 +1,54 @@
+"""Losses of one sample each, weighed and reduced in one call."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor
+
+from absgd_worker.attach.capture import weights_of_elements
+from absgd_worker.attach.granularity import Granularity, group_elements
+from absgd_worker.attach.session import Session
+
+Reduction = Literal["mean", "sum", "none"]
+
+
+def weigh_losses(
+    session: Session,
+    losses: Tensor,
+    *,
+    mask: Tensor | None = None,
+    group: Tensor | None = None,
+    index: Tensor | None = None,
+    name: str = "loss",
+    granularity: Granularity = "sample",
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """See `absgd_worker.weigh`."""
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f'reduction is {reduction!r}, must be "mean", "sum" or "none"')
+    if not losses.is_floating_point() or losses.numel() == 0:
+        raise ValueError(
+            f"losses are {losses.dtype} of shape {list(losses.shape)}, must be floating, at least one: "
+            "one loss a sample, as reduction='none' gives it"
+        )
+    if mask is not None and mask.shape != losses.shape:
+        raise ValueError(
+            f"mask has shape {list(mask.shape)}, must have that of the losses, {list(losses.shape)}"
+        )
+    shaped = losses.reshape(1) if losses.ndim == 0 else losses
+    valid = None if mask is None else mask.bool().reshape(shaped.shape)
+    if session.is_training and losses.requires_grad:
+        plain = shaped.detach()
+        grouping = group_elements(plain, valid, granularity, batch=session.watch.batch, group=group)
+        session.tell(f"{name} {reduction} [{grouping.unit}]")
+        indices = None if index is None else index.reshape(-1).cpu()
+        factors = weights_of_elements(session, name, grouping, plain, indices)
+        if not session.is_off:
+            shaped = shaped * factors.to(shaped.dtype)
+    if reduction == "none":
+        return shaped.reshape(losses.shape)
+    total = shaped.sum() if valid is None else (shaped * valid).sum()
+    if reduction == "sum":
+        return total
+    return shaped.mean() if valid is None else total / valid.sum()

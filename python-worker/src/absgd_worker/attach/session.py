@@ -1,0 +1,258 @@
+"""A session: ABSGD in one training loop, from its first weighed loss to its end.
+
+A step is an optimizer step that at least one weighed loss led to. All losses of a step share its controls;
+a state lives
+in the session, by name, however often a criterion is made anew.
+
+Shapes: G samples of one call.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
+
+from absgd_worker.attach.errors import NotApplied, SessionError
+from absgd_worker.attach.source import Source
+from absgd_worker.attach.watch import ModelWatch
+from absgd_worker.attach.weighing import NamedWeighing, Part
+from absgd_worker.console import complain, count
+from absgd_worker.context import StepNumbers
+from absgd_worker.rings import StepEntry
+from absgd_worker.weights import Rule
+
+
+class Session:
+    """Made by `absgd_worker.session`; used from the thread that trains alone."""
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        rule: Rule | None = None,
+        accumulate: int | None = None,
+        announce: bool = False,
+        normaliser: str = "refuse",
+    ) -> None:
+        self._source = source
+        self._rule = rule or Rule()
+        self._accumulate = accumulate
+        self._announce = announce
+        self._rank_local = normaliser == "rank-local"
+        self._ranks_are_fine = False
+        self._weighings: dict[str, NamedWeighing] = {}
+        self._heard_of: dict[str, None] = {}
+        self._owner = threading.get_ident()
+        self._numbers = StepNumbers()
+        self._controls: Mapping[str, float] | None = None
+        self._began = 0.0
+        self._bare_steps = 0
+        self._handles: list[Any] = []
+        self._attempt = 1
+        self.is_implicit = False
+        """Begun by the first loss that is weighed outside of any session."""
+        self.is_weighing = False
+        self.watch = ModelWatch()
+        self.step = 0
+        """Steps that were made."""
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self._handles)
+
+    def open(self) -> None:
+        """Begins to watch the models and optimizers of this process."""
+        if self.is_open:
+            return
+        self.watch.open()
+        self._handles = [register_optimizer_step_post_hook(self._after_optimizer_step), _watch_scaler(self)]
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Lets go of everything; a step that no optimizer made is forgotten. May be called twice."""
+        if not self.is_open:
+            return
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+        self.watch.close()
+        self.drop_step()
+        self._source.close(error)
+
+    @property
+    def is_training(self) -> bool:
+        """Whether a loss computed now is one to train on."""
+        return self.is_open and torch.is_grad_enabled() and self.watch.in_training
+
+    @property
+    def controls(self) -> Mapping[str, float]:
+        """Of the step under way, which begins here where none does."""
+        if self._controls is None:
+            self._began = time.perf_counter()
+            self._controls = self._source.next(self.step)
+            self._numbers._enter_step(self._controls)
+        return self._controls
+
+    @property
+    def is_off(self) -> bool:
+        """Whether losses of this step are weighed evenly."""
+        return self._rule.is_off(self.controls.get("lambda", math.inf))
+
+    def weigh(self, name: str, losses_G: Tensor, indices_G: Tensor | None = None) -> Tensor:
+        """The weights of one call's samples, detached, 1/G included; even ones where λ is off.
+
+        Raises:
+            SessionError: another thread than the session's own asks, or several ranks train with λ.
+        """
+        if threading.get_ident() != self._owner:
+            raise SessionError(
+                "a loss was computed in another thread than the session's own, as DataParallel "
+                "computes it in its "
+                "replicas: compute the loss outside the replicas, or train with DistributedDataParallel"
+            )
+        controls = self.controls
+        lam = controls.get("lambda", math.inf)
+        if not self._rule.is_off(lam):
+            self._require_one_rank()
+        weighing = self._weighings.get(name)
+        if weighing is None:
+            weighing = self._weighings[name] = NamedWeighing(self._rule, self._accumulate)
+        return weighing.weigh(
+            losses_G.detach(), lam=lam, gamma=controls.get("gamma", 0.9), indices_G=indices_G
+        )
+
+    def tell(self, about: str) -> None:
+        """Says once what is weighed."""
+        if about in self._heard_of:
+            return
+        self._heard_of[about] = None
+        if self._announce:
+            known = list(self._heard_of)
+            complain(f"absgd: captured {count(len(known), 'loss', 'losses')}: {'; '.join(known)}")
+
+    def log(self, **numbers: float | Tensor) -> None:
+        """Reports numbers with the step under way."""
+        self._numbers.log(**numbers)
+
+    def control(self, name: str, default: float) -> float:
+        """The planned value of a control at this step; `default` where nothing is planned."""
+        return self.controls.get(name, default)
+
+    @property
+    def captured(self) -> int:
+        """Losses weighed so far, over all names."""
+        return sum(weighing.total_calls for weighing in self._weighings.values())
+
+    def drop_step(self) -> None:
+        """Forgets what was weighed for a step that is not made."""
+        for weighing in self._weighings.values():
+            weighing.drop()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Step and state of every weighing, as Python numbers: to be saved beside the model's."""
+        return {
+            "format": 1,
+            "step": self.step,
+            "rule": str(self._rule),
+            "weighings": {name: weighing.state_dict() for name, weighing in self._weighings.items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on where `state_dict` was called; ValueError for anything else."""
+        if state.get("format") != 1 or state.get("rule") != str(self._rule):
+            raise ValueError(
+                f"this is no state of a session with the rule {str(self._rule)!r}: load what "
+                f"state_dict() gave"
+            )
+        self.step = int(state["step"])
+        self._controls = None
+        self._weighings = {}
+        for name, own in state["weighings"].items():
+            self._weighings[name] = NamedWeighing(self._rule, self._accumulate)
+            self._weighings[name].load_state_dict(own)
+
+    def _after_optimizer_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        parts = {name: part for name, one in self._weighings.items() if (part := one.take()) is not None}
+        if not parts:
+            self._after_bare_step()
+            return
+        self._report(parts)
+        self.step += 1
+        self._controls = None
+
+    def _after_bare_step(self) -> None:
+        self._bare_steps += 1
+        if self.captured == 0 and self._bare_steps == BARE_STEPS:
+            raise NotApplied(
+                f"{BARE_STEPS} optimizer steps were made and no loss was weighed, so that lambda has "
+                f"no effect: wrap the "
+                "criterion with absgd_worker.wrap(criterion), or weigh losses of one sample each with "
+                "absgd_worker.weigh(losses). Losses that are made of other operations than those of "
+                "torch.nn.functional, or inside DataParallel replicas, are not seen"
+            )
+
+    def _report(self, parts: Mapping[str, Part]) -> None:
+        (name, first), *others = parts.items()
+        self._source.report(
+            StepEntry(
+                attempt=self._attempt,
+                step=self.step,
+                seconds=time.perf_counter() - self._began,
+                waits=0,
+                controls=dict(self.controls),
+                statistics=first.statistics,
+                losses_B=first.losses_N,
+                weights_B=first.weights_N,
+                indices_B=first.indices_N,
+                keep_samples=True,
+                metrics=self._numbers._take_logged(),
+                name=name,
+                others=tuple((other, part.statistics) for other, part in others),
+            )
+        )
+
+    def _require_one_rank(self) -> None:
+        if self._ranks_are_fine or self._rank_local:
+            return
+        distributed = torch.distributed
+        if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
+            raise SessionError(
+                f"{distributed.get_world_size()} ranks train, and each would weigh by the losses of "
+                f"its own batch alone: "
+                'leave lambda off, or say session(normaliser="rank-local") if that is what you want'
+            )
+        self._ranks_are_fine = True
+
+
+class _ScalerHandle:
+    def __init__(self, remove: Any) -> None:
+        self.remove = remove
+
+
+def _watch_scaler(session: Session) -> _ScalerHandle:
+    """A step that GradScaler skips runs no hook of the optimizer: what is weighed and not stepped by then
+    is dropped."""
+    scaler = torch.amp.GradScaler
+    update = scaler.update
+
+    def updated(self: Any, *args: Any, **kwargs: Any) -> None:
+        update(self, *args, **kwargs)
+        session.drop_step()
+
+    scaler.update = updated  # type: ignore[method-assign]
+
+    def remove() -> None:
+        if scaler.update is updated:
+            scaler.update = update  # type: ignore[method-assign]
+
+    return _ScalerHandle(remove)
+
+
+BARE_STEPS = 20
+"""Optimizer steps without a weighed loss after which nobody may think that lambda has an effect."""

@@ -1,0 +1,66 @@
+"""What the model that was called last was given: its batch size, and whether it was in training."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_pre_hook
+
+
+class ModelWatch:
+    """Watches the outermost modules with parameters, from `open` to `close`; costs a look-up a module
+    call."""
+
+    def __init__(self) -> None:
+        self._root: weakref.ref[nn.Module] | None = None
+        self._inner: set[int] = set()
+        self._batch: int | None = None
+        self._handle: Any = None
+
+    def open(self) -> None:
+        self._handle = register_module_forward_pre_hook(self._before)
+
+    def close(self) -> None:
+        if self._handle is not None:
+            self._handle.remove()
+            self._handle = None
+
+    @property
+    def batch(self) -> int | None:
+        """First dimension of the first tensor of the last outermost call; None where there was none."""
+        return self._batch
+
+    @property
+    def in_training(self) -> bool:
+        """Whether that module is in training mode; true where none was called."""
+        root = None if self._root is None else self._root()
+        return True if root is None else root.training
+
+    def _before(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        root = None if self._root is None else self._root()
+        if root is not module:
+            if id(module) in self._inner and root is not None:
+                # A model that was called by keywords alone hands its input on.
+                if self._batch is None:
+                    self._batch = _first_dimension(args)
+                return
+            inner = {id(one) for one in module.modules()}
+            # A criterion is no model.
+            if next(module.parameters(), None) is None:
+                return
+            self._root, self._inner = weakref.ref(module), inner
+            self._batch = None
+        self._batch = _first_dimension(args)
+
+
+def _first_dimension(values: Any) -> int | None:
+    for value in values:
+        if isinstance(value, Tensor) and value.ndim:
+            return value.shape[0]
+        if isinstance(value, (list, tuple)) and (found := _first_dimension(value)) is not None:
+            return found
+        if isinstance(value, dict) and (found := _first_dimension(value.values())) is not None:
+            return found
+    return None

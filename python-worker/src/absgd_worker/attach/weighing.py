@@ -1,0 +1,102 @@
+"""One named weighing of a loop: its normaliser, and what its calls of one step add up to.
+
+Shapes: G samples of one call, N of all calls of a step.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from absgd_worker.weights import Normaliser, Rule, Statistics, read_statistics
+
+
+class Part(NamedTuple):
+    """What one weighing adds to the report of a step."""
+
+    statistics: Statistics | Tensor
+    losses_N: Tensor
+    weights_N: Tensor
+    indices_N: Tensor | None
+
+
+class NamedWeighing:
+    """Held open by a session. A step has A calls of it: micro-batches that accumulate their gradients."""
+
+    def __init__(self, rule: Rule, accumulate: int | None) -> None:
+        self._normaliser = Normaliser(rule.preset, alpha=rule.alpha, floor=rule.floor)
+        self._accumulate = accumulate
+        # A is what the step before had: how many calls this one will have is not known before it ends.
+        self._usual = 1
+        self._calls: list[Part] = []
+        self.total_calls = 0
+
+    def weigh(self, losses_G: Tensor, *, lam: float, gamma: float, indices_G: Tensor | None) -> Tensor:
+        """The weights of the next call, [G], 1/G included."""
+        calls = self._accumulate or self._usual
+        if calls > 1 and gamma < 1:
+            # A small decay A times is that of the whole batch once.
+            gamma = -math.expm1(math.log1p(-gamma) / calls)
+        wide_G = losses_G if losses_G.dtype in (torch.float32, torch.float64) else losses_G.float()
+        weights_G, statistics = self._normaliser.weigh(wide_G, lam=lam, gamma=gamma)
+        self._calls.append(Part(statistics, wide_G, weights_G, indices_G))
+        self.total_calls += 1
+        return weights_G
+
+    def take(self) -> Part | None:
+        """What the calls since the last `take` add up to; None where there was none."""
+        calls, self._calls = self._calls, []
+        if not calls:
+            return None
+        self._usual = len(calls)
+        return calls[0] if len(calls) == 1 else _together(calls)
+
+    def drop(self) -> None:
+        """Forgets the calls of a step that was not made."""
+        self._calls = []
+
+    def state_dict(self) -> dict[str, Any]:
+        """Of the normaliser, and A."""
+        return {"normaliser": self._normaliser.state_dict(), "calls": self._usual}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Puts back what `state_dict` gave; ValueError for anything else."""
+        self._normaliser.load_state_dict(state["normaliser"])
+        self._usual = int(state["calls"])
+        self._calls = []
+
+
+def _together(calls: list[Part]) -> Part:
+    sizes = [call.losses_N.shape[0] for call in calls]
+    total = sum(sizes)
+    shares = [size / total for size in sizes]
+    device = calls[0].losses_N.device if isinstance(calls[0].statistics, Tensor) else torch.device("cpu")
+    share_A = torch.tensor(shares, dtype=torch.float64, device=device)
+    rows_AF = torch.stack(
+        [torch.as_tensor(call.statistics, dtype=torch.float64, device=device) for call in calls]
+    )
+    field = dict(zip(Statistics._fields, rows_AF.unbind(1), strict=True))
+    statistics = torch.stack(
+        [
+            field["n"].sum(),
+            torch.logsumexp(field["m"] + share_A.log(), 0),
+            (field["sum_w"] * share_A).sum(),
+            (field["sum_w2"] * share_A.square()).sum(),
+            (field["sum_wl"] * share_A).sum(),
+            (field["max_w"] * share_A).max(),
+            (field["mean_loss"] * share_A).sum(),
+            field["free_energy"][-1],
+            field["capped"][-1],
+            field["non_finite"].sum(),
+        ]
+    )
+    indices = [call.indices_N for call in calls if call.indices_N is not None]
+    return Part(
+        statistics if device.type != "cpu" else read_statistics(statistics),
+        torch.cat([call.losses_N for call in calls]),
+        torch.cat([call.weights_N * share for call, share in zip(calls, shares, strict=True)]),
+        torch.cat(indices) if len(indices) == len(calls) else None,
+    )

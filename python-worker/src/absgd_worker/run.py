@@ -1,0 +1,182 @@
+"""`absgd-run`: runs a training script as it stands, and weighs the losses that it trains on.
+
+    absgd-run --lam -2 --gamma 0.9 train.py --its own --arguments
+    absgd-run -m package.train …
+    absgd-run package.module:function …
+
+Exit codes: that of the script; 1 where it raises; 2 for what cannot be run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import math
+import os
+import runpy
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+
+from absgd_worker.attach import api
+from absgd_worker.attach.capture import Capture
+from absgd_worker.attach.source import StopTraining
+from absgd_worker.console import complain
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs what the command line names. Returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        run = _target(options)
+    except _CannotRun as error:
+        complain(f"absgd-run: {error}")
+        return 2
+    # Data loaders that spawn import the main module again, in processes that train nothing.
+    if threading.current_thread() is not threading.main_thread():
+        complain("absgd-run: must be started from the main thread")
+        return 2
+    if options.lam is None:
+        complain("absgd: lambda is off: losses are recorded, and training is as it was; --lam sets it")
+    lam = math.inf if options.lam is None else options.lam
+    with api.session(
+        lam=lam, gamma=options.gamma, accumulate=options.accumulate, announce=not options.quiet
+    ) as session:
+        try:
+            with Capture(session, granularity=options.granularity):
+                run()
+        except StopTraining as stop:
+            complain(f"absgd: stopped: {stop}")
+        except SystemExit as end:
+            code = _code(end)
+            _conclude(session)
+            return code
+        _conclude(session)
+    return 0
+
+
+class _CannotRun(Exception):
+    """What the command line names is not there."""
+
+
+def _conclude(session: api.Session) -> None:
+    if session.captured == 0:
+        complain(
+            "absgd: no loss was captured: this script computes none by torch.nn.functional while it "
+            "trains. Wrap its "
+            "criterion with absgd_worker.wrap(criterion), or weigh its losses with absgd_worker.weigh(losses)"
+        )
+
+
+def _target(options: argparse.Namespace) -> Callable[[], object]:
+    target, rest = options.target, options.arguments
+    if options.module:
+        sys.argv = [target, *rest]
+        sys.path.insert(0, os.getcwd())
+        return lambda: runpy.run_module(target, run_name="__main__", alter_sys=True)
+    file = Path(target)
+    module, colon, function = target.rpartition(":")
+    if file.suffix == ".py" or file.is_file() or not colon:
+        if not file.is_file():
+            raise _CannotRun(f"there is no file {target}: name a script, -m MODULE, or MODULE:FUNCTION")
+        # As Python does: what lies beside the script can be imported.
+        sys.argv = [target, *rest]
+        sys.path.insert(0, str(file.resolve().parent))
+        return lambda: runpy.run_path(str(file), run_name="__main__")
+    sys.argv = [target, *rest]
+    sys.path.insert(0, os.getcwd())
+    found = getattr(_imported(module), function, None)
+    if not callable(found):
+        raise _CannotRun(f"{module} has no function {function!r}")
+    return found
+
+
+def _imported(module: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise
+        raise _CannotRun(f"there is no Python module {error.name!r}: is it installed here?") from None
+
+
+def _code(end: SystemExit) -> int:
+    """As Python itself would exit."""
+    if end.code is None:
+        return 0
+    if isinstance(end.code, int):
+        return end.code
+    complain(str(end.code))
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="absgd-run",
+        usage="absgd-run [options] (FILE | -m MODULE | MODULE:FUNCTION) [arguments …]",
+        description="Run a training script as it stands, and weigh the losses that it trains on.",
+        epilog="Everything behind the script's name is its own.",
+    )
+    parser.add_argument(
+        "--lam", type=_lam, metavar="L", help="lambda, in units of loss: not 0; inf or off is off (default)"
+    )
+    parser.add_argument(
+        "--gamma",
+        type=_gamma,
+        default=0.9,
+        metavar="G",
+        help="in (0, 1], the newest batch's part (default 0.9)",
+    )
+    parser.add_argument(
+        "--granularity",
+        choices=("auto", "sample", "sequence", "token"),
+        default="auto",
+        help="one sample, where a loss has more elements than the batch samples (default: a sequence)",
+    )
+    parser.add_argument(
+        "--accumulate",
+        type=_calls,
+        metavar="A",
+        help="losses of an optimizer step (default: as many as in the step before)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="do not say which losses are captured")
+    parser.add_argument(
+        "-m", dest="module", action="store_true", help="the target is a module, as in python -m"
+    )
+    parser.add_argument("target", help=argparse.SUPPRESS)
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return parser
+
+
+def _lam(text: str) -> float:
+    if text == "off":
+        return math.inf
+    try:
+        lam = float(text)
+    except ValueError:
+        lam = math.nan
+    if lam == 0 or math.isnan(lam):
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number other than 0, or off")
+    return lam
+
+
+def _gamma(text: str) -> float:
+    try:
+        gamma = float(text)
+    except ValueError:
+        gamma = math.nan
+    if not 0 < gamma <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} must be in (0, 1]")
+    return gamma
+
+
+def _calls(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 1")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
