@@ -23,7 +23,8 @@ from types import ModuleType
 from absgd_worker.attach import api
 from absgd_worker.attach.capture import Capture
 from absgd_worker.attach.source import StopTraining
-from absgd_worker.console import complain
+from absgd_worker.attach.terminal import lend_terminal
+from absgd_worker.console import complain, count
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.lam is None:
         complain("absgd: lambda is off: losses are recorded, and training is as it was; --lam sets it")
     lam = math.inf if options.lam is None else options.lam
+    lend_terminal()
     with api.session(
         lam=lam, gamma=options.gamma, accumulate=options.accumulate, announce=not options.quiet
     ) as session:
@@ -51,9 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             complain(f"absgd: stopped: {stop}")
         except SystemExit as end:
             code = _code(end)
-            _conclude(session)
+            _conclude(session, quiet=options.quiet)
             return code
-        _conclude(session)
+        _conclude(session, quiet=options.quiet)
     return 0
 
 
@@ -61,13 +63,16 @@ class _CannotRun(Exception):
     """What the command line names is not there."""
 
 
-def _conclude(session: api.Session) -> None:
+def _conclude(session: api.Session, *, quiet: bool) -> None:
     if session.captured == 0:
         complain(
-            "absgd: no loss was captured: this script computes none by torch.nn.functional while it "
-            "trains. Wrap its "
-            "criterion with absgd_worker.wrap(criterion), or weigh its losses with absgd_worker.weigh(losses)"
+            "absgd: no loss was captured: this script computes none by torch.nn.functional while it trains. "
+            "Wrap its criterion with absgd_worker.wrap(criterion), or weigh its losses with "
+            "absgd_worker.weigh(losses)"
         )
+    elif not quiet:
+        losses = count(session.captured, "loss", "losses")
+        complain(f"absgd: {losses} captured in {count(session.step, 'step')}")
 
 
 def _target(options: argparse.Namespace) -> Callable[[], object]:

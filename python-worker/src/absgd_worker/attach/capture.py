@@ -128,7 +128,7 @@ class Capture(TorchFunctionMode):
         if not (is_loss or self._is_one_a_sample(losses)) or not session.is_training:
             return func(*args, **kwargs)
         self._pending = None
-        about = "per-sample losses" if pending is None else pending.about.removesuffix(" none")
+        about = "per-sample losses" if pending is None else pending.about.replace(" none", "", 1)
         kind = "mean" if func in _MEANS else "sum"
         valid = pending.valid if is_loss and pending is not None else None
         elements = Elements(losses, losses.detach(), valid, kind, losses.numel(), f"{about}, then {kind}")
@@ -143,7 +143,7 @@ class Capture(TorchFunctionMode):
         """What every element is multiplied by: of mean 1 over the samples, where Σw is 1."""
         plain = elements.plain
         grouping = group_elements(plain, elements.valid, self._granularity, batch=batch)
-        self._session.tell(f"{elements.about} [{grouping.unit}]")
+        self._session.tell(elements.about, grouping.unit)
         return weights_of_elements(self._session, self._name, grouping, plain, self._index())
 
 

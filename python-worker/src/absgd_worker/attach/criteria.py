@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -24,16 +23,14 @@ def weighed_criterion(
     Raises:
         NotWeighable: its loss has no samples of its own.
     """
-    kind = type(criterion)
+    # One that is weighed already is weighed anew, not twice.
+    kind = vars(type(criterion)).get(_PLAIN, type(criterion))
     for part, reason in _REFUSED.items():
         if part in kind.__name__.lower():
             raise NotWeighable(
                 f"{kind.__name__} cannot be weighed per sample: {reason}; weigh what you can with "
                 "absgd_worker.weigh(losses)"
             )
-    weighed = copy.copy(criterion)
-    # What is set on either is set on both, as far as torch keeps it in these.
-    weighed.__dict__ = dict(criterion.__dict__)
 
     def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
         session = find_session()
@@ -48,14 +45,18 @@ def weighed_criterion(
         )
 
     def reduce(self: nn.Module, protocol: Any) -> Any:
-        plain = copy.copy(self)
-        plain.__class__ = kind
-        return (weighed_criterion_again, (plain, find_session, name, granularity))
+        return (weighed_criterion_again, (_twin(self, kind), find_session, name, granularity))
 
-    own = type(kind.__name__, (kind,), {"forward": forward, "__reduce_ex__": reduce})
-    # So that it is an instance of its own class still, and its methods find what they look for.
-    object.__setattr__(weighed, "__class__", own)
-    return weighed
+    # Of a class below its own: an instance of that still, whose methods find what they look for.
+    own = type(kind.__name__, (kind,), {"forward": forward, "__reduce_ex__": reduce, _PLAIN: kind})
+    return _twin(criterion, own)
+
+
+def _twin(module: nn.Module, kind: type[Criterion]) -> Criterion:
+    """A module of another class that shares everything with `module`."""
+    twin = kind.__new__(kind)
+    twin.__dict__ = dict(module.__dict__)
+    return twin
 
 
 def weighed_criterion_again(
@@ -110,10 +111,12 @@ def _weigh_elements(
     """A criterion without reduction: what its caller makes of the elements is made of weighed ones."""
     valid = capture.take_valid(losses)
     grouping = group_elements(losses.detach(), valid, granularity, batch=session.watch.batch)
-    session.tell(f"{what} none [{grouping.unit}]")
+    session.tell(f"{what} none", grouping.unit)
     factors = weights_of_elements(session, name, grouping, losses.detach(), None)
     return losses if session.is_off else losses * factors.to(losses.dtype)
 
+
+_PLAIN = "absgd_plain_class"
 
 _REFUSED = {
     "jsd": "it compares the predictions of several views of a sample",

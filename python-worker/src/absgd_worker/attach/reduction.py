@@ -41,7 +41,7 @@ def weigh_losses(
     if session.is_training and losses.requires_grad:
         plain = shaped.detach()
         grouping = group_elements(plain, valid, granularity, batch=session.watch.batch, group=group)
-        session.tell(f"{name} {reduction} [{grouping.unit}]")
+        session.tell(f"{name} {reduction}", grouping.unit)
         indices = None if index is None else index.reshape(-1).cpu()
         factors = weights_of_elements(session, name, grouping, plain, indices)
         if not session.is_off:

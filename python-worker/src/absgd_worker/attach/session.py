@@ -48,7 +48,7 @@ class Session:
         self._rank_local = normaliser == "rank-local"
         self._ranks_are_fine = False
         self._weighings: dict[str, NamedWeighing] = {}
-        self._heard_of: dict[str, None] = {}
+        self._heard_of: dict[str, str] = {}
         self._owner = threading.get_ident()
         self._numbers = StepNumbers()
         self._controls: Mapping[str, float] | None = None
@@ -127,13 +127,13 @@ class Session:
             losses_G.detach(), lam=lam, gamma=controls.get("gamma", 0.9), indices_G=indices_G
         )
 
-    def tell(self, about: str) -> None:
-        """Says once what is weighed."""
+    def tell(self, about: str, unit: str = "") -> None:
+        """Says once what is weighed, with the samples of its first batch."""
         if about in self._heard_of:
             return
-        self._heard_of[about] = None
+        self._heard_of[about] = f"{about} [{unit}]" if unit else about
         if self._announce:
-            known = list(self._heard_of)
+            known = list(self._heard_of.values())
             complain(f"absgd: captured {count(len(known), 'loss', 'losses')}: {'; '.join(known)}")
 
     def log(self, **numbers: float | Tensor) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
@@ -20,6 +22,10 @@ class ModelWatch:
         self._handle: Any = None
 
     def open(self) -> None:
+        # The hook does no harm when it runs twice.
+        warnings.filterwarnings(
+            "ignore", message=r"Using `torch\.compile\(module\)` when there are global hooks"
+        )
         self._handle = register_module_forward_pre_hook(self._before)
 
     def close(self) -> None:
@@ -39,6 +45,9 @@ class ModelWatch:
         return True if root is None else root.training
 
     def _before(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        # Inside of compiled code; the call of the compiled module itself has been seen.
+        if torch.compiler.is_compiling():
+            return
         root = None if self._root is None else self._root()
         if root is not module:
             if id(module) in self._inner and root is not None:
