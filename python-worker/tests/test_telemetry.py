@@ -180,3 +180,24 @@ def test_a_welcome_sends_again_what_the_controller_does_not_have(tmp_path):
         ("sample_batch", 4),
         ("sample_batch", 5),
     ]
+
+
+def test_samples_that_nobody_knows_go_without_indices_and_classes():
+    unknown = [entry(step)._replace(indices_B=None) for step in range(2)]
+    batch = step_batch(unknown, labels_N=torch.arange(100) % 4, num_classes=4)
+    assert "class_mass" not in batch.weighings[0].columns
+    (samples,) = sample_batches(unknown)
+    assert [(step.n, step.indices) for step in samples.steps] == [(SIZE, b"")] * 2
+
+
+def test_several_weighings_of_a_step_are_reported_by_name_and_cut_where_they_change():
+    def of(step, name, *others):
+        made = entry(step)
+        return made._replace(name=name, others=tuple((other, made.statistics) for other in others))
+
+    steps = [of(0, "a", "b"), of(1, "a", "b"), of(2, "a"), of(3, "c"), entry(4)._replace(indices_B=None)]
+    runs = list(runs_of(steps))
+    assert [len(run) for run in runs] == [2, 1, 1, 1]
+    batch = step_batch(runs[0], labels_N=None, num_classes=0)
+    assert [weighing.name for weighing in batch.weighings] == ["a", "b"]
+    assert batch.weighings[0].columns == batch.weighings[1].columns

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         current,
         log,
         session,
+        track,
         weigh,
         wrap,
     )
@@ -47,6 +48,7 @@ __all__ = [
     "log",
     "losses",
     "session",
+    "track",
     "weigh",
     "wrap",
 ]

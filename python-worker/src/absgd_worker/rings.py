@@ -40,7 +40,7 @@ class StepEntry(NamedTuple):
     """Detached, before weighting."""
     weights_B: Tensor
     indices_B: Tensor | None
-    """int64, on the CPU."""
+    """int64, on the CPU; None where nobody knows which samples these are."""
     keep_samples: bool
     metrics: dict[str, float | Tensor] | None
     """The user's own numbers."""
@@ -53,7 +53,7 @@ class StepEntry(NamedTuple):
 
 
 def runs_of(entries: Iterable[StepEntry]) -> Iterator[list[StepEntry]]:
-    """Cuts entries into runs that fit one report: consecutive steps with the same controls."""
+    """Cuts entries into runs that fit one report: consecutive steps with the same controls and weighings."""
     run: list[StepEntry] = []
     for entry in entries:
         if run and not _continues(run, entry):
@@ -72,7 +72,7 @@ def step_batch(run: Sequence[StepEntry], *, labels_N: Tensor | None, num_classes
         first_step=first.step,
         count=len(run),
         controls={name: doubles(entry.controls[name] for entry in run) for name in first.controls},
-        weighings=[Weighing("loss", _statistics(run) | _class_mass(run, labels_N, num_classes) | _bare(run))],
+        weighings=_weighings(run, labels_N, num_classes),
         metrics=_metrics(run),
         step_seconds=array("f", [entry.seconds for entry in run]).tobytes(),
         waits=last.waits,
@@ -86,7 +86,7 @@ def sample_batches(run: Sequence[StepEntry]) -> Iterator[SampleBatch]:
         losses = _bytes_of_each([entry.losses_B for entry in chunk], torch.float32)
         weights = _bytes_of_each([entry.weights_B for entry in chunk], torch.float32)
         # uint32: the bits of the low half are the same.
-        indices = _bytes_of_each([entry.indices_B for entry in chunk], torch.int32)
+        indices = _bytes_of_each([_or_none(entry.indices_B) for entry in chunk], torch.int32)
         yield SampleBatch(
             chunk[0].attempt,
             [
@@ -107,23 +107,38 @@ def tensor_bytes(tensor: Tensor) -> bytes:
     return ctypes.string_at(flat.data_ptr(), flat.numel() * flat.element_size()) if flat.numel() else b""
 
 
+def _or_none(indices_B: Tensor | None) -> Tensor:
+    return _NO_INDICES if indices_B is None else indices_B
+
+
+def _weighings(run: Sequence[StepEntry], labels_N: Tensor | None, num_classes: int) -> list[Weighing]:
+    first = run[0]
+    rows = [entry.statistics for entry in run]
+    columns = _statistics(rows, first.losses_B.device) | _class_mass(run, labels_N, num_classes) | _bare(run)
+    others = [
+        Weighing(name, _statistics([entry.others[number][1] for entry in run], first.losses_B.device))
+        for number, (name, _) in enumerate(first.others)
+    ]
+    return [Weighing(first.name, columns), *others]
+
+
 def _continues(run: Sequence[StepEntry], entry: StepEntry) -> bool:
     last = run[-1]
     return (
         entry.step == last.step + 1
         and entry.attempt == last.attempt
         and entry.controls.keys() == last.controls.keys()
+        and entry.name == last.name
+        and [name for name, _ in entry.others] == [name for name, _ in last.others]
+        and (entry.indices_B is None) == (last.indices_B is None)
         and len(run) < MAX_STEPS
     )
 
 
-def _statistics(run: Sequence[StepEntry]) -> dict[str, bytes]:
-    rows: Any = [entry.statistics for entry in run]
+def _statistics(rows: Sequence[Any], device: torch.device) -> dict[str, bytes]:
     if any(isinstance(row, Tensor) for row in rows):
-        rows = torch.stack(
-            [torch.as_tensor(row, dtype=torch.float64, device=run[0].losses_B.device) for row in rows]
-        )
-        rows = rows.tolist()
+        stacked = torch.stack([torch.as_tensor(row, dtype=torch.float64, device=device) for row in rows])
+        rows = stacked.tolist()
     columns = dict(zip(Statistics._fields, zip(*rows, strict=True), strict=True))
     return {
         name: array(_TYPES.get(name, "d"), map(_CASTS.get(name, float), columns[name])).tobytes()
@@ -147,9 +162,12 @@ def _bare(run: Sequence[StepEntry]) -> dict[str, bytes]:
 def _class_mass(run: Sequence[StepEntry], labels_N: Tensor | None, num_classes: int) -> dict[str, bytes]:
     if labels_N is None or not 0 < num_classes <= MAX_CLASSES:
         return {}
+    drawn = [entry.indices_B for entry in run if entry.indices_B is not None]
+    if len(drawn) < len(run):
+        return {}
     weights = torch.cat([entry.weights_B for entry in run])
-    labels = labels_N.index_select(0, torch.cat([entry.indices_B for entry in run]))
-    bins = labels.add_(_first_bins(tuple([entry.indices_B.shape[0] for entry in run]), num_classes))
+    labels = labels_N.index_select(0, torch.cat(drawn))
+    bins = labels.add_(_first_bins(tuple([indices_B.shape[0] for indices_B in drawn]), num_classes))
     bin_count = len(run) * num_classes
     mass_TC = torch.bincount(bins, weights=_on_host(weights), minlength=bin_count)
     counts_TC = torch.bincount(bins, minlength=bin_count).view(-1, num_classes)
@@ -200,6 +218,7 @@ def _up_to_bytes(entries: Iterator[StepEntry]) -> Iterator[StepEntry]:
             return
 
 
+_NO_INDICES = torch.empty(0, dtype=torch.int64)
 _TYPES = {"n": "I", "capped": "b", "non_finite": "I"}
 _CASTS = {"n": int, "capped": int, "non_finite": int}
 

@@ -39,12 +39,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if threading.current_thread() is not threading.main_thread():
         complain("absgd-run: must be started from the main thread")
         return 2
-    if options.lam is None:
+    if options.lam is None and options.plan is None:
         complain("absgd: lambda is off: losses are recorded, and training is as it was; --lam sets it")
     lam = math.inf if options.lam is None else options.lam
     lend_terminal()
     with api.session(
-        lam=lam, gamma=options.gamma, accumulate=options.accumulate, announce=not options.quiet
+        plan=options.plan,
+        lam=lam,
+        gamma=options.gamma,
+        accumulate=options.accumulate,
+        announce=not options.quiet,
     ) as session:
         try:
             with Capture(session, granularity=options.granularity):
@@ -126,6 +130,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--lam", type=_lam, metavar="L", help="lambda, in units of loss: not 0; inf or off is off (default)"
+    )
+    parser.add_argument(
+        "--plan", metavar="FILE", help='controls of every step: "absgd plan EXPERIMENT -o FILE"'
     )
     parser.add_argument(
         "--gamma",

@@ -13,18 +13,22 @@ import atexit
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, overload
 
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from absgd_worker.attach.capture import Capture
 from absgd_worker.attach.criteria import Criterion, weighed_criterion, weighed_function
 from absgd_worker.attach.errors import NotApplied, NotWeighable, SessionError
 from absgd_worker.attach.granularity import Granularity, GranularityError
 from absgd_worker.attach.local import Local, Setting
+from absgd_worker.attach.planned import Planned
 from absgd_worker.attach.reduction import Reduction, weigh_losses
 from absgd_worker.attach.session import Session
 from absgd_worker.attach.source import Source, StopTraining
+from absgd_worker.attach.track import Tracked
 from absgd_worker.weights import Rule
 
 __all__ = [
@@ -39,6 +43,7 @@ __all__ = [
     "current",
     "log",
     "session",
+    "track",
     "weigh",
     "wrap",
 ]
@@ -55,6 +60,7 @@ def session(
     accumulate: int | None = None,
     normaliser: str = "refuse",
     announce: bool = False,
+    plan: str | Path | None = None,
     source: Source | None = None,
 ) -> Iterator[Session]:
     """ABSGD for the loops inside: `wrap`, `weigh` and `capture` belong to it.
@@ -70,10 +76,13 @@ def session(
             as the step before had.
         normaliser: "rank-local" allows several ranks, each of which weighs by its own batch.
         announce: say on stderr which losses are weighed.
-        source: where controls come from, in place of `lam` and `gamma`.
+        plan: a file of `absgd plan EXPERIMENT -o FILE`: the controls of every step, in place of `lam` and
+            `gamma`.
+            When it is over, `StopTraining` is raised by the first loss of the next step.
+        source: where controls come from, in place of all of these.
 
     Raises:
-        SessionError: inside of another session.
+        SessionError: inside of another session. PlanError: the file is no plan.
     """
     if _current and not _current[-1].is_implicit:
         raise SessionError(
@@ -81,7 +90,7 @@ def session(
         )
     rule = Rule(weighting) if isinstance(weighting, str) else weighting
     own = Session(
-        source or Local(lam, gamma),
+        source or (Local(lam, gamma) if plan is None else Planned(plan)),
         rule=rule,
         accumulate=accumulate,
         announce=announce,
@@ -198,6 +207,22 @@ def weigh(
 def capture(*, name: str = "loss", granularity: Granularity = "auto") -> Capture:
     """`with capture():` weighs every loss of `torch.nn.functional` that is computed for training inside."""
     return Capture(current(), name=name, granularity=granularity)
+
+
+def track(loader: DataLoader[Any]) -> Tracked:
+    """The loader, telling which samples each of its batches holds: `absgd samples` stands on that.
+
+    `indices` of what it gives are those of the last batch, int64 [B]. Not for batches that the loop takes
+    apart before it computes their losses: give those `weigh(losses, index=…)`.
+
+    Raises:
+        TaskError: the data is a stream, or batches come in any order.
+    """
+
+    def tell(indices: Tensor) -> None:
+        current().indices = indices
+
+    return Tracked(loader, tell)
 
 
 def log(**numbers: float | Tensor) -> None:

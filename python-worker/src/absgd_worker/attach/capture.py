@@ -42,14 +42,12 @@ class Capture(TorchFunctionMode):
         name: str = "loss",
         granularity: Granularity = "auto",
         reductions: bool = False,
-        index: Callable[[], Tensor | None] = lambda: None,
     ) -> None:
         super().__init__()
         self._session = session
         self._name = name
         self._granularity: Granularity = granularity
         self._reductions = reductions
-        self._index = index
         # What a loss without reduction gave, to be weighed where it is reduced.
         self._pending: Elements | None = None
 
@@ -144,7 +142,7 @@ class Capture(TorchFunctionMode):
         plain = elements.plain
         grouping = group_elements(plain, elements.valid, self._granularity, batch=batch)
         self._session.tell(elements.about, grouping.unit)
-        return weights_of_elements(self._session, self._name, grouping, plain, self._index())
+        return weights_of_elements(self._session, self._name, grouping, plain, None)
 
 
 def weights_of_elements(
@@ -155,6 +153,8 @@ def weights_of_elements(
     A sample without a valid element has weight 0, and does not count.
     """
     losses_G, counts_G = grouping.losses_G, grouping.counts_G
+    if index is None and session.indices is not None and session.indices.shape[0] == losses_G.shape[0]:
+        index = session.indices
     if counts_G is None:
         weights_G = session.weigh(name, losses_G, index)
         factors_G = weights_G * losses_G.shape[0]

@@ -59,6 +59,8 @@ class Session:
         self.is_implicit = False
         """Begun by the first loss that is weighed outside of any session."""
         self.is_weighing = False
+        self.indices: Tensor | None = None
+        """Which samples the batch under way holds, int64 [B], as `track` tells; None where nobody does."""
         self.watch = ModelWatch()
         self.step = 0
         """Steps that were made."""

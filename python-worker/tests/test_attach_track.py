@@ -1,0 +1,92 @@
+"""Sample identity: which samples the batches of any loader hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from test_attach_session import Recorder
+from torch import Tensor, nn
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    IterableDataset,
+    TensorDataset,
+    WeightedRandomSampler,
+)
+
+from absgd_worker.attach import api
+from absgd_worker.errors import TaskError
+from absgd_worker.rings import StepEntry
+
+values = torch.arange(40).double() * 10
+data = TensorDataset(values)
+
+
+def weighted() -> WeightedRandomSampler:
+    return WeightedRandomSampler([1.0] * 20 + [9.0] * 20, 30)
+
+
+LOADERS = {
+    "in order": lambda: DataLoader(data, batch_size=8),
+    "shuffled": lambda: DataLoader(data, batch_size=8, shuffle=True, drop_last=True),
+    "drawn with weights": lambda: DataLoader(data, batch_size=7, sampler=weighted()),
+    "in batches of a sampler": lambda: DataLoader(data, batch_sampler=BatchSampler(weighted(), 4, True)),
+    "by two workers": lambda: DataLoader(data, batch_size=3, shuffle=True, num_workers=2),
+    "by workers that persist": lambda: DataLoader(
+        data, batch_size=5, shuffle=True, num_workers=2, persistent_workers=True, prefetch_factor=3
+    ),
+    "one by one": lambda: DataLoader(data, batch_size=None, shuffle=True),
+}
+
+
+@pytest.mark.parametrize("how", LOADERS)
+def test_the_indices_are_those_of_the_batch_and_the_batches_those_of_the_loader(how: str) -> None:
+    def epochs(tracked: bool) -> tuple[list[Tensor], Tensor]:
+        torch.manual_seed(5)
+        loader = LOADERS[how]()
+        given: Any = api.track(loader) if tracked else loader
+        found = []
+        for _ in range(2):
+            for (batch,) in given:
+                found.append(batch)
+                if tracked:
+                    assert torch.equal(values[given.indices], batch.reshape(-1))
+        assert len(given) == len(loader)
+        return found, torch.rand(1)
+
+    plain, tracked = epochs(False), epochs(True)
+    assert all(torch.equal(*pair) for pair in zip(plain[0], tracked[0], strict=True))
+    assert torch.equal(plain[1], tracked[1])
+
+
+def test_an_epoch_that_is_left_early_is_begun_anew() -> None:
+    loader = api.track(DataLoader(data, batch_size=8, num_workers=2))
+    next(iter(loader))
+    for (batch,) in loader:
+        assert loader.indices is not None
+        assert torch.equal(values[loader.indices], batch)
+
+
+def test_a_session_reports_them_with_the_losses() -> None:
+    model = nn.Linear(1, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    source = Recorder()
+    with api.session(source=source), api.capture():
+        for (batch,) in api.track(DataLoader(data, batch_size=16, shuffle=True)):
+            F.cross_entropy(model(batch.float().unsqueeze(1)), (batch > 100).long()).backward()
+            optimizer.step()
+    entries: list[StepEntry] = source.entries
+    drawn = torch.cat([entry.indices_B for entry in entries if entry.indices_B is not None])
+    assert drawn.sort().values.tolist() == list(range(40))
+
+
+def test_a_stream_is_refused() -> None:
+    class Stream(IterableDataset[int]):
+        def __iter__(self):  # type: ignore[no-untyped-def]
+            return iter(range(3))
+
+    with pytest.raises(TaskError, match=r"a stream .*index="):
+        api.track(DataLoader(Stream()))
