@@ -20,6 +20,7 @@ import {
   type Reported,
   type RewindPoint,
 } from './visible.js'
+import { endOfLone } from './lone.js'
 import { withBye, withLeft, withPhase, withReport, type WorkerState } from './worker-state.js'
 
 export interface RunSnapshot {
@@ -173,8 +174,10 @@ function take(snapshot: RunSnapshot, { body, incarnation }: LogRecord): RunSnaps
         body.position,
       )
     }
-    case 'bye':
-      return reach({ ...snapshot, worker: withBye(snapshot.worker, body) }, body.position)
+    case 'bye': {
+      const end = snapshot.manifestJson === undefined ? { end: endOfLone(body) } : {}
+      return reach({ ...snapshot, worker: withBye(snapshot.worker, body), ...end }, body.position)
+    }
     case 'requested':
       return { ...snapshot, requests: addRequest(snapshot.requests, body.request, body.position) }
     case 'settled':

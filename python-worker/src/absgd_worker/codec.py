@@ -99,6 +99,15 @@ def encode_record(
     elif isinstance(body, r.Gap):
         record.gap.attempt, record.gap.first_step = body.attempt, body.first_step
         record.gap.reason = body.reason  # type: ignore[assignment]
+    elif isinstance(body, r.Joined):
+        record.worker_joined.hello.CopyFrom(_hello(body.hello))
+        record.worker_joined.attempt = body.attempt
+    elif isinstance(body, r.Rewind):
+        record.rewind.attempt, record.rewind.to_step, record.rewind.cause = (
+            body.attempt,
+            body.to_step,
+            "resume",
+        )
     else:
         record.bye.CopyFrom(_bye(body, lease_epoch))
     return record.SerializeToString()

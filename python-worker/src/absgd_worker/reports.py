@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeAlias
 
-from absgd_worker.messages import Bye, Position
+from absgd_worker.messages import Bye, Hello, Position
 
 
 class GapReason(IntEnum):
@@ -102,6 +102,23 @@ class Gap:
     reason: GapReason
 
 
-Body: TypeAlias = (
+@dataclass(frozen=True)
+class Joined:
+    """Of a worker without a controller: in its place it says who trains."""
+
+    hello: Hello
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Rewind:
+    """Of a worker without a controller, that goes on where an earlier one was."""
+
+    attempt: int
+    to_step: int
+
+
+Report: TypeAlias = (
     "StepBatch | SampleBatch | SampleInfo | SamplePredictions | Evaluation | CheckpointWritten | Gap | Bye"
 )
+Body: TypeAlias = "Report | Joined | Rewind"

@@ -44,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lam = math.inf if options.lam is None else options.lam
     lend_terminal()
     with api.session(
+        run=options.name,
         plan=options.plan,
         lam=lam,
         gamma=options.gamma,
@@ -152,6 +153,11 @@ def _parser() -> argparse.ArgumentParser:
         type=_calls,
         metavar="A",
         help="losses of an optimizer step (default: as many as in the step before)",
+    )
+    parser.add_argument(
+        "--name",
+        metavar="RUN",
+        help='record it as a run of this name below $ABSGD_RUNS, else ./runs ("absgd watch")',
     )
     parser.add_argument("--quiet", action="store_true", help="do not say which losses are captured")
     parser.add_argument(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -17,21 +18,62 @@ from absgd_worker.messages import Acked, Bye, CommandResult
 from absgd_worker.reports import Body, Gap, GapReason, SampleBatch, SampleInfo, SamplePredictions
 from absgd_worker.rings import StepEntry, runs_of, sample_batches, step_batch, tensor_bytes
 from absgd_worker.spool import Spool
-from absgd_worker.task import Task
+
+
+class Described(Protocol):
+    """What is known of the samples that are trained on."""
+
+    @property
+    def size(self) -> int: ...
+    @property
+    def labels(self) -> object: ...
+    @property
+    def true_labels(self) -> object: ...
+    @property
+    def ids(self) -> Sequence[str] | None: ...
+    @property
+    def num_classes(self) -> int | None: ...
+
+
+class Frames(Protocol):
+    """Where the frames of a stream go: a spool, or a log."""
+
+    last: int
+    acked: int
+
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def is_refused(self) -> bool: ...
+    def append(self, payload: bytes) -> int: ...
+    def read(self, _seq: int, /) -> bytes | None: ...
+    def acknowledge(self, _seq: int, /) -> None: ...
+    def close(self) -> None: ...
 
 
 class Telemetry:
     """The two streams of one worker process. Never blocks on the network; scalars are never dropped."""
 
     def __init__(
-        self, task: Task, *, origin: str, incarnation: int, directory: Path, limit: int | None = None
+        self,
+        task: Described,
+        *,
+        origin: str,
+        incarnation: int,
+        directory: Path,
+        limit: int | None = None,
+        files: tuple[Frames, Frames] | None = None,
     ) -> None:
         self._task = task
         self._origin = origin
         self.incarnation = incarnation
         self._limit = SPOOL_BYTES if limit is None else limit
-        self._steps = Spool(directory, incarnation, "steps")
-        self._samples = Spool(directory, incarnation, "samples")
+        steps, samples = files or (
+            Spool(directory, incarnation, "steps"),
+            Spool(directory, incarnation, "samples"),
+        )
+        self._steps: Frames = steps
+        self._samples: Frames = samples
         self._next = {"steps": 1, "samples": 1}
         self._offered = "steps"
         self._quota: int | None = None

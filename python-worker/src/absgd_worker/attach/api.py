@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import atexit
 import math
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,9 +24,11 @@ from absgd_worker.attach.capture import Capture
 from absgd_worker.attach.criteria import Criterion, weighed_criterion, weighed_function
 from absgd_worker.attach.errors import NotApplied, NotWeighable, SessionError
 from absgd_worker.attach.granularity import Granularity, GranularityError
+from absgd_worker.attach.journal import Journal
 from absgd_worker.attach.local import Local, Setting
 from absgd_worker.attach.planned import Planned
 from absgd_worker.attach.reduction import Reduction, weigh_losses
+from absgd_worker.attach.run_directory import make_run_directory
 from absgd_worker.attach.session import Session
 from absgd_worker.attach.source import Source, StopTraining
 from absgd_worker.attach.track import Tracked
@@ -61,6 +64,7 @@ def session(
     normaliser: str = "refuse",
     announce: bool = False,
     plan: str | Path | None = None,
+    run: str | None = None,
     source: Source | None = None,
 ) -> Iterator[Session]:
     """ABSGD for the loops inside: `wrap`, `weigh` and `capture` belong to it.
@@ -79,6 +83,7 @@ def session(
         plan: a file of `absgd plan EXPERIMENT -o FILE`: the controls of every step, in place of `lam` and
             `gamma`.
             When it is over, `StopTraining` is raised by the first loss of the next step.
+        run: record the loop as a run of this name below `$ABSGD_RUNS`, else `./runs`: `absgd watch` shows it.
         source: where controls come from, in place of all of these.
 
     Raises:
@@ -89,8 +94,9 @@ def session(
             "there is a session already: leave it first, or use it with absgd_worker.current()"
         )
     rule = Rule(weighting) if isinstance(weighting, str) else weighting
+    source = source or (Local(lam, gamma) if plan is None else Planned(plan))
     own = Session(
-        source or (Local(lam, gamma) if plan is None else Planned(plan)),
+        source if run is None else recorded(source, run, lam=lam, gamma=gamma, plan=plan),
         rule=rule,
         accumulate=accumulate,
         announce=announce,
@@ -233,6 +239,21 @@ def log(**numbers: float | Tensor) -> None:
 def control(name: str, default: float) -> float:
     """A control's planned value at this step; `default` where nothing is planned."""
     return current().control(name, default)
+
+
+def recorded(
+    source: Source, run: str, *, lam: Setting, gamma: Setting, plan: str | Path | None, task: str = ""
+) -> Journal:
+    """The source, whose reports are written down in the directory of a new run."""
+    words = {"lambda": lam, "gamma": gamma}
+    controls = {
+        name: "a function of the step" if callable(value) else "off" if math.isinf(value) else f"{value:g}"
+        for name, value in words.items()
+    }
+    if plan is not None:
+        controls = dict.fromkeys(words, f"as {plan} says")
+    command = task or " ".join([Path(sys.argv[0] or "python").name, *sys.argv[1:]])
+    return Journal(source, make_run_directory(run, task=command, controls=controls))
 
 
 def _begin_implicit(lam: Setting, gamma: Setting) -> None:
