@@ -30,6 +30,8 @@ export interface ForkOptions {
   /** Made at that step. */
   readonly edits: readonly ControlEdit[]
   readonly why: string
+  /** Whether the parent's edits go along. @default true */
+  readonly inherits?: boolean
 }
 
 /**
@@ -46,7 +48,8 @@ export async function forkRun(
   const logged = await readParent(dir)
   const checkpoint = checkpointAt(parent.run, logged.checkpoints, options.at)
   const { step } = checkpoint.position
-  const edits = editsAfter(logged.edits, { attempt: 1, toStep: step, cause: 'fork' })
+  const { inherits = true } = options
+  const edits = inherits ? editsAfter(logged.edits, { attempt: 1, toStep: step, cause: 'fork' }) : []
   const opening = openingOf(options, step, edits, logged)
 
   const manifest: Manifest = {
@@ -72,17 +75,29 @@ export async function forkRun(
   return { dir: forked, manifest, at: step }
 }
 
+/** Whether the run in `dir` can be taken up at that step. */
+export async function hasCheckpoint(dir: string, step: number): Promise<boolean> {
+  const { checkpoints } = await readParent(dir)
+  return checkpoints.some(({ position }) => position.step === step)
+}
+
+type Requested = Extract<Body, { type: 'requested' }>
+
 interface Parent {
   readonly hello: Hello
   readonly checkpoints: readonly CheckpointWritten[]
   readonly edits: readonly EditEntry[]
+  /** By id. */
+  readonly requests: ReadonlyMap<string, Requested>
 }
 
 async function readParent(dir: string): Promise<Parent> {
   let checkpoints: readonly CheckpointWritten[] = []
   let edits: readonly EditEntry[] = []
   const rewinds: RewindPoint[] = []
+  const requests = new Map<string, Requested>()
   for await (const { body } of readRun(dir, { streams: ['steps'] })) {
+    if (body.type === 'requested') requests.set(body.request.id, body)
     if (body.type === 'checkpoint-written') checkpoints = addCheckpoint(checkpoints, body, rewinds)
     edits = foldEdits(edits, body)
     if (body.type !== 'rewind') continue
@@ -90,7 +105,7 @@ async function readParent(dir: string): Promise<Parent> {
     checkpoints = visibleCheckpoints(checkpoints, rewinds)
   }
   const hello = await firstHello(dir)
-  if (hello !== undefined) return { hello, checkpoints, edits }
+  if (hello !== undefined) return { hello, checkpoints, edits, requests }
   throw new AbsgdError('run-directory', `no worker ever joined the run in ${dir}: there is nothing to fork`)
 }
 
@@ -124,11 +139,13 @@ function openingOf(
   { resolved, edits, why }: ForkOptions,
   step: number,
   inherited: readonly EditEntry[],
-  { hello }: Parent,
+  { hello, requests }: Parent,
 ): readonly Body[] {
   const position = { attempt: 1, step }
   const source = compileRun(resolved, { stepsPerEpoch: hello.stepsPerEpoch })
   const before: Body[] = [
+    // The ledger knows from them who asked, when and why.
+    ...requestsOf(inherited, requests),
     ...inherited.map(({ edited }): Body => ({ ...edited, position: { ...edited.position, attempt: 1 } })),
     ...answersOf(inherited),
   ]
@@ -164,14 +181,24 @@ function openingOf(
   return [...before, { type: 'requested', request, position }, ...made, { type: 'settled', result }]
 }
 
+function requestsOf(inherited: readonly EditEntry[], requests: Parent['requests']): readonly Body[] {
+  return idsOf(inherited).flatMap((id): Body[] => {
+    const body = requests.get(id)
+    return body === undefined ? [] : [{ ...body, position: { ...body.position, attempt: 1 } }]
+  })
+}
+
 /** One a request: from the first step on that any of its edits holds for, as its own answer said. */
 function answersOf(inherited: readonly EditEntry[]): readonly Body[] {
-  const requests = [...new Set(inherited.map(({ edited }) => edited.request))]
-  return requests.map((id) => {
+  return idsOf(inherited).map((id) => {
     const own = inherited.filter(({ edited }) => edited.request === id)
     const step = Math.min(...own.map(({ effective }) => effective))
     return { type: 'settled', result: { type: 'request-result', id, ok: true, step, message: '' } }
   })
+}
+
+function idsOf(inherited: readonly EditEntry[]): readonly string[] {
+  return [...new Set(inherited.map(({ edited }) => edited.request))]
 }
 
 async function writeLog(dir: string, bodies: readonly Body[]): Promise<void> {

@@ -7,7 +7,7 @@ import { AbsgdError } from './errors.js'
 import { compileRun } from './experiment/compile.js'
 import { compileEdit } from './experiment/edit.js'
 import type { ResolvedExperiment } from './experiment/resolve.js'
-import { forkRun } from './fork.js'
+import { forkRun, hasCheckpoint } from './fork.js'
 import { createRunDirectory, readManifest } from './log/directory.js'
 import { readRun } from './log/reader.js'
 import type { Manifest } from './record/manifest.js'
@@ -96,7 +96,10 @@ export async function replayRun(dir: string, options: ReplayOptions): Promise<Re
   }
 }
 
-/** A fork is trained again from the checkpoint that it was forked from. */
+/**
+ * A fork is trained again from the checkpoint that it was forked from: its own copy, or its parent's where that was deleted
+ * for newer ones. The rows that were applied have its edits in them: a factor laid over them would count twice.
+ */
 async function replayDirectory(
   dir: string,
   run: Manifest,
@@ -104,7 +107,8 @@ async function replayDirectory(
 ): Promise<string> {
   if (run.parent === undefined) return createRunDirectory(dirname(dir), name, run)
   const { dir: parent, step } = run.parent
-  const forked = await forkRun(parent, { resolved, name, at: step, edits: [], why: '' })
+  const from = (await hasCheckpoint(dir, step)) ? dir : parent
+  const forked = await forkRun(from, { resolved, name, at: step, edits: [], why: '', inherits: false })
   return forked.dir
 }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import pickle
 import threading
 from collections.abc import Iterator
 
@@ -14,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from absgd_worker.attach import api
-from absgd_worker.attach.errors import NotWeighable, SessionError
+from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.source import StopTraining
 from absgd_worker.attach.weighing import NamedWeighing
 from absgd_worker.rings import StepEntry
@@ -195,56 +194,6 @@ def test_numbers_and_controls_of_the_users_own_belong_to_the_step() -> None:
         optimizer.step()
     assert source.entries[0].metrics == {"acc": 0.75}
     assert source.entries[0].controls["dropout"] == 0.25
-
-
-def test_a_wrapped_criterion_is_the_module_that_it_was() -> None:
-    criterion = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0, 3.0, 4.0]), label_smoothing=0.1)
-    wrapped = api.wrap(criterion)
-    assert isinstance(wrapped, nn.CrossEntropyLoss)
-    assert wrapped.label_smoothing == 0.1
-    assert wrapped.state_dict().keys() == criterion.state_dict().keys()
-    assert wrapped.to(torch.float64).state_dict()["weight"].dtype == torch.float64
-    assert repr(wrapped) == repr(criterion)
-    for twin in (copy.deepcopy(wrapped), pickle.loads(pickle.dumps(wrapped)), api.wrap(wrapped)):
-        model, _ = a_model()
-        with api.session(source=Recorder()) as session:
-            twin.to(torch.float32)(model(points), labels).backward()
-            assert session.captured == 1
-
-
-@pytest.mark.parametrize("name", ["JsdCrossEntropy", "SupConLoss", "TripletMarginLoss", "CTCLoss"])
-def test_a_criterion_without_losses_of_single_samples_is_refused_by_name(name: str) -> None:
-    kind = type(name, (nn.Module,), {})
-    with pytest.raises(NotWeighable, match=f"{name} cannot be weighed per sample: .*weigh"):
-        api.wrap(kind())
-
-
-def test_a_criterion_whose_reduction_is_not_seen_is_refused_when_lambda_is_on() -> None:
-    class Largest(nn.Module):
-        def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-            return logits.logsumexp(1).max() - logits[0, target[0]]
-
-    model, _ = a_model()
-    with api.session(lam=-1.0), pytest.raises(NotWeighable, match="Largest gives one number for the whole"):
-        api.wrap(Largest())(model(points), labels)
-    with api.session():
-        assert api.wrap(Largest())(model(points), labels).requires_grad
-
-
-def test_while_the_model_evaluates_nothing_is_weighed_even_with_gradients() -> None:
-    model = nn.Sequential(a_model()[0], nn.Dropout(0.5)).eval()
-    with api.session(source=Recorder()) as session:
-        found = api.wrap(nn.CrossEntropyLoss())(model(points), labels)
-        assert torch.equal(found, F.cross_entropy(model(points), labels))
-        assert session.captured == 0
-
-
-def test_a_frozen_part_does_not_hide_that_the_model_trains() -> None:
-    model = nn.Sequential(a_model()[0], nn.BatchNorm1d(4))
-    model[1].eval()
-    with api.session(source=Recorder()) as session:
-        api.wrap(nn.CrossEntropyLoss())(model(points), labels)
-        assert session.captured == 1
 
 
 def test_a_loss_in_another_thread_is_refused_as_in_replicas_of_data_parallel() -> None:

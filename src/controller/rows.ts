@@ -53,7 +53,7 @@ export function withEdits(
     const run = {
       stepsPerEpoch: hello.stepsPerEpoch,
       runSteps: state.source?.runSteps ?? 0,
-      planned: [...own, ...edits.slice(0, i).map((before) => before.edited.control)],
+      planned: [...new Set([...own, ...edits.slice(0, i).map((before) => before.edited.control)])],
       optimizer: Object.keys(hello.initial),
     }
     return { control, from: effective, rank: rankOf(by), to: compileEdit(control, to, position.step, run) }

@@ -48,6 +48,12 @@ describe('an edit', () => {
     ])
   })
 
+  test('of an unknown control is told the known ones, each once', () => {
+    const edits = [to('lambda', '-3', at(50)), to('lambda', '-4', at(60)), to('foo', '1')]
+    const message = expect.stringMatching(/known: lambda$/) as string
+    expect(sent(standing().message(set(edits), 'op'))).toMatchObject([{ ok: false, message }])
+  })
+
   test('that changes nothing is answered, and leaves no trace', () => {
     const controller = standing()
     const effects = controller.message(set([to('lambda', '2')]), 'op')

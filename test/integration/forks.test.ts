@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
@@ -38,8 +38,8 @@ async function trained(): Promise<Run> {
   return run
 }
 
-async function forked(parent: string, name: string, edits: readonly string[]): Promise<string> {
-  const fork = await forkRun(parent, { resolved, name, at: 200, edits: edits.map(parseEdit), why: '' })
+async function forked(parent: string, name: string, edits: readonly string[], at = 200): Promise<string> {
+  const fork = await forkRun(parent, { resolved, name, at, edits: edits.map(parseEdit), why: name })
   const { ended } = await startRun({ dir: fork.dir, manifest: fork.manifest, resolved })
   expect((await ended).status).toBe('completed')
   return fork.dir
@@ -49,6 +49,10 @@ async function historyOf(dir: string) {
   const history = createStepHistory()
   for await (const record of readRun(dir, { streams: ['steps'] })) history.add(record)
   return history
+}
+
+async function ledgerOf(dir: string) {
+  return (await recordsOf(dir)).reduce(addToLedger, emptyLedger()).lines
 }
 
 const decided = async (dir: string) => {
@@ -70,6 +74,21 @@ describe('a fork under a feedback schedule', () => {
     const changed = await forked(parent.dir, 'changed', ['lr*=0.25'])
     expect(await decided(changed)).not.toEqual(await decided(parent.dir))
     const replay = await replayRun(changed, { resolved, name: 'changed-replay' })
+    expect(replay).toMatchObject({ steps: 400, replayed: 400 })
+    for (const found of ['difference', 'evaluation', 'planning']) expect(replay).not.toHaveProperty(found)
+  })
+
+  test('of a fork knows who edited that and why, and replays with the factor in it once', async () => {
+    const { dir } = await trained()
+    const first = await forked(dir, 'first', ['lr*=0.5'])
+    const second = await forked(first, 'second', ['gamma=0.8'], 300)
+    expect((await ledgerOf(second)).filter(({ kind }) => kind === 'edit')).toMatchObject([
+      { control: 'lr', asked: 200, step: 200, why: 'first', state: 'applied' },
+      { control: 'gamma', asked: 300, step: 300, why: 'second', state: 'applied' },
+    ])
+    // Its own copy of the checkpoint does where its parent no longer has it.
+    for (const file of readdirSync(join(first, 'checkpoints'))) rmSync(join(first, 'checkpoints', file))
+    const replay = await replayRun(second, { resolved, name: 'second-replay' })
     expect(replay).toMatchObject({ steps: 400, replayed: 400 })
     for (const found of ['difference', 'evaluation', 'planning']) expect(replay).not.toHaveProperty(found)
   })
@@ -121,8 +140,7 @@ test('what an async onReport decides is in the ledger, and a replay finds no bit
   })
   const run = await launch(policed, { runs: runsFolder(), name: 'policed', simulate: true })
   expect(await run.result).toMatchObject({ status: 'completed', controls: { lambda: 1, gamma: 0.8 } })
-  const ledger = (await recordsOf(run.dir)).reduce(addToLedger, emptyLedger())
-  expect(ledger.lines).toMatchObject([
+  expect(await ledgerOf(run.dir)).toMatchObject([
     { by: 'script', why: 'half is enough' },
     { by: 'script', why: 'half is enough' },
   ])

@@ -11,6 +11,7 @@ import {
   note,
   progress,
   records,
+  started,
   steps,
 } from '../helpers/records.js'
 
@@ -147,4 +148,23 @@ test('a failure for which nothing of the worker is to blame has a remedy', () =>
   const end = ended(0, { status: 'failed', reason: 'the task has no labels', detail: remedy })
   const { error } = summaryOf([joined(), left({ exitCode: 1, lastLines: 'bye' }), end])
   expect(error).toEqual({ type: 'run', message: 'the task has no labels', remedy })
+})
+
+test('a run that no controller drove ended as its last word says', () => {
+  const said = (reason: 'completed' | 'stopped' | 'failed', traceback = ''): Body => ({
+    ...{ type: 'bye', leaseEpoch: 0, reason, position: { attempt: 1, step: 20 }, message: '', traceback },
+    sent: { steps: 0, samples: 0 },
+  })
+  const alone = (...bodies: Body[]) => summaryOf([joined(), steps(0, 20), ...bodies])
+  expect(alone()).toMatchObject({ status: 'lost' })
+  expect(alone(said('completed'))).toMatchObject({
+    status: 'completed',
+    reason: 'the script ended after 20 steps',
+  })
+  expect(alone(said('stopped'))).toMatchObject({ status: 'stopped' })
+  expect(alone(said('failed', 'Traceback'))).toMatchObject({
+    status: 'failed',
+    error: { type: 'task', traceback: 'Traceback' },
+  })
+  expect(summaryOf([started(), joined(), steps(0, 20), said('completed')]).status).toBe('lost')
 })

@@ -1,0 +1,65 @@
+"""A wrapped criterion: the same module, and what it refuses."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+import torch
+import torch.nn.functional as F
+from test_attach_session import Recorder, a_model, labels, points
+from torch import Tensor, nn
+
+from absgd_worker.attach import api
+from absgd_worker.attach.errors import NotWeighable
+
+
+def test_a_wrapped_criterion_is_the_module_that_it_was() -> None:
+    criterion = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0, 3.0, 4.0]), label_smoothing=0.1)
+    wrapped = api.wrap(criterion)
+    assert isinstance(wrapped, nn.CrossEntropyLoss)
+    assert wrapped.label_smoothing == 0.1
+    assert wrapped.state_dict().keys() == criterion.state_dict().keys()
+    assert wrapped.to(torch.float64).state_dict()["weight"].dtype == torch.float64
+    assert repr(wrapped) == repr(criterion)
+    for twin in (copy.deepcopy(wrapped), pickle.loads(pickle.dumps(wrapped)), api.wrap(wrapped)):
+        model, _ = a_model()
+        with api.session(source=Recorder()) as session:
+            twin.to(torch.float32)(model(points), labels).backward()
+            assert session.captured == 1
+
+
+@pytest.mark.parametrize("name", ["JsdCrossEntropy", "SupConLoss", "TripletMarginLoss", "CTCLoss"])
+def test_a_criterion_without_losses_of_single_samples_is_refused_by_name(name: str) -> None:
+    kind = type(name, (nn.Module,), {})
+    with pytest.raises(NotWeighable, match=f"{name} cannot be weighed per sample: .*weigh"):
+        api.wrap(kind())
+
+
+def test_a_criterion_whose_reduction_is_not_seen_is_refused_when_lambda_is_on() -> None:
+    class Largest(nn.Module):
+        def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+            return logits.logsumexp(1).max() - logits[0, target[0]]
+
+    model, _ = a_model()
+    with api.session(lam=-1.0), pytest.raises(NotWeighable, match="Largest gives one number for the whole"):
+        api.wrap(Largest())(model(points), labels)
+    with api.session():
+        assert api.wrap(Largest())(model(points), labels).requires_grad
+
+
+def test_while_the_model_evaluates_nothing_is_weighed_even_with_gradients() -> None:
+    model = nn.Sequential(a_model()[0], nn.Dropout(0.5)).eval()
+    with api.session(source=Recorder()) as session:
+        found = api.wrap(nn.CrossEntropyLoss())(model(points), labels)
+        assert torch.equal(found, F.cross_entropy(model(points), labels))
+        assert session.captured == 0
+
+
+def test_a_frozen_part_does_not_hide_that_the_model_trains() -> None:
+    model = nn.Sequential(a_model()[0], nn.BatchNorm1d(4))
+    model[1].eval()
+    with api.session(source=Recorder()) as session:
+        api.wrap(nn.CrossEntropyLoss())(model(points), labels)
+        assert session.captured == 1
