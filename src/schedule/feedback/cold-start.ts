@@ -1,12 +1,12 @@
 /**
- * A run whose |λ| is small from step 0 on: its losses are all alike at first, and for λ < 0 the samples that happen to be
+ * A run whose λ is negative and small from step 0 on: its losses are all alike at first, and the samples that happen to be
  * learnt first take all the weight within some thirty steps. What is dead then stays dead, so that it is to be seen before.
  */
 import type { ReportedStep } from './rule.js'
 
 /** How the first steps of such a run are watched: rows are planned no further than `lag` steps ahead of what is reported. */
 export interface ColdStart {
-  /** A |λ| below this at step 0 is small. In units of loss. */
+  /** A negative λ whose |λ| is below this at step 0 is small. In units of loss. */
   readonly below: number
   /** So many steps are the first. */
   readonly steps: number
@@ -26,9 +26,14 @@ export const COLD_START: ColdStart = {
   minEssRatio: 0.8,
 }
 
-/** Whether a run that starts with this λ starts cold. */
+/** Whether a run that starts with this λ may start cold; none does for λ > 0, which raises the loss of what is easy on purpose. */
 export function isCold(lambda: number, cold: ColdStart | undefined): boolean {
-  return cold !== undefined && Math.abs(lambda) < cold.below
+  return cold !== undefined && lambda < 0 && lambda > -cold.below
+}
+
+/** Whether a first batch weighed like this one is of a model that knows nothing: the losses of one that was trained before differ. */
+export function isUntrained({ essRatio }: Beginning): boolean {
+  return essRatio > EVEN
 }
 
 /** What the run began with. */
@@ -41,21 +46,20 @@ export interface Beginning {
 }
 
 /**
- * Whether weights draw apart before anything is learnt: the first batch was weighed evenly, this one is not, and the mean loss has
- * not fallen. None for λ > 0, which raises the loss of what is easy on purpose, and none for a model that was trained before,
- * whose losses differ from the first batch on.
+ * Whether the weights of an untrained model draw apart before anything is learnt: this batch is not weighed evenly, and the mean
+ * loss has not fallen.
  *
  * @param losses - The newest mean losses
  */
 export function drawsApart(
-  { lambda, essRatio }: ReportedStep,
+  { essRatio }: ReportedStep,
   losses: readonly number[],
-  { count, sum, essRatio: first }: Beginning,
+  { count, sum }: Beginning,
   { minEssRatio, patience }: ColdStart,
 ): boolean {
   const newest = losses.slice(-patience)
   const now = newest.reduce((a, b) => a + b, 0) / newest.length
-  return lambda < 0 && first > EVEN && essRatio < minEssRatio && now >= (LEARNT * sum) / count
+  return essRatio < minEssRatio && now >= (LEARNT * sum) / count
 }
 
 const EVEN = 0.9

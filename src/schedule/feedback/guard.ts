@@ -4,7 +4,7 @@
  * The usual alarms are silent in a collapse: Σw ≈ 1, nothing is infinite, and the weighted loss falls to 0. What shows it is that
  * a few samples, or one class, take all the weight, and that the unweighted mean loss runs away.
  */
-import { COLD_START, drawsApart, isCold, type Beginning, type ColdStart } from './cold-start.js'
+import { COLD_START, drawsApart, isCold, isUntrained, type Beginning, type ColdStart } from './cold-start.js'
 import type { ReportedStep } from './rule.js'
 
 export interface GuardOptions {
@@ -20,7 +20,7 @@ export interface GuardOptions {
   readonly patience: number
   /** By what |λ| is multiplied. */
   readonly factor: number
-  /** What else holds for the first steps of a run that starts with a small |λ|; undefined for nothing. */
+  /** What else holds for the first steps of an untrained model under a small negative λ; undefined for nothing. */
   readonly cold: ColdStart | undefined
 }
 
@@ -45,7 +45,7 @@ export interface GuardState {
   readonly first: Beginning
   /** Steps before this one say nothing of the last back-off yet. */
   readonly quietUntil: number
-  /** Whether |λ| was small at step 0. */
+  /** Whether λ was negative and small at step 0. */
   readonly cold: boolean
 }
 
@@ -74,9 +74,10 @@ export function watch(
   options: GuardOptions,
 ): { readonly state: GuardState; readonly backOff?: BackOff } {
   const cold = step.step === 0 ? isCold(step.lambda, options.cold) : before.cold
-  const early = cold && step.step < (options.cold?.steps ?? 0) ? options.cold : undefined
-  const { lag, patience, factor } = early ?? options
   const first = withFirst(before.first, step)
+  const isEarly = cold && step.step < (options.cold?.steps ?? 0) && isUntrained(first)
+  const early = isEarly ? options.cold : undefined
+  const { lag, patience, factor } = early ?? options
   const losses = [...before.losses, step.meanLoss].slice(-options.patience)
   const weighed = Number.isFinite(step.lambda)
   const isApart = early !== undefined && drawsApart(step, losses, first, early)

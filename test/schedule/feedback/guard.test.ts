@@ -188,12 +188,29 @@ test('what is remembered stays small', () => {
   expect(JSON.stringify(state).length).toBeLessThan(700)
 })
 
-describe('a run that starts with a small |λ|', () => {
+describe('a run that starts with a small λ < 0', () => {
   test('is watched more closely for its first steps: sooner, and by more', () => {
-    const narrow = (step: number) => report(step, { lambda: -0.5, essRatio: step < 10 ? 0.85 : 0.05 })
+    const narrow = (step: number) => report(step, { lambda: -0.5, essRatio: step < 10 ? 0.95 : 0.05 })
     expect(watched(16, narrow, WITH_COLD).backOffs).toMatchObject([{ step: 12, from: 16, factor: 64 }])
     const ramped = (step: number) => ({ ...narrow(step), lambda: step === 0 ? -5 : -0.5 })
     expect(watched(16, ramped, WITH_COLD).backOffs).toEqual([])
+  })
+
+  test('is watched as any other where the model was trained before, whose losses differ from the first batch on', () => {
+    const trained = (step: number) => report(step, { lambda: -0.5, essRatio: step < 10 ? 0.85 : 0.05 })
+    expect(watched(40, trained, WITH_COLD).backOffs).toMatchObject([{ step: 29, factor: 4 }])
+  })
+
+  test('is watched as any other for λ > 0, whose few hard samples may well be of one class for three steps of small batches', () => {
+    const hard = (step: number) =>
+      report(step, {
+        lambda: 0.7,
+        essRatio: step === 0 ? 0.95 : 0.3,
+        topClassMass: 0.91,
+        topClassShare: 0.38,
+      })
+    expect(watched(19, hard, WITH_COLD).backOffs).toEqual([])
+    expect(watched(20, hard, WITH_COLD).backOffs).toMatchObject([{ step: 19, factor: 4 }])
   })
 
   test('is watched as any other after them', () => {
