@@ -255,7 +255,6 @@ function startWorker({ python, dir, manifest, threads }: StartOptions, endpoints
   return startLocalWorker({
     python,
     endpoints,
-    run: manifest.run,
     directory: dir,
     task: manifest.config.task,
     paramsJson: JSON.stringify(manifest.params),

@@ -162,7 +162,7 @@ class FakeController:
         self.incarnation = hello.incarnation
         self.lease += 1
         settings = {
-            "run": "test",
+            "run": hello.run,
             "attempt": hello.position.attempt or 1,
             "lease_epoch": self.lease,
             "params_json": "{}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,12 +40,14 @@ def test_every_step_has_what_is_planned_for_it(tmp_path: Path) -> None:
 
 
 def test_a_loop_is_trained_by_it_as_by_the_same_numbers_in_code(tmp_path: Path) -> None:
-    def trained(**options: object) -> tuple[torch.Tensor, int]:
+    def trained(lr: Callable[[int], float] | None = None, **options: object) -> tuple[torch.Tensor, int]:
         model, optimizer = a_model()
         with api.session(**options) as session:  # type: ignore[arg-type]
             criterion = api.wrap(nn.CrossEntropyLoss())
             try:
-                for _ in range(8):
+                for step in range(8):
+                    if lr is not None:
+                        optimizer.param_groups[0]["lr"] = lr(step)
                     optimizer.zero_grad()
                     criterion(model(points), labels).backward()
                     optimizer.step()
@@ -61,7 +64,7 @@ def test_a_loop_is_trained_by_it_as_by_the_same_numbers_in_code(tmp_path: Path) 
             raise StopTraining
         return lam[step]
 
-    assert torch.equal(by_file, trained(lam=by_code)[0])
+    assert torch.equal(by_file, trained(lam=by_code, lr=lambda step: 0.1 if step < 3 else 0.5)[0])
 
 
 @pytest.mark.parametrize(

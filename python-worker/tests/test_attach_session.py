@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from absgd_worker.attach import api
 from absgd_worker.attach.errors import SessionError
-from absgd_worker.attach.source import StopTraining
+from absgd_worker.attach.source import StopTraining, Uncontrolled
 from absgd_worker.attach.weighing import NamedWeighing
 from absgd_worker.rings import StepEntry
 from absgd_worker.weights import Normaliser, Rule, read_statistics
@@ -23,7 +23,7 @@ points = torch.randn(64, 4, generator=torch.Generator().manual_seed(1))
 labels = points.argmax(1)
 
 
-class Recorder:
+class Recorder(Uncontrolled):
     """A source of constants that keeps what is reported."""
 
     def __init__(self, **controls: float) -> None:

@@ -106,6 +106,6 @@ def test_an_environment_that_names_no_run_is_refused(served):
 
 
 def test_a_tcp_endpoint_is_refused(served):
-    _, worker = served(ABSGD_CONTROL="tcp://127.0.0.1:5555")
+    _, worker = served(ABSGD_ENDPOINT="tcp://127.0.0.1:5555")
     assert worker.wait() == 1
-    assert "ABSGD_CONTROL is 'tcp://127.0.0.1:5555': only ipc:// endpoints are served" in worker.output
+    assert "ABSGD_ENDPOINT is 'tcp://127.0.0.1:5555': only ipc:// endpoints are served" in worker.output

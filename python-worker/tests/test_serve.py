@@ -10,7 +10,7 @@ import torch
 from absgd_worker.build import build_task
 from absgd_worker.gen import session_pb2
 from absgd_worker.sampler import permutation
-from absgd_worker.settings import Settings
+from absgd_worker.settings import Address, Settings
 from fake_controller import FakeController, short_directory
 from worker_process import TASK, run_interpreter
 
@@ -43,7 +43,7 @@ def test_trains_the_whole_plan_from_a_fresh_interpreter_and_exits_zero(tmp_path)
     assert controller.steps() == [(1, step) for step in range(50)]
     assert controller.bodies("step_batch")[-1].waits == 0
     output = (tmp_path / "worker.log").read_text()
-    assert f"run test, task {TASK}:build, cpu, torch {torch.__version__}, 1 thread" in output
+    assert f"run {tmp_path.name}, task {TASK}:build, cpu, torch {torch.__version__}, 1 thread" in output
     assert "all 50 steps trained" in output
 
 
@@ -175,7 +175,7 @@ def test_a_plan_without_lambda_trains_as_a_plain_loop_would_to_the_last_bit(serv
 def plain_loop(params, steps):
     """The same task, trained by a loop that knows nothing of weights."""
     settings = Settings(
-        control="ipc://a", telemetry="ipc://b", run="plain", run_dir=Path(), task=f"{TASK}:build", worker="w",
+        address=Address("ipc:///a", Path("/plain")), task=f"{TASK}:build", worker="w",
         params=params, threads=1,
     )  # fmt: skip
     task, _ = build_task(settings)

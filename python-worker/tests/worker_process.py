@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from absgd_worker.gen import record_pb2
-from fake_controller import PATIENCE, endpoints
+from fake_controller import PATIENCE
 
 TASK = Path(__file__).parent / "tasks" / "blobs.py"
 SOURCE = Path(__file__).parent.parent / "src"
@@ -90,13 +90,10 @@ def run_interpreter(run_dir: Path, sockets: Path, params: Mapping | None = None)
 def worker_environment(
     run_dir: Path, sockets: Path, task: str, params: Mapping | None, more: Mapping[str, str]
 ) -> dict[str, str]:
-    control, telemetry = endpoints(sockets)
     return {
         "PYTHONPATH": str(SOURCE),
-        "ABSGD_CONTROL": control,
-        "ABSGD_TELEMETRY": telemetry,
-        "ABSGD_RUN": "test",
-        "ABSGD_RUN_DIR": str(run_dir),
+        "ABSGD_ENDPOINT": f"ipc://{sockets}",
+        "ABSGD_RUN": str(run_dir),
         "ABSGD_TASK": task,
         "ABSGD_PARAMS": json.dumps(params or {}),
         "ABSGD_THREADS": "1",

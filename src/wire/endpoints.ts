@@ -39,6 +39,11 @@ export function localEndpoints(run: string): Endpoints {
   )
 }
 
+/** Of both endpoints as one: what peers are told, `ipc://` and the directory of the sockets. */
+export function commonEndpoint({ control }: Endpoints): string {
+  return `ipc://${dirname(socketPath(control))}`
+}
+
 /** @throws AbsgdError 'usage' unless both are `ipc://` with an absolute path that fits a socket. */
 export function checkEndpoints({ control, telemetry }: Endpoints): void {
   socketPath(control)

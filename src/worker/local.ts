@@ -2,13 +2,13 @@
 import { fileURLToPath } from 'node:url'
 import { delimiter } from 'node:path'
 import type { Endpoints } from '../wire/channel.js'
+import { commonEndpoint } from '../wire/endpoints.js'
 import { spawnDetached, type ProcessHandle } from './process.js'
 
 export interface LocalWorkerOptions {
   /** The interpreter. */
   readonly python: string
   readonly endpoints: Endpoints
-  readonly run: string
   readonly directory: string
   /** `FILE:FUNCTION` or `MODULE:FUNCTION`. */
   readonly task: string
@@ -25,10 +25,8 @@ export function startLocalWorker(options: LocalWorkerOptions): ProcessHandle {
     args: ['-m', 'absgd_worker.serve'],
     outputFile: options.logFile,
     environment: {
-      ABSGD_CONTROL: options.endpoints.control,
-      ABSGD_TELEMETRY: options.endpoints.telemetry,
-      ABSGD_RUN: options.run,
-      ABSGD_RUN_DIR: options.directory,
+      ABSGD_ENDPOINT: commonEndpoint(options.endpoints),
+      ABSGD_RUN: options.directory,
       ABSGD_TASK: options.task,
       ABSGD_PARAMS: options.paramsJson,
       ...(options.threads === undefined ? {} : { ABSGD_THREADS: String(options.threads) }),

@@ -128,8 +128,8 @@ describe('the Python environment', () => {
   })
 
   it('serves no tcp:// endpoint', async () => {
-    const outcome = await runWorkerModule({ ABSGD_CONTROL: 'tcp://127.0.0.1:5555' })
-    expectRefusal(outcome, 1, ['ABSGD_CONTROL', 'tcp://127.0.0.1:5555', 'only ipc://', 'authenticated'])
+    const outcome = await runWorkerModule({ ABSGD_ENDPOINT: 'tcp://127.0.0.1:5555' })
+    expectRefusal(outcome, 1, ['ABSGD_ENDPOINT', 'tcp://127.0.0.1:5555', 'only ipc://', 'authenticated'])
   })
 })
 

@@ -35,10 +35,8 @@ export async function cli(args: readonly string[], options: CliOptions = {}): Pr
 export async function runWorkerModule(env: Readonly<Record<string, string>>): Promise<Outcome> {
   return start(PYTHON, ['-m', 'absgd_worker.serve'], {
     env: {
-      ABSGD_CONTROL: 'ipc:///nonexistent/control',
-      ABSGD_TELEMETRY: 'ipc:///nonexistent/telemetry',
-      ABSGD_RUN: 'run',
-      ABSGD_RUN_DIR: '/nonexistent',
+      ABSGD_ENDPOINT: 'ipc:///nonexistent',
+      ABSGD_RUN: '/nonexistent/run',
       ABSGD_TASK: 'task.py:build',
       PYTHONPATH: join(ROOT, 'python-worker/src'),
       ...env,

@@ -30,7 +30,11 @@ def build_task(settings: Settings) -> tuple[Task, Context]:
         torch.set_num_threads(settings.threads)
     seed = seed_of(settings.params)
     context = Context(
-        run=settings.run, run_dir=settings.run_dir, params=settings.params, seed=seed, device=default_device()
+        run=settings.address.run,
+        run_dir=settings.address.run_dir,
+        params=settings.params,
+        seed=seed,
+        device=default_device(),
     )
     # Before the import for what modules do when imported, after it so that the task does not depend on that.
     seed_all(seed)

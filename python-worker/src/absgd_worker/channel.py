@@ -185,7 +185,7 @@ class Channel:
         self._telemetry.welcome(welcome.acked, welcome.lease_epoch, welcome.sample_quota_bytes)
         self._exchange.sample_every = welcome.sample_every
         if self._exchange.welcome is None:
-            self._exchange.plan.begin_attempt(welcome.attempt, 0)
+            self._exchange.plan.begin_attempt(welcome.attempt, self._exchange.standing.step)
             self._exchange.plan.set_length(welcome.run_steps)
             if welcome.attempt == 1:
                 self._telemetry.describe_samples()

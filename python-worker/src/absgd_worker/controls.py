@@ -11,7 +11,8 @@ from torch.optim import Optimizer
 
 from absgd_worker.errors import ControlError
 
-_GroupKey = tuple[str, int | None]
+GroupKey = tuple[str, int | None]
+"""Where a group keeps a value: its entry, and the place in that where it is a tuple."""
 
 
 class Controls:
@@ -25,19 +26,19 @@ class Controls:
     def __init__(self, optimizer: Optimizer) -> None:
         self._optimizer = optimizer
         self._parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-        self._keys: dict[str, _GroupKey] = {}
+        self._keys: dict[str, GroupKey] = {}
         self._factors: dict[str, list[float]] = {}
         self.initial: dict[str, float] = {}
-        for name, candidates in _KEYS.items():
+        for name, candidates in KEYS.items():
             key = next((key for key in candidates if key[0] in optimizer.defaults), None)
             if key is None:
                 continue
-            values = [float(_get(group, key)) for group in optimizer.param_groups]
+            values = [float(get_value(group, key)) for group in optimizer.param_groups]
             largest = max(values)
             self._keys[name] = key
             self._factors[name] = [value / largest if largest else 1.0 for value in values]
             self.initial[name] = largest
-        self._lacking = [name for name in _KEYS if name not in self._keys]
+        self._lacking = [name for name in KEYS if name not in self._keys]
 
     def apply(self, row: Mapping[str, float]) -> dict[str, float]:
         """Sets what the row plans. Returns the row, and what it leaves to the optimizer.
@@ -61,7 +62,7 @@ class Controls:
                     applied[name] = own
                 continue
             for group, factor in zip(groups, self._factors[name], strict=True):
-                _set(group, key, value * factor)
+                set_value(group, key, value * factor)
         return applied
 
     def clip(self, row: Mapping[str, float]) -> None:
@@ -71,25 +72,27 @@ class Controls:
             torch.nn.utils.clip_grad_norm_(self._parameters, norm)
 
 
-def _largest(groups: Sequence[Mapping[str, Any]], key: _GroupKey) -> float | None:
+def _largest(groups: Sequence[Mapping[str, Any]], key: GroupKey) -> float | None:
     """None where one is a tensor: it may be on a device, and nothing here waits for one."""
     largest = -_INFINITY
     for group in groups:
-        value = _get(group, key)
+        value = get_value(group, key)
         if isinstance(value, Tensor):
             return None
         largest = max(largest, value)
     return float(largest)
 
 
-def _get(group: Mapping[str, Any], key: _GroupKey) -> Any:
+def get_value(group: Mapping[str, Any], key: GroupKey) -> Any:
+    """A hyperparameter of a parameter group."""
     name, index = key
     return group[name] if index is None else group[name][index]
 
 
-def _set(group: dict[str, Any], key: _GroupKey, value: float) -> None:
+def set_value(group: dict[str, Any], key: GroupKey, value: Any) -> None:
+    """Sets it; a tensor stays the tensor that it is."""
     name, index = key
-    old = _get(group, key)
+    old = get_value(group, key)
     if isinstance(old, Tensor):
         old.fill_(value)
     elif old != value:
@@ -98,8 +101,9 @@ def _set(group: dict[str, Any], key: _GroupKey, value: float) -> None:
 
 _INFINITY = float("inf")
 
-_KEYS: dict[str, tuple[_GroupKey, ...]] = {
+KEYS: dict[str, tuple[GroupKey, ...]] = {
     "lr": (("lr", None),),
     "momentum": (("momentum", None), ("betas", 0)),
     "weight_decay": (("weight_decay", None),),
 }
+"""By the names of the contract, the entries that optimizers have for it, the first that is there counts."""

@@ -12,6 +12,7 @@ from absgd_worker.errors import CheckpointError
 from absgd_worker.evaluation import evaluate
 from absgd_worker.exchange import Exchange
 from absgd_worker.failure import describe_failure
+from absgd_worker.helm import Refused
 from absgd_worker.messages import Phase, Position
 from absgd_worker.prediction import predict
 from absgd_worker.trainer import Trainer
@@ -128,6 +129,24 @@ class Deeds:
         said = f"checkpoint {written.path} ({written.bytes:,} bytes, {written.seconds:.2f} s)"
         say(said)
         return said
+
+    def checkpoint_to_stop(self) -> str:
+        """As `checkpoint`."""
+        return self.checkpoint()
+
+    def evaluate_now(self, goes_on: Callable[[], bool]) -> str:
+        """Evaluates and predicts, as far as the task can.
+
+        Raises:
+            Refused: it can do neither, or no step is trained yet.
+        """
+        if not self.can_evaluate and not self.can_predict:
+            raise Refused("the task has neither evaluate nor predict")
+        if self._standing.step == 0:
+            raise Refused("no step is trained yet: ask again after the first")
+        evaluated = self.evaluate() if self.can_evaluate else ""
+        predicted, _ = self.predict(goes_on)
+        return "; ".join(said for said in (evaluated, predicted) if said)
 
     def try_to_checkpoint(self) -> None:
         """As `checkpoint`, where nobody asked who could be told of a refusal."""

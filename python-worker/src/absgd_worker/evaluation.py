@@ -34,10 +34,18 @@ def evaluate(task: Task, *, attempt: int, step: int, seed: int) -> list[Evaluati
     began = time.perf_counter()
     with without_trace(task.model, mix(seed, -1 - step)):
         results = task.evaluate(task.model)
+    return evaluations(results, attempt=attempt, step=step, seconds=time.perf_counter() - began)
+
+
+def evaluations(results: object, *, attempt: int, step: int, seconds: float) -> list[Evaluation]:
+    """Of what an `evaluate` returned: one for every split.
+
+    Raises:
+        TaskError: it is not what it promises.
+    """
     if not isinstance(results, Mapping) or not results:
         raise TaskError(f"evaluate must return a mapping of splits, {{'test': …}}, not {results!r:.200}")
     checked = [(_name("a split", split), *_checked(split, result)) for split, result in results.items()]
-    seconds = time.perf_counter() - began
     return [
         Evaluation(attempt, step, split, metrics, classes, confusion, seconds)
         for split, metrics, classes, confusion in checked

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
+from typing import Any
 
 import torch
 
@@ -20,7 +22,7 @@ def introduction(settings: Settings, trainer: Trainer, exchange: Exchange, incar
     """The Hello of this moment: where the worker stands and how far its plan goes change."""
     task = trainer.task
     return Hello(
-        run=settings.run,
+        run=settings.address.run,
         peer=settings.worker,
         incarnation=incarnation,
         pid=os.getpid(),
@@ -42,28 +44,30 @@ def introduction(settings: Settings, trainer: Trainer, exchange: Exchange, incar
     )
 
 
-def objection(settings: Settings, welcome: Welcome, earlier: Welcome | None) -> str | None:
+def objection(run: str, welcome: Welcome, earlier: Welcome | None) -> str | None:
     """Why this worker cannot train what it was welcomed to; None when it can. `earlier`: its last Welcome."""
-    if welcome.run != settings.run:
-        return f"the controller runs {welcome.run!r}, this worker was started for {settings.run!r}"
-    try:
-        params = parse_params(welcome.params_json)
-    except SettingsError as error:
-        return str(error)
-    if params != settings.params:
-        names = sorted(
-            name
-            for name in params.keys() | settings.params.keys()
-            if params.get(name) != settings.params.get(name)
-        )
-        return (
-            "the task was built with other parameters (ABSGD_PARAMS) than the controller's: "
-            f"{', '.join(names)} differ; "
-            "start a new worker"
-        )
+    if welcome.run != run:
+        return f"the controller runs {welcome.run!r}, this worker was started for {run!r}"
     if earlier is not None and welcome.weighting != earlier.weighting:
         return (
             f"the controller's rule of weights is {str(welcome.weighting)!r} now, this worker trains by "
             f"{str(earlier.weighting)!r}: start a new worker"
         )
     return None
+
+
+def objection_to_params(built_with: Mapping[str, Any], welcome: Welcome) -> str | None:
+    """As `objection`, of the parameters that the task was built with."""
+    try:
+        params = parse_params(welcome.params_json)
+    except SettingsError as error:
+        return str(error)
+    if params == built_with:
+        return None
+    names = sorted(
+        name for name in params.keys() | built_with.keys() if params.get(name) != built_with.get(name)
+    )
+    return (
+        "the task was built with other parameters (ABSGD_PARAMS) than the controller's: "
+        f"{', '.join(names)} differ; start a new worker"
+    )

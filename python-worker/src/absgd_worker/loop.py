@@ -1,85 +1,25 @@
-"""The served loop: rows in, steps trained, commands obeyed at step boundaries, until the run is over."""
+"""The served loop: rows in, steps trained, until the run is over."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 from absgd_worker.console import count, say
 from absgd_worker.deeds import Deeds
-from absgd_worker.errors import CheckpointError
-from absgd_worker.exchange import Exchange, Fault
-from absgd_worker.messages import (
-    Action,
-    Bye,
-    Checkpoint,
-    Command,
-    CommandResult,
-    Evaluate,
-    EventKind,
-    Pause,
-    Phase,
-    Position,
-    Reason,
-    Restore,
-    Resume,
-    StepOn,
-    Stop,
-    Welcome,
-)
+from absgd_worker.exchange import Exchange
+from absgd_worker.helm import Helm
+from absgd_worker.messages import Bye, EventKind, Position, Reason, Welcome
 from absgd_worker.plan import Row
 from absgd_worker.trainer import Trainer
 
 
-class Broken(Exception):
-    """The worker ends without a last word: there is nobody to hear it."""
-
-    def __init__(self, message: str, exit_code: int = 1) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
-
-
-class Refused(Exception):
-    """A command was not obeyed; the message says why."""
-
-
 class Loop:
-    """The training thread: `await_welcome`, then `run`, then `leave`."""
+    """The training thread of a task."""
 
     def __init__(self, trainer: Trainer, exchange: Exchange, deeds: Deeds) -> None:
         self._trainer = trainer
         self._exchange = exchange
         self._standing = exchange.standing
         self._deeds = deeds
-        self._ending: Bye | None = None
-        self._terminated = False
-        self._paused = False
-        # Steps to train before standing still again; None when nobody said so.
-        self._steps_left: int | None = None
-        # Before the first row of a process, and of a return to a checkpoint, waiting is a start, not a gap in
-        # the plan.
-        self._had_row = False
-
-    def terminate(self) -> None:
-        """Checkpoint and stop at the next boundary, as SIGTERM asks. Safe in a signal handler."""
-        self._terminated = True
-
-    def await_welcome(self) -> Welcome:
-        """The controller's answer to Hello.
-
-        Raises:
-            Broken: the controller refuses this worker, none answers, or the worker is told to end.
-        """
-        until = time.monotonic() + WELCOME_SECONDS
-        exchange = self._exchange
-        while exchange.welcome is None:
-            self._wait(lambda: exchange.welcome is not None)
-            if self._terminated:
-                raise Broken("ended by SIGTERM before training began", 0)
-            self._obey()
-            if time.monotonic() > until:
-                raise Broken(f"no controller answered for {WELCOME_SECONDS:g} s", 75)
-        return exchange.welcome
+        self.helm = Helm(exchange, deeds)
 
     def run(self, welcome: Welcome) -> Bye:
         """Trains to the end of the run, or to whatever ends it sooner. Returns the worker's last word.
@@ -87,195 +27,36 @@ class Loop:
         Raises:
             Broken: the controller refuses this worker. What the task raises passes through.
         """
-        plan, standing = self._exchange.plan, self._standing
+        helm, plan, standing = self.helm, self._exchange.plan, self._standing
         standing.position = Position(welcome.attempt, standing.step)
         self._trainer.weigh_by(welcome.weighting)
         if welcome.restore_path:
             self._deeds.restore(welcome.restore_path, welcome.restore_sha256, welcome.attempt)
         while True:
-            self._stand_at_boundary()
-            if self._ending is None and plan.is_over(standing.step):
+            helm.stand()
+            if helm.ending is None and plan.is_over(standing.step):
                 self._complete()
-            if self._ending is not None:
-                return self._ending
-            row = plan.take(standing.step)
-            if row is None:
-                self._wait_for_row()
-            else:
+            if helm.ending is not None:
+                return helm.ending
+            row = helm.next_row()
+            if row is not None:
                 self._train(row)
 
-    def leave(self, bye: Bye) -> None:
-        """Says the last word, and waits until the controller has all that came before it."""
-        exchange = self._exchange
-        self._standing.phase = Phase.ENDING
-        exchange.ring.append(bye)
-        exchange.flush()
-        until = time.monotonic() + (0.0 if bye.reason is Reason.ORPHANED else RELEASE_SECONDS)
-        while not exchange.released and not self._terminated and time.monotonic() < until:
-            self._wait(lambda: exchange.released)
-            while exchange.inbox:
-                self._answer_late(exchange.inbox.popleft())
-
     def _train(self, row: Row) -> None:
-        self._had_row = True
-        self._standing.phase = Phase.TRAINING
         every = self._exchange.sample_every
         keep_samples = every > 0 and self._standing.step % every == 0
         self._exchange.ring.append(self._trainer.step(row.controls, keep_samples=keep_samples))
-        if self._steps_left is not None:
-            self._steps_left -= 1
+        self.helm.count_step()
         for event in row.events:
             if event is EventKind.EVALUATE:
                 self._deeds.evaluate()
             else:
                 self._deeds.try_to_checkpoint()
 
-    def _stand_at_boundary(self) -> None:
-        self._obey()
-        if self._steps_left == 0:
-            self._steps_left, self._paused = None, True
-        if self._paused:
-            since = time.monotonic()
-            while self._paused and self._ending is None:
-                self._standing.phase = Phase.PAUSED
-                self._stand_still(since, until=lambda: False)
-
-    def _wait_for_row(self) -> None:
-        began = time.monotonic()
-        counted = self._had_row
-        if counted:
-            self._standing.phase = Phase.WAITING
-            self._standing.waits += 1
-            # A feedback schedule may need what is not reported yet before it can give the next row.
-            self._exchange.flush()
-        while self._ending is None and not self._paused and not self._knows_what_is_next():
-            self._stand_still(began, until=self._knows_what_is_next)
-        if counted:
-            self._standing.waited_seconds += time.monotonic() - began
-
-    def _knows_what_is_next(self) -> bool:
-        plan, step = self._exchange.plan, self._standing.step
-        return plan.planned_through() > step or plan.is_over(step)
-
-    def _stand_still(self, since: float, *, until: Callable[[], bool]) -> None:
-        """Waits a moment, or until something comes, and obeys; gives up on a controller gone too long."""
-        self._wait(until)
-        self._obey()
-        welcome, heard = self._exchange.welcome, self._exchange.heard
-        limit = welcome.orphan_limit_seconds if welcome else WELCOME_SECONDS
-        if self._ending is None and time.monotonic() - max(heard, since) > limit:
-            message = f"no controller was heard for {limit:g} s"
-            say(f"{message}: giving up")
-            self._deeds.try_to_checkpoint()
-            self._end(Reason.ORPHANED, message)
-
-    def _wait(self, until: Callable[[], bool]) -> None:
-        with self._exchange.condition:
-            self._exchange.condition.wait_for(lambda: bool(self._exchange.inbox) or until(), LOOK_SECONDS)
-
-    def _obey(self) -> None:
-        if self._terminated and self._ending is None:
-            self._obey_sigterm()
-        inbox = self._exchange.inbox
-        while inbox and self._ending is None:
-            message = inbox.popleft()
-            if isinstance(message, Fault):
-                if message.is_own:
-                    self._deeds.try_to_checkpoint()
-                raise Broken(message.message)
-            self._answer(message)
-
-    def _answer(self, command: Command) -> None:
-        try:
-            done, ok = self._carry_out(command.action), True
-        except (Refused, CheckpointError) as error:
-            done, ok = f"refused: {error}", False
-        say(f"{type(command.action).__name__.lower()} at step {self._standing.step:,}: {done}")
-        self._exchange.ring.append(CommandResult(command.id, ok, self._standing.step, done))
-        self._exchange.flush()
-
-    def _answer_late(self, message: Command | Fault) -> None:
-        if isinstance(message, Command):
-            ok = isinstance(message.action, Stop)
-            self._exchange.ring.append(CommandResult(message.id, ok, self._standing.step, "training is over"))
-            self._exchange.flush()
-
-    def _carry_out(self, action: Action) -> str:
-        done = ""
-        match action:
-            case Pause():
-                self._paused, self._steps_left = True, None
-                done = "paused"
-            case Resume():
-                self._paused, self._steps_left = False, None
-                done = "training goes on"
-            case StepOn(steps):
-                done = self._step_on(steps)
-            case Checkpoint(automatic):
-                done = self._deeds.checkpoint(automatic=automatic)
-            case Restore(path, sha256, attempt):
-                done = self._deeds.restore(path, sha256, attempt)
-                self._had_row = False
-            case Evaluate():
-                done = self._evaluate()
-            case Stop(with_checkpoint):
-                done = self._stop(with_checkpoint)
-        return done
-
-    def _step_on(self, steps: int) -> str:
-        if not self._paused and self._steps_left is None:
-            raise Refused("training is not paused: pause it first")
-        if steps < 1:
-            raise Refused(f"{steps} steps cannot be trained: ask for 1 or more")
-        self._paused, self._steps_left = False, (self._steps_left or 0) + steps
-        return f"{count(self._steps_left, 'step')} to train"
-
-    def _evaluate(self) -> str:
-        deeds = self._deeds
-        if not deeds.can_evaluate and not deeds.can_predict:
-            raise Refused("the task has neither evaluate nor predict")
-        if self._standing.step == 0:
-            raise Refused("no step is trained yet: ask again after the first")
-        evaluated = deeds.evaluate() if deeds.can_evaluate else ""
-        predicted, _ = deeds.predict(self._nobody_wants_an_end)
-        return "; ".join(said for said in (evaluated, predicted) if said)
-
-    def _nobody_wants_an_end(self) -> bool:
-        exchange = self._exchange
-        with exchange.condition:
-            wanted = any(isinstance(item, Fault) or isinstance(item.action, Stop) for item in exchange.inbox)
-        return not self._terminated and not wanted
-
-    def _stop(self, with_checkpoint: bool) -> str:
-        done = self._deeds.checkpoint() if with_checkpoint else "without a checkpoint"
-        self._end(Reason.STOPPED)
-        return f"stopped: {done}"
-
-    def _obey_sigterm(self) -> None:
-        say("SIGTERM: writing a checkpoint, then stopping")
-        try:
-            self._deeds.checkpoint()
-            self._end(Reason.STOPPED)
-        except CheckpointError as error:
-            self._end(Reason.FAILED, f"ended by SIGTERM without a checkpoint: {error}")
-
     def _complete(self) -> None:
         self._deeds.evaluate()
         self._deeds.try_to_checkpoint()
         # Last, as it may take long and may fail: what was trained is on disk by then.
-        said, is_well = self._deeds.predict(self._nobody_wants_an_end)
+        said, is_well = self._deeds.predict(self.helm.nobody_wants_an_end)
         say(f"all {count(self._standing.step, 'step')} trained")
-        self._end(Reason.COMPLETED, "" if is_well else said)
-
-    def _end(self, reason: Reason, message: str = "") -> None:
-        self._ending = Bye(reason, self._standing.position, message)
-
-
-WELCOME_SECONDS = 600.0
-"""A controller that admits no worker for this long has given it up itself."""
-
-RELEASE_SECONDS = 10.0
-"""How long a worker that said Bye waits for Released; its spool stays if it does not come."""
-
-LOOK_SECONDS = 0.2
-"""How often a training thread that stands still looks whether it was told to end or left alone."""
+        self.helm.end(Reason.COMPLETED, "" if is_well else said)

@@ -17,14 +17,19 @@ import runpy
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
+
+import torch
 
 from absgd_worker.attach import api
 from absgd_worker.attach.capture import Capture
 from absgd_worker.attach.source import StopTraining
 from absgd_worker.attach.terminal import lend_terminal
 from absgd_worker.console import complain, count
+from absgd_worker.errors import WorkerError
+from absgd_worker.settings import ADDRESS_VARIABLES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,29 +44,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if threading.current_thread() is not threading.main_thread():
         complain("absgd-run: must be started from the main thread")
         return 2
-    if options.lam is None and options.plan is None:
+    is_controlled = any(os.environ.get(name) for name in ADDRESS_VARIABLES)
+    if options.lam is None and options.plan is None and not is_controlled:
         complain("absgd: lambda is off: losses are recorded, and training is as it was; --lam sets it")
     lam = math.inf if options.lam is None else options.lam
     lend_terminal()
-    with api.session(
-        run=options.name,
-        plan=options.plan,
-        lam=lam,
-        gamma=options.gamma,
-        accumulate=options.accumulate,
-        announce=not options.quiet,
-    ) as session:
-        try:
+    threads = os.environ.get("ABSGD_THREADS", "")
+    if threads.isdecimal() and int(threads):
+        torch.set_num_threads(int(threads))
+    return _train(run, options, lam)
+
+
+def _train(run: Callable[[], object], options: argparse.Namespace, lam: float) -> int:
+    session: api.Session | None = None
+    code = 0
+    try:
+        with ExitStack() as stack:
+            try:
+                session = stack.enter_context(
+                    api.session(
+                        run=options.name,
+                        plan=options.plan,
+                        lam=lam,
+                        gamma=options.gamma,
+                        accumulate=options.accumulate,
+                        groups=options.groups,
+                        announce=not options.quiet,
+                    )
+                )
+            except (WorkerError, OSError) as error:
+                complain(f"absgd-run: {error}")
+                return 2
             with Capture(session, granularity=options.granularity):
                 run()
-        except StopTraining as stop:
-            complain(f"absgd: stopped: {stop}")
-        except SystemExit as end:
-            code = _code(end)
-            _conclude(session, quiet=options.quiet)
-            return code
+    except StopTraining as stop:
+        complain(f"absgd: stopped: {stop}")
+        code = stop.exit_code
+    except SystemExit as end:
+        code = _code(end)
+    if session is not None:
         _conclude(session, quiet=options.quiet)
-    return 0
+    return code
 
 
 class _CannotRun(Exception):
@@ -153,6 +176,13 @@ def _parser() -> argparse.ArgumentParser:
         type=_calls,
         metavar="A",
         help="losses of an optimizer step (default: as many as in the step before)",
+    )
+    parser.add_argument(
+        "--groups",
+        choices=("scaled", "absolute"),
+        default="scaled",
+        help="a planned lr of an optimizer with several parameter groups: that of the largest, of which the "
+        "others keep their part, or that of every group (default: scaled)",
     )
     parser.add_argument(
         "--name",

@@ -17,8 +17,9 @@ from absgd_worker.console import complain, count, say
 from absgd_worker.deeds import Deeds
 from absgd_worker.exchange import Exchange
 from absgd_worker.failure import describe_failure
-from absgd_worker.introduction import introduction, objection
-from absgd_worker.loop import Broken, Loop
+from absgd_worker.helm import Broken
+from absgd_worker.introduction import introduction, objection, objection_to_params
+from absgd_worker.loop import Loop
 from absgd_worker.messages import Bye, Reason
 from absgd_worker.settings import Settings, read_settings
 from absgd_worker.task import Task
@@ -40,9 +41,9 @@ def main() -> int:
         # There is no lease yet under which the controller could be told: it shows the last lines of this.
         complain(describe_failure(error).text)
         return 1
-    loop = Loop(trainer, exchange, Deeds(trainer, exchange, settings.run_dir, seed=context.seed))
+    loop = Loop(trainer, exchange, Deeds(trainer, exchange, settings.address.run_dir, seed=context.seed))
     channel = _open_channel(settings, trainer, exchange)
-    signal.signal(signal.SIGTERM, lambda *_: loop.terminate())
+    signal.signal(signal.SIGTERM, lambda *_: loop.helm.terminate())
     _say_what_starts(settings, task)
     channel.start()
     try:
@@ -56,7 +57,7 @@ def main() -> int:
 
 
 def _train(loop: Loop, exchange: Exchange) -> Bye:
-    welcome = loop.await_welcome()
+    welcome = loop.helm.await_welcome()
     try:
         bye = loop.run(welcome)
     except Broken:
@@ -65,27 +66,33 @@ def _train(loop: Loop, exchange: Exchange) -> Bye:
         failure = describe_failure(error)
         complain(failure.text)
         bye = Bye(Reason.FAILED, exchange.standing.position, failure.message, failure.traceback)
-    loop.leave(bye)
+    loop.helm.leave(bye)
     return bye
 
 
 def _open_channel(settings: Settings, trainer: Trainer, exchange: Exchange) -> Channel:
     incarnation = int.from_bytes(os.urandom(8), "big")
     telemetry = Telemetry(
-        trainer.task, origin=settings.worker, incarnation=incarnation, directory=settings.run_dir / "spool"
+        trainer.task,
+        origin=settings.worker,
+        incarnation=incarnation,
+        directory=settings.address.run_dir / "spool",
     )
     return Channel(
-        (settings.control, settings.telemetry),
+        (settings.address.control, settings.address.telemetry),
         exchange,
         telemetry,
         introduce=lambda: introduction(settings, trainer, exchange, incarnation),
-        object_to=lambda welcome: objection(settings, welcome, exchange.welcome),
+        object_to=lambda welcome: (
+            objection(settings.address.run, welcome, exchange.welcome)
+            or objection_to_params(settings.params, welcome)
+        ),
     )
 
 
 def _say_what_starts(settings: Settings, task: Task) -> None:
     say(
-        f"absgd worker {VERSION}: run {settings.run}, task {settings.task}, {task.device}, torch "
+        f"absgd worker {VERSION}: run {settings.address.run}, task {settings.task}, {task.device}, torch "
         f"{torch.__version__}, "
         f"{count(torch.get_num_threads(), 'thread')}, {count(task.size, 'sample')} in batches of "
         f"{task.batch_size:,}, "

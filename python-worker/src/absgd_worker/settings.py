@@ -13,13 +13,32 @@ from absgd_worker.errors import SettingsError
 
 
 @dataclass(frozen=True)
+class Address:
+    """Where a run is: the endpoint of its controller, and its directory."""
+
+    endpoint: str
+    """`ipc://` and the directory of the sockets."""
+    run_dir: Path
+
+    @property
+    def run(self) -> str:
+        """The run's name."""
+        return self.run_dir.name
+
+    @property
+    def control(self) -> str:
+        return f"{self.endpoint}/control"
+
+    @property
+    def telemetry(self) -> str:
+        return f"{self.endpoint}/telemetry"
+
+
+@dataclass(frozen=True)
 class Settings:
     """What the launcher told this worker."""
 
-    control: str
-    telemetry: str
-    run: str
-    run_dir: Path
+    address: Address
     task: str
     worker: str
     params: dict[str, Any]
@@ -32,26 +51,32 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: a variable is missing or does not fit.
     """
-    names = ("ABSGD_CONTROL", "ABSGD_TELEMETRY", "ABSGD_RUN", "ABSGD_RUN_DIR", "ABSGD_TASK")
-    missing = [name for name in names if not environment.get(name)]
-    if missing:
-        raise SettingsError(
-            f"{', '.join(missing)} not set: a worker is started by a controller, with `absgd run "
-            "experiment.ts`"
-        )
+    _require(environment, (*ADDRESS_VARIABLES, "ABSGD_TASK"))
     worker = environment.get("ABSGD_WORKER") or "worker-0"
     if re.fullmatch(r"[a-z0-9._-]{1,64}", worker) is None:
         raise SettingsError(f"ABSGD_WORKER is {worker!r}: 1 to 64 characters of a-z, 0-9, '.', '_' and '-'")
     return Settings(
-        control=_endpoint(environment, "ABSGD_CONTROL"),
-        telemetry=_endpoint(environment, "ABSGD_TELEMETRY"),
-        run=environment["ABSGD_RUN"],
-        run_dir=Path(environment["ABSGD_RUN_DIR"]),
+        address=read_address(environment),
         task=environment["ABSGD_TASK"],
         worker=worker,
         params=parse_params(environment.get("ABSGD_PARAMS", "")),
         threads=_threads(environment.get("ABSGD_THREADS", "")),
     )
+
+
+def read_address(environment: Mapping[str, str]) -> Address:
+    """Where `environment` says that the run is.
+
+    Raises:
+        SettingsError: one of the two variables is missing, or does not fit.
+    """
+    _require(environment, ADDRESS_VARIABLES)
+    run_dir = Path(environment["ABSGD_RUN"])
+    if not run_dir.is_absolute():
+        raise SettingsError(
+            f"ABSGD_RUN is {str(run_dir)!r}: must be the absolute path of the run's directory"
+        )
+    return Address(_endpoint(environment["ABSGD_ENDPOINT"]), run_dir)
 
 
 def parse_params(text: str) -> dict[str, Any]:
@@ -69,11 +94,19 @@ def parse_params(text: str) -> dict[str, Any]:
     return params
 
 
-def _endpoint(environment: Mapping[str, str], name: str) -> str:
-    endpoint = environment[name]
-    if not endpoint.startswith("ipc://"):
+def _require(environment: Mapping[str, str], names: tuple[str, ...]) -> None:
+    missing = [name for name in names if not environment.get(name)]
+    if missing:
         raise SettingsError(
-            f"{name} is {endpoint!r}: only ipc:// endpoints are served, because peers cannot be "
+            f"{', '.join(missing)} not set: a worker is started by a controller, with `absgd run "
+            "experiment.ts`"
+        )
+
+
+def _endpoint(endpoint: str) -> str:
+    if not endpoint.startswith("ipc:///"):
+        raise SettingsError(
+            f"ABSGD_ENDPOINT is {endpoint!r}: only ipc:// endpoints are served, because peers cannot be "
             "authenticated yet"
         )
     return endpoint
@@ -85,3 +118,6 @@ def _threads(text: str) -> int | None:
     if not text.isdecimal() or int(text) < 1:
         raise SettingsError(f"ABSGD_THREADS is {text!r}: a number of threads, from 1")
     return int(text)
+
+
+ADDRESS_VARIABLES = ("ABSGD_ENDPOINT", "ABSGD_RUN")

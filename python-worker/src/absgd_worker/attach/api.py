@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import atexit
 import math
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, overload
@@ -26,12 +27,14 @@ from absgd_worker.attach.errors import NotApplied, NotWeighable, SessionError
 from absgd_worker.attach.granularity import Granularity, GranularityError
 from absgd_worker.attach.journal import Journal
 from absgd_worker.attach.local import Local, Setting
+from absgd_worker.attach.optimizers import Groups
 from absgd_worker.attach.planned import Planned
 from absgd_worker.attach.reduction import Reduction, weigh_losses
 from absgd_worker.attach.run_directory import make_run_directory
 from absgd_worker.attach.session import Session
 from absgd_worker.attach.source import Source, StopTraining
 from absgd_worker.attach.track import Tracked
+from absgd_worker.settings import ADDRESS_VARIABLES, read_address
 from absgd_worker.weights import Rule
 
 __all__ = [
@@ -44,6 +47,7 @@ __all__ = [
     "capture",
     "control",
     "current",
+    "evaluated",
     "log",
     "session",
     "track",
@@ -65,6 +69,9 @@ def session(
     announce: bool = False,
     plan: str | Path | None = None,
     run: str | None = None,
+    groups: Groups = "scaled",
+    on_checkpoint: Callable[[], object] | None = None,
+    on_evaluate: Callable[[], Mapping[str, Any]] | None = None,
     source: Source | None = None,
 ) -> Iterator[Session]:
     """ABSGD for the loops inside: `wrap`, `weigh` and `capture` belong to it.
@@ -84,23 +91,35 @@ def session(
             `gamma`.
             When it is over, `StopTraining` is raised by the first loss of the next step.
         run: record the loop as a run of this name below `$ABSGD_RUNS`, else `./runs`: `absgd watch` shows it.
+        groups: what a planned lr, momentum or weight decay is to an optimizer with several parameter groups:
+            "scaled", that of the group with the largest, of which the others keep their part; "absolute",
+            that of every group.
+        on_checkpoint: saves all that the script needs to go on; an operator may ask for it, and does when the
+            run is stopped.
+        on_evaluate: evaluates the model, `{"val": {"accuracy": 0.9}}`; an operator may ask for it.
         source: where controls come from, in place of all of these.
 
+    Under a controller (`ABSGD_ENDPOINT` and `ABSGD_RUN` are set, as `absgd run` and `absgd attach` do) it
+    says what the controls are, and records the run: `lam`, `gamma`, `weighting` and `run` are of no account.
+
     Raises:
-        SessionError: inside of another session. PlanError: the file is no plan.
+        SessionError: inside of another session. PlanError: the file is no plan. SettingsError: the variables
+            of a controller do not fit.
     """
     if _current and not _current[-1].is_implicit:
         raise SessionError(
             "there is a session already: leave it first, or use it with absgd_worker.current()"
         )
     rule = Rule(weighting) if isinstance(weighting, str) else weighting
-    source = source or (Local(lam, gamma) if plan is None else Planned(plan))
     own = Session(
-        source if run is None else recorded(source, run, lam=lam, gamma=gamma, plan=plan),
+        source or _source(lam, gamma, plan, run),
         rule=rule,
         accumulate=accumulate,
         announce=announce,
         normaliser=normaliser,
+        groups=groups,
+        on_checkpoint=on_checkpoint,
+        on_evaluate=on_evaluate,
     )
     _leave_implicit()
     _current.append(own)
@@ -236,6 +255,19 @@ def log(**numbers: float | Tensor) -> None:
     current().log(**numbers)
 
 
+def evaluated(split: str = "val", **metrics: float | Tensor) -> None:
+    """Reports what was found out about the model, after the step that was trained last.
+
+    Args:
+        split: of the data, "val" or "test".
+        metrics: Python numbers, or tensors of one element. `accuracy=0.9` is `val.accuracy` to readers.
+
+    Raises:
+        SessionError: no step is trained yet.
+    """
+    current().evaluated(split, metrics)
+
+
 def control(name: str, default: float) -> float:
     """A control's planned value at this step; `default` where nothing is planned."""
     return current().control(name, default)
@@ -256,17 +288,32 @@ def recorded(
     return Journal(source, make_run_directory(run, task=command, controls=controls))
 
 
+def _source(lam: Setting, gamma: Setting, plan: str | Path | None = None, run: str | None = None) -> Source:
+    if any(os.environ.get(name) for name in ADDRESS_VARIABLES):
+        # Sockets are of no use to whoever has no controller.
+        from absgd_worker.attach.controlled import Controlled  # noqa: PLC0415
+
+        return Controlled(read_address(os.environ))
+    source = Local(lam, gamma) if plan is None else Planned(plan)
+    return source if run is None else recorded(source, run, lam=lam, gamma=gamma, plan=plan)
+
+
 def _begin_implicit(lam: Setting, gamma: Setting) -> None:
-    implicit = Session(Local(lam, gamma))
+    implicit = Session(_source(lam, gamma))
     implicit.is_implicit = True
     implicit.open()
     _current.append(implicit)
 
 
-def _leave_implicit() -> None:
+def _leave_implicit(error: BaseException | None = None) -> None:
     for one in [one for one in _current if one.is_implicit]:
         _current.remove(one)
-        one.close()
+        one.close(error)
 
 
-atexit.register(_leave_implicit)
+def _leave_at_exit() -> None:
+    # What ended the interpreter, which nobody else could tell a session that was never left.
+    _leave_implicit(getattr(sys, "last_value", None))
+
+
+atexit.register(_leave_at_exit)

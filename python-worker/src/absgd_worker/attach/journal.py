@@ -3,36 +3,23 @@
 from __future__ import annotations
 
 import os
-import platform
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from threading import Event, Thread
 
-import torch
-
+from absgd_worker.attach.introduction import script_hello
+from absgd_worker.attach.last_word import last_word
 from absgd_worker.attach.log_file import LogFile
 from absgd_worker.attach.run_directory import Presence
-from absgd_worker.attach.source import Source, StopTraining
+from absgd_worker.attach.source import Script, Source, StopTraining
+from absgd_worker.attach.unknown import Unknown
 from absgd_worker.exchange import FromTraining
-from absgd_worker.failure import describe_failure
-from absgd_worker.messages import Bye, Hello, Position, Reason
-from absgd_worker.reports import Joined, Rewind
+from absgd_worker.messages import Position
+from absgd_worker.reports import Evaluation, Joined, Rewind
 from absgd_worker.rings import StepEntry
 from absgd_worker.telemetry import Telemetry
-from absgd_worker.version import VERSION
-
-
-@dataclass(frozen=True)
-class Unknown:
-    """Of a data set that nobody has described."""
-
-    size: int = 0
-    labels: object = None
-    true_labels: object = None
-    ids: Sequence[str] | None = None
-    num_classes: int | None = None
+from absgd_worker.weights import Rule
 
 
 class Journal:
@@ -53,6 +40,24 @@ class Journal:
     def next(self, step: int) -> Mapping[str, float]:
         return self._source.next(step)
 
+    def begin(self, script: Script) -> None:
+        self._source.begin(script)
+
+    @property
+    def attempt(self) -> int:
+        return self._source.attempt
+
+    @property
+    def rule(self) -> Rule | None:
+        return self._source.rule
+
+    def between(self, step: int) -> StopTraining | None:
+        return self._source.between(step)
+
+    def evaluated(self, split: str, metrics: Mapping[str, float]) -> None:
+        step = self._position.step - 1
+        self._ring.append(Evaluation(self._position.attempt, step, split, metrics, 0, b"", 0.0))
+
     def report(self, entry: StepEntry) -> None:
         if self._thread is None:
             self._begin(entry.attempt, entry.step)
@@ -63,7 +68,7 @@ class Journal:
         self._source.close(error)
         if self._thread is None:
             return
-        self._ring.append(self._last_word(error))
+        self._ring.append(last_word(error, self._position))
         self._closing.set()
         self._thread.join()
         if self._presence is not None:
@@ -73,7 +78,12 @@ class Journal:
         incarnation = int.from_bytes(os.urandom(8), "big")
         if attempt > 1:
             self._ring.append(Rewind(attempt, step))
-        self._ring.append(Joined(self._hello(incarnation, Position(attempt, step)), attempt))
+        self._ring.append(
+            Joined(
+                script_hello(self.directory.name, incarnation=incarnation, position=Position(attempt, step)),
+                attempt,
+            )
+        )
         telemetry = Telemetry(
             Unknown(),
             origin="script",
@@ -96,40 +106,6 @@ class Journal:
             if over and not self._ring:
                 telemetry.close()
                 return
-
-    def _last_word(self, error: BaseException | None) -> Bye:
-        if error is None:
-            return Bye(Reason.COMPLETED, self._position)
-        if isinstance(error, (StopTraining, KeyboardInterrupt)):
-            return Bye(Reason.STOPPED, self._position, str(error) or "interrupted")
-        failure = describe_failure(error)
-        return Bye(
-            Reason.FAILED,
-            self._position,
-            failure.message.replace("the task", "the script", 1),
-            failure.traceback,
-        )
-
-    def _hello(self, incarnation: int, position: Position) -> Hello:
-        return Hello(
-            run=self.directory.name,
-            peer="script",
-            incarnation=incarnation,
-            pid=os.getpid(),
-            steps_per_epoch=0,
-            dataset_size=0,
-            num_classes=0,
-            position=position,
-            planned_through=0,
-            versions={
-                "python": platform.python_version(),
-                "torch": torch.__version__,
-                "absgd_worker": VERSION,
-            },
-            device="",
-            initial={},
-            batch_size=0,
-        )
 
 
 INTERVAL_SECONDS = 0.1

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-from absgd_worker.rings import StepEntry
+from absgd_worker.attach.source import Uncontrolled
 
 Setting = float | Callable[[int], float]
 
 
-class Local:
+class Local(Uncontrolled):
     """A source of constants, or of functions of the step."""
 
     def __init__(self, lam: Setting = math.inf, gamma: Setting = 0.9, **controls: Setting) -> None:
@@ -21,9 +21,3 @@ class Local:
             name: float(setting(step) if callable(setting) else setting)
             for name, setting in self._settings.items()
         }
-
-    def report(self, entry: StepEntry) -> None:
-        pass
-
-    def close(self, error: BaseException | None) -> None:
-        pass

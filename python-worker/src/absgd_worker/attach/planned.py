@@ -9,16 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from absgd_worker.attach.source import StopTraining
+from absgd_worker.attach.source import StopTraining, Uncontrolled
 from absgd_worker.errors import WorkerError
-from absgd_worker.rings import StepEntry
 
 
 class PlanError(WorkerError, ValueError):
     """A file that is no plan."""
 
 
-class Planned:
+class Planned(Uncontrolled):
     """A source that plays a plan. After its last step training is over.
 
     Raises:
@@ -48,12 +47,6 @@ class Planned:
             if at >= 0:
                 row[name] = values[at]
         return row
-
-    def report(self, entry: StepEntry) -> None:
-        pass
-
-    def close(self, error: BaseException | None) -> None:
-        pass
 
 
 def _steps_of(plan: Mapping[str, Any], file: str | Path) -> int:

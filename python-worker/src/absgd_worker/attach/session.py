@@ -12,15 +12,22 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
+from torch import Tensor, nn
+from torch.optim.optimizer import (
+    Optimizer,
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
 
 from absgd_worker.attach.errors import NotApplied, SessionError
-from absgd_worker.attach.source import Source
+from absgd_worker.attach.optimizers import Groups, Hyperparameters
+from absgd_worker.attach.ranks import require_one_rank
+from absgd_worker.attach.scaler import after_scaler_updates
+from absgd_worker.attach.source import Source, StopTraining
 from absgd_worker.attach.watch import ModelWatch
 from absgd_worker.attach.weighing import NamedWeighing, Part
 from absgd_worker.console import complain, count
@@ -40,13 +47,15 @@ class Session:
         accumulate: int | None = None,
         announce: bool = False,
         normaliser: str = "refuse",
+        groups: Groups = "scaled",
+        on_checkpoint: Callable[[], object] | None = None,
+        on_evaluate: Callable[[], Mapping[str, Any]] | None = None,
     ) -> None:
         self._source = source
         self._rule = rule or Rule()
         self._accumulate = accumulate
         self._announce = announce
-        self._rank_local = normaliser == "rank-local"
-        self._ranks_are_fine = False
+        self._ranks_are_fine = normaliser == "rank-local"
         self._weighings: dict[str, NamedWeighing] = {}
         self._heard_of: dict[str, str] = {}
         self._owner = threading.get_ident()
@@ -54,8 +63,15 @@ class Session:
         self._controls: Mapping[str, float] | None = None
         self._began = 0.0
         self._bare_steps = 0
-        self._handles: list[Any] = []
-        self._attempt = 1
+        self._removers: list[Callable[[], None]] = []
+        self._applied: dict[str, float] = {}
+        self._hyperparameters = Hyperparameters(groups)
+        self._stopping: StopTraining | None = None
+        self.on_checkpoint = on_checkpoint
+        self.on_evaluate = on_evaluate
+        self.on_stop: Callable[[], None] | None = None
+        """Of a framework: has it end training after this step, in place of `StopTraining` from the step."""
+        self.is_open = False
         self.is_implicit = False
         """Begun by the first loss that is weighed outside of any session."""
         self.is_weighing = False
@@ -66,23 +82,34 @@ class Session:
         """Steps that were made."""
 
     @property
-    def is_open(self) -> bool:
-        return bool(self._handles)
+    def model(self) -> nn.Module | None:
+        """The one that was called last; None where none was."""
+        return self.watch.model
 
     def open(self) -> None:
         """Begins to watch the models and optimizers of this process."""
         if self.is_open:
             return
         self.watch.open()
-        self._handles = [register_optimizer_step_post_hook(self._after_optimizer_step), _watch_scaler(self)]
+        handles = (
+            register_optimizer_step_pre_hook(self._before_optimizer_step),
+            register_optimizer_step_post_hook(self._after_optimizer_step),
+        )
+        self._removers = [
+            *(handle.remove for handle in handles),
+            after_scaler_updates(self.drop_step),
+        ]
+        self.is_open = True
+        self._source.begin(self)
 
     def close(self, error: BaseException | None = None) -> None:
         """Lets go of everything; a step that no optimizer made is forgotten. May be called twice."""
         if not self.is_open:
             return
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
+        for remove in self._removers:
+            remove()
+        self._removers = []
+        self.is_open = False
         self.watch.close()
         self.drop_step()
         self._source.close(error)
@@ -96,8 +123,11 @@ class Session:
     def controls(self) -> Mapping[str, float]:
         """Of the step under way, which begins here where none does."""
         if self._controls is None:
-            self._began = time.perf_counter()
+            if self._stopping is not None:
+                raise self._stopping
             self._controls = self._source.next(self.step)
+            self._rule = self._source.rule or self._rule
+            self._began = time.perf_counter()
             self._numbers._enter_step(self._controls)
         return self._controls
 
@@ -179,7 +209,22 @@ class Session:
             self._weighings[name] = NamedWeighing(self._rule, self._accumulate)
             self._weighings[name].load_state_dict(own)
 
+    def evaluated(self, split: str, metrics: Mapping[str, float | Tensor]) -> None:
+        """Reports what the script found out about its model, after the step that was trained last.
+
+        Raises:
+            SessionError: no step is trained yet.
+        """
+        if self.step == 0:
+            raise SessionError("evaluated(…) tells of a model after a step, and none is trained yet")
+        self._source.evaluated(split, {name: float(value) for name, value in metrics.items()})
+
+    def _before_optimizer_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if self._controls is not None:
+            self._applied |= self._hyperparameters.put(optimizer, self._controls)
+
     def _after_optimizer_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        self._hyperparameters.put_back(optimizer)
         parts = {name: part for name, one in self._weighings.items() if (part := one.take()) is not None}
         if not parts:
             self._after_bare_step()
@@ -187,6 +232,9 @@ class Session:
         self._report(parts)
         self.step += 1
         self._controls = None
+        stop = self._source.between(self.step)
+        if stop is not None:
+            self._stop(stop)
 
     def _after_bare_step(self) -> None:
         self._bare_steps += 1
@@ -203,11 +251,11 @@ class Session:
         (name, first), *others = parts.items()
         self._source.report(
             StepEntry(
-                attempt=self._attempt,
+                attempt=self._source.attempt,
                 step=self.step,
                 seconds=time.perf_counter() - self._began,
                 waits=0,
-                controls=dict(self.controls),
+                controls={**self.controls, **self._take_applied()},
                 statistics=first.statistics,
                 losses_B=first.losses_N,
                 weights_B=first.weights_N,
@@ -219,41 +267,20 @@ class Session:
             )
         )
 
+    def _take_applied(self) -> dict[str, float]:
+        applied, self._applied = self._applied, {}
+        return applied
+
+    def _stop(self, stop: StopTraining) -> None:
+        self._stopping = stop
+        if self.on_stop is None:
+            raise stop
+        self.on_stop()
+
     def _require_one_rank(self) -> None:
-        if self._ranks_are_fine or self._rank_local:
-            return
-        distributed = torch.distributed
-        if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
-            raise SessionError(
-                f"{distributed.get_world_size()} ranks train, and each would weigh by the losses of "
-                f"its own batch alone: "
-                'leave lambda off, or say session(normaliser="rank-local") if that is what you want'
-            )
-        self._ranks_are_fine = True
-
-
-class _ScalerHandle:
-    def __init__(self, remove: Any) -> None:
-        self.remove = remove
-
-
-def _watch_scaler(session: Session) -> _ScalerHandle:
-    """A step that GradScaler skips runs no hook of the optimizer: what is weighed and not stepped by then
-    is dropped."""
-    scaler = torch.amp.GradScaler
-    update = scaler.update
-
-    def updated(self: Any, *args: Any, **kwargs: Any) -> None:
-        update(self, *args, **kwargs)
-        session.drop_step()
-
-    scaler.update = updated  # type: ignore[method-assign]
-
-    def remove() -> None:
-        if scaler.update is updated:
-            scaler.update = update  # type: ignore[method-assign]
-
-    return _ScalerHandle(remove)
+        if not self._ranks_are_fine:
+            require_one_rank()
+            self._ranks_are_fine = True
 
 
 BARE_STEPS = 20

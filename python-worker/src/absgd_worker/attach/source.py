@@ -3,23 +3,61 @@ controller."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from torch import nn
 
 from absgd_worker.rings import StepEntry
+from absgd_worker.weights import Rule
 
 
 class StopTraining(Exception):
-    """Training is over: the run was stopped, or its plan ends. Ends a script that nobody else ends."""
+    """Training is over: the run was stopped, or its plan ends. Ends a script that nobody else ends.
+
+    `exit_code` is what its process exits with.
+    """
+
+    def __init__(self, message: str = "", exit_code: int = 0) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class Script(Protocol):
+    """What of a script commands reach."""
+
+    on_checkpoint: Callable[[], object] | None
+    """Saves all that the script needs to go on."""
+    on_evaluate: Callable[[], Mapping[str, Any]] | None
+    """Metrics by split, as `Task.evaluate` gives them."""
+
+    @property
+    def model(self) -> nn.Module | None:
+        """The one that was called last; None where none is known."""
+        ...
 
 
 class Source(Protocol):
     """What a session asks. All calls come from the thread that trains."""
 
+    def begin(self, script: Script) -> None:
+        """The session opens. Called once, before all else."""
+        ...
+
+    @property
+    def attempt(self) -> int:
+        """Of the step that `next` gave; 1 where nobody counts them."""
+        ...
+
+    @property
+    def rule(self) -> Rule | None:
+        """The rule of weights that a controller chose, known after the first `next`; None: the session's."""
+        ...
+
     def next(self, step: int) -> Mapping[str, float]:
         """The controls of the step that begins: `lambda`, `gamma`, and whatever else is planned.
 
-        Called once a step, before its first weighed loss. May wait; obeys what an operator asked for.
+        Called once a step, before its first weighed loss. May wait.
 
         Raises:
             StopTraining: there is no such step any more.
@@ -30,6 +68,40 @@ class Source(Protocol):
         """A step is done: the optimizer has stepped."""
         ...
 
+    def between(self, step: int) -> StopTraining | None:
+        """`step` steps are done, and the next has not begun: obeys what an operator asked for, and may wait.
+
+        Returns:
+            Why training is to stop here; None where it goes on.
+        """
+        ...
+
+    def evaluated(self, split: str, metrics: Mapping[str, float]) -> None:
+        """What the script found, after the step that was reported last."""
+        ...
+
     def close(self, error: BaseException | None) -> None:
         """The loop is over, by itself or by `error`. Called once."""
         ...
+
+
+class Uncontrolled:
+    """What sources have in common that nobody steers. `next` is theirs."""
+
+    attempt = 1
+    rule: Rule | None = None
+
+    def begin(self, script: Script) -> None:
+        pass
+
+    def report(self, entry: StepEntry) -> None:
+        pass
+
+    def between(self, step: int) -> StopTraining | None:
+        return None
+
+    def evaluated(self, split: str, metrics: Mapping[str, float]) -> None:
+        pass
+
+    def close(self, error: BaseException | None) -> None:
+        pass

@@ -19,6 +19,11 @@ class ModelWatch:
         self._root: weakref.ref[nn.Module] | None = None
         self._inner: set[int] = set()
         self._batch: int | None = None
+        self.in_training = True
+        """Whether the outermost module that was called last was in training mode; true where none was.
+
+        A plain value, as compiled code asks for it: a look-up of the module would be followed.
+        """
         self._handle: Any = None
 
     def open(self) -> None:
@@ -39,16 +44,16 @@ class ModelWatch:
         return self._batch
 
     @property
-    def in_training(self) -> bool:
-        """Whether that module is in training mode; true where none was called."""
-        root = None if self._root is None else self._root()
-        return True if root is None else root.training
+    def model(self) -> nn.Module | None:
+        """The outermost module that was called last; None where none was."""
+        return None if self._root is None else self._root()
 
     def _before(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        # Inside of compiled code; the call of the compiled module itself has been seen.
-        if torch.compiler.is_compiling():
+        # Inside of compiled code; the call of the compiled module itself has been seen. And whoever is called
+        # without gradients, a teacher say, is not what is trained.
+        if torch.compiler.is_compiling() or not torch.is_grad_enabled():
             return
-        root = None if self._root is None else self._root()
+        root = self.model
         if root is not module:
             if id(module) in self._inner and root is not None:
                 # A model that was called by keywords alone hands its input on.
@@ -59,9 +64,14 @@ class ModelWatch:
             # A criterion is no model.
             if next(module.parameters(), None) is None:
                 return
-            self._root, self._inner = weakref.ref(module), inner
+            self._root, self._inner = weakref.ref(module, self._forget), inner
             self._batch = None
+        self.in_training = module.training
         self._batch = _first_dimension(args)
+
+    def _forget(self, root: weakref.ref[nn.Module]) -> None:
+        if root is self._root:
+            self.in_training = True
 
 
 def _first_dimension(values: Any) -> int | None:

@@ -1,0 +1,179 @@
+"""A script under a controller: it dials at its first training step, and is driven from there on."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from absgd_worker.attach.deeds import ScriptDeeds
+from absgd_worker.attach.errors import SessionError
+from absgd_worker.attach.introduction import script_hello
+from absgd_worker.attach.last_word import last_word
+from absgd_worker.attach.optimizers import initial_values
+from absgd_worker.attach.ranks import global_rank
+from absgd_worker.attach.source import Script, StopTraining
+from absgd_worker.attach.unknown import Unknown
+from absgd_worker.channel import Channel
+from absgd_worker.exchange import Exchange
+from absgd_worker.helm import Broken, Helm
+from absgd_worker.introduction import objection
+from absgd_worker.messages import Bye, EventKind, Position, Reason
+from absgd_worker.reports import Evaluation
+from absgd_worker.rings import StepEntry
+from absgd_worker.settings import Address
+from absgd_worker.telemetry import Telemetry
+from absgd_worker.weights import Rule
+
+
+class Controlled:
+    """A source of rows that a controller plans. Ranks but the first dial nobody: their lambda is off."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._script: Script | None = None
+        self._line: _Line | None = None
+        self._is_follower: bool | None = None
+        self._events: tuple[EventKind, ...] = ()
+
+    def begin(self, script: Script) -> None:
+        self._script = script
+
+    @property
+    def attempt(self) -> int:
+        return 1 if self._line is None else self._line.exchange.standing.attempt
+
+    @property
+    def rule(self) -> Rule | None:
+        welcome = None if self._line is None else self._line.exchange.welcome
+        return None if welcome is None else welcome.weighting
+
+    def next(self, step: int) -> Mapping[str, float]:
+        """See `Source`; the first call dials, and waits to be admitted.
+
+        Raises:
+            SessionError: the controller refuses this script, or its state was loaded after its first step.
+        """
+        if self._is_follower is None:
+            # Known by the first step, and often not before: processes of a launcher begin alike.
+            self._is_follower = global_rank() != 0
+        if self._is_follower:
+            return {"lambda": math.inf}
+        line = self._line or self._dial(step)
+        standing = line.exchange.standing
+        if step != standing.step:
+            raise SessionError(
+                f"the session is at step {step:,}, the controller at {standing.step:,}: load a session's "
+                "state before the first step"
+            )
+        try:
+            while True:
+                row = line.helm.next_row()
+                if row is not None:
+                    self._events = row.events
+                    return row.controls
+                if line.helm.ending is not None:
+                    raise _stop_of(line.helm.ending)
+                if line.exchange.plan.is_over(step):
+                    line.helm.end(Reason.COMPLETED)
+                    raise StopTraining(f"all {step:,} steps of the run are trained")
+                line.helm.stand()
+        except Broken as error:
+            raise _refusal(error) from None
+
+    def report(self, entry: StepEntry) -> None:
+        if self._line is None:
+            return
+        exchange = self._line.exchange
+        every = exchange.sample_every
+        keep_samples = every > 0 and entry.step % every == 0
+        exchange.ring.append(entry._replace(keep_samples=keep_samples, waits=exchange.standing.waits))
+        exchange.standing.position = Position(entry.attempt, entry.step + 1)
+        self._line.helm.count_step()
+
+    def between(self, step: int) -> StopTraining | None:
+        if self._line is None:
+            return None
+        for event in self._events:
+            if event is EventKind.EVALUATE:
+                self._line.deeds.evaluate()
+            else:
+                self._line.deeds.try_to_checkpoint()
+        try:
+            self._line.helm.stand()
+        except Broken as error:
+            raise _refusal(error) from None
+        ending = self._line.helm.ending
+        return None if ending is None else _stop_of(ending)
+
+    def evaluated(self, split: str, metrics: Mapping[str, float]) -> None:
+        if self._line is not None:
+            attempt, step = self._line.exchange.standing.position
+            self._line.exchange.ring.append(Evaluation(attempt, step - 1, split, metrics, 0, b"", 0.0))
+
+    def close(self, error: BaseException | None) -> None:
+        """Says the last word. A process that was forked from the script's has none to say."""
+        line, self._line = self._line, None
+        if line is None or line.pid != os.getpid():
+            return
+        try:
+            if line.exchange.welcome is not None:
+                line.helm.leave(line.helm.ending or last_word(error, line.exchange.standing.position))
+        finally:
+            line.channel.close()
+
+    def _dial(self, step: int) -> _Line:
+        address, script = self._address, self._script
+        assert script is not None, "begin comes first"
+        exchange = Exchange()
+        exchange.standing.position = Position(0, step)
+        incarnation = int.from_bytes(os.urandom(8), "big")
+        initial = initial_values()
+        channel = Channel(
+            (address.control, address.telemetry),
+            exchange,
+            Telemetry(
+                Unknown(), origin="script", incarnation=incarnation, directory=address.run_dir / "spool"
+            ),
+            introduce=lambda: script_hello(
+                address.run,
+                incarnation=incarnation,
+                position=exchange.standing.position,
+                planned_through=exchange.plan.planned_through(),
+                initial=initial,
+            ),
+            object_to=lambda welcome: objection(address.run, welcome, exchange.welcome),
+        )
+        deeds = ScriptDeeds(script, exchange)
+        line = self._line = _Line(exchange, Helm(exchange, deeds), deeds, channel, os.getpid())
+        channel.start()
+        try:
+            welcome = line.helm.await_welcome()
+            exchange.standing.position = Position(welcome.attempt, step)
+            line.helm.stand()
+        except Broken as error:
+            raise _refusal(error) from None
+        return line
+
+
+class _Line(NamedTuple):
+    """An open connection, and who it connects."""
+
+    exchange: Exchange
+    helm: Helm
+    deeds: ScriptDeeds
+    channel: Channel
+    pid: int
+
+
+def _stop_of(ending: Bye) -> StopTraining:
+    said = ending.message or {
+        Reason.COMPLETED: "the run is complete",
+        Reason.STOPPED: "an operator stopped the run",
+    }.get(ending.reason, "the run ended")
+    return StopTraining(said, {Reason.FAILED: 1, Reason.ORPHANED: 75}.get(ending.reason, 0))
+
+
+def _refusal(error: Broken) -> Exception:
+    return SessionError(str(error)) if error.exit_code == 1 else StopTraining(str(error), error.exit_code)
