@@ -116,6 +116,7 @@ class Rewind:
 
     attempt: int
     to_step: int
+    cause: str = "resume"
 
 
 Report: TypeAlias = (
