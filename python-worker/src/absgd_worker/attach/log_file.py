@@ -17,8 +17,8 @@ from absgd_worker.version import version_number
 class LogFile:
     """Appends frames; takes the place of a `Spool` where nobody acknowledges.
 
-    What a crash left half written at the end of an earlier process's log is moved into a file beside it. A disk
-    that refuses costs records, not training.
+    What a crash left half written at the end of an earlier process's log is moved into a file beside it. A
+    disk that refuses costs records, not training.
 
     Args:
         each: is given the payload of every frame that is there already.

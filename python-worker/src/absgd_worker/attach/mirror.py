@@ -85,13 +85,13 @@ class Mirror:
             self._wandb_run = run
             run.define_metric(f"{PREFIX}step", hidden=True)
             run.define_metric(f"{PREFIX}*", step_metric=f"{PREFIX}step")
-        # Joins the row that the script logs next: a row of its own would move wandb's step on, past one that the
-        # script names itself and that would be dropped then.
+        # Joins the row that the script logs next: a row of its own would move wandb's step on, past one that
+        # the script names itself and that would be dropped then.
         run.log({**numbers, f"{PREFIX}step": step}, commit=False)
 
 
 def figures(entry: StepEntry, lr: float | Tensor | None) -> dict[str, float]:
-    """Of one step, by name; waits for the device where its numbers are on one. Lambda is left out where it is off."""
+    """Of one step, by name; lambda is left out where it is off. Waits for a device that has its numbers."""
     rate = entry.controls.get("lr", lr)
     lam = entry.controls.get("lambda", math.inf)
     numbers = {} if math.isinf(lam) else {f"{PREFIX}lambda": lam}

@@ -47,8 +47,8 @@ def is_held(directory: Path) -> bool:
 
 
 def _take(path: Path) -> dict[str, Any] | None:
-    """Several processes may find the same stale lock. Only who holds the lock that is named after it may replace
-    it; that one may be stale as well, and is then taken in the same way."""
+    """Several processes may find the same stale lock. Only who holds the lock that is named after it may
+    replace it; that one may be stale as well, and is then taken in the same way."""
     while True:
         identity = {**own_identity(), "id": str(uuid.uuid4())}
         if _place(path, identity, os.link):

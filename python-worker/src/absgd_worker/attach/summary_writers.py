@@ -1,4 +1,4 @@
-"""The SummaryWriters of this process, of `torch.utils.tensorboard` or `tensorboardX`, which keep no list of them."""
+"""The SummaryWriters of this process: `torch.utils.tensorboard` and `tensorboardX` keep no list of them."""
 
 from __future__ import annotations
 
