@@ -30,7 +30,7 @@ from absgd_worker.attach.local import Local, Setting
 from absgd_worker.attach.optimizers import Groups
 from absgd_worker.attach.planned import Planned
 from absgd_worker.attach.reduction import Reduction, weigh_losses
-from absgd_worker.attach.run_directory import make_run_directory
+from absgd_worker.attach.run_directory import RunPlan
 from absgd_worker.attach.session import Session
 from absgd_worker.attach.source import Source, StopTraining
 from absgd_worker.attach.track import Tracked
@@ -285,7 +285,7 @@ def recorded(
     if plan is not None:
         controls = dict.fromkeys(words, f"as {plan} says")
     command = task or " ".join([Path(sys.argv[0] or "python").name, *sys.argv[1:]])
-    return Journal(source, make_run_directory(run, task=command, controls=controls))
+    return Journal(source, RunPlan(run, command, controls))
 
 
 def _source(lam: Setting, gamma: Setting, plan: str | Path | None = None, run: str | None = None) -> Source:

@@ -27,7 +27,7 @@ from absgd_worker.attach.errors import NotApplied, SessionError
 from absgd_worker.attach.optimizers import Groups, Hyperparameters
 from absgd_worker.attach.ranks import require_one_rank
 from absgd_worker.attach.scaler import after_scaler_updates
-from absgd_worker.attach.source import Source, StopTraining
+from absgd_worker.attach.source import Recorded, Source, StopTraining
 from absgd_worker.attach.watch import ModelWatch
 from absgd_worker.attach.weighing import NamedWeighing, Part
 from absgd_worker.console import complain, count
@@ -187,27 +187,37 @@ class Session:
             weighing.drop()
 
     def state_dict(self) -> dict[str, Any]:
-        """Step and state of every weighing, as Python numbers: to be saved beside the model's."""
+        """Step, state of every weighing, and where the run is recorded: to be saved beside the model's.
+
+        Python numbers and strings. What was reported is in the run's log when this returns.
+        """
         return {
             "format": 1,
             "step": self.step,
             "rule": str(self._rule),
             "weighings": {name: weighing.state_dict() for name, weighing in self._weighings.items()},
+            "run": self._source.place() if isinstance(self._source, Recorded) else None,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on where `state_dict` was called; ValueError for anything else."""
+        """Goes on where `state_dict` was called, as a new attempt of the run that it was recorded as.
+
+        Raises:
+            ValueError: this is no such state. SessionError: a living process writes that run.
+        """
         if state.get("format") != 1 or state.get("rule") != str(self._rule):
             raise ValueError(
                 f"this is no state of a session with the rule {str(self._rule)!r}: load what "
                 f"state_dict() gave"
             )
+        weighings = {name: NamedWeighing(self._rule, self._accumulate) for name in state["weighings"]}
+        for name, own in state["weighings"].items():
+            weighings[name].load_state_dict(own)
+        if isinstance(self._source, Recorded):
+            self._source.go_on(state.get("run"), int(state["step"]))
         self.step = int(state["step"])
         self._controls = None
-        self._weighings = {}
-        for name, own in state["weighings"].items():
-            self._weighings[name] = NamedWeighing(self._rule, self._accumulate)
-            self._weighings[name].load_state_dict(own)
+        self._weighings = weighings
 
     def evaluated(self, split: str, metrics: Mapping[str, float | Tensor]) -> None:
         """Reports what the script found out about its model, after the step that was trained last.
