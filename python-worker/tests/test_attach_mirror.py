@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 import torch
+from test_attach_session import Recorder, a_model, batches, labels, points
+from torch import nn
 
+from absgd_worker.attach import api
 from absgd_worker.attach.mirror import Mirror, figures
 from absgd_worker.attach.summary_writers import SummaryWriters
 from absgd_worker.rings import StepEntry
@@ -165,3 +168,21 @@ def test_a_summary_writer_gets_them_whenever_it_was_made(tmp_path: Path, is_made
     assert SummaryWriter.__init__ is begin
     assert len(list(tmp_path.iterdir())) == 1
     assert scalars(tmp_path) == {"absgd/lambda": [(5, -2)], "absgd/ess_ratio": [(5, 0.5)], "loss": [(5, 1)]}
+
+
+@pytest.mark.parametrize("mirror", ["auto", "off"])
+def test_a_session_writes_its_last_step_wherever_its_controls_come_from(wandb: Any, mirror: Any) -> None:
+    model, optimizer = a_model()
+    source = Recorder()
+    with api.session(source=source, mirror=mirror):
+        criterion = api.wrap(nn.CrossEntropyLoss())
+        for batch in batches(16):
+            criterion(model(points[batch]), labels[batch]).backward()
+            optimizer.step()
+    if mirror == "off":
+        assert wandb.run.rows == []
+        return
+    last = wandb.run.rows[-1]
+    assert last["absgd/step"] == 3
+    assert last["absgd/lambda"] == -1
+    assert last["absgd/effective_lr"] == pytest.approx(0.1 * source.entries[-1].statistics.sum_w)

@@ -131,7 +131,9 @@ def test_a_run_that_a_living_process_writes_is_refused_before_anything_is_traine
 
 
 def test_the_lock_of_a_dead_process_is_taken_over_and_its_heirs_with_it(tmp_path: Path) -> None:
-    code = "import pathlib, sys; from absgd_worker.attach.presence import Presence; Presence(pathlib.Path('.'))"
+    code = (
+        "import pathlib, sys; from absgd_worker.attach.presence import Presence; Presence(pathlib.Path('.'))"
+    )
     subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
@@ -160,7 +162,11 @@ def test_a_log_of_another_format_is_refused_and_left_as_it_is(runs: Path, damage
 
 def test_a_state_that_is_none_leaves_the_session_as_it_was(runs: Path) -> None:
     state = train(1)
-    for broken in ({**state, "run": {"name": 1}}, {**state, "format": 2}, {**state, "weighings": {"loss": {}}}):
+    for broken in (
+        {**state, "run": {"name": 1}},
+        {**state, "format": 2},
+        {**state, "weighings": {"loss": {}}},
+    ):
         with api.session(run="mine") as session:
             with pytest.raises((ValueError, KeyError)):
                 session.load_state_dict(broken)

@@ -53,4 +53,8 @@ with absgd.session(run="mine", lam=lambda step: -2.0 / (1 + step // 3), gamma=0.
             if session.step == dies_at:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-print("end", session.step, *[f"{weight:.17g}" for part in model.parameters() for weight in part.flatten().tolist()])
+print(
+    "end",
+    session.step,
+    *[f"{weight:.17g}" for part in model.parameters() for weight in part.flatten().tolist()],
+)

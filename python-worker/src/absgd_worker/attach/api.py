@@ -27,6 +27,7 @@ from absgd_worker.attach.errors import NotApplied, NotWeighable, SessionError
 from absgd_worker.attach.granularity import Granularity, GranularityError
 from absgd_worker.attach.journal import Journal
 from absgd_worker.attach.local import Local, Setting
+from absgd_worker.attach.mirror import Mirroring
 from absgd_worker.attach.optimizers import Groups
 from absgd_worker.attach.planned import Planned
 from absgd_worker.attach.reduction import Reduction, weigh_losses
@@ -72,6 +73,7 @@ def session(
     groups: Groups = "scaled",
     on_checkpoint: Callable[[], object] | None = None,
     on_evaluate: Callable[[], Mapping[str, Any]] | None = None,
+    mirror: Mirroring = "auto",
     source: Source | None = None,
 ) -> Iterator[Session]:
     """ABSGD for the loops inside: `wrap`, `weigh` and `capture` belong to it.
@@ -97,6 +99,8 @@ def session(
         on_checkpoint: saves all that the script needs to go on; an operator may ask for it, and does when the
             run is stopped.
         on_evaluate: evaluates the model, `{"val": {"accuracy": 0.9}}`; an operator may ask for it.
+        mirror: "auto" writes lambda, ESS ratio, effective learning rate and mean losses to `wandb.run` and
+            to a TensorBoard `SummaryWriter` too, where the script has one; "off" does not.
         source: where controls come from, in place of all of these.
 
     Under a controller (`ABSGD_ENDPOINT` and `ABSGD_RUN` are set, as `absgd run` and `absgd attach` do) it
@@ -120,6 +124,7 @@ def session(
         groups=groups,
         on_checkpoint=on_checkpoint,
         on_evaluate=on_evaluate,
+        mirror=mirror,
     )
     _leave_implicit()
     _current.append(own)

@@ -24,6 +24,7 @@ from torch.optim.optimizer import (
 )
 
 from absgd_worker.attach.errors import NotApplied, SessionError
+from absgd_worker.attach.mirror import Mirror, Mirroring
 from absgd_worker.attach.optimizers import Groups, Hyperparameters
 from absgd_worker.attach.ranks import require_one_rank
 from absgd_worker.attach.scaler import after_scaler_updates
@@ -50,6 +51,7 @@ class Session:
         groups: Groups = "scaled",
         on_checkpoint: Callable[[], object] | None = None,
         on_evaluate: Callable[[], Mapping[str, Any]] | None = None,
+        mirror: Mirroring = "auto",
     ) -> None:
         self._source = source
         self._rule = rule or Rule()
@@ -67,6 +69,7 @@ class Session:
         self._applied: dict[str, float] = {}
         self._hyperparameters = Hyperparameters(groups)
         self._stopping: StopTraining | None = None
+        self._mirror = Mirror() if mirror == "auto" else None
         self.on_checkpoint = on_checkpoint
         self.on_evaluate = on_evaluate
         self.on_stop: Callable[[], None] | None = None
@@ -112,6 +115,8 @@ class Session:
         self.is_open = False
         self.watch.close()
         self.drop_step()
+        if self._mirror is not None:
+            self._mirror.close()
         self._source.close(error)
 
     @property
@@ -239,7 +244,7 @@ class Session:
         if not parts:
             self._after_bare_step()
             return
-        self._report(parts)
+        self._report(parts, optimizer)
         self.step += 1
         self._controls = None
         stop = self._source.between(self.step)
@@ -257,25 +262,26 @@ class Session:
                 "torch.nn.functional, or inside DataParallel replicas, are not seen"
             )
 
-    def _report(self, parts: Mapping[str, Part]) -> None:
+    def _report(self, parts: Mapping[str, Part], optimizer: Optimizer) -> None:
         (name, first), *others = parts.items()
-        self._source.report(
-            StepEntry(
-                attempt=self._source.attempt,
-                step=self.step,
-                seconds=time.perf_counter() - self._began,
-                waits=0,
-                controls={**self.controls, **self._take_applied()},
-                statistics=first.statistics,
-                losses_B=first.losses_N,
-                weights_B=first.weights_N,
-                indices_B=first.indices_N,
-                keep_samples=True,
-                metrics=self._numbers._take_logged(),
-                name=name,
-                others=tuple((other, part.statistics) for other, part in others),
-            )
+        entry = StepEntry(
+            attempt=self._source.attempt,
+            step=self.step,
+            seconds=time.perf_counter() - self._began,
+            waits=0,
+            controls={**self.controls, **self._take_applied()},
+            statistics=first.statistics,
+            losses_B=first.losses_N,
+            weights_B=first.weights_N,
+            indices_B=first.indices_N,
+            keep_samples=True,
+            metrics=self._numbers._take_logged(),
+            name=name,
+            others=tuple((other, part.statistics) for other, part in others),
         )
+        self._source.report(entry)
+        if self._mirror is not None:
+            self._mirror.report(entry, optimizer.param_groups[0].get("lr"))
 
     def _take_applied(self) -> dict[str, float]:
         applied, self._applied = self._applied, {}
