@@ -28,6 +28,7 @@ from absgd_worker.attach.granularity import Granularity, GranularityError
 from absgd_worker.attach.journal import Journal
 from absgd_worker.attach.local import Local, Setting
 from absgd_worker.attach.mirror import Mirroring
+from absgd_worker.attach.notebook import running_cell
 from absgd_worker.attach.optimizers import Groups
 from absgd_worker.attach.planned import Planned
 from absgd_worker.attach.reduction import Reduction, weigh_losses
@@ -35,6 +36,7 @@ from absgd_worker.attach.run_directory import RunPlan
 from absgd_worker.attach.session import Session
 from absgd_worker.attach.source import Source, StopTraining
 from absgd_worker.attach.track import Tracked
+from absgd_worker.attach.wishes import Wishes
 from absgd_worker.settings import ADDRESS_VARIABLES, read_address
 from absgd_worker.weights import Rule
 
@@ -57,6 +59,7 @@ __all__ = [
 ]
 
 _current: list[Session] = []
+_wishes = Wishes()
 
 
 @contextmanager
@@ -110,6 +113,7 @@ def session(
         SessionError: inside of another session. PlanError: the file is no plan. SettingsError: the variables
             of a controller do not fit.
     """
+    _leave_forgotten()
     if _current and not _current[-1].is_implicit:
         raise SessionError(
             "there is a session already: leave it first, or use it with absgd_worker.current()"
@@ -128,22 +132,20 @@ def session(
     )
     _leave_implicit()
     _current.append(own)
-    own.open()
     try:
+        own.open()
         yield own
     except BaseException as error:
-        _current.remove(own)
-        own.close(error)
+        _leave(own, error)
         raise
     else:
-        _current.remove(own)
-        own.close()
+        _leave(own)
 
 
 def current() -> Session:
     """The session that the caller is in. Outside of any, one whose lambda is off begins."""
     if not _current:
-        _begin_implicit(math.inf, 0.9)
+        _begin_implicit()
     return _current[-1]
 
 
@@ -177,8 +179,7 @@ def wrap(
     was.
 
     The loss of each sample decides its weight, without class weights; the criterion's own reduction and
-    denominators
-    stay. Without gradients, or while the model evaluates, it is the criterion as it was, and nothing is
+    denominators stay. One that is weighed already is weighed anew, not twice. Without gradients, or while the model evaluates, it is the criterion as it was, and nothing is
     remembered.
 
     Args:
@@ -187,16 +188,19 @@ def wrap(
             was.
         granularity: what one sample is where a loss has several elements of one: "sample", "sequence",
             "token".
-        lam, gamma: as in `session`, where the loop is not in one.
+        lam, gamma: as in `session`, where the loop is not in one. The newest criterion of a name says so.
 
     Raises:
         NotWeighable: its loss has no samples of its own; the message says what to do.
     """
-    if lam is not None and not _current:
-        _begin_implicit(lam, gamma)
+    weighed: Any
     if isinstance(criterion, nn.Module):
-        return weighed_criterion(criterion, current, name=name, granularity=granularity)
-    return weighed_function(criterion, current, name=name, granularity=granularity)
+        weighed = weighed_criterion(criterion, current, name=name, granularity=granularity)
+    else:
+        weighed = weighed_function(criterion, current, name=name, granularity=granularity)
+    if lam is not None:
+        _wishes.take(name, weighed, lam, gamma)
+    return weighed
 
 
 def weigh(
@@ -303,8 +307,8 @@ def _source(lam: Setting, gamma: Setting, plan: str | Path | None = None, run: s
     return source if run is None else recorded(source, run, lam=lam, gamma=gamma, plan=plan)
 
 
-def _begin_implicit(lam: Setting, gamma: Setting) -> None:
-    implicit = Session(_source(lam, gamma))
+def _begin_implicit() -> None:
+    implicit = Session(_source(_wishes.lam, _wishes.gamma))
     implicit.is_implicit = True
     implicit.open()
     _current.append(implicit)
@@ -312,8 +316,19 @@ def _begin_implicit(lam: Setting, gamma: Setting) -> None:
 
 def _leave_implicit(error: BaseException | None = None) -> None:
     for one in [one for one in _current if one.is_implicit]:
-        _current.remove(one)
-        one.close(error)
+        _leave(one, error)
+
+
+def _leave_forgotten() -> None:
+    """Those that an earlier cell of a notebook entered, and was interrupted before it left them."""
+    for one in [one for one in _current if one.cell not in (None, running_cell())]:
+        _leave(one, StopTraining("another cell began a session"))
+
+
+def _leave(own: Session, error: BaseException | None = None) -> None:
+    if own in _current:
+        _current.remove(own)
+    own.close(error)
 
 
 def _leave_at_exit() -> None:

@@ -74,6 +74,7 @@ def weighed_function(
     granularity: Granularity,
 ) -> Callable[..., Any]:
     """As `weighed_criterion`, of a plain function."""
+    criterion = getattr(criterion, _PLAIN, criterion)
 
     def weighed(*args: Any, **kwargs: Any) -> Any:
         session = find_session()
@@ -84,6 +85,7 @@ def weighed_function(
             lambda: criterion(*args, **kwargs), session, what=what, name=name, granularity=granularity
         )
 
+    setattr(weighed, _PLAIN, criterion)
     return weighed
 
 

@@ -25,6 +25,7 @@ from torch.optim.optimizer import (
 
 from absgd_worker.attach.errors import NotApplied, SessionError
 from absgd_worker.attach.mirror import Mirror, Mirroring
+from absgd_worker.attach.notebook import running_cell
 from absgd_worker.attach.optimizers import Groups, Hyperparameters
 from absgd_worker.attach.ranks import require_one_rank
 from absgd_worker.attach.scaler import after_scaler_updates
@@ -77,6 +78,8 @@ class Session:
         self.is_open = False
         self.is_implicit = False
         """Begun by the first loss that is weighed outside of any session."""
+        self.cell = running_cell()
+        """Of the notebook that it was made in; None elsewhere."""
         self.is_weighing = False
         self.indices: Tensor | None = None
         """Which samples the batch under way holds, int64 [B], as `track` tells; None where nobody does."""
