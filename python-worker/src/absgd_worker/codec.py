@@ -252,7 +252,12 @@ def _fill_sample_batch(batch: report_pb2.SampleBatch, body: r.SampleBatch) -> No
     batch.attempt = body.attempt
     for step in body.steps:
         batch.steps.add(
-            step=step.step, n=step.n, losses=step.losses, weights=step.weights, indices=step.indices
+            step=step.step,
+            n=step.n,
+            losses=step.losses,
+            weights=step.weights,
+            indices=step.indices,
+            labels=step.labels,
         )
 
 

@@ -47,6 +47,7 @@ class StepSamples:
     losses: bytes
     weights: bytes
     indices: bytes
+    labels: bytes = b""
 
 
 @dataclass(frozen=True)

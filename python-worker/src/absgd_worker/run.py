@@ -70,7 +70,7 @@ def _train(run: Callable[[], object], options: argparse.Namespace, lam: float) -
                         accumulate=options.accumulate,
                         groups=options.groups,
                         announce=not options.quiet,
-        mirror=options.mirror,
+                        mirror=options.mirror,
                     )
                 )
             except (WorkerError, OSError) as error:

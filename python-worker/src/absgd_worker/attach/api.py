@@ -13,7 +13,7 @@ import atexit
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, overload
@@ -179,8 +179,8 @@ def wrap(
     was.
 
     The loss of each sample decides its weight, without class weights; the criterion's own reduction and
-    denominators stay. One that is weighed already is weighed anew, not twice. Without gradients, or while the model evaluates, it is the criterion as it was, and nothing is
-    remembered.
+    denominators stay. One that is weighed already is weighed anew, not twice. Without gradients, or while the
+    model evaluates, it is the criterion as it was, and nothing is remembered.
 
     Args:
         criterion: a module, or a function.
@@ -209,6 +209,8 @@ def weigh(
     mask: Tensor | None = None,
     group: Tensor | None = None,
     index: Tensor | None = None,
+    label: Tensor | None = None,
+    ids: Sequence[str] | None = None,
     name: str = "loss",
     granularity: Granularity = "sample",
     reduction: Reduction = "mean",
@@ -218,7 +220,9 @@ def weigh(
     Args:
         mask: true where a loss counts, of the losses' shape. `mean` divides by how many do.
         group: int, one a loss, from 0: losses of one group are one sample.
-        index: int64 [B], which sample of the data set each is; for the record of samples.
+        index: int64 [B], which sample of the data set each is: `absgd samples` stands on that.
+        label: int64 [B], the class of each, from 0; for the weight of each class.
+        ids: your own name of each, a path or URL; with `index`.
         name: of the weighing, where a step has several.
         granularity: "sequence" where a sample is a row of [B·T] losses, "token" where every element is one.
         reduction: "mean", "sum" or "none".
@@ -232,6 +236,8 @@ def weigh(
         mask=mask,
         group=group,
         index=index,
+        label=label,
+        ids=ids,
         name=name,
         granularity="group" if group is not None else granularity,
         reduction=reduction,
@@ -243,18 +249,23 @@ def capture(*, name: str = "loss", granularity: Granularity = "auto") -> Capture
     return Capture(current(), name=name, granularity=granularity)
 
 
-def track(loader: DataLoader[Any]) -> Tracked:
+def track(loader: DataLoader[Any], *, ids: Sequence[str] | None = None) -> Tracked:
     """The loader, telling which samples each of its batches holds: `absgd samples` stands on that.
 
     `indices` of what it gives are those of the last batch, int64 [B]. Not for batches that the loop takes
     apart before it computes their losses: give those `weigh(losses, index=…)`.
+
+    Args:
+        ids: your own name of every sample of the data set, a path or URL.
 
     Raises:
         TaskError: the data is a stream, or batches come in any order.
     """
 
     def tell(indices: Tensor) -> None:
-        current().indices = indices
+        session = current()
+        session.indices = indices
+        session.ids = None if ids is None else tuple([ids[index] for index in indices.tolist()])
 
     return Tracked(loader, tell)
 

@@ -114,7 +114,7 @@ def _weigh_elements(
     valid = capture.take_valid(losses)
     grouping = group_elements(losses.detach(), valid, granularity, batch=session.watch.batch)
     session.tell(f"{what} none", grouping.unit)
-    factors = weights_of_elements(session, name, grouping, losses.detach(), None)
+    factors = weights_of_elements(session, name, grouping, losses.detach())
     return losses if session.is_off else losses * factors.to(losses.dtype)
 
 

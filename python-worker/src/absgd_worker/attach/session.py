@@ -24,6 +24,7 @@ from torch.optim.optimizer import (
 )
 
 from absgd_worker.attach.errors import NotApplied, SessionError
+from absgd_worker.attach.identity import NOBODY, Identity
 from absgd_worker.attach.mirror import Mirror, Mirroring
 from absgd_worker.attach.notebook import running_cell
 from absgd_worker.attach.optimizers import Groups, Hyperparameters
@@ -66,6 +67,7 @@ class Session:
         self._controls: Mapping[str, float] | None = None
         self._began = 0.0
         self._bare_steps = 0
+        self._is_first_report = True
         self._removers: list[Callable[[], None]] = []
         self._applied: dict[str, float] = {}
         self._hyperparameters = Hyperparameters(groups)
@@ -83,6 +85,8 @@ class Session:
         self.is_weighing = False
         self.indices: Tensor | None = None
         """Which samples the batch under way holds, int64 [B], as `track` tells; None where nobody does."""
+        self.ids: tuple[str, ...] | None = None
+        """Their names; None where `indices` is, or nobody tells."""
         self.watch = ModelWatch()
         self.step = 0
         """Steps that were made."""
@@ -144,7 +148,7 @@ class Session:
         """Whether losses of this step are weighed evenly."""
         return self._rule.is_off(self.controls.get("lambda", math.inf))
 
-    def weigh(self, name: str, losses_G: Tensor, indices_G: Tensor | None = None) -> Tensor:
+    def weigh(self, name: str, losses_G: Tensor, identity: Identity = NOBODY) -> Tensor:
         """The weights of one call's samples, detached, 1/G included; even ones where λ is off.
 
         Raises:
@@ -163,9 +167,7 @@ class Session:
         weighing = self._weighings.get(name)
         if weighing is None:
             weighing = self._weighings[name] = NamedWeighing(self._rule, self._accumulate)
-        return weighing.weigh(
-            losses_G.detach(), lam=lam, gamma=controls.get("gamma", 0.9), indices_G=indices_G
-        )
+        return weighing.weigh(losses_G.detach(), lam=lam, gamma=controls.get("gamma", 0.9), identity=identity)
 
     def tell(self, about: str, unit: str = "") -> None:
         """Says once what is weighed, with the samples of its first batch."""
@@ -276,13 +278,22 @@ class Session:
             statistics=first.statistics,
             losses_B=first.losses_N,
             weights_B=first.weights_N,
-            indices_B=first.indices_N,
+            indices_B=first.identity.index,
             keep_samples=True,
             metrics=self._numbers._take_logged(),
             name=name,
             others=tuple((other, part.statistics) for other, part in others),
+            labels_B=first.identity.label,
+            ids=first.identity.ids,
         )
         self._source.report(entry)
+        if self._announce and self._is_first_report:
+            self._is_first_report = False
+            if entry.indices_B is None:
+                complain(
+                    "absgd: no sample identity: history and suspects are off (absgd_worker.track(loader) and "
+                    "weigh(losses, index=…) tell it)"
+                )
         if self._mirror is not None:
             self._mirror.report(entry, optimizer.param_groups[0].get("lr"))
 
