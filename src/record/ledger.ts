@@ -57,8 +57,8 @@ export function emptyLedger(): Ledger {
   return { lines: [], entries: [], holding: [], requests: {} }
 }
 
-/** @param record - In the order of the controller's stream; others change nothing. */
-export function addToLedger(ledger: Ledger, { body }: LogRecord): Ledger {
+/** @param record - In the order of the controller's stream; others change nothing. A script without one writes alone. */
+export function addToLedger(ledger: Ledger, { body, origin }: LogRecord): Ledger {
   switch (body.type) {
     case 'requested': {
       const { request, position } = body
@@ -97,7 +97,7 @@ export function addToLedger(ledger: Ledger, { body }: LogRecord): Ledger {
       const { toStep, cause, attempt } = body
       // The request that a return answers is settled right after it.
       const asker = Object.values(ledger.requests).findLast(({ request }) => request.action.type === cause)
-      const { by = 'controller', why = '' } = asker?.request ?? {}
+      const { by = origin, why = '' } = asker?.request ?? {}
       const line = { kind: 'return', step: toStep, cause, by, why } as const
       const holding = editsAfter(ledger.holding, { attempt, toStep, cause })
       return withLines({ ...ledger, holding, lines: [...ledger.lines, line] })

@@ -230,6 +230,8 @@ function takeWorker(snapshot: RunSnapshot, joined: Extract<Body, { type: 'worker
   const taken: RunSnapshot = {
     ...snapshot,
     worker: { status: 'joined', hello, phase: 'starting' },
+    // Of a run that no controller drives nobody else says that it goes on.
+    end: snapshot.manifestJson === undefined ? undefined : snapshot.end,
     incarnations,
     workerRestarts: incarnations.length - 1,
     stepsPerEpoch: hello.stepsPerEpoch,

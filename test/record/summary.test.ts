@@ -11,6 +11,7 @@ import {
   note,
   progress,
   records,
+  rewind,
   started,
   steps,
 } from '../helpers/records.js'
@@ -167,4 +168,6 @@ test('a run that no controller drove ended as its last word says', () => {
     error: { type: 'task', traceback: 'Traceback' },
   })
   expect(summaryOf([started(), joined(), steps(0, 20), said('completed')]).status).toBe('lost')
+  // It was started again, to train on.
+  expect(alone(said('completed'), rewind(2, 20), joined({}, 2))).toMatchObject({ status: 'lost', attempt: 2 })
 })

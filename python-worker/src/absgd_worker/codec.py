@@ -106,11 +106,21 @@ def encode_record(
         record.rewind.attempt, record.rewind.to_step, record.rewind.cause = (
             body.attempt,
             body.to_step,
-            "resume",
+            body.cause,
         )
     else:
         record.bye.CopyFrom(_bye(body, lease_epoch))
     return record.SerializeToString()
+
+
+def attempt_begun(payload: bytes) -> int:
+    """The attempt that a record says began; 0 where it says nothing of the kind, or does not decode."""
+    record = record_pb2.Record()
+    try:
+        record.ParseFromString(payload)
+    except Exception:  # The runtimes of protobuf disagree on the class.
+        return 0
+    return max(record.worker_joined.attempt, record.rewind.attempt)
 
 
 def _welcome(message: session_pb2.Welcome) -> m.Welcome:
@@ -242,7 +252,12 @@ def _fill_sample_batch(batch: report_pb2.SampleBatch, body: r.SampleBatch) -> No
     batch.attempt = body.attempt
     for step in body.steps:
         batch.steps.add(
-            step=step.step, n=step.n, losses=step.losses, weights=step.weights, indices=step.indices
+            step=step.step,
+            n=step.n,
+            losses=step.losses,
+            weights=step.weights,
+            indices=step.indices,
+            labels=step.labels,
         )
 
 

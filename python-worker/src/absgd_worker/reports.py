@@ -47,6 +47,7 @@ class StepSamples:
     losses: bytes
     weights: bytes
     indices: bytes
+    labels: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,7 @@ class Rewind:
 
     attempt: int
     to_step: int
+    cause: str = "resume"
 
 
 Report: TypeAlias = (

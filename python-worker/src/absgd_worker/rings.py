@@ -50,6 +50,10 @@ class StepEntry(NamedTuple):
     """Of the weighing."""
     others: tuple[tuple[str, Statistics | Tensor], ...] = ()
     """Further weighings of the step, by name."""
+    labels_B: Tensor | None = None
+    """Integers, as the loop itself tells them, below 0 for none; None where nobody does."""
+    ids: Sequence[str] | None = None
+    """The user's own names of the samples, where the loop tells them."""
 
 
 def runs_of(entries: Iterable[StepEntry]) -> Iterator[list[StepEntry]]:
@@ -87,11 +91,12 @@ def sample_batches(run: Sequence[StepEntry]) -> Iterator[SampleBatch]:
         weights = _bytes_of_each([entry.weights_B for entry in chunk], torch.float32)
         # uint32: the bits of the low half are the same.
         indices = _bytes_of_each([_or_none(entry.indices_B) for entry in chunk], torch.int32)
+        labels = _bytes_of_each([_labels_alone(entry) for entry in chunk], torch.int32)
         yield SampleBatch(
             chunk[0].attempt,
             [
                 StepSamples(entry.step, entry.losses_B.shape[0], *arrays)
-                for entry, *arrays in zip(chunk, losses, weights, indices, strict=True)
+                for entry, *arrays in zip(chunk, losses, weights, indices, labels, strict=True)
             ],
         )
 
@@ -109,6 +114,13 @@ def tensor_bytes(tensor: Tensor) -> bytes:
 
 def _or_none(indices_B: Tensor | None) -> Tensor:
     return _NO_INDICES if indices_B is None else indices_B
+
+
+def _labels_alone(entry: StepEntry) -> Tensor:
+    """Where there are indices, labels are told once a sample; one that has none silences its batch."""
+    if entry.labels_B is None or entry.indices_B is not None or bool((entry.labels_B < 0).any()):
+        return _NO_INDICES
+    return _on_host(entry.labels_B)
 
 
 def _weighings(run: Sequence[StepEntry], labels_N: Tensor | None, num_classes: int) -> list[Weighing]:
@@ -131,6 +143,7 @@ def _continues(run: Sequence[StepEntry], entry: StepEntry) -> bool:
         and entry.name == last.name
         and [name for name, _ in entry.others] == [name for name, _ in last.others]
         and (entry.indices_B is None) == (last.indices_B is None)
+        and (entry.labels_B is None) == (last.labels_B is None)
         and len(run) < MAX_STEPS
     )
 
@@ -160,14 +173,20 @@ def _bare(run: Sequence[StepEntry]) -> dict[str, bytes]:
 
 
 def _class_mass(run: Sequence[StepEntry], labels_N: Tensor | None, num_classes: int) -> dict[str, bytes]:
-    if labels_N is None or not 0 < num_classes <= MAX_CLASSES:
-        return {}
     drawn = [entry.indices_B for entry in run if entry.indices_B is not None]
-    if len(drawn) < len(run):
+    told = [entry.labels_B for entry in run if entry.labels_B is not None]
+    if labels_N is not None and len(drawn) == len(run):
+        labels = labels_N.index_select(0, torch.cat(drawn))
+    elif len(told) == len(run):
+        labels = _on_host(torch.cat(told)).to(torch.int64, copy=True)
+        # Nobody knows how many classes there are: as many as these need.
+        num_classes = 0 if int(labels.min()) < 0 else int(labels.max()) + 1
+    else:
+        return {}
+    if not 0 < num_classes <= MAX_CLASSES:
         return {}
     weights = torch.cat([entry.weights_B for entry in run])
-    labels = labels_N.index_select(0, torch.cat(drawn))
-    bins = labels.add_(_first_bins(tuple([indices_B.shape[0] for indices_B in drawn]), num_classes))
+    bins = labels.add_(_first_bins(tuple([entry.losses_B.shape[0] for entry in run]), num_classes))
     bin_count = len(run) * num_classes
     mass_TC = torch.bincount(bins, weights=_on_host(weights), minlength=bin_count)
     counts_TC = torch.bincount(bins, minlength=bin_count).view(-1, num_classes)

@@ -70,6 +70,7 @@ def _train(run: Callable[[], object], options: argparse.Namespace, lam: float) -
                         accumulate=options.accumulate,
                         groups=options.groups,
                         announce=not options.quiet,
+                        mirror=options.mirror,
                     )
                 )
             except (WorkerError, OSError) as error:
@@ -188,6 +189,12 @@ def _parser() -> argparse.ArgumentParser:
         "--name",
         metavar="RUN",
         help='record it as a run of this name below $ABSGD_RUNS, else ./runs ("absgd watch")',
+    )
+    parser.add_argument(
+        "--mirror",
+        choices=("auto", "off"),
+        default="auto",
+        help="also to the script's own wandb run or TensorBoard writer (default: auto)",
     )
     parser.add_argument("--quiet", action="store_true", help="do not say which losses are captured")
     parser.add_argument(

@@ -17,6 +17,7 @@ from absgd_worker.exchange import FromTraining
 from absgd_worker.messages import Acked, Bye, CommandResult
 from absgd_worker.reports import Body, Gap, GapReason, SampleBatch, SampleInfo, SamplePredictions
 from absgd_worker.rings import StepEntry, runs_of, sample_batches, step_batch, tensor_bytes
+from absgd_worker.sample_notes import SampleNotes
 from absgd_worker.spool import Spool
 
 
@@ -78,6 +79,7 @@ class Telemetry:
         self._offered = "steps"
         self._quota: int | None = None
         self._gap: GapReason | None = None
+        self._notes = SampleNotes()
         self.lease_epoch = 0
         self.last_entry: StepEntry | None = None
 
@@ -172,6 +174,8 @@ class Telemetry:
                     run, labels_N=_as_tensor(self._task.labels), num_classes=self._task.num_classes or 0
                 )
             )
+            for info in self._notes.of(run):
+                self._append(info)
             for batch in sample_batches(run):
                 self._append_samples(batch)
 

@@ -13,7 +13,7 @@ import atexit
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, overload
@@ -27,13 +27,16 @@ from absgd_worker.attach.errors import NotApplied, NotWeighable, SessionError
 from absgd_worker.attach.granularity import Granularity, GranularityError
 from absgd_worker.attach.journal import Journal
 from absgd_worker.attach.local import Local, Setting
+from absgd_worker.attach.mirror import Mirroring
+from absgd_worker.attach.notebook import running_cell
 from absgd_worker.attach.optimizers import Groups
 from absgd_worker.attach.planned import Planned
 from absgd_worker.attach.reduction import Reduction, weigh_losses
-from absgd_worker.attach.run_directory import make_run_directory
+from absgd_worker.attach.run_directory import RunPlan
 from absgd_worker.attach.session import Session
 from absgd_worker.attach.source import Source, StopTraining
 from absgd_worker.attach.track import Tracked
+from absgd_worker.attach.wishes import Wishes
 from absgd_worker.settings import ADDRESS_VARIABLES, read_address
 from absgd_worker.weights import Rule
 
@@ -56,6 +59,7 @@ __all__ = [
 ]
 
 _current: list[Session] = []
+_wishes = Wishes()
 
 
 @contextmanager
@@ -72,6 +76,7 @@ def session(
     groups: Groups = "scaled",
     on_checkpoint: Callable[[], object] | None = None,
     on_evaluate: Callable[[], Mapping[str, Any]] | None = None,
+    mirror: Mirroring = "auto",
     source: Source | None = None,
 ) -> Iterator[Session]:
     """ABSGD for the loops inside: `wrap`, `weigh` and `capture` belong to it.
@@ -97,6 +102,8 @@ def session(
         on_checkpoint: saves all that the script needs to go on; an operator may ask for it, and does when the
             run is stopped.
         on_evaluate: evaluates the model, `{"val": {"accuracy": 0.9}}`; an operator may ask for it.
+        mirror: "auto" writes lambda, ESS ratio, effective learning rate and mean losses to `wandb.run` and
+            to a TensorBoard `SummaryWriter` too, where the script has one; "off" does not.
         source: where controls come from, in place of all of these.
 
     Under a controller (`ABSGD_ENDPOINT` and `ABSGD_RUN` are set, as `absgd run` and `absgd attach` do) it
@@ -106,6 +113,7 @@ def session(
         SessionError: inside of another session. PlanError: the file is no plan. SettingsError: the variables
             of a controller do not fit.
     """
+    _leave_forgotten()
     if _current and not _current[-1].is_implicit:
         raise SessionError(
             "there is a session already: leave it first, or use it with absgd_worker.current()"
@@ -120,25 +128,24 @@ def session(
         groups=groups,
         on_checkpoint=on_checkpoint,
         on_evaluate=on_evaluate,
+        mirror=mirror,
     )
     _leave_implicit()
     _current.append(own)
-    own.open()
     try:
+        own.open()
         yield own
     except BaseException as error:
-        _current.remove(own)
-        own.close(error)
+        _leave(own, error)
         raise
     else:
-        _current.remove(own)
-        own.close()
+        _leave(own)
 
 
 def current() -> Session:
     """The session that the caller is in. Outside of any, one whose lambda is off begins."""
     if not _current:
-        _begin_implicit(math.inf, 0.9)
+        _begin_implicit()
     return _current[-1]
 
 
@@ -172,9 +179,8 @@ def wrap(
     was.
 
     The loss of each sample decides its weight, without class weights; the criterion's own reduction and
-    denominators
-    stay. Without gradients, or while the model evaluates, it is the criterion as it was, and nothing is
-    remembered.
+    denominators stay. One that is weighed already is weighed anew, not twice. Without gradients, or while the
+    model evaluates, it is the criterion as it was, and nothing is remembered.
 
     Args:
         criterion: a module, or a function.
@@ -182,16 +188,19 @@ def wrap(
             was.
         granularity: what one sample is where a loss has several elements of one: "sample", "sequence",
             "token".
-        lam, gamma: as in `session`, where the loop is not in one.
+        lam, gamma: as in `session`, where the loop is not in one. The newest criterion of a name says so.
 
     Raises:
         NotWeighable: its loss has no samples of its own; the message says what to do.
     """
-    if lam is not None and not _current:
-        _begin_implicit(lam, gamma)
+    weighed: Any
     if isinstance(criterion, nn.Module):
-        return weighed_criterion(criterion, current, name=name, granularity=granularity)
-    return weighed_function(criterion, current, name=name, granularity=granularity)
+        weighed = weighed_criterion(criterion, current, name=name, granularity=granularity)
+    else:
+        weighed = weighed_function(criterion, current, name=name, granularity=granularity)
+    if lam is not None:
+        _wishes.take(name, weighed, lam, gamma)
+    return weighed
 
 
 def weigh(
@@ -200,6 +209,8 @@ def weigh(
     mask: Tensor | None = None,
     group: Tensor | None = None,
     index: Tensor | None = None,
+    label: Tensor | None = None,
+    ids: Sequence[str] | None = None,
     name: str = "loss",
     granularity: Granularity = "sample",
     reduction: Reduction = "mean",
@@ -209,7 +220,9 @@ def weigh(
     Args:
         mask: true where a loss counts, of the losses' shape. `mean` divides by how many do.
         group: int, one a loss, from 0: losses of one group are one sample.
-        index: int64 [B], which sample of the data set each is; for the record of samples.
+        index: int64 [B], which sample of the data set each is: `absgd samples` stands on that.
+        label: int64 [B], the class of each, from 0; for the weight of each class.
+        ids: your own name of each, a path or URL; with `index`.
         name: of the weighing, where a step has several.
         granularity: "sequence" where a sample is a row of [B·T] losses, "token" where every element is one.
         reduction: "mean", "sum" or "none".
@@ -223,6 +236,8 @@ def weigh(
         mask=mask,
         group=group,
         index=index,
+        label=label,
+        ids=ids,
         name=name,
         granularity="group" if group is not None else granularity,
         reduction=reduction,
@@ -234,18 +249,23 @@ def capture(*, name: str = "loss", granularity: Granularity = "auto") -> Capture
     return Capture(current(), name=name, granularity=granularity)
 
 
-def track(loader: DataLoader[Any]) -> Tracked:
+def track(loader: DataLoader[Any], *, ids: Sequence[str] | None = None) -> Tracked:
     """The loader, telling which samples each of its batches holds: `absgd samples` stands on that.
 
     `indices` of what it gives are those of the last batch, int64 [B]. Not for batches that the loop takes
     apart before it computes their losses: give those `weigh(losses, index=…)`.
+
+    Args:
+        ids: your own name of every sample of the data set, a path or URL.
 
     Raises:
         TaskError: the data is a stream, or batches come in any order.
     """
 
     def tell(indices: Tensor) -> None:
-        current().indices = indices
+        session = current()
+        session.indices = indices
+        session.ids = None if ids is None else tuple([ids[index] for index in indices.tolist()])
 
     return Tracked(loader, tell)
 
@@ -285,7 +305,7 @@ def recorded(
     if plan is not None:
         controls = dict.fromkeys(words, f"as {plan} says")
     command = task or " ".join([Path(sys.argv[0] or "python").name, *sys.argv[1:]])
-    return Journal(source, make_run_directory(run, task=command, controls=controls))
+    return Journal(source, RunPlan(run, command, controls))
 
 
 def _source(lam: Setting, gamma: Setting, plan: str | Path | None = None, run: str | None = None) -> Source:
@@ -298,8 +318,8 @@ def _source(lam: Setting, gamma: Setting, plan: str | Path | None = None, run: s
     return source if run is None else recorded(source, run, lam=lam, gamma=gamma, plan=plan)
 
 
-def _begin_implicit(lam: Setting, gamma: Setting) -> None:
-    implicit = Session(_source(lam, gamma))
+def _begin_implicit() -> None:
+    implicit = Session(_source(_wishes.lam, _wishes.gamma))
     implicit.is_implicit = True
     implicit.open()
     _current.append(implicit)
@@ -307,8 +327,19 @@ def _begin_implicit(lam: Setting, gamma: Setting) -> None:
 
 def _leave_implicit(error: BaseException | None = None) -> None:
     for one in [one for one in _current if one.is_implicit]:
-        _current.remove(one)
-        one.close(error)
+        _leave(one, error)
+
+
+def _leave_forgotten() -> None:
+    """Those that an earlier cell of a notebook entered, and was interrupted before it left them."""
+    for one in [one for one in _current if one.cell not in (None, running_cell())]:
+        _leave(one, StopTraining("another cell began a session"))
+
+
+def _leave(own: Session, error: BaseException | None = None) -> None:
+    if own in _current:
+        _current.remove(own)
+    own.close(error)
 
 
 def _leave_at_exit() -> None:

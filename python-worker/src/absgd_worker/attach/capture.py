@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 from absgd_worker.attach.errors import NotWeighable
 from absgd_worker.attach.functionals import Elements, elements_of, is_weighable, refusal
 from absgd_worker.attach.granularity import Granularity, Grouping, group_elements
+from absgd_worker.attach.identity import NOBODY, Identity
 from absgd_worker.attach.session import Session
 
 _Call = TypeVar("_Call", bound=Callable[..., Any])
@@ -129,7 +130,10 @@ class Capture(TorchFunctionMode):
         about = "per-sample losses" if pending is None else pending.about.replace(" none", "", 1)
         kind = "mean" if func in _MEANS else "sum"
         valid = pending.valid if is_loss and pending is not None else None
-        elements = Elements(losses, losses.detach(), valid, kind, losses.numel(), f"{about}, then {kind}")
+        label = pending.label if is_loss and pending is not None else None
+        elements = Elements(
+            losses, losses.detach(), valid, kind, losses.numel(), f"{about}, then {kind}", label
+        )
         factors = self._factors(elements, session.watch.batch)
         return func(*args, **kwargs) if session.is_off else func(losses * factors.to(losses.dtype))
 
@@ -142,28 +146,31 @@ class Capture(TorchFunctionMode):
         plain = elements.plain
         grouping = group_elements(plain, elements.valid, self._granularity, batch=batch)
         self._session.tell(elements.about, grouping.unit)
-        return weights_of_elements(self._session, self._name, grouping, plain, None)
+        # A loss over tokens has labels of tokens.
+        label = elements.label if grouping.group_N is None else None
+        return weights_of_elements(self._session, self._name, grouping, plain, Identity(label=label))
 
 
 def weights_of_elements(
-    session: Session, name: str, grouping: Grouping, plain: Tensor, index: Tensor | None
+    session: Session, name: str, grouping: Grouping, plain: Tensor, identity: Identity = NOBODY
 ) -> Tensor:
     """Weighs the samples of a loss and gives every element of `plain` its sample's factor.
 
     A sample without a valid element has weight 0, and does not count.
     """
     losses_G, counts_G = grouping.losses_G, grouping.counts_G
-    if index is None and session.indices is not None and session.indices.shape[0] == losses_G.shape[0]:
-        index = session.indices
+    tracked = session.indices
+    if identity.index is None and tracked is not None and tracked.shape[0] == losses_G.shape[0]:
+        identity = identity._replace(index=tracked, ids=session.ids)
     if counts_G is None:
-        weights_G = session.weigh(name, losses_G, index)
+        weights_G = session.weigh(name, losses_G, identity)
         factors_G = weights_G * losses_G.shape[0]
     else:
         kept = counts_G > 0
         held_G = losses_G[kept]
         if held_G.shape[0] == 0:
             return torch.ones_like(plain)
-        weights = session.weigh(name, held_G, None if index is None else index.to(kept.device)[kept].cpu())
+        weights = session.weigh(name, held_G, identity.of(kept))
         factors_G = torch.zeros_like(losses_G, dtype=weights.dtype)
         factors_G[kept] = weights * held_G.shape[0]
     factors_N = factors_G if grouping.group_N is None else factors_G[grouping.group_N]

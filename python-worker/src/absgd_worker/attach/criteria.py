@@ -74,6 +74,7 @@ def weighed_function(
     granularity: Granularity,
 ) -> Callable[..., Any]:
     """As `weighed_criterion`, of a plain function."""
+    criterion = getattr(criterion, _PLAIN, criterion)
 
     def weighed(*args: Any, **kwargs: Any) -> Any:
         session = find_session()
@@ -84,6 +85,7 @@ def weighed_function(
             lambda: criterion(*args, **kwargs), session, what=what, name=name, granularity=granularity
         )
 
+    setattr(weighed, _PLAIN, criterion)
     return weighed
 
 
@@ -112,7 +114,7 @@ def _weigh_elements(
     valid = capture.take_valid(losses)
     grouping = group_elements(losses.detach(), valid, granularity, batch=session.watch.batch)
     session.tell(f"{what} none", grouping.unit)
-    factors = weights_of_elements(session, name, grouping, losses.detach(), None)
+    factors = weights_of_elements(session, name, grouping, losses.detach())
     return losses if session.is_off else losses * factors.to(losses.dtype)
 
 

@@ -15,6 +15,8 @@ import torch.nn._reduction
 import torch.nn.functional as F
 from torch import Tensor
 
+from absgd_worker.rings import MAX_CLASSES
+
 
 class Elements(NamedTuple):
     """A loss before its reduction."""
@@ -30,6 +32,8 @@ class Elements(NamedTuple):
     """What the criterion's own mean divides the sum by."""
     about: str
     """For people: "cross_entropy mean"."""
+    label: Tensor | None = None
+    """int64 S, the class of each; None where there are none, or more than are reported."""
 
 
 def is_weighable(func: object) -> bool:
@@ -69,7 +73,16 @@ def elements_of(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapp
     valid, denominator = _reduces(func, given, losses, reduction)
     name = getattr(func, "__name__", str(func))
     suffix = ", class weights outside the exponent" if weights else ""
-    return Elements(losses, plain, valid, reduction, denominator, f"{name} {reduction}{suffix}")
+    about = f"{name} {reduction}{suffix}"
+    return Elements(losses, plain, valid, reduction, denominator, about, _label(func, given, plain))
+
+
+def _label(func: object, given: Mapping[str, Any], plain: Tensor) -> Tensor | None:
+    target, scores = given.get("target"), given["input"]
+    if func not in _BY_CLASS or not isinstance(target, Tensor) or target.is_floating_point():
+        return None
+    is_one_a_sample = plain.ndim == 1 and target.shape == plain.shape
+    return target if is_one_a_sample and scores.shape[-1] <= MAX_CLASSES else None
 
 
 def _reduces(

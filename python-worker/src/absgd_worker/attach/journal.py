@@ -2,114 +2,141 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Mapping
-from pathlib import Path
-from threading import Event, Thread
+from dataclasses import replace
+from typing import Any
 
 from absgd_worker.attach.introduction import script_hello
 from absgd_worker.attach.last_word import last_word
-from absgd_worker.attach.log_file import LogFile
-from absgd_worker.attach.run_directory import Presence
+from absgd_worker.attach.presence import held, is_held
+from absgd_worker.attach.recording import Recording, finish_closing
+from absgd_worker.attach.run_directory import Parent, RunPlace, RunPlan, make_run_directory
 from absgd_worker.attach.source import Script, Source, StopTraining
-from absgd_worker.attach.unknown import Unknown
+from absgd_worker.codec import attempt_begun
+from absgd_worker.console import complain
 from absgd_worker.exchange import FromTraining
 from absgd_worker.messages import Position
 from absgd_worker.reports import Evaluation, Joined, Rewind
 from absgd_worker.rings import StepEntry
-from absgd_worker.telemetry import Telemetry
 from absgd_worker.weights import Rule
 
 
 class Journal:
     """A source that passes on the controls of another one, and writes down what is reported.
 
-    A thread of its own turns reports into records, ten times a second; training hands them over and goes on.
+    The directory is made, or an earlier process's taken up, with the first step. A thread of its own turns
+    reports into records, ten times a second; training hands them over and goes on.
     """
 
-    def __init__(self, source: Source, directory: Path) -> None:
-        self.directory = directory
+    def __init__(self, source: Source, plan: RunPlan) -> None:
         self._source = source
+        self._plan = plan
+        self._place: RunPlace | None = None
         self._ring: deque[FromTraining] = deque()
-        self._closing = Event()
-        self._thread: Thread | None = None
-        self._presence: Presence | None = None
+        self._recording: Recording | None = None
         self._position = Position(1, 0)
-
-    def next(self, step: int) -> Mapping[str, float]:
-        return self._source.next(step)
-
-    def begin(self, script: Script) -> None:
-        self._source.begin(script)
 
     @property
     def attempt(self) -> int:
-        return self._source.attempt
+        return self._position.attempt
 
     @property
     def rule(self) -> Rule | None:
         return self._source.rule
 
+    def begin(self, script: Script) -> None:
+        self._source.begin(script)
+
+    def next(self, step: int) -> Mapping[str, float]:
+        controls = self._source.next(step)
+        if self._recording is None:
+            self._begin(step)
+        return controls
+
+    def report(self, entry: StepEntry) -> None:
+        self._position = Position(entry.attempt, entry.step + 1)
+        self._ring.append(entry)
+
     def between(self, step: int) -> StopTraining | None:
         return self._source.between(step)
 
     def evaluated(self, split: str, metrics: Mapping[str, float]) -> None:
-        step = self._position.step - 1
-        self._ring.append(Evaluation(self._position.attempt, step, split, metrics, 0, b"", 0.0))
-
-    def report(self, entry: StepEntry) -> None:
-        if self._thread is None:
-            self._begin(entry.attempt, entry.step)
-        self._position = Position(entry.attempt, entry.step + 1)
-        self._ring.append(entry)
+        attempt, step = self._position
+        self._ring.append(Evaluation(attempt, step - 1, split, metrics, 0, b"", 0.0))
 
     def close(self, error: BaseException | None) -> None:
         self._source.close(error)
-        if self._thread is None:
+        if self._recording is not None:
+            self._ring.append(last_word(error, self._position))
+            self._recording.close()
+
+    def place(self) -> Mapping[str, Any] | None:
+        """Where the run is recorded, every step so far included; None before its first step."""
+        if self._recording is not None:
+            self._recording.write()
+        return None if self._place is None else self._place.to_state()
+
+    def go_on(self, place: Mapping[str, Any] | None, step: int) -> None:
+        """The run of `place` goes on, or this one goes back, to the step that begins next.
+
+        Raises:
+            SessionError: a living process writes that run. ValueError: no place.
+        """
+        if self._recording is not None:
+            self._position = Position(self.attempt + 1, step)
+            self._place = None if self._place is None else replace(self._place, attempt=self.attempt)
+            self._ring.append(Rewind(*self._position, "restore"))
             return
-        self._ring.append(last_word(error, self._position))
-        self._closing.set()
-        self._thread.join()
-        if self._presence is not None:
-            self._presence.leave()
+        self._position = Position(1, step)
+        if place is None:
+            return
+        self._place = RunPlace.from_state(place)
+        finish_closing()
+        if self._goes_on and is_held(self._place.directory):
+            raise held(self._place.directory)
 
-    def _begin(self, attempt: int, step: int) -> None:
-        incarnation = int.from_bytes(os.urandom(8), "big")
-        if attempt > 1:
-            self._ring.append(Rewind(attempt, step))
-        self._ring.append(
-            Joined(
-                script_hello(self.directory.name, incarnation=incarnation, position=Position(attempt, step)),
-                attempt,
+    @property
+    def _goes_on(self) -> bool:
+        """Whether the run that a state names is to be written on: it is there, and has the name asked for."""
+        return self._place is not None and self._place.exists and self._place.name == self._plan.name
+
+    def _begin(self, step: int) -> None:
+        former = self._place
+        if former is not None and self._goes_on:
+            self._take_up(former, step)
+        else:
+            self._make(former, step)
+
+    def _take_up(self, place: RunPlace, step: int) -> None:
+        attempts = [place.attempt]
+        recording = Recording(
+            place.directory, self._ring, lambda payload: attempts.append(attempt_begun(payload))
+        )
+        # One that died before it saved anything has begun an attempt, too.
+        self._start(recording, place, Position(max(attempts) + 1, step), "resume")
+
+    def _make(self, former: RunPlace | None, step: int) -> None:
+        parent = None
+        if former is not None and former.exists:
+            parent = Parent(former.directory.name, former.directory, step)
+        directory = make_run_directory(self._plan, parent)
+        if former is not None and parent is None:
+            complain(
+                f"absgd: {former.directory} is gone, where the run of this state was recorded: it goes on as "
+                f"the run {directory.name} in {directory}"
             )
-        )
-        telemetry = Telemetry(
-            Unknown(),
-            origin="script",
-            incarnation=incarnation,
-            directory=self.directory,
-            limit=MOST_BYTES,
-            files=(
-                LogFile(self.directory / "steps.log", "steps"),
-                LogFile(self.directory / "samples.log", "samples"),
-            ),
-        )
-        self._presence = Presence(self.directory)
-        self._thread = Thread(target=self._write, args=(telemetry,), name="absgd-journal", daemon=True)
-        self._thread.start()
+        recording = Recording(directory, self._ring, lambda _payload: None)
+        # The steps before it are in its parent's log, or in none.
+        cause = "fork" if step > 0 else None
+        self._start(recording, RunPlace(self._plan.name, directory, 1), Position(1, step), cause)
 
-    def _write(self, telemetry: Telemetry) -> None:
-        while True:
-            over = self._closing.wait(INTERVAL_SECONDS)
-            telemetry.take([self._ring.popleft() for _ in range(len(self._ring))])
-            if over and not self._ring:
-                telemetry.close()
-                return
-
-
-INTERVAL_SECONDS = 0.1
-"""How long reports gather before they are written."""
-
-MOST_BYTES = 10 << 30
-"""Samples are not recorded above it."""
+    def _start(self, recording: Recording, place: RunPlace, position: Position, cause: str | None) -> None:
+        self._recording = recording
+        self._position = position
+        self._place = RunPlace(place.name, place.directory, position.attempt)
+        if cause is not None:
+            self._ring.append(Rewind(*position, cause))
+        hello = script_hello(place.directory.name, incarnation=recording.incarnation, position=position)
+        self._ring.append(Joined(hello, position.attempt))
+        recording.start()

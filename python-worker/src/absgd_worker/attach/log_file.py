@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
+from absgd_worker.attach.errors import SessionError
 from absgd_worker.console import complain
 from absgd_worker.spool import FORMAT
 from absgd_worker.version import version_number
@@ -15,20 +17,29 @@ from absgd_worker.version import version_number
 class LogFile:
     """Appends frames; takes the place of a `Spool` where nobody acknowledges.
 
-    What a crash left half written at its end is cut off. A disk that refuses costs records, not training.
+    What a crash left half written at the end of an earlier process's log is moved into a file beside it. A
+    disk that refuses costs records, not training.
+
+    Args:
+        each: is given the payload of every frame that is there already.
+
+    Raises:
+        SessionError: the file is no log of this stream and format; it is left as it is.
     """
 
-    def __init__(self, path: Path, stream: str) -> None:
+    def __init__(
+        self, path: Path, stream: str, each: Callable[[bytes], None] = lambda _payload: None
+    ) -> None:
         self._path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        self.bytes = self._whole_bytes()
-        os.ftruncate(self._file, self.bytes)
+        self.bytes = self._whole_bytes(KINDS[stream], each)
+        self._cut()
         os.lseek(self._file, 0, os.SEEK_END)
         self.is_refused = False
         self.last = 0
         self.acked = 0
         if self.bytes == 0:
-            self._write(struct.pack("<8sHHI", b"ABSGDLOG", FORMAT, KINDS[stream], version_number()))
+            self._write(struct.pack("<8sHHI", MAGIC, FORMAT, KINDS[stream], version_number()))
 
     def append(self, payload: bytes) -> int:
         """Writes the next frame with one write, and returns its sequence."""
@@ -63,17 +74,42 @@ class LogFile:
         self.bytes += len(frame)
         return True
 
-    def _whole_bytes(self) -> int:
+    def _whole_bytes(self, kind: int, each: Callable[[bytes], None]) -> int:
         size = os.fstat(self._file).st_size
-        end = HEADER_BYTES if size >= HEADER_BYTES else 0
-        while 0 < end <= size - 8:
+        if size < HEADER_BYTES:
+            return 0
+        magic, of, found, _ = struct.unpack("<8sHHI", os.pread(self._file, HEADER_BYTES, 0))
+        if (magic, of, found) != (MAGIC, FORMAT, kind):
+            self.close()
+            raise SessionError(
+                f"cannot go on with {self._path}: it is no log of this kind, or of another version's format; "
+                "record this run under another name"
+            )
+        end = HEADER_BYTES
+        while end <= size - 8:
             length, crc = struct.unpack("<II", os.pread(self._file, 8, end))
-            payload = os.pread(self._file, length, end + 8)
+            payload = os.pread(self._file, length, end + 8) if length <= size - end - 8 else b""
             if len(payload) != length or zlib.crc32(payload) != crc:
                 break
+            each(payload)
             end += 8 + length
         return end
 
+    def _cut(self) -> None:
+        """Nobody could read what is appended behind half a frame."""
+        rest = os.fstat(self._file).st_size - self.bytes
+        if rest == 0:
+            return
+        aside = self._path.with_name(f"{self._path.name}.cut-{self.bytes}")
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            at = self.bytes
+            while chunk := os.pread(self._file, 1 << 20, at):
+                file.write(chunk)
+                at += len(chunk)
+        os.ftruncate(self._file, self.bytes)
+        complain(f"absgd: {self._path} ended in half a record: {rest} bytes were moved to {aside}")
+
 
 HEADER_BYTES = 16
+MAGIC = b"ABSGDLOG"
 KINDS = {"steps": 1, "samples": 2}

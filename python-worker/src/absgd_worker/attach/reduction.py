@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from torch import Tensor
 
 from absgd_worker.attach.capture import weights_of_elements
 from absgd_worker.attach.granularity import Granularity, group_elements
+from absgd_worker.attach.identity import given_identity
 from absgd_worker.attach.session import Session
 
 Reduction = Literal["mean", "sum", "none"]
@@ -20,6 +22,8 @@ def weigh_losses(
     mask: Tensor | None = None,
     group: Tensor | None = None,
     index: Tensor | None = None,
+    label: Tensor | None = None,
+    ids: Sequence[str] | None = None,
     name: str = "loss",
     granularity: Granularity = "sample",
     reduction: Reduction = "mean",
@@ -42,8 +46,8 @@ def weigh_losses(
         plain = shaped.detach()
         grouping = group_elements(plain, valid, granularity, batch=session.watch.batch, group=group)
         session.tell(f"{name} {reduction}", grouping.unit)
-        indices = None if index is None else index.reshape(-1).cpu()
-        factors = weights_of_elements(session, name, grouping, plain, indices)
+        identity = given_identity(grouping.losses_G.shape[0], index, label, ids)
+        factors = weights_of_elements(session, name, grouping, plain, identity)
         if not session.is_off:
             shaped = shaped * factors.to(shaped.dtype)
     if reduction == "none":

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
-import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -16,23 +15,75 @@ from absgd_worker.attach.errors import SessionError
 from absgd_worker.version import VERSION
 
 
-def make_run_directory(name: str, *, task: str, controls: Mapping[str, str]) -> Path:
-    """Makes the directory of a new run below `$ABSGD_RUNS`, else `./runs`.
+@dataclass(frozen=True)
+class RunPlan:
+    """A run that is to be recorded, once its first step is trained.
+
+    Raises:
+        SessionError: the name cannot be a run's.
+    """
+
+    name: str
+    task: str
+    """As it was started."""
+    controls: Mapping[str, str]
+    """In words."""
+
+    def __post_init__(self) -> None:
+        if re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,59}", self.name) is None:
+            raise SessionError(
+                f"{self.name!r} cannot be the name of a run: use 1 to 60 of a-z 0-9 . _ -, beginning with a "
+                "letter or a digit"
+            )
+
+
+@dataclass(frozen=True)
+class RunPlace:
+    """Where a run is recorded, as `state_dict` names it."""
+
+    name: str
+    """That was asked for; the directory's own may have a number behind it."""
+    directory: Path
+    """Absolute."""
+    attempt: int
+
+    def to_state(self) -> dict[str, Any]:
+        return {"name": self.name, "directory": str(self.directory), "attempt": self.attempt}
+
+    @staticmethod
+    def from_state(state: Mapping[str, Any]) -> RunPlace:
+        """ValueError for anything else than `to_state` gave."""
+        name, directory, attempt = (state.get(key) for key in ("name", "directory", "attempt"))
+        if not isinstance(name, str) or not isinstance(directory, str) or not isinstance(attempt, int):
+            raise ValueError(f"this is no state of a session: it names its run {dict(state)!r}")
+        return RunPlace(name, Path(directory), attempt)
+
+    @property
+    def exists(self) -> bool:
+        return (self.directory / "manifest.json").is_file()
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The run, and its step, that another one begins at."""
+
+    run: str
+    directory: Path
+    step: int
+
+
+def make_run_directory(plan: RunPlan, parent: Parent | None = None) -> Path:
+    """Makes the directory of a new run below `$ABSGD_RUNS`, else `./runs`, and returns its absolute path.
 
     It has the name asked for, or `name-2` and so on where that is taken.
 
     Raises:
-        SessionError: the name cannot be a run's, or nothing can be written there.
+        SessionError: nothing can be written there.
     """
-    if re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,59}", name) is None:
-        raise SessionError(
-            f"{name!r} cannot be the name of a run: use 1 to 60 of a-z 0-9 . _ -, beginning with a letter "
-            "or a digit"
-        )
-    root = Path(os.environ.get("ABSGD_RUNS") or "runs")
+    root = Path(os.environ.get("ABSGD_RUNS") or "runs").absolute()
     number = 1
     while True:
-        directory = root / (name if number == 1 else f"{name}-{number}")
+        directory = root / (plan.name if number == 1 else f"{plan.name}-{number}")
         try:
             directory.mkdir(mode=0o700, parents=True)
             break
@@ -42,67 +93,37 @@ def make_run_directory(name: str, *, task: str, controls: Mapping[str, str]) -> 
             raise SessionError(f"the run cannot be recorded in {directory}: {error}") from None
     for part in ("spool", "checkpoints"):
         (directory / part).mkdir(mode=0o700)
-    _write(directory / "manifest.json", _manifest(directory.name, task, controls), indent=2)
+    manifest = directory / "manifest.json"
+    manifest.write_text(
+        json.dumps(_manifest(directory.name, plan, parent), indent=2) + "\n", encoding="utf-8"
+    )
+    manifest.chmod(0o600)
     return directory
 
 
-class Presence:
-    """Shows, as the lock of a controller does, that somebody trains the run; one that died is not there."""
-
-    def __init__(self, directory: Path) -> None:
-        self._path = directory / "lock"
-        self._id = str(uuid.uuid4())
-        identity = {"pid": os.getpid(), "bootId": _boot(), "processStart": _start(), "id": self._id}
-        draft = directory / f"lock.{self._id}.draft"
-        _write(draft, identity)
-        draft.replace(self._path)
-
-    def leave(self) -> None:
-        try:
-            if json.loads(self._path.read_text())["id"] == self._id:
-                self._path.unlink()
-        except (OSError, ValueError, KeyError):
-            # Somebody else has it by now.
-            return
-
-
-def _manifest(run: str, task: str, controls: Mapping[str, str]) -> dict[str, Any]:
+def _manifest(run: str, plan: RunPlan, parent: Parent | None) -> dict[str, Any]:
+    origin = (
+        {}
+        if parent is None
+        else {"parent": {"run": parent.run, "dir": str(parent.directory), "step": parent.step}}
+    )
     return {
         "format": 1,
         "run": run,
-        "experiment": Path(task.split(" ", maxsplit=1)[0]).stem or "script",
+        "experiment": Path(plan.task.split(" ", maxsplit=1)[0]).stem or "script",
         "createdAt": datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "version": VERSION,
         "params": {},
+        **origin,
         "config": {
-            "task": task,
+            "task": plan.task,
             "length": "until the script ends",
             "evaluate": "by the script",
             "checkpoint": "by the script",
-            "controls": dict(controls),
+            "controls": dict(plan.controls),
             "sampleEvery": 1,
             "sampleQuotaBytes": 10 * 2**30,
             "orphanLimitSeconds": 0,
             "keepCheckpoints": 0,
         },
     }
-
-
-def _write(path: Path, value: object, indent: int | None = None) -> None:
-    path.write_text(json.dumps(value, indent=indent) + "\n", encoding="utf-8")
-    path.chmod(0o600)
-
-
-def _boot() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return "unknown"
-
-
-def _start() -> str:
-    """Ticks since boot at which this process started; empty where only a costly call would tell."""
-    if sys.platform != "linux":
-        return ""
-    # Behind the name in brackets, which may contain anything.
-    return Path(f"/proc/{os.getpid()}/stat").read_text().rpartition(")")[2].split()[19]

@@ -24,10 +24,13 @@ from torch.optim.optimizer import (
 )
 
 from absgd_worker.attach.errors import NotApplied, SessionError
+from absgd_worker.attach.identity import NOBODY, Identity
+from absgd_worker.attach.mirror import Mirror, Mirroring
+from absgd_worker.attach.notebook import running_cell
 from absgd_worker.attach.optimizers import Groups, Hyperparameters
 from absgd_worker.attach.ranks import require_one_rank
 from absgd_worker.attach.scaler import after_scaler_updates
-from absgd_worker.attach.source import Source, StopTraining
+from absgd_worker.attach.source import Recorded, Source, StopTraining
 from absgd_worker.attach.watch import ModelWatch
 from absgd_worker.attach.weighing import NamedWeighing, Part
 from absgd_worker.console import complain, count
@@ -50,6 +53,7 @@ class Session:
         groups: Groups = "scaled",
         on_checkpoint: Callable[[], object] | None = None,
         on_evaluate: Callable[[], Mapping[str, Any]] | None = None,
+        mirror: Mirroring = "auto",
     ) -> None:
         self._source = source
         self._rule = rule or Rule()
@@ -63,10 +67,12 @@ class Session:
         self._controls: Mapping[str, float] | None = None
         self._began = 0.0
         self._bare_steps = 0
+        self._is_first_report = True
         self._removers: list[Callable[[], None]] = []
         self._applied: dict[str, float] = {}
         self._hyperparameters = Hyperparameters(groups)
         self._stopping: StopTraining | None = None
+        self._mirror = Mirror() if mirror == "auto" else None
         self.on_checkpoint = on_checkpoint
         self.on_evaluate = on_evaluate
         self.on_stop: Callable[[], None] | None = None
@@ -74,9 +80,13 @@ class Session:
         self.is_open = False
         self.is_implicit = False
         """Begun by the first loss that is weighed outside of any session."""
+        self.cell = running_cell()
+        """Of the notebook that it was made in; None elsewhere."""
         self.is_weighing = False
         self.indices: Tensor | None = None
         """Which samples the batch under way holds, int64 [B], as `track` tells; None where nobody does."""
+        self.ids: tuple[str, ...] | None = None
+        """Their names; None where `indices` is, or nobody tells."""
         self.watch = ModelWatch()
         self.step = 0
         """Steps that were made."""
@@ -112,6 +122,8 @@ class Session:
         self.is_open = False
         self.watch.close()
         self.drop_step()
+        if self._mirror is not None:
+            self._mirror.close()
         self._source.close(error)
 
     @property
@@ -136,7 +148,7 @@ class Session:
         """Whether losses of this step are weighed evenly."""
         return self._rule.is_off(self.controls.get("lambda", math.inf))
 
-    def weigh(self, name: str, losses_G: Tensor, indices_G: Tensor | None = None) -> Tensor:
+    def weigh(self, name: str, losses_G: Tensor, identity: Identity = NOBODY) -> Tensor:
         """The weights of one call's samples, detached, 1/G included; even ones where λ is off.
 
         Raises:
@@ -155,9 +167,7 @@ class Session:
         weighing = self._weighings.get(name)
         if weighing is None:
             weighing = self._weighings[name] = NamedWeighing(self._rule, self._accumulate)
-        return weighing.weigh(
-            losses_G.detach(), lam=lam, gamma=controls.get("gamma", 0.9), indices_G=indices_G
-        )
+        return weighing.weigh(losses_G.detach(), lam=lam, gamma=controls.get("gamma", 0.9), identity=identity)
 
     def tell(self, about: str, unit: str = "") -> None:
         """Says once what is weighed, with the samples of its first batch."""
@@ -187,27 +197,37 @@ class Session:
             weighing.drop()
 
     def state_dict(self) -> dict[str, Any]:
-        """Step and state of every weighing, as Python numbers: to be saved beside the model's."""
+        """Step, state of every weighing, and where the run is recorded: to be saved beside the model's.
+
+        Python numbers and strings. What was reported is in the run's log when this returns.
+        """
         return {
             "format": 1,
             "step": self.step,
             "rule": str(self._rule),
             "weighings": {name: weighing.state_dict() for name, weighing in self._weighings.items()},
+            "run": self._source.place() if isinstance(self._source, Recorded) else None,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on where `state_dict` was called; ValueError for anything else."""
+        """Goes on where `state_dict` was called, as a new attempt of the run that it was recorded as.
+
+        Raises:
+            ValueError: this is no such state. SessionError: a living process writes that run.
+        """
         if state.get("format") != 1 or state.get("rule") != str(self._rule):
             raise ValueError(
                 f"this is no state of a session with the rule {str(self._rule)!r}: load what "
                 f"state_dict() gave"
             )
+        weighings = {name: NamedWeighing(self._rule, self._accumulate) for name in state["weighings"]}
+        for name, own in state["weighings"].items():
+            weighings[name].load_state_dict(own)
+        if isinstance(self._source, Recorded):
+            self._source.go_on(state.get("run"), int(state["step"]))
         self.step = int(state["step"])
         self._controls = None
-        self._weighings = {}
-        for name, own in state["weighings"].items():
-            self._weighings[name] = NamedWeighing(self._rule, self._accumulate)
-            self._weighings[name].load_state_dict(own)
+        self._weighings = weighings
 
     def evaluated(self, split: str, metrics: Mapping[str, float | Tensor]) -> None:
         """Reports what the script found out about its model, after the step that was trained last.
@@ -229,7 +249,7 @@ class Session:
         if not parts:
             self._after_bare_step()
             return
-        self._report(parts)
+        self._report(parts, optimizer)
         self.step += 1
         self._controls = None
         stop = self._source.between(self.step)
@@ -247,25 +267,35 @@ class Session:
                 "torch.nn.functional, or inside DataParallel replicas, are not seen"
             )
 
-    def _report(self, parts: Mapping[str, Part]) -> None:
+    def _report(self, parts: Mapping[str, Part], optimizer: Optimizer) -> None:
         (name, first), *others = parts.items()
-        self._source.report(
-            StepEntry(
-                attempt=self._source.attempt,
-                step=self.step,
-                seconds=time.perf_counter() - self._began,
-                waits=0,
-                controls={**self.controls, **self._take_applied()},
-                statistics=first.statistics,
-                losses_B=first.losses_N,
-                weights_B=first.weights_N,
-                indices_B=first.indices_N,
-                keep_samples=True,
-                metrics=self._numbers._take_logged(),
-                name=name,
-                others=tuple((other, part.statistics) for other, part in others),
-            )
+        entry = StepEntry(
+            attempt=self._source.attempt,
+            step=self.step,
+            seconds=time.perf_counter() - self._began,
+            waits=0,
+            controls={**self.controls, **self._take_applied()},
+            statistics=first.statistics,
+            losses_B=first.losses_N,
+            weights_B=first.weights_N,
+            indices_B=first.identity.index,
+            keep_samples=True,
+            metrics=self._numbers._take_logged(),
+            name=name,
+            others=tuple((other, part.statistics) for other, part in others),
+            labels_B=first.identity.label,
+            ids=first.identity.ids,
         )
+        self._source.report(entry)
+        if self._announce and self._is_first_report:
+            self._is_first_report = False
+            if entry.indices_B is None:
+                complain(
+                    "absgd: no sample identity: history and suspects are off (absgd_worker.track(loader) and "
+                    "weigh(losses, index=…) tell it)"
+                )
+        if self._mirror is not None:
+            self._mirror.report(entry, optimizer.param_groups[0].get("lr"))
 
     def _take_applied(self) -> dict[str, float]:
         applied, self._applied = self._applied, {}

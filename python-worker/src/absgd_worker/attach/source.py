@@ -4,7 +4,7 @@ controller."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 
@@ -82,6 +82,19 @@ class Source(Protocol):
 
     def close(self, error: BaseException | None) -> None:
         """The loop is over, by itself or by `error`. Called once."""
+        ...
+
+
+@runtime_checkable
+class Recorded(Protocol):
+    """A source that records the run where a later process can go on with it."""
+
+    def place(self) -> Mapping[str, Any] | None:
+        """What finds the run again, once every step so far is in it; None before its first step."""
+        ...
+
+    def go_on(self, place: Mapping[str, Any] | None, step: int) -> None:
+        """A state was loaded that was saved at `place`: what follows is a new attempt from `step` on."""
         ...
 
 

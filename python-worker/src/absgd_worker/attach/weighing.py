@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from absgd_worker.attach.identity import NOBODY, Identity, joined
 from absgd_worker.weights import Normaliser, Rule, Statistics, read_statistics
 
 
@@ -20,7 +21,7 @@ class Part(NamedTuple):
     statistics: Statistics | Tensor
     losses_N: Tensor
     weights_N: Tensor
-    indices_N: Tensor | None
+    identity: Identity
 
 
 class NamedWeighing:
@@ -34,7 +35,7 @@ class NamedWeighing:
         self._calls: list[Part] = []
         self.total_calls = 0
 
-    def weigh(self, losses_G: Tensor, *, lam: float, gamma: float, indices_G: Tensor | None) -> Tensor:
+    def weigh(self, losses_G: Tensor, *, lam: float, gamma: float, identity: Identity = NOBODY) -> Tensor:
         """The weights of the next call, [G], 1/G included."""
         calls = self._accumulate or self._usual
         if calls > 1 and gamma < 1:
@@ -42,7 +43,7 @@ class NamedWeighing:
             gamma = -math.expm1(math.log1p(-gamma) / calls)
         wide_G = losses_G if losses_G.dtype in (torch.float32, torch.float64) else losses_G.float()
         weights_G, statistics = self._normaliser.weigh(wide_G, lam=lam, gamma=gamma)
-        self._calls.append(Part(statistics, wide_G, weights_G, indices_G))
+        self._calls.append(Part(statistics, wide_G, weights_G, identity))
         self.total_calls += 1
         return weights_G
 
@@ -93,10 +94,9 @@ def _together(calls: list[Part]) -> Part:
             field["non_finite"].sum(),
         ]
     )
-    indices = [call.indices_N for call in calls if call.indices_N is not None]
     return Part(
         statistics if device.type != "cpu" else read_statistics(statistics),
         torch.cat([call.losses_N for call in calls]),
         torch.cat([call.weights_N * share for call, share in zip(calls, shares, strict=True)]),
-        torch.cat(indices) if len(indices) == len(calls) else None,
+        joined([call.identity for call in calls]),
     )

@@ -1,0 +1,49 @@
+"""What criteria that are wrapped outside of any session say of their lambda."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from typing import NamedTuple
+
+from absgd_worker.attach.errors import SessionError
+from absgd_worker.attach.local import Setting
+
+
+class Wishes:
+    """The newest word on every name holds: a cell that is edited and run again, a criterion made anew each
+    epoch. As all losses of a step share its controls, names that differ are refused once a step begins."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, _Wish] = {}
+
+    def take(self, name: str, criterion: object, lam: Setting, gamma: Setting) -> None:
+        """Holds for as long as `criterion` is there."""
+        self._of[name] = _Wish(weakref.ref(criterion), lam, gamma)
+
+    def lam(self, step: int) -> float:
+        return self._row(step)[0]
+
+    def gamma(self, step: int) -> float:
+        return self._row(step)[1]
+
+    def _row(self, step: int) -> tuple[float, float]:
+        self._of = {name: wish for name, wish in self._of.items() if wish.criterion() is not None}
+        rows = {name: (_at(wish.lam, step), _at(wish.gamma, step)) for name, wish in self._of.items()}
+        if len(set(rows.values())) > 1:
+            said = ", ".join(f"{name!r} lam={lam:g}, gamma={gamma:g}" for name, (lam, gamma) in rows.items())
+            raise SessionError(
+                f"all losses of a step share its lambda, and the criteria say {said}: say it once, with "
+                "absgd_worker.session(lam=…)"
+            )
+        return next(iter(rows.values()), (math.inf, 0.9))
+
+
+class _Wish(NamedTuple):
+    criterion: weakref.ref[object]
+    lam: Setting
+    gamma: Setting
+
+
+def _at(setting: Setting, step: int) -> float:
+    return float(setting(step) if callable(setting) else setting)
