@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from absgd_worker.gen import record_pb2
@@ -22,13 +22,14 @@ SOURCE = Path(__file__).parent.parent / "src"
 
 # Importing torch takes seconds: workers are forked from one process that has it.
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["absgd_worker.serve", "torch._dynamo"])
+_FORKS.set_forkserver_preload(["absgd_worker.serve", "absgd_worker.attach.controlled", "torch._dynamo"])
 
 
 class Worker:
     """A served worker: output onto `worker.log`, nothing on stdin, a session of its own.
 
-    `file_limit`: no file may become larger than this many bytes, as on a full disk.
+    `file_limit`: no file may become larger than this many bytes, as on a full disk. `script`: what
+    `absgd-run` is given, in place of a task; it runs in the run directory.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Worker:
         task: str = f"{TASK}:build",
         params: Mapping | None = None,
         file_limit: int | None = None,
+        script: Sequence[str] = (),
         **environment: str,
     ) -> None:
         run_dir.mkdir(parents=True, exist_ok=True)
@@ -46,7 +48,12 @@ class Worker:
         self.log = run_dir / "worker.log"
         self._process = _FORKS.Process(
             target=_serve,
-            args=(worker_environment(run_dir, sockets, task, params, environment), self.log, file_limit),
+            args=(
+                worker_environment(run_dir, sockets, task, params, environment),
+                self.log,
+                file_limit,
+                script,
+            ),
         )
         self._process.start()
 
@@ -125,7 +132,7 @@ def read_segment(file: Path) -> list[record_pb2.Record]:
     return records
 
 
-def _serve(environment: Mapping[str, str], log: Path, file_limit: int | None) -> None:
+def _serve(environment: Mapping[str, str], log: Path, file_limit: int | None, script: Sequence[str]) -> None:
     os.setsid()
     output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.dup2(output, 1)
@@ -135,4 +142,9 @@ def _serve(environment: Mapping[str, str], log: Path, file_limit: int | None) ->
     os.environ.update(environment)
     if file_limit is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
-    sys.exit(importlib.import_module("absgd_worker.serve").main())
+    if not script:
+        sys.exit(importlib.import_module("absgd_worker.serve").main())
+    os.chdir(log.parent)
+    # As in a process that was not forked from a server.
+    multiprocessing.set_start_method("fork", force=True)
+    sys.exit(importlib.import_module("absgd_worker.run").main(script))
