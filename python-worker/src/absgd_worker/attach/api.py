@@ -25,14 +25,12 @@ from absgd_worker.attach.capture import Capture
 from absgd_worker.attach.criteria import Criterion, weighed_criterion, weighed_function
 from absgd_worker.attach.errors import NotApplied, NotWeighable, SessionError
 from absgd_worker.attach.granularity import Granularity, GranularityError
-from absgd_worker.attach.journal import Journal
 from absgd_worker.attach.local import Local, Setting
 from absgd_worker.attach.mirror import Mirroring
 from absgd_worker.attach.notebook import running_cell
 from absgd_worker.attach.optimizers import Groups
 from absgd_worker.attach.planned import Planned
 from absgd_worker.attach.reduction import Reduction, weigh_losses
-from absgd_worker.attach.run_directory import RunPlan
 from absgd_worker.attach.session import Session
 from absgd_worker.attach.source import Source, StopTraining
 from absgd_worker.attach.track import Tracked
@@ -295,7 +293,7 @@ def control(name: str, default: float) -> float:
 
 def recorded(
     source: Source, run: str, *, lam: Setting, gamma: Setting, plan: str | Path | None, task: str = ""
-) -> Journal:
+) -> Source:
     """The source, whose reports are written down in the directory of a new run."""
     words = {"lambda": lam, "gamma": gamma}
     controls = {
@@ -305,6 +303,10 @@ def recorded(
     if plan is not None:
         controls = dict.fromkeys(words, f"as {plan} says")
     command = task or " ".join([Path(sys.argv[0] or "python").name, *sys.argv[1:]])
+    # Messages are of no use to whoever records nothing.
+    from absgd_worker.attach.journal import Journal  # noqa: PLC0415
+    from absgd_worker.attach.run_directory import RunPlan  # noqa: PLC0415
+
     return Journal(source, RunPlan(run, command, controls))
 
 
