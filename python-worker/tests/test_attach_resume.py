@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -41,7 +42,8 @@ def attempts(directory: Path) -> list[tuple[str, int, int]]:
         kind = record.WhichOneof("body")
         if kind == "rewind":
             found.append((record.rewind.cause, record.rewind.attempt, record.rewind.to_step))
-        if kind == "step_batch":
+        # The steps of an attempt come in as many reports as they take.
+        if kind == "step_batch" and (not found or found[-1][0] != "steps"):
             found.append(("steps", record.step_batch.attempt, record.step_batch.first_step))
     return found
 
@@ -85,6 +87,7 @@ def test_the_run_that_a_numbered_name_made_is_found_again(runs: Path) -> None:
 def test_a_state_that_is_loaded_in_the_middle_takes_the_run_back(runs: Path) -> None:
     model, optimizer = a_model()
     with api.session(run="mine", lam=-1.0) as session:
+        best = session.state_dict()
         for number, batch in enumerate(batches(16)):
             if number == 2:
                 best = session.state_dict()
@@ -195,7 +198,8 @@ def test_what_is_trained_on_is_the_same_whether_it_was_interrupted_or_not(runs: 
 
 def test_bodies_of_a_resumed_run_end_with_its_last_word(runs: Path) -> None:
     train(1, state=train(1))
-    assert bodies(runs / "mine") == [
+    kinds = [kind for kind, _ in itertools.groupby(bodies(runs / "mine"))]
+    assert kinds == [
         *("worker_joined", "step_batch", "bye"),
         *("rewind", "worker_joined", "step_batch", "bye"),
     ]

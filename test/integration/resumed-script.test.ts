@@ -30,7 +30,8 @@ test('a script that is killed and started again goes on with its run, as if noth
   const dir = join(runs, 'mine')
   expect((await readRunView(dir)).summary).toMatchObject({ status: 'lost', attempt: 1 })
   // The frame that the machine was writing when it went down.
-  for (const log of ['steps.log', 'samples.log']) appendFileSync(join(dir, log), Buffer.of(99, 0, 0, 0, 1, 2, 3))
+  for (const log of ['steps.log', 'samples.log'])
+    appendFileSync(join(dir, log), Buffer.of(99, 0, 0, 0, 1, 2, 3))
 
   expect(await train(runs, 0)).toBe(uninterrupted)
   expect(readdirSync(runs).sort()).toEqual(['mine', 'saved'])

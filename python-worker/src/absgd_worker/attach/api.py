@@ -265,7 +265,7 @@ def track(loader: DataLoader[Any], *, ids: Sequence[str] | None = None) -> Track
     def tell(indices: Tensor) -> None:
         session = current()
         session.indices = indices
-        session.ids = None if ids is None else tuple([ids[index] for index in indices.tolist()])
+        session.ids = None if ids is None else tuple([ids[int(index)] for index in indices.tolist()])
 
     return Tracked(loader, tell)
 

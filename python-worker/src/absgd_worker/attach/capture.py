@@ -148,7 +148,7 @@ class Capture(TorchFunctionMode):
         self._session.tell(elements.about, grouping.unit)
         # A loss over tokens has labels of tokens.
         label = elements.label if grouping.group_N is None else None
-        return weights_of_elements(self._session, self._name, grouping, plain, Identity(label=label))
+        return weights_of_elements(self._session, self._name, grouping, plain, Identity(labels=label))
 
 
 def weights_of_elements(
@@ -160,8 +160,8 @@ def weights_of_elements(
     """
     losses_G, counts_G = grouping.losses_G, grouping.counts_G
     tracked = session.indices
-    if identity.index is None and tracked is not None and tracked.shape[0] == losses_G.shape[0]:
-        identity = identity._replace(index=tracked, ids=session.ids)
+    if identity.indices is None and tracked is not None and tracked.shape[0] == losses_G.shape[0]:
+        identity = identity._replace(indices=tracked, ids=session.ids)
     if counts_G is None:
         weights_G = session.weigh(name, losses_G, identity)
         factors_G = weights_G * losses_G.shape[0]

@@ -15,17 +15,17 @@ from torch import Tensor
 class Identity(NamedTuple):
     """Any part of it may be unknown."""
 
-    index: Tensor | None = None
+    indices: Tensor | None = None
     """int64 [G], on the CPU: the samples' places in the data."""
-    label: Tensor | None = None
+    labels: Tensor | None = None
     """int64 [G], on any device: their classes, from 0; below 0 for those that have none."""
     ids: tuple[str, ...] | None = None
-    """The user's own names of them; only with `index`."""
+    """The user's own names of them; only with `indices`."""
 
     def of(self, kept_G: Tensor) -> Identity:
         """Of those samples that `kept_G`, bool [G], is true for."""
-        index = None if self.index is None else self.index[kept_G.to(self.index.device)]
-        label = None if self.label is None else self.label[kept_G.to(self.label.device)]
+        index = None if self.indices is None else self.indices[kept_G.to(self.indices.device)]
+        label = None if self.labels is None else self.labels[kept_G.to(self.labels.device)]
         ids = self.ids
         if ids is not None:
             ids = tuple(name for name, kept in zip(ids, kept_G.tolist(), strict=True) if kept)
@@ -65,8 +65,8 @@ def given_identity(
 
 def joined(parts: Sequence[Identity]) -> Identity:
     """Of all calls of a step: what all of them know."""
-    index = [part.index for part in parts if part.index is not None]
-    label = [part.label for part in parts if part.label is not None]
+    index = [part.indices for part in parts if part.indices is not None]
+    label = [part.labels for part in parts if part.labels is not None]
     ids = [part.ids for part in parts if part.ids is not None]
     return Identity(
         torch.cat(index) if len(index) == len(parts) else None,

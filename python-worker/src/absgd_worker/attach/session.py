@@ -278,12 +278,12 @@ class Session:
             statistics=first.statistics,
             losses_B=first.losses_N,
             weights_B=first.weights_N,
-            indices_B=first.identity.index,
+            indices_B=first.identity.indices,
             keep_samples=True,
             metrics=self._numbers._take_logged(),
             name=name,
             others=tuple((other, part.statistics) for other, part in others),
-            labels_B=first.identity.label,
+            labels_B=first.identity.labels,
             ids=first.identity.ids,
         )
         self._source.report(entry)
