@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from absgd_worker import run
+from absgd_worker.attach.errors import SessionError
 
 SCRIPTS = Path(__file__).parent / "scripts"
 
@@ -92,6 +93,28 @@ def test_a_script_ends_with_its_own_exit_code(tmp_path: Path, capsys: pytest.Cap
     out, err = capsys.readouterr()
     assert out == "['--lam', '7'] __main__\n"
     assert "no loss was captured" in err
+
+
+def test_a_lambda_without_effect_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = tmp_path / "elsewhere.py"
+    script.write_text("print('trained by somebody else')")
+    assert run.main(["--lam", "-2", str(script)]) == 1
+    assert run.main(["--lam", "off", str(script)]) == 0
+    assert "Processes that it starts are not seen" in capsys.readouterr().err
+
+
+def test_a_script_that_replaces_its_process_is_refused_and_its_children_are_not(tmp_path: Path) -> None:
+    script = tmp_path / "replaces.py"
+    script.write_text(
+        "import os, subprocess, sys\n"
+        "subprocess.run([sys.executable, '-c', 'print(1)'], check=True)\n"
+        "if os.fork() == 0: os.execvp('true', ['true'])\n"
+        "assert os.wait()[1] == 0\n"
+        "os.execv(sys.executable, [sys.executable, '-V'])\n"
+    )
+    with pytest.raises(SessionError, match=r"replaces its own process \(os.execv\)"):
+        run.main(["--quiet", str(script)])
+    assert os.execv.__module__ == "posix"
 
 
 def test_a_module_and_a_function_of_a_module_are_run(

@@ -4,7 +4,8 @@
     absgd-run -m package.train …
     absgd-run package.module:function …
 
-Exit codes: that of the script; 1 where it raises; 2 for what cannot be run.
+Exit codes: that of the script; 1 where it raises, or where --lam is given and no loss was captured; 2 for
+what cannot be run; 75 where a controller was gone for too long.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import torch
 
 from absgd_worker.attach import api
 from absgd_worker.attach.capture import Capture
+from absgd_worker.attach.replacement import no_replacement
 from absgd_worker.attach.source import StopTraining
 from absgd_worker.attach.terminal import lend_terminal
 from absgd_worker.console import complain, count
@@ -76,7 +78,7 @@ def _train(run: Callable[[], object], options: argparse.Namespace, lam: float) -
             except (WorkerError, OSError) as error:
                 complain(f"absgd-run: {error}")
                 return 2
-            with Capture(session, granularity=options.granularity):
+            with no_replacement(), Capture(session, granularity=options.granularity):
                 run()
     except StopTraining as stop:
         complain(f"absgd: stopped: {stop}")
@@ -85,6 +87,9 @@ def _train(run: Callable[[], object], options: argparse.Namespace, lam: float) -
         code = _code(end)
     if session is not None:
         _conclude(session, quiet=options.quiet)
+        # A lambda that was asked for and had no effect is no success.
+        if session.captured == 0 and math.isfinite(lam):
+            code = code or 1
     return code
 
 
@@ -97,7 +102,7 @@ def _conclude(session: api.Session, *, quiet: bool) -> None:
         complain(
             "absgd: no loss was captured: this script computes none by torch.nn.functional while it trains. "
             "Wrap its criterion with absgd_worker.wrap(criterion), or weigh its losses with "
-            "absgd_worker.weigh(losses)"
+            "absgd_worker.weigh(losses). Processes that it starts are not seen"
         )
     elif not quiet:
         losses = count(session.captured, "loss", "losses")

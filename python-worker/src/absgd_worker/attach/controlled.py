@@ -49,6 +49,11 @@ class Controlled:
         welcome = None if self._line is None else self._line.exchange.welcome
         return None if welcome is None else welcome.weighting
 
+    @property
+    def chooses_rule(self) -> bool:
+        # A rank that dials nobody has no weights.
+        return True
+
     def next(self, step: int) -> Mapping[str, float]:
         """See `Source`; the first call dials, and waits to be admitted.
 

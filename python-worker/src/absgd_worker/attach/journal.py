@@ -58,6 +58,10 @@ class Journal:
         self._position = Position(entry.attempt, entry.step + 1)
         self._ring.append(entry)
 
+    @property
+    def chooses_rule(self) -> bool:
+        return self._source.chooses_rule
+
     def between(self, step: int) -> StopTraining | None:
         return self._source.between(step)
 

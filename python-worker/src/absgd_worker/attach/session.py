@@ -1,8 +1,7 @@
 """A session: ABSGD in one training loop, from its first weighed loss to its end.
 
-A step is an optimizer step that at least one weighed loss led to. All losses of a step share its controls;
-a state lives
-in the session, by name, however often a criterion is made anew.
+A step is an optimizer step that at least one weighed loss led to. All losses of a step share its controls; a
+state lives in the session, by name, however often a criterion is made anew.
 
 Shapes: G samples of one call.
 """
@@ -23,7 +22,7 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-from absgd_worker.attach.errors import NotApplied, SessionError
+from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.identity import NOBODY, Identity
 from absgd_worker.attach.mirror import Mirror, Mirroring
 from absgd_worker.attach.notebook import running_cell
@@ -31,9 +30,11 @@ from absgd_worker.attach.optimizers import Groups, Hyperparameters
 from absgd_worker.attach.ranks import require_one_rank
 from absgd_worker.attach.scaler import after_scaler_updates
 from absgd_worker.attach.source import Recorded, Source, StopTraining
+from absgd_worker.attach.start_line import StartLine
+from absgd_worker.attach.unseen import UnseenSteps
 from absgd_worker.attach.watch import ModelWatch
-from absgd_worker.attach.weighing import NamedWeighing, Part
-from absgd_worker.console import complain, count
+from absgd_worker.attach.weighing import Part
+from absgd_worker.attach.weighings import Weighings
 from absgd_worker.context import StepNumbers
 from absgd_worker.rings import StepEntry
 from absgd_worker.weights import Rule
@@ -57,17 +58,15 @@ class Session:
     ) -> None:
         self._source = source
         self._rule = rule or Rule()
-        self._accumulate = accumulate
-        self._announce = announce
+        self._start_line = StartLine(is_wanted=announce)
         self._ranks_are_fine = normaliser == "rank-local"
-        self._weighings: dict[str, NamedWeighing] = {}
-        self._heard_of: dict[str, str] = {}
+        self._weighings = Weighings(accumulate)
+        self._saved: Mapping[str, Any] | None = None
         self._owner = threading.get_ident()
         self._numbers = StepNumbers()
         self._controls: Mapping[str, float] | None = None
         self._began = 0.0
-        self._bare_steps = 0
-        self._is_first_report = True
+        self._unseen = UnseenSteps()
         self._removers: list[Callable[[], None]] = []
         self._applied: dict[str, float] = {}
         self._hyperparameters = Hyperparameters(groups)
@@ -139,6 +138,8 @@ class Session:
                 raise self._stopping
             self._controls = self._source.next(self.step)
             self._rule = self._source.rule or self._rule
+            if self._saved is not None:
+                self._load_weighings(self._saved)
             self._began = time.perf_counter()
             self._numbers._enter_step(self._controls)
         return self._controls
@@ -164,19 +165,12 @@ class Session:
         lam = controls.get("lambda", math.inf)
         if not self._rule.is_off(lam):
             self._require_one_rank()
-        weighing = self._weighings.get(name)
-        if weighing is None:
-            weighing = self._weighings[name] = NamedWeighing(self._rule, self._accumulate)
+        weighing = self._weighings.of(name, self._rule)
         return weighing.weigh(losses_G.detach(), lam=lam, gamma=controls.get("gamma", 0.9), identity=identity)
 
     def tell(self, about: str, unit: str = "") -> None:
         """Says once what is weighed, with the samples of its first batch."""
-        if about in self._heard_of:
-            return
-        self._heard_of[about] = f"{about} [{unit}]" if unit else about
-        if self._announce:
-            known = list(self._heard_of.values())
-            complain(f"absgd: captured {count(len(known), 'loss', 'losses')}: {'; '.join(known)}")
+        self._start_line.loss(about, unit)
 
     def log(self, **numbers: float | Tensor) -> None:
         """Reports numbers with the step under way."""
@@ -189,12 +183,11 @@ class Session:
     @property
     def captured(self) -> int:
         """Losses weighed so far, over all names."""
-        return sum(weighing.total_calls for weighing in self._weighings.values())
+        return self._weighings.calls
 
     def drop_step(self) -> None:
         """Forgets what was weighed for a step that is not made."""
-        for weighing in self._weighings.values():
-            weighing.drop()
+        self._weighings.drop()
 
     def state_dict(self) -> dict[str, Any]:
         """Step, state of every weighing, and where the run is recorded: to be saved beside the model's.
@@ -204,8 +197,11 @@ class Session:
         return {
             "format": 1,
             "step": self.step,
-            "rule": str(self._rule),
-            "weighings": {name: weighing.state_dict() for name, weighing in self._weighings.items()},
+            **(
+                {"rule": str(self._rule), "weighings": self._weighings.state_dict()}
+                if self._saved is None
+                else {name: self._saved[name] for name in ("rule", "weighings")}
+            ),
             "run": self._source.place() if isinstance(self._source, Recorded) else None,
         }
 
@@ -215,19 +211,26 @@ class Session:
         Raises:
             ValueError: this is no such state. SessionError: a living process writes that run.
         """
-        if state.get("format") != 1 or state.get("rule") != str(self._rule):
-            raise ValueError(
-                f"this is no state of a session with the rule {str(self._rule)!r}: load what "
-                f"state_dict() gave"
-            )
-        weighings = {name: NamedWeighing(self._rule, self._accumulate) for name in state["weighings"]}
-        for name, own in state["weighings"].items():
-            weighings[name].load_state_dict(own)
+        if state.get("format") != 1:
+            raise ValueError("this is no state of a session: load what state_dict() gave")
+        if self._source.chooses_rule:
+            # By which rule this is to go on is known with the first step.
+            self._saved = state
+        else:
+            self._load_weighings(state)
         if isinstance(self._source, Recorded):
             self._source.go_on(state.get("run"), int(state["step"]))
         self.step = int(state["step"])
         self._controls = None
-        self._weighings = weighings
+
+    def _load_weighings(self, state: Mapping[str, Any]) -> None:
+        if state.get("rule") != str(self._rule):
+            raise ValueError(
+                f"this state was saved under the rule of weights {state.get('rule')!r}, and the rule is "
+                f"{str(self._rule)!r}: go on under the same"
+            )
+        self._weighings.load_state_dict(state["weighings"], self._rule)
+        self._saved = None
 
     def evaluated(self, split: str, metrics: Mapping[str, float | Tensor]) -> None:
         """Reports what the script found out about its model, after the step that was trained last.
@@ -245,9 +248,9 @@ class Session:
 
     def _after_optimizer_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         self._hyperparameters.put_back(optimizer)
-        parts = {name: part for name, one in self._weighings.items() if (part := one.take()) is not None}
+        parts = self._weighings.take()
         if not parts:
-            self._after_bare_step()
+            self._unseen.add(captured=self.captured)
             return
         self._report(parts, optimizer)
         self.step += 1
@@ -255,17 +258,6 @@ class Session:
         stop = self._source.between(self.step)
         if stop is not None:
             self._stop(stop)
-
-    def _after_bare_step(self) -> None:
-        self._bare_steps += 1
-        if self.captured == 0 and self._bare_steps == BARE_STEPS:
-            raise NotApplied(
-                f"{BARE_STEPS} optimizer steps were made and no loss was weighed, so that lambda has "
-                f"no effect: wrap the "
-                "criterion with absgd_worker.wrap(criterion), or weigh losses of one sample each with "
-                "absgd_worker.weigh(losses). Losses that are made of other operations than those of "
-                "torch.nn.functional, or inside DataParallel replicas, are not seen"
-            )
 
     def _report(self, parts: Mapping[str, Part], optimizer: Optimizer) -> None:
         (name, first), *others = parts.items()
@@ -287,13 +279,7 @@ class Session:
             ids=first.identity.ids,
         )
         self._source.report(entry)
-        if self._announce and self._is_first_report:
-            self._is_first_report = False
-            if entry.indices_B is None:
-                complain(
-                    "absgd: no sample identity: history and suspects are off (absgd_worker.track(loader) and "
-                    "weigh(losses, index=…) tell it)"
-                )
+        self._start_line.samples(known=entry.indices_B is not None)
         if self._mirror is not None:
             self._mirror.report(entry, optimizer.param_groups[0].get("lr"))
 
@@ -311,7 +297,3 @@ class Session:
         if not self._ranks_are_fine:
             require_one_rank()
             self._ranks_are_fine = True
-
-
-BARE_STEPS = 20
-"""Optimizer steps without a weighed loss after which nobody may think that lambda has an effect."""

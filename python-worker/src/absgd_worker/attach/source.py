@@ -54,6 +54,11 @@ class Source(Protocol):
         """The rule of weights that a controller chose, known after the first `next`; None: the session's."""
         ...
 
+    @property
+    def chooses_rule(self) -> bool:
+        """Whether `rule` will be one."""
+        ...
+
     def next(self, step: int) -> Mapping[str, float]:
         """The controls of the step that begins: `lambda`, `gamma`, and whatever else is planned.
 
@@ -103,6 +108,7 @@ class Uncontrolled:
 
     attempt = 1
     rule: Rule | None = None
+    chooses_rule = False
 
     def begin(self, script: Script) -> None:
         pass

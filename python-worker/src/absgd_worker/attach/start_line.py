@@ -1,0 +1,34 @@
+"""What a session says of itself on stderr, where it is to say anything."""
+
+from __future__ import annotations
+
+from absgd_worker.console import complain, count
+
+
+class StartLine:
+    """Says what is weighed, and what is not known: each once."""
+
+    def __init__(self, *, is_wanted: bool) -> None:
+        self._is_wanted = is_wanted
+        self._losses: dict[str, str] = {}
+        self._knows_samples: bool | None = None
+
+    def loss(self, about: str, unit: str) -> None:
+        """Of a loss, with the samples of its first batch."""
+        if about in self._losses:
+            return
+        self._losses[about] = f"{about} [{unit}]" if unit else about
+        if self._is_wanted:
+            known = list(self._losses.values())
+            complain(f"absgd: captured {count(len(known), 'loss', 'losses')}: {'; '.join(known)}")
+
+    def samples(self, *, known: bool) -> None:
+        """Whether the first step knows which samples its batch held."""
+        if self._knows_samples is not None:
+            return
+        self._knows_samples = known
+        if self._is_wanted and not known:
+            complain(
+                "absgd: no sample identity: history and suspects are off (absgd_worker.track(loader) and "
+                "weigh(losses, index=…) tell it)"
+            )

@@ -1,0 +1,48 @@
+"""All weighings of a session, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from absgd_worker.attach.weighing import NamedWeighing, Part
+from absgd_worker.weights import Rule
+
+
+class Weighings:
+    """Made as they are asked for, each by the rule of that moment; held open by a session."""
+
+    def __init__(self, accumulate: int | None) -> None:
+        self._accumulate = accumulate
+        self._of: dict[str, NamedWeighing] = {}
+
+    def of(self, name: str, rule: Rule) -> NamedWeighing:
+        """The weighing of that name."""
+        found = self._of.get(name)
+        if found is None:
+            found = self._of[name] = NamedWeighing(rule, self._accumulate)
+        return found
+
+    @property
+    def calls(self) -> int:
+        """Losses weighed so far, over all names."""
+        return sum(weighing.total_calls for weighing in self._of.values())
+
+    def take(self) -> dict[str, Part]:
+        """What the calls since the last `take` or `drop` add up to, of every name that had one."""
+        return {name: part for name, one in self._of.items() if (part := one.take()) is not None}
+
+    def drop(self) -> None:
+        """Forgets the calls of a step that was not made."""
+        for weighing in self._of.values():
+            weighing.drop()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {name: weighing.state_dict() for name, weighing in self._of.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any], rule: Rule) -> None:
+        """Puts back what `state_dict` gave; ValueError for anything else, and nothing has changed then."""
+        loaded = {name: NamedWeighing(rule, self._accumulate) for name in state}
+        for name, own in state.items():
+            loaded[name].load_state_dict(own)
+        self._of = loaded
