@@ -37,7 +37,16 @@ function pytest(parameters) {
   const report = join(reports, 'pytest.xml')
   // pytest finds python-worker/pyproject.toml by itself.
   const folder = parameters.some((parameter) => !parameter.startsWith('-')) ? [] : ['python-worker/tests']
-  const config = ['-c', 'python-worker/pyproject.toml', '-q', `--junitxml=${report}`]
+  const config = [
+    '-c',
+    'python-worker/pyproject.toml',
+    '-q',
+    '-n',
+    '2',
+    '--dist',
+    'worksteal',
+    `--junitxml=${report}`,
+  ]
   const code = run(python, ['-m', 'pytest', ...config, ...folder, ...parameters])
   if (!existsSync(report)) return nothing(code)
   const count = (name) => Number(new RegExp(` ${name}="(\\d+)"`).exec(readFileSync(report, 'utf8'))?.[1] ?? 0)

@@ -126,8 +126,9 @@ def test_planned_hyperparameters_hold_and_the_scripts_own_are_there_again(served
 def plain_loop(steps: int, *, lr: tuple[float, float], clip: float) -> torch.Tensor:
     torch.manual_seed(0)
     points = torch.randn(64, 4)
-    model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Dropout(0.1), torch.nn.Linear(8, 4))
-    groups = [{"params": model[index].parameters(), "lr": own} for index, own in zip((0, 2), lr, strict=True)]
+    first, last = torch.nn.Linear(4, 8), torch.nn.Linear(8, 4)
+    model = torch.nn.Sequential(first, torch.nn.Dropout(0.1), last)
+    groups = [{"params": part.parameters(), "lr": own} for part, own in zip((first, last), lr, strict=True)]
     optimizer = torch.optim.SGD(groups, momentum=0.9)
     for step in range(steps):
         if step % 4 == 0:
@@ -138,7 +139,7 @@ def plain_loop(steps: int, *, lr: tuple[float, float], clip: float) -> torch.Ten
         torch.nn.functional.cross_entropy(model(points[batch]), points[batch].argmax(1)).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
         optimizer.step()
-    return model[0].weight.detach()
+    return first.weight.detach()
 
 
 @pytest.mark.parametrize(

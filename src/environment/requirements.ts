@@ -31,6 +31,7 @@ export const PACKAGES: Readonly<Record<Part, readonly Package[]>> = {
   demo: [{ name: 'scikit-learn', minimum: '1.3' }],
   dev: [
     { name: 'pytest', minimum: '8' },
+    { name: 'pytest-xdist', minimum: '3.5' },
     { name: 'ruff', minimum: '0.6' },
   ],
 }
