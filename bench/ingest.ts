@@ -94,6 +94,7 @@ async function controllerRate(
     context: {
       run: run.name,
       paramsJson: '{}',
+      worker: 'task',
       sampleEvery: 1,
       sampleQuotaLeft: () => 2 ** 40,
       orphanLimitSeconds: 600,

@@ -45,6 +45,7 @@ export async function forkRun(
   options: ForkOptions,
 ): Promise<{ readonly dir: string; readonly manifest: Manifest; readonly at: number }> {
   const parent = readManifest(dir)
+  requireTask(parent, options.resolved)
   const logged = await readParent(dir)
   const checkpoint = checkpointAt(parent.run, logged.checkpoints, options.at)
   const { step } = checkpoint.position
@@ -79,6 +80,17 @@ export async function forkRun(
 export async function hasCheckpoint(dir: string, step: number): Promise<boolean> {
   const { checkpoints } = await readParent(dir)
   return checkpoints.some(({ position }) => position.step === step)
+}
+
+function requireTask({ run, config }: Manifest, { program }: ResolvedExperiment): void {
+  if (config.simulated === true || program.kind === 'task') return
+  throw new AbsgdError(
+    'run-directory',
+    `the run "${run}" is a script's, which saves itself: it cannot be forked`,
+    {
+      hint: 'start the script anew from what it saved, under "absgd run" or "absgd attach" with --set',
+    },
+  )
 }
 
 type Requested = Extract<Body, { type: 'requested' }>

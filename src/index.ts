@@ -9,6 +9,7 @@ export type {
   ExperimentSpec,
   OnReport,
   Weighting,
+  WorkerSpec,
 } from './experiment/experiment.js'
 export { loadExperiment } from './experiment/load.js'
 

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { ensureEnvironment } from './environment/environment.js'
 import { AbsgdError } from './errors.js'
+import { compileRun } from './experiment/compile.js'
 import { describeConfig } from './experiment/describe.js'
 import type { Experiment } from './experiment/experiment.js'
 import { resolveExperiment, type ResolvedExperiment } from './experiment/resolve.js'
@@ -31,6 +32,8 @@ export interface PrepareOptions extends SimulateOptions {
   readonly runs?: string
   /** Interpreter; not used where the run is simulated. @default what `absgd setup` finds or makes */
   readonly python?: string
+  /** Wait for a worker that somebody else starts. @default false */
+  readonly attach?: boolean
   /** Told what is being set up, a line at a time. */
   readonly onSetup?: (line: string) => void
 }
@@ -54,13 +57,16 @@ export async function prepareRun(options: PrepareOptions): Promise<PreparedRun> 
   const root = runsRoot(options.runs)
   if (options.name !== undefined) refuseExisting(root, options.name)
   const { simulated } = simulationConfig(resolved, options)
-  const environment = simulated
-    ? undefined
-    : await ensureEnvironment({
-        directory: process.cwd(),
-        report: onSetup,
-        ...(options.python === undefined ? {} : { python: options.python }),
-      })
+  const { attach = false } = options
+  requireRunnable(resolved, { attach, simulated })
+  const environment =
+    simulated || attach
+      ? undefined
+      : await ensureEnvironment({
+          directory: process.cwd(),
+          report: onSetup,
+          ...(options.python === undefined ? {} : { python: options.python }),
+        })
   const base = baseName(resolved.name, arm)
   for (let number = 1; ; number++) {
     const run = options.name ?? `${base}-${number}`
@@ -84,10 +90,12 @@ export async function prepareRun(options: PrepareOptions): Promise<PreparedRun> 
 export function manifestOf(
   resolved: ResolvedExperiment,
   run: string,
-  options: SimulateOptions & Pick<PrepareOptions, 'experimentFile'>,
+  options: SimulateOptions & Pick<PrepareOptions, 'experimentFile' | 'attach'>,
 ): Manifest {
-  const { name, arm, params } = resolved
-  const { experimentFile } = options
+  const { name, arm, params, program } = resolved
+  const { experimentFile, attach = false } = options
+  const simulation = simulationConfig(resolved, options)
+  const isStarted = !attach && simulation.simulated === undefined
   return {
     format: 1,
     run,
@@ -97,8 +105,42 @@ export function manifestOf(
     version: VERSION,
     ...(experimentFile === undefined ? {} : { experimentFile }),
     params,
-    config: { ...describeConfig(resolved), ...simulationConfig(resolved, options) },
+    config: {
+      ...describeConfig(resolved),
+      ...(isStarted && program.kind !== 'task' ? { directory: process.cwd() } : {}),
+      ...(attach ? { attached: true } : {}),
+      ...simulation,
+    },
   }
+}
+
+/**
+ * Refuses what would come to nothing once a worker has joined.
+ *
+ * @throws AbsgdError 'experiment'
+ */
+export function requireRunnable(
+  resolved: ResolvedExperiment,
+  { attach = false, simulated }: { readonly attach?: boolean; readonly simulated: true | undefined },
+): void {
+  const { name, program } = resolved
+  if (simulated === true) return
+  if (attach && program.kind === 'task') {
+    throw new AbsgdError(
+      'experiment',
+      `the experiment "${name}" trains a task, which nobody starts by hand`,
+      {
+        hint: "train it with absgd run; to attach a script, leave worker out, or say worker: { script: 'train.py' }",
+      },
+    )
+  }
+  if (!attach && program.kind === 'unnamed') {
+    throw new AbsgdError('experiment', `the experiment "${name}" does not say what trains`, {
+      hint: "give it worker: { script: 'train.py' }, or wait for what you start by hand: absgd attach",
+    })
+  }
+  // A script has no epochs to wait for: all that a task is held to at its Hello can be held to now.
+  if (program.kind !== 'task') compileRun(resolved, { stepsPerEpoch: 0 })
 }
 
 function simulationConfig(

@@ -59,6 +59,15 @@ export async function replayRun(dir: string, options: ReplayOptions): Promise<Re
   if (hello === undefined || history.to === 0) {
     throw new AbsgdError('run-directory', `the run "${manifest.run}" has no steps to replay`)
   }
+  if (manifest.config.attached === true) {
+    throw new AbsgdError(
+      'run-directory',
+      `the script of "${manifest.run}" was started by hand: only you can do it again`,
+      {
+        hint: `its rows, from Python alone: absgd plan ${manifest.run} -o plan.json, then absgd-run --plan plan.json …`,
+      },
+    )
+  }
   const run = { ...manifest, run: options.name, createdAt: new Date().toISOString() }
   const replayDir = await replayDirectory(dir, run, options)
   const started = await startRun({

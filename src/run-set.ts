@@ -6,7 +6,7 @@ import type { Experiment } from './experiment/experiment.js'
 import { resolveExperiment } from './experiment/resolve.js'
 import { checkRunName, readManifest, runsRoot } from './log/directory.js'
 import { readRunView } from './operator/view.js'
-import { manifestOf, plainName, type SimulateOptions } from './prepare.js'
+import { manifestOf, plainName, requireRunnable, type SimulateOptions } from './prepare.js'
 import type { Manifest } from './record/manifest.js'
 import type { RunSummary } from './record/summary.js'
 
@@ -110,6 +110,7 @@ function manifestFor(
 ): Manifest {
   const { experiment, name = experiment.spec.name } = options
   const resolved = resolveExperiment(experiment, { ...(arm === undefined ? {} : { arm }), params })
+  requireRunnable(resolved, { simulated: options.simulate === true ? true : undefined })
   const { seed } = resolved.params
   const text = typeof seed === 'number' ? String(seed) : JSON.stringify(seed)
   const ending = text === undefined ? '' : `-${plainName(`seed${text}`).slice(0, MAX_ENDING)}`

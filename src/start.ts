@@ -1,7 +1,14 @@
 /** The composer: builds channel, worker and log of one run, and starts its controller. Nothing else constructs them. */
 import { statSync } from 'node:fs'
 import { startController, type Controller, type RunEnd } from './controller/controller.js'
-import { nothingRecovered, recover, restarted, withUnsettled, type Recovered } from './controller/recovery.js'
+import {
+  beginsAnew,
+  nothingRecovered,
+  recover,
+  restarted,
+  withUnsettled,
+  type Recovered,
+} from './controller/recovery.js'
 import { returnTo, rulesOf } from './controller/feedback.js'
 import { acceptance, type ControllerContext, type ControllerState } from './controller/state.js'
 import { AbsgdError } from './errors.js'
@@ -35,6 +42,7 @@ import { encodeRecord } from './wire/codec.js'
 import { localEndpoints, removeSockets } from './wire/endpoints.js'
 import type { ControllerChannel, Endpoints } from './wire/channel.js'
 import { bindController } from './wire/zmq-channel.js'
+import { awaitWorker } from './worker/attached.js'
 import { startLocalWorker } from './worker/local.js'
 import { lastLines, watchProcess, type ProcessHandle } from './worker/process.js'
 
@@ -85,37 +93,39 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
     const before = readControllerFile(dir)
     const living = livingWorker(logged, before)
     if (before !== undefined && living === undefined) removeSockets(before.endpoints)
-    const endpoints = living?.endpoints ?? localEndpoints(manifest.run)
+    // Whoever was told where to find the controller is to find the next one too.
+    const told = config.attached === true ? before?.endpoints : undefined
+    const endpoints = living?.endpoints ?? told ?? localEndpoints(manifest.run)
     const bound = await bindController(endpoints)
     const simulation = simulationFor(dir, manifest, bound)
-    const transport = simulation?.channel ?? bound
+    const known = living?.worker
+    const onJoined = (pid: number) => {
+      announce(dir, endpoints, pid)
+    }
+    const attached = config.attached === true ? awaitWorker({ channel: bound, known, onJoined }) : undefined
+    const transport = simulation?.channel ?? attached?.channel ?? bound
     const channel = options.through?.(transport) ?? transport
     held.push(channel)
     const log = openLogWriter(dir)
     held.push(log)
     const recovered = await absorbSpool(dir, log, logged, living !== undefined)
-    const { state: begun, origin, opening } = beginning(recovered, living !== undefined, manifest)
+    const { state: begun, origin, opening } = beginning(recovered, living !== undefined, options)
     const state = await withRecalled(begun, recovered, options)
 
     const paths = runPaths(dir)
     const outputOffset = living === undefined ? sizeOf(paths.workerLog) : 0
     const simulated = simulation?.start()
     const worker =
-      simulated ?? (living === undefined ? startWorker(options, endpoints) : watchProcess(living.worker))
-    writeControllerFile(dir, {
-      pid: process.pid,
-      bootId: identityOf(process.pid).bootId,
-      endpoints,
-      startedAt: new Date().toISOString(),
-      // A simulated worker goes with its controller: there is no process to find again.
-      ...(simulated === undefined
-        ? { workerPid: worker.pid, workerStart: identityOf(worker.pid).processStart }
-        : {}),
-    })
+      simulated ??
+      attached?.worker ??
+      (known === undefined ? startWorker(options, endpoints) : watchProcess(known))
+    // A simulated worker goes with its controller: there is no process to find again. An attached one may be still to come.
+    announce(dir, endpoints, simulated === undefined && worker.pid > 0 ? worker.pid : undefined)
     const controller = startController({
       context: {
         run: manifest.run,
         paramsJson: JSON.stringify(manifest.params),
+        worker: workerKind(options),
         sampleEvery: config.sampleEvery,
         sampleQuotaLeft: () => Math.max(0, config.sampleQuotaBytes - sizeOf(paths.samples)),
         orphanLimitSeconds: config.orphanLimitSeconds,
@@ -131,6 +141,8 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
       channel,
       log,
       worker,
+      // A script may load its data for hours before its first step, and nobody knows when one is started by hand.
+      ...(workerKind(options) === 'task' ? {} : { helloLimitMs: Infinity }),
       lastLines: simulated?.lastLines ?? (() => lastLines(paths.workerLog, { offset: outputOffset })),
       leftovers: () => readSpool(dir),
       summary: () => summarizeSamples(dir),
@@ -153,6 +165,23 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
     for (const resource of held.reverse()) await resource.close()
     throw error
   }
+}
+
+/** What is simulated returns to checkpoints as a task does. */
+function workerKind({ manifest: { config }, resolved }: StartOptions): ControllerContext['worker'] {
+  if (config.attached === true) return 'attached'
+  return config.simulated === true || resolved.program.kind === 'task' ? 'task' : 'script'
+}
+
+/** Tells other processes, and the next controller, where this one is to be found. */
+function announce(dir: string, endpoints: Endpoints, workerPid: number | undefined): void {
+  writeControllerFile(dir, {
+    pid: process.pid,
+    bootId: identityOf(process.pid).bootId,
+    endpoints,
+    startedAt: new Date().toISOString(),
+    ...(workerPid === undefined ? {} : { workerPid, workerStart: identityOf(workerPid).processStart }),
+  })
 }
 
 async function recoverLog(dir: string): Promise<Recovered> {
@@ -223,12 +252,12 @@ function livingWorker(recovered: Recovered, file: ControllerFile | undefined) {
   return { worker, endpoints: file.endpoints }
 }
 
-function beginning(recovered: Recovered, living: boolean, manifest: Manifest) {
+function beginning(recovered: Recovered, living: boolean, options: StartOptions) {
   const started: Body = {
     type: 'controller-started',
     version: VERSION,
     pid: process.pid,
-    manifestJson: JSON.stringify(manifest),
+    manifestJson: JSON.stringify(options.manifest),
   }
   if (living) return { state: withUnsettled(recovered), origin: 're-attached', opening: [started] } as const
   if (recovered.worker === undefined) {
@@ -236,6 +265,9 @@ function beginning(recovered: Recovered, living: boolean, manifest: Manifest) {
     const restore = recovered.state.checkpoints.at(-1)
     return { state: { ...recovered.state, restore }, origin: 'new', opening: [started] } as const
   }
+  // What a script has to restore is its own.
+  if (workerKind(options) !== 'task')
+    return { state: beginsAnew(recovered), origin: 'restarted', opening: [started] } as const
   const { state, toStep } = restarted(recovered)
   const rewind: Body = { type: 'rewind', attempt: state.attempt, toStep, cause: 'resume' }
   return { state, origin: 'restarted', opening: [started, rewind] } as const
@@ -250,13 +282,17 @@ function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0
 }
 
-function startWorker({ python, dir, manifest, threads }: StartOptions, endpoints: Endpoints): ProcessHandle {
+function startWorker(
+  { python, dir, manifest, resolved, threads }: StartOptions,
+  endpoints: Endpoints,
+): ProcessHandle {
   if (python === undefined) throw new AbsgdError('environment', 'no interpreter is given to train with')
   return startLocalWorker({
     python,
     endpoints,
-    directory: dir,
-    task: manifest.config.task,
+    runDirectory: dir,
+    program: resolved.program,
+    ...(manifest.config.directory === undefined ? {} : { directory: manifest.config.directory }),
     paramsJson: JSON.stringify(manifest.params),
     logFile: runPaths(dir).workerLog,
     ...(threads === undefined ? {} : { threads }),

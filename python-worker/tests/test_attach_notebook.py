@@ -12,7 +12,7 @@ from test_attach_journal import bodies, records, runs
 from test_attach_session import Recorder, a_model, batches, labels, points
 from torch import Tensor, nn
 
-from absgd_worker.attach import api
+from absgd_worker.attach import api, sessions
 from absgd_worker.attach.errors import SessionError
 
 __all__ = ["runs"]
@@ -22,7 +22,7 @@ SOURCE = Path(api.__file__).parents[2]
 
 @pytest.fixture(autouse=True)
 def nobodys_session() -> None:
-    api._leave_implicit()
+    sessions.leave_implicit()
 
 
 def step(criterion: object, model: nn.Module) -> float:

@@ -27,6 +27,8 @@ export interface ControllerParts {
   readonly channel: ControllerChannel
   readonly log: LogWriter
   readonly worker: ProcessHandle
+  /** How long a live worker may take until it says Hello; Infinity waits for ever. @default ten minutes */
+  readonly helloLimitMs?: number
   /** What the worker printed last, for people. */
   readonly lastLines: () => string
   /** What the worker's spool holds beyond the log, once its process is gone. */
@@ -219,6 +221,10 @@ export function startController(parts: ControllerParts): Controller {
     })
   }
 
+  function onHelloOverdue(seconds: number): void {
+    if (state.leaseEpoch === 0 && !workerGone) dispatch({ type: 'hello-overdue', seconds })
+  }
+
   function fail(error: unknown): void {
     clearInterval(syncTimer)
     clearTimeout(helloTimer)
@@ -246,10 +252,9 @@ export function startController(parts: ControllerParts): Controller {
         syncing = false
       })
   }, SYNC_INTERVAL_MS)
-  const helloTimer = setTimeout(() => {
-    if (state.leaseEpoch === 0 && !workerGone)
-      dispatch({ type: 'hello-overdue', seconds: HELLO_LIMIT_MS / 1000 })
-  }, HELLO_LIMIT_MS)
+  const { helloLimitMs = HELLO_LIMIT_MS } = parts
+  const helloTimer =
+    helloLimitMs === Infinity ? undefined : setTimeout(onHelloOverdue, helloLimitMs, helloLimitMs / 1000)
   receive().catch((error: unknown) => {
     fail(error)
   })

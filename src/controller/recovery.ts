@@ -87,6 +87,11 @@ export function restarted(recovered: Recovered): { state: ControllerState; toSte
   return { toStep, state: { ...withRewind(state, rewind), restore } }
 }
 
+/** The same where a worker restores nothing by order: it says in its Hello at which step it goes on. */
+export function beginsAnew(recovered: Recovered): ControllerState {
+  return { ...withUnsettled(recovered), restore: undefined, beginsAnew: true }
+}
+
 function withSequence(state: ControllerState, { incarnation, stream, seq }: RecordName): ControllerState {
   const known = state.intake.find((intake) => intake.incarnation === incarnation) ?? emptyIntake(incarnation)
   const durable = { ...known.durable, [stream]: Math.max(known.durable[stream], seq) }

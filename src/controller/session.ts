@@ -5,10 +5,12 @@ import type { PeerId } from '../wire/channel.js'
 import type { Welcome } from '../wire/message.js'
 import { decide, withRules } from './deciding.js'
 import { extendPlans } from './extend.js'
-import { acknowledgement, emptyIntake, intakeOf, refusalOf } from './intake.js'
+import { returnTo } from './feedback.js'
+import { acknowledgement, emptyIntake, intakeOf, refusalOf, withRewind } from './intake.js'
 import { resendFrom } from './edits.js'
 import { refuseAll } from './requests.js'
 import { unmetControl } from './admission.js'
+import { endOfBye, endOfExit } from './ending.js'
 import { plannedControls, withEdits } from './rows.js'
 import { startPace } from './planning.js'
 import type {
@@ -26,15 +28,16 @@ import type {
  * lost sight of it.
  */
 export function onHello(
-  state: ControllerState,
+  before: ControllerState,
   peer: PeerId,
   hello: Hello,
   nowMs: number,
   context: ControllerContext,
 ): Transition {
-  const refusal = refusalOf(hello, context) ?? weightingRefusal(hello, context) ?? leaseRefusal(state, hello)
-  if (refusal !== undefined) return { state, effects: [{ type: 'send', peer, message: refusal }] }
+  const refusal = refusalOf(hello, context) ?? weightingRefusal(hello, context) ?? leaseRefusal(before, hello)
+  if (refusal !== undefined) return { state: before, effects: [{ type: 'send', peer, message: refusal }] }
 
+  const { state, effects: returned } = begun(before, hello)
   const compiled = compileOnce(state, hello, context)
   if ('end' in compiled) return failed(state, peer, compiled.end)
   const goesOn = hello.position.attempt > 0
@@ -67,7 +70,10 @@ export function onHello(
     // The first plan that goes out now begins with the first of their rows.
     awaiting: state.awaiting.map((awaited) => ({ ...awaited, planSeq: state.planSeq + 1 })),
   }
-  const laid = attempted(() => withEdits(withRules(joined, context), state.edits, hello, context))
+  const laid = attempted(() => {
+    const ruled = withRules(joined, context)
+    return withEdits(before.beginsAnew ? forgetful(ruled) : ruled, state.edits, hello, context)
+  })
   if ('end' in laid) return failed(state, peer, laid.end)
   const unmet = unmetControl(hello, plannedControls(laid.value))
   if (unmet !== undefined) return failed(state, peer, unmet)
@@ -93,6 +99,7 @@ export function onHello(
   return {
     state: planned,
     effects: [
+      ...returned,
       { type: 'append', body: { type: 'worker-joined', hello, leaseEpoch, attempt, runSteps } },
       ...compiled.warnings.map((text): Effect => ({
         type: 'append',
@@ -104,6 +111,23 @@ export function onHello(
       ...unanswered(planned, peer),
     ],
   }
+}
+
+/** A new attempt begins where its worker says, unless it has trained in this one already. */
+function begun(state: ControllerState, { position }: Hello): Transition {
+  if (!state.beginsAnew) return { state, effects: [] }
+  const next = { ...state, beginsAnew: false }
+  if (position.attempt > 0) return { state: next, effects: [] }
+  const rewind = { attempt: state.attempt + 1, toStep: position.step, cause: 'resume' }
+  return {
+    state: withRewind(next, rewind),
+    effects: [{ type: 'append', body: { type: 'rewind', ...rewind } }],
+  }
+}
+
+/** What came after the step at which the run goes on. */
+function forgetful(state: ControllerState): ControllerState {
+  return { ...state, feedback: returnTo(state.feedback, state.rules, state.reported.step) }
 }
 
 export function onProgress(state: ControllerState, lease: Lease, progress: Progress): Transition {
@@ -120,12 +144,17 @@ export function onProgress(state: ControllerState, lease: Lease, progress: Progr
 }
 
 /** The worker's last word decides how the run ends; it is released once the log holds everything it sent. */
-export function onBye(state: ControllerState, lease: Lease, bye: Bye): Transition {
+export function onBye(
+  state: ControllerState,
+  lease: Lease,
+  bye: Bye,
+  context: ControllerContext,
+): Transition {
   return {
     state: {
       ...state,
       lease: { ...lease, bye, position: bye.position },
-      end: state.end ?? endOfBye(state, bye),
+      end: state.end ?? endOfBye(state, bye, context),
     },
     effects: [],
   }
@@ -201,56 +230,6 @@ function unanswered(state: ControllerState, peer: PeerId): Effect[] {
           },
         ],
   )
-}
-
-function endOfBye(state: ControllerState, bye: Bye): End {
-  const { step } = bye.position
-  const at = step === 1 ? 'after 1 step' : `after ${step} steps`
-  switch (bye.reason) {
-    case 'completed':
-      return {
-        status: 'completed',
-        reason: `all ${bye.position.step} steps trained${bye.message === '' ? '' : `; ${bye.message}`}`,
-        detail: '',
-      }
-    case 'stopped':
-      return { status: state.stopping ?? 'stopped', reason: bye.message || `stopped ${at}`, detail: '' }
-    case 'failed':
-      return { status: 'failed', reason: bye.message || `the task failed ${at}`, detail: bye.traceback }
-    case 'orphaned':
-      return { status: 'resumable', reason: `the worker gave up waiting for a controller ${at}`, detail: '' }
-    default:
-      return bye.reason satisfies never
-  }
-}
-
-function endOfExit(
-  state: ControllerState,
-  { exitCode, signal, lastLines }: Extract<ControllerEvent, { type: 'worker-exited' }>,
-  context: ControllerContext,
-): End {
-  const how =
-    signal !== '' ? signal : exitCode === undefined ? 'for an unknown reason' : `exit code ${exitCode}`
-  if (state.stopping !== undefined) {
-    return { status: state.stopping, reason: `the worker was ended (${how}) ${lastStep(state)}`, detail: '' }
-  }
-  if (state.leaseEpoch === 0) {
-    return { status: 'failed', reason: `the worker died while starting (${how})`, detail: lastLines }
-  }
-  const checkpoint = state.checkpoints.at(-1)
-  const from =
-    checkpoint === undefined
-      ? 'from the beginning'
-      : `from the checkpoint at step ${checkpoint.position.step}`
-  return {
-    status: 'failed',
-    reason: `the worker died (${how}) ${lastStep(state)}; "absgd resume ${context.run}" trains again ${from}`,
-    detail: lastLines,
-  }
-}
-
-function lastStep({ reported }: ControllerState): string {
-  return reported.step === 0 ? 'before its first step' : `after step ${reported.step - 1}`
 }
 
 /** Minor version of the protocol from which on a worker is told the rule of weights. */

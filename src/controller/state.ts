@@ -87,6 +87,8 @@ export interface ControllerState {
   readonly source: RowSource | undefined
   /** To be restored by the next worker that starts afresh. */
   readonly restore: CheckpointWritten | undefined
+  /** Whether the next worker begins a new attempt, at the step that its Hello says: what it restores is its own. */
+  readonly beginsAnew: boolean
   readonly intake: readonly Intake[]
   /** Steps reported in this attempt, as far as the log has them. */
   readonly reported: Position
@@ -124,6 +126,8 @@ export interface End {
 export interface ControllerContext {
   readonly run: string
   readonly paramsJson: string
+  /** A served task returns to our checkpoints; a script keeps its state by itself, whoever starts it. */
+  readonly worker: 'task' | 'script' | 'attached'
   readonly sampleEvery: number
   /** Bytes of samples that the log may still take. */
   sampleQuotaLeft(): number
@@ -196,6 +200,7 @@ export function initialState(): ControllerState {
     lease: undefined,
     source: undefined,
     restore: undefined,
+    beginsAnew: false,
     intake: [],
     reported: { attempt: 0, step: 0 },
     checkpoints: [],

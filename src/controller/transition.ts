@@ -73,7 +73,7 @@ function onMessage(
         case 'command-result':
           return onCommandResult(state, state.lease, message, nowMs, context)
         case 'bye':
-          return onBye(state, state.lease, message)
+          return onBye(state, state.lease, message, context)
         default:
           return message satisfies never
       }

@@ -2,7 +2,7 @@
 import { AbsgdError } from '../errors.js'
 import type { Candidate } from './candidate.js'
 import { PYTHON_MINIMUM, type Extra } from './requirements.js'
-import { quote } from './quote.js'
+import { quote } from '../quote.js'
 import type { Verdict } from './verdict.js'
 
 type Lacks = Verdict & { readonly status: 'lacks' }

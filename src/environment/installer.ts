@@ -1,7 +1,7 @@
 /** What makes virtual environments and installs into environments: pip or uv. */
 import { AbsgdError } from '../errors.js'
 import { runCommand, type CommandResult } from './command.js'
-import { quote } from './quote.js'
+import { quote } from '../quote.js'
 
 export interface Installer {
   /** How it is called, for people. */

@@ -2,10 +2,11 @@
 import { AbsgdError, toAbsgdError } from '../errors.js'
 import type { PlanEvent, StepColumns } from '../record/record.js'
 import { column, compileSegments } from '../schedule/compile.js'
-import { toSteps } from '../schedule/duration.js'
+import { describeDuration, toSteps } from '../schedule/duration.js'
 import type { Segment } from '../schedule/segment.js'
 import { eventsOf, periodOf } from './events.js'
 import type { ResolvedExperiment } from './resolve.js'
+import { spokenDurations } from './spoken.js'
 import { warningsOf, type Unit } from './warnings.js'
 
 export interface RunSchedule {
@@ -40,6 +41,7 @@ export function compileRun(
   { stepsPerEpoch, unit = { name: 'step', steps: 1 } }: CompileFacts,
 ): RunSchedule {
   const { length } = resolved
+  if (stepsPerEpoch === 0) requireSteps(resolved)
   const runSteps = named('length', () => ('untilStopped' in length ? 0 : toSteps(length, stepsPerEpoch)))
   const segments = new Map(
     Object.entries(resolved.controls).map(([name, source]) => [
@@ -57,6 +59,19 @@ export function compileRun(
     segments,
     warnings: warningsOf(resolved.controls, segments, runSteps, unit),
   }
+}
+
+/** A script does not tell its epochs: what helps it is another remedy than a stream's. */
+function requireSteps(resolved: ResolvedExperiment): void {
+  if (resolved.program.kind === 'task') return
+  const inEpochs = spokenDurations(resolved).find(({ duration }) => duration.epochs > 0)
+  if (inEpochs === undefined) return
+  const { what, duration } = inEpochs
+  throw new AbsgdError(
+    'experiment',
+    `${what} speaks of ${describeDuration(duration)}: how many steps an epoch of a script has is not known`,
+    { hint: 'speak in steps(n): a step is one of the optimizer' },
+  )
 }
 
 function named<T>(what: string, compute: () => T): T {

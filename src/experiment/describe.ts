@@ -1,14 +1,15 @@
 /** A run's settings in words, for its manifest. */
 import type { RunConfig } from '../record/manifest.js'
+import type { Program } from '../record/program.js'
 import { describe } from '../schedule/describe.js'
 import { describeDuration } from '../schedule/duration.js'
+import { programInWords } from './program.js'
 import type { ResolvedExperiment } from './resolve.js'
 import type { Cadence } from './settings.js'
 
 export function describeConfig(resolved: ResolvedExperiment): RunConfig {
   const {
-    task,
-    length,
+    program,
     objective,
     controls,
     sampleEvery,
@@ -18,10 +19,10 @@ export function describeConfig(resolved: ResolvedExperiment): RunConfig {
     weighting,
   } = resolved
   return {
-    task,
-    length: 'untilStopped' in length ? 'until stopped' : describeDuration(length),
-    evaluate: describeCadence(resolved.evaluate),
-    checkpoint: describeCadence(resolved.checkpoint),
+    task: programInWords(program),
+    length: lengthInWords(resolved),
+    evaluate: describeCadence(resolved.evaluate, program.kind),
+    checkpoint: describeCadence(resolved.checkpoint, program.kind),
     ...(objective === undefined ? {} : { objective }),
     controls: Object.fromEntries(Object.entries(controls).map(([name, source]) => [name, describe(source)])),
     sampleEvery,
@@ -32,8 +33,19 @@ export function describeConfig(resolved: ResolvedExperiment): RunConfig {
   }
 }
 
-function describeCadence(cadence: Cadence): string {
-  if (cadence === 'end') return 'at the end'
-  if (cadence === 'epoch') return 'every epoch, or at the end of a stream'
-  return `every ${describeDuration(cadence.every).replace(/^1 (?=\w+$)/, '')}`
+/** A script ends by itself. */
+function lengthInWords({ program, length }: ResolvedExperiment): string {
+  if (!('untilStopped' in length)) return describeDuration(length)
+  return program.kind === 'task' ? 'until stopped' : 'until the script ends, or is stopped'
+}
+
+/** A script does both by itself; a plan has it call the functions that it has given for them. */
+function describeCadence(cadence: Cadence, kind: Program['kind']): string {
+  const isScript = kind !== 'task'
+  if (typeof cadence !== 'string') {
+    const every = `every ${describeDuration(cadence.every).replace(/^1 (?=\w+$)/, '')}`
+    return isScript ? `${every}, by the function that the script has given for it` : every
+  }
+  if (isScript) return 'as the script does by itself'
+  return cadence === 'end' ? 'at the end' : 'every epoch, or at the end of a stream'
 }

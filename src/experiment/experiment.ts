@@ -66,16 +66,34 @@ export interface ArmSpec<Schema extends z.ZodObject = z.ZodObject> {
   readonly guard?: boolean | Partial<Omit<GuardOptions, 'cold'>>
 }
 
+/** A task, or a training script as it stands, whose losses are captured. */
+export type WorkerSpec<Schema extends z.ZodObject = z.ZodObject> =
+  | {
+      /** `FILE:FUNCTION`, the file relative to the experiment's own, or `MODULE:FUNCTION`. */
+      readonly task: Computed<string, Schema>
+    }
+  | {
+      /** A Python file, relative to the experiment's own. */
+      readonly script: Computed<string, Schema>
+      /** @default none */
+      readonly args?: Computed<readonly (string | number)[], Schema>
+    }
+  | {
+      /** As after `python -m`; found from the current directory too. */
+      readonly module: Computed<string, Schema>
+      /** @default none */
+      readonly args?: Computed<readonly (string | number)[], Schema>
+    }
+
 /** Ranges and defaults: `settings.ts`. */
 export interface ExperimentSpec<Schema extends z.ZodObject = z.ZodObject> {
   readonly name: string
-  readonly worker: {
-    /** `FILE:FUNCTION`, the file relative to the experiment's own, or `MODULE:FUNCTION`. */
-    readonly task: Computed<string, Schema>
-  }
+  /** What trains. @default whatever is started by hand, see `absgd attach` */
+  readonly worker?: WorkerSpec<Schema>
   /** `z.object({ … })`: what `--param` sets and the task is given. @default no parameters */
   readonly params?: Schema
-  readonly length: Computed<DurationLike | UntilStopped, Schema>
+  /** Needed with `worker.task`. @default until the script ends: `untilStopped()` */
+  readonly length?: Computed<DurationLike | UntilStopped, Schema>
   /** The model is evaluated after the last step too. @default 'epoch' */
   readonly evaluate?: Cadence
   /** One is written after the last step too. @default 'epoch' */

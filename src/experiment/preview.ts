@@ -2,11 +2,11 @@
 import { AbsgdError } from '../errors.js'
 import { describe } from '../schedule/describe.js'
 import { describeDuration, exactSteps, type Duration } from '../schedule/duration.js'
-import { durationsOf } from '../schedule/parts.js'
 import type { Segment } from '../schedule/segment.js'
 import { compileRun, type RunSchedule } from './compile.js'
 import { ascending, breakpoints, curveSteps, eventSteps, tellingSteps } from './landmarks.js'
 import type { ResolvedExperiment } from './resolve.js'
+import { spokenDurations } from './spoken.js'
 
 /** Points are steps done, or epochs done where the steps of an epoch are not known. */
 export interface Preview {
@@ -117,18 +117,6 @@ function scaleOf(resolved: ResolvedExperiment, { stepsPerEpoch }: PreviewOptions
   )
 }
 
-function spokenDurations({ length, evaluate, checkpoint, controls }: ResolvedExperiment) {
-  return [
-    ...('untilStopped' in length ? [] : [{ what: 'length', duration: length }]),
-    ...Object.entries({ evaluate, checkpoint }).flatMap(([what, cadence]) =>
-      typeof cadence === 'string' ? [] : [{ what, duration: cadence.every }],
-    ),
-    ...Object.entries(controls).flatMap(([what, source]) =>
-      durationsOf(source).map((duration) => ({ what, duration })),
-    ),
-  ]
-}
-
 function stepOf(point: Duration, { unit, stepsPerEpoch }: Scale): number {
   const lacking = unit === 'epoch' ? point.steps > 0 : point.epochs > 0 && stepsPerEpoch === 0
   if (!lacking) return Math.round(exactSteps(point, stepsPerEpoch))
@@ -167,6 +155,6 @@ const FINE = 1_000_000
 /** What is shown at least of a run without end. */
 const LEAST_STEPS = 100
 const LEAST_EPOCHS = 10
-const STEPS_PER_EPOCH =
+export const STEPS_PER_EPOCH =
   '--steps-per-epoch N: the training samples divided by the batch size, rounded up; ' +
   'the first lines of "absgd run" say it ("1,920, 32 an epoch")'

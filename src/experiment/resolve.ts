@@ -1,23 +1,29 @@
 /** From an experiment, an arm and parameters to the settings of one run. */
 import { dirname } from 'node:path'
 import { AbsgdError, toAbsgdError } from '../errors.js'
+import type { Program } from '../record/program.js'
 import type { WeightingRule } from '../record/weighting.js'
-import { describeDuration, isSurelyShorter, type Duration, type UntilStopped } from '../schedule/duration.js'
+import {
+  describeDuration,
+  isSurelyShorter,
+  untilStopped,
+  type Duration,
+  type UntilStopped,
+} from '../schedule/duration.js'
 import type { GuardOptions } from '../schedule/feedback/guard.js'
 import { extentOf, leavesOf } from '../schedule/parts.js'
 import { shown, unknownName } from './complaint.js'
 import { resolveControls, type ResolvedControls } from './controls.js'
 import type { Experiment, OnReport } from './experiment.js'
 import { resolveParams, type Params } from './params.js'
+import { resolveProgram } from './program.js'
 import { lengthSchema, type Cadence } from './settings.js'
 import { userFrames } from './stack.js'
-import { resolveTask } from './task.js'
 
 export interface ResolvedExperiment {
   readonly name: string
   readonly arm?: string
-  /** `FILE:FUNCTION` with an absolute file, or `MODULE:FUNCTION`. */
-  readonly task: string
+  readonly program: Program
   readonly params: Params
   readonly length: Duration | UntilStopped
   readonly evaluate: Cadence
@@ -51,7 +57,7 @@ export function resolveExperiment(experiment: Experiment, options: ResolveOption
   const { spec, file } = experiment
   const arm = options.arm === undefined ? undefined : armOf(experiment, options.arm)
   const params = resolveParams(spec.params, arm?.params ?? {}, options.params ?? {})
-  const length = lengthOf(evaluated('length', spec.length, params))
+  const length = lengthOf(evaluated('length', spec.length ?? untilStopped(), params))
   const controls = resolveControls({
     ...controlsOf('controls', spec.controls, params),
     ...(arm === undefined
@@ -65,7 +71,7 @@ export function resolveExperiment(experiment: Experiment, options: ResolveOption
   return {
     name: spec.name,
     ...(options.arm === undefined ? {} : { arm: options.arm }),
-    task: resolveTask(evaluated('worker.task', spec.worker.task, params), directory),
+    program: resolveProgram(spec.worker, (what, given) => evaluated(what, given, params), directory),
     params,
     length,
     evaluate: spec.evaluate,

@@ -17,6 +17,11 @@ import type { OnReport } from './experiment.js'
 /** When something happens: `'epoch'` is after every epoch, and at the end alone where the data has no epochs. */
 export type Cadence = Every | 'epoch' | 'end'
 
+const TASK = "it takes 'FILE:FUNCTION' or 'MODULE:FUNCTION', such as 'task.py:build'"
+const SCRIPT = "it takes a Python file, such as 'train.py'"
+const MODULE = "it takes a Python module, such as 'package.train'"
+const ARGS = "it takes an array of texts and finite numbers, such as ['--lr', 0.1]"
+const PROGRAMS = ['task', 'script', 'module'] as const
 const LENGTH = 'it takes a duration above 0: epochs(n), steps(n), a number of steps; or untilStopped()'
 
 const fn = z.custom<(context: { params: unknown }) => unknown>((value) => typeof value === 'function')
@@ -72,12 +77,35 @@ const cadence = z.custom<Cadence>(
 )
 
 /** `FILE:FUNCTION` or `MODULE:FUNCTION`. */
-export const taskSchema = z
-  .string()
-  .regex(
-    /^[^:\n]+:[A-Za-z_][A-Za-z0-9_]*$/,
-    "it takes 'FILE:FUNCTION' or 'MODULE:FUNCTION', such as 'task.py:build'",
-  )
+export const taskSchema = z.string().regex(/^[^:\n]+:[A-Za-z_][A-Za-z0-9_]*$/, TASK)
+
+export const scriptSchema = z.string({ error: SCRIPT }).regex(/^[^\0\n]+$/, SCRIPT)
+
+export const moduleSchema = z.string({ error: MODULE }).regex(/^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/, MODULE)
+
+export const argsSchema = z
+  .array(z.union([z.string().regex(/^[^\0]*$/), z.number()]), { error: ARGS })
+  .refine((args) => args.every((arg) => typeof arg === 'string' || Number.isFinite(arg)), ARGS)
+
+/** One of task, script and module; what runs a script may take arguments. */
+const workerSchema = z
+  .strictObject({
+    task: fn.or(taskSchema).optional(),
+    script: fn.or(scriptSchema).optional(),
+    module: fn.or(moduleSchema).optional(),
+    args: fn.or(argsSchema).optional(),
+  })
+  .superRefine(({ args, ...programs }, context) => {
+    const given = PROGRAMS.filter((name) => programs[name] !== undefined)
+    const [first, second] = given
+    const refuse = (path: string, message: string) => {
+      context.addIssue({ code: 'custom', path: [path], message })
+    }
+    if (first === undefined) refuse('task', `${TASK}; a script as it stands is given as script or module`)
+    if (second !== undefined) refuse(second, `a worker runs one thing, and worker.${first} is given too`)
+    if (first === 'task' && args !== undefined)
+      refuse('args', 'a task takes params; args are for a script or a module')
+  })
 
 /** `'reference'` alone is that of the imbalance experiments without alpha. */
 const weightingSchema = z
@@ -131,16 +159,19 @@ const armSchema = z.strictObject({
   guard: guardSetting.optional(),
 })
 
-/** What `defineExperiment` takes. */
-export const specSchema = z.strictObject({
+const settingsSchema = z.strictObject({
   name: z.string().regex(/^\S(.{0,62}\S)?$/, 'it takes one line of 1 to 64 characters'),
-  worker: z.strictObject({ task: fn.or(taskSchema) }),
+  /** Without it somebody starts the worker by hand. */
+  worker: workerSchema.optional(),
   params: z
     .custom<z.ZodObject>((value) => value instanceof z.core.$ZodObject, {
       error: 'it takes a schema of zod 4: z.object({ … })',
     })
     .prefault(() => z.object({})),
-  length: z.custom<unknown>((value) => typeof value === 'function' || isLength(value), { error: LENGTH }),
+  /** A script that says nothing trains until it ends by itself. */
+  length: z
+    .custom<unknown>((value) => typeof value === 'function' || isLength(value), { error: LENGTH })
+    .optional(),
   /** The model is evaluated after the last step too. */
   evaluate: cadence.default('epoch'),
   /** One is written after the last step too. */
@@ -193,6 +224,12 @@ export const specSchema = z.strictObject({
   onReport: z
     .custom<OnReport>((value) => typeof value === 'function', { error: 'it takes a function' })
     .optional(),
+})
+
+/** What `defineExperiment` takes. */
+export const specSchema = settingsSchema.superRefine(({ worker, length }, context) => {
+  if (worker?.task !== undefined && length === undefined)
+    context.addIssue({ code: 'custom', path: ['length'], message: LENGTH })
 })
 
 function isLength(value: unknown): boolean {

@@ -66,6 +66,8 @@ const manifestSchema = z.object({
     orphanLimitSeconds: count,
     keepCheckpoints: count,
     weighting: weightingSchema.optional(),
+    directory: text.optional(),
+    attached: z.literal(true).optional(),
     simulated: z.literal(true).optional(),
     stepsPerSecond: z.number().positive().optional(),
   }),

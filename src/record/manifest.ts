@@ -24,7 +24,7 @@ export interface Manifest {
 
 /** The resolved settings of a run, as text where they are code: for people, not for running again. */
 export interface RunConfig {
-  /** `FILE:FUNCTION` or `MODULE:FUNCTION`; files are absolute. */
+  /** `FILE:FUNCTION` or `MODULE:FUNCTION`, files absolute; or a script as it is shown: `train.py --lr 0.1`. */
   readonly task: string
   /** "200 steps", "60 epochs", "until stopped". */
   readonly length: string
@@ -40,6 +40,10 @@ export interface RunConfig {
   readonly keepCheckpoints: number
   /** Absent in runs from before there was a choice: the default. */
   readonly weighting?: WeightingRule
+  /** Of a script: the directory that it is started in. */
+  readonly directory?: string
+  /** Somebody else starts the worker, and it outlives its controller. */
+  readonly attached?: true
   /** The task is not run: a toy is trained in its place, and every figure is the toy's. */
   readonly simulated?: true
   /** Of a simulated run; as fast as it goes when absent. */

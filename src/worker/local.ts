@@ -1,35 +1,41 @@
 /** A Python worker on this machine. */
 import { fileURLToPath } from 'node:url'
 import { delimiter } from 'node:path'
+import type { Program } from '../record/program.js'
 import type { Endpoints } from '../wire/channel.js'
 import { commonEndpoint } from '../wire/endpoints.js'
 import { spawnDetached, type ProcessHandle } from './process.js'
 
-export interface LocalWorkerOptions {
+/** What a worker is told by its environment (proto/README.md, "Sockets"). */
+export interface WorkerSettings {
+  readonly endpoints: Endpoints
+  /** The run directory. */
+  readonly runDirectory: string
+  readonly program: Program
+  readonly paramsJson: string
+}
+
+export interface LocalWorkerOptions extends WorkerSettings {
   /** The interpreter. */
   readonly python: string
-  readonly endpoints: Endpoints
-  readonly directory: string
-  /** `FILE:FUNCTION` or `MODULE:FUNCTION`. */
-  readonly task: string
-  readonly paramsJson: string
+  /** Where it is started. @default this process's own */
+  readonly directory?: string
   readonly logFile: string
   /** Threads of torch; its own choice when absent. */
   readonly threads?: number
 }
 
-/** Starts `python -m absgd_worker.serve`, which dials the endpoints by itself. */
+/** Starts the program's worker, which dials the endpoints by itself. */
 export function startLocalWorker(options: LocalWorkerOptions): ProcessHandle {
+  const { python, program, logFile, threads, directory } = options
   return spawnDetached({
-    command: options.python,
-    args: ['-m', 'absgd_worker.serve'],
-    outputFile: options.logFile,
+    command: python,
+    args: workerArguments(program),
+    outputFile: logFile,
+    ...(directory === undefined ? {} : { directory }),
     environment: {
-      ABSGD_ENDPOINT: commonEndpoint(options.endpoints),
-      ABSGD_RUN: options.directory,
-      ABSGD_TASK: options.task,
-      ABSGD_PARAMS: options.paramsJson,
-      ...(options.threads === undefined ? {} : { ABSGD_THREADS: String(options.threads) }),
+      ...workerEnvironment(options),
+      ...(threads === undefined ? {} : { ABSGD_THREADS: String(threads) }),
       PYTHONPATH: [PACKAGE, process.env['PYTHONPATH']].filter(Boolean).join(delimiter),
       PYTHONUNBUFFERED: '1',
       PYTHONUTF8: '1',
@@ -37,5 +43,31 @@ export function startLocalWorker(options: LocalWorkerOptions): ProcessHandle {
   })
 }
 
+/** What the interpreter is given: a module of ours, and what it is to run. */
+export function workerArguments(program: Program): readonly string[] {
+  switch (program.kind) {
+    case 'task':
+      return ['-m', 'absgd_worker.serve']
+    case 'script':
+      return ['-m', 'absgd_worker.run', program.file, ...program.args]
+    case 'module':
+      return ['-m', 'absgd_worker.run', '-m', program.module, ...program.args]
+    case 'unnamed':
+      return ['-m', 'absgd_worker.run', 'SCRIPT']
+    default:
+      return program satisfies never
+  }
+}
+
+export function workerEnvironment(settings: WorkerSettings): Readonly<Record<string, string>> {
+  const { endpoints, runDirectory, program, paramsJson } = settings
+  return {
+    ABSGD_ENDPOINT: commonEndpoint(endpoints),
+    ABSGD_RUN: runDirectory,
+    ...(program.kind === 'task' ? { ABSGD_TASK: program.task } : {}),
+    ABSGD_PARAMS: paramsJson,
+  }
+}
+
 /** The worker's package runs from this npm package and is never installed anywhere. */
-const PACKAGE = fileURLToPath(new URL('../../python-worker/src', import.meta.url))
+export const PACKAGE = fileURLToPath(new URL('../../python-worker/src', import.meta.url))

@@ -17,7 +17,7 @@ describe('the defaults', () => {
     expect(controls['gamma']?.shape).toEqual({ kind: 'constant', value: 0.9 })
     expect(rest).toEqual({
       name: 'try',
-      task: 'tasks:build',
+      program: { kind: 'task', task: 'tasks:build' },
       params: {},
       length: { epochs: 0, steps: 100 },
       evaluate: 'epoch',

@@ -55,10 +55,11 @@ describe('an arm', () => {
 })
 
 describe('the task', () => {
+  const task = (name: string) => ({ kind: 'task', task: name })
   const inFixtures = { ...experimentOf({ worker: { task: 'task.py:build' } }), file: fixture('good.ts') }
 
   test('is a file beside the experiment', () => {
-    expect(resolveExperiment(inFixtures).task).toBe(`${fixture('task.py')}:build`)
+    expect(resolveExperiment(inFixtures).program).toEqual(task(`${fixture('task.py')}:build`))
   })
 
   test('is refused when that file does not exist', () => {
@@ -69,13 +70,15 @@ describe('the task', () => {
   })
 
   test('is a module where it is no file', () => {
-    expect(resolved({ worker: { task: 'my_package.tasks:build' } }).task).toBe('my_package.tasks:build')
+    const { program } = resolved({ worker: { task: 'my_package.tasks:build' } })
+    expect(program).toEqual(task('my_package.tasks:build'))
   })
 
   test('may depend on the parameters', () => {
     const worker = { task: ({ params }: { params: { kind: string } }) => `tasks:build_${params.kind}` }
     const params = z.object({ kind: z.string().default('small') })
-    expect(resolved({ worker, params }, { params: { kind: 'large' } }).task).toBe('tasks:build_large')
+    const { program } = resolved({ worker, params }, { params: { kind: 'large' } })
+    expect(program).toEqual(task('tasks:build_large'))
     expect(complaintOf(() => resolved({ worker: { task: () => 'nothing' } }))).toMatch(
       /worker\.task is "nothing"; it takes/,
     )

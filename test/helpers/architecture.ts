@@ -5,7 +5,7 @@ import ts from 'typescript'
 /** Paths from the project's root, with "/". */
 export type Sources = Readonly<Record<string, string>>
 
-/** What each folder of src/ may import of the others; errors.ts, version.ts and process-identity.ts are everybody's. */
+/** What each folder of src/ may import of the others; errors.ts, version.ts, quote.ts and process-identity.ts are everybody's. */
 export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   record: [],
   schedule: ['weighting'],
@@ -41,6 +41,7 @@ export const FILE_USERS: Readonly<Record<string, string>> = {
   'src/process-identity.ts': 'what the system says of a process',
   'src/experiment/load.ts': 'experiment files',
   'src/experiment/task.ts': 'task files',
+  'src/experiment/program.ts': 'scripts',
   'src/worker/process.ts': 'the descriptor that a worker writes its output to, and its tail',
   'src/wire/endpoints.ts': 'the folder of the sockets',
   'src/wire/zmq-channel.ts': 'the folder of the sockets',
@@ -90,9 +91,9 @@ function typescriptRules(path: string, source: string): string[] {
   return broken
 }
 
-/** cli/ may use the composers; the rest errors, version, edit distance and process identity alone, types of a run and the lazy `absgd` excepted. */
+/** cli/ may use the composers; the rest errors, version, edit distance, quoting and process identity alone, types of a run and the lazy `absgd` excepted. */
 function mayImportRoot(path: string, target: string): boolean {
-  if (/^src\/(errors|version|edit-distance|process-identity)\.ts$/.test(target)) return true
+  if (/^src\/(errors|version|edit-distance|process-identity|quote)\.ts$/.test(target)) return true
   if (path.startsWith('src/cli/')) return true
   return (
     (path === 'src/experiment/experiment.ts' && target === 'src/run.ts') ||

@@ -14,6 +14,7 @@ import type { ToController, ToPeer } from '../../src/wire/message.js'
 export const context: ControllerContext = {
   run: 'try-1',
   paramsJson: '{}',
+  worker: 'task',
   sampleEvery: 1,
   sampleQuotaLeft: () => 1e9,
   orphanLimitSeconds: 600,

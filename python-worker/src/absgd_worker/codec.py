@@ -251,14 +251,7 @@ def _fill_step_batch(batch: report_pb2.StepBatch, body: r.StepBatch) -> None:
 def _fill_sample_batch(batch: report_pb2.SampleBatch, body: r.SampleBatch) -> None:
     batch.attempt = body.attempt
     for step in body.steps:
-        batch.steps.add(
-            step=step.step,
-            n=step.n,
-            losses=step.losses,
-            weights=step.weights,
-            indices=step.indices,
-            labels=step.labels,
-        )
+        batch.steps.add(**vars(step))
 
 
 def _fill_evaluation(evaluation: report_pb2.Evaluation, body: r.Evaluation) -> None:

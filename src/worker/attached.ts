@@ -1,0 +1,83 @@
+/** A worker that somebody else starts. */
+import type { ProcessIdentity } from '../process-identity.js'
+import { identityOf, processExists } from '../process-identity.js'
+import type { ControllerChannel, Incoming } from '../wire/channel.js'
+import { watchProcess, type ProcessExit, type ProcessHandle } from './process.js'
+
+export interface AttachedOptions {
+  /** The controller's end of the sockets that it will dial. */
+  readonly channel: ControllerChannel
+  /** A worker that has joined under an earlier controller. */
+  readonly known: ProcessIdentity | undefined
+  /** Called once it has joined. */
+  readonly onJoined: (pid: number) => void
+}
+
+/**
+ * Waits for a worker, and watches its process once it was admitted. It has left when its process is gone or when it was
+ * released: what else its process does then, a notebook's say, is its own. Ended before anybody came, it has left as well.
+ *
+ * @returns the channel to be used in place of the one that was given, and the worker
+ */
+export function awaitWorker({ channel, known, onJoined }: AttachedOptions): {
+  readonly channel: ControllerChannel
+  readonly worker: ProcessHandle
+} {
+  const pids = new Map<string, number>()
+  let joined: ProcessHandle | undefined
+  let leave: (exit: ProcessExit) => void = () => undefined
+  const exited = new Promise<ProcessExit>((resolve) => {
+    leave = resolve
+  })
+
+  function watch(identity: ProcessIdentity): void {
+    joined = watchProcess(identity)
+    void joined.exited.then(leave)
+  }
+
+  function join(pid: number): void {
+    if (joined !== undefined) return
+    // One of another container has no process that could be seen from here.
+    if (processExists(pid)) watch(identityOf(pid))
+    onJoined(pid)
+  }
+
+  if (known !== undefined) watch(known)
+  return {
+    channel: {
+      endpoints: channel.endpoints,
+      incoming: () => noting(channel.incoming(), pids),
+      send(peer, message) {
+        const pid = pids.get(peer)
+        if (pid !== undefined && message.type === 'welcome') join(pid)
+        channel.send(peer, message)
+        if (pid !== undefined && message.type === 'released')
+          leave({ exitCode: undefined, signal: undefined })
+      },
+      close: () => channel.close(),
+    },
+    worker: {
+      get pid() {
+        return joined?.pid ?? -1
+      },
+      exited,
+      kill(signal) {
+        if (joined === undefined) leave({ exitCode: undefined, signal })
+        else joined.kill(signal)
+      },
+    },
+  }
+}
+
+/** Keeps which process each worker says it is. */
+async function* noting(source: AsyncIterable<Incoming>, pids: Map<string, number>): AsyncGenerator<Incoming> {
+  for await (const incoming of source) {
+    if (
+      incoming.type === 'control' &&
+      incoming.message.type === 'hello' &&
+      incoming.message.role !== 'operator'
+    )
+      pids.set(incoming.peer, incoming.message.pid)
+    yield incoming
+  }
+}
