@@ -1,6 +1,6 @@
 /** The kinds of workers and channels that every scenario runs over. */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -64,11 +64,18 @@ export function pythonOverZmq(python: PythonWorkers): Bench {
   return bench('the Python worker, over ZeroMQ', zmqWire, (wire, dir) => python.start(dir, wire.sockets))
 }
 
+/** A new run directory: a worker learns the run's name from its last part. */
+function directoryOf(run: string): string {
+  const dir = join(mkdtempSync(join(tmpdir(), 'absgd-conformance-')), run)
+  mkdirSync(dir)
+  return dir
+}
+
 function bench(name: string, makeWire: () => Wire, start: (wire: Wire, dir: string) => Worker): Bench {
   return {
     name,
     async open({ onTestFinished }, { dir: given, ...options } = {}) {
-      const dir = given ?? mkdtempSync(join(tmpdir(), 'absgd-conformance-'))
+      const dir = given ?? directoryOf(RUN)
       const wire = makeWire()
       let controller = new Scripted(await wire.bind(), options)
       const worker = start(wire, dir)
@@ -76,7 +83,7 @@ function bench(name: string, makeWire: () => Wire, start: (wire: Wire, dir: stri
         worker.end()
         await worker.exited
         await controller.close()
-        if (given === undefined) rmSync(dir, { recursive: true, force: true })
+        if (given === undefined) rmSync(dirname(dir), { recursive: true, force: true })
       })
       return {
         dir,
