@@ -1,11 +1,14 @@
 /** The experiment that a run was made of, loaded again from its file. */
 import { AbsgdError } from '../errors.js'
+import { byHand } from '../experiment/by-hand.js'
 import { loadExperiment } from '../experiment/load.js'
 import { resolveExperiment, type ResolvedExperiment } from '../experiment/resolve.js'
 import type { Manifest } from '../record/manifest.js'
 
 /** @throws AbsgdError 'run-directory' for a run that a script launched: it is no file that could be loaded */
 export async function experimentOf(manifest: Manifest): Promise<ResolvedExperiment> {
+  if (manifest.experimentFile === undefined && manifest.config.attached === true)
+    return resolveExperiment(byHand(manifest.experiment))
   if (manifest.experimentFile === undefined) {
     throw new AbsgdError(
       'run-directory',

@@ -62,22 +62,29 @@ export async function startControllerProcess(options: ControllerOptions): Promis
   return { ...controller, words }
 }
 
+export interface FollowOptions {
+  readonly ui: Ui
+  /** `--runs` as it was given, for the commands that the cockpit proposes. */
+  readonly runs: string | undefined
+  /** Waited for before anything is shown. */
+  readonly started?: (controller: ControllerProcess) => Promise<void>
+}
+
 /**
  * Starts the controller and shows what the run does until it ends; from the start on, Ctrl-C and SIGTERM are the controller's.
  * Sets the exit code.
- *
- * @param runs - `--runs` as it was given, for the commands that the cockpit proposes.
  */
 export async function startAndFollow(
   options: ControllerOptions,
   manifest: Manifest,
-  { ui, runs }: { readonly ui: Ui; readonly runs: string | undefined },
+  { ui, runs, started }: FollowOptions,
 ): Promise<void> {
   const { dir } = options
   const interrupts = holdInterrupts()
   try {
     const controller = await startControllerProcess(options)
     interrupts.passTo(controller)
+    await started?.(controller)
     // Who interrupted it while it started wants no dashboard.
     if (ui === 'cockpit' && interrupts.count() === 0) {
       await showCockpit({

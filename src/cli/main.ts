@@ -25,6 +25,7 @@ interface Commands {
 /** In the order of the help. Loaded when asked for: what `run` stands on would keep `ls` and `pause` waiting. */
 const COMMANDS: readonly Commands[] = [
   { names: ['run'], load: async () => [(await import('./run.js')).runCommand()] },
+  { names: ['attach'], load: async () => [(await import('./attach.js')).attachCommand()] },
   { names: ['plan'], load: async () => [(await import('./plan.js')).planCommand()] },
   { names: ['watch'], load: async () => [(await import('./watch.js')).watchCommand()] },
   { names: ['ls'], load: async () => [(await import('./ls.js')).lsCommand()] },

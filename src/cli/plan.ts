@@ -102,5 +102,5 @@ An experiment that speaks in epochs alone is shown in epochs; with
 step that begins there. Evaluations and checkpoints are after so many steps.
 In JSON, a lambda that is off is "Infinity".
 
-With -o, an experiment in epochs takes --steps-per-epoch; of a run it is what was
-applied, edits and feedback included. A plan has no guard.`
+With -o, an experiment in epochs takes --steps-per-epoch; of a run it is what
+was applied, edits and feedback included. A plan has no guard.`

@@ -3,15 +3,17 @@ import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { ensureEnvironment } from '../environment/environment.js'
 import type { Manifest } from '../record/manifest.js'
-import { startAndFollow, startControllerProcess } from './follow.js'
+import { awaitScript } from './attach.js'
+import { experimentOf } from './experiment-of.js'
+import { startAndFollow, startControllerProcess, type ControllerProcess } from './follow.js'
 import type { Ui } from './ui.js'
 
-/** The interpreter to train with; undefined where the run is simulated. */
+/** The interpreter to train with; undefined where the run is simulated, or its script is started by hand. */
 export async function interpreterFor(
   { config }: Manifest,
   python: string | undefined,
 ): Promise<string | undefined> {
-  if (config.simulated === true) return undefined
+  if (config.simulated === true || config.attached === true) return undefined
   const environment = await ensureEnvironment({
     directory: process.cwd(),
     report: (line) => process.stderr.write(`${line}\n`),
@@ -33,7 +35,13 @@ export interface TakeUpOptions {
 export async function takeUp(dir: string, manifest: Manifest, options: TakeUpOptions): Promise<void> {
   const { python, threads, ui, runs, detach } = options
   const start = { dir, python, ...(threads === undefined ? {} : { threads }) }
-  if (!detach) return startAndFollow(start, manifest, { ui, runs })
+  if (!detach) {
+    const { attached } = manifest.config
+    if (attached !== true) return startAndFollow(start, manifest, { ui, runs })
+    const { program } = await experimentOf(manifest)
+    const started = (controller: ControllerProcess) => awaitScript(dir, program, controller)
+    return startAndFollow(start, manifest, { ui, runs, started })
+  }
   await startControllerProcess(start)
   process.stdout.write(`${manifest.run}\n`)
   // Its process is another session's now; waiting for its end would keep this one here.

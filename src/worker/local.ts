@@ -1,6 +1,7 @@
 /** A Python worker on this machine. */
 import { fileURLToPath } from 'node:url'
 import { delimiter } from 'node:path'
+import { quote } from '../quote.js'
 import type { Program } from '../record/program.js'
 import type { Endpoints } from '../wire/channel.js'
 import { commonEndpoint } from '../wire/endpoints.js'
@@ -53,7 +54,7 @@ export function workerArguments(program: Program): readonly string[] {
     case 'module':
       return ['-m', 'absgd_worker.run', '-m', program.module, ...program.args]
     case 'unnamed':
-      return ['-m', 'absgd_worker.run', 'SCRIPT']
+      return ['-m', 'absgd_worker.run', 'train.py']
     default:
       return program satisfies never
   }
@@ -67,6 +68,16 @@ export function workerEnvironment(settings: WorkerSettings): Readonly<Record<str
     ...(program.kind === 'task' ? { ABSGD_TASK: program.task } : {}),
     ABSGD_PARAMS: paramsJson,
   }
+}
+
+/** The command that starts it in a shell, indented; what the interpreter is called is for people to say. */
+export function commandByHand(
+  settings: Pick<WorkerSettings, 'endpoints' | 'runDirectory' | 'program'>,
+): string {
+  const { ABSGD_ENDPOINT = '', ABSGD_RUN = '' } = workerEnvironment({ ...settings, paramsJson: '' })
+  const variables = { ABSGD_ENDPOINT, ABSGD_RUN, PYTHONPATH: PACKAGE }
+  const lines = Object.entries(variables).map(([name, value]) => `  ${name}=${quote(value)} \\\n`)
+  return `${lines.join('')}  python ${workerArguments(settings.program).map(quote).join(' ')}`
 }
 
 /** The worker's package runs from this npm package and is never installed anywhere. */

@@ -225,6 +225,9 @@ class Channel:
             else:
                 self._bye = told
             self._outbox.append(told)
+        with self._exchange.condition:
+            self._exchange.turns += 1
+            self._exchange.condition.notify_all()
 
     def _greet(self, now: float) -> None:
         if now >= self._hello_due and self._post(self._introduce()):

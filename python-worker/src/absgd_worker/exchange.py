@@ -64,12 +64,22 @@ class Exchange:
         self.inbox: deque[Command | Fault] = deque()
         self.welcome: Welcome | None = None
         self.released = False
+        # How often the background thread has taken what was in the ring.
+        self.turns = 0
         # Samples of steps t with t % sample_every == 0 are kept; 0 for none.
         self.sample_every = 0
         # Monotonic seconds of the controller's last message.
         self.heard = time.monotonic()
         # Set once the background thread runs: makes it take what is in the ring now.
         self.flush: Callable[[], None] = lambda: None
+
+    def settle(self) -> None:
+        """Returns once all that was put into the ring is in the spool; after a while in any case."""
+        with self.condition:
+            # The turn that is under way may have begun before.
+            for wanted in (self.turns + 1, self.turns + 2):
+                self.flush()
+                self.condition.wait_for(lambda wanted=wanted: self.turns >= wanted, SETTLE_SECONDS / 2)
 
     def deliver(self, message: Command | Fault) -> None:
         """Puts a message before the training thread, which looks at its next step boundary."""
@@ -88,3 +98,7 @@ class Exchange:
         with self.condition:
             self.released = True
             self.condition.notify_all()
+
+
+SETTLE_SECONDS = 2.0
+"""How long a training thread waits for its own background thread: a disk may be slow, or the thread gone."""

@@ -46,7 +46,7 @@ def describe_failure(error: BaseException) -> Failure:
 
 
 def _is_ours(filename: str) -> bool:
-    return filename.startswith(("<frozen importlib", "<frozen runpy")) or Path(filename).parent == _PACKAGE
+    return filename.startswith(("<frozen importlib", "<frozen runpy")) or _PACKAGE in Path(filename).parents
 
 
 _PACKAGE = Path(__file__).parent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from absgd_worker.attach.deeds import ScriptDeeds
 from absgd_worker.attach.errors import SessionError
@@ -111,6 +111,14 @@ class Controlled:
             raise _refusal(error) from None
         ending = self._line.helm.ending
         return None if ending is None else _stop_of(ending)
+
+    def place(self) -> None:
+        """Nowhere that a later process is to be told; what was reported is on disk when this returns."""
+        if self._line is not None and self._line.pid == os.getpid():
+            self._line.exchange.settle()
+
+    def go_on(self, place: Mapping[str, Any] | None, step: int) -> None:
+        """The controller is told of the step in Hello."""
 
     def evaluated(self, split: str, metrics: Mapping[str, float]) -> None:
         if self._line is not None:
