@@ -119,9 +119,9 @@ def test_gradients_are_clipped_to_the_planned_norm_over_all_groups() -> None:
     optimizer = with_groups()
     for group in optimizer.param_groups:
         group["params"][0].grad = torch.full((1,), 4.0)
-    Hyperparameters().put(optimizer, {"clip_norm": math.inf})
+    Hyperparameters().clip(optimizer, {"clip_norm": math.inf})
     assert optimizer.param_groups[0]["params"][0].grad.item() == 4.0
-    Hyperparameters().put(optimizer, {"clip_norm": math.sqrt(3)})
+    Hyperparameters().clip(optimizer, {"clip_norm": math.sqrt(3)})
     assert [group["params"][0].grad.item() for group in optimizer.param_groups] == pytest.approx([1.0] * 3)
 
 

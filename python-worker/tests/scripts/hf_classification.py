@@ -71,5 +71,8 @@ with tempfile.TemporaryDirectory() as folder:
     trainer.train()
 for entry in trainer.state.log_history:
     kind = "train" if "loss" in entry else "eval" if "eval_loss" in entry else "whole"
-    print(kind, {name: value for name, value in entry.items() if "runtime" not in name and "per_second" not in name})
+    print(
+        kind,
+        {name: value for name, value in entry.items() if "runtime" not in name and "per_second" not in name},
+    )
 print(f"end {sum(p.double().sum().item() for p in model.parameters())!r} {torch.rand(1).item()!r}")

@@ -38,7 +38,7 @@ class Hyperparameters:
         self._told: set[str] = set()
 
     def put(self, optimizer: Optimizer, row: Mapping[str, float]) -> dict[str, float]:
-        """Right before a step: sets what the row plans, clips gradients.
+        """Right before a step: sets what the row plans.
 
         Returns:
             What the optimizer steps with: planned values, and its own largest where nothing is planned.
@@ -72,8 +72,24 @@ class Hyperparameters:
             for group, factor in zip(optimizer.param_groups, factors, strict=True):
                 set_value(group, key, value * factor)
             applied[name] = value
-        _clip(optimizer, row.get("clip_norm"))
         return applied
+
+    def clip(self, optimizer: Optimizer, row: Mapping[str, float]) -> None:
+        """Once the gradients of the step are there: clips them where the row plans it.
+
+        Raises:
+            ControlError: they are still scaled by GradScaler.
+        """
+        norm = row.get("clip_norm")
+        if norm is None or norm == float("inf"):
+            return
+        if getattr(optimizer, "grad_scale", None) is not None:
+            raise ControlError(
+                "the plan sets clip_norm, but GradScaler leaves the gradients of a fused optimizer scaled: "
+                "call scaler.unscale_(optimizer) before its step, or remove clip_norm from the controls"
+            )
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        torch.nn.utils.clip_grad_norm_(parameters, norm)
 
     def put_back(self, optimizer: Optimizer) -> None:
         """Right after the step: the optimizer's own values are there again."""
@@ -144,15 +160,3 @@ def _initial(name: str, group: Mapping[str, Any], key: GroupKey) -> float:
 def _kept(value: Any) -> Any:
     """A tensor is set in place."""
     return value.clone() if isinstance(value, Tensor) else value
-
-
-def _clip(optimizer: Optimizer, norm: float | None) -> None:
-    if norm is None or norm == float("inf"):
-        return
-    if getattr(optimizer, "grad_scale", None) is not None:
-        raise ControlError(
-            "the plan sets clip_norm, but GradScaler leaves the gradients of a fused optimizer scaled: call "
-            "scaler.unscale_(optimizer) before its step, or remove clip_norm from the controls"
-        )
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    torch.nn.utils.clip_grad_norm_(parameters, norm)

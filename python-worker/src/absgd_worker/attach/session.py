@@ -16,19 +16,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.optimizer import (
-    Optimizer,
-    register_optimizer_step_post_hook,
-    register_optimizer_step_pre_hook,
-)
+from torch.optim.optimizer import Optimizer
 
+from absgd_worker.attach.boundary import Boundary
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.identity import NOBODY, Identity
 from absgd_worker.attach.mirror import Mirror, Mirroring
 from absgd_worker.attach.notebook import running_cell
 from absgd_worker.attach.optimizers import Groups, Hyperparameters
 from absgd_worker.attach.ranks import require_one_rank
-from absgd_worker.attach.scaler import after_scaler_updates
 from absgd_worker.attach.source import Recorded, Source, StopTraining
 from absgd_worker.attach.start_line import StartLine
 from absgd_worker.attach.unseen import UnseenSteps
@@ -67,7 +63,7 @@ class Session:
         self._controls: Mapping[str, float] | None = None
         self._began = 0.0
         self._unseen = UnseenSteps()
-        self._removers: list[Callable[[], None]] = []
+        self._boundary = Boundary(self)
         self._applied: dict[str, float] = {}
         self._hyperparameters = Hyperparameters(groups)
         self._stopping: StopTraining | None = None
@@ -100,14 +96,7 @@ class Session:
         if self.is_open:
             return
         self.watch.open()
-        handles = (
-            register_optimizer_step_pre_hook(self._before_optimizer_step),
-            register_optimizer_step_post_hook(self._after_optimizer_step),
-        )
-        self._removers = [
-            *(handle.remove for handle in handles),
-            after_scaler_updates(self.drop_step),
-        ]
+        self._boundary.open()
         self.is_open = True
         self._source.begin(self)
 
@@ -115,9 +104,7 @@ class Session:
         """Lets go of everything; a step that no optimizer made is forgotten. May be called twice."""
         if not self.is_open:
             return
-        for remove in self._removers:
-            remove()
-        self._removers = []
+        self._boundary.close()
         self.is_open = False
         self.watch.close()
         self.drop_step()
@@ -242,11 +229,20 @@ class Session:
             raise SessionError("evaluated(…) tells of a model after a step, and none is trained yet")
         self._source.evaluated(split, {name: float(value) for name, value in metrics.items()})
 
-    def _before_optimizer_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if self._controls is not None:
-            self._applied |= self._hyperparameters.put(optimizer, self._controls)
+    def before_step(self, optimizer: Optimizer, *, computes_loss: bool) -> None:
+        """See `Boundary`, as for the next three."""
+        controls = self.controls if computes_loss else self._controls
+        if controls is not None:
+            self._applied |= self._hyperparameters.put(optimizer, controls)
 
-    def _after_optimizer_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+    def gradients_are_there(self, optimizer: Optimizer) -> None:
+        if self._controls is not None:
+            self._hyperparameters.clip(optimizer, self._controls)
+
+    def abandon_step(self, optimizer: Optimizer) -> None:
+        self._hyperparameters.put_back(optimizer)
+
+    def after_step(self, optimizer: Optimizer) -> None:
         self._hyperparameters.put_back(optimizer)
         parts = self._weighings.take()
         if not parts:
