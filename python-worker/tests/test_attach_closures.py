@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -33,7 +34,7 @@ def trained(
         optimizer.param_groups[0]["lr"] = lr
     criterion: nn.Module = nn.CrossEntropyLoss()
 
-    def closure() -> Tensor:
+    def closure() -> Any:
         optimizer.zero_grad()
         loss = criterion(model(points), labels)
         loss.backward()
@@ -74,7 +75,7 @@ def test_gradients_are_clipped_once_the_closure_has_made_them() -> None:
     before = model.weight.detach().clone()
     criterion = api.wrap(nn.CrossEntropyLoss())
 
-    def closure() -> Tensor:
+    def closure() -> Any:
         loss = criterion(model(points), labels) * 1e4
         loss.backward()
         return loss

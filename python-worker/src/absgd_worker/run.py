@@ -80,6 +80,9 @@ def _train(run: Callable[[], object], options: argparse.Namespace, lam: float) -
                 return 2
             with no_replacement(), Capture(session, granularity=options.granularity):
                 run()
+                # A framework has ended its training in good order.
+                if session.stopping is not None:
+                    raise session.stopping
     except StopTraining as stop:
         complain(f"absgd: stopped: {stop}")
         code = stop.exit_code

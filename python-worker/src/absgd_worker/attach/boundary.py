@@ -81,7 +81,7 @@ class Boundary:
 
         if "closure" in kwargs:
             return args, {**kwargs, "closure": observed}
-        return (args[0], observed, *args[2:]), kwargs
+        return (*args[:1], observed, *args[2:]), kwargs
 
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         self._steps.after_step(optimizer)

@@ -55,6 +55,10 @@ class Capture(TorchFunctionMode):
         # What a loss without reduction gave, to be weighed where it is reduced.
         self._pending: Elements | None = None
 
+    def is_of(self, session: Session) -> bool:
+        """Whether it weighs for this one."""
+        return self._session is session
+
     def take_valid(self, losses: Tensor) -> Tensor | None:
         """Which elements count of a loss that left this mode without a reduction."""
         pending, self._pending = self._pending, None

@@ -80,9 +80,9 @@ class Controlled:
                     return row.controls
                 if line.helm.ending is not None:
                     raise _stop_of(line.helm.ending)
-                if line.exchange.plan.is_over(step):
-                    line.helm.end(Reason.COMPLETED)
-                    raise StopTraining(f"all {step:,} steps of the run are trained")
+                over = self.over(step)
+                if over is not None:
+                    raise over
                 line.helm.stand()
         except Broken as error:
             raise _refusal(error) from None
@@ -111,6 +111,12 @@ class Controlled:
             raise _refusal(error) from None
         ending = self._line.helm.ending
         return None if ending is None else _stop_of(ending)
+
+    def over(self, step: int) -> StopTraining | None:
+        if self._line is None or not self._line.exchange.plan.is_over(step):
+            return None
+        self._line.helm.end(Reason.COMPLETED)
+        return StopTraining(f"all {step:,} steps of the run are trained")
 
     def place(self) -> None:
         """Nowhere that a later process is to be told; what was reported is on disk when this returns."""

@@ -47,7 +47,7 @@ class ScriptDeeds:
         began = time.perf_counter()
         before, self._standing.phase = self._standing.phase, Phase.CHECKPOINTING
         try:
-            save()
+            said = save()
         except Exception as error:
             failure = describe_failure(error)
             complain(failure.text)
@@ -55,7 +55,11 @@ class ScriptDeeds:
         finally:
             self._standing.phase = before
         self._saved = position
-        return f"the script saved itself ({time.perf_counter() - began:.2f} s)"
+        return (
+            said
+            if isinstance(said, str)
+            else f"the script saved itself ({time.perf_counter() - began:.2f} s)"
+        )
 
     def try_to_checkpoint(self) -> None:
         """As `checkpoint`, where nobody asked who could be told of a refusal."""
@@ -112,10 +116,12 @@ class ScriptDeeds:
                 results = find()
         finally:
             self._standing.phase = before
+        self._evaluated = position
+        if isinstance(results, str):
+            return results
         seconds = time.perf_counter() - began
         found = evaluations(results, attempt=position.attempt, step=position.step - 1, seconds=seconds)
         self._exchange.ring.extend(found)
-        self._evaluated = position
         return ", ".join(
             f"{one.split}.{name} {value:.4g}" for one in found for name, value in one.metrics.items()
         )

@@ -65,6 +65,9 @@ class Journal:
     def between(self, step: int) -> StopTraining | None:
         return self._source.between(step)
 
+    def over(self, step: int) -> StopTraining | None:
+        return self._source.over(step)
+
     def evaluated(self, split: str, metrics: Mapping[str, float]) -> None:
         attempt, step = self._position
         self._ring.append(Evaluation(attempt, step - 1, split, metrics, 0, b"", 0.0))

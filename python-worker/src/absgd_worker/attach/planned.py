@@ -38,8 +38,9 @@ class Planned(Uncontrolled):
         self._pieces = {name: _pieces_of(name, pieces, file) for name, pieces in controls.items()}
 
     def next(self, step: int) -> Mapping[str, float]:
-        if step >= self.run_steps:
-            raise StopTraining(f"all {self.run_steps:,} steps of the plan are trained")
+        over = self.over(step)
+        if over is not None:
+            raise over
         row: dict[str, float] = {}
         for name, (starts, values) in self._pieces.items():
             at = bisect_right(starts, step) - 1
@@ -47,6 +48,11 @@ class Planned(Uncontrolled):
             if at >= 0:
                 row[name] = values[at]
         return row
+
+    def over(self, step: int) -> StopTraining | None:
+        if step < self.run_steps:
+            return None
+        return StopTraining(f"all {self.run_steps:,} steps of the plan are trained")
 
 
 def _steps_of(plan: Mapping[str, Any], file: str | Path) -> int:

@@ -49,7 +49,7 @@ class Session:
         normaliser: str = "refuse",
         groups: Groups = "scaled",
         on_checkpoint: Callable[[], object] | None = None,
-        on_evaluate: Callable[[], Mapping[str, Any]] | None = None,
+        on_evaluate: Callable[[], Mapping[str, Any] | str] | None = None,
         mirror: Mirroring = "auto",
     ) -> None:
         self._source = source
@@ -66,7 +66,8 @@ class Session:
         self._boundary = Boundary(self)
         self._applied: dict[str, float] = {}
         self._hyperparameters = Hyperparameters(groups)
-        self._stopping: StopTraining | None = None
+        self.stopping: StopTraining | None = None
+        """Why no further step is to be made; None while training goes on."""
         self._mirror = Mirror() if mirror == "auto" else None
         self.on_checkpoint = on_checkpoint
         self.on_evaluate = on_evaluate
@@ -74,7 +75,7 @@ class Session:
         """Of a framework: has it end training after this step, in place of `StopTraining` from the step."""
         self.is_open = False
         self.is_implicit = False
-        """Begun by the first loss that is weighed outside of any session."""
+        """Entered by nobody: begun by the first loss weighed outside of any, or by a framework's callback."""
         self.cell = running_cell()
         """Of the notebook that it was made in; None elsewhere."""
         self.is_weighing = False
@@ -121,8 +122,8 @@ class Session:
     def controls(self) -> Mapping[str, float]:
         """Of the step under way, which begins here where none does."""
         if self._controls is None:
-            if self._stopping is not None:
-                raise self._stopping
+            if self.stopping is not None:
+                raise self.stopping
             self._controls = self._source.next(self.step)
             self._rule = self._source.rule or self._rule
             if self._saved is not None:
@@ -252,6 +253,8 @@ class Session:
         self.step += 1
         self._controls = None
         stop = self._source.between(self.step)
+        if stop is None and self.on_stop is not None:
+            stop = self._source.over(self.step)
         if stop is not None:
             self._stop(stop)
 
@@ -284,7 +287,7 @@ class Session:
         return applied
 
     def _stop(self, stop: StopTraining) -> None:
-        self._stopping = stop
+        self.stopping = stop
         if self.on_stop is None:
             raise stop
         self.on_stop()

@@ -41,7 +41,7 @@ def session(
     run: str | None = None,
     groups: Groups = "scaled",
     on_checkpoint: Callable[[], object] | None = None,
-    on_evaluate: Callable[[], Mapping[str, Any]] | None = None,
+    on_evaluate: Callable[[], Mapping[str, Any] | str] | None = None,
     mirror: Mirroring = "auto",
     source: Source | None = None,
 ) -> Iterator[Session]:
@@ -103,6 +103,11 @@ def session(
         raise
     else:
         _leave(own)
+
+
+def entered() -> Session | None:
+    """The session that the caller has entered; None outside of any."""
+    return next((one for one in reversed(_current) if not one.is_implicit), None)
 
 
 def current() -> Session:

@@ -27,9 +27,9 @@ class Script(Protocol):
     """What of a script commands reach."""
 
     on_checkpoint: Callable[[], object] | None
-    """Saves all that the script needs to go on."""
-    on_evaluate: Callable[[], Mapping[str, Any]] | None
-    """Metrics by split, as `Task.evaluate` gives them."""
+    """Saves all that the script needs to go on; or says, in a sentence, when that will happen."""
+    on_evaluate: Callable[[], Mapping[str, Any] | str] | None
+    """Metrics by split, as `Task.evaluate` gives them; or a sentence, where the framework evaluates later."""
 
     @property
     def model(self) -> nn.Module | None:
@@ -81,6 +81,11 @@ class Source(Protocol):
         """
         ...
 
+    def over(self, step: int) -> StopTraining | None:
+        """`step` steps are done: why there is no further one. Asked where training is ended in good order,
+        by a framework, and not by what `next` raises."""
+        ...
+
     def evaluated(self, split: str, metrics: Mapping[str, float]) -> None:
         """What the script found, after the step that was reported last."""
         ...
@@ -117,6 +122,9 @@ class Uncontrolled:
         pass
 
     def between(self, step: int) -> StopTraining | None:
+        return None
+
+    def over(self, step: int) -> StopTraining | None:
         return None
 
     def evaluated(self, split: str, metrics: Mapping[str, float]) -> None:

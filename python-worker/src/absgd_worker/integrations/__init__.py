@@ -1,0 +1,1 @@
+"""Adapters of frameworks; each imports its own, and nothing imports them unasked."""

@@ -1,0 +1,146 @@
+"""What the callbacks of frameworks share: a session that is open while the framework trains."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+
+import torch
+
+from absgd_worker.attach import sessions
+from absgd_worker.attach.capture import Capture
+from absgd_worker.attach.granularity import Granularity
+from absgd_worker.attach.local import Setting
+from absgd_worker.attach.mirror import Mirroring
+from absgd_worker.attach.optimizers import Groups
+from absgd_worker.attach.session import Session
+from absgd_worker.weights import Rule
+
+
+class Settings(TypedDict, total=False):
+    """As in `absgd_worker.session`, which they are handed on to."""
+
+    lam: Setting
+    gamma: Setting
+    weighting: Rule | str
+    accumulate: int | None
+    normaliser: str
+    announce: bool
+    plan: str | Path | None
+    run: str | None
+    groups: Groups
+    mirror: Mirroring
+
+
+Wish = Literal["checkpoint", "evaluation"]
+
+
+class Attachment:
+    """Begins a session and captures its losses, from `begin` to `end`. Where the script has entered one, and
+    under absgd-run, it is that session, and the settings are of no account.
+
+    Args:
+        framework: what saves and evaluates, for people: "the Trainer".
+    """
+
+    def __init__(self, framework: str, granularity: Granularity, settings: Settings) -> None:
+        self.session: Session | None = None
+        """Open from `begin` to `end`."""
+        self.settings = settings
+        self.granularity: Granularity = granularity
+        self._framework = framework
+        self._stack = ExitStack()
+        self._saved: dict[str, Any] | None = None
+        self._wishes: set[Wish] = set()
+        self._stops = False
+
+    def begin(self, *, accumulate: int, can_evaluate: bool) -> Session:
+        """`accumulate`: losses of an optimizer step, where the settings do not say. Raises what
+        `absgd_worker.session` does."""
+        # Training that an exception has ended said no goodbye.
+        self.end()
+        own = sessions.entered()
+        if own is None:
+            settings: Settings = {"accumulate": accumulate, **self.settings}
+            own = self._stack.enter_context(sessions.session(**settings))
+            own.is_implicit = True
+        if self._saved is not None:
+            own.load_state_dict(self._saved)
+            self._saved = None
+        self._listen(own, can_evaluate=can_evaluate)
+        self._enter_capture(own)
+        self.session = own
+        return own
+
+    def end(self, error: BaseException | None = None) -> None:
+        """May be called twice."""
+        stack, self._stack, self.session = self._stack, ExitStack(), None
+        stack.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
+
+    def state_dict(self) -> dict[str, Any] | None:
+        """Of the session, or what the next one goes on from; None before either."""
+        return self._saved if self.session is None else self.session.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any] | None) -> None:
+        """The next `begin` goes on from it."""
+        self._saved = state
+
+    def take(self, wish: Wish) -> bool:
+        """Whether an operator asked for it since the last time."""
+        is_wanted = wish in self._wishes
+        self._wishes.discard(wish)
+        return is_wanted
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether training is to end."""
+        return self.session is not None and self.session.stopping is not None
+
+    def evaluated(self, metrics: Mapping[str, Any]) -> None:
+        """Reports those of a validation; nothing before the first step."""
+        numbers = {name: float(value) for name, value in metrics.items()}
+        finite = {name: value for name, value in numbers.items() if not math.isnan(value)}
+        if self.session is not None and self.session.step > 0 and finite:
+            self.session.evaluated("val", finite)
+
+    def _listen(self, own: Session, *, can_evaluate: bool) -> None:
+        before = (own.on_stop, own.on_checkpoint, own.on_evaluate)
+
+        def fall_silent() -> None:
+            own.on_stop, own.on_checkpoint, own.on_evaluate = before
+
+        self._stack.callback(fall_silent)
+        # What the framework looks at after every step: `is_stopping`.
+        own.on_stop = own.on_stop or _nothing
+        own.on_checkpoint = own.on_checkpoint or self._wants_checkpoint
+        if can_evaluate:
+            own.on_evaluate = own.on_evaluate or self._wants_evaluation
+
+    def _wants_checkpoint(self) -> str:
+        self._wishes.add("checkpoint")
+        return f"{self._framework} saves itself when this step ends"
+
+    def _wants_evaluation(self) -> str:
+        self._wishes.add("evaluation")
+        return f"{self._framework} evaluates when this step ends"
+
+    def _enter_capture(self, own: Session) -> None:
+        modes = torch.overrides._get_current_function_mode_stack()
+        if any(isinstance(mode, Capture) and mode.is_of(own) for mode in modes):
+            return
+        capture = Capture(own, granularity=self.granularity)
+        capture.__enter__()
+
+        def leave() -> None:
+            # One that lies below another is left where it is: without its session it does nothing.
+            if torch.overrides._get_current_function_mode_stack()[-1:] == [capture]:
+                capture.__exit__(None, None, None)
+
+        self._stack.callback(leave)
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,276 @@
+"""The callback and the loss function of Hugging Face's Trainer, on small models made here."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from test_attach_session import Recorder
+from torch import Tensor
+from torch.overrides import _get_current_function_mode_stack
+
+from absgd_worker.attach import api
+from absgd_worker.attach.errors import NotWeighable
+from absgd_worker.attach.source import StopTraining
+
+transformers = pytest.importorskip("transformers")
+
+from absgd_worker.integrations.hugging_face import AbsgdCallback, loss_function  # noqa: E402
+
+MAX_STEPS = 4
+
+
+class Lines(torch.utils.data.Dataset[dict[str, Any]]):
+    def __init__(self, count: int = 36) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, i: int) -> dict[str, Any]:
+        tokens = (torch.arange(12) * (i + 3) + i) % 30
+        labels = tokens.clone()
+        labels[6 + i % 6 :] = -100
+        return {"input_ids": tokens, "attention_mask": (labels != -100).long(), "labels": labels}
+
+
+class Sentences(Lines):
+    """For classification; of vectors where `width` is not 0."""
+
+    def __init__(self, width: int = 0) -> None:
+        super().__init__()
+        self.width = width
+
+    def __getitem__(self, i: int) -> dict[str, Any]:
+        words = (torch.arange(8) * (i + 5) + i) % 30
+        label: Any = i * 7 % 3
+        if self.width:
+            label = torch.tensor([float((i >> bit) & 1) for bit in range(self.width)])
+        return {"input_ids": words, "attention_mask": torch.ones(8, dtype=torch.long), "labels": label}
+
+
+def language_model() -> Any:
+    torch.manual_seed(0)
+    config = transformers.GPT2Config(
+        vocab_size=32, n_positions=16, n_embd=8, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0
+    )
+    return transformers.GPT2LMHeadModel(config)
+
+
+def classifier(**options: Any) -> Any:
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=32,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=16,
+        **{"num_labels": 3, **options},
+    )
+    return transformers.BertForSequenceClassification(config)
+
+
+def trainer_of(folder: Path, model: Any, data: Lines, *, callback: Any = None, **options: Any) -> Any:
+    loss = options.pop("compute_loss_func", None)
+    settings = {
+        "max_steps": MAX_STEPS,
+        "per_device_train_batch_size": 4,
+        "learning_rate": 1e-2,
+        "save_strategy": "no",
+        "logging_steps": 1,
+        "report_to": [],
+        "disable_tqdm": True,
+        "use_cpu": True,
+        **options,
+    }
+    trainer = transformers.Trainer(
+        model=model,
+        args=transformers.TrainingArguments(str(folder), **settings),
+        train_dataset=data,
+        eval_dataset=data,
+        compute_loss_func=loss,
+        callbacks=None if callback is None else [callback],
+    )
+    trainer.remove_callback(transformers.PrinterCallback)
+    return trainer
+
+
+def outcome(trainer: Any) -> tuple[list[float], Tensor]:
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    return losses, torch.cat([parameter.detach().flatten() for parameter in trainer.model.parameters()])
+
+
+def same(one: tuple[list[float], Tensor], other: tuple[list[float], Tensor]) -> bool:
+    return one[0] == other[0] and torch.equal(one[1], other[1])
+
+
+@pytest.mark.parametrize("accumulation", [1, 3])
+@pytest.mark.parametrize("across_devices", [True, False])
+@pytest.mark.parametrize("by_function", [True, False])
+@pytest.mark.parametrize("make", [language_model, classifier])
+def test_nothing_changes_while_lambda_is_off_and_not_otherwise(
+    tmp_path: Path, accumulation: int, across_devices: bool, by_function: bool, make: Callable[[], Any]
+) -> None:
+    def trained(callback: AbsgdCallback | None) -> tuple[list[float], Tensor]:
+        model = make()
+        loss = loss_function(model) if by_function else None
+        trainer = trainer_of(
+            tmp_path,
+            model,
+            Lines() if make is language_model else Sentences(),
+            callback=callback,
+            compute_loss_func=loss,
+            gradient_accumulation_steps=accumulation,
+            average_tokens_across_devices=across_devices,
+        )
+        counted: list[int] = []
+        if callback is not None:
+            end = callback.on_train_end
+
+            def ended(*args: Any, **kwargs: Any) -> None:
+                assert callback.session is not None
+                counted.extend([callback.session.step, callback.session.captured])
+                end(*args, **kwargs)
+
+            callback.on_train_end = ended  # type: ignore[method-assign]
+        trainer.train()
+        assert counted == ([] if callback is None else [MAX_STEPS, MAX_STEPS * accumulation])
+        assert _get_current_function_mode_stack() == []
+        return outcome(trainer)
+
+    plain = trained(None)
+    assert same(trained(AbsgdCallback()), plain)
+    assert not same(trained(AbsgdCallback(lam=-1.0)), plain)
+
+
+@pytest.mark.parametrize("accumulation", [1, 3])
+@pytest.mark.parametrize(
+    ("options", "width"),
+    [
+        ({}, 0),
+        ({"num_labels": 1}, 1),
+        ({"num_labels": 2, "problem_type": "multi_label_classification"}, 2),
+        ({"num_labels": 2, "problem_type": "regression"}, 2),
+    ],
+)
+def test_the_loss_function_is_the_models_own_whatever_it_divides_by(
+    tmp_path: Path, accumulation: int, options: dict[str, Any], width: int
+) -> None:
+    outcomes = []
+    for by_function in (False, True):
+        model = classifier(**options)
+        trainer = trainer_of(
+            tmp_path,
+            model,
+            Sentences(width),
+            compute_loss_func=loss_function(model) if by_function else None,
+            gradient_accumulation_steps=accumulation,
+        )
+        # Some models take the items of a step and pass them on to no loss, and nobody divides then.
+        trainer.model_accepts_loss_kwargs = False
+        trainer.train()
+        outcomes.append(outcome(trainer))
+    (plain, weights), (losses, others) = outcomes
+    assert losses == pytest.approx(plain, rel=1e-3)
+    assert torch.allclose(weights, others, rtol=1e-3, atol=1e-5)
+
+
+def test_a_loss_of_more_than_logits_and_labels_is_refused_by_name() -> None:
+    model = classifier()
+    model.loss_function = lambda start_logits, end_logits, **kwargs: start_logits.mean()
+    outputs = {"logits": torch.zeros(2, 3, requires_grad=True)}
+    with pytest.raises(NotWeighable, match=r"takes start_logits, end_logits: leave compute_loss_func out"):
+        loss_function(model)(outputs, torch.zeros(2, dtype=torch.long))
+
+
+class Stops(Recorder):
+    """Asks for things at steps, as an operator would."""
+
+    def __init__(self, callback: Any, at: dict[int, str]) -> None:
+        super().__init__()
+        self.callback, self.at, self.said = callback, at, []
+        self.found: list[tuple[int, str, dict[str, float]]] = []
+
+    def between(self, step: int) -> StopTraining | None:
+        session = self.callback.session
+        assert session is not None
+        wish = self.at.get(step)
+        if wish == "save" and session.on_checkpoint is not None:
+            self.said.append(session.on_checkpoint())
+        if wish == "evaluate" and session.on_evaluate is not None:
+            self.said.append(session.on_evaluate())
+        return StopTraining("by an operator") if wish == "stop" else None
+
+    def over(self, step: int) -> StopTraining | None:
+        return StopTraining("complete") if self.at.get(step) == "over" else None
+
+    def evaluated(self, split: str, metrics: Any) -> None:
+        self.found.append((self.entries[-1].step, split, dict(metrics)))
+
+
+@pytest.mark.parametrize("end", ["stop", "over"])
+def test_saving_evaluating_and_stopping_reach_the_trainer_by_its_flags(tmp_path: Path, end: str) -> None:
+    callback = AbsgdCallback()
+    source = Stops(callback, {1: "save", 2: "evaluate", 3: end})
+    trainer = trainer_of(
+        tmp_path, classifier(), Sentences(), callback=callback, eval_strategy="steps", eval_steps=1000
+    )
+    with api.session(source=source) as session:
+        result = trainer.train()
+    assert source.said == [
+        "the Trainer saves itself when this step ends",
+        "the Trainer evaluates when this step ends",
+    ]
+    assert [folder.name for folder in tmp_path.glob("checkpoint-*")] == ["checkpoint-1"]
+    ((step, split, metrics),) = source.found
+    assert (step, split, list(metrics)) == (1, "val", ["loss"])
+    assert (result.global_step, session.step) == (3, 3)
+    assert session.on_checkpoint is None
+    assert callback.session is None
+
+
+def test_training_goes_on_exactly_from_a_checkpoint_of_the_trainer(tmp_path: Path) -> None:
+    def trained(folder: Path, **options: Any) -> Any:
+        callback = AbsgdCallback(lam=-0.7, gamma=0.5)
+        trainer = trainer_of(
+            folder, classifier(), Sentences(), callback=callback, save_strategy="steps", save_steps=2
+        )
+        trainer.train(**options)
+        return trainer
+
+    unbroken = trained(tmp_path / "a")
+    resumed = trained(tmp_path / "b", resume_from_checkpoint=str(tmp_path / "a" / "checkpoint-2"))
+    assert torch.equal(outcome(unbroken)[1], outcome(resumed)[1])
+    saved = json.loads((tmp_path / "b" / "checkpoint-4" / "trainer_state.json").read_text())
+    state = saved["stateful_callbacks"]["AbsgdCallback"]
+    assert state["args"] == {"granularity": "auto", "lam": -0.7, "gamma": 0.5}
+    assert state["attributes"]["session_state"]["step"] == 4
+
+
+def test_an_exception_leaves_nothing_behind_that_weighs(tmp_path: Path) -> None:
+    class Broken(Sentences):
+        def __getitem__(self, i: int) -> dict[str, Any]:
+            if torch.is_grad_enabled() and broken:
+                raise KeyError("of the data")
+            return super().__getitem__(i)
+
+    broken = True
+    callback = AbsgdCallback(lam=-1.0)
+    trainer = trainer_of(tmp_path, classifier(), Broken(), callback=callback)
+    with pytest.raises(KeyError):
+        trainer.train()
+    broken = False
+    trainer.train()
+    assert trainer.state.global_step == MAX_STEPS
+    assert callback.session is None
+    assert math.isfinite(outcome(trainer)[0][-1])
+    # The session that was broken off is closed, and its mode does nothing.
+    with api.session(lam=math.inf) as session:
+        torch.nn.functional.mse_loss(torch.ones(2, requires_grad=True), torch.zeros(2))
+    assert session.captured == 0

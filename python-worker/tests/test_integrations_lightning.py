@@ -1,0 +1,189 @@
+"""The callback of Lightning, on a small module made here."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from test_integrations_hugging_face import Stops
+from torch import Tensor, nn
+from torch.overrides import _get_current_function_mode_stack
+from torch.utils.data import DataLoader, TensorDataset
+
+from absgd_worker.attach import api
+
+L = pytest.importorskip("lightning")
+
+from absgd_worker.integrations.lightning import AbsgdCallback  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+class Classifier(L.LightningModule):
+    def __init__(self, *, manual: bool = False) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Dropout(0.1), nn.Linear(8, 3))
+        self.automatic_optimization = not manual
+        self.trained: list[float] = []
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        loss = F.cross_entropy(self.net(batch[0]), batch[1])
+        self.trained.append(loss.item())
+        self.log("train_loss", loss)
+        if self.automatic_optimization:
+            return loss
+        optimizer: Any = self.optimizers()
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
+        return None
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        scores = self.net(batch[0])
+        self.log("val_loss", F.cross_entropy(scores, batch[1]))
+        self.log("val/acc", (scores.argmax(1) == batch[1]).float().mean())
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(self.parameters(), lr=1e-2)
+
+
+def fit(
+    folder: Path, *callbacks: Any, manual: bool = False, resume: Path | None = None, **options: Any
+) -> tuple[Any, Classifier]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        L.seed_everything(0, verbose=False)
+        points = torch.randn(64, 6)
+        data = TensorDataset(points, points[:, :3].argmax(1))
+        module = Classifier(manual=manual)
+        settings = {
+            "max_epochs": 2,
+            "accelerator": "cpu",
+            "logger": False,
+            "enable_checkpointing": False,
+            "enable_progress_bar": False,
+            "enable_model_summary": False,
+            "default_root_dir": folder,
+            **options,
+        }
+        trainer = L.Trainer(callbacks=list(callbacks), **settings)
+        trainer.fit(
+            module,
+            DataLoader(data, batch_size=8),
+            DataLoader(data, batch_size=32),
+            ckpt_path=resume,
+            **({} if resume is None else {"weights_only": False}),
+        )
+    return trainer, module
+
+
+def outcome(module: Classifier) -> tuple[list[float], Tensor]:
+    weights = torch.cat([parameter.detach().flatten() for parameter in module.parameters()])
+    return module.trained, torch.cat([weights, torch.rand(1)])
+
+
+class Counted(AbsgdCallback):
+    counted: tuple[int, int] = (0, 0)
+
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        assert self.session is not None
+        self.counted = (self.session.step, self.session.captured)
+        super().on_train_end(trainer, pl_module)
+
+
+@pytest.mark.parametrize(
+    ("options", "counted"),
+    [
+        ({}, (16, 16)),
+        ({"accumulate_grad_batches": 3}, (6, 16)),
+        ({"precision": "bf16-mixed"}, (16, 16)),
+        ({"manual": True}, (16, 16)),
+        ({"gradient_clip_val": 0.1}, (16, 16)),
+    ],
+)
+def test_nothing_changes_while_lambda_is_off_and_not_otherwise(
+    tmp_path: Path, options: dict[str, Any], counted: tuple[int, int]
+) -> None:
+    losses, weights = outcome(fit(tmp_path, **options)[1])
+    for lam, is_same in ((float("inf"), True), (-1.0, False)):
+        callback = Counted(lam=lam)
+        own_losses, own_weights = outcome(fit(tmp_path, callback, **options)[1])
+        assert ((own_losses == losses) and torch.equal(own_weights, weights)) is is_same
+        assert callback.counted == counted
+        assert _get_current_function_mode_stack() == []
+
+
+@pytest.mark.parametrize("end", ["stop", "over"])
+def test_saving_and_stopping_reach_the_trainer_and_its_metrics_the_run(tmp_path: Path, end: str) -> None:
+    callback = AbsgdCallback()
+    source = Stops(callback, {5: "save", 9: "evaluate", 11: end})
+    with api.session(source=source) as session:
+        trainer, _ = fit(tmp_path, callback)
+    assert source.said == ["the Trainer saves itself when this step ends"]
+    saved = torch.load(tmp_path / "absgd-step=5.ckpt", weights_only=False)
+    assert saved["callbacks"]["AbsgdCallback"]["step"] == 5
+    assert (trainer.global_step, session.step) == (11, 11)
+    step, split, metrics = source.found[0]
+    assert (step, split, sorted(metrics)) == (7, "val", ["acc", "loss"])
+
+
+def test_planned_values_reach_the_first_step_of_automatic_optimization(tmp_path: Path) -> None:
+    source = Stops(callback := AbsgdCallback(), {})
+    source.controls["lr"] = 0.5
+    with api.session(source=source):
+        _, module = fit(tmp_path, callback, max_epochs=1)
+    optimizer: Any = module.optimizers()
+    assert [entry.controls["lr"] for entry in source.entries] == [0.5] * 8
+    assert optimizer.param_groups[0]["lr"] == 1e-2
+
+
+def test_training_goes_on_exactly_from_a_checkpoint_of_the_trainer(tmp_path: Path) -> None:
+    def keeps() -> Any:
+        return L.pytorch.callbacks.ModelCheckpoint(dirpath=tmp_path, filename="{epoch}", save_top_k=-1)
+
+    class Seeded(L.Callback):
+        """Lightning keeps no random numbers in its checkpoints."""
+
+        def on_train_batch_start(self, trainer: Any, *args: Any) -> None:
+            torch.manual_seed(trainer.global_step)
+
+    options = {"max_epochs": 3, "enable_checkpointing": True}
+    _, unbroken = fit(tmp_path, Counted(lam=-0.7, gamma=0.5), keeps(), Seeded(), **options)
+    callback = Counted(lam=-0.7, gamma=0.5)
+    _, resumed = fit(tmp_path, callback, keeps(), Seeded(), resume=tmp_path / "epoch=0.ckpt", **options)
+    assert resumed.trained == unbroken.trained[8:]
+    assert torch.equal(outcome(resumed)[1][:-1], outcome(unbroken)[1][:-1])
+    assert callback.counted[0] == 24
+
+
+def test_an_exception_ends_the_session_by_that_exception(tmp_path: Path) -> None:
+    class Fails(L.Callback):
+        def on_train_batch_end(self, trainer: Any, *args: Any) -> None:
+            if trainer.global_step == 3:
+                raise KeyError("of the script")
+
+    callback = AbsgdCallback(lam=-1.0)
+    with pytest.raises(KeyError, match="of the script"):
+        fit(tmp_path, callback, Fails())
+    assert callback.session is None
+    assert _get_current_function_mode_stack() == []
+
+
+def test_the_settings_are_those_of_a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ABSGD_RUNS", str(tmp_path / "runs"))
+    callback = Counted(run="fitted", lam=lambda step: -1.0 - step, mirror="off")
+    fit(tmp_path, callback, max_epochs=1)
+    assert (tmp_path / "runs" / "fitted").is_dir()
+    assert callback.counted == (8, 8)
+
+
+def test_a_plan_that_is_over_before_the_trainer_stops_it(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text('{"format": 1, "runSteps": 5, "controls": {"lambda": [[0, -2]]}}')
+    callback = Counted(plan=plan)
+    trainer, _ = fit(tmp_path, callback)
+    assert (trainer.global_step, callback.counted) == (5, (5, 5))
