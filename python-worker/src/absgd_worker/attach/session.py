@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 
 from absgd_worker.attach.boundary import Boundary
+from absgd_worker.attach.caller import is_recomputing, require_thread
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.identity import NOBODY, Identity
 from absgd_worker.attach.mirror import Mirror, Mirroring
@@ -142,13 +143,11 @@ class Session:
 
         Raises:
             SessionError: another thread than the session's own asks, or several ranks train with λ.
+            NotWeighable: the loss is computed again, in the backward pass.
         """
-        if threading.get_ident() != self._owner:
-            raise SessionError(
-                "a loss was computed in another thread than the session's own, as DataParallel "
-                "computes it in its "
-                "replicas: compute the loss outside the replicas, or train with DistributedDataParallel"
-            )
+        if is_recomputing(is_off=self.is_off):
+            return torch.full_like(losses_G, 1 / losses_G.shape[0]).detach()
+        require_thread(self._owner)
         controls = self.controls
         lam = controls.get("lambda", math.inf)
         if not self._rule.is_off(lam):

@@ -1,0 +1,117 @@
+"""The identity law: while lambda is off a loop is bit for bit what it was, in whatever way it trains."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from absgd_worker.attach import api
+from absgd_worker.attach.errors import NotWeighable
+
+STEPS = 4
+BATCH = 32
+Loss = Callable[[Tensor, Tensor], Tensor]
+Outcome = tuple[list[float], Tensor]
+
+
+class Net(nn.Module):
+    def __init__(self, *, checkpoints: bool) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Dropout(0.2))
+        self.head = nn.Linear(16, 4)
+        self.checkpoints = checkpoints
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden: Any = checkpoint(self.body, x, use_reentrant=False) if self.checkpoints else self.body(x)
+        return self.head(hidden)
+
+
+def trained(way: str, loss: Loss) -> Outcome:
+    """Losses, weights, and the next random number of a loop that trains in this way."""
+    torch.manual_seed(0)
+    torch._dynamo.reset()
+    points = torch.randn(STEPS, BATCH, 6)
+    labels = points[..., :4].argmax(-1)
+    net = Net(checkpoints=way == "checkpointing")
+    call: Any = torch.compile(net, backend="aot_eager") if way == "compile" else net
+    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-2)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**8, enabled=way == "scaler")
+    micro = {"accumulation": 8, "one by one": 1}.get(way, BATCH)
+    losses: list[float] = []
+    for x_B, y_B in zip(points, labels, strict=True):
+        optimizer.zero_grad()
+        for x, y in zip(x_B.split(micro), y_B.split(micro), strict=True):
+            context = (
+                torch.autocast("cpu", torch.bfloat16) if way in ("autocast", "scaler") else nullcontext()
+            )
+            with context:
+                found = loss(call(x), y) * (micro / BATCH)
+            scaler.scale(found).backward()
+            losses.append(found.item())
+        scaler.step(optimizer)
+        scaler.update()
+    weights = torch.cat([parameter.detach().flatten() for parameter in net.parameters()])
+    return losses, torch.cat([weights, torch.rand(1)])
+
+
+def elements(scores: Tensor, labels: Tensor) -> Tensor:
+    return F.cross_entropy(scores, labels, reduction="none")
+
+
+def wrapped(way: str) -> Outcome:
+    return trained(way, api.wrap(nn.CrossEntropyLoss()))
+
+
+def weighed(way: str) -> Outcome:
+    return trained(way, lambda scores, labels: api.weigh(elements(scores, labels)))
+
+
+def captured(way: str) -> Outcome:
+    with api.capture():
+        return trained(way, F.cross_entropy)
+
+
+WAYS = ["eager", "compile", "autocast", "scaler", "accumulation", "one by one", "checkpointing"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("by", [wrapped, weighed, captured])
+def test_nothing_changes_while_lambda_is_off_and_not_otherwise(
+    by: Callable[[str], Outcome], way: str
+) -> None:
+    # torch itself rounds the mean of elements otherwise than its mean.
+    loss = (lambda scores, labels: elements(scores, labels).mean()) if by is weighed else F.cross_entropy
+    plain = trained(way, loss)
+    calls = {"accumulation": 4, "one by one": BATCH}.get(way, 1)
+    for lam in (math.inf, -0.5):
+        with api.session(lam=lam, accumulate=calls) as session:
+            losses, weights = by(way)
+        is_same = losses == plain[0] and torch.equal(weights, plain[1])
+        assert is_same is math.isinf(lam)
+        assert (session.step, session.captured) == (STEPS, STEPS * calls)
+
+
+def in_a_checkpoint(loss: Loss) -> Loss:
+    return lambda scores, labels: checkpoint(loss, scores, labels, use_reentrant=False)  # type: ignore[return-value]
+
+
+def test_a_loss_inside_of_a_checkpoint_counts_once_and_is_refused_when_lambda_is_on() -> None:
+    plain = trained("eager", in_a_checkpoint(F.cross_entropy))
+    with api.session() as session:
+        losses, weights = trained("eager", in_a_checkpoint(api.wrap(nn.CrossEntropyLoss())))
+    assert losses == plain[0]
+    assert torch.equal(weights, plain[1])
+    assert session.captured == STEPS
+    with (
+        api.session(lam=-1.0),
+        pytest.raises(NotWeighable, match=r"again in the backward pass.*outside of torch\.utils\.checkpoint"),
+    ):
+        trained("eager", in_a_checkpoint(api.wrap(nn.CrossEntropyLoss())))
