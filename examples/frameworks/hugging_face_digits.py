@@ -40,18 +40,17 @@ arguments = parser.parse_args()
 
 torch.manual_seed(0)
 train, test = noisy_digits()
-model = ViTForImageClassification(
-    ViTConfig(
-        image_size=8,
-        patch_size=2,
-        num_channels=1,
-        hidden_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=96,
-        num_labels=10,
-    )
+config = ViTConfig(
+    image_size=8,
+    patch_size=2,
+    num_channels=1,
+    hidden_size=48,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    intermediate_size=96,
 )
+config.num_labels = 10
+model = ViTForImageClassification(config)
 warm_up = 5 * len(train) // 32
 with tempfile.TemporaryDirectory() as folder:
     trainer = Trainer(

@@ -1,6 +1,6 @@
 """A Lightning module as it was; the callback is the line that is new.
 
-    python examples/frameworks/lightning_digits.py --lam -1
+python examples/frameworks/lightning_digits.py --lam -1
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A loop of one's own, with three lines more: the import, the criterion wrapped, the session.
 
-    python examples/frameworks/plain_loop.py --lam -1
+python examples/frameworks/plain_loop.py --lam -1
 """
 
 from __future__ import annotations

@@ -28,10 +28,10 @@ from absgd_worker.attach import api
 from absgd_worker.attach.capture import Capture
 from absgd_worker.attach.replacement import no_replacement
 from absgd_worker.attach.source import StopTraining
+from absgd_worker.attach.sources import host_of
 from absgd_worker.attach.terminal import lend_terminal
 from absgd_worker.console import complain, count
 from absgd_worker.errors import WorkerError
-from absgd_worker.settings import ADDRESS_VARIABLES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,35 +46,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if threading.current_thread() is not threading.main_thread():
         complain("absgd-run: must be started from the main thread")
         return 2
-    is_controlled = any(os.environ.get(name) for name in ADDRESS_VARIABLES)
-    if options.lam is None and options.plan is None and not is_controlled:
-        complain("absgd: lambda is off: losses are recorded, and training is as it was; --lam sets it")
-    lam = math.inf if options.lam is None else options.lam
     lend_terminal()
     threads = os.environ.get("ABSGD_THREADS", "")
     if threads.isdecimal() and int(threads):
         torch.set_num_threads(int(threads))
-    return _train(run, options, lam)
+    return _train(run, options)
 
 
-def _train(run: Callable[[], object], options: argparse.Namespace, lam: float) -> int:
+def _train(run: Callable[[], object], options: argparse.Namespace) -> int:
     session: api.Session | None = None
     code = 0
     try:
         with ExitStack() as stack:
             try:
+                host, source = host_of(options.lam, options.gamma, options.plan, options.name)
                 session = stack.enter_context(
                     api.session(
-                        run=options.name,
-                        plan=options.plan,
-                        lam=lam,
-                        gamma=options.gamma,
+                        source=source,
                         accumulate=options.accumulate,
                         groups=options.groups,
                         announce=not options.quiet,
                         mirror=options.mirror,
                     )
                 )
+                session.host = host
             except (WorkerError, OSError) as error:
                 complain(f"absgd-run: {error}")
                 return 2
@@ -91,7 +86,7 @@ def _train(run: Callable[[], object], options: argparse.Namespace, lam: float) -
     if session is not None:
         _conclude(session, quiet=options.quiet)
         # A lambda that was asked for and had no effect is no success.
-        if session.captured == 0 and math.isfinite(lam):
+        if session.captured == 0 and options.lam is not None and math.isfinite(options.lam):
             code = code or 1
     return code
 
@@ -170,7 +165,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--gamma",
         type=_gamma,
-        default=0.9,
         metavar="G",
         help="in (0, 1], the newest batch's part (default 0.9)",
     )

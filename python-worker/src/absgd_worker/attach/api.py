@@ -22,9 +22,10 @@ from absgd_worker.attach.granularity import Granularity, GranularityError
 from absgd_worker.attach.local import Setting
 from absgd_worker.attach.reduction import Reduction, weigh_losses
 from absgd_worker.attach.session import Session
-from absgd_worker.attach.sessions import current, session, wishes
+from absgd_worker.attach.sessions import current, session
 from absgd_worker.attach.source import StopTraining
 from absgd_worker.attach.track import Tracked
+from absgd_worker.attach.wishes import wishes
 
 __all__ = [
     "GranularityError",

@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -20,44 +21,34 @@ from torch.optim.optimizer import Optimizer
 
 from absgd_worker.attach.boundary import Boundary
 from absgd_worker.attach.caller import is_recomputing, require_thread
+from absgd_worker.attach.choices import Choices
 from absgd_worker.attach.errors import SessionError
+from absgd_worker.attach.host import Host
 from absgd_worker.attach.identity import NOBODY, Identity
-from absgd_worker.attach.mirror import Mirror, Mirroring
+from absgd_worker.attach.mirror import Mirror
 from absgd_worker.attach.notebook import running_cell
-from absgd_worker.attach.optimizers import Groups, Hyperparameters
+from absgd_worker.attach.optimizers import Hyperparameters
 from absgd_worker.attach.ranks import require_one_rank
 from absgd_worker.attach.source import Recorded, Source, StopTraining
 from absgd_worker.attach.start_line import StartLine
 from absgd_worker.attach.unseen import UnseenSteps
 from absgd_worker.attach.watch import ModelWatch
 from absgd_worker.attach.weighing import Part
-from absgd_worker.attach.weighings import Weighings
+from absgd_worker.attach.weighings import Weighings, entry_of
 from absgd_worker.context import StepNumbers
-from absgd_worker.rings import StepEntry
 from absgd_worker.weights import Rule
 
 
 class Session:
     """Made by `absgd_worker.session`; used from the thread that trains alone."""
 
-    def __init__(
-        self,
-        source: Source,
-        *,
-        rule: Rule | None = None,
-        accumulate: int | None = None,
-        announce: bool = False,
-        normaliser: str = "refuse",
-        groups: Groups = "scaled",
-        on_checkpoint: Callable[[], object] | None = None,
-        on_evaluate: Callable[[], Mapping[str, Any] | str] | None = None,
-        mirror: Mirroring = "auto",
-    ) -> None:
+    def __init__(self, source: Source, choices: Choices | None = None) -> None:
+        choices = choices or Choices()
         self._source = source
-        self._rule = rule or Rule()
-        self._start_line = StartLine(is_wanted=announce)
-        self._ranks_are_fine = normaliser == "rank-local"
-        self._weighings = Weighings(accumulate)
+        self._rule = choices.rule or Rule()
+        self._start_line = StartLine(is_wanted=choices.announce)
+        self._ranks_are_fine = choices.normaliser == "rank-local"
+        self._weighings = Weighings(choices.accumulate)
         self._saved: Mapping[str, Any] | None = None
         self._owner = threading.get_ident()
         self._numbers = StepNumbers()
@@ -66,12 +57,12 @@ class Session:
         self._unseen = UnseenSteps()
         self._boundary = Boundary(self)
         self._applied: dict[str, float] = {}
-        self._hyperparameters = Hyperparameters(groups)
+        self._hyperparameters = Hyperparameters(choices.groups)
         self.stopping: StopTraining | None = None
         """Why no further step is to be made; None while training goes on."""
-        self._mirror = Mirror() if mirror == "auto" else None
-        self.on_checkpoint = on_checkpoint
-        self.on_evaluate = on_evaluate
+        self._mirror = Mirror() if choices.mirror == "auto" else None
+        self.on_checkpoint = choices.on_checkpoint
+        self.on_evaluate = choices.on_evaluate
         self.on_stop: Callable[[], None] | None = None
         """Of a framework: has it end training after this step, in place of `StopTraining` from the step."""
         self.is_open = False
@@ -79,6 +70,8 @@ class Session:
         """Entered by nobody: begun by the first loss weighed outside of any, or by a framework's callback."""
         self.cell = running_cell()
         """Of the notebook that it was made in; None elsewhere."""
+        self.host: Host | None = None
+        """Of absgd-run: whose session a script's own stands for."""
         self.is_weighing = False
         self.indices: Tensor | None = None
         """Which samples the batch under way holds, int64 [B], as `track` tells; None where nobody does."""
@@ -92,6 +85,23 @@ class Session:
     def model(self) -> nn.Module | None:
         """The one that was called last; None where none was."""
         return self.watch.model
+
+    @contextmanager
+    def hosting(self, guest: Choices) -> Iterator[None]:
+        """What the script's own session says, which this one stands for; its functions until it ends."""
+        self._rule = guest.rule or self._rule
+        self._weighings.accumulate = guest.accumulate or self._weighings.accumulate
+        self._ranks_are_fine = self._ranks_are_fine or guest.normaliser == "rank-local"
+        if guest.groups != "scaled":
+            self._hyperparameters = Hyperparameters(guest.groups)
+        if guest.mirror == "off":
+            self._mirror = None
+        own = (self.on_checkpoint, self.on_evaluate)
+        self.on_checkpoint, self.on_evaluate = guest.on_checkpoint or own[0], guest.on_evaluate or own[1]
+        try:
+            yield
+        finally:
+            self.on_checkpoint, self.on_evaluate = own
 
     def open(self) -> None:
         """Begins to watch the models and optimizers of this process."""
@@ -258,23 +268,13 @@ class Session:
             self._stop(stop)
 
     def _report(self, parts: Mapping[str, Part], optimizer: Optimizer) -> None:
-        (name, first), *others = parts.items()
-        entry = StepEntry(
+        entry = entry_of(
+            parts,
             attempt=self._source.attempt,
             step=self.step,
             seconds=time.perf_counter() - self._began,
-            waits=0,
             controls={**self.controls, **self._take_applied()},
-            statistics=first.statistics,
-            losses_B=first.losses_N,
-            weights_B=first.weights_N,
-            indices_B=first.identity.indices,
-            keep_samples=True,
             metrics=self._numbers._take_logged(),
-            name=name,
-            others=tuple((other, part.statistics) for other, part in others),
-            labels_B=first.identity.labels,
-            ids=first.identity.ids,
         )
         self._source.report(entry)
         self._start_line.samples(known=entry.indices_B is not None)

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import atexit
 import math
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from absgd_worker.attach.choices import Choices
 from absgd_worker.attach.errors import SessionError
-from absgd_worker.attach.local import Local, Setting
+from absgd_worker.attach.local import Setting
 from absgd_worker.attach.mirror import Mirroring
 from absgd_worker.attach.notebook import running_cell
 from absgd_worker.attach.optimizers import Groups
-from absgd_worker.attach.planned import Planned
 from absgd_worker.attach.session import Session
 from absgd_worker.attach.source import Source, StopTraining
-from absgd_worker.attach.wishes import Wishes
-from absgd_worker.settings import ADDRESS_VARIABLES, read_address
+from absgd_worker.attach.sources import source_of
+from absgd_worker.attach.wishes import wishes
 from absgd_worker.weights import Rule
 
 _current: list[Session] = []
-wishes = Wishes()
-"""Of criteria that are wrapped outside of any session."""
 
 
 @contextmanager
@@ -70,29 +67,32 @@ def session(
         source: where controls come from, in place of all of these.
 
     Under a controller (`ABSGD_ENDPOINT` and `ABSGD_RUN` are set, as `absgd run` and `absgd attach` do) it
-    says what the controls are, and records the run: `lam`, `gamma`, `weighting` and `run` are of no account.
+    says what the controls are, and records the run: `lam`, `gamma`, `weighting`, `plan` and `run` are of no
+    account. Under absgd-run it is that one's session; `lam`, `gamma` and `plan` hold where the command line
+    does not say what lambda is.
 
     Raises:
         SessionError: inside of another session. PlanError: the file is no plan. SettingsError: the variables
             of a controller do not fit.
     """
     _leave_forgotten()
-    if _current and not _current[-1].is_implicit:
-        raise SessionError(
-            "there is a session already: leave it first, or use it with absgd_worker.current()"
-        )
-    rule = Rule(weighting) if isinstance(weighting, str) else weighting
-    own = Session(
-        source or _source(lam, gamma, plan, run),
-        rule=rule,
-        accumulate=accumulate,
-        announce=announce,
-        normaliser=normaliser,
-        groups=groups,
-        on_checkpoint=on_checkpoint,
-        on_evaluate=on_evaluate,
-        mirror=mirror,
+    choices = Choices(
+        # A controller's, or the default one.
+        None if weighting == "default" else Rule(weighting) if isinstance(weighting, str) else weighting,
+        accumulate,
+        announce,
+        normaliser,
+        groups,
+        on_checkpoint,
+        on_evaluate,
+        mirror,
     )
+    outer = entered()
+    if outer is not None:
+        with _hosted(outer, choices, lambda name: source or source_of(lam, gamma, plan, name), run):
+            yield outer
+        return
+    own = Session(source or source_of(lam, gamma, plan, run), choices)
     leave_implicit()
     _current.append(own)
     try:
@@ -103,6 +103,32 @@ def session(
         raise
     else:
         _leave(own)
+
+
+@contextmanager
+def _hosted(
+    outer: Session, choices: Choices, make: Callable[[str | None], Source], run: str | None
+) -> Iterator[None]:
+    """A script's session under absgd-run is that one's."""
+    host = outer.host
+    if host is None:
+        raise SessionError(
+            "there is a session already: leave it first, or use it with absgd_worker.current()"
+        )
+    # Inside of it there is none to stand for.
+    outer.host = None
+    error: BaseException | None = None
+    try:
+        if not host.is_decided:
+            host.take(make(None if host.is_recorded else run))
+        with outer.hosting(choices):
+            yield
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        host.leave(error)
+        outer.host = host
 
 
 def entered() -> Session | None:
@@ -117,37 +143,8 @@ def current() -> Session:
     return _current[-1]
 
 
-def recorded(
-    source: Source, run: str, *, lam: Setting, gamma: Setting, plan: str | Path | None, task: str = ""
-) -> Source:
-    """The source, whose reports are written down in the directory of a new run."""
-    words = {"lambda": lam, "gamma": gamma}
-    controls = {
-        name: "a function of the step" if callable(value) else "off" if math.isinf(value) else f"{value:g}"
-        for name, value in words.items()
-    }
-    if plan is not None:
-        controls = dict.fromkeys(words, f"as {plan} says")
-    command = task or " ".join([Path(sys.argv[0] or "python").name, *sys.argv[1:]])
-    # Messages are of no use to whoever records nothing.
-    from absgd_worker.attach.journal import Journal  # noqa: PLC0415
-    from absgd_worker.attach.run_directory import RunPlan  # noqa: PLC0415
-
-    return Journal(source, RunPlan(run, command, controls))
-
-
-def _source(lam: Setting, gamma: Setting, plan: str | Path | None = None, run: str | None = None) -> Source:
-    if any(os.environ.get(name) for name in ADDRESS_VARIABLES):
-        # Sockets are of no use to whoever has no controller.
-        from absgd_worker.attach.controlled import Controlled  # noqa: PLC0415
-
-        return Controlled(read_address(os.environ))
-    source = Local(lam, gamma) if plan is None else Planned(plan)
-    return source if run is None else recorded(source, run, lam=lam, gamma=gamma, plan=plan)
-
-
 def _begin_implicit() -> None:
-    implicit = Session(_source(wishes.lam, wishes.gamma))
+    implicit = Session(source_of(wishes.lam, wishes.gamma))
     implicit.is_implicit = True
     implicit.open()
     _current.append(implicit)

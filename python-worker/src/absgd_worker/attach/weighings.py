@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from torch import Tensor
+
 from absgd_worker.attach.weighing import NamedWeighing, Part
+from absgd_worker.rings import StepEntry
 from absgd_worker.weights import Rule
 
 
@@ -13,14 +16,14 @@ class Weighings:
     """Made as they are asked for, each by the rule of that moment; held open by a session."""
 
     def __init__(self, accumulate: int | None) -> None:
-        self._accumulate = accumulate
+        self.accumulate = accumulate
         self._of: dict[str, NamedWeighing] = {}
 
     def of(self, name: str, rule: Rule) -> NamedWeighing:
         """The weighing of that name."""
         found = self._of.get(name)
         if found is None:
-            found = self._of[name] = NamedWeighing(rule, self._accumulate)
+            found = self._of[name] = NamedWeighing(rule, self.accumulate)
         return found
 
     @property
@@ -42,7 +45,37 @@ class Weighings:
 
     def load_state_dict(self, state: Mapping[str, Any], rule: Rule) -> None:
         """Puts back what `state_dict` gave; ValueError for anything else, and nothing has changed then."""
-        loaded = {name: NamedWeighing(rule, self._accumulate) for name in state}
+        loaded = {name: NamedWeighing(rule, self.accumulate) for name in state}
         for name, own in state.items():
             loaded[name].load_state_dict(own)
         self._of = loaded
+
+
+def entry_of(
+    parts: Mapping[str, Part],
+    *,
+    attempt: int,
+    step: int,
+    seconds: float,
+    controls: dict[str, float],
+    metrics: dict[str, float | Tensor] | None,
+) -> StepEntry:
+    """What is reported of a step that these weighings led to: samples are those of the first."""
+    (name, first), *others = parts.items()
+    return StepEntry(
+        attempt=attempt,
+        step=step,
+        seconds=seconds,
+        waits=0,
+        controls=controls,
+        statistics=first.statistics,
+        losses_B=first.losses_N,
+        weights_B=first.weights_N,
+        indices_B=first.identity.indices,
+        keep_samples=True,
+        metrics=metrics,
+        name=name,
+        others=tuple((other, part.statistics) for other, part in others),
+        labels_B=first.identity.labels,
+        ids=first.identity.ids,
+    )

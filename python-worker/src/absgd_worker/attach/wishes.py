@@ -47,3 +47,7 @@ class _Wish(NamedTuple):
 
 def _at(setting: Setting, step: int) -> float:
     return float(setting(step) if callable(setting) else setting)
+
+
+wishes = Wishes()
+"""Of criteria that are wrapped outside of any session."""

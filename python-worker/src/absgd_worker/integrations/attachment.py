@@ -62,11 +62,11 @@ class Attachment:
         `absgd_worker.session` does."""
         # Training that an exception has ended said no goodbye.
         self.end()
-        own = sessions.entered()
-        if own is None:
+        outer = own = sessions.entered()
+        if own is None or own.host is not None:
             settings: Settings = {"accumulate": accumulate, **self.settings}
             own = self._stack.enter_context(sessions.session(**settings))
-            own.is_implicit = True
+            own.is_implicit = outer is None
         if self._saved is not None:
             own.load_state_dict(self._saved)
             self._saved = None

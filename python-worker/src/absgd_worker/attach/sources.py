@@ -1,0 +1,75 @@
+"""What decides the controls of a session: a controller, a plan, the command line, or the code itself."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from pathlib import Path
+
+from absgd_worker.attach.host import Host
+from absgd_worker.attach.local import Local, Setting
+from absgd_worker.attach.planned import Planned
+from absgd_worker.attach.source import Source
+from absgd_worker.attach.wishes import wishes
+from absgd_worker.settings import ADDRESS_VARIABLES, read_address
+
+
+def source_of(lam: Setting, gamma: Setting, plan: str | Path | None = None, run: str | None = None) -> Source:
+    """Of a session with these settings; a controller's, where the variables name one.
+
+    Raises:
+        PlanError: the file is no plan. SettingsError: the variables of a controller do not fit.
+    """
+    if is_controlled():
+        # Sockets are of no use to whoever has no controller.
+        from absgd_worker.attach.controlled import Controlled  # noqa: PLC0415
+
+        return Controlled(read_address(os.environ))
+    if plan is not None:
+        return _recorded(Planned(plan), run, f"as {plan} says", f"as {plan} says")
+    return _recorded(Local(lam, gamma), run, _word(lam), _word(gamma))
+
+
+def host_of(
+    lam: float | None, gamma: float | None, plan: str | Path | None, run: str | None
+) -> tuple[Host, Source]:
+    """Of absgd-run, which stands for the script's own sessions; with what records it, where a run is named.
+    `lam` and `gamma` are None where the command line does not say."""
+    if is_controlled():
+        host = Host(source_of(math.inf, 0.9), is_decided=True, is_recorded=True)
+        return host, host
+    by_script = "as the script says"
+    if plan is not None:
+        own, words = Planned(plan), (f"as {plan} says", f"as {plan} says")
+    elif lam is not None:
+        own, words = Local(lam, 0.9 if gamma is None else gamma), (_word(lam), _word(gamma or 0.9))
+    else:
+        own = Local(wishes.lam, wishes.gamma if gamma is None else gamma)
+        words = (by_script, by_script if gamma is None else _word(gamma))
+    host = Host(own, is_decided=plan is not None or lam is not None, is_recorded=run is not None)
+    return host, _recorded(host, run, *words)
+
+
+def is_controlled() -> bool:
+    """Whether a controller says what the controls are."""
+    return any(os.environ.get(name) for name in ADDRESS_VARIABLES)
+
+
+def _recorded(source: Source, run: str | None, lam: str, gamma: str) -> Source:
+    """The source, whose reports are written down in the directory of a new run, if it is named."""
+    if run is None:
+        return source
+    command = " ".join([Path(sys.argv[0] or "python").name, *sys.argv[1:]])
+    # Messages are of no use to whoever records nothing.
+    from absgd_worker.attach.journal import Journal  # noqa: PLC0415
+    from absgd_worker.attach.run_directory import RunPlan  # noqa: PLC0415
+
+    return Journal(source, RunPlan(run, command, {"lambda": lam, "gamma": gamma}))
+
+
+def _word(value: Setting) -> str:
+    """Of a control, for people."""
+    if callable(value):
+        return "a function of the step"
+    return "off" if math.isinf(value) else f"{value:g}"
