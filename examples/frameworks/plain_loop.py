@@ -28,7 +28,7 @@ criterion = absgd.wrap(nn.CrossEntropyLoss())
 # A lambda below 0 wants a model that has learnt something: off for a few epochs.
 warm_up = 5 * len(loader)
 with absgd.session(lam=lambda step: arguments.lam if step >= warm_up else float("inf")):
-    for epoch in range(arguments.epochs):
+    for _ in range(arguments.epochs):
         for images, labels in loader:
             optimizer.zero_grad()
             criterion(model(images), labels).backward()

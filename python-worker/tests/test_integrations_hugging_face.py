@@ -224,8 +224,8 @@ def test_saving_evaluating_and_stopping_reach_the_trainer_by_its_flags(tmp_path:
     with api.session(source=source) as session:
         result = trainer.train()
     assert source.said == [
-        "the Trainer saves itself when this step ends",
-        "the Trainer evaluates when this step ends",
+        "the Trainer saves itself",
+        "the Trainer evaluates",
     ]
     assert [folder.name for folder in tmp_path.glob("checkpoint-*")] == ["checkpoint-1"]
     ((step, split, metrics),) = source.found

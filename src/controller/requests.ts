@@ -213,6 +213,9 @@ function decide(
     if (action.type === 'stop') return { type: 'end' }
     return { type: 'refuse', why: 'no worker has joined the run yet: ask again once it trains' }
   }
+  if ((action.type === 'undo' || action.type === 'restore') && context.worker !== 'task') {
+    return { type: 'refuse', why: NO_WAY_BACK }
+  }
   switch (action.type) {
     case 'set':
       return decideOnSet(state, lease, request, nowMs, context)
@@ -247,8 +250,9 @@ function decideOnSet(
   if (proposal.type === 'refused') return { type: 'refuse', why: proposal.why }
   if (proposal.type === 'nothing') return proposal
   const due = nowMs - state.automaticMs >= AUTOMATIC_EVERY_MS
-  // Before the first step there is nothing that a checkpoint would save.
-  if (!request.action.checkpoint || !due || standing(state).step === 0) return { type: 'edit', request }
+  // Before the first step there is nothing that a checkpoint would save, and to a script's own none leads back.
+  const canReturn = context.worker === 'task' && standing(state).step > 0
+  if (!request.action.checkpoint || !due || !canReturn) return { type: 'edit', request }
   return { type: 'command', lease, action: { type: 'checkpoint', automatic: true } }
 }
 
@@ -273,3 +277,6 @@ function checkpointFor(state: ControllerState, lease: Lease, step: number, befor
 
 /** Nobody edits so often that more of them would be wanted back. */
 const AUTOMATIC_EVERY_MS = 60_000
+
+const NO_WAY_BACK =
+  'a script cannot be returned to an earlier step while it runs: set the control to what it was, or stop the run and start it from what the script saved'

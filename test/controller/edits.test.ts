@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { appended, hello, sent } from '../helpers/controller.js'
+import { appended, context, hello, sent } from '../helpers/controller.js'
 import { ack, at, plans, set, standing, to } from '../helpers/edits.js'
 
 describe('an edit', () => {
@@ -134,6 +134,24 @@ describe('an automatic checkpoint', () => {
       ok: true,
       message: expect.stringContaining('no checkpoint: refused: it would take 9 s') as string,
     })
+  })
+
+  test('is not asked of a script, as none leads back: no return is promised either', () => {
+    const controller = standing({ ...context, worker: 'script' })
+    const effects = controller.message(set(edit, { checkpoint: true }), 'op')
+    expect(appended(effects).map(({ type }) => type)).toEqual(['requested', 'edited', 'plan'])
+    for (const action of [
+      { type: 'undo' },
+      { type: 'restore', step: 5, path: '', sha256: '', attempt: 1 },
+    ] as const) {
+      const refused = controller.message(
+        { type: 'request', id: action.type, by: 'cli', why: '', action },
+        'op',
+      )
+      expect(sent(refused)).toMatchObject([
+        { ok: false, message: expect.stringContaining('start it from what the script saved') as string },
+      ])
+    }
   })
 
   test('is written once a minute at the most', () => {

@@ -1,6 +1,7 @@
 /** Edits asked of a controller's pure half. */
 import type { Action, ControlEdit, Plan, Request } from '../../src/record/record.js'
-import { drive, hello, sent, stepBatch } from './controller.js'
+import { type ControllerContext, initialState } from '../../src/controller/state.js'
+import { context, drive, hello, sent, stepBatch } from './controller.js'
 
 type SetAction = Extract<Action, { type: 'set' }>
 export const to = (
@@ -24,8 +25,8 @@ export const set = (
 export const at = (step: number) => ({ kind: 'at', step }) as const
 
 /** A run of 200 steps with λ = 2 that stands after 10. */
-export function standing() {
-  const controller = drive()
+export function standing(using: ControllerContext = context) {
+  const controller = drive(initialState(), using)
   controller.message(hello({ initial: { lr: 0.1 } }))
   controller.telemetry(stepBatch(0, 10))
   controller.message({

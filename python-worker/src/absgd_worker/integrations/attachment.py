@@ -121,11 +121,11 @@ class Attachment:
 
     def _wants_checkpoint(self) -> str:
         self._wishes.add("checkpoint")
-        return f"{self._framework} saves itself when this step ends"
+        return f"{self._framework} saves itself"
 
     def _wants_evaluation(self) -> str:
         self._wishes.add("evaluation")
-        return f"{self._framework} evaluates when this step ends"
+        return f"{self._framework} evaluates"
 
     def _enter_capture(self, own: Session) -> None:
         modes = torch.overrides._get_current_function_mode_stack()
