@@ -84,7 +84,9 @@ def test_what_the_script_says_holds_unless_the_command_line_does(
     assert "lambda is off" not in said
     assert "absgd: 5 losses captured in 5 steps" in said
     assert own == trained(capsys, "--lam", "-1", "--gamma", "0.5", script, "plain")[0]
-    assert trained(capsys, "--lam", "off", script, how, str(plan))[0] == off
+    decided, said = trained(capsys, "--lam", "off", script, how, str(plan))
+    assert decided == off
+    assert ("not the script's session" in said) is (how != "wrap")
     assert own != off
 
 

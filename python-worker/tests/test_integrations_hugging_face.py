@@ -274,3 +274,22 @@ def test_an_exception_leaves_nothing_behind_that_weighs(tmp_path: Path) -> None:
     with api.session(lam=math.inf) as session:
         torch.nn.functional.mse_loss(torch.ones(2, requires_grad=True), torch.zeros(2))
     assert session.captured == 0
+
+
+def test_under_a_controller_the_trainer_stops_in_good_order(served: Any) -> None:
+    """A process of its own, over real sockets."""
+    pytest.importorskip("sklearn")
+    example = Path(__file__).parents[2] / "examples" / "frameworks" / "hugging_face_digits.py"
+    controller, worker = served(script=[str(example), "--epochs", "200"])
+    controller.await_welcomed()
+    controller.plan(0, 100_000, lambda_=math.inf)
+    controller.until(lambda: len(controller.steps()) > 40, "an epoch")
+    assert controller.ask("a", evaluate={}).message == "the Trainer evaluates"
+    stopped = controller.ask("b", stop={"checkpoint": True})
+    assert stopped.message.endswith("the Trainer saves itself")
+    controller.release()
+    assert worker.wait() == 0
+    # What follows training is run.
+    assert "test accuracy 0." in worker.output
+    assert "absgd: stopped: an operator stopped the run" in worker.output
+    assert {evaluation.split for evaluation in controller.bodies("evaluation")} == {"val"}

@@ -20,6 +20,7 @@ from absgd_worker.attach.session import Session
 from absgd_worker.attach.source import Source, StopTraining
 from absgd_worker.attach.sources import source_of
 from absgd_worker.attach.wishes import wishes
+from absgd_worker.console import complain
 from absgd_worker.weights import Rule
 
 _current: list[Session] = []
@@ -89,6 +90,8 @@ def session(
     )
     outer = entered()
     if outer is not None:
+        if plan is not None or callable(lam) or not math.isinf(lam):
+            _say_who_decides(outer)
         with _hosted(outer, choices, lambda name: source or source_of(lam, gamma, plan, name), run):
             yield outer
         return
@@ -103,6 +106,11 @@ def session(
         raise
     else:
         _leave(own)
+
+
+def _say_who_decides(outer: Session) -> None:
+    if outer.host is not None and outer.host.is_decided:
+        complain("absgd: what lambda is says the command line or the controller, not the script's session(…)")
 
 
 @contextmanager
