@@ -122,7 +122,7 @@ function nothingToRank(view: RunView, { unindexed, beyond }: SampleLosses): Absg
       'usage',
       `the samples of ${run} have no index, so that the losses of one cannot be told from another's`,
       {
-        hint: 'train on data that is drawn by index: a map-style dataset, or tensors, as the data of the task',
+        hint: 'train on data that is drawn by index: a map-style dataset, or tensors, as the data of the task; in a script, absgd_worker.track(loader)',
       },
     )
   if (beyond > 0)

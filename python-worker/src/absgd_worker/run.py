@@ -26,6 +26,7 @@ import torch
 
 from absgd_worker.attach import api
 from absgd_worker.attach.capture import Capture
+from absgd_worker.attach.ranks import global_rank
 from absgd_worker.attach.replacement import no_replacement
 from absgd_worker.attach.source import StopTraining
 from absgd_worker.attach.sources import host_of
@@ -64,6 +65,7 @@ def _train(run: Callable[[], object], options: argparse.Namespace) -> int:
                     api.session(
                         source=source,
                         accumulate=options.accumulate,
+                        normaliser=options.normaliser,
                         groups=options.groups,
                         announce=not options.quiet,
                         mirror=options.mirror,
@@ -102,7 +104,7 @@ def _conclude(session: api.Session, *, quiet: bool) -> None:
             "Wrap its criterion with absgd_worker.wrap(criterion), or weigh its losses with "
             "absgd_worker.weigh(losses). Processes that it starts are not seen"
         )
-    elif not quiet:
+    elif not quiet and global_rank() == 0:
         losses = count(session.captured, "loss", "losses")
         complain(f"absgd: {losses} captured in {count(session.step, 'step')}")
 
@@ -186,6 +188,12 @@ def _parser() -> argparse.ArgumentParser:
         default="scaled",
         help="a planned lr of an optimizer with several parameter groups: that of the largest, of which the "
         "others keep their part, or that of every group (default: scaled)",
+    )
+    parser.add_argument(
+        "--normaliser",
+        choices=("refuse", "rank-local"),
+        default="refuse",
+        help="several ranks that train with lambda: not at all, or each by its own batch (default: refuse)",
     )
     parser.add_argument(
         "--name",

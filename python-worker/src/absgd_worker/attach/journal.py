@@ -10,6 +10,7 @@ from typing import Any
 from absgd_worker.attach.introduction import script_hello
 from absgd_worker.attach.last_word import last_word
 from absgd_worker.attach.presence import held, is_held
+from absgd_worker.attach.ranks import global_rank
 from absgd_worker.attach.recording import Recording, finish_closing
 from absgd_worker.attach.run_directory import Parent, RunPlace, RunPlan, make_run_directory
 from absgd_worker.attach.source import Script, Source, StopTraining
@@ -26,7 +27,8 @@ class Journal:
     """A source that passes on the controls of another one, and writes down what is reported.
 
     The directory is made, or an earlier process's taken up, with the first step. A thread of its own turns
-    reports into records, ten times a second; training hands them over and goes on.
+    reports into records, ten times a second; training hands them over and goes on. Of several ranks the first
+    records.
     """
 
     def __init__(self, source: Source, plan: RunPlan) -> None:
@@ -50,13 +52,15 @@ class Journal:
 
     def next(self, step: int) -> Mapping[str, float]:
         controls = self._source.next(step)
-        if self._recording is None:
+        # Known by the first step, and often not before. The other ranks train the same model.
+        if self._recording is None and global_rank() == 0:
             self._begin(step)
         return controls
 
     def report(self, entry: StepEntry) -> None:
         self._position = Position(entry.attempt, entry.step + 1)
-        self._ring.append(entry)
+        if self._recording is not None:
+            self._ring.append(entry)
 
     @property
     def chooses_rule(self) -> bool:
@@ -70,7 +74,8 @@ class Journal:
 
     def evaluated(self, split: str, metrics: Mapping[str, float]) -> None:
         attempt, step = self._position
-        self._ring.append(Evaluation(attempt, step - 1, split, metrics, 0, b"", 0.0))
+        if self._recording is not None:
+            self._ring.append(Evaluation(attempt, step - 1, split, metrics, 0, b"", 0.0))
 
     def close(self, error: BaseException | None) -> None:
         self._source.close(error)
@@ -100,7 +105,7 @@ class Journal:
             return
         self._place = RunPlace.from_state(place)
         finish_closing()
-        if self._goes_on and is_held(self._place.directory):
+        if self._goes_on and global_rank() == 0 and is_held(self._place.directory):
             raise held(self._place.directory)
 
     @property

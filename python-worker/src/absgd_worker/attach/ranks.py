@@ -24,5 +24,6 @@ def require_one_rank() -> None:
     if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
         raise SessionError(
             f"{distributed.get_world_size()} ranks train, and each would weigh by the losses of its own "
-            'batch alone: leave lambda off, or say session(normaliser="rank-local") if that is what you want'
+            'batch alone: leave lambda off, or say session(normaliser="rank-local"), absgd-run --normaliser '
+            "rank-local, if that is what you want"
         )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from absgd_worker.attach.ranks import global_rank
 from absgd_worker.console import complain, count
 
 
 class StartLine:
-    """Says what is weighed, and what is not known: each once."""
+    """Says what is weighed, and what is not known: each once, by the first of several ranks."""
 
     def __init__(self, *, is_wanted: bool) -> None:
         self._is_wanted = is_wanted
@@ -18,7 +19,7 @@ class StartLine:
         if about in self._losses:
             return
         self._losses[about] = f"{about} [{unit}]" if unit else about
-        if self._is_wanted:
+        if self._is_wanted and global_rank() == 0:
             known = list(self._losses.values())
             complain(f"absgd: captured {count(len(known), 'loss', 'losses')}: {'; '.join(known)}")
 
@@ -27,7 +28,7 @@ class StartLine:
         if self._knows_samples is not None:
             return
         self._knows_samples = known
-        if self._is_wanted and not known:
+        if self._is_wanted and not known and global_rank() == 0:
             complain(
                 "absgd: no sample identity: history and suspects are off (absgd_worker.track(loader) and "
                 "weigh(losses, index=…) tell it)"
