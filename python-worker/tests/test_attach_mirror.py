@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -79,9 +80,7 @@ def scalars(directory: Path) -> dict[str, list[tuple[int, float]]]:
     }
 
 
-needs_tensorboard = pytest.mark.skipif(
-    sys.version_info < (3, 11), reason="its pins are of Python 3.11 and newer"
-)
+needs_tensorboard = pytest.mark.skipif(find_spec("tensorboard") is None, reason="tensorboard is not here")
 
 
 def test_the_figures_of_a_step_are_its_statistics_and_those_of_further_losses_have_its_name() -> None:
