@@ -98,7 +98,9 @@ def test_the_classes_of_a_captured_loss_are_its_labels_but_for_what_it_ignores()
         for compute in (
             lambda: F.cross_entropy(model(points), targets),
             lambda: F.cross_entropy(model(points), labels, reduction="none").mean(),
-            lambda: F.cross_entropy(tokens.transpose(1, 2), torch.arange(24).reshape(6, 4) % 3),
+            lambda: F.cross_entropy(
+                tokens.transpose(1, 2) + model(points[:6])[0, 0], torch.arange(24).reshape(6, 4) % 3
+            ),
             lambda: F.mse_loss(model(points), points),
         ):
             compute().backward()

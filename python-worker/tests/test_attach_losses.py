@@ -71,10 +71,10 @@ def test_a_loss_of_several_numbers_a_sample_is_weighed_by_their_mean() -> None:
         assert found.item() == pytest.approx(expected.item(), rel=1e-12)
 
 
-def test_a_batchmean_divides_by_the_batch() -> None:
+def test_a_batchmean_divides_by_the_batch_and_weighs_sums() -> None:
     aims = torch.softmax(torch.rand(12, 5, dtype=torch.float64), 1)
     elements = F.kl_div(F.log_softmax(logits, 1), aims, reduction="none")
-    expected = (12 * weights_of(elements.mean(1)).unsqueeze(1) * elements).sum() / 12
+    expected = (12 * weights_of(elements.sum(1)).unsqueeze(1) * elements).sum() / 12
     found = captured(lambda: F.kl_div(F.log_softmax(x, 1), aims, reduction="batchmean"))
     assert found.item() == pytest.approx(expected.item(), rel=1e-12)
 

@@ -9,13 +9,16 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from absgd_worker.attach.errors import NotWeighable
 from absgd_worker.attach.functionals import Elements, elements_of, is_weighable, refusal
-from absgd_worker.attach.granularity import Granularity, Grouping, group_elements
+from absgd_worker.attach.granularity import Granularity, GranularityError, Grouping, group_elements
 from absgd_worker.attach.identity import NOBODY, Identity
+from absgd_worker.attach.layout import Layout, layout_of
+from absgd_worker.attach.pending import Pending, Pendings
+from absgd_worker.attach.place import Names, calling_place
 from absgd_worker.attach.session import Session
 
 _Call = TypeVar("_Call", bound=Callable[..., Any])
@@ -32,11 +35,13 @@ def _eager(call: _Call) -> _Call:
 class Capture(TorchFunctionMode):
     """Weighs every loss of `torch.nn.functional` that is computed for training while it is active.
 
-    A loss without reduction is left as it is, and weighed where its elements are reduced by `mean()` or
-    `sum()`:
-    what a criterion makes of them in between (focal loss, masks) is part of the loss. `reductions`: weigh
-    any such
-    reduction of one number a sample, for a criterion that is known to be a loss.
+    Every place of the code that computes one has a running estimate of its own. A loss without reduction is
+    left as it is, and weighed where its elements are reduced by `mean()` or `sum()`: what a criterion makes
+    of them in between (focal loss, masks) is part of the loss.
+
+    Args:
+        reductions: weigh any such reduction of one number a sample, and all under one name: for a criterion
+            that is known to be a loss.
     """
 
     def __init__(
@@ -50,19 +55,18 @@ class Capture(TorchFunctionMode):
         super().__init__()
         self._session = session
         self._name = name
+        self._names = None if reductions else Names(name)
         self._granularity: Granularity = granularity
         self._reductions = reductions
-        # What a loss without reduction gave, to be weighed where it is reduced.
-        self._pending: Elements | None = None
+        self._pendings = Pendings()
 
     def is_of(self, session: Session) -> bool:
         """Whether it weighs for this one."""
         return self._session is session
 
-    def take_valid(self, losses: Tensor) -> Tensor | None:
-        """Which elements count of a loss that left this mode without a reduction."""
-        pending, self._pending = self._pending, None
-        return pending.valid if pending is not None and pending.losses.shape == losses.shape else None
+    def take_pending(self, losses: Tensor) -> Pending | None:
+        """The loss that left this mode without a reduction."""
+        return self._pendings.take(losses)
 
     def __torch_function__(
         self,
@@ -80,7 +84,7 @@ class Capture(TorchFunctionMode):
         if reason is not None and self._session.is_training:
             if not self._session.is_off:
                 raise NotWeighable(reason)
-            self._session.tell(reason)
+            self._session.start_line.unweighed(reason)
         return func(*args, **kwargs)
 
     def _weigh(self, func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -99,63 +103,101 @@ class Capture(TorchFunctionMode):
         self, func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Tensor:
         session = self._session
-        if session.is_off:
+        given = args or (kwargs.get("input"), kwargs.get("target"))
+        # A penalty on a parameter has no samples.
+        if isinstance(given[0], nn.Parameter):
+            return func(*args, **kwargs)
+        is_off = session.is_off
+        if is_off:
             result = func(*args, **kwargs)
             if not result.requires_grad:
                 return result
             with torch.no_grad():
                 elements = elements_of(func, args, kwargs)
-            if elements.reduction == "none":
-                self._pending = elements
-            else:
-                self._factors(elements, _batch_of(args, session))
-            return result
-        elements = elements_of(func, args, kwargs)
-        if not elements.losses.requires_grad:
-            return func(*args, **kwargs)
+        else:
+            elements = elements_of(func, args, kwargs)
+            result = elements.losses
+            if not result.requires_grad:
+                return func(*args, **kwargs)
+        name = self._name if self._names is None else self._names.of(calling_place())
+        layout = layout_of(given, session.watch)
         if elements.reduction == "none":
-            self._pending = elements
-            return elements.losses
-        factors = self._factors(elements, _batch_of(args, session))
-        total = (elements.losses * factors).sum()
-        if elements.reduction != "sum":
-            total = total / elements.denominator
-        return total.to(elements.losses.dtype)
+            self._pendings.add(Pending(elements, result.grad_fn, name, layout))
+            return result
+        factors = self._factors(name, elements, layout)
+        if not is_off and factors is not None:
+            total = (elements.losses * factors).sum()
+            if elements.reduction != "sum":
+                total = total / elements.denominator
+            result = total.to(elements.losses.dtype)
+        session.follow(result)
+        return result
 
     def _reduce(self, func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """`mean()` or `sum()` over everything, of the elements of a loss."""
         losses = args[0] if args else kwargs.get("input")
-        session = self._session
         whole = len(args) <= 1 and not (kwargs.keys() - {"input"})
         if not whole or not isinstance(losses, Tensor) or not losses.requires_grad or not losses.ndim:
             return func(*args, **kwargs)
-        pending = self._pending
-        is_loss = pending is not None and pending.losses.shape == losses.shape
-        if not (is_loss or self._is_one_a_sample(losses)) or not session.is_training:
+        if not self._session.is_training or self._session.is_weighing:
             return func(*args, **kwargs)
-        self._pending = None
-        about = "per-sample losses" if pending is None else pending.about.replace(" none", "", 1)
-        kind = "mean" if func in _MEANS else "sum"
-        valid = pending.valid if is_loss and pending is not None else None
-        label = pending.label if is_loss and pending is not None else None
-        elements = Elements(
-            losses, losses.detach(), valid, kind, losses.numel(), f"{about}, then {kind}", label
-        )
-        factors = self._factors(elements, session.watch.batch)
-        return func(*args, **kwargs) if session.is_off else func(losses * factors.to(losses.dtype))
+        return self._reduce_losses(func, losses)
+
+    @_eager
+    def _reduce_losses(self, func: Callable[..., Tensor], losses: Tensor) -> Tensor:
+        session = self._session
+        pending = self._pendings.source_of(losses)
+        if pending is None and not self._is_one_a_sample(losses):
+            return func(losses)
+        factors = None if pending is None else pending.factors_of(losses)
+        if factors is None:
+            kind = "mean" if func in _MEANS else "sum"
+            elements, name, layout = self._to_reduce(losses, pending, kind)
+            factors = self._factors(name, elements, layout)
+            if pending is not None and factors is not None:
+                pending.remember(losses, factors)
+        if factors is None:
+            return func(losses)
+        result = func(losses) if session.is_off else func(losses * factors.to(losses.dtype))
+        session.follow(result)
+        return result
+
+    def _to_reduce(self, losses: Tensor, pending: Pending | None, kind: str) -> tuple[Elements, str, Layout]:
+        plain = losses.detach()
+        layout = Layout(self._session.watch.batch)
+        if pending is None:
+            about = f"per-sample losses, then {kind}"
+            return Elements(losses, plain, None, kind, losses.numel(), about, None), self._name, layout
+        of = pending.elements
+        about = f"{of.about.replace(' none', '', 1)}, then {kind}"
+        if of.plain.numel() == losses.numel():
+            valid, label = pending.valid_in(losses), of.label
+            layout = pending.layout
+        else:
+            # Some of them, as the hardest of a batch.
+            valid, label, layout = None, None, Layout(None if of.plain.ndim > 1 else losses.numel())
+        return Elements(losses, plain, valid, kind, losses.numel(), about, label), pending.name, layout
 
     def _is_one_a_sample(self, losses: Tensor) -> bool:
         return self._reductions and losses.ndim == 1 and losses.shape[0] == self._session.watch.batch
 
-    @_eager
-    def _factors(self, elements: Elements, batch: int | None) -> Tensor:
-        """What every element is multiplied by: of mean 1 over the samples, where Σw is 1."""
-        plain = elements.plain
-        grouping = group_elements(plain, elements.valid, self._granularity, batch=batch)
-        self._session.tell(elements.about, grouping.unit)
+    def _factors(self, name: str, elements: Elements, layout: Layout) -> Tensor | None:
+        """What every element is multiplied by: of mean 1 over the samples, where Σw is 1. None while λ is
+        off, and which samples there are cannot be told."""
+        try:
+            grouping = group_elements(elements.plain, elements.valid, self._granularity, layout)
+        except GranularityError as error:
+            if not self._session.is_off:
+                raise
+            self._session.start_line.unweighed(f"{elements.about}: {error}")
+            return None
+        if elements.reduction == "batchmean":
+            # The mean is over samples alone, whose elements are summed.
+            grouping = grouping.summed()
+        self._session.start_line.loss(elements.about, grouping.unit, name)
         # A loss over tokens has labels of tokens.
         label = elements.label if grouping.group_N is None else None
-        return weights_of_elements(self._session, self._name, grouping, plain, Identity(labels=label))
+        return weights_of_elements(self._session, name, grouping, elements.plain, Identity(labels=label))
 
 
 def weights_of_elements(
@@ -182,17 +224,6 @@ def weights_of_elements(
         factors_G[kept] = weights * held_G.shape[0]
     factors_N = factors_G if grouping.group_N is None else factors_G[grouping.group_N]
     return factors_N.reshape(plain.shape)
-
-
-def _batch_of(args: tuple[Any, ...], session: Session) -> int | None:
-    """Of a loss over [B·T, C], the B that its input was a view of, else what the model was given."""
-    for given in args[:2]:
-        base = getattr(given, "_base", None)
-        if base is None or base.ndim < 2:
-            continue
-        if base.ndim > given.ndim and base.shape[0] * base.shape[1] == given.shape[0]:
-            return int(base.shape[0])
-    return session.watch.batch
 
 
 _MEANS = {torch.mean, Tensor.mean}

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from absgd_worker.attach.capture import Capture, weights_of_elements
 from absgd_worker.attach.errors import NotWeighable
 from absgd_worker.attach.granularity import Granularity, group_elements
+from absgd_worker.attach.layout import Layout
 from absgd_worker.attach.session import Session
 
 Criterion = TypeVar("Criterion", bound=nn.Module)
@@ -111,11 +112,16 @@ def _weigh_elements(
     losses: Tensor, session: Session, capture: Capture, *, name: str, granularity: Granularity, what: str
 ) -> Tensor:
     """A criterion without reduction: what its caller makes of the elements is made of weighed ones."""
-    valid = capture.take_valid(losses)
-    grouping = group_elements(losses.detach(), valid, granularity, batch=session.watch.batch)
-    session.tell(f"{what} none", grouping.unit)
+    pending = capture.take_pending(losses)
+    valid, layout = (
+        (None, Layout(session.watch.batch)) if pending is None else (pending.elements.valid, pending.layout)
+    )
+    grouping = group_elements(losses.detach(), valid, granularity, layout)
+    session.start_line.loss(f"{what} none", grouping.unit, name)
     factors = weights_of_elements(session, name, grouping, losses.detach())
-    return losses if session.is_off else losses * factors.to(losses.dtype)
+    weighed = losses if session.is_off else losses * factors.to(losses.dtype)
+    session.follow(weighed)
+    return weighed
 
 
 _PLAIN = "absgd_plain_class"

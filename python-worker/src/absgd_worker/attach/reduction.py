@@ -10,6 +10,7 @@ from torch import Tensor
 from absgd_worker.attach.capture import weights_of_elements
 from absgd_worker.attach.granularity import Granularity, group_elements
 from absgd_worker.attach.identity import given_identity
+from absgd_worker.attach.layout import Layout
 from absgd_worker.attach.session import Session
 
 Reduction = Literal["mean", "sum", "none"]
@@ -44,12 +45,13 @@ def weigh_losses(
     valid = None if mask is None else mask.bool().reshape(shaped.shape)
     if session.is_training and losses.requires_grad:
         plain = shaped.detach()
-        grouping = group_elements(plain, valid, granularity, batch=session.watch.batch, group=group)
-        session.tell(f"{name} {reduction}", grouping.unit)
+        grouping = group_elements(plain, valid, granularity, Layout(session.watch.batch), group=group)
+        session.start_line.loss(f"{name} {reduction}", grouping.unit, name)
         identity = given_identity(grouping.losses_G.shape[0], index, label, ids)
         factors = weights_of_elements(session, name, grouping, plain, identity)
         if not session.is_off:
             shaped = shaped * factors.to(shaped.dtype)
+        session.follow(shaped)
     if reduction == "none":
         return shaped.reshape(losses.shape)
     total = shaped.sum() if valid is None else (shaped * valid).sum()

@@ -32,6 +32,7 @@ from absgd_worker.attach.ranks import require_one_rank
 from absgd_worker.attach.source import Recorded, Source, StopTraining
 from absgd_worker.attach.start_line import StartLine
 from absgd_worker.attach.unseen import UnseenSteps
+from absgd_worker.attach.use import Use
 from absgd_worker.attach.watch import ModelWatch
 from absgd_worker.attach.weighing import Part
 from absgd_worker.attach.weighings import Weighings, entry_of
@@ -46,7 +47,7 @@ class Session:
         choices = choices or Choices()
         self._source = source
         self._rule = choices.rule or Rule()
-        self._start_line = StartLine(is_wanted=choices.announce)
+        self.start_line = StartLine(is_wanted=choices.announce)
         self._ranks_are_fine = choices.normaliser == "rank-local"
         self._weighings = Weighings(choices.accumulate)
         self._saved: Mapping[str, Any] | None = None
@@ -55,6 +56,7 @@ class Session:
         self._controls: Mapping[str, float] | None = None
         self._began = 0.0
         self._unseen = UnseenSteps()
+        self._use: Use | None = None
         self._boundary = Boundary(self)
         self._applied: dict[str, float] = {}
         self._hyperparameters = Hyperparameters(choices.groups)
@@ -160,14 +162,20 @@ class Session:
         require_thread(self._owner)
         controls = self.controls
         lam = controls.get("lambda", math.inf)
-        if not self._rule.is_off(lam):
-            self._require_one_rank()
+        if not self._ranks_are_fine and not self._rule.is_off(lam):
+            require_one_rank()
+            self._ranks_are_fine = True
+        gamma = controls.get("gamma", 0.9)
         weighing = self._weighings.of(name, self._rule)
-        return weighing.weigh(losses_G.detach(), lam=lam, gamma=controls.get("gamma", 0.9), identity=identity)
+        weights_G = weighing.weigh(losses_G.detach(), lam=lam, gamma=gamma, identity=identity)
+        self._use = weighing.last_use
+        return weights_G
 
-    def tell(self, about: str, unit: str = "") -> None:
-        """Says once what is weighed, with the samples of its first batch."""
-        self._start_line.loss(about, unit)
+    def follow(self, loss: Tensor) -> None:
+        """The loss that the script gets, whose samples were weighed last: does anybody train on it?"""
+        if self._use is not None:
+            self._use.follow(loss)
+        self._use = None
 
     def log(self, **numbers: float | Tensor) -> None:
         """Reports numbers with the step under way."""
@@ -273,25 +281,17 @@ class Session:
             attempt=self._source.attempt,
             step=self.step,
             seconds=time.perf_counter() - self._began,
-            controls={**self.controls, **self._take_applied()},
+            controls={**self.controls, **self._applied},
             metrics=self._numbers._take_logged(),
         )
+        self._applied = {}
         self._source.report(entry)
-        self._start_line.samples(known=entry.indices_B is not None)
+        self.start_line.samples(known=entry.indices_B is not None)
         if self._mirror is not None:
             self._mirror.report(entry, optimizer.param_groups[0].get("lr"))
-
-    def _take_applied(self) -> dict[str, float]:
-        applied, self._applied = self._applied, {}
-        return applied
 
     def _stop(self, stop: StopTraining) -> None:
         self.stopping = stop
         if self.on_stop is None:
             raise stop
         self.on_stop()
-
-    def _require_one_rank(self) -> None:
-        if not self._ranks_are_fine:
-            require_one_rank()
-            self._ranks_are_fine = True

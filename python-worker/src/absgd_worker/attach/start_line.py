@@ -12,16 +12,27 @@ class StartLine:
     def __init__(self, *, is_wanted: bool) -> None:
         self._is_wanted = is_wanted
         self._losses: dict[str, str] = {}
+        self._unweighed: set[str] = set()
         self._knows_samples: bool | None = None
 
-    def loss(self, about: str, unit: str) -> None:
-        """Of a loss, with the samples of its first batch."""
-        if about in self._losses:
+    def loss(self, about: str, unit: str, name: str) -> None:
+        """Of the weighing `name`, with the samples of its first batch."""
+        if name in self._losses:
             return
-        self._losses[about] = f"{about} [{unit}]" if unit else about
+        of_place = f" at {name}" if ":" in name else ""
+        self._losses[name] = f"{about} [{unit}]{of_place}" if unit else about
         if self._is_wanted and global_rank() == 0:
             known = list(self._losses.values())
-            complain(f"absgd: captured {count(len(known), 'loss', 'losses')}: {'; '.join(known)}")
+            each = "" if len(known) == 1 else "; each is weighed by itself"
+            complain(f"absgd: captured {count(len(known), 'loss', 'losses')}: {'; '.join(known)}{each}")
+
+    def unweighed(self, reason: str) -> None:
+        """Of a loss that is left as it is."""
+        if reason in self._unweighed:
+            return
+        self._unweighed.add(reason)
+        if self._is_wanted and global_rank() == 0:
+            complain(f"absgd: not weighed: {reason}")
 
     def samples(self, *, known: bool) -> None:
         """Whether the first step knows which samples its batch held."""

@@ -19,8 +19,12 @@ class ModelWatch:
         self._root: weakref.ref[nn.Module] | None = None
         self._inner: set[int] = set()
         self._batch: int | None = None
+        self._known: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+        self.may_be_time_first = False
+        """Whether the one that was called last has layers with `batch_first=False`."""
         self.in_training = True
-        """Whether the outermost module that was called last was in training mode; true where none was.
+        """Whether any outermost module that was called is in training mode: beside a model that is trained,
+        others may give what its loss is compared with. True where none was called.
 
         A plain value, as compiled code asks for it: a look-up of the module would be followed.
         """
@@ -60,13 +64,17 @@ class ModelWatch:
                 if self._batch is None:
                     self._batch = _first_dimension(args)
                 return
-            inner = {id(one) for one in module.modules()}
             # A criterion is no model.
             if next(module.parameters(), None) is None:
                 return
+            inner = {id(one) for one in module.modules()}
+            self.may_be_time_first = any(
+                vars(one).get("batch_first", True) is False for one in module.modules()
+            )
+            self._known.add(module)
             self._root, self._inner = weakref.ref(module, self._forget), inner
             self._batch = None
-        self.in_training = module.training
+        self.in_training = module.training or any(one.training for one in self._known)
         self._batch = _first_dimension(args)
 
     def _forget(self, root: weakref.ref[nn.Module]) -> None:

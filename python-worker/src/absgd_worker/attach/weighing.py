@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from absgd_worker.attach.errors import NotApplied
 from absgd_worker.attach.identity import NOBODY, Identity, joined
+from absgd_worker.attach.use import Use
 from absgd_worker.weights import Normaliser, Rule, Statistics, read_statistics
 
 
@@ -22,6 +24,7 @@ class Part(NamedTuple):
     losses_N: Tensor
     weights_N: Tensor
     identity: Identity
+    use: Use
 
 
 class NamedWeighing:
@@ -34,6 +37,9 @@ class NamedWeighing:
         self._usual = 1
         self._calls: list[Part] = []
         self.total_calls = 0
+        """Losses that were trained on, those since the last `take` included."""
+        self.is_several_of_a_pass = False
+        """Whether one backward pass went through several of them, which are no micro-batches then."""
 
     def weigh(self, losses_G: Tensor, *, lam: float, gamma: float, identity: Identity = NOBODY) -> Tensor:
         """The weights of the next call, [G], 1/G included."""
@@ -43,20 +49,42 @@ class NamedWeighing:
             gamma = -math.expm1(math.log1p(-gamma) / calls)
         wide_G = losses_G if losses_G.dtype in (torch.float32, torch.float64) else losses_G.float()
         weights_G, statistics = self._normaliser.weigh(wide_G, lam=lam, gamma=gamma)
-        self._calls.append(Part(statistics, wide_G, weights_G, identity))
+        if len(self._calls) == MOST_CALLS and math.isinf(lam):
+            self.drop()
+        elif len(self._calls) == MOST_CALLS:
+            raise NotApplied(
+                f"{MOST_CALLS:,} losses were weighed and no optimizer of torch has stepped, which is what a "
+                "step of a run is: leave lambda off in a loop that updates its parameters by hand"
+            )
+        self._calls.append(Part(statistics, wide_G, weights_G, identity, Use()))
         self.total_calls += 1
         return weights_G
 
+    @property
+    def last_use(self) -> Use:
+        """Of the call that was weighed last."""
+        return self._calls[-1].use
+
     def take(self) -> Part | None:
-        """What the calls since the last `take` add up to; None where there was none."""
-        calls, self._calls = self._calls, []
+        """What the calls since the last `take` add up to, but for those that nobody trained on; None where
+        there is none."""
+        calls = [call for call in self._calls if not call.use.is_known_unused]
+        # Their backward pass may come after the step of another optimizer.
+        waiting = [call for call in self._calls if call.use.is_known_unused]
+        self._calls = [call for call in waiting if not call.use.has_waited]
+        self.total_calls -= len(waiting) - len(self._calls)
+        for call in self._calls:
+            call.use.has_waited = True
         if not calls:
             return None
         self._usual = len(calls)
+        passes = [one for call in calls for one in call.use.passes]
+        self.is_several_of_a_pass = len(passes) > len(set(passes))
         return calls[0] if len(calls) == 1 else _together(calls)
 
     def drop(self) -> None:
         """Forgets the calls of a step that was not made."""
+        self.total_calls -= sum(call.use.is_known_unused for call in self._calls)
         self._calls = []
 
     def state_dict(self) -> dict[str, Any]:
@@ -99,4 +127,9 @@ def _together(calls: list[Part]) -> Part:
         torch.cat([call.losses_N for call in calls]),
         torch.cat([call.weights_N * share for call, share in zip(calls, shares, strict=True)]),
         joined([call.identity for call in calls]),
+        calls[-1].use,
     )
+
+
+MOST_CALLS = 10_000
+"""Of one name in a step: far more micro-batches than anybody accumulates."""

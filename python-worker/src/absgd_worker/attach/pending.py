@@ -1,0 +1,77 @@
+"""Losses that were computed without a reduction, until they are reduced."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from torch import Tensor
+
+from absgd_worker.attach.functionals import Elements
+from absgd_worker.attach.layout import Layout
+
+
+class Pending:
+    """One of them: `node` made it, in the graph."""
+
+    def __init__(self, elements: Elements, node: Any, name: str, layout: Layout) -> None:
+        self.elements = elements
+        self.node = node
+        self.name = name
+        self.layout = layout
+        self._weighed: tuple[weakref.ref[Tensor], Tensor] | None = None
+
+    def factors_of(self, losses: Tensor) -> Tensor | None:
+        """Those that these very losses had: a script may reduce them once more, for its log."""
+        return self._weighed[1] if self._weighed is not None and self._weighed[0]() is losses else None
+
+    def remember(self, losses: Tensor, factors: Tensor) -> None:
+        self._weighed = (weakref.ref(losses), factors)
+
+    def valid_in(self, losses: Tensor) -> Tensor | None:
+        """Which of `losses` count: what a mask has made 0, since these were computed, does not. None: all."""
+        plain = self.elements.plain.reshape(losses.shape)
+        valid = None if self.elements.valid is None else self.elements.valid.reshape(losses.shape)
+        kept = (losses.detach() != 0) | (plain == 0)
+        if valid is None:
+            return None if bool(kept.all()) else kept
+        return valid & kept
+
+
+class Pendings:
+    """The latest of a loop, by where they were computed."""
+
+    def __init__(self) -> None:
+        self._all: list[Pending] = []
+
+    def add(self, pending: Pending) -> None:
+        self._all = [one for one in self._all if one.name != pending.name][1 - MOST :]
+        self._all.append(pending)
+
+    def source_of(self, losses: Tensor) -> Pending | None:
+        """The one that `losses` were computed from; None where none is."""
+        if not self._all or losses.grad_fn is None:
+            return None
+        by_node = {one.node: one for one in self._all}
+        nodes: list[Any] = [losses.grad_fn]
+        # What a criterion makes of its elements is short; the model behind is not, and no loss of it counts.
+        for _ in range(DEEPEST):
+            if not nodes:
+                return None
+            node = nodes.pop(0)
+            found = by_node.get(node)
+            if found is not None:
+                return found
+            nodes.extend(parent for parent, _ in node.next_functions if parent is not None)
+        return None
+
+    def take(self, losses: Tensor) -> Pending | None:
+        """The one that gave `losses` themselves, which is reduced by somebody else."""
+        found = next((one for one in self._all if one.node is losses.grad_fn), None)
+        if found is not None:
+            self._all.remove(found)
+        return found
+
+
+MOST = 8
+DEEPEST = 64
