@@ -117,6 +117,72 @@ def test_a_script_that_replaces_its_process_is_refused_and_its_children_are_not(
     assert os.execv.__module__ == "posix"
 
 
+def test_a_file_finds_itself_as_python_would_have_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "self.py"
+    script.write_text(
+        "import os, pickle, sys\n"
+        "class Own: pass\n"
+        "pickle.loads(pickle.dumps(Own()))\n"
+        "print(__file__, sys.argv, __name__, __package__, __spec__, __annotations__, sys.path[0])\n"
+        "sys.stdout.flush()\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    subprocess.run([sys.executable, "self.py", "a"], check=True, timeout=60)
+    plain = capfd.readouterr().out
+    assert run.main(["--quiet", "self.py", "a"]) == 0
+    assert capfd.readouterr().out == plain
+
+
+def test_a_process_that_the_script_forks_is_not_weighed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "forks.py"
+    script.write_text(
+        "import os, torch\n"
+        "import torch.nn.functional as F\n"
+        "def loss():\n"
+        "    scores = torch.arange(12.0).reshape(4, 3).requires_grad_()\n"
+        "    return F.cross_entropy(scores, torch.tensor([0, 1, 2, 0])).item()\n"
+        "if os.fork() == 0:\n"
+        "    print('child', loss(), flush=True)\n"
+        "    os._exit(0)\n"
+        "os.wait()\n"
+        "print('parent', loss(), flush=True)\n"
+    )
+    assert run.main(["--quiet", "--lam", "-1e-1", str(script)]) == 1
+    child, parent = [float(line.split()[1]) for line in capfd.readouterr().out.splitlines()]
+    scores = torch.arange(12.0).reshape(4, 3)
+    assert child == pytest.approx(
+        torch.nn.functional.cross_entropy(scores, torch.tensor([0, 1, 2, 0])).item()
+    )
+    assert parent != pytest.approx(child)
+
+
+def test_a_whole_graph_breaks_where_a_loss_is_weighed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "whole.py"
+    script.write_text(
+        "import torch\n"
+        "from torch import nn\n"
+        "torch.manual_seed(0)\n"
+        "model, x = nn.Linear(4, 4), torch.randn(8, 4)\n"
+        "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n"
+        "criterion = torch.compile(nn.CrossEntropyLoss(), fullgraph=True, backend='aot_eager')\n"
+        "for _ in range(3):\n"
+        "    loss = criterion(model(x), x.argmax(1)); loss.backward(); optimizer.step(); print(loss.item())\n"
+    )
+    plain = torch.compile
+    assert run.main([str(script)]) == 0
+    assert torch.compile is plain
+    said = capsys.readouterr().err
+    assert said.count("the graph breaks where a loss is weighed") == 1
+    assert "3 losses captured in 3 steps" in said
+
+
 def test_a_module_and_a_function_of_a_module_are_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

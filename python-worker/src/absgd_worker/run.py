@@ -14,6 +14,7 @@ import argparse
 import importlib
 import math
 import os
+import re
 import runpy
 import sys
 import threading
@@ -26,8 +27,10 @@ import torch
 
 from absgd_worker.attach import api
 from absgd_worker.attach.capture import Capture
+from absgd_worker.attach.compilation import graphs_that_break
 from absgd_worker.attach.ranks import global_rank
 from absgd_worker.attach.replacement import no_replacement
+from absgd_worker.attach.script_file import run_file
 from absgd_worker.attach.source import StopTraining
 from absgd_worker.attach.sources import host_of
 from absgd_worker.attach.terminal import lend_terminal
@@ -75,7 +78,8 @@ def _train(run: Callable[[], object], options: argparse.Namespace) -> int:
             except (WorkerError, OSError) as error:
                 complain(f"absgd-run: {error}")
                 return 2
-            with no_replacement(), Capture(session, granularity=options.granularity):
+            capture = Capture(session, granularity=options.granularity)
+            with no_replacement(), graphs_that_break(), capture:
                 run()
                 # A framework has ended its training in good order.
                 if session.stopping is not None:
@@ -98,7 +102,9 @@ class _CannotRun(Exception):
 
 
 def _conclude(session: api.Session, *, quiet: bool) -> None:
-    if session.captured == 0:
+    if session.captured == 0 and session.start_line.has_unweighed:
+        complain("absgd: no loss was weighed, for the reason above")
+    elif session.captured == 0:
         complain(
             "absgd: no loss was captured: this script computes none by torch.nn.functional while it trains. "
             "Wrap its criterion with absgd_worker.wrap(criterion), or weigh its losses with "
@@ -123,7 +129,7 @@ def _target(options: argparse.Namespace) -> Callable[[], object]:
         # As Python does: what lies beside the script can be imported.
         sys.argv = [target, *rest]
         sys.path.insert(0, str(file.resolve().parent))
-        return lambda: runpy.run_path(str(file), run_name="__main__")
+        return lambda: run_file(file)
     sys.argv = [target, *rest]
     sys.path.insert(0, os.getcwd())
     found = getattr(_imported(module), function, None)
@@ -158,6 +164,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Run a training script as it stands, and weigh the losses that it trains on.",
         epilog="Everything behind the script's name is its own.",
     )
+    # -1e9 and -inf are numbers, too, and no options.
+    parser._negative_number_matcher = re.compile(r"^-(inf|(\d+\.?\d*|\.\d+)(e[-+]?\d+)?)$", re.IGNORECASE)
     parser.add_argument(
         "--lam", type=_lam, metavar="L", help="lambda, in units of loss: not 0; inf or off is off (default)"
     )
@@ -172,7 +180,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--granularity",
-        choices=("auto", "sample", "sequence", "token"),
+        choices=("auto", "sample", "sequence", "time-first", "token"),
         default="auto",
         help="one sample, where a loss has more elements than the batch samples (default: a sequence)",
     )

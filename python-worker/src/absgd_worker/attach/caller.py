@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from absgd_worker.attach.errors import NotWeighable, SessionError
 
@@ -33,3 +35,13 @@ def is_recomputing(*, is_off: bool) -> bool:
             "loss outside of torch.utils.checkpoint, and leave the model inside"
         )
     return True
+
+
+def is_vmapped(given: object) -> bool:
+    """Whether a tensor is of one sample within `torch.func.vmap`, where there is no batch to weigh in."""
+    functorch: Any = vars(torch._C)["_functorch"]
+    while isinstance(given, Tensor) and functorch.is_functorch_wrapped_tensor(given):
+        if functorch.is_batchedtensor(given):
+            return True
+        given = functorch.get_unwrapped(given)
+    return False

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from absgd_worker.attach.caller import is_vmapped
 from absgd_worker.attach.errors import NotWeighable
 from absgd_worker.attach.functionals import Elements, elements_of, is_weighable, refusal
 from absgd_worker.attach.granularity import Granularity, GranularityError, Grouping, group_elements
@@ -84,7 +85,7 @@ class Capture(TorchFunctionMode):
         if reason is not None and self._session.is_training:
             if not self._session.is_off:
                 raise NotWeighable(reason)
-            self._session.start_line.unweighed(reason)
+            self._session.start_line.unweighed(reason, reason)
         return func(*args, **kwargs)
 
     def _weigh(self, func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -108,6 +109,12 @@ class Capture(TorchFunctionMode):
         if isinstance(given[0], nn.Parameter):
             return func(*args, **kwargs)
         is_off = session.is_off
+        if is_vmapped(given[0]):
+            reason = "a loss inside of torch.func.vmap sees no batch: weigh(losses) what vmap gives"
+            if not is_off:
+                raise NotWeighable(reason)
+            session.start_line.unweighed("vmap", reason)
+            return func(*args, **kwargs)
         if is_off:
             result = func(*args, **kwargs)
             if not result.requires_grad:
@@ -149,18 +156,25 @@ class Capture(TorchFunctionMode):
         pending = self._pendings.source_of(losses)
         if pending is None and not self._is_one_a_sample(losses):
             return func(losses)
-        factors = None if pending is None else pending.factors_of(losses)
-        if factors is None:
-            kind = "mean" if func in _MEANS else "sum"
-            elements, name, layout = self._to_reduce(losses, pending, kind)
-            factors = self._factors(name, elements, layout)
-            if pending is not None and factors is not None:
-                pending.remember(losses, factors)
+        again = None if pending is None else pending.weighed(losses)
+        if again is not None:
+            factors, use = again
+            result = self._reduced(func, losses, factors)
+            if use is not None:
+                use.follow(result)
+            return result
+        elements, name, layout = self._to_reduce(losses, pending, "mean" if func in _MEANS else "sum")
+        factors = self._factors(name, elements, layout)
         if factors is None:
             return func(losses)
-        result = func(losses) if session.is_off else func(losses * factors.to(losses.dtype))
-        session.follow(result)
+        result = self._reduced(func, losses, factors)
+        use = session.follow(result)
+        if pending is not None:
+            pending.remember(losses, factors, use)
         return result
+
+    def _reduced(self, func: Callable[..., Tensor], losses: Tensor, factors: Tensor) -> Tensor:
+        return func(losses) if self._session.is_off else func(losses * factors.to(losses.dtype))
 
     def _to_reduce(self, losses: Tensor, pending: Pending | None, kind: str) -> tuple[Elements, str, Layout]:
         plain = losses.detach()
@@ -189,7 +203,7 @@ class Capture(TorchFunctionMode):
         except GranularityError as error:
             if not self._session.is_off:
                 raise
-            self._session.start_line.unweighed(f"{elements.about}: {error}")
+            self._session.start_line.unweighed(name, f"{elements.about}: {error}")
             return None
         if elements.reduction == "batchmean":
             # The mean is over samples alone, whose elements are summed.

@@ -50,6 +50,11 @@ class Controlled:
         return None if welcome is None else welcome.weighting
 
     @property
+    def wants_lambda(self) -> bool:
+        # An operator may set it at any time.
+        return not self._is_follower
+
+    @property
     def chooses_rule(self) -> bool:
         # A rank that dials nobody has no weights.
         return True

@@ -89,8 +89,8 @@ def _samples_in(plain: Tensor, granularity: Granularity, layout: Layout) -> tupl
     count = plain.numel()
     if granularity in ("token", "group"):
         return count, f"{granularity}s", False
-    if granularity == "sample":
-        return plain.shape[0] if plain.ndim else 1, "samples", False
+    if granularity == "sample" or count == 1:
+        return plain.shape[0] if plain.ndim else 1, "" if count == 1 else "samples", False
     shape = tuple(plain.shape[:2]) if plain.ndim > 1 else layout.sizes
     is_row = shape is None or (plain.ndim <= 1 and shape[0] * shape[1] != count)
     if is_row or (plain.ndim <= 1 and granularity == "auto" and layout.batch == count):

@@ -58,6 +58,10 @@ class Host:
         return self._source.rule
 
     @property
+    def wants_lambda(self) -> bool:
+        return self._source.wants_lambda
+
+    @property
     def chooses_rule(self) -> bool:
         return self._source.chooses_rule
 

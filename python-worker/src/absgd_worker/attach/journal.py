@@ -63,6 +63,10 @@ class Journal:
             self._ring.append(entry)
 
     @property
+    def wants_lambda(self) -> bool:
+        return self._source.wants_lambda
+
+    @property
     def chooses_rule(self) -> bool:
         return self._source.chooses_rule
 

@@ -35,8 +35,11 @@ def _sizes(given: Tensor) -> tuple[int, int] | None:
     base = given._base
     if base is not None and _flattens(given, tuple(base.shape)):
         return int(base.shape[0]), int(base.shape[1])
-    # A reshape that had to copy has no base, but knows what it was made of.
-    saved = getattr(given.grad_fn, "_saved_self_sym_sizes", None)
+    # A reshape that had to copy has no base, but knows what it was made of; so does one before a softmax.
+    node: Any = given.grad_fn
+    while node is not None and node.name() in _ELEMENTWISE:
+        node = node.next_functions[0][0]
+    saved = getattr(node, "_saved_self_sym_sizes", None)
     if saved is not None and _flattens(given, tuple(saved)):
         return int(saved[0]), int(saved[1])
     return None
@@ -44,3 +47,7 @@ def _sizes(given: Tensor) -> tuple[int, int] | None:
 
 def _flattens(given: Tensor, shape: tuple[int, ...]) -> bool:
     return len(shape) > max(given.ndim, 1) and given.ndim > 0 and shape[0] * shape[1] == given.shape[0]
+
+
+_ELEMENTWISE = {"LogSoftmaxBackward0", "SoftmaxBackward0", "ToCopyBackward0", "DivBackward0"}
+"""They keep the shape of what they are given."""

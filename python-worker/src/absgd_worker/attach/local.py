@@ -16,6 +16,8 @@ class Local(Uncontrolled):
     def __init__(self, lam: Setting = math.inf, gamma: Setting = 0.9, **controls: Setting) -> None:
         self._settings: dict[str, Setting] = {"lambda": lam, "gamma": gamma, **controls}
 
+        self.wants_lambda = callable(lam) or math.isfinite(lam)
+
     def next(self, step: int) -> Mapping[str, float]:
         return {
             name: float(setting(step) if callable(setting) else setting)

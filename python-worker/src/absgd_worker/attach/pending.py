@@ -9,6 +9,7 @@ from torch import Tensor
 
 from absgd_worker.attach.functionals import Elements
 from absgd_worker.attach.layout import Layout
+from absgd_worker.attach.use import Use
 
 
 class Pending:
@@ -19,14 +20,14 @@ class Pending:
         self.node = node
         self.name = name
         self.layout = layout
-        self._weighed: tuple[weakref.ref[Tensor], Tensor] | None = None
+        self._weighed: tuple[weakref.ref[Tensor], Tensor, Use | None] | None = None
 
-    def factors_of(self, losses: Tensor) -> Tensor | None:
-        """Those that these very losses had: a script may reduce them once more, for its log."""
-        return self._weighed[1] if self._weighed is not None and self._weighed[0]() is losses else None
+    def weighed(self, losses: Tensor) -> tuple[Tensor, Use | None] | None:
+        """The factors that these very losses had: a script may reduce them more than once, for its log."""
+        return None if self._weighed is None or self._weighed[0]() is not losses else self._weighed[1:]
 
-    def remember(self, losses: Tensor, factors: Tensor) -> None:
-        self._weighed = (weakref.ref(losses), factors)
+    def remember(self, losses: Tensor, factors: Tensor, use: Use | None) -> None:
+        self._weighed = (weakref.ref(losses), factors, use)
 
     def valid_in(self, losses: Tensor) -> Tensor | None:
         """Which of `losses` count: what a mask has made 0, since these were computed, does not. None: all."""

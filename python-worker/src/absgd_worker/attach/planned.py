@@ -36,6 +36,8 @@ class Planned(Uncontrolled):
         if not isinstance(controls, dict) or not controls:
             raise PlanError(f"{file} plans no control")
         self._pieces = {name: _pieces_of(name, pieces, file) for name, pieces in controls.items()}
+        _, lambdas = self._pieces.get("lambda", ([], []))
+        self.wants_lambda = any(math.isfinite(lam) for lam in lambdas)
 
     def next(self, step: int) -> Mapping[str, float]:
         over = self.over(step)

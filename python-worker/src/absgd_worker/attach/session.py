@@ -126,6 +126,12 @@ class Session:
             self._mirror.close()
         self._source.close(error)
 
+    def abandon(self) -> None:
+        """In a process that was forked from the session's: it is not this one's to record or to close."""
+        self.is_open = False
+        self._boundary.close()
+        self.watch.close()
+
     @property
     def is_training(self) -> bool:
         """Whether a loss computed now is one to train on."""
@@ -171,11 +177,12 @@ class Session:
         self._use = weighing.last_use
         return weights_G
 
-    def follow(self, loss: Tensor) -> None:
+    def follow(self, loss: Tensor) -> Use | None:
         """The loss that the script gets, whose samples were weighed last: does anybody train on it?"""
-        if self._use is not None:
-            self._use.follow(loss)
-        self._use = None
+        use, self._use = self._use, None
+        if use is not None:
+            use.follow(loss)
+        return use
 
     def log(self, **numbers: float | Tensor) -> None:
         """Reports numbers with the step under way."""
@@ -229,11 +236,9 @@ class Session:
         self._controls = None
 
     def _load_weighings(self, state: Mapping[str, Any]) -> None:
-        if state.get("rule") != str(self._rule):
-            raise ValueError(
-                f"this state was saved under the rule of weights {state.get('rule')!r}, and the rule is "
-                f"{str(self._rule)!r}: go on under the same"
-            )
+        saved, own = state.get("rule"), str(self._rule)
+        if saved != own:
+            raise ValueError(f"this state is of the rule of weights {saved!r}, not {own!r}: go on under it")
         self._weighings.load_state_dict(state["weighings"], self._rule)
         self._saved = None
 
@@ -264,7 +269,7 @@ class Session:
         self._hyperparameters.put_back(optimizer)
         parts = self._weighings.take()
         if not parts:
-            self._unseen.add(captured=self.captured)
+            self._unseen.add(self.captured, self._source.wants_lambda, self.watch.in_training)
             return
         self._report(parts, optimizer)
         self.step += 1
@@ -273,7 +278,10 @@ class Session:
         if stop is None and self.on_stop is not None:
             stop = self._source.over(self.step)
         if stop is not None:
-            self._stop(stop)
+            self.stopping = stop
+            if self.on_stop is None:
+                raise stop
+            self.on_stop()
 
     def _report(self, parts: Mapping[str, Part], optimizer: Optimizer) -> None:
         entry = entry_of(
@@ -286,12 +294,7 @@ class Session:
         )
         self._applied = {}
         self._source.report(entry)
+        self.start_line.several(self._weighings.several)
         self.start_line.samples(known=entry.indices_B is not None)
         if self._mirror is not None:
             self._mirror.report(entry, optimizer.param_groups[0].get("lr"))
-
-    def _stop(self, stop: StopTraining) -> None:
-        self.stopping = stop
-        if self.on_stop is None:
-            raise stop
-        self.on_stop()

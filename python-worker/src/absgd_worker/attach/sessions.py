@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,8 +19,7 @@ from absgd_worker.attach.notebook import running_cell
 from absgd_worker.attach.optimizers import Groups
 from absgd_worker.attach.session import Session
 from absgd_worker.attach.source import Source, StopTraining
-from absgd_worker.attach.sources import source_of
-from absgd_worker.attach.wishes import wishes
+from absgd_worker.attach.sources import source_of, wished_source
 from absgd_worker.console import complain
 from absgd_worker.weights import Rule
 
@@ -152,7 +152,7 @@ def current() -> Session:
 
 
 def _begin_implicit() -> None:
-    implicit = Session(source_of(wishes.lam, wishes.gamma))
+    implicit = Session(wished_source())
     implicit.is_implicit = True
     implicit.open()
     _current.append(implicit)
@@ -176,9 +176,16 @@ def _leave(own: Session, error: BaseException | None = None) -> None:
     own.close(error)
 
 
+def _abandon_in_child() -> None:
+    for one in _current:
+        one.abandon()
+
+
 def _leave_at_exit() -> None:
     # What ended the interpreter, which nobody else could tell a session that was never left.
     leave_implicit(getattr(sys, "last_value", None))
 
 
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_in_child)
 atexit.register(_leave_at_exit)

@@ -59,6 +59,11 @@ class Source(Protocol):
         """Whether `rule` will be one."""
         ...
 
+    @property
+    def wants_lambda(self) -> bool:
+        """Whether lambda is on at some step, or may be: losses that nobody weighs are an error then."""
+        ...
+
     def next(self, step: int) -> Mapping[str, float]:
         """The controls of the step that begins: `lambda`, `gamma`, and whatever else is planned.
 
@@ -114,6 +119,7 @@ class Uncontrolled:
     attempt = 1
     rule: Rule | None = None
     chooses_rule = False
+    wants_lambda = True
 
     def begin(self, script: Script) -> None:
         pass

@@ -11,7 +11,7 @@ from absgd_worker.attach.host import Host
 from absgd_worker.attach.local import Local, Setting
 from absgd_worker.attach.planned import Planned
 from absgd_worker.attach.source import Source
-from absgd_worker.attach.wishes import wishes
+from absgd_worker.attach.wishes import Wished
 from absgd_worker.settings import ADDRESS_VARIABLES, read_address
 
 
@@ -22,10 +22,7 @@ def source_of(lam: Setting, gamma: Setting, plan: str | Path | None = None, run:
         PlanError: the file is no plan. SettingsError: the variables of a controller do not fit.
     """
     if is_controlled():
-        # Sockets are of no use to whoever has no controller.
-        from absgd_worker.attach.controlled import Controlled  # noqa: PLC0415
-
-        return Controlled(read_address(os.environ))
+        return _controlled()
     if plan is not None:
         return _recorded(Planned(plan), run, f"as {plan} says", f"as {plan} says")
     return _recorded(Local(lam, gamma), run, _word(lam), _word(gamma))
@@ -37,7 +34,7 @@ def host_of(
     """Of absgd-run, which stands for the script's own sessions; with what records it, where a run is named.
     `lam` and `gamma` are None where the command line does not say."""
     if is_controlled():
-        host = Host(source_of(math.inf, 0.9), is_decided=True, is_recorded=True)
+        host = Host(_controlled(), is_decided=True, is_recorded=True)
         return host, host
     by_script = "as the script says"
     if plan is not None:
@@ -45,10 +42,22 @@ def host_of(
     elif lam is not None:
         own, words = Local(lam, 0.9 if gamma is None else gamma), (_word(lam), _word(gamma or 0.9))
     else:
-        own = Local(wishes.lam, wishes.gamma if gamma is None else gamma)
+        own = Wished(gamma)
         words = (by_script, by_script if gamma is None else _word(gamma))
     host = Host(own, is_decided=plan is not None or lam is not None, is_recorded=run is not None)
     return host, _recorded(host, run, *words)
+
+
+def wished_source() -> Source:
+    """Of a session that nobody entered: a controller's, else what wrapped criteria say."""
+    return _controlled() if is_controlled() else Wished()
+
+
+def _controlled() -> Source:
+    # Sockets are of no use to whoever has no controller.
+    from absgd_worker.attach.controlled import Controlled  # noqa: PLC0415
+
+    return Controlled(read_address(os.environ))
 
 
 def is_controlled() -> bool:

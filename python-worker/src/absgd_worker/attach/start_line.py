@@ -13,6 +13,7 @@ class StartLine:
         self._is_wanted = is_wanted
         self._losses: dict[str, str] = {}
         self._unweighed: set[str] = set()
+        self._several: set[str] = set()
         self._knows_samples: bool | None = None
 
     def loss(self, about: str, unit: str, name: str) -> None:
@@ -26,11 +27,27 @@ class StartLine:
             each = "" if len(known) == 1 else "; each is weighed by itself"
             complain(f"absgd: captured {count(len(known), 'loss', 'losses')}: {'; '.join(known)}{each}")
 
-    def unweighed(self, reason: str) -> None:
+    @property
+    def has_unweighed(self) -> bool:
+        """Whether a loss was seen, and left as it is."""
+        return bool(self._unweighed)
+
+    def several(self, names: set[str]) -> None:
+        """Of weighings with several calls in one backward pass."""
+        for name in names - self._several:
+            self._several.add(name)
+            if self._is_wanted and global_rank() == 0:
+                complain(
+                    f"absgd: one backward pass goes through several losses of one place "
+                    f"({self._losses.get(name, name)}), as of the time steps of a sequence: each is weighed "
+                    "by itself. To weigh a sample by their sum: absgd_worker.weigh(sum of its losses)"
+                )
+
+    def unweighed(self, name: str, reason: str) -> None:
         """Of a loss that is left as it is."""
-        if reason in self._unweighed:
+        if name in self._unweighed:
             return
-        self._unweighed.add(reason)
+        self._unweighed.add(name)
         if self._is_wanted and global_rank() == 0:
             complain(f"absgd: not weighed: {reason}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from absgd_worker.attach.errors import NotApplied
+from absgd_worker.console import complain
 
 
 class UnseenSteps:
@@ -11,17 +12,33 @@ class UnseenSteps:
     def __init__(self) -> None:
         self._count = 0
 
-    def add(self, *, captured: int) -> None:
-        """`captured`: losses weighed so far. Raises NotApplied."""
+    def add(self, captured: int, wants_lambda: bool, in_training: bool) -> None:
+        """`captured`: losses weighed so far. `in_training`: whether the model is.
+
+        Raises:
+            NotApplied: lambda is on, or may be, and has no effect. Where it is off, that is said.
+        """
         self._count += 1
-        if captured == 0 and self._count == BARE_STEPS:
-            raise NotApplied(
-                f"{BARE_STEPS} optimizer steps were made and no loss was weighed, so that lambda has no "
-                "effect: wrap the criterion with absgd_worker.wrap(criterion), or weigh losses of one sample "
-                "each with absgd_worker.weigh(losses). Losses that are made of other operations than those "
-                "of torch.nn.functional, or inside DataParallel replicas, are not seen"
-            )
+        if captured > 0 or self._count != BARE_STEPS:
+            return
+        if wants_lambda:
+            raise NotApplied(f"{_NOTHING}, so that lambda has no effect: {_remedy(in_training)}")
+        complain(f"absgd: {_NOTHING}: {_remedy(in_training)}")
+
+
+def _remedy(in_training: bool) -> str:
+    if not in_training:
+        return (
+            "the model is in eval mode, whose losses are not weighed. Call model.train(), and put layers "
+            "that are to stay as they are into eval mode one by one"
+        )
+    return (
+        "wrap the criterion with absgd_worker.wrap(criterion), or weigh losses of one sample each with "
+        "absgd_worker.weigh(losses). Losses that are made of other operations than those of "
+        "torch.nn.functional, in another thread, or inside DataParallel replicas, are not seen"
+    )
 
 
 BARE_STEPS = 20
 """Optimizer steps without a weighed loss after which nobody may think that lambda has an effect."""
+_NOTHING = f"{BARE_STEPS} optimizer steps were made and no loss was weighed"

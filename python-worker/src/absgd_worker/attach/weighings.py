@@ -18,6 +18,8 @@ class Weighings:
     def __init__(self, accumulate: int | None) -> None:
         self.accumulate = accumulate
         self._of: dict[str, NamedWeighing] = {}
+        self.several: set[str] = set()
+        """Those of which one backward pass went through several calls."""
 
     def of(self, name: str, rule: Rule) -> NamedWeighing:
         """The weighing of that name."""
@@ -33,7 +35,9 @@ class Weighings:
 
     def take(self) -> dict[str, Part]:
         """What the calls since the last `take` or `drop` add up to, of every name that had one."""
-        return {name: part for name, one in self._of.items() if (part := one.take()) is not None}
+        parts = {name: part for name, one in self._of.items() if (part := one.take()) is not None}
+        self.several |= {name for name in parts if self._of[name].is_several_of_a_pass}
+        return parts
 
     def drop(self) -> None:
         """Forgets the calls of a step that was not made."""

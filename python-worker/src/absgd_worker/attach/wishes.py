@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import weakref
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.local import Setting
+from absgd_worker.attach.source import Uncontrolled
 
 
 class Wishes:
@@ -21,13 +23,12 @@ class Wishes:
         """Holds for as long as `criterion` is there."""
         self._of[name] = _Wish(weakref.ref(criterion), lam, gamma)
 
-    def lam(self, step: int) -> float:
-        return self._row(step)[0]
+    def row(self, step: int) -> tuple[float, float]:
+        """Lambda and gamma; off where nobody says.
 
-    def gamma(self, step: int) -> float:
-        return self._row(step)[1]
-
-    def _row(self, step: int) -> tuple[float, float]:
+        Raises:
+            SessionError: two of them say different ones.
+        """
         self._of = {name: wish for name, wish in self._of.items() if wish.criterion() is not None}
         rows = {name: (_at(wish.lam, step), _at(wish.gamma, step)) for name, wish in self._of.items()}
         if len(set(rows.values())) > 1:
@@ -37,6 +38,29 @@ class Wishes:
                 "absgd_worker.session(lam=…)"
             )
         return next(iter(rows.values()), (math.inf, 0.9))
+
+    @property
+    def are_there(self) -> bool:
+        """Whether any lambda is wished for, that is not off at every step."""
+        return any(
+            wish.criterion() is not None and (callable(wish.lam) or math.isfinite(wish.lam))
+            for wish in self._of.values()
+        )
+
+
+class Wished(Uncontrolled):
+    """A source of what they say at each step; `gamma` where the command line says that much."""
+
+    def __init__(self, gamma: float | None = None) -> None:
+        self._gamma = gamma
+
+    @property
+    def wants_lambda(self) -> bool:  # type: ignore[override]
+        return wishes.are_there
+
+    def next(self, step: int) -> Mapping[str, float]:
+        lam, gamma = wishes.row(step)
+        return {"lambda": lam, "gamma": gamma if self._gamma is None else self._gamma}
 
 
 class _Wish(NamedTuple):
