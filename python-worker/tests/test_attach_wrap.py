@@ -63,3 +63,23 @@ def test_a_frozen_part_does_not_hide_that_the_model_trains() -> None:
     with api.session(source=Recorder()) as session:
         api.wrap(nn.CrossEntropyLoss())(model(points), labels)
         assert session.captured == 1
+
+
+def test_the_terms_of_a_criterion_have_each_an_estimate_of_their_own() -> None:
+    class Terms(nn.Module):
+        def forward(self, scores: torch.Tensor) -> torch.Tensor:
+            low = F.mse_loss(scores[:, 0] * 0, torch.ones(8))
+            return low + F.mse_loss(scores[:, 1] * 0, torch.full((8,), 3.0))
+
+    model, optimizer = a_model()
+    criterion = api.wrap(Terms(), name="terms")
+    with api.session(lam=-1.0, gamma=0.5) as session:
+        for _ in range(4):
+            found = criterion(model(points[:8]))
+            # Samples whose losses are all alike have even weights.
+            assert found.item() == pytest.approx(10.0, rel=1e-6)
+            found.backward()
+            optimizer.step()
+        names = list(session.state_dict()["weighings"])
+    assert names[0] == "terms"
+    assert names[1].startswith("terms test_attach_wrap.py:")

@@ -83,8 +83,9 @@ def wrap(
         criterion: a module, or a function.
         name: of the weighing. A criterion that is made anew under the same name goes on where the last one
             was.
-        granularity: what one sample is where a loss has several elements of one: "sample", "sequence",
-            "token".
+        granularity: what one sample is where a loss has several elements of one: "sample", a row;
+            "sequence" of losses [B, T], "time-first" of [T, B]; "token", every element. "auto": the sample or
+            sequence that shapes tell.
         lam, gamma: as in `session`, where the loop is not in one. The newest criterion of a name says so.
 
     Raises:
@@ -142,7 +143,12 @@ def weigh(
 
 
 def capture(*, name: str = "loss", granularity: Granularity = "auto") -> Capture:
-    """`with capture():` weighs every loss of `torch.nn.functional` that is computed for training inside."""
+    """`with capture():` weighs every loss of `torch.nn.functional` that is computed for training inside.
+
+    Args:
+        name: of the first place of the code that computes one; others are named by their file and line.
+        granularity: as in `wrap`.
+    """
     return Capture(current(), name=name, granularity=granularity)
 
 

@@ -41,8 +41,8 @@ class Capture(TorchFunctionMode):
     of them in between (focal loss, masks) is part of the loss.
 
     Args:
-        reductions: weigh any such reduction of one number a sample, and all under one name: for a criterion
-            that is known to be a loss.
+        reductions: weigh any such reduction of one number a sample: for a criterion that is known to be a
+            loss.
     """
 
     def __init__(
@@ -55,8 +55,7 @@ class Capture(TorchFunctionMode):
     ) -> None:
         super().__init__()
         self._session = session
-        self._name = name
-        self._names = None if reductions else Names(name)
+        self._names = Names(name, f"{name} " if reductions else "")
         self._granularity: Granularity = granularity
         self._reductions = reductions
         self._pendings = Pendings()
@@ -126,10 +125,10 @@ class Capture(TorchFunctionMode):
             result = elements.losses
             if not result.requires_grad:
                 return func(*args, **kwargs)
-        name = self._name if self._names is None else self._names.of(calling_place())
+        name = self._names.of(calling_place())
         layout = layout_of(given, session.watch)
         if elements.reduction == "none":
-            self._pendings.add(Pending(elements, result.grad_fn, name, layout))
+            self._pendings.add(Pending(elements, result.grad_fn, name, layout), session.step)
             return result
         factors = self._factors(name, elements, layout)
         if not is_off and factors is not None:
@@ -181,7 +180,8 @@ class Capture(TorchFunctionMode):
         layout = Layout(self._session.watch.batch)
         if pending is None:
             about = f"per-sample losses, then {kind}"
-            return Elements(losses, plain, None, kind, losses.numel(), about, None), self._name, layout
+            name = self._names.of(calling_place())
+            return Elements(losses, plain, None, kind, losses.numel(), about, None), name, layout
         of = pending.elements
         about = f"{of.about.replace(' none', '', 1)}, then {kind}"
         if of.plain.numel() == losses.numel():

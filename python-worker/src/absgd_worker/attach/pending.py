@@ -44,8 +44,12 @@ class Pendings:
 
     def __init__(self) -> None:
         self._all: list[Pending] = []
+        self._step = 0
 
-    def add(self, pending: Pending) -> None:
+    def add(self, pending: Pending, step: int) -> None:
+        """Those of earlier steps are let go of, and their graphs with them."""
+        if step != self._step:
+            self._all, self._step = [], step
         self._all = [one for one in self._all if one.name != pending.name][1 - MOST :]
         self._all.append(pending)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from types import FrameType
+from types import CodeType, FrameType
 
 import torch
 
@@ -20,15 +20,26 @@ def calling_place() -> Place:
     if frame is None:
         return ("", 0, -1)
     code = frame.f_code
-    instruction = -1 if code.co_name.startswith("torch_dynamo") else frame.f_lasti
-    return (code.co_filename, frame.f_lineno, instruction)
+    return (code.co_filename, frame.f_lineno, -1 if _is_made_anew(code) else frame.f_lasti)
+
+
+def _is_made_anew(code: CodeType) -> bool:
+    """Whether torch.compile has written it, whose instructions are others with every shape."""
+    return code.co_name.startswith("torch_dynamo") or any(
+        name.startswith("__compiled_fn") for name in code.co_names
+    )
 
 
 class Names:
-    """The name of every place: the first has the name of the capture, others their file and line."""
+    """The name of every place: the first has the name of the capture, others their file and line.
 
-    def __init__(self, first: str) -> None:
+    Args:
+        prefix: of these.
+    """
+
+    def __init__(self, first: str, prefix: str = "") -> None:
         self._first = first
+        self._prefix = prefix
         self._of: dict[Place, str] = {}
 
     def of(self, place: Place) -> str:
@@ -41,7 +52,7 @@ class Names:
         if not self._of:
             return self._first
         file, line, _ = place
-        name = f"{os.path.basename(file)}:{line}"
+        name = f"{self._prefix}{os.path.basename(file)}:{line}"
         same = sum(known.split("#")[0] == name for known in self._of.values())
         return f"{name}#{same + 1}" if same else name
 
@@ -49,5 +60,6 @@ class Names:
 _NOT_THE_SCRIPTS = (
     os.path.dirname(torch.__file__) + os.sep,
     os.path.dirname(os.path.dirname(__file__)) + os.sep,
-    "<",
+    "<eval_with_key>",
+    "<frozen ",
 )

@@ -96,7 +96,8 @@ class Session:
         self._ranks_are_fine = self._ranks_are_fine or guest.normaliser == "rank-local"
         if guest.groups != "scaled":
             self._hyperparameters = Hyperparameters(guest.groups)
-        if guest.mirror == "off":
+        if guest.mirror == "off" and self._mirror is not None:
+            self._mirror.close()
             self._mirror = None
         own = (self.on_checkpoint, self.on_evaluate)
         self.on_checkpoint, self.on_evaluate = guest.on_checkpoint or own[0], guest.on_evaluate or own[1]
@@ -118,16 +119,14 @@ class Session:
         """Lets go of everything; a step that no optimizer made is forgotten. May be called twice."""
         if not self.is_open:
             return
-        self._boundary.close()
-        self.is_open = False
-        self.watch.close()
+        self.abandon()
         self.drop_step()
         if self._mirror is not None:
             self._mirror.close()
         self._source.close(error)
 
     def abandon(self) -> None:
-        """In a process that was forked from the session's: it is not this one's to record or to close."""
+        """Lets go of models and optimizers alone: in a process that was forked, the rest is its parent's."""
         self.is_open = False
         self._boundary.close()
         self.watch.close()
