@@ -115,3 +115,22 @@ def test_a_loss_inside_of_a_checkpoint_counts_once_and_is_refused_when_lambda_is
         pytest.raises(NotWeighable, match=r"again in the backward pass.*outside of torch\.utils\.checkpoint"),
     ):
         trained("eager", in_a_checkpoint(api.wrap(nn.CrossEntropyLoss())))
+
+
+def test_a_compiled_step_has_one_estimate_whatever_its_batches_and_no_batch_of_an_earlier_one() -> None:
+    torch._dynamo.reset()
+    net = Net(checkpoints=False)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    points = torch.randn(32, 6)
+    step: Any = torch.compile(lambda x, y: F.cross_entropy(net(x), y), backend="aot_eager", dynamic=False)
+    with api.session(lam=-1.0) as session, api.capture():
+        for size in (32, 8, 4, 8):
+            optimizer.zero_grad()
+            x = points[:size]
+            # One that is seen, before those that are not.
+            (
+                step(x, x[:, :4].argmax(1)) if size < 32 else F.cross_entropy(net(x), x[:, :4].argmax(1))
+            ).backward()
+            optimizer.step()
+        assert (session.step, session.captured) == (4, 4)
+        assert len(session.state_dict()["weighings"]) == 2

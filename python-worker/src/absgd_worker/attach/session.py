@@ -273,6 +273,7 @@ class Session:
         self._report(parts, optimizer)
         self.step += 1
         self._controls = None
+        self.watch.end_step()
         stop = self._source.between(self.step)
         if stop is None and self.on_stop is not None:
             stop = self._source.over(self.step)

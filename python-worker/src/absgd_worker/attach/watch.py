@@ -44,8 +44,13 @@ class ModelWatch:
 
     @property
     def batch(self) -> int | None:
-        """First dimension of the first tensor of the last outermost call; None where there was none."""
+        """First dimension of the first tensor of the last outermost call in this step; None where there was
+        none, or it was within compiled code."""
         return self._batch
+
+    def end_step(self) -> None:
+        """A batch of the step before is none of the next."""
+        self._batch = None
 
     @property
     def model(self) -> nn.Module | None:
