@@ -86,7 +86,7 @@ def test_what_the_script_says_holds_unless_the_command_line_does(
     assert own == trained(capsys, "--lam", "-1", "--gamma", "0.5", script, "plain")[0]
     decided, said = trained(capsys, "--lam", "off", script, how, str(plan))
     assert decided == off
-    assert ("not the script's session" in said) is (how != "wrap")
+    assert ("own session(lam=…) does not" in said) is (how != "wrap")
     assert own != off
 
 

@@ -110,7 +110,9 @@ def session(
 
 def _say_who_decides(outer: Session) -> None:
     if outer.host is not None and outer.host.is_decided:
-        complain("absgd: what lambda is says the command line or the controller, not the script's session(…)")
+        complain(
+            "absgd: the command line or the controller sets lambda: the script's own session(lam=…) does not"
+        )
 
 
 @contextmanager
