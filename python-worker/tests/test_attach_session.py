@@ -92,7 +92,7 @@ def test_a_calls_a_step_move_the_estimate_as_one_call_would() -> None:
     weighing, whole = NamedWeighing(Rule(), 32), Normaliser()
     for _ in range(20):
         for loss in losses:
-            weighing.weigh(loss.reshape(1), lam=-2.0, gamma=0.5)
+            weighing.weigh(loss.reshape(1), {"lambda": -2.0, "gamma": 0.5})
         whole.weigh(losses, lam=-2.0, gamma=0.5)
         weighing.take()
     estimate = weighing.state_dict()["normaliser"]["free_energy"]
@@ -107,11 +107,11 @@ def test_a_calls_a_step_move_the_estimate_as_one_call_would() -> None:
 def test_how_many_calls_a_step_has_is_learnt_from_the_step_before() -> None:
     told, learnt = NamedWeighing(Rule(), 4), NamedWeighing(Rule(), None)
     for _ in range(4):
-        learnt.weigh(torch.ones(3), lam=-1.0, gamma=0.5)
+        learnt.weigh(torch.ones(3), {"lambda": -1.0, "gamma": 0.5})
     learnt.take()
     learnt.load_state_dict({**learnt.state_dict(), "normaliser": told.state_dict()["normaliser"]})
     for losses in (torch.rand(3), torch.rand(3)):
-        weights = [one.weigh(losses, lam=-1.0, gamma=0.5) for one in (told, learnt)]
+        weights = [one.weigh(losses, {"lambda": -1.0, "gamma": 0.5})[0] for one in (told, learnt)]
         assert torch.equal(*weights)
 
 

@@ -84,4 +84,10 @@ class Boundary:
         return (*args[:1], observed, *args[2:]), kwargs
 
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        self._steps.after_step(optimizer)
+        # A fused optimizer is called by GradScaler even for a step that it skips, and skips it itself.
+        found_inf = getattr(optimizer, "found_inf", None)
+        if found_inf is not None and float(found_inf) > 0:
+            self._steps.abandon_step(optimizer)
+            self._steps.drop_step()
+        else:
+            self._steps.after_step(optimizer)

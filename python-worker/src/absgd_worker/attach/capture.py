@@ -104,8 +104,10 @@ class Capture(TorchFunctionMode):
     ) -> Tensor:
         session = self._session
         given = args or (kwargs.get("input"), kwargs.get("target"))
-        # A penalty on a parameter has no samples.
-        if isinstance(given[0], nn.Parameter):
+        # A penalty on a parameter has no samples; what needs no gradient is not trained on.
+        if isinstance(given[0], nn.Parameter) or not any(
+            isinstance(one, Tensor) and one.requires_grad for one in (*args, *kwargs.values())
+        ):
             return func(*args, **kwargs)
         is_off = session.is_off
         if is_vmapped(given[0]):
@@ -187,6 +189,9 @@ class Capture(TorchFunctionMode):
         if of.plain.numel() == losses.numel():
             valid, label = pending.valid_in(losses), of.label
             layout = pending.layout
+        elif losses.numel() > of.plain.numel():
+            # Of several calls, put together.
+            valid, label, layout = None, None, Layout(of.plain.numel())
         else:
             # Some of them, as the hardest of a batch.
             valid, label, layout = None, None, Layout(None if of.plain.ndim > 1 else losses.numel())

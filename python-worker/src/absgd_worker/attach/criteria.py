@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from absgd_worker.attach.capture import Capture, weights_of_elements
 from absgd_worker.attach.errors import NotWeighable
-from absgd_worker.attach.granularity import Granularity, group_elements
+from absgd_worker.attach.granularity import Granularity, GranularityError, group_elements
 from absgd_worker.attach.layout import Layout
 from absgd_worker.attach.session import Session
 
@@ -35,7 +35,7 @@ def weighed_criterion(
 
     def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
         session = find_session()
-        if not session.is_training:
+        if not self.training or not session.is_training:
             return kind.forward(self, *args, **kwargs)
         return _weighed_forward(
             lambda: kind.forward(self, *args, **kwargs),
@@ -105,6 +105,11 @@ def _weighed_forward(
                 f"cannot be seen: "
                 'give it reduction="none" and weigh its losses with absgd_worker.weigh(losses)'
             )
+    elif session.captured == before and not isinstance(result, Tensor) and not session.is_off:
+        raise NotWeighable(
+            f"{what} gives {type(result).__name__}, and not the loss of each sample: take the losses of "
+            "samples from it, and weigh them with absgd_worker.weigh(losses)"
+        )
     return result
 
 
@@ -116,7 +121,13 @@ def _weigh_elements(
     valid, layout = (
         (None, Layout(session.watch.batch)) if pending is None else (pending.elements.valid, pending.layout)
     )
-    grouping = group_elements(losses.detach(), valid, granularity, layout)
+    try:
+        grouping = group_elements(losses.detach(), valid, granularity, layout)
+    except GranularityError as error:
+        if not session.is_off:
+            raise
+        session.start_line.unweighed(name, f"{what} none: {error}")
+        return losses
     session.start_line.loss(f"{what} none", grouping.unit, name)
     factors = weights_of_elements(session, name, grouping, losses.detach())
     weighed = losses if session.is_off else losses * factors.to(losses.dtype)

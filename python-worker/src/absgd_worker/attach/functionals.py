@@ -95,6 +95,9 @@ def _reduces(
         if weight is None:
             return valid, valid.sum()
         return valid, weight[target.where(valid, 0)].where(valid, 0).sum()
+    weight = given.get("weight")
+    if func in _BY_WEIGHT and isinstance(weight, Tensor):
+        return None, weight.expand(losses.shape).sum()
     if reduction == "batchmean":
         return None, float(losses.shape[0])
     return None, float(losses.numel())
@@ -106,6 +109,8 @@ def _signature(func: Callable[..., Tensor]) -> inspect.Signature:
 
 
 _BY_CLASS = {F.cross_entropy, F.nll_loss}
+_BY_WEIGHT = {F.mse_loss, F.l1_loss}
+"""Their mean divides by the sum of the weights of elements."""
 _CLASS_WEIGHTS = ("weight", "pos_weight")
 _WEIGHABLE = _BY_CLASS | {
     F.binary_cross_entropy,

@@ -78,7 +78,7 @@ def group_elements(
             group_N = of_each.repeat_interleave(count // samples)
     ones_N = torch.ones_like(flat_N) if valid is None else valid.reshape(-1).to(flat_N.dtype)
     counts_G = flat_N.new_zeros(samples).index_add_(0, group_N, ones_N)
-    sums_G = flat_N.new_zeros(samples).index_add_(0, group_N, flat_N * ones_N)
+    sums_G = flat_N.new_zeros(samples).index_add_(0, group_N, flat_N.where(ones_N > 0, 0))
     return Grouping(
         sums_G / counts_G.clamp(min=1), counts_G, group_N, f"{samples} {what} of {math.ceil(count / samples)}"
     )

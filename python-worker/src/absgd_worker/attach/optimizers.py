@@ -36,6 +36,7 @@ class Hyperparameters:
         self._is_scaled = groups == "scaled"
         self._known: weakref.WeakKeyDictionary[Optimizer, _Known] = weakref.WeakKeyDictionary()
         self._told: set[str] = set()
+        self._held: set[int] = set()
 
     def put(self, optimizer: Optimizer, row: Mapping[str, float]) -> dict[str, float]:
         """Right before a step: sets what the row plans.
@@ -50,6 +51,13 @@ class Hyperparameters:
         known = self._known.get(optimizer)
         if known is None:
             known = self._known[optimizer] = _Known(optimizer)
+        # After a step that raised.
+        self.put_back(optimizer)
+        # An optimizer within another, as SAM has one, finds what that one was given.
+        if any(id(group) in self._held for group in optimizer.param_groups):
+            return {}
+        known.held = {id(group) for group in optimizer.param_groups}
+        self._held |= known.held
         applied: dict[str, float] = {}
         for name, candidates in KEYS.items():
             value, key = row.get(name), known.keys.get(name)
@@ -100,6 +108,8 @@ class Hyperparameters:
             for group, value in zip(optimizer.param_groups, own, strict=True):
                 set_value(group, known.keys[name], value)
         known.replaced = {}
+        self._held -= known.held
+        known.held = set()
 
     def _notice_conflict(self, name: str, known: _Known, own: Sequence[Any], value: float) -> None:
         if any(isinstance(one, Tensor) for one in own):
@@ -127,6 +137,8 @@ class _Known:
         }
         self.replaced: dict[str, list[Any]] = {}
         self.before: dict[str, list[float]] = {}
+        self.held: set[int] = set()
+        """The groups that it has, while it steps."""
         self._factors: dict[str, list[float]] = {}
 
     def factors(self, name: str, groups: Sequence[Mapping[str, Any]]) -> list[float]:
@@ -145,6 +157,9 @@ def initial_values() -> dict[str, float]:
     optimizers = [one for one in gc.get_objects() if issubclass(type(one), Optimizer)]
     found: dict[str, float] = {}
     for optimizer in optimizers:
+        # One that is half made has no groups yet.
+        if not getattr(optimizer, "param_groups", None):
+            continue
         for name, key in _Known(optimizer).keys.items():
             values = [_initial(name, group, key) for group in optimizer.param_groups]
             found[name] = max(found.get(name, 0.0), *values)

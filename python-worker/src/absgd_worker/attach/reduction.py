@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from absgd_worker.attach.capture import weights_of_elements
@@ -43,18 +44,29 @@ def weigh_losses(
         )
     shaped = losses.reshape(1) if losses.ndim == 0 else losses
     valid = None if mask is None else mask.bool().reshape(shaped.shape)
-    if session.is_training and losses.requires_grad:
-        plain = shaped.detach()
-        grouping = group_elements(plain, valid, granularity, Layout(session.watch.batch), group=group)
-        session.start_line.loss(f"{name} {reduction}", grouping.unit, name)
-        identity = given_identity(grouping.losses_G.shape[0], index, label, ids)
-        factors = weights_of_elements(session, name, grouping, plain, identity)
-        if not session.is_off:
-            shaped = shaped * factors.to(shaped.dtype)
-        session.follow(shaped)
+    if not session.is_training or not losses.requires_grad:
+        return _reduced(shaped, valid, losses, reduction)
+    grouping = group_elements(shaped.detach(), valid, granularity, Layout(session.watch.batch), group=group)
+    session.start_line.loss(f"{name} {reduction}", grouping.unit, name)
+    identity = given_identity(grouping.losses_G.shape[0], index, label, ids)
+    factors = weights_of_elements(session, name, grouping, shaped.detach(), identity)
+    if not session.is_off:
+        shaped = shaped * factors.to(shaped.dtype)
+    # A capture around this is to see losses that are weighed already.
+    before, session.is_weighing = session.is_weighing, True
+    try:
+        result = _reduced(shaped, valid, losses, reduction)
+    finally:
+        session.is_weighing = before
+    session.follow(result)
+    return result
+
+
+def _reduced(shaped: Tensor, valid: Tensor | None, losses: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "none":
         return shaped.reshape(losses.shape)
-    total = shaped.sum() if valid is None else (shaped * valid).sum()
+    # What a mask leaves out may be anything, NaN too.
+    total = shaped.sum() if valid is None else shaped.where(valid, torch.zeros_like(shaped)).sum()
     if reduction == "sum":
         return total
     return shaped.mean() if valid is None else total / valid.sum()

@@ -54,6 +54,7 @@ class Session:
         self._owner = threading.get_ident()
         self._numbers = StepNumbers()
         self._controls: Mapping[str, float] | None = None
+        self._is_made = False
         self._began = 0.0
         self._unseen = UnseenSteps()
         self._use: Use | None = None
@@ -120,7 +121,7 @@ class Session:
         if not self.is_open:
             return
         self.abandon()
-        self.drop_step()
+        self._weighings.close()
         if self._mirror is not None:
             self._mirror.close()
         self._source.close(error)
@@ -139,10 +140,10 @@ class Session:
     @property
     def controls(self) -> Mapping[str, float]:
         """Of the step under way, which begins here where none does."""
-        if self._controls is None:
+        if self._controls is None or self._is_made:
             if self.stopping is not None:
                 raise self.stopping
-            self._controls = self._source.next(self.step)
+            self._controls, self._is_made = self._source.next(self.step), False
             self._rule = self._source.rule or self._rule
             if self._saved is not None:
                 self._load_weighings(self._saved)
@@ -165,15 +166,11 @@ class Session:
         if is_recomputing(is_off=self.is_off):
             return torch.full_like(losses_G, 1 / losses_G.shape[0]).detach()
         require_thread(self._owner)
-        controls = self.controls
-        lam = controls.get("lambda", math.inf)
-        if not self._ranks_are_fine and not self._rule.is_off(lam):
+        if not self._ranks_are_fine and not self.is_off:
             require_one_rank()
             self._ranks_are_fine = True
-        gamma = controls.get("gamma", 0.9)
         weighing = self._weighings.of(name, self._rule)
-        weights_G = weighing.weigh(losses_G.detach(), lam=lam, gamma=gamma, identity=identity)
-        self._use = weighing.last_use
+        weights_G, self._use = weighing.weigh(losses_G.detach(), self.controls, identity)
         return weights_G
 
     def follow(self, loss: Tensor) -> Use | None:
@@ -255,7 +252,8 @@ class Session:
         """See `Boundary`, as for the next three."""
         controls = self.controls if computes_loss else self._controls
         if controls is not None:
-            self._applied |= self._hyperparameters.put(optimizer, controls)
+            applied = self._hyperparameters.put(optimizer, controls)
+            self._applied |= {} if self._is_made else applied
 
     def gradients_are_there(self, optimizer: Optimizer) -> None:
         if self._controls is not None:
@@ -272,7 +270,8 @@ class Session:
             return
         self._report(parts, optimizer)
         self.step += 1
-        self._controls = None
+        # Its row is still that of further optimizers, which step by the same backward pass.
+        self._is_made = True
         self.watch.end_step()
         stop = self._source.between(self.step)
         if stop is None and self.on_stop is not None:
@@ -289,7 +288,7 @@ class Session:
             attempt=self._source.attempt,
             step=self.step,
             seconds=time.perf_counter() - self._began,
-            controls={**self.controls, **self._applied},
+            applied=self._applied,
             metrics=self._numbers._take_logged(),
         )
         self._applied = {}

@@ -33,8 +33,11 @@ class Tracked:
         self._drawn: deque[Tensor] = deque()
         self.indices: Tensor | None = None
         attribute = "sampler" if loader.batch_sampler is None else "batch_sampler"
+        sampler = getattr(loader, attribute)
+        # One that is tracked anew every epoch is recorded once.
+        sampler = sampler.plain if isinstance(sampler, _Recording) else sampler
         # The loader refuses that it is set; it reads it anew whenever it is iterated over.
-        object.__setattr__(loader, attribute, _Recording(getattr(loader, attribute), self._begin))
+        object.__setattr__(loader, attribute, _Recording(sampler, self._begin))
 
     def __iter__(self) -> Iterator[Any]:
         for batch in self._loader:
@@ -57,17 +60,17 @@ class _Recording:
     """A sampler that notes what it draws."""
 
     def __init__(self, sampler: Any, begin: Callable[[], deque[Tensor]]) -> None:
-        self._sampler = sampler
+        self.plain = sampler
         self._begin = begin
 
     def __iter__(self) -> Iterator[Any]:
         drawn = self._begin()
-        for indices in self._sampler:
+        for indices in self.plain:
             drawn.append(torch.as_tensor(indices, dtype=torch.int64).reshape(-1))
             yield indices
 
     def __len__(self) -> int:
-        return len(self._sampler)
+        return len(self.plain)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._sampler, name)
+        return getattr(self.plain, name)

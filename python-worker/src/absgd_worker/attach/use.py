@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.utils.hooks import unserializable_hook
 
 
 class Use:
@@ -20,12 +21,15 @@ class Use:
         """`loss`: what the script was given; what it makes of that is up to it."""
         if loss.requires_grad:
             self._is_followed = True
-            loss.register_hook(self._mark)
+
+            # A loss may be saved; this is nothing to save.
+            @unserializable_hook
+            def mark(gradient: Tensor) -> None:
+                self.passes.add(torch._C._current_graph_task_id())
+
+            loss.register_hook(mark)
 
     @property
     def is_known_unused(self) -> bool:
         """A figure for the log, a validation without `no_grad`: computed like a loss, and not trained on."""
         return self._is_followed and not self.passes
-
-    def _mark(self, gradient: Tensor) -> None:
-        self.passes.add(torch._C._current_graph_task_id())

@@ -5,7 +5,9 @@ Shapes: G samples of one call, N of all calls of a step.
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -24,68 +26,120 @@ class Part(NamedTuple):
     losses_N: Tensor
     weights_N: Tensor
     identity: Identity
+    controls: Mapping[str, float]
+    """Of the step in which it was weighed."""
+
+
+class _Call(NamedTuple):
+    part: Part
     use: Use
+    before: Normaliser
+    after: Normaliser
+    gamma: float
 
 
 class NamedWeighing:
-    """Held open by a session. A step has A calls of it: micro-batches that accumulate their gradients."""
+    """Held open by a session. A step has A calls of it: micro-batches that accumulate their gradients.
+
+    A call moves the estimate once a backward pass has come by: a loss that is computed for the log alone does
+    not.
+    """
 
     def __init__(self, rule: Rule, accumulate: int | None) -> None:
         self._normaliser = Normaliser(rule.preset, alpha=rule.alpha, floor=rule.floor)
+        self._start = self._normaliser
         self._accumulate = accumulate
         # A is what the step before had: how many calls this one will have is not known before it ends.
         self._usual = 1
-        self._calls: list[Part] = []
+        self._calls: list[_Call] = []
+        self._settled = 0
         self.total_calls = 0
         """Losses that were trained on, those since the last `take` included."""
         self.is_several_of_a_pass = False
         """Whether one backward pass went through several of them, which are no micro-batches then."""
 
-    def weigh(self, losses_G: Tensor, *, lam: float, gamma: float, identity: Identity = NOBODY) -> Tensor:
-        """The weights of the next call, [G], 1/G included."""
+    def weigh(
+        self, losses_G: Tensor, controls: Mapping[str, float], identity: Identity = NOBODY
+    ) -> tuple[Tensor, Use]:
+        """The weights of the next call, [G], 1/G included.
+
+        Raises:
+            NotApplied: no optimizer steps, however many losses are weighed.
+        """
+        lam, gamma = controls.get("lambda", math.inf), controls.get("gamma", 0.9)
         calls = self._accumulate or self._usual
         if calls > 1 and gamma < 1:
             # A small decay A times is that of the whole batch once.
             gamma = -math.expm1(math.log1p(-gamma) / calls)
+        if len(self._calls) >= MOST_CALLS:
+            self._let_go(is_off=math.isinf(lam))
+        self._settle()
         wide_G = losses_G if losses_G.dtype in (torch.float32, torch.float64) else losses_G.float()
-        weights_G, statistics = self._normaliser.weigh(wide_G, lam=lam, gamma=gamma)
-        if len(self._calls) == MOST_CALLS and math.isinf(lam):
-            self.drop()
-        elif len(self._calls) == MOST_CALLS:
+        after = copy.copy(self._normaliser)
+        weights_G, statistics = after.weigh(wide_G, lam=lam, gamma=gamma)
+        part = Part(statistics, wide_G, weights_G, identity, controls)
+        call = _Call(part, Use(), self._normaliser, after, gamma)
+        self._calls.append(call)
+        self.total_calls += 1
+        return weights_G, call.use
+
+    def _settle(self) -> None:
+        """Moves the estimate by the calls that were trained on since the last time, in their order."""
+        for call in self._calls[self._settled :]:
+            if call.use.is_known_unused:
+                return
+            if call.before is self._normaliser:
+                self._normaliser = call.after
+            else:
+                moved = copy.copy(self._normaliser)
+                lam = call.part.controls.get("lambda", math.inf)
+                moved.weigh(call.part.losses_N, lam=lam, gamma=call.gamma)
+                self._normaliser = moved
+            self._settled += 1
+
+    def _let_go(self, *, is_off: bool) -> None:
+        used = sum(not call.use.is_known_unused for call in self._calls)
+        if used > MOST_CALLS // 2 and not is_off:
             raise NotApplied(
-                f"{MOST_CALLS:,} losses were weighed and no optimizer of torch has stepped, which is what a "
+                f"{used:,} losses were weighed and no optimizer of torch has stepped, which is what a "
                 "step of a run is: leave lambda off in a loop that updates its parameters by hand"
             )
-        self._calls.append(Part(statistics, wide_G, weights_G, identity, Use()))
-        self.total_calls += 1
-        return weights_G
-
-    @property
-    def last_use(self) -> Use:
-        """Of the call that was weighed last."""
-        return self._calls[-1].use
+        self.drop()
 
     def take(self) -> Part | None:
         """What the calls since the last `take` add up to, but for those that nobody trained on; None where
         there is none."""
-        calls = [call for call in self._calls if not call.use.is_known_unused]
-        # Their backward pass may come after the step of another optimizer.
-        waiting = [call for call in self._calls if call.use.is_known_unused]
-        self._calls = [call for call in waiting if not call.use.has_waited]
-        self.total_calls -= len(waiting) - len(self._calls)
-        for call in self._calls:
-            call.use.has_waited = True
+        calls = self._end()
+        self._start = self._normaliser
         if not calls:
             return None
         self._usual = len(calls)
         passes = [one for call in calls for one in call.use.passes]
         self.is_several_of_a_pass = len(passes) > len(set(passes))
-        return calls[0] if len(calls) == 1 else _together(calls)
+        return calls[0].part if len(calls) == 1 else _together([call.part for call in calls])
 
     def drop(self) -> None:
-        """Forgets the calls of a step that was not made."""
+        """Forgets the calls of a step that was not made: the estimate is what it was before them."""
+        self._end()
+        self._normaliser = self._start
+
+    def close(self) -> None:
+        """There is no further step: what nobody has trained on is not counted."""
         self.total_calls -= sum(call.use.is_known_unused for call in self._calls)
         self._calls = []
+
+    def _end(self) -> list[_Call]:
+        """Ends the step. Gives the calls that were trained on; the others wait for one further, as their
+        backward pass may come after the step of another optimizer."""
+        used = [call for call in self._calls if not call.use.is_known_unused]
+        waiting = [call for call in self._calls if call.use.is_known_unused]
+        self._calls, self._settled = used, min(self._settled, len(used))
+        self._settle()
+        self._calls, self._settled = [call for call in waiting if not call.use.has_waited], 0
+        self.total_calls -= len(waiting) - len(self._calls)
+        for call in self._calls:
+            call.use.has_waited = True
+        return used
 
     def state_dict(self) -> dict[str, Any]:
         """Of the normaliser, and A."""
@@ -94,8 +148,9 @@ class NamedWeighing:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Puts back what `state_dict` gave; ValueError for anything else."""
         self._normaliser.load_state_dict(state["normaliser"])
+        self._start = self._normaliser
         self._usual = int(state["calls"])
-        self._calls = []
+        self._calls, self._settled = [], 0
 
 
 def _together(calls: list[Part]) -> Part:
@@ -127,7 +182,7 @@ def _together(calls: list[Part]) -> Part:
         torch.cat([call.losses_N for call in calls]),
         torch.cat([call.weights_N * share for call, share in zip(calls, shares, strict=True)]),
         joined([call.identity for call in calls]),
-        calls[-1].use,
+        calls[-1].controls,
     )
 
 

@@ -44,6 +44,11 @@ class Weighings:
         for weighing in self._of.values():
             weighing.drop()
 
+    def close(self) -> None:
+        """There is no further step."""
+        for weighing in self._of.values():
+            weighing.close()
+
     def state_dict(self) -> dict[str, Any]:
         return {name: weighing.state_dict() for name, weighing in self._of.items()}
 
@@ -61,7 +66,7 @@ def entry_of(
     attempt: int,
     step: int,
     seconds: float,
-    controls: dict[str, float],
+    applied: Mapping[str, float],
     metrics: dict[str, float | Tensor] | None,
 ) -> StepEntry:
     """What is reported of a step that these weighings led to: samples are those of the first."""
@@ -71,7 +76,7 @@ def entry_of(
         step=step,
         seconds=seconds,
         waits=0,
-        controls=controls,
+        controls={**first.controls, **applied},
         statistics=first.statistics,
         losses_B=first.losses_N,
         weights_B=first.weights_N,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 import torch
+from torch import Tensor
 
 from absgd_worker.attach import sessions
 from absgd_worker.attach.capture import Capture
@@ -54,6 +55,7 @@ class Attachment:
         self._framework = framework
         self._stack = ExitStack()
         self._saved: dict[str, Any] | None = None
+        self._last: dict[str, Any] | None = None
         self._wishes: set[Wish] = set()
         self._stops = False
 
@@ -77,12 +79,14 @@ class Attachment:
 
     def end(self, error: BaseException | None = None) -> None:
         """May be called twice."""
+        if self.session is not None and self.session.is_open:
+            self._last = self.session.state_dict()
         stack, self._stack, self.session = self._stack, ExitStack(), None
         stack.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
 
     def state_dict(self) -> dict[str, Any] | None:
-        """Of the session, or what the next one goes on from; None before either."""
-        return self._saved if self.session is None else self.session.state_dict()
+        """Of the session, or what it was when training ended; None before its first."""
+        return self._last if self.session is None else self.session.state_dict()
 
     def load_state_dict(self, state: dict[str, Any] | None) -> None:
         """The next `begin` goes on from it."""
@@ -101,7 +105,7 @@ class Attachment:
 
     def evaluated(self, metrics: Mapping[str, Any]) -> None:
         """Reports those of a validation; nothing before the first step."""
-        numbers = {name: float(value) for name, value in metrics.items()}
+        numbers = {name: float(value) for name, value in metrics.items() if _is_number(value)}
         finite = {name: value for name, value in numbers.items() if not math.isnan(value)}
         if self.session is not None and self.session.step > 0 and finite:
             self.session.evaluated("val", finite)
@@ -144,3 +148,7 @@ class Attachment:
 
 def _nothing() -> None:
     pass
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) or (isinstance(value, Tensor) and value.numel() == 1)

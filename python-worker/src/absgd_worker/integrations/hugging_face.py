@@ -47,7 +47,8 @@ class AbsgdCallback(TrainerCallback, ExportableState):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        self._attachment.load_state_dict(_saved(state))
+        # Of a Trainer that begins anew it is this callback's own, of an earlier training.
+        self._attachment.load_state_dict(_saved(state) if state.global_step > 0 else None)
         # A Trainer without data to evaluate on would end in an error, and says here that it has some alone.
         can_evaluate = args.eval_strategy != "no" or kwargs.get("eval_dataloader") is not None
         self._attachment.begin(accumulate=args.gradient_accumulation_steps, can_evaluate=can_evaluate)
