@@ -203,3 +203,32 @@ def test_bodies_of_a_resumed_run_end_with_its_last_word(runs: Path) -> None:
         *("worker_joined", "step_batch", "bye"),
         *("rewind", "worker_joined", "step_batch", "bye"),
     ]
+
+
+def test_each_place_of_a_script_goes_on_with_its_own_estimate_whichever_comes_first() -> None:
+    def trained(steps: range, state: dict[str, Any] | None, weights: Any) -> Any:
+        model, optimizer = a_model()
+        if weights is not None:
+            model.load_state_dict(weights)
+        with api.session(lam=-1.0, gamma=0.3) as session:
+            if state is not None:
+                session.load_state_dict(state)
+            for step in steps:
+                optimizer.zero_grad()
+                scores = model(points)
+                with api.capture():
+                    # A branch of its own for every second step.
+                    if step % 2 == 0:
+                        loss = torch.nn.functional.cross_entropy(scores, labels)
+                    else:
+                        loss = torch.nn.functional.mse_loss(scores, points)
+                loss.backward()
+                optimizer.step()
+            return json.loads(json.dumps(session.state_dict())), model.state_dict()
+
+    state, weights = trained(range(3), None, None)
+    assert len(state["weighings"]) == 2
+    resumed = trained(range(3, 6), state, weights)
+    unbroken = trained(range(6), None, None)
+    assert resumed[0] == unbroken[0]
+    assert torch.equal(resumed[1]["weight"], unbroken[1]["weight"])

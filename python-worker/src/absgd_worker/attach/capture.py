@@ -55,7 +55,9 @@ class Capture(TorchFunctionMode):
     ) -> None:
         super().__init__()
         self._session = session
-        self._names = Names(name, f"{name} " if reductions else "")
+        self._name = name
+        # The terms of a criterion, wherever it is called; the places of a script.
+        self._own_names = Names() if reductions else None
         self._granularity: Granularity = granularity
         self._reductions = reductions
         self._pendings = Pendings()
@@ -127,7 +129,7 @@ class Capture(TorchFunctionMode):
             result = elements.losses
             if not result.requires_grad:
                 return func(*args, **kwargs)
-        name = self._names.of(calling_place())
+        name = self._name_of_place()
         layout = layout_of(given, session.watch)
         if elements.reduction == "none":
             self._pendings.add(Pending(elements, result.grad_fn, name, layout), session.step)
@@ -182,7 +184,7 @@ class Capture(TorchFunctionMode):
         layout = Layout(self._session.watch.batch)
         if pending is None:
             about = f"per-sample losses, then {kind}"
-            name = self._names.of(calling_place())
+            name = self._name_of_place()
             return Elements(losses, plain, None, kind, losses.numel(), about, None), name, layout
         of = pending.elements
         about = f"{of.about.replace(' none', '', 1)}, then {kind}"
@@ -196,6 +198,12 @@ class Capture(TorchFunctionMode):
             # Some of them, as the hardest of a batch.
             valid, label, layout = None, None, Layout(None if of.plain.ndim > 1 else losses.numel())
         return Elements(losses, plain, valid, kind, losses.numel(), about, label), pending.name, layout
+
+    def _name_of_place(self) -> str:
+        names, prefix = self._session.names, ""
+        if self._own_names is not None:
+            names, prefix = self._own_names, f"{self._name} "
+        return names.of(self._name, calling_place(), prefix=prefix)
 
     def _is_one_a_sample(self, losses: Tensor) -> bool:
         return self._reductions and losses.ndim == 1 and losses.shape[0] == self._session.watch.batch

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from types import CodeType, FrameType
+from typing import Any
 
 import torch
 
 Place = tuple[str, int, int]
-"""File, line, and the instruction in it; -1 where code is made anew, as by torch.compile."""
+"""The file's name, line, and the instruction in it; -1 where code is made anew, as by torch.compile."""
 
 
 def calling_place() -> Place:
@@ -20,7 +22,7 @@ def calling_place() -> Place:
     if frame is None:
         return ("", 0, -1)
     code = frame.f_code
-    return (code.co_filename, frame.f_lineno, -1 if _is_made_anew(code) else frame.f_lasti)
+    return (os.path.basename(code.co_filename), frame.f_lineno, -1 if _is_made_anew(code) else frame.f_lasti)
 
 
 def _is_made_anew(code: CodeType) -> bool:
@@ -31,30 +33,31 @@ def _is_made_anew(code: CodeType) -> bool:
 
 
 class Names:
-    """The name of every place: the first has the name of the capture, others their file and line.
+    """The names of all places of a session's captures: the first of each capture's name has that name, others
+    have their file and line. They outlive the process, as the estimates do that they are of."""
 
-    Args:
-        prefix: of these.
-    """
+    def __init__(self) -> None:
+        self._of: dict[str, dict[Place, str]] = {}
 
-    def __init__(self, first: str, prefix: str = "") -> None:
-        self._first = first
-        self._prefix = prefix
-        self._of: dict[Place, str] = {}
-
-    def of(self, place: Place) -> str:
-        found = self._of.get(place)
-        if found is None:
-            found = self._of[place] = self._new(place)
-        return found
-
-    def _new(self, place: Place) -> str:
-        if not self._of:
-            return self._first
+    def of(self, first: str, place: Place, *, prefix: str = "") -> str:
+        """`first`: the name of the capture; `prefix`: of the names of its other places."""
+        known = self._of.setdefault(first, {})
+        if place in known:
+            return known[place]
         file, line, _ = place
-        name = f"{self._prefix}{os.path.basename(file)}:{line}"
-        same = sum(known.split("#")[0] == name for known in self._of.values())
-        return f"{name}#{same + 1}" if same else name
+        name = f"{prefix}{file}:{line}" if known else first
+        same = sum(one.split("#")[0] == name for one in known.values())
+        known[place] = f"{name}#{same + 1}" if same else name
+        return known[place]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {first: [[*place, name] for place, name in known.items()] for first, known in self._of.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._of = {
+            first: {(str(file), int(line), int(at)): str(name) for file, line, at, name in places}
+            for first, places in state.items()
+        }
 
 
 _NOT_THE_SCRIPTS = (

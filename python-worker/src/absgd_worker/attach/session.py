@@ -28,6 +28,7 @@ from absgd_worker.attach.identity import NOBODY, Identity
 from absgd_worker.attach.mirror import Mirror
 from absgd_worker.attach.notebook import running_cell
 from absgd_worker.attach.optimizers import Hyperparameters
+from absgd_worker.attach.place import Names
 from absgd_worker.attach.ranks import require_one_rank
 from absgd_worker.attach.source import Recorded, Source, StopTraining
 from absgd_worker.attach.start_line import StartLine
@@ -81,6 +82,7 @@ class Session:
         self.ids: tuple[str, ...] | None = None
         """Their names; None where `indices` is, or nobody tells."""
         self.watch = ModelWatch()
+        self.names = Names()
         self.step = 0
         """Steps that were made."""
 
@@ -202,16 +204,11 @@ class Session:
 
         Python numbers and strings. What was reported is in the run's log when this returns.
         """
-        return {
-            "format": 1,
-            "step": self.step,
-            **(
-                {"rule": str(self._rule), "weighings": self._weighings.state_dict()}
-                if self._saved is None
-                else {name: self._saved[name] for name in ("rule", "weighings")}
-            ),
-            "run": self._source.place() if isinstance(self._source, Recorded) else None,
-        }
+        own = {"rule": str(self._rule), "names": self.names.state_dict()}
+        own |= {"weighings": self._weighings.state_dict()}
+        weighed = own if self._saved is None else {name: self._saved.get(name, {}) for name in own}
+        run = self._source.place() if isinstance(self._source, Recorded) else None
+        return {"format": 1, "step": self.step, **weighed, "run": run}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on where `state_dict` was called, as a new attempt of the run that it was recorded as.
@@ -236,6 +233,7 @@ class Session:
         if saved != own:
             raise ValueError(f"this state is of the rule of weights {saved!r}, not {own!r}: go on under it")
         self._weighings.load_state_dict(state["weighings"], self._rule)
+        self.names.load_state_dict(state.get("names", {}))
         self._saved = None
 
     def evaluated(self, split: str, metrics: Mapping[str, float | Tensor]) -> None:
