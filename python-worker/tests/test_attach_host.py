@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import runpy
 import sys
 from pathlib import Path
 
 import pytest
 
 from absgd_worker import run
+from absgd_worker.attach.sessions import leave_implicit
 
 SCRIPT = """
 import sys
@@ -86,7 +88,7 @@ def test_what_the_script_says_holds_unless_the_command_line_does(
     assert own == trained(capsys, "--lam", "-1", "--gamma", "0.5", script, "plain")[0]
     decided, said = trained(capsys, "--lam", "off", script, how, str(plan))
     assert decided == off
-    assert ("own session(lam=…) does not" in said) is (how != "wrap")
+    assert ("own session(lam=…) does" in said) is (how != "wrap")
     assert own != off
 
 
@@ -104,5 +106,27 @@ def test_the_steps_of_each_session_of_a_script_begin_at_0(
     script: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, said = trained(capsys, script, "twice")
-    assert "steps [0, 1, 2, 3, 4, 0, 1, 2, 3, 4] 10" in out
+    assert "steps [0, 1, 2, 3, 4, 0, 1, 2, 3, 4] 5" in out
     assert "absgd: 10 losses captured in 10 steps" in said
+
+
+@pytest.mark.parametrize("how", ["session", "wrap", "twice"])
+def test_a_script_with_sessions_of_its_own_trains_as_it_does_alone(
+    script: str, how: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [script, how])
+    runpy.run_path(script, run_name="__main__")
+    leave_implicit()
+    alone = capsys.readouterr().out
+    assert trained(capsys, script, how)[0] == alone
+
+
+def test_a_loss_before_the_scripts_session_is_none_of_it(
+    tmp_path: Path, script: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "before.py"
+    head, train = SCRIPT.split("how = sys.argv[1]")
+    other.write_text(
+        f"{head}nn.functional.cross_entropy(model(points), labels).item()\nhow = sys.argv[1]{train}"
+    )
+    assert trained(capsys, str(other), "session")[0] == trained(capsys, script, "session")[0]

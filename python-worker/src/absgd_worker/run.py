@@ -18,8 +18,8 @@ import re
 import runpy
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -27,12 +27,14 @@ import torch
 
 from absgd_worker.attach import api
 from absgd_worker.attach.capture import Capture
+from absgd_worker.attach.choices import Choices
 from absgd_worker.attach.compilation import graphs_that_break
+from absgd_worker.attach.host import Host
 from absgd_worker.attach.ranks import global_rank
 from absgd_worker.attach.replacement import no_replacement
 from absgd_worker.attach.script_file import run_file
 from absgd_worker.attach.source import StopTraining
-from absgd_worker.attach.sources import host_of
+from absgd_worker.attach.sources import is_controlled, source_of_host
 from absgd_worker.attach.terminal import lend_terminal
 from absgd_worker.console import complain, count
 from absgd_worker.errors import WorkerError
@@ -58,61 +60,77 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(run: Callable[[], object], options: argparse.Namespace) -> int:
-    session: api.Session | None = None
     code = 0
+    sessions: list[api.Session] = []
     try:
         with ExitStack() as stack:
             try:
-                host, source = host_of(options.lam, options.gamma, options.plan, options.name)
-                session = stack.enter_context(
-                    api.session(
-                        source=source,
-                        accumulate=options.accumulate,
-                        normaliser=options.normaliser,
-                        groups=options.groups,
-                        announce=not options.quiet,
-                        mirror=options.mirror,
-                    )
-                )
-                session.host = host
+                session = stack.enter_context(_session(options))
             except (WorkerError, OSError) as error:
                 complain(f"absgd-run: {error}")
                 return 2
-            capture = Capture(session, granularity=options.granularity)
-            with no_replacement(), graphs_that_break(), capture:
-                run()
-                # A framework has ended its training in good order.
-                if session.stopping is not None:
-                    raise session.stopping
+            host = session.host
+            assert host is not None
+            host.capture = Capture(session, granularity=options.granularity)
+            try:
+                with no_replacement(), graphs_that_break(), host.capture:
+                    run()
+            finally:
+                sessions = [session, *host.guests]
+            # A framework has ended its training in good order.
+            if sessions[-1].stopping is not None:
+                raise sessions[-1].stopping
     except StopTraining as stop:
         complain(f"absgd: stopped: {stop}")
         code = stop.exit_code
     except SystemExit as end:
         code = _code(end)
-    if session is not None:
-        _conclude(session, quiet=options.quiet)
-        # A lambda that was asked for and had no effect is no success.
-        if session.captured == 0 and options.lam is not None and math.isfinite(options.lam):
-            code = code or 1
+    _conclude(sessions, quiet=options.quiet)
+    # A lambda that was asked for and had no effect is no success.
+    if sum(one.captured for one in sessions) == 0 and math.isfinite(options.lam or math.inf):
+        code = code or 1
     return code
+
+
+@contextmanager
+def _session(options: argparse.Namespace) -> Iterator[api.Session]:
+    choices = Choices(
+        accumulate=options.accumulate,
+        announce=not options.quiet,
+        normaliser=options.normaliser,
+        groups=options.groups,
+        mirror=options.mirror,
+    )
+    host = Host(is_controlled(), options.lam, options.gamma, options.plan, options.name, choices)
+    with api.session(
+        source=source_of_host(host),
+        accumulate=options.accumulate,
+        announce=not options.quiet,
+        normaliser=options.normaliser,
+        groups=options.groups,
+        mirror=options.mirror,
+    ) as session:
+        session.host = host
+        yield session
 
 
 class _CannotRun(Exception):
     """What the command line names is not there."""
 
 
-def _conclude(session: api.Session, *, quiet: bool) -> None:
-    if session.captured == 0 and session.start_line.has_unweighed:
+def _conclude(sessions: Sequence[api.Session], *, quiet: bool) -> None:
+    captured = sum(one.captured for one in sessions)
+    if captured == 0 and any(one.start_line.has_unweighed for one in sessions):
         complain("absgd: no loss was weighed, for the reason above")
-    elif session.captured == 0:
+    elif captured == 0:
         complain(
             "absgd: no loss was captured: this script computes none by torch.nn.functional while it trains. "
             "Wrap its criterion with absgd_worker.wrap(criterion), or weigh its losses with "
             "absgd_worker.weigh(losses). Processes that it starts are not seen"
         )
     elif not quiet and global_rank() == 0:
-        losses = count(session.captured, "loss", "losses")
-        complain(f"absgd: {losses} captured in {count(session.step, 'step')}")
+        losses = count(captured, "loss", "losses")
+        complain(f"absgd: {losses} captured in {count(sum(one.step for one in sessions), 'step')}")
 
 
 def _target(options: argparse.Namespace) -> Callable[[], object]:

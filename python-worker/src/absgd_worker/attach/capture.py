@@ -62,6 +62,10 @@ class Capture(TorchFunctionMode):
         self._reductions = reductions
         self._pendings = Pendings()
 
+    def weigh_for(self, session: Session) -> None:
+        """From the next loss on."""
+        self._session = session
+
     def is_of(self, session: Session) -> bool:
         """Whether it weighs for this one."""
         return self._session is session

@@ -93,7 +93,9 @@ class Session:
 
     @contextmanager
     def hosting(self, guest: Choices) -> Iterator[None]:
-        """What the script's own session says, which this one stands for; its functions until it ends."""
+        """Under a controller: what a session of the script says, which is this one; its functions, until it
+        ends."""
+        host, self.host = self.host, None
         self._rule = guest.rule or self._rule
         self._weighings.accumulate = guest.accumulate or self._weighings.accumulate
         self._ranks_are_fine = self._ranks_are_fine or guest.normaliser == "rank-local"
@@ -107,7 +109,7 @@ class Session:
         try:
             yield
         finally:
-            self.on_checkpoint, self.on_evaluate = own
+            self.on_checkpoint, self.on_evaluate, self.host = (*own, host)
 
     def open(self) -> None:
         """Begins to watch the models and optimizers of this process."""

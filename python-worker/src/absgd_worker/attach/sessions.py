@@ -13,13 +13,14 @@ from typing import Any
 
 from absgd_worker.attach.choices import Choices
 from absgd_worker.attach.errors import SessionError
+from absgd_worker.attach.host import Host
 from absgd_worker.attach.local import Setting
 from absgd_worker.attach.mirror import Mirroring
 from absgd_worker.attach.notebook import running_cell
 from absgd_worker.attach.optimizers import Groups
 from absgd_worker.attach.session import Session
 from absgd_worker.attach.source import Source, StopTraining
-from absgd_worker.attach.sources import source_of, wished_source
+from absgd_worker.attach.sources import source_of, source_of_guest, wished_source
 from absgd_worker.console import complain
 from absgd_worker.weights import Rule
 
@@ -90,10 +91,23 @@ def session(
     )
     outer = entered()
     if outer is not None:
-        if plan is not None or callable(lam) or not math.isinf(lam):
-            _say_who_decides(outer)
-        with _hosted(outer, choices, lambda name: source or source_of(lam, gamma, plan, name), run):
-            yield outer
+        host = outer.host
+        if host is None:
+            raise SessionError(
+                "there is a session already: leave it first, or use it with absgd_worker.current()"
+            )
+        if host.is_decided and (plan is not None or callable(lam) or not math.isinf(lam)):
+            complain(
+                "absgd: the command line or the controller sets lambda: the script's own session(lam=…) does "
+                "not"
+            )
+        if host.is_controlled:
+            with outer.hosting(choices):
+                yield outer
+            return
+        guest = Session(source or source_of_guest(host, lam, gamma, plan, run), host.join(choices))
+        with _in_place_of(outer, guest, host):
+            yield guest
         return
     own = Session(source or source_of(lam, gamma, plan, run), choices)
     leave_implicit()
@@ -108,37 +122,26 @@ def session(
         _leave(own)
 
 
-def _say_who_decides(outer: Session) -> None:
-    if outer.host is not None and outer.host.is_decided:
-        complain(
-            "absgd: the command line or the controller sets lambda: the script's own session(lam=…) does not"
-        )
-
-
 @contextmanager
-def _hosted(
-    outer: Session, choices: Choices, make: Callable[[str | None], Source], run: str | None
-) -> Iterator[None]:
-    """A script's session under absgd-run is that one's."""
-    host = outer.host
-    if host is None:
-        raise SessionError(
-            "there is a session already: leave it first, or use it with absgd_worker.current()"
-        )
-    # Inside of it there is none to stand for.
-    outer.host = None
-    error: BaseException | None = None
+def _in_place_of(outer: Session, guest: Session, host: Host) -> Iterator[None]:
+    """The script's session, while absgd-run's own stands aside."""
+    outer.abandon()
+    host.guests.append(guest)
+    if host.capture is not None:
+        host.capture.weigh_for(guest)
+    _current.append(guest)
     try:
-        if not host.is_decided:
-            host.take(make(None if host.is_recorded else run))
-        with outer.hosting(choices):
-            yield
-    except BaseException as raised:
-        error = raised
+        guest.open()
+        yield
+    except BaseException as error:
+        _leave(guest, error)
         raise
+    else:
+        _leave(guest)
     finally:
-        host.leave(error)
-        outer.host = host
+        if host.capture is not None:
+            host.capture.weigh_for(outer)
+        outer.open()
 
 
 def entered() -> Session | None:

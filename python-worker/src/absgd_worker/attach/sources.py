@@ -28,24 +28,25 @@ def source_of(lam: Setting, gamma: Setting, plan: str | Path | None = None, run:
     return _recorded(Local(lam, gamma), run, _word(lam), _word(gamma))
 
 
-def host_of(
-    lam: float | None, gamma: float | None, plan: str | Path | None, run: str | None
-) -> tuple[Host, Source]:
-    """Of absgd-run, which stands for the script's own sessions; with what records it, where a run is named.
-    `lam` and `gamma` are None where the command line does not say."""
-    if is_controlled():
-        host = Host(_controlled(), is_decided=True, is_recorded=True)
-        return host, host
-    by_script = "as the script says"
-    if plan is not None:
-        own, words = Planned(plan), (f"as {plan} says", f"as {plan} says")
-    elif lam is not None:
-        own, words = Local(lam, 0.9 if gamma is None else gamma), (_word(lam), _word(gamma or 0.9))
-    else:
-        own = Wished(gamma)
-        words = (by_script, by_script if gamma is None else _word(gamma))
-    host = Host(own, is_decided=plan is not None or lam is not None, is_recorded=run is not None)
-    return host, _recorded(host, run, *words)
+def source_of_host(host: Host) -> Source:
+    """Of absgd-run's own session."""
+    if host.is_controlled:
+        return _controlled()
+    if host.lam is not None or host.plan is not None:
+        return source_of(host.lam or math.inf, host.gamma or 0.9, host.plan, host.run)
+    gamma = "as the script says" if host.gamma is None else _word(host.gamma)
+    return _recorded(Wished(host.gamma, tells=True), host.run, "as the script says", gamma)
+
+
+def source_of_guest(
+    host: Host, lam: Setting, gamma: Setting, plan: str | Path | None, run: str | None
+) -> Source:
+    """Of a session that a script enters under absgd-run."""
+    run = host.run or run
+    gamma = gamma if host.gamma is None else host.gamma
+    if host.plan is not None:
+        return source_of(lam, gamma, host.plan, run)
+    return source_of(lam, gamma, plan, run) if host.lam is None else source_of(host.lam, gamma, None, run)
 
 
 def wished_source() -> Source:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.local import Setting
 from absgd_worker.attach.source import Uncontrolled
+from absgd_worker.console import complain
 
 
 class Wishes:
@@ -49,10 +50,16 @@ class Wishes:
 
 
 class Wished(Uncontrolled):
-    """A source of what they say at each step; `gamma` where the command line says that much."""
+    """A source of what they say at each step.
 
-    def __init__(self, gamma: float | None = None) -> None:
+    Args:
+        gamma: where the command line says that much.
+        tells: say once that lambda is off, if it is.
+    """
+
+    def __init__(self, gamma: float | None = None, *, tells: bool = False) -> None:
         self._gamma = gamma
+        self._tells = tells
 
     @property
     def wants_lambda(self) -> bool:  # type: ignore[override]
@@ -60,6 +67,9 @@ class Wished(Uncontrolled):
 
     def next(self, step: int) -> Mapping[str, float]:
         lam, gamma = wishes.row(step)
+        if self._tells and math.isinf(lam):
+            complain("absgd: lambda is off: losses are recorded, and training is as it was; --lam sets it")
+        self._tells = False
         return {"lambda": lam, "gamma": gamma if self._gamma is None else self._gamma}
 
 
