@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from typing import Any
 
 import pytest
 import torch
@@ -83,3 +84,34 @@ def test_the_terms_of_a_criterion_have_each_an_estimate_of_their_own() -> None:
         names = list(session.state_dict()["weighings"])
     assert names[0] == "terms"
     assert names[1].startswith("terms test_attach_wrap.py:")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"accumulate": 0}, "accumulate is 0, must be a whole number from 1"),
+        ({"mirror": "never"}, 'mirror is \'never\', must be "auto" or "off"'),
+        ({"normaliser": "bogus"}, "normaliser is 'bogus'"),
+        ({"groups": "all"}, "groups is 'all'"),
+    ],
+)
+def test_a_setting_that_is_none_is_refused_with_those_that_are(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said), api.session(**options):
+        pass
+
+
+def test_a_granularity_that_is_none_is_refused_with_those_that_are() -> None:
+    model, _ = a_model()
+    with api.session() as session, session.capture(granularity="tokens"):  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="granularity is 'tokens', must be one of auto, sample"):
+            F.cross_entropy(model(points), labels)
+        with pytest.raises(ValueError, match="is 'tokens'"):
+            api.weigh(F.cross_entropy(model(points), labels, reduction="none"), granularity="tokens")  # type: ignore[arg-type]
+
+
+def test_a_criterion_in_eval_mode_is_plain() -> None:
+    model, _ = a_model()
+    criterion = api.wrap(nn.CrossEntropyLoss()).eval()
+    with api.session(lam=-0.5) as session:
+        assert torch.equal(criterion(model(points), labels), F.cross_entropy(model(points), labels))
+    assert session.captured == 0

@@ -22,3 +22,14 @@ class Choices(NamedTuple):
     on_checkpoint: Callable[[], object] | None = None
     on_evaluate: Callable[[], Mapping[str, Any] | str] | None = None
     mirror: Mirroring = "auto"
+
+    def checked(self) -> Choices:
+        """Itself. Raises ValueError for what is none of the permitted values."""
+        if self.accumulate is not None and (not isinstance(self.accumulate, int) or self.accumulate < 1):
+            raise ValueError(f"accumulate is {self.accumulate!r}, must be a whole number from 1, or None")
+        for name, permitted in (("normaliser", ("refuse", "rank-local")), ("mirror", ("auto", "off"))):
+            if getattr(self, name) not in permitted:
+                raise ValueError(
+                    f'{name} is {getattr(self, name)!r}, must be "{permitted[0]}" or "{permitted[1]}"'
+                )
+        return self

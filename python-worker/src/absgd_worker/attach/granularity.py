@@ -6,7 +6,7 @@ Shapes: S as the loss's elements, N of them in all; G samples that are weighed.
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
@@ -53,6 +53,8 @@ def group_elements(
     Raises:
         GranularityError: what a sample is cannot be told.
     """
+    if granularity not in get_args(Granularity):
+        raise ValueError(f"granularity is {granularity!r}, must be one of {', '.join(get_args(Granularity))}")
     flat_N = plain.reshape(-1)
     count = flat_N.shape[0]
     samples, what, is_time_first = _samples_in(plain, granularity, layout)

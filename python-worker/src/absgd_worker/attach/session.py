@@ -12,7 +12,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -23,6 +23,7 @@ from absgd_worker.attach.boundary import Boundary
 from absgd_worker.attach.caller import is_recomputing, require_thread
 from absgd_worker.attach.choices import Choices
 from absgd_worker.attach.errors import SessionError
+from absgd_worker.attach.granularity import Granularity
 from absgd_worker.attach.host import Host
 from absgd_worker.attach.identity import NOBODY, Identity
 from absgd_worker.attach.mirror import Mirror
@@ -161,12 +162,8 @@ class Session:
         return self._rule.is_off(self.controls.get("lambda", math.inf))
 
     def weigh(self, name: str, losses_G: Tensor, identity: Identity = NOBODY) -> Tensor:
-        """The weights of one call's samples, detached, 1/G included; even ones where λ is off.
-
-        Raises:
-            SessionError: another thread than the session's own asks, or several ranks train with λ.
-            NotWeighable: the loss is computed again, in the backward pass.
-        """
+        """The weights of one call's samples, detached, 1/G included; even ones where λ is off. Raises
+        SessionError in another thread, or where several ranks train; NotWeighable in the backward pass."""
         if is_recomputing(is_off=self.is_off):
             return torch.full_like(losses_G, 1 / losses_G.shape[0]).detach()
         require_thread(self._owner)
@@ -176,6 +173,14 @@ class Session:
         weighing = self._weighings.of(name, self._rule)
         weights_G, self._use = weighing.weigh(losses_G.detach(), self.controls, identity)
         return weights_G
+
+    def capture(
+        self, *, name: str = "loss", granularity: Granularity = "auto"
+    ) -> AbstractContextManager[Any]:
+        """See `absgd_worker.capture`."""
+        from absgd_worker.attach.capture import Capture  # noqa: PLC0415 (it knows sessions)
+
+        return Capture(self, name=name, granularity=granularity)
 
     def follow(self, loss: Tensor) -> Use | None:
         """The loss that the script gets, whose samples were weighed last: does anybody train on it?"""
@@ -213,11 +218,8 @@ class Session:
         return {"format": 1, "step": self.step, **weighed, "run": run}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on where `state_dict` was called, as a new attempt of the run that it was recorded as.
-
-        Raises:
-            ValueError: this is no such state. SessionError: a living process writes that run.
-        """
+        """Goes on where `state_dict` was called, as a new attempt of the run that it was recorded as. Raises
+        ValueError for no such state, SessionError where a living process writes that run."""
         if state.get("format") != 1:
             raise ValueError("this is no state of a session: load what state_dict() gave")
         if self._source.chooses_rule:
@@ -239,11 +241,8 @@ class Session:
         self._saved = None
 
     def evaluated(self, split: str, metrics: Mapping[str, float | Tensor]) -> None:
-        """Reports what the script found out about its model, after the step that was trained last.
-
-        Raises:
-            SessionError: no step is trained yet.
-        """
+        """Reports what the script found out about its model, after the step that was trained last. Raises
+        SessionError before the first."""
         if self.step == 0:
             raise SessionError("evaluated(…) tells of a model after a step, and none is trained yet")
         self._source.evaluated(split, {name: float(value) for name, value in metrics.items()})
