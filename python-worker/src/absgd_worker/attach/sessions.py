@@ -70,8 +70,8 @@ def session(
 
     Under a controller (`ABSGD_ENDPOINT` and `ABSGD_RUN` are set, as `absgd run` and `absgd attach` do) it
     says what the controls are, and records the run: `lam`, `gamma`, `weighting`, `plan` and `run` are of no
-    account. Under absgd-run it takes the place of that one's; `lam` and `plan` hold where the command line says
-    neither, `run` where it names none.
+    account. Under absgd-run it takes the place of that one's; `lam` and `plan` hold where the command line
+    says neither, `run` where it names none.
 
     Raises:
         SessionError: inside of another session. PlanError: the file is no plan. SettingsError: the variables
