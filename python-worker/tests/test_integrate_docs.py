@@ -36,7 +36,7 @@ def of_a_loop(folder: Path) -> dict[str, Any]:
 
 def of_hugging_face(folder: Path) -> dict[str, Any]:
     transformers = pytest.importorskip("transformers")
-    from test_integrations_hugging_face import Sentences, classifier  # noqa: PLC0415
+    from small_trainer import Sentences, classifier  # noqa: PLC0415
 
     arguments = transformers.TrainingArguments(
         str(folder), max_steps=6, save_strategy="no", report_to=[], disable_tqdm=True, use_cpu=True

@@ -10,104 +10,26 @@ from typing import Any
 
 import pytest
 import torch
-from test_attach_session import Recorder
 from torch import Tensor
 from torch.overrides import _get_current_function_mode_stack
 
 from absgd_worker.attach import api
 from absgd_worker.attach.errors import NotWeighable
-from absgd_worker.attach.source import StopTraining
 
 transformers = pytest.importorskip("transformers")
 
 from absgd_worker.integrations.hugging_face import AbsgdCallback, loss_function  # noqa: E402
-
-MAX_STEPS = 4
-
-
-class Lines(torch.utils.data.Dataset[dict[str, Any]]):
-    def __init__(self, count: int = 36) -> None:
-        self.count = count
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, i: int) -> dict[str, Any]:
-        tokens = (torch.arange(12) * (i + 3) + i) % 30
-        labels = tokens.clone()
-        labels[6 + i % 6 :] = -100
-        return {"input_ids": tokens, "attention_mask": (labels != -100).long(), "labels": labels}
-
-
-class Sentences(Lines):
-    """For classification; of vectors where `width` is not 0."""
-
-    def __init__(self, width: int = 0) -> None:
-        super().__init__()
-        self.width = width
-
-    def __getitem__(self, i: int) -> dict[str, Any]:
-        words = (torch.arange(8) * (i + 5) + i) % 30
-        label: Any = i * 7 % 3
-        if self.width:
-            label = torch.tensor([float((i >> bit) & 1) for bit in range(self.width)])
-        return {"input_ids": words, "attention_mask": torch.ones(8, dtype=torch.long), "labels": label}
-
-
-def language_model() -> Any:
-    torch.manual_seed(0)
-    config = transformers.GPT2Config(
-        vocab_size=32, n_positions=16, n_embd=8, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0
-    )
-    return transformers.GPT2LMHeadModel(config)
-
-
-def classifier(**options: Any) -> Any:
-    torch.manual_seed(0)
-    config = transformers.BertConfig(
-        vocab_size=32,
-        hidden_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=16,
-        **{"num_labels": 3, **options},
-    )
-    return transformers.BertForSequenceClassification(config)
-
-
-def trainer_of(folder: Path, model: Any, data: Lines, *, callback: Any = None, **options: Any) -> Any:
-    loss = options.pop("compute_loss_func", None)
-    settings = {
-        "max_steps": MAX_STEPS,
-        "per_device_train_batch_size": 4,
-        "learning_rate": 1e-2,
-        "save_strategy": "no",
-        "logging_steps": 1,
-        "report_to": [],
-        "disable_tqdm": True,
-        "use_cpu": True,
-        **options,
-    }
-    trainer = transformers.Trainer(
-        model=model,
-        args=transformers.TrainingArguments(str(folder), **settings),
-        train_dataset=data,
-        eval_dataset=data,
-        compute_loss_func=loss,
-        callbacks=None if callback is None else [callback],
-    )
-    trainer.remove_callback(transformers.PrinterCallback)
-    return trainer
-
-
-def outcome(trainer: Any) -> tuple[list[float], Tensor]:
-    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-    return losses, torch.cat([parameter.detach().flatten() for parameter in trainer.model.parameters()])
-
-
-def same(one: tuple[list[float], Tensor], other: tuple[list[float], Tensor]) -> bool:
-    return one[0] == other[0] and torch.equal(one[1], other[1])
+from small_trainer import (  # noqa: E402
+    MAX_STEPS,
+    Lines,
+    Sentences,
+    Stops,
+    classifier,
+    language_model,
+    outcome,
+    same,
+    trainer_of,
+)
 
 
 @pytest.mark.parametrize("accumulation", [1, 3])
@@ -142,6 +64,27 @@ def test_nothing_changes_while_lambda_is_off_and_not_otherwise(
         trainer.train()
         assert counted == ([] if callback is None else [MAX_STEPS, MAX_STEPS * accumulation])
         assert _get_current_function_mode_stack() == []
+        return outcome(trainer)
+
+    plain = trained(None)
+    assert same(trained(AbsgdCallback()), plain)
+    assert not same(trained(AbsgdCallback(lam=-1.0)), plain)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"bf16": True},
+        {"gradient_checkpointing": True},
+        {"torch_compile": True, "torch_compile_backend": "aot_eager"},
+    ],
+    ids=["bf16", "checkpointing", "compile"],
+)
+def test_nothing_changes_however_the_trainer_trains(tmp_path: Path, options: dict[str, Any]) -> None:
+    def trained(callback: AbsgdCallback | None) -> tuple[list[float], Tensor]:
+        torch._dynamo.reset()
+        trainer = trainer_of(tmp_path, language_model(), Lines(), callback=callback, **options)
+        trainer.train()
         return outcome(trainer)
 
     plain = trained(None)
@@ -189,31 +132,6 @@ def test_a_loss_of_more_than_logits_and_labels_is_refused_by_name() -> None:
         loss_function(model)(outputs, torch.zeros(2, dtype=torch.long))
 
 
-class Stops(Recorder):
-    """Asks for things at steps, as an operator would."""
-
-    def __init__(self, callback: Any, at: dict[int, str]) -> None:
-        super().__init__()
-        self.callback, self.at, self.said = callback, at, []
-        self.found: list[tuple[int, str, dict[str, float]]] = []
-
-    def between(self, step: int) -> StopTraining | None:
-        session = self.callback.session
-        assert session is not None
-        wish = self.at.get(step)
-        if wish == "save" and session.on_checkpoint is not None:
-            self.said.append(session.on_checkpoint())
-        if wish == "evaluate" and session.on_evaluate is not None:
-            self.said.append(session.on_evaluate())
-        return StopTraining("by an operator") if wish == "stop" else None
-
-    def over(self, step: int) -> StopTraining | None:
-        return StopTraining("complete") if self.at.get(step) == "over" else None
-
-    def evaluated(self, split: str, metrics: Any) -> None:
-        self.found.append((self.entries[-1].step, split, dict(metrics)))
-
-
 @pytest.mark.parametrize("end", ["stop", "over"])
 def test_saving_evaluating_and_stopping_reach_the_trainer_by_its_flags(tmp_path: Path, end: str) -> None:
     callback = AbsgdCallback()
@@ -251,6 +169,41 @@ def test_training_goes_on_exactly_from_a_checkpoint_of_the_trainer(tmp_path: Pat
     state = saved["stateful_callbacks"]["AbsgdCallback"]
     assert state["args"] == {"granularity": "auto", "lam": -0.7, "gamma": 0.5}
     assert state["attributes"]["session_state"]["step"] == 4
+
+
+def test_training_that_was_broken_off_begins_anew_and_not_where_it_was(tmp_path: Path) -> None:
+    class Breaks(transformers.TrainerCallback):
+        is_over = False
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            if state.global_step == 2 and not self.is_over:
+                self.is_over = True
+                raise KeyboardInterrupt
+
+    steps: list[int] = []
+
+    def lam(step: int) -> float:
+        steps.append(step)
+        return -1.0
+
+    trainer = trainer_of(tmp_path, classifier(), Sentences(), callback=AbsgdCallback(lam=lam))
+    trainer.add_callback(Breaks())
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train()
+    trainer.train()
+    assert steps == [0, 1, 0, 1, 2, 3]
+
+
+def test_metrics_that_are_no_numbers_are_left_out(tmp_path: Path) -> None:
+    callback = AbsgdCallback()
+    source = Stops(callback, {})
+    trainer = trainer_of(
+        tmp_path, classifier(), Sentences(), callback=callback, eval_strategy="steps", eval_steps=2
+    )
+    trainer.compute_metrics = lambda predictions: {"confusion": [[1, 2], [3, 4]], "accuracy": 0.5}
+    with api.session(source=source):
+        trainer.train()
+    assert [sorted(metrics) for _, _, metrics in source.found] == [["accuracy", "loss"]] * 2
 
 
 def test_an_exception_leaves_nothing_behind_that_weighs(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from test_integrations_hugging_face import Stops
 from torch import Tensor, nn
 from torch.overrides import _get_current_function_mode_stack
 from torch.utils.data import DataLoader, TensorDataset
 
 from absgd_worker.attach import api
+from small_trainer import Stops
 
 L = pytest.importorskip("lightning")
 
@@ -52,14 +52,19 @@ class Classifier(L.LightningModule):
 
 
 def fit(
-    folder: Path, *callbacks: Any, manual: bool = False, resume: Path | None = None, **options: Any
+    folder: Path,
+    *callbacks: Any,
+    manual: bool = False,
+    compiles: bool = False,
+    resume: Path | None = None,
+    **options: Any,
 ) -> tuple[Any, Classifier]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         L.seed_everything(0, verbose=False)
         points = torch.randn(64, 6)
         data = TensorDataset(points, points[:, :3].argmax(1))
-        module = Classifier(manual=manual)
+        module: Any = Classifier(manual=manual)
         settings = {
             "max_epochs": 2,
             "accelerator": "cpu",
@@ -72,7 +77,7 @@ def fit(
         }
         trainer = L.Trainer(callbacks=list(callbacks), **settings)
         trainer.fit(
-            module,
+            torch.compile(module, backend="aot_eager") if compiles else module,
             DataLoader(data, batch_size=8),
             DataLoader(data, batch_size=32),
             ckpt_path=resume,
@@ -103,6 +108,7 @@ class Counted(AbsgdCallback):
         ({"precision": "bf16-mixed"}, (16, 16)),
         ({"manual": True}, (16, 16)),
         ({"gradient_clip_val": 0.1}, (16, 16)),
+        ({"compiles": True}, (16, 16)),
     ],
 )
 def test_nothing_changes_while_lambda_is_off_and_not_otherwise(
@@ -158,6 +164,17 @@ def test_training_goes_on_exactly_from_a_checkpoint_of_the_trainer(tmp_path: Pat
     assert resumed.trained == unbroken.trained[8:]
     assert torch.equal(outcome(resumed)[1][:-1], outcome(unbroken)[1][:-1])
     assert callback.counted[0] == 24
+
+
+def test_a_checkpoint_that_is_saved_after_training_has_the_state(tmp_path: Path) -> None:
+    trainer, _ = fit(tmp_path, AbsgdCallback(lam=-0.7), max_epochs=1)
+    trainer.save_checkpoint(tmp_path / "after.ckpt")
+    callback = Counted(lam=-0.7)
+    callback.load_state_dict(
+        torch.load(tmp_path / "after.ckpt", weights_only=False)["callbacks"]["AbsgdCallback"]
+    )
+    fit(tmp_path, callback, max_epochs=1)
+    assert callback.counted[0] == 16
 
 
 def test_an_exception_ends_the_session_by_that_exception(tmp_path: Path) -> None:
