@@ -13,9 +13,15 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from absgd_worker.attach import api
+from absgd_worker.attach.sessions import leave_implicit
 
 TEXT = (Path(__file__).parents[2] / "docs" / "integrate.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"```python *([a-z-]*)\n(.*?)```", TEXT, re.DOTALL)
+DIFFS = re.findall(r"```diff\n(.*?)```", TEXT, re.DOTALL)
+SNIPPETS += [
+    ("", "".join(line[1:] for line in diff.splitlines(keepends=True) if not line.startswith("-")))
+    for diff in DIFFS
+]
 
 
 def of_a_loop(folder: Path) -> dict[str, Any]:
@@ -96,6 +102,7 @@ def test_a_snippet_trains_what_it_says(number: int, tmp_path: Path, monkeypatch:
     if "nn" in scope:
         exec("criterion = absgd.wrap(nn.CrossEntropyLoss())\n", scope)
     exec(code, scope)
+    leave_implicit()
     assert [(session.step, session.captured) for session in sessions] == [(6, 6)]
     for session in sessions:
         if session.on_checkpoint is not None and session.on_evaluate is not None:
@@ -106,4 +113,5 @@ def test_a_snippet_trains_what_it_says(number: int, tmp_path: Path, monkeypatch:
 
 def test_there_are_snippets_of_every_framework() -> None:
     assert {kind for kind, _ in SNIPPETS} == set(SCOPES)
-    assert len(SNIPPETS) >= 10
+    assert len(SNIPPETS) >= 11
+    assert len(DIFFS) == 1
