@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import Any
 
@@ -131,6 +132,8 @@ def test_a_weighed_loss_is_not_weighed_again_by_a_capture_around_it() -> None:
 
 @pytest.mark.parametrize("loss", [F.mse_loss, F.huber_loss])
 def test_weights_of_elements_are_in_the_denominator_where_torch_has_them(loss: Any) -> None:
+    if "weight" not in inspect.signature(loss).parameters:
+        pytest.skip("this torch has no weights of elements")
     model, _ = a_model()
     weight = torch.rand(64, 4, generator=torch.Generator().manual_seed(3))
     plain = loss(model(points), points, weight=weight).item()
