@@ -15,19 +15,21 @@ from torch import Tensor, nn
 from absgd_worker.attach import api
 
 
-def test_a_loss_for_the_log_moves_no_estimate() -> None:
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_a_loss_for_the_log_moves_no_estimate(accumulation: int) -> None:
     def trained(*, looks: bool) -> tuple[Tensor, Any]:
         model, optimizer = a_model()
         criterion = api.wrap(nn.CrossEntropyLoss())
         with api.session(lam=-1.0, gamma=0.5) as session:
             for batch in torch.arange(64).split(16):
                 optimizer.zero_grad()
-                criterion(model(points[batch]), labels[batch]).backward()
+                for part in batch.split(16 // accumulation):
+                    criterion(model(points[part]), labels[part]).backward()
                 optimizer.step()
                 if looks:
                     criterion(model(points[:7]), labels[:7]).item()
             state = session.state_dict()["weighings"]
-        assert (session.step, session.captured) == (4, 4)
+        assert (session.step, session.captured) == (4, 4 * accumulation)
         return model.weight.detach(), state
 
     plain, state = trained(looks=False)

@@ -52,7 +52,7 @@ class NamedWeighing:
         # A is what the step before had: how many calls this one will have is not known before it ends.
         self._usual = 1
         self._calls: list[_Call] = []
-        self._settled = 0
+        self._unsettled: list[_Call] = []
         self.total_calls = 0
         """Losses that were trained on, those since the last `take` included."""
         self.is_several_of_a_pass = False
@@ -80,22 +80,23 @@ class NamedWeighing:
         part = Part(statistics, wide_G, weights_G, identity, controls)
         call = _Call(part, Use(), self._normaliser, after, gamma)
         self._calls.append(call)
+        self._unsettled.append(call)
         self.total_calls += 1
         return weights_G, call.use
 
     def _settle(self) -> None:
         """Moves the estimate by the calls that were trained on since the last time, in their order."""
-        for call in self._calls[self._settled :]:
+        pending, self._unsettled = self._unsettled, []
+        for call in pending:
             if call.use.is_known_unused:
-                return
-            if call.before is self._normaliser:
+                self._unsettled.append(call)
+            elif call.before is self._normaliser:
                 self._normaliser = call.after
             else:
                 moved = copy.copy(self._normaliser)
                 lam = call.part.controls.get("lambda", math.inf)
                 moved.weigh(call.part.losses_N, lam=lam, gamma=call.gamma)
                 self._normaliser = moved
-            self._settled += 1
 
     def _let_go(self, *, is_off: bool) -> None:
         used = sum(not call.use.is_known_unused for call in self._calls)
@@ -133,9 +134,9 @@ class NamedWeighing:
         backward pass may come after the step of another optimizer."""
         used = [call for call in self._calls if not call.use.is_known_unused]
         waiting = [call for call in self._calls if call.use.is_known_unused]
-        self._calls, self._settled = used, min(self._settled, len(used))
         self._settle()
-        self._calls, self._settled = [call for call in waiting if not call.use.has_waited], 0
+        self._calls = [call for call in waiting if not call.use.has_waited]
+        self._unsettled = [*self._calls]
         self.total_calls -= len(waiting) - len(self._calls)
         for call in self._calls:
             call.use.has_waited = True
@@ -150,7 +151,7 @@ class NamedWeighing:
         self._normaliser.load_state_dict(state["normaliser"])
         self._start = self._normaliser
         self._usual = int(state["calls"])
-        self._calls, self._settled = [], 0
+        self._calls, self._unsettled = [], []
 
 
 def _together(calls: list[Part]) -> Part:
