@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 
@@ -94,22 +95,15 @@ def _train(run: Callable[[], object], options: argparse.Namespace) -> int:
 
 @contextmanager
 def _session(options: argparse.Namespace) -> Iterator[api.Session]:
-    choices = Choices(
-        accumulate=options.accumulate,
-        announce=not options.quiet,
-        normaliser=options.normaliser,
-        groups=options.groups,
-        mirror=options.mirror,
-    )
-    host = Host(is_controlled(), options.lam, options.gamma, options.plan, options.name, choices)
-    with api.session(
-        source=source_of_host(host),
-        accumulate=options.accumulate,
-        announce=not options.quiet,
-        normaliser=options.normaliser,
-        groups=options.groups,
-        mirror=options.mirror,
-    ) as session:
+    given: dict[str, Any] = {
+        "accumulate": options.accumulate,
+        "announce": not options.quiet,
+        "normaliser": options.normaliser,
+        "groups": options.groups,
+        "mirror": options.mirror,
+    }
+    host = Host(is_controlled(), options.lam, options.gamma, options.plan, options.name, Choices(**given))
+    with api.session(source=source_of_host(host), **given) as session:
         session.host = host
         yield session
 

@@ -76,7 +76,7 @@ class Session:
         self.cell = running_cell()
         """Of the notebook that it was made in; None elsewhere."""
         self.host: Host | None = None
-        """Of absgd-run: whose session a script's own stands for."""
+        """Of absgd-run's session: what becomes of those that the script enters."""
         self.is_weighing = False
         self.indices: Tensor | None = None
         """Which samples the batch under way holds, int64 [B], as `track` tells; None where nobody does."""

@@ -40,8 +40,8 @@ Wish = Literal["checkpoint", "evaluation"]
 
 
 class Attachment:
-    """Begins a session and captures its losses, from `begin` to `end`. Where the script has entered one, and
-    under absgd-run, it is that session, and the settings are of no account.
+    """Begins a session and captures its losses, from `begin` to `end`. Where the script has entered one, it
+    is that session, and the settings are of no account; under absgd-run they are those of a script's own.
 
     Args:
         framework: what saves and evaluates, for people: "the Trainer".
@@ -57,7 +57,6 @@ class Attachment:
         self._saved: dict[str, Any] | None = None
         self._last: dict[str, Any] | None = None
         self._wishes: set[Wish] = set()
-        self._stops = False
 
     def begin(self, *, accumulate: int, can_evaluate: bool) -> Session:
         """`accumulate`: losses of an optimizer step, where the settings do not say. Raises what
