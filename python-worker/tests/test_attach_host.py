@@ -82,6 +82,10 @@ def test_what_the_script_says_holds_unless_the_command_line_does(
     )
     off, said = trained(capsys, script, "plain")
     assert "absgd: lambda is off" in said
+    assert (
+        trained(capsys, "--gamma", "1", script, how, str(plan))[0]
+        != trained(capsys, script, how, str(plan))[0]
+    ) is (how != "plan")
     own, said = trained(capsys, script, how, str(plan))
     assert "lambda is off" not in said
     assert "absgd: 5 losses captured in 5 steps" in said

@@ -110,11 +110,13 @@ def test_an_optimizer_within_another_has_the_planned_value_once(capsys: pytest.C
     outer = Nested(inner)
     seen: list[list[float]] = []
     inner.register_step_pre_hook(lambda own, args, kwargs: seen.append([g["lr"] for g in own.param_groups]))
-    with api.session(source=Recorder(lr=0.1)), api.capture():
+    source = Recorder()
+    source.next = lambda step: {"lambda": -1.0, "lr": 0.1 + step}  # type: ignore[method-assign]
+    with api.session(source=source), api.capture():
         for _ in range(2):
             F.cross_entropy(model(points), labels).backward()
             outer.step()
-    assert seen == [pytest.approx([0.1, 0.01])] * 2
+    assert seen == [pytest.approx([0.1, 0.01]), pytest.approx([1.1, 0.11])]
     assert [group["lr"] for group in inner.param_groups] == [1.0, 0.1]
     assert "changes lr itself" not in capsys.readouterr().err
 

@@ -90,3 +90,12 @@ def test_a_stream_is_refused() -> None:
 
     with pytest.raises(TaskError, match=r"a stream .*index="):
         api.track(DataLoader(Stream()))
+
+
+def test_a_loader_that_is_tracked_anew_every_epoch_is_recorded_once() -> None:
+    loader = DataLoader(TensorDataset(torch.arange(8)), batch_size=4)
+    with api.session():
+        for _ in range(3):
+            tracked = api.track(loader)
+            assert [tracked.indices.tolist() for _ in tracked] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert not hasattr(loader.batch_sampler.plain, "plain")
