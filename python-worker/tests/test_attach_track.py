@@ -92,15 +92,29 @@ def test_a_stream_is_refused() -> None:
         api.track(DataLoader(Stream()))
 
 
-def test_a_loader_that_is_tracked_anew_every_epoch_is_recorded_once() -> None:
+@pytest.mark.parametrize("again", ["the loader", "what tracks it"])
+def test_a_loader_that_is_tracked_anew_every_epoch_is_recorded_once(again: str) -> None:
     loader = DataLoader(TensorDataset(torch.arange(8)), batch_size=4)
+    tracked = api.track(loader)
     drawn: list[list[int]] = []
     with api.session():
         for _ in range(3):
-            tracked = api.track(loader)
+            tracked = api.track(loader if again == "the loader" else tracked)
             for _ in tracked:
                 assert tracked.indices is not None
                 drawn.append(tracked.indices.tolist())
     assert drawn == 3 * [[0, 1, 2, 3], [4, 5, 6, 7]]
     recording: Any = loader.batch_sampler
     assert not hasattr(recording.plain, "plain")
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_iterators_of_one_loader_side_by_side_each_have_their_own_samples(workers: int) -> None:
+    tracked = api.track(DataLoader(data, batch_size=8, shuffle=True, num_workers=workers))
+    with api.session():
+        one, other = iter(tracked), iter(tracked)
+        for _ in range(5):
+            for batches in (one, other):
+                (batch,) = next(batches)
+                assert tracked.indices is not None
+                assert torch.equal(values[tracked.indices], batch)

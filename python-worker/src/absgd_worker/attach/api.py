@@ -152,7 +152,7 @@ def capture(*, name: str = "loss", granularity: Granularity = "auto") -> Capture
     return Capture(current(), name=name, granularity=granularity)
 
 
-def track(loader: DataLoader[Any], *, ids: Sequence[str] | None = None) -> Tracked:
+def track(loader: DataLoader[Any] | Tracked, *, ids: Sequence[str] | None = None) -> Tracked:
     """The loader, telling which samples each of its batches holds: `absgd samples` stands on that.
 
     `indices` of what it gives are those of the last batch, int64 [B]. Not for batches that the loop takes

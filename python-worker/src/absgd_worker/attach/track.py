@@ -20,28 +20,26 @@ class Tracked:
     without it, with worker processes too: samplers run in this process, and batches come in their order.
     """
 
-    def __init__(self, loader: DataLoader[Any], tell: Callable[[Tensor], None]) -> None:
-        if isinstance(loader.dataset, IterableDataset):
+    def __init__(self, loader: DataLoader[Any] | Tracked, tell: Callable[[Tensor], None]) -> None:
+        # A cell of a notebook that is run twice tracks what it has tracked.
+        plain = loader._loader if isinstance(loader, Tracked) else loader
+        if isinstance(plain.dataset, IterableDataset):
             raise TaskError(
                 "the loader's data set is a stream (IterableDataset), whose samples have no numbers: "
                 "give weigh(losses, index=…) what names them, or leave it out"
             )
-        if not getattr(loader, "in_order", True):
+        if not getattr(plain, "in_order", True):
             raise TaskError("the loader gives batches in any order (in_order=False): leave that out")
-        self._loader = loader
+        self._loader = plain
         self._tell = tell
-        self._drawn: deque[Tensor] = deque()
+        self._recording = _recording(plain)
         self.indices: Tensor | None = None
-        attribute = "sampler" if loader.batch_sampler is None else "batch_sampler"
-        sampler = getattr(loader, attribute)
-        # One that is tracked anew every epoch is recorded once.
-        sampler = sampler.plain if isinstance(sampler, _Recording) else sampler
-        # The loader refuses that it is set; it reads it anew whenever it is iterated over.
-        object.__setattr__(loader, attribute, _Recording(sampler, self._begin))
 
     def __iter__(self) -> Iterator[Any]:
-        for batch in self._loader:
-            self.indices = self._drawn.popleft()
+        batches = iter(self._loader)
+        drawn = self._recording.drawn
+        for batch in batches:
+            self.indices = drawn.popleft()
             self._tell(self.indices)
             yield batch
 
@@ -51,20 +49,19 @@ class Tracked:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
 
-    def _begin(self) -> deque[Tensor]:
-        self._drawn = deque()
-        return self._drawn
-
 
 class _Recording:
-    """A sampler that notes what it draws."""
+    """A sampler that notes what it draws: `drawn` belongs to the iterator that was begun last."""
 
-    def __init__(self, sampler: Any, begin: Callable[[], deque[Tensor]]) -> None:
+    def __init__(self, sampler: Any) -> None:
         self.plain = sampler
-        self._begin = begin
+        self.drawn: deque[Tensor] = deque()
 
     def __iter__(self) -> Iterator[Any]:
-        drawn = self._begin()
+        self.drawn = drawn = deque[Tensor]()
+        return self._draw(drawn)
+
+    def _draw(self, drawn: deque[Tensor]) -> Iterator[Any]:
         for indices in self.plain:
             drawn.append(torch.as_tensor(indices, dtype=torch.int64).reshape(-1))
             yield indices
@@ -74,3 +71,14 @@ class _Recording:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.plain, name)
+
+
+def _recording(loader: DataLoader[Any]) -> _Recording:
+    attribute = "sampler" if loader.batch_sampler is None else "batch_sampler"
+    sampler = getattr(loader, attribute)
+    if isinstance(sampler, _Recording):
+        return sampler
+    recording = _Recording(sampler)
+    # The loader refuses that it is set; it reads it anew whenever it is iterated over.
+    object.__setattr__(loader, attribute, recording)
+    return recording
