@@ -83,6 +83,36 @@ def test_a_session_reports_them_with_the_losses() -> None:
     assert drawn.sort().values.tolist() == list(range(40))
 
 
+def test_a_loader_that_accelerate_has_prepared_is_seen_into() -> None:
+    accelerate = pytest.importorskip("accelerate")
+    prepared = accelerate.Accelerator(cpu=True).prepare(DataLoader(data, batch_size=8, shuffle=True))
+    tracked = api.track(prepared)
+    with api.session():
+        for (batch,) in tracked:
+            assert tracked.indices is not None
+            assert torch.equal(values[tracked.indices], batch)
+    assert tracked.indices is not None
+
+
+def test_a_loader_that_has_begun_before_it_was_tracked_is_refused() -> None:
+    class MultiEpochsLoader(DataLoader[Any]):
+        def __init__(self) -> None:
+            super().__init__(data, batch_size=8)
+            self.endless = super().__iter__()
+
+        def __iter__(self) -> Any:
+            return self.endless
+
+    with api.session(), pytest.raises(TaskError, match=r"MultiEpochsLoader has begun .*index="):
+        next(iter(api.track(MultiEpochsLoader())))
+
+
+def test_what_is_no_loader_is_refused() -> None:
+    batches: Any = [torch.zeros(2)]
+    with pytest.raises(TaskError, match=r"not those of list: .*index="):
+        api.track(batches)
+
+
 def test_a_stream_is_refused() -> None:
     class Stream(IterableDataset[int]):
         def __iter__(self):  # type: ignore[no-untyped-def]

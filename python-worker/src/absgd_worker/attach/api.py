@@ -162,7 +162,7 @@ def track(loader: DataLoader[Any] | Tracked, *, ids: Sequence[str] | None = None
         ids: your own name of every sample of the data set, a path or URL.
 
     Raises:
-        TaskError: the data is a stream, or batches come in any order.
+        TaskError: no DataLoader, a stream, batches that come in any order, or past the sampler.
     """
 
     def tell(indices: Tensor) -> None:

@@ -23,6 +23,11 @@ class Tracked:
     def __init__(self, loader: DataLoader[Any] | Tracked, tell: Callable[[Tensor], None]) -> None:
         # A cell of a notebook that is run twice tracks what it has tracked.
         plain = loader._loader if isinstance(loader, Tracked) else loader
+        if not isinstance(plain, DataLoader):
+            raise TaskError(
+                f"only a torch DataLoader's samples can be told, not those of {type(plain).__name__}: "
+                "track the loader inside it, or give weigh(losses, index=…)"
+            )
         if isinstance(plain.dataset, IterableDataset):
             raise TaskError(
                 "the loader's data set is a stream (IterableDataset), whose samples have no numbers: "
@@ -36,9 +41,15 @@ class Tracked:
         self.indices: Tensor | None = None
 
     def __iter__(self) -> Iterator[Any]:
-        batches = iter(self._loader)
-        drawn = self._recording.drawn
-        for batch in batches:
+        drawn: deque[Tensor] | None = None
+        for batch in self._loader:
+            # Loaders of frameworks begin with their sampler at the first batch.
+            drawn = self._recording.drawn if drawn is None else drawn
+            if not drawn:
+                raise TaskError(
+                    f"{type(self._loader).__name__} has begun with its sampler before it was tracked, or "
+                    "passes it by, so that its samples cannot be told: give weigh(losses, index=…)"
+                )
             self.indices = drawn.popleft()
             self._tell(self.indices)
             yield batch
@@ -74,6 +85,9 @@ class _Recording:
 
 
 def _recording(loader: DataLoader[Any]) -> _Recording:
+    # Accelerate's loaders draw with the one inside them.
+    while isinstance(inner := vars(loader).get("base_dataloader"), DataLoader):
+        loader = inner
     attribute = "sampler" if loader.batch_sampler is None else "batch_sampler"
     sampler = getattr(loader, attribute)
     if isinstance(sampler, _Recording):
