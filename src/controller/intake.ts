@@ -17,6 +17,7 @@ import type {
 } from './state.js'
 import { backOff, decide, withNoted } from './deciding.js'
 import { extendPlans } from './extend.js'
+import { answerKnown } from './saving.js'
 
 /** The record itself is in the log's buffer by now. */
 export function afterTelemetry(
@@ -30,10 +31,11 @@ export function afterTelemetry(
   const guarded = backOff(noted, backOffs, event.nowMs, context)
   const counted = { ...guarded.state, intake: advance(guarded.state.intake, name) }
   const { state: next, effects } = take(counted, body)
-  const planned = extendPlans(next, event.nowMs)
+  const told = answerKnown(next, event.nowMs, context)
+  const planned = extendPlans(told.state, event.nowMs)
   return {
     state: planned.state,
-    effects: [...decisions, ...guarded.effects, ...planned.effects, ...effects],
+    effects: [...decisions, ...guarded.effects, ...told.effects, ...planned.effects, ...effects],
   }
 }
 

@@ -9,6 +9,7 @@ import { returnTo } from './feedback.js'
 import { withRewind } from './intake.js'
 import { startPace } from './planning.js'
 import { withEdits } from './rows.js'
+import { onSaved } from './saving.js'
 import type { ControllerContext, ControllerState, Effect, Lease, Transition } from './state.js'
 
 /** Idempotent by id: a repeated request is answered with the first answer, or joins the wait for it. */
@@ -100,13 +101,9 @@ export function onCommandResult(
 ): Transition {
   const pending = state.pending[result.id]
   if (pending === undefined) return { state, effects: [] }
-  const { request, peer, action } = pending
-  if (isSet(request)) {
-    if (action.type !== 'checkpoint') return { state, effects: [] }
-    // Where no checkpoint could be written the edit is made all the same, and that is said.
-    const said = result.ok ? `checkpoint at step ${result.step}` : `no checkpoint: ${result.message}`
-    return makeEdits(state, request, peer, context, { nowMs, said })
-  }
+  const { request, action } = pending
+  if (action.type === 'checkpoint') return onSaved(state, pending, result, nowMs, context)
+  if (isSet(request)) return { state, effects: [] }
   const taken = request.action.type === 'undo' ? takenBack(state, action) : ''
   const { state: settled, effects } = settle(state, pending, result.ok, result.message + taken, result.step)
   if (!result.ok || action.type !== 'restore') return { state: settled, effects }
@@ -173,7 +170,13 @@ function refuseTakenBack(rewound: ControllerState): Transition {
 export function refuseAll(state: ControllerState, why: string): Transition {
   return Object.values(state.pending).reduce<Transition>(
     (before, pending) => {
-      const awaited = state.awaiting.find(({ id }) => id === pending.request.id)
+      const { request, written } = pending
+      if (written !== undefined && !isSet(request)) {
+        const { step, message } = written.result
+        const { state: settled, effects } = settle(before.state, pending, true, message, step)
+        return { state: settled, effects: [...before.effects, ...effects] }
+      }
+      const awaited = state.awaiting.find(({ id }) => id === request.id)
       const { state: settled, effects } =
         awaited === undefined
           ? settle(before.state, pending, false, why)

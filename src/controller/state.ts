@@ -18,7 +18,7 @@ import type {
 import type { RewindPoint } from '../record/visible.js'
 import type { WeightingRule } from '../record/weighting.js'
 import type { PeerId } from '../wire/channel.js'
-import type { ToController, ToPeer } from '../wire/message.js'
+import type { CommandResult, ToController, ToPeer } from '../wire/message.js'
 import type { EditEntry } from '../record/edit-history.js'
 import type { EditedRun, EditTo } from '../record/edits.js'
 import type { Layer, LayerTo } from '../schedule/layers.js'
@@ -68,6 +68,8 @@ export interface Pending {
   /** Where the answer goes; absent for requests made in this process. */
   readonly peer: PeerId | undefined
   readonly action: Action
+  /** Of a checkpoint that the worker has written, whose record is still on its way. */
+  readonly written?: { readonly attempt: number; readonly result: CommandResult }
 }
 
 export interface ControllerState {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { appended, context, hello, sent } from '../helpers/controller.js'
+import { appended, checkpoint, context, hello, sent } from '../helpers/controller.js'
 import { ack, at, plans, set, standing, to } from '../helpers/edits.js'
 
 describe('an edit', () => {
@@ -119,7 +119,9 @@ describe('an automatic checkpoint', () => {
       step: 11,
       message: '',
     })
-    expect(appended(written).map(({ type }) => type)).toEqual(['edited', 'plan'])
+    expect(written).toEqual([])
+    const recorded = controller.telemetry(checkpoint(11))
+    expect(appended(recorded).map(({ type }) => type)).toEqual(['edited', 'plan'])
     expect(sent(controller.message(ack(2, 12))).at(-1)).toMatchObject({
       message: 'lambda 2 → -3; checkpoint at step 11',
     })
