@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from absgd_worker.attach.caller import is_vmapped
 from absgd_worker.attach.errors import NotWeighable
@@ -21,6 +20,7 @@ from absgd_worker.attach.layout import Layout, layout_of
 from absgd_worker.attach.pending import Pending, Pendings
 from absgd_worker.attach.place import Names, calling_place
 from absgd_worker.attach.session import Session
+from absgd_worker.attach.transparency import TransparentMode
 
 _Call = TypeVar("_Call", bound=Callable[..., Any])
 
@@ -33,7 +33,7 @@ def _eager(call: _Call) -> _Call:
     return getattr(torch, "_disable_dynamo", torch.compiler.disable)(call)  # type: ignore[no-any-return]
 
 
-class Capture(TorchFunctionMode):
+class Capture(TransparentMode):
     """Weighs every loss of `torch.nn.functional` that is computed for training while it is active.
 
     Every place of the code that computes one has a running estimate of its own. A loss without reduction is

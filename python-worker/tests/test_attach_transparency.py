@@ -1,0 +1,60 @@
+"""A capture leaves torch's own choice of a path as it is."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.overrides
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from absgd_worker.attach import api
+
+
+class Marked(torch.Tensor):
+    """A tensor with functions of its own."""
+
+
+def encoder() -> nn.TransformerEncoder:
+    torch.manual_seed(0)
+    return nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 2, 32, batch_first=True), 2).eval()
+
+
+def encoded(model: nn.Module, is_padded: bool) -> Tensor:
+    x = torch.randn(8, 6, 16, generator=torch.Generator().manual_seed(1))
+    padding = torch.arange(6)[None] >= torch.tensor([2, 3, 4, 3, 2, 3, 4, 4])[:, None]
+    with torch.no_grad():
+        return model(x, src_key_padding_mask=padding) if is_padded else model(x)
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize("is_padded", [False, True])
+def test_the_fast_path_of_evaluation_stays(is_padded: bool) -> None:
+    plain = encoded(encoder(), is_padded)
+    with api.session(), api.capture(), api.capture():
+        captured = encoded(encoder(), is_padded)
+    assert captured.shape == plain.shape
+    assert torch.equal(captured, plain)
+
+
+def test_a_whole_graph_of_it_is_compiled_as_without_us() -> None:
+    def compiled() -> Tensor:
+        torch.compiler.reset()
+        return encoded(torch.compile(encoder(), fullgraph=True, backend="aot_eager"), False)
+
+    plain = compiled()
+    with api.session(), api.capture():
+        assert torch.equal(compiled(), plain)
+
+
+def test_what_others_override_is_still_told() -> None:
+    asks = torch.overrides.has_torch_function
+    args = (torch.zeros(1),)
+    with api.session():
+        with api.capture():
+            assert not torch.overrides.has_torch_function(args)
+            assert torch.overrides.has_torch_function((torch.zeros(1).as_subclass(Marked),))
+            with TorchFunctionMode():
+                assert torch.overrides.has_torch_function(args)
+            assert len(torch.overrides._get_current_function_mode_stack()) == 1
+        assert torch.overrides.has_torch_function is asks
