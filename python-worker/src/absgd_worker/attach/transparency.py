@@ -1,8 +1,8 @@
 """Keeps torch from taking another path because a capture is active.
 
-Modules that have a fast path for evaluation (`nn.MultiheadAttention`, `nn.TransformerEncoder` and its layer) leave
-it where any torch function mode is active: the same mathematics in other bits, and of padded sequences another
-shape. A capture changes no tensor, so that they need not know of it.
+Modules that have a fast path for evaluation (`nn.MultiheadAttention`, `nn.TransformerEncoder` and its layer)
+leave it where any torch function mode is active: the same mathematics in other bits, and of padded sequences
+another shape. A capture changes no tensor, so that they need not know of it.
 """
 
 from __future__ import annotations
@@ -15,23 +15,21 @@ import torch.overrides
 from torch.overrides import TorchFunctionMode
 
 _plain = torch.overrides.has_torch_function
-_active = 0
+_active: list[TorchFunctionMode] = []
 
 
 class TransparentMode(TorchFunctionMode):
     """A mode of which `torch.overrides.has_torch_function` tells nothing."""
 
     def __enter__(self) -> Any:
-        global _active
-        _active += 1
+        _active.append(self)
         torch.overrides.has_torch_function = _has_torch_function
         return super().__enter__()
 
     def __exit__(self, *exc_info: Any) -> None:
-        global _active
         super().__exit__(*exc_info)
-        _active -= 1
-        if _active == 0:
+        _active.remove(self)
+        if not _active:
             torch.overrides.has_torch_function = _plain
 
 
