@@ -58,6 +58,19 @@ def test_while_the_model_evaluates_nothing_is_weighed_even_with_gradients() -> N
         assert session.captured == 0
 
 
+def test_a_part_that_trained_beside_the_model_does_not_make_its_evaluation_training() -> None:
+    """As a temperature that nobody puts into eval mode."""
+    model, optimizer = a_model()
+    temperature = nn.Linear(4, 4)
+    with api.session(source=Recorder()) as session:
+        criterion = api.wrap(nn.CrossEntropyLoss())
+        criterion(temperature(model(points)), labels).backward()
+        optimizer.step()
+        model.eval()
+        assert torch.equal(criterion(model(points), labels), F.cross_entropy(model(points), labels))
+    assert session.captured == 1
+
+
 def test_a_frozen_part_does_not_hide_that_the_model_trains() -> None:
     model = nn.Sequential(a_model()[0], nn.BatchNorm1d(4))
     model[1].eval()

@@ -185,7 +185,7 @@ class Capture(TransparentMode):
 
     def _to_reduce(self, losses: Tensor, pending: Pending | None, kind: str) -> tuple[Elements, str, Layout]:
         plain = losses.detach()
-        layout = Layout(self._session.watch.batch)
+        layout = Layout.of(self._session.watch)
         if pending is None:
             about = f"per-sample losses, then {kind}"
             name = self._name_of_place()
@@ -197,10 +197,10 @@ class Capture(TransparentMode):
             layout = pending.layout
         elif losses.numel() > of.plain.numel():
             # Of several calls, put together.
-            valid, label, layout = None, None, Layout(of.plain.numel())
+            valid, label, layout = None, None, Layout((of.plain.numel(),))
         else:
             # Some of them, as the hardest of a batch.
-            valid, label, layout = None, None, Layout(None if of.plain.ndim > 1 else losses.numel())
+            valid, label, layout = None, None, Layout(() if of.plain.ndim > 1 else (losses.numel(),))
         return Elements(losses, plain, valid, kind, losses.numel(), about, label), pending.name, layout
 
     def _name_of_place(self) -> str:
@@ -210,7 +210,7 @@ class Capture(TransparentMode):
         return names.of(self._name, calling_place(), prefix=prefix)
 
     def _is_one_a_sample(self, losses: Tensor) -> bool:
-        return self._reductions and losses.ndim == 1 and losses.shape[0] == self._session.watch.batch
+        return self._reductions and losses.ndim == 1 and losses.shape[0] in self._session.watch.batches
 
     def _factors(self, name: str, elements: Elements, layout: Layout) -> Tensor | None:
         """What every element is multiplied by: of mean 1 over the samples, where Σw is 1. None while λ is

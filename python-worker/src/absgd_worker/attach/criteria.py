@@ -119,7 +119,7 @@ def _weigh_elements(
     """A criterion without reduction: what its caller makes of the elements is made of weighed ones."""
     pending = capture.take_pending(losses)
     valid, layout = (
-        (None, Layout(session.watch.batch)) if pending is None else (pending.elements.valid, pending.layout)
+        (None, Layout.of(session.watch)) if pending is None else (pending.elements.valid, pending.layout)
     )
     try:
         grouping = group_elements(losses.detach(), valid, granularity, layout)

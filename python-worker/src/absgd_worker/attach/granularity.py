@@ -57,7 +57,6 @@ def group_elements(
         raise ValueError(f"granularity is {granularity!r}, must be one of {', '.join(get_args(Granularity))}")
     flat_N = plain.reshape(-1)
     count = flat_N.shape[0]
-    samples, what, is_time_first = _samples_in(plain, granularity, layout)
     if granularity == "group" or group is not None:
         if group is None or group.numel() != count:
             raise GranularityError(
@@ -66,18 +65,14 @@ def group_elements(
             )
         group_N = group.reshape(-1).to(flat_N.device)
         samples, what = int(group_N.max()) + 1, "groups"
-    elif samples == count:
-        if valid is None:
-            return Grouping(flat_N, None, None, f"B={count}")
-        return Grouping(flat_N, valid.reshape(-1).to(flat_N.dtype), None, f"{what or 'B'}={count}")
     else:
-        of_each = torch.arange(samples, device=flat_N.device)
-        if is_time_first:
-            steps = layout.sizes[0] if plain.ndim == 1 and layout.sizes else plain.shape[0]
-            of_row = of_each.repeat_interleave(count // samples // steps)
-            group_N = of_row.repeat(steps)
-        else:
-            group_N = of_each.repeat_interleave(count // samples)
+        rows = samples_of(tuple(plain.shape), granularity, layout)
+        samples, what = rows.count, rows.what
+        if samples == count:
+            if valid is None:
+                return Grouping(flat_N, None, None, f"B={count}")
+            return Grouping(flat_N, valid.reshape(-1).to(flat_N.dtype), None, f"{what or 'B'}={count}")
+        group_N = rows.of_elements(count, flat_N.device)
     ones_N = torch.ones_like(flat_N) if valid is None else valid.reshape(-1).to(flat_N.dtype)
     counts_G = flat_N.new_zeros(samples).index_add_(0, group_N, ones_N)
     sums_G = flat_N.new_zeros(samples).index_add_(0, group_N, flat_N.where(ones_N > 0, 0))
@@ -86,54 +81,91 @@ def group_elements(
     )
 
 
-def _samples_in(plain: Tensor, granularity: Granularity, layout: Layout) -> tuple[int, str, bool]:
-    """How many samples there are, what they are, and whether they lie in the second dimension."""
-    count = plain.numel()
-    if granularity in ("token", "group"):
-        return count, f"{granularity}s", False
+class Samples(NamedTuple):
+    """How the samples lie in the elements of a loss."""
+
+    count: int
+    what: str
+    """For people: "sequences"; empty where that is said of nobody."""
+    steps: int = 1
+    """Of time, where that comes before the samples; 1 where each sample is a row."""
+
+    def of_elements(self, elements: int, device: torch.device) -> Tensor:
+        """The sample of each, int64 [elements]."""
+        of_each = torch.arange(self.count, device=device)
+        return of_each.repeat_interleave(elements // self.count // self.steps).repeat(self.steps)
+
+
+def samples_of(shape: tuple[int, ...], granularity: Granularity, layout: Layout) -> Samples:
+    """`shape`: of the elements.
+
+    Raises:
+        GranularityError: what a sample is cannot be told.
+    """
+    count = math.prod(shape)
+    if granularity == "token":
+        return Samples(count, "tokens")
     if granularity == "sample" or count == 1:
-        return plain.shape[0] if plain.ndim else 1, "" if count == 1 else "samples", False
-    shape = tuple(plain.shape[:2]) if plain.ndim > 1 else layout.sizes
-    is_row = shape is None or (plain.ndim <= 1 and shape[0] * shape[1] != count)
-    if is_row or (plain.ndim <= 1 and granularity == "auto" and layout.batch == count):
-        samples = _of_a_row(count, granularity, layout)
-        return samples, "" if samples == count else "sequences", False
-    assert shape is not None
-    what = "sequences" if plain.ndim == 1 or granularity != "auto" else "samples"
-    is_time_first = granularity == "time-first" or (
-        granularity == "auto" and _lies_across(shape, count, layout)
-    )
-    return shape[1] if is_time_first else shape[0], what, is_time_first
+        return Samples(shape[0] if shape else 1, "" if count == 1 else "samples")
+    flattened = layout.sizes
+    if flattened is not None and flattened[0] * flattened[1] == shape[0]:
+        return _in_table(flattened, "sequences", granularity, layout, count)
+    if len(shape) > 1:
+        what = "samples" if granularity == "auto" else "sequences"
+        if granularity == "auto" and layout.has_rows and not layout.may_be_time_first:
+            return Samples(shape[0], what)
+        return _in_table((shape[0], shape[1]), what, granularity, layout, count, is_flat=False)
+    return _in_row(count, granularity, layout)
 
 
-def _lies_across(shape: tuple[int, ...], count: int, layout: Layout) -> bool:
-    """Whether samples are columns."""
-    batch = layout.batch
-    if layout.may_be_time_first and 1 not in shape and batch in (None, shape[0]):
+def _in_table(
+    table: tuple[int, int],
+    what: str,
+    granularity: Granularity,
+    layout: Layout,
+    count: int,
+    *,
+    is_flat: bool = True,
+) -> Samples:
+    """Of elements whose first two dimensions are known: is a sample a row of them, or a column?"""
+    rows, columns = table
+    by_row, by_column = Samples(rows, what), Samples(columns, what, steps=rows)
+    if granularity != "auto":
+        return by_column if granularity == "time-first" else by_row
+    known = layout.batches
+    if layout.cells in table and rows != columns:
+        return by_row if layout.cells == rows else by_column
+    is_open = layout.may_be_time_first or layout.cells is not None
+    if is_open and (is_flat or 1 not in table) and (not known or rows in known):
         raise GranularityError(
-            f"the model has layers with batch_first=False, and a loss of {shape[0]} times {shape[1]} "
-            f"elements: are samples its rows or its columns? {_SAY}"
+            f"the model has recurrent cells, or layers with batch_first=False, and a loss of {rows} times "
+            f"{columns} elements: are samples its rows or its columns? {_SAY}"
         )
-    if batch not in (None, *shape):
-        raise _unknown(count, batch)
-    return batch is not None and batch != shape[0]
+    if not known or rows in known:
+        return by_row
+    if (is_open or is_flat) and columns in known:
+        return by_column
+    if is_flat and count in known:
+        # Images of several to a sample, say, of which the model knew nothing.
+        return Samples(count, "")
+    raise _unknown(count, known)
 
 
-def _of_a_row(count: int, granularity: Granularity, layout: Layout) -> int:
+def _in_row(count: int, granularity: Granularity, layout: Layout) -> Samples:
     """Of losses in one row, of which nothing tells how they came to be one."""
-    batch = layout.batch
-    if batch in (None, count) and granularity == "auto":
-        return count
+    known = layout.batches
+    if granularity == "auto" and (not known or count in known or layout.has_rows):
+        return Samples(count, "")
     # That it divides proves nothing: so does a number of boxes.
-    if granularity == "sequence" and batch is not None and 0 < batch <= count and count % batch == 0:
-        return batch
-    raise _unknown(count, batch)
+    if granularity == "sequence" and known and 0 < known[-1] <= count and count % known[-1] == 0:
+        return Samples(known[-1], "sequences" if known[-1] != count else "")
+    raise _unknown(count, known)
 
 
-def _unknown(count: int, batch: int | None) -> GranularityError:
+def _unknown(count: int, known: tuple[int, ...]) -> GranularityError:
+    given = " and ".join(map(str, known)) or "unknown size"
     return GranularityError(
-        f"the loss has {count} elements, the model was given a batch of {batch or 'unknown size'}: what is "
-        f"one sample? {_SAY}"
+        f"the loss has {count} elements, the model was given a batch of {given}: what is one sample? {_SAY}"
     )
 
 

@@ -1,52 +1,77 @@
-"""Where the samples are in the elements of a loss, as far as its input and the model tell.
+"""Where the samples are in the elements of a loss, as far as its input and the models tell.
 
 Shapes: [B, T, …] or, where time comes first, [T, B, …].
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from absgd_worker.attach.watch import ModelWatch
 
+Shape = tuple[int, ...]
+
 
 class Layout(NamedTuple):
     """What is known."""
 
-    batch: int | None = None
-    """Of the model's input; None where no model was called."""
+    batches: Shape = ()
+    """Of what the models of the step were given; empty where no model was called."""
     sizes: tuple[int, int] | None = None
-    """First two dimensions of what the loss's input is a view of; None where it is none."""
+    """First two dimensions of what the loss's input is a view of; None where it flattens none."""
     may_be_time_first: bool = False
     """Whether the model has layers that take time before the batch."""
+    cells: int | None = None
+    """Batch of the recurrent cells of the model; None where it has none."""
+    has_rows: bool = False
+    """Whether each row of the loss's input is known to be of one sample: it is one of the rows that the model
+    gave, or several of them."""
+
+    @classmethod
+    def of(cls, watch: ModelWatch) -> Layout:
+        """What is known of the models alone."""
+        return cls(watch.batches, None, watch.may_be_time_first, watch.cells)
 
 
 def layout_of(given: tuple[Any, ...], watch: ModelWatch) -> Layout:
     """`given`: the tensors that the loss was computed of, scores first."""
-    tensors = [one for one in given[:2] if isinstance(one, Tensor)]
-    sizes = next((found for one in tensors if (found := _sizes(one)) is not None), None)
-    return Layout(watch.batch, sizes, watch.may_be_time_first)
+    known = Layout.of(watch)
+    shapes = [
+        (tuple(one.shape), made_of)
+        for one in given[:2]
+        if isinstance(one, Tensor) and one.ndim
+        for made_of in _made_of(one)
+    ]
+    sizes = next(((of[0], of[1]) for shape, of in shapes if _flattens(shape, of)), None)
+    has_rows = any(of[0] in known.batches and _keeps_rows(shape, of) for shape, of in shapes)
+    return known._replace(sizes=sizes, has_rows=has_rows)
 
 
-def _sizes(given: Tensor) -> tuple[int, int] | None:
-    """Of a tensor that flattens the first two dimensions of another."""
-    base = given._base
-    if base is not None and _flattens(given, tuple(base.shape)):
-        return int(base.shape[0]), int(base.shape[1])
+def _made_of(given: Tensor) -> Iterator[Shape]:
+    """The shapes of what a tensor is a view or a selection of, as far as it tells."""
+    if given._base is not None:
+        yield tuple(given._base.shape)
     # A reshape that had to copy has no base, but knows what it was made of; so does one before a softmax.
     node: Any = given.grad_fn
     while node is not None and node.name() in _ELEMENTWISE:
         node = node.next_functions[0][0]
     saved = getattr(node, "_saved_self_sym_sizes", None)
-    if saved is not None and _flattens(given, tuple(saved)):
-        return int(saved[0]), int(saved[1])
-    return None
+    if saved is not None:
+        yield tuple(int(size) for size in saved)
 
 
-def _flattens(given: Tensor, shape: tuple[int, ...]) -> bool:
-    return len(shape) > max(given.ndim, 1) and given.ndim > 0 and shape[0] * shape[1] == given.shape[0]
+def _flattens(shape: Shape, of: Shape) -> bool:
+    return len(of) > max(len(shape), 1) and of[0] * of[1] == shape[0]
+
+
+def _keeps_rows(shape: Shape, of: Shape) -> bool:
+    """Whether rows were chosen, or put side by side, as of the choices of one question."""
+    is_chosen = shape[1:] == of[1:] and shape[0] <= of[0]
+    is_folded = len(shape) > 1 and shape[0] * shape[1] == of[0] and all(size == 1 for size in of[1:])
+    return is_chosen or is_folded
 
 
 _ELEMENTWISE = {"LogSoftmaxBackward0", "SoftmaxBackward0", "ToCopyBackward0", "DivBackward0"}

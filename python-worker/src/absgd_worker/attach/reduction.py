@@ -46,7 +46,7 @@ def weigh_losses(
     valid = None if mask is None else mask.bool().reshape(shaped.shape)
     if not session.is_training or not losses.requires_grad:
         return _reduced(shaped, valid, losses, reduction)
-    grouping = group_elements(shaped.detach(), valid, granularity, Layout(session.watch.batch), group=group)
+    grouping = group_elements(shaped.detach(), valid, granularity, Layout.of(session.watch), group=group)
     session.start_line.loss(f"{name} {reduction}", grouping.unit, name)
     identity = given_identity(grouping.losses_G.shape[0], index, label, ids)
     factors = weights_of_elements(session, name, grouping, shaped.detach(), identity)

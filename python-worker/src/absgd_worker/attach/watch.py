@@ -1,4 +1,4 @@
-"""What the model that was called last was given: its batch size, and whether it was in training."""
+"""What the models of a step were given: batch sizes, and whether they were in training."""
 
 from __future__ import annotations
 
@@ -18,16 +18,20 @@ class ModelWatch:
     def __init__(self) -> None:
         self._root: weakref.ref[nn.Module] | None = None
         self._inner: set[int] = set()
-        self._batch: int | None = None
-        self._known: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+        self._batches: list[int] = []
+        self._awaits_input = False
+        self._called: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self.may_be_time_first = False
         """Whether the one that was called last has layers with `batch_first=False`."""
         self.in_training = True
-        """Whether any outermost module that was called is in training mode: beside a model that is trained,
-        others may give what its loss is compared with. True where none was called.
+        """Whether any outermost module that was called in this step is in training mode: beside a model that
+        is trained, others may give what its loss is compared with. True where none ever was.
 
         A plain value, as compiled code asks for it: a look-up of the module would be followed.
         """
+        self.cells: int | None = None
+        """Of the last recurrent cell (as `nn.LSTMCell`) within a model: what it is given is a batch. None where
+        there was none."""
         self._handle: Any = None
 
     def open(self) -> None:
@@ -43,14 +47,16 @@ class ModelWatch:
             self._handle = None
 
     @property
-    def batch(self) -> int | None:
-        """First dimension of the first tensor of the last outermost call in this step; None where there was
-        none, or it was within compiled code."""
-        return self._batch
+    def batches(self) -> tuple[int, ...]:
+        """First dimensions of what the outermost modules of this step were given, each once; of a list of
+        tensors its length as well. Empty where no module was called, or within compiled code."""
+        return tuple(self._batches)
 
     def end_step(self) -> None:
         """A batch of the step before is none of the next."""
-        self._batch = None
+        self._batches = []
+        self._called.clear()
+        self.cells = None
 
     @property
     def model(self) -> nn.Module | None:
@@ -65,9 +71,7 @@ class ModelWatch:
         root = self.model
         if root is not module:
             if id(module) in self._inner and root is not None:
-                # A model that was called by keywords alone hands its input on.
-                if self._batch is None:
-                    self._batch = _first_dimension(args)
+                self._within(module, args)
                 return
             # A criterion is no model.
             if next(module.parameters(), None) is None:
@@ -76,23 +80,36 @@ class ModelWatch:
             self.may_be_time_first = any(
                 vars(one).get("batch_first", True) is False for one in module.modules()
             )
-            self._known.add(module)
             self._root, self._inner = weakref.ref(module, self._forget), inner
-            self._batch = None
-        self.in_training = module.training or any(one.training for one in self._known)
-        self._batch = _first_dimension(args)
+        self._called.add(module)
+        self.in_training = any(one.training for one in self._called)
+        self._awaits_input = not self._add(args)
+
+    def _within(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        # A model that was called by keywords alone hands its input on.
+        if self._awaits_input:
+            self._awaits_input = not self._add(args)
+        if isinstance(module, nn.RNNCellBase) and isinstance(args[0], Tensor) and args[0].ndim == 2:
+            self.cells = args[0].shape[0]
+
+    def _add(self, args: tuple[Any, ...]) -> bool:
+        found = _batch_sizes(args)
+        self._batches += [one for one in found if one not in self._batches]
+        return bool(found)
 
     def _forget(self, root: weakref.ref[nn.Module]) -> None:
         if root is self._root:
             self.in_training = True
 
 
-def _first_dimension(values: Any) -> int | None:
+def _batch_sizes(values: Any) -> list[int]:
+    """What may be the batch size of the first of `values` that has tensors."""
     for value in values:
         if isinstance(value, Tensor) and value.ndim:
-            return value.shape[0]
-        if isinstance(value, (list, tuple)) and (found := _first_dimension(value)) is not None:
+            return [value.shape[0]]
+        if isinstance(value, dict) and (found := _batch_sizes(value.values())):
             return found
-        if isinstance(value, dict) and (found := _first_dimension(value.values())) is not None:
-            return found
-    return None
+        if isinstance(value, (list, tuple)) and (found := _batch_sizes(value)):
+            # Several inputs of a batch, or a batch of images of any size.
+            return [*found, len(value)] if isinstance(value, list) else found
+    return []
