@@ -160,17 +160,41 @@ class TestARowIsASample:
         assert samples(lambda: F.mse_loss(model(images), torch.zeros(5, 3))) == 5
 
 
-@pytest.mark.parametrize("rows", ["half", "boxes"])
-def test_columns_that_are_as_many_as_the_batch_are_not_taken_for_samples(rows: str) -> None:
-    model, x = nn.Linear(H, B), torch.randn(B, T, H)
+class TestWhatWasPickedBelongsToItsRow:
+    """As of the boxes of images, or of the tokens that a mask leaves."""
+
+    chosen = torch.rand(B, T, generator=torch.Generator().manual_seed(3)) > 0.5
+    held = int(chosen.any(1).sum())
+
+    def test_by_a_mask(self) -> None:
+        model, x = nn.Linear(H, V), torch.randn(B, T, H)
+        y = torch.randint(0, V, (B, T))
+        assert samples(lambda: F.cross_entropy(model(x)[self.chosen], y[self.chosen])) == self.held
+
+    def test_with_several_elements_each(self) -> None:
+        model, x = nn.Linear(H, B), torch.randn(B, T, H)
+        y = torch.ones(int(self.chosen.sum()), B)
+        scores = F.binary_cross_entropy_with_logits
+        assert samples(lambda: scores(model(x)[self.chosen], y)) == self.held
+
+    def test_by_indices(self) -> None:
+        model, x = nn.Linear(H, V), torch.randn(B, T, H)
+        rows, columns = self.chosen.nonzero(as_tuple=True)
+        y = torch.randint(0, V, rows.shape)
+        assert samples(lambda: F.cross_entropy(model(x)[rows, columns].log_softmax(-1), y)) == self.held
+
+    def test_where_no_model_is_called(self) -> None:
+        scores = torch.randn(B, T, V, requires_grad=True)
+        y = torch.randint(0, V, (B, T))
+        assert samples(lambda: F.cross_entropy((scores * 2)[self.chosen], y[self.chosen])) == self.held
+
+
+def test_columns_that_are_as_many_as_the_batch_are_not_taken_for_samples() -> None:
+    model, x = nn.Linear(H, B), torch.randn(B, H)
 
     def half() -> Tensor:
-        scores = model(x[:, 0]).softmax(1)
+        scores = model(x).softmax(1)
         return F.mse_loss(scores[: B // 2] * 1, scores[B // 2 :].detach())
 
-    def boxes() -> Tensor:
-        chosen = torch.rand(B, T) > 0.4
-        return F.binary_cross_entropy_with_logits(model(x)[chosen], torch.ones(int(chosen.sum()), B))
-
     with pytest.raises(GranularityError, match="what is one sample"):
-        samples(half if rows == "half" else boxes)
+        samples(half)

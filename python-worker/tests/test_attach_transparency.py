@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 import torch.overrides
@@ -20,7 +22,7 @@ def encoder() -> nn.TransformerEncoder:
     return nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 2, 32, batch_first=True), 2).eval()
 
 
-def encoded(model: nn.Module, is_padded: bool) -> Tensor:
+def encoded(model: Callable[..., Tensor], is_padded: bool) -> Tensor:
     x = torch.randn(8, 6, 16, generator=torch.Generator().manual_seed(1))
     padding = torch.arange(6)[None] >= torch.tensor([2, 3, 4, 3, 2, 3, 4, 4])[:, None]
     with torch.no_grad():

@@ -14,13 +14,22 @@ from torch import Tensor, nn
 from absgd_worker.attach.caller import is_vmapped
 from absgd_worker.attach.errors import NotWeighable
 from absgd_worker.attach.functionals import Elements, elements_of, is_weighable, refusal
-from absgd_worker.attach.granularity import Granularity, GranularityError, Grouping, group_elements
+from absgd_worker.attach.granularity import (
+    Granularity,
+    GranularityError,
+    Grouping,
+    Groups,
+    group_elements,
+    grouped,
+)
 from absgd_worker.attach.identity import NOBODY, Identity
 from absgd_worker.attach.layout import Layout, layout_of
 from absgd_worker.attach.pending import Pending, Pendings
 from absgd_worker.attach.place import Names, calling_place
 from absgd_worker.attach.session import Session
+from absgd_worker.attach.sums import Sum, is_sum, sum_of
 from absgd_worker.attach.transparency import TransparentMode
+from absgd_worker.attach.within import Within, samples_within
 
 _Call = TypeVar("_Call", bound=Callable[..., Any])
 
@@ -82,7 +91,7 @@ class Capture(TransparentMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        if func in _REDUCTIONS:
+        if is_sum(func):
             return self._reduce(func, args, kwargs)
         if is_weighable(func):
             return self._weigh(func, args, kwargs)
@@ -148,60 +157,76 @@ class Capture(TransparentMode):
         return result
 
     def _reduce(self, func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """`mean()` or `sum()` over everything, of the elements of a loss."""
-        losses = args[0] if args else kwargs.get("input")
-        whole = len(args) <= 1 and not (kwargs.keys() - {"input"})
-        if not whole or not isinstance(losses, Tensor) or not losses.requires_grad or not losses.ndim:
+        """`mean()` or `sum()` of the elements of a loss."""
+        call = sum_of(func, args, kwargs)
+        if call is None or not call.losses.requires_grad:
             return func(*args, **kwargs)
         if not self._session.is_training or self._session.is_weighing:
             return func(*args, **kwargs)
-        return self._reduce_losses(func, losses)
+        return self._reduce_losses(call)
 
     @_eager
-    def _reduce_losses(self, func: Callable[..., Tensor], losses: Tensor) -> Tensor:
-        session = self._session
+    def _reduce_losses(self, call: Sum) -> Tensor:
+        losses = call.losses
         pending = self._pendings.source_of(losses)
-        if pending is None and not self._is_one_a_sample(losses):
-            return func(losses)
-        again = None if pending is None else pending.weighed(losses)
+        if pending is None:
+            return self._reduce_unknown(call)
+        again = pending.weighed(losses)
         if again is not None:
             factors, use = again
-            result = self._reduced(func, losses, factors)
+            result = self._reduced(call, factors)
             if use is not None:
                 use.follow(result)
+            self._pendings.are_weighed_in(result)
             return result
-        elements, name, layout = self._to_reduce(losses, pending, "mean" if func in _MEANS else "sum")
-        factors = self._factors(name, elements, layout)
-        if factors is None:
-            return func(losses)
-        result = self._reduced(func, losses, factors)
-        use = session.follow(result)
-        if pending is not None:
-            pending.remember(losses, factors, use)
+        try:
+            within = samples_within(losses, pending, self._granularity)
+        except GranularityError as error:
+            if call.dims is None:
+                self._refuse(pending.name, f"{pending.elements.about}, then {call.kind}", error)
+            return call.plain()
+        if call.dims is not None and (merged := within.merged_over(call.dims)) is not None:
+            return self._add_up(call, pending, within, merged)
+        about = f"{pending.elements.about.replace(' none', '', 1)}, then {call.kind}"
+        factors = self._weights(
+            pending.name,
+            about,
+            grouped(within.plain, within.valid, within.groups),
+            within.plain,
+            within.label_M,
+        )
+        result = self._reduced(call, factors)
+        pending.remember(losses, factors, self._session.follow(result))
+        self._pendings.are_weighed_in(result)
         return result
 
-    def _reduced(self, func: Callable[..., Tensor], losses: Tensor, factors: Tensor) -> Tensor:
-        return func(losses) if self._session.is_off else func(losses * factors.to(losses.dtype))
-
-    def _to_reduce(self, losses: Tensor, pending: Pending | None, kind: str) -> tuple[Elements, str, Layout]:
+    def _reduce_unknown(self, call: Sum) -> Tensor:
+        """Losses that no function of torch has made, of a criterion."""
+        losses = call.losses
+        is_one_a_sample = self._reductions and losses.shape[0] == losses.numel()
+        if not is_one_a_sample or losses.shape[0] not in self._session.watch.batches:
+            return call.plain()
         plain = losses.detach()
-        layout = Layout.of(self._session.watch)
-        if pending is None:
-            about = f"per-sample losses, then {kind}"
-            name = self._name_of_place()
-            return Elements(losses, plain, None, kind, losses.numel(), about, None), name, layout
-        of = pending.elements
-        about = f"{of.about.replace(' none', '', 1)}, then {kind}"
-        if of.plain.numel() == losses.numel():
-            valid, label = pending.valid_in(losses), of.label
-            layout = pending.layout
-        elif losses.numel() > of.plain.numel():
-            # Of several calls, put together.
-            valid, label, layout = None, None, Layout((of.plain.numel(),))
-        else:
-            # Some of them, as the hardest of a batch.
-            valid, label, layout = None, None, Layout(() if of.plain.ndim > 1 else (losses.numel(),))
-        return Elements(losses, plain, valid, kind, losses.numel(), about, label), pending.name, layout
+        grouping = group_elements(plain, None, "sample", Layout())
+        about = f"per-sample losses, then {call.kind}"
+        result = self._reduced(call, self._weights(self._name_of_place(), about, grouping, plain, None))
+        self._session.follow(result)
+        return result
+
+    def _reduced(self, call: Sum, factors: Tensor) -> Tensor:
+        losses = call.losses
+        return call.plain() if self._session.is_off else call.of(losses * factors.to(losses.dtype))
+
+    def _add_up(self, call: Sum, pending: Pending, within: Within, merged: Groups) -> Tensor:
+        """The elements of each sample become fewer: what is left of them is weighed later."""
+        result, of = call.plain(), pending.elements
+        with torch.no_grad():
+            plain = call.of(within.plain)
+            valid = None if within.valid is None else call.any_of(within.valid)
+        elements = Elements(result, plain, valid, "none", 1.0, of.about, of.has_class_weights)
+        made = Pending(elements, result.grad_fn, pending.name, pending.layout, merged)
+        self._pendings.add_made(made, pending)
+        return result
 
     def _name_of_place(self) -> str:
         names, prefix = self._session.names, ""
@@ -209,26 +234,31 @@ class Capture(TransparentMode):
             names, prefix = self._own_names, f"{self._name} "
         return names.of(self._name, calling_place(), prefix=prefix)
 
-    def _is_one_a_sample(self, losses: Tensor) -> bool:
-        return self._reductions and losses.ndim == 1 and losses.shape[0] in self._session.watch.batches
-
     def _factors(self, name: str, elements: Elements, layout: Layout) -> Tensor | None:
         """What every element is multiplied by: of mean 1 over the samples, where Σw is 1. None while λ is
         off, and which samples there are cannot be told."""
         try:
             grouping = group_elements(elements.plain, elements.valid, self._granularity, layout)
         except GranularityError as error:
-            if not self._session.is_off:
-                raise
-            self._session.start_line.unweighed(name, f"{elements.about}: {error}")
-            return None
+            return self._refuse(name, elements.about, error)
         if elements.reduction == "batchmean":
             # The mean is over samples alone, whose elements are summed.
             grouping = grouping.summed()
-        self._session.start_line.loss(elements.about, grouping.unit, name)
+        return self._weights(name, elements.about, grouping, elements.plain, elements.label)
+
+    def _refuse(self, name: str, about: str, error: GranularityError) -> None:
+        """Raises it; while λ is off, it is said."""
+        if not self._session.is_off:
+            raise error
+        self._session.start_line.unweighed(name, f"{about}: {error}")
+
+    def _weights(
+        self, name: str, about: str, grouping: Grouping, plain: Tensor, label: Tensor | None
+    ) -> Tensor:
+        self._session.start_line.loss(about, grouping.unit, name)
         # A loss over tokens has labels of tokens.
-        label = elements.label if grouping.group_N is None else None
-        return weights_of_elements(self._session, name, grouping, elements.plain, Identity(labels=label))
+        labels = label if grouping.group_N is None else None
+        return weights_of_elements(self._session, name, grouping, plain, Identity(labels=labels))
 
 
 def weights_of_elements(
@@ -255,7 +285,3 @@ def weights_of_elements(
         factors_G[kept] = weights * held_G.shape[0]
     factors_N = factors_G if grouping.group_N is None else factors_G[grouping.group_N]
     return factors_N.reshape(plain.shape)
-
-
-_MEANS = {torch.mean, Tensor.mean}
-_REDUCTIONS = _MEANS | {torch.sum, Tensor.sum}

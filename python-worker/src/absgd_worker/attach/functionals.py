@@ -32,6 +32,8 @@ class Elements(NamedTuple):
     """What the criterion's own mean divides the sum by."""
     about: str
     """For people: "cross_entropy mean"."""
+    has_class_weights: bool = False
+    """Whether `losses` are other than `plain`."""
     label: Tensor | None = None
     """int64 S, the class of each; None where there are none, or more than are reported."""
 
@@ -74,7 +76,8 @@ def elements_of(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapp
     name = getattr(func, "__name__", str(func))
     suffix = ", class weights outside the exponent" if weights else ""
     about = f"{name} {reduction}{suffix}"
-    return Elements(losses, plain, valid, reduction, denominator, about, _label(func, given, plain))
+    label = _label(func, given, plain)
+    return Elements(losses, plain, valid, reduction, denominator, about, bool(weights), label)
 
 
 def _label(func: object, given: Mapping[str, Any], plain: Tensor) -> Tensor | None:
@@ -94,7 +97,9 @@ def _reduces(
         weight = given.get("weight")
         if weight is None:
             return valid, valid.sum()
-        return valid, weight[target.where(valid, 0)].where(valid, 0).sum()
+        weights = weight[target.where(valid, 0)].where(valid, 0)
+        # A class of weight 0 is one that is left out, as padding is.
+        return weights != 0, weights.sum()
     weight = given.get("weight")
     if func in _BY_WEIGHT and isinstance(weight, Tensor):
         return None, weight.expand(losses.shape).sum()

@@ -55,36 +55,47 @@ def group_elements(
     """
     if granularity not in get_args(Granularity):
         raise ValueError(f"granularity is {granularity!r}, must be one of {', '.join(get_args(Granularity))}")
-    flat_N = plain.reshape(-1)
-    count = flat_N.shape[0]
+    count = plain.numel()
     if granularity == "group" or group is not None:
         if group is None or group.numel() != count:
             raise GranularityError(
                 f"group must have one entry for each of the {count} losses, not "
                 f"{'none' if group is None else list(group.shape)}"
             )
-        group_N = group.reshape(-1).to(flat_N.device)
-        samples, what = int(group_N.max()) + 1, "groups"
-    else:
-        rows = samples_of(tuple(plain.shape), granularity, layout)
-        samples, what = rows.count, rows.what
-        if samples == count:
-            if valid is None:
-                return Grouping(flat_N, None, None, f"B={count}")
-            return Grouping(flat_N, valid.reshape(-1).to(flat_N.dtype), None, f"{what or 'B'}={count}")
-        group_N = rows.of_elements(count, flat_N.device)
+        group_N = group.reshape(-1).to(plain.device)
+        return grouped(plain, valid, Groups(group_N, int(group_N.max()) + 1, "groups"))
+    return grouped(plain, valid, groups_of(plain, granularity, layout))
+
+
+class Groups(NamedTuple):
+    """The samples of elements."""
+
+    of_N: Tensor | None
+    """int64 [N], from 0 on; None where each element is a sample."""
+    number: int
+    what: str
+    """For people: "sequences"; empty where that is said of nobody."""
+
+
+def grouped(plain: Tensor, valid: Tensor | None, groups: Groups) -> Grouping:
+    """As `group_elements`, where the groups are known."""
+    flat_N, group_N = plain.reshape(-1), groups.of_N
+    count = flat_N.shape[0]
+    if group_N is None:
+        if valid is None:
+            return Grouping(flat_N, None, None, f"B={count}")
+        return Grouping(flat_N, valid.reshape(-1).to(flat_N.dtype), None, f"{groups.what or 'B'}={count}")
     ones_N = torch.ones_like(flat_N) if valid is None else valid.reshape(-1).to(flat_N.dtype)
-    counts_G = flat_N.new_zeros(samples).index_add_(0, group_N, ones_N)
-    sums_G = flat_N.new_zeros(samples).index_add_(0, group_N, flat_N.where(ones_N > 0, 0))
-    return Grouping(
-        sums_G / counts_G.clamp(min=1), counts_G, group_N, f"{samples} {what} of {math.ceil(count / samples)}"
-    )
+    counts_G = flat_N.new_zeros(groups.number).index_add_(0, group_N, ones_N)
+    sums_G = flat_N.new_zeros(groups.number).index_add_(0, group_N, flat_N.where(ones_N > 0, 0))
+    unit = f"{groups.number} {groups.what} of {math.ceil(count / groups.number)}"
+    return Grouping(sums_G / counts_G.clamp(min=1), counts_G, group_N, unit)
 
 
 class Samples(NamedTuple):
     """How the samples lie in the elements of a loss."""
 
-    count: int
+    number: int
     what: str
     """For people: "sequences"; empty where that is said of nobody."""
     steps: int = 1
@@ -92,8 +103,26 @@ class Samples(NamedTuple):
 
     def of_elements(self, elements: int, device: torch.device) -> Tensor:
         """The sample of each, int64 [elements]."""
-        of_each = torch.arange(self.count, device=device)
-        return of_each.repeat_interleave(elements // self.count // self.steps).repeat(self.steps)
+        of_each = torch.arange(self.number, device=device)
+        return of_each.repeat_interleave(elements // self.number // self.steps).repeat(self.steps)
+
+
+def groups_of(plain: Tensor, granularity: Granularity, layout: Layout) -> Groups:
+    """The sample of every element of `plain`.
+
+    Raises:
+        GranularityError: what a sample is cannot be told.
+    """
+    count, picked = plain.numel(), layout.picked
+    if picked is not None and picked.shape == plain.shape[:1] and granularity in ("auto", "sequence"):
+        rows, row = torch.unique(picked, return_inverse=True)
+        if rows.shape[0] == count:
+            return Groups(None, count, "")
+        return Groups(row.to(plain.device).repeat_interleave(count // row.shape[0]), rows.shape[0], "samples")
+    samples = samples_of(tuple(plain.shape), granularity, layout)
+    if samples.number == count:
+        return Groups(None, count, samples.what)
+    return Groups(samples.of_elements(count, plain.device), samples.number, samples.what)
 
 
 def samples_of(shape: tuple[int, ...], granularity: Granularity, layout: Layout) -> Samples:

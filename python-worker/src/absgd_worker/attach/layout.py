@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from absgd_worker.attach.watch import ModelWatch
@@ -29,6 +30,9 @@ class Layout(NamedTuple):
     has_rows: bool = False
     """Whether each row of the loss's input is known to be of one sample: it is one of the rows that the model
     gave, or several of them."""
+    picked: Tensor | None = None
+    """int64, of each row of the loss's input: which row of the model's output it was picked from, as by a
+    mask over tokens; None where that is not so, or not known."""
 
     @classmethod
     def of(cls, watch: ModelWatch) -> Layout:
@@ -39,28 +43,41 @@ class Layout(NamedTuple):
 def layout_of(given: tuple[Any, ...], watch: ModelWatch) -> Layout:
     """`given`: the tensors that the loss was computed of, scores first."""
     known = Layout.of(watch)
-    shapes = [
-        (tuple(one.shape), made_of)
-        for one in given[:2]
-        if isinstance(one, Tensor) and one.ndim
-        for made_of in _made_of(one)
-    ]
+    tensors = [one for one in given[:2] if isinstance(one, Tensor) and one.ndim]
+    shapes = [(tuple(one.shape), made_of) for one in tensors for made_of in _made_of(one)]
     sizes = next(((of[0], of[1]) for shape, of in shapes if _flattens(shape, of)), None)
     has_rows = any(of[0] in known.batches and _keeps_rows(shape, of) for shape, of in shapes)
-    return known._replace(sizes=sizes, has_rows=has_rows)
+    picked = next((found for one in tensors if (found := _picked(one, known)) is not None), None)
+    return known._replace(sizes=sizes, has_rows=has_rows, picked=picked)
 
 
 def _made_of(given: Tensor) -> Iterator[Shape]:
     """The shapes of what a tensor is a view or a selection of, as far as it tells."""
     if given._base is not None:
         yield tuple(given._base.shape)
-    # A reshape that had to copy has no base, but knows what it was made of; so does one before a softmax.
+    # A reshape that had to copy has no base, but knows what it was made of.
+    saved = getattr(_maker(given), "_saved_self_sym_sizes", None)
+    if saved is not None:
+        yield tuple(int(size) for size in saved)
+
+
+def _maker(given: Tensor) -> Any:
+    """What gave its shape to a tensor."""
     node: Any = given.grad_fn
     while node is not None and node.name() in _ELEMENTWISE:
         node = node.next_functions[0][0]
-    saved = getattr(node, "_saved_self_sym_sizes", None)
-    if saved is not None:
-        yield tuple(int(size) for size in saved)
+    return node
+
+
+def _picked(given: Tensor, known: Layout) -> Tensor | None:
+    node = _maker(given)
+    if node is None or node.name() != "IndexBackward0" or known.may_be_time_first or known.cells is not None:
+        return None
+    of, first = node._saved_self_sym_sizes, node._saved_indices[0]
+    if first is None or len(of) <= given.ndim or (known.batches and of[0] not in known.batches):
+        return None
+    rows = first.nonzero()[:, 0] if first.dtype == torch.bool else first
+    return rows if rows.shape == given.shape[:1] else None
 
 
 def _flattens(shape: Shape, of: Shape) -> bool:

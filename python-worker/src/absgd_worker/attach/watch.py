@@ -30,7 +30,7 @@ class ModelWatch:
         A plain value, as compiled code asks for it: a look-up of the module would be followed.
         """
         self.cells: int | None = None
-        """Of the last recurrent cell (as `nn.LSTMCell`) within a model: what it is given is a batch. None where
+        """Of the last recurrent cell (as `nn.LSTMCell`) within a model, which is given a batch; None where
         there was none."""
         self._handle: Any = None
 
