@@ -164,3 +164,47 @@ class TestWeigh:
     def test_what_does_not_fit_is_refused(self, options: dict[str, object], said: str) -> None:
         with pytest.raises(ValueError, match=said):
             self.weighed(self.losses, **options)  # type: ignore[arg-type]
+
+
+class TestALossOfPairs:
+    pairs = torch.ones(12)
+
+    def loss(self, *, detached: bool = False, reduction: str = "mean") -> Tensor:
+        scores = x.detach() if detached else x
+        return F.cosine_embedding_loss(scores, x.detach() + 1, self.pairs, reduction=reduction)
+
+    def test_is_no_matter_where_nothing_is_trained_on_it(self) -> None:
+        assert not captured(lambda: self.loss(detached=True)).requires_grad
+
+    def test_without_reduction_is_for_the_script_to_weigh(self) -> None:
+        """As the refusal of it says."""
+        elements = self.loss(reduction="none")
+        weighed = captured(lambda: api.weigh(self.loss(reduction="none")))
+        assert weighed.item() == pytest.approx(
+            (torch.softmax(elements / LAM, 0) * elements).sum().item(), rel=1e-5
+        )
+
+    def test_is_left_alone_where_that_is_asked_for(self) -> None:
+        both = captured(lambda: self.loss() + F.mse_loss(x, x.detach() + 1), leave=["cosine_embedding_loss"])
+        assert both.requires_grad
+        assert torch.equal(
+            captured(lambda: F.cross_entropy(x, target), leave=["cross_entropy"]), F.cross_entropy(x, target)
+        )
+
+    def test_that_nobody_knows_cannot_be_left_alone(self) -> None:
+        with pytest.raises(ValueError, match=r"leave names focal_loss, must be of .*cross_entropy"):
+            captured(self.loss, leave=["focal_loss"])
+
+
+def test_ctc_without_reduction_has_a_loss_of_each_sample() -> None:
+    lengths = torch.tensor([2, 1, 2])
+
+    def losses() -> Tensor:
+        given = F.log_softmax(x.view(4, 3, 5), 2)
+        targets = torch.tensor([[1, 2], [3, 0], [4, 1]])
+        return F.ctc_loss(given, targets, torch.tensor([4] * 3), lengths, reduction="none") / lengths
+
+    plain = losses()
+    assert captured(lambda: losses().mean()).item() == pytest.approx(
+        (torch.softmax(plain / LAM, 0) * plain).sum().item(), rel=1e-5
+    )

@@ -31,7 +31,15 @@ def test_a_wrapped_criterion_is_the_module_that_it_was() -> None:
             assert session.captured == 1
 
 
-@pytest.mark.parametrize("name", ["JsdCrossEntropy", "SupConLoss", "TripletMarginLoss", "CTCLoss"])
+def test_a_function_is_refused_by_its_name_as_well() -> None:
+    def supcon_loss(scores: torch.Tensor) -> torch.Tensor:
+        return scores.logsumexp(1).mean()
+
+    with pytest.raises(NotWeighable, match=r"supcon_loss cannot be weighed per sample: .*pairs"):
+        api.wrap(supcon_loss)
+
+
+@pytest.mark.parametrize("name", ["JsdCrossEntropy", "SupConLoss", "TripletMarginLoss", "Contrast", "CTCLoss"])
 def test_a_criterion_without_losses_of_single_samples_is_refused_by_name(name: str) -> None:
     kind = type(name, (nn.Module,), {})
     with pytest.raises(NotWeighable, match=f"{name} cannot be weighed per sample: .*weigh"):

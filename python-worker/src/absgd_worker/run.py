@@ -30,6 +30,7 @@ from absgd_worker.attach import api
 from absgd_worker.attach.capture import Capture
 from absgd_worker.attach.choices import Choices
 from absgd_worker.attach.compilation import graphs_that_break
+from absgd_worker.attach.functionals import names_of_losses
 from absgd_worker.attach.host import Host
 from absgd_worker.attach.ranks import global_rank
 from absgd_worker.attach.replacement import no_replacement
@@ -72,7 +73,7 @@ def _train(run: Callable[[], object], options: argparse.Namespace) -> int:
                 return 2
             host = session.host
             assert host is not None
-            host.capture = Capture(session, granularity=options.granularity)
+            host.capture = Capture(session, granularity=options.granularity, leave=options.leave)
             try:
                 with no_replacement(), graphs_that_break(), host.capture:
                     run()
@@ -195,6 +196,14 @@ def _parser() -> argparse.ArgumentParser:
         choices=("auto", "sample", "sequence", "time-first", "token"),
         default="auto",
         help="one sample, where a loss has more elements than the batch samples (default: a sequence)",
+    )
+    parser.add_argument(
+        "--leave",
+        action="append",
+        choices=sorted(names_of_losses()),
+        default=[],
+        metavar="LOSS",
+        help="a function of torch.nn.functional whose losses stay as they are, as mse_loss; may be repeated",
     )
     parser.add_argument(
         "--accumulate",

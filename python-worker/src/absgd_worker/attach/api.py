@@ -9,7 +9,7 @@ with absgd.session(lam=-2.0):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, overload
 
 from torch import Tensor, nn
@@ -142,14 +142,15 @@ def weigh(
     )
 
 
-def capture(*, name: str = "loss", granularity: Granularity = "auto") -> Capture:
+def capture(*, name: str = "loss", granularity: Granularity = "auto", leave: Collection[str] = ()) -> Capture:
     """`with capture():` weighs every loss of `torch.nn.functional` that is computed for training inside.
 
     Args:
         name: of the first place of the code that computes one; others are named by their file and line.
         granularity: as in `wrap`.
+        leave: losses that stay as they are, by the names of their functions: "mse_loss".
     """
-    return Capture(current(), name=name, granularity=granularity)
+    return Capture(current(), name=name, granularity=granularity, leave=leave)
 
 
 def track(loader: DataLoader[Any] | Tracked, *, ids: Sequence[str] | None = None) -> Tracked:

@@ -5,15 +5,24 @@ Only reductions change. While λ is off the call is made as it stands; what is w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from absgd_worker.attach.caller import is_vmapped
 from absgd_worker.attach.errors import NotWeighable
-from absgd_worker.attach.functionals import Elements, elements_of, is_weighable, refusal
+from absgd_worker.attach.factors import factors_of_elements
+from absgd_worker.attach.functionals import (
+    Elements,
+    elements_of,
+    is_weighable,
+    names_of_losses,
+    reduction_of,
+    refusal,
+)
 from absgd_worker.attach.granularity import (
     Granularity,
     GranularityError,
@@ -22,7 +31,7 @@ from absgd_worker.attach.granularity import (
     group_elements,
     grouped,
 )
-from absgd_worker.attach.identity import NOBODY, Identity
+from absgd_worker.attach.identity import Identity
 from absgd_worker.attach.layout import Layout, layout_of
 from absgd_worker.attach.pending import Pending, Pendings
 from absgd_worker.attach.place import Names, calling_place
@@ -50,6 +59,7 @@ class Capture(TransparentMode):
     of them in between (focal loss, masks) is part of the loss.
 
     Args:
+        leave: losses that stay as they are, by the names of their functions: "mse_loss".
         reductions: weigh any such reduction of one number a sample: for a criterion that is known to be a
             loss.
     """
@@ -60,14 +70,20 @@ class Capture(TransparentMode):
         *,
         name: str = "loss",
         granularity: Granularity = "auto",
+        leave: Collection[str] = (),
         reductions: bool = False,
     ) -> None:
+        if unknown := set(leave) - names_of_losses():
+            raise ValueError(
+                f"leave names {', '.join(sorted(unknown))}, must be of {', '.join(sorted(names_of_losses()))}"
+            )
         super().__init__()
         self._session = session
         self._name = name
         # The terms of a criterion, wherever it is called; the places of a script.
         self._own_names = Names() if reductions else None
         self._granularity: Granularity = granularity
+        self._leave = frozenset(leave)
         self._reductions = reductions
         self._pendings = Pendings()
 
@@ -93,10 +109,20 @@ class Capture(TransparentMode):
         kwargs = kwargs or {}
         if is_sum(func):
             return self._reduce(func, args, kwargs)
-        if is_weighable(func):
-            return self._weigh(func, args, kwargs)
         reason = refusal(func)
-        if reason is not None and self._session.is_training:
+        if (reason is None and not is_weighable(func)) or func.__name__ in self._leave:
+            return func(*args, **kwargs)
+        if reason is not None and reduction_of(func, args, kwargs) != "none":
+            return self._refuse_loss(reason, func, args, kwargs)
+        if reason is not None and func is not F.ctc_loss:
+            # What a script makes of pairs is for the script to weigh.
+            return func(*args, **kwargs)
+        return self._weigh(func, args, kwargs)
+
+    def _refuse_loss(
+        self, reason: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        if self._session.is_training and _is_trained_on(args, kwargs):
             if not self._session.is_off:
                 raise NotWeighable(reason)
             self._session.start_line.unweighed(reason, reason)
@@ -120,9 +146,7 @@ class Capture(TransparentMode):
         session = self._session
         given = args or (kwargs.get("input"), kwargs.get("target"))
         # A penalty on a parameter has no samples; what needs no gradient is not trained on.
-        if isinstance(given[0], nn.Parameter) or not any(
-            isinstance(one, Tensor) and one.requires_grad for one in (*args, *kwargs.values())
-        ):
+        if isinstance(given[0], nn.Parameter) or not _is_trained_on(args, kwargs):
             return func(*args, **kwargs)
         is_off = session.is_off
         if is_vmapped(given[0]):
@@ -258,30 +282,8 @@ class Capture(TransparentMode):
         self._session.start_line.loss(about, grouping.unit, name)
         # A loss over tokens has labels of tokens.
         labels = label if grouping.group_N is None else None
-        return weights_of_elements(self._session, name, grouping, plain, Identity(labels=labels))
+        return factors_of_elements(self._session, name, grouping, plain, Identity(labels=labels))
 
 
-def weights_of_elements(
-    session: Session, name: str, grouping: Grouping, plain: Tensor, identity: Identity = NOBODY
-) -> Tensor:
-    """Weighs the samples of a loss and gives every element of `plain` its sample's factor.
-
-    A sample without a valid element has weight 0, and does not count.
-    """
-    losses_G, counts_G = grouping.losses_G, grouping.counts_G
-    tracked = session.indices
-    if identity.indices is None and tracked is not None and tracked.shape[0] == losses_G.shape[0]:
-        identity = identity._replace(indices=tracked, ids=session.ids)
-    if counts_G is None:
-        weights_G = session.weigh(name, losses_G, identity)
-        factors_G = weights_G * losses_G.shape[0]
-    else:
-        kept = counts_G > 0
-        held_G = losses_G[kept]
-        if held_G.shape[0] == 0:
-            return torch.ones_like(plain)
-        weights = session.weigh(name, held_G, identity.of(kept))
-        factors_G = torch.zeros_like(losses_G, dtype=weights.dtype)
-        factors_G[kept] = weights * held_G.shape[0]
-    factors_N = factors_G if grouping.group_N is None else factors_G[grouping.group_N]
-    return factors_N.reshape(plain.shape)
+def _is_trained_on(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    return any(isinstance(one, Tensor) and one.requires_grad for one in (*args, *kwargs.values()))

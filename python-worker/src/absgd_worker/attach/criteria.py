@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
-from absgd_worker.attach.capture import Capture, weights_of_elements
+from absgd_worker.attach.capture import Capture
 from absgd_worker.attach.errors import NotWeighable
+from absgd_worker.attach.factors import factors_of_elements
 from absgd_worker.attach.granularity import Granularity, GranularityError, group_elements
 from absgd_worker.attach.layout import Layout
 from absgd_worker.attach.session import Session
@@ -26,12 +27,7 @@ def weighed_criterion(
     """
     # One that is weighed already is weighed anew, not twice.
     kind = vars(type(criterion)).get(_PLAIN, type(criterion))
-    for part, reason in _REFUSED.items():
-        if part in kind.__name__.lower():
-            raise NotWeighable(
-                f"{kind.__name__} cannot be weighed per sample: {reason}; weigh what you can with "
-                "absgd_worker.weigh(losses)"
-            )
+    _require_samples(kind.__name__)
 
     def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
         session = find_session()
@@ -51,6 +47,16 @@ def weighed_criterion(
     # Of a class below its own: an instance of that still, whose methods find what they look for.
     own = type(kind.__name__, (kind,), {"forward": forward, "__reduce_ex__": reduce, _PLAIN: kind})
     return _twin(criterion, own)
+
+
+def _require_samples(name: str) -> None:
+    """Raises NotWeighable where the name of a criterion is known for a loss of something else."""
+    for part, reason in _REFUSED.items():
+        if part in name.lower():
+            raise NotWeighable(
+                f"{name} cannot be weighed per sample: {reason}; weigh what you can with "
+                "absgd_worker.weigh(losses)"
+            )
 
 
 def _twin(module: nn.Module, kind: type[Criterion]) -> Criterion:
@@ -76,14 +82,15 @@ def weighed_function(
 ) -> Callable[..., Any]:
     """As `weighed_criterion`, of a plain function."""
     criterion = getattr(criterion, _PLAIN, criterion)
+    called = getattr(criterion, "__name__", type(criterion).__name__)
+    _require_samples(called)
 
     def weighed(*args: Any, **kwargs: Any) -> Any:
         session = find_session()
         if not session.is_training:
             return criterion(*args, **kwargs)
-        what = getattr(criterion, "__name__", repr(criterion))
         return _weighed_forward(
-            lambda: criterion(*args, **kwargs), session, what=what, name=name, granularity=granularity
+            lambda: criterion(*args, **kwargs), session, what=called, name=name, granularity=granularity
         )
 
     setattr(weighed, _PLAIN, criterion)
@@ -129,7 +136,7 @@ def _weigh_elements(
         session.start_line.unweighed(name, f"{what} none: {error}")
         return losses
     session.start_line.loss(f"{what} none", grouping.unit, name)
-    factors = weights_of_elements(session, name, grouping, losses.detach())
+    factors = factors_of_elements(session, name, grouping, losses.detach())
     weighed = losses if session.is_off else losses * factors.to(losses.dtype)
     session.follow(weighed)
     return weighed
@@ -141,9 +148,9 @@ _REFUSED = {
     "jsd": "it compares the predictions of several views of a sample",
     "ctc": "it divides by the length of each target itself",
     "triplet": "its terms belong to pairs of samples",
-    "contrastive": "its terms belong to pairs of samples",
+    "contrast": "its terms belong to pairs of samples",
     "supcon": "its terms belong to pairs of samples",
     "ntxent": "its terms belong to pairs of samples",
     "infonce": "its terms belong to pairs of samples",
 }
-"""By a part of the class's name, in small letters."""
+"""By a part of the name of a class or function, in small letters."""

@@ -43,27 +43,31 @@ def is_weighable(func: object) -> bool:
     return func in _WEIGHABLE
 
 
+def reduction_of(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    """Of a loss that `is_weighable`, or is refused: "mean", "sum", "none" or "batchmean"."""
+    return str(_given(func, args, kwargs).get("reduction", "mean"))
+
+
 def refusal(func: object) -> str | None:
-    """Why the samples of this loss cannot be weighed; None for what is no such loss."""
+    """Why the samples of this loss cannot be weighed where it is reduced; None for what is no such loss."""
     reason = _REFUSED.get(func)  # type: ignore[call-overload]
     if reason is None:
         return None
     name = getattr(func, "__name__", str(func))
     return (
-        f"{name} cannot be weighed per sample: {reason}; weigh what you can with absgd_worker.weigh(losses)"
+        f'{name} cannot be weighed per sample: {reason}. With reduction="none", absgd_worker.weigh(losses) '
+        f"weighs what you make of it; capture(leave=[{name!r}]), or absgd-run --leave {name}, leaves it alone"
     )
+
+
+def names_of_losses() -> frozenset[str]:
+    """Of all functions that are weighed or refused."""
+    return frozenset(func.__name__ for func in (*_WEIGHABLE, *_REFUSED))
 
 
 def elements_of(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Elements:
     """The elements of a loss that `is_weighable`, as its call would make them."""
-    bound = _signature(func).bind(*args, **kwargs)
-    bound.apply_defaults()
-    given = dict(bound.arguments)
-    if given.pop("size_average", None) is not None or given.get("reduce") is not None:
-        given["reduction"] = torch.nn._reduction.legacy_get_string(
-            bound.arguments.get("size_average"), bound.arguments.get("reduce"), emit_warning=False
-        )
-    given.pop("reduce", None)
+    given = _given(func, args, kwargs)
     reduction = given.get("reduction", "mean")
     weights = {name: given[name] for name in _CLASS_WEIGHTS if given.get(name) is not None}
     losses = func(**{**given, "reduction": "none"})
@@ -80,11 +84,21 @@ def elements_of(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapp
     return Elements(losses, plain, valid, reduction, denominator, about, bool(weights), label)
 
 
+def _given(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    bound = _signature(func).bind(*args, **kwargs)
+    bound.apply_defaults()
+    given = dict(bound.arguments)
+    average, reduce = given.pop("size_average", None), given.pop("reduce", None)
+    if average is not None or reduce is not None:
+        given["reduction"] = torch.nn._reduction.legacy_get_string(average, reduce, emit_warning=False)
+    return given
+
+
 def _label(func: object, given: Mapping[str, Any], plain: Tensor) -> Tensor | None:
-    target, scores = given.get("target"), given["input"]
-    if func not in _BY_CLASS or not isinstance(target, Tensor) or target.is_floating_point():
+    target, scores = given.get("target"), given.get("input")
+    if func not in _BY_CLASS or not isinstance(target, Tensor) or not isinstance(scores, Tensor):
         return None
-    is_one_a_sample = plain.ndim == 1 and target.shape == plain.shape
+    is_one_a_sample = plain.ndim == 1 and target.shape == plain.shape and not target.is_floating_point()
     return target if is_one_a_sample and scores.shape[-1] <= MAX_CLASSES else None
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from absgd_worker.attach.capture import weights_of_elements
+from absgd_worker.attach.factors import factors_of_elements
 from absgd_worker.attach.granularity import Granularity, group_elements
 from absgd_worker.attach.identity import given_identity
 from absgd_worker.attach.layout import Layout
@@ -49,7 +49,7 @@ def weigh_losses(
     grouping = group_elements(shaped.detach(), valid, granularity, Layout.of(session.watch), group=group)
     session.start_line.loss(f"{name} {reduction}", grouping.unit, name)
     identity = given_identity(grouping.losses_G.shape[0], index, label, ids)
-    factors = weights_of_elements(session, name, grouping, shaped.detach(), identity)
+    factors = factors_of_elements(session, name, grouping, shaped.detach(), identity)
     if not session.is_off:
         shaped = shaped * factors.to(shaped.dtype)
     # A capture around this is to see losses that are weighed already.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -175,12 +175,12 @@ class Session:
         return weights_G
 
     def capture(
-        self, *, name: str = "loss", granularity: Granularity = "auto"
+        self, *, name: str = "loss", granularity: Granularity = "auto", leave: Collection[str] = ()
     ) -> AbstractContextManager[Any]:
         """See `absgd_worker.capture`."""
         from absgd_worker.attach.capture import Capture  # noqa: PLC0415 (it knows sessions)
 
-        return Capture(self, name=name, granularity=granularity)
+        return Capture(self, name=name, granularity=granularity, leave=leave)
 
     def follow(self, loss: Tensor) -> Use | None:
         """The loss that the script gets, whose samples were weighed last: does anybody train on it?"""

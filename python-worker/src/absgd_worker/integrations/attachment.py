@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal, TypedDict
@@ -47,11 +47,14 @@ class Attachment:
         framework: what saves and evaluates, for people: "the Trainer".
     """
 
-    def __init__(self, framework: str, granularity: Granularity, settings: Settings) -> None:
+    def __init__(
+        self, framework: str, granularity: Granularity, leave: Collection[str], settings: Settings
+    ) -> None:
         self.session: Session | None = None
         """Open from `begin` to `end`."""
         self.settings = settings
         self.granularity: Granularity = granularity
+        self.leave = list(leave)
         self._framework = framework
         self._stack = ExitStack()
         self._saved: dict[str, Any] | None = None
@@ -134,15 +137,15 @@ class Attachment:
         modes = torch.overrides._get_current_function_mode_stack()
         if any(isinstance(mode, Capture) and mode.is_of(own) for mode in modes):
             return
-        capture = Capture(own, granularity=self.granularity)
+        capture = Capture(own, granularity=self.granularity, leave=self.leave)
         capture.__enter__()
 
-        def leave() -> None:
+        def let_go() -> None:
             # One that lies below another is left where it is: without its session it does nothing.
             if torch.overrides._get_current_function_mode_stack()[-1:] == [capture]:
                 capture.__exit__(None, None, None)
 
-        self._stack.callback(leave)
+        self._stack.callback(let_go)
 
 
 def _nothing() -> None:

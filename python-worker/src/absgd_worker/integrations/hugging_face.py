@@ -8,7 +8,7 @@ Trainer(model, args, train_dataset=…, callbacks=[AbsgdCallback(lam=-2.0)])
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
@@ -32,12 +32,17 @@ class AbsgdCallback(TrainerCallback, ExportableState):
     `TrainingArguments` is not made of losses of torch, and not seen.
 
     Args:
-        granularity: as in `absgd_worker.capture`. A language model is weighed by sequence.
+        granularity, leave: as in `absgd_worker.capture`. A language model is weighed by sequence.
         settings: as in `absgd_worker.session`. `accumulate` is the Trainer's own, where they do not say.
     """
 
-    def __init__(self, granularity: Granularity = "auto", **settings: Unpack[Settings]) -> None:
-        self._attachment = Attachment("the Trainer", granularity, settings)
+    def __init__(
+        self,
+        granularity: Granularity = "auto",
+        leave: Collection[str] = (),
+        **settings: Unpack[Settings],
+    ) -> None:
+        self._attachment = Attachment("the Trainer", granularity, leave, settings)
 
     @property
     def session(self) -> api.Session | None:
@@ -92,7 +97,11 @@ class AbsgdCallback(TrainerCallback, ExportableState):
             for name, value in self._attachment.settings.items()
         }
         return {
-            "args": {"granularity": self._attachment.granularity, **settings},
+            "args": {
+                "granularity": self._attachment.granularity,
+                "leave": self._attachment.leave,
+                **settings,
+            },
             "attributes": {_SAVED: self._attachment.state_dict()},
         }
 

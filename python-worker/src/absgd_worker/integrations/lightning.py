@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,12 +35,17 @@ class AbsgdCallback(pl.Callback):
     reported. The state is in every checkpoint of the Trainer.
 
     Args:
-        granularity: as in `absgd_worker.capture`. A language model is weighed by sequence.
+        granularity, leave: as in `absgd_worker.capture`. A language model is weighed by sequence.
         settings: as in `absgd_worker.session`. `accumulate` is the Trainer's own, where they do not say.
     """
 
-    def __init__(self, granularity: Granularity = "auto", **settings: Unpack[Settings]) -> None:
-        self._attachment = Attachment("the Trainer", granularity, settings)
+    def __init__(
+        self,
+        granularity: Granularity = "auto",
+        leave: Collection[str] = (),
+        **settings: Unpack[Settings],
+    ) -> None:
+        self._attachment = Attachment("the Trainer", granularity, leave, settings)
 
     @property
     def session(self) -> Session | None:

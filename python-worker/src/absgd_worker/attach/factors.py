@@ -1,0 +1,39 @@
+"""What every element of a loss is multiplied by.
+
+Shapes: G samples, N elements.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from absgd_worker.attach.granularity import Grouping
+from absgd_worker.attach.identity import NOBODY, Identity
+from absgd_worker.attach.session import Session
+
+
+def factors_of_elements(
+    session: Session, name: str, grouping: Grouping, plain: Tensor, identity: Identity = NOBODY
+) -> Tensor:
+    """Weighs the samples of a loss and gives every element of `plain` its sample's factor.
+
+    A sample without a valid element has weight 0, and does not count.
+    """
+    losses_G, counts_G = grouping.losses_G, grouping.counts_G
+    tracked = session.indices
+    if identity.indices is None and tracked is not None and tracked.shape[0] == losses_G.shape[0]:
+        identity = identity._replace(indices=tracked, ids=session.ids)
+    if counts_G is None:
+        weights_G = session.weigh(name, losses_G, identity)
+        factors_G = weights_G * losses_G.shape[0]
+    else:
+        kept = counts_G > 0
+        held_G = losses_G[kept]
+        if held_G.shape[0] == 0:
+            return torch.ones_like(plain)
+        weights = session.weigh(name, held_G, identity.of(kept))
+        factors_G = torch.zeros_like(losses_G, dtype=weights.dtype)
+        factors_G[kept] = weights * held_G.shape[0]
+    factors_N = factors_G if grouping.group_N is None else factors_G[grouping.group_N]
+    return factors_N.reshape(plain.shape)
