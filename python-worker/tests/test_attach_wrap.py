@@ -39,7 +39,9 @@ def test_a_function_is_refused_by_its_name_as_well() -> None:
         api.wrap(supcon_loss)
 
 
-@pytest.mark.parametrize("name", ["JsdCrossEntropy", "SupConLoss", "TripletMarginLoss", "Contrast", "CTCLoss"])
+@pytest.mark.parametrize(
+    "name", ["JsdCrossEntropy", "SupConLoss", "TripletMarginLoss", "Contrast", "CTCLoss"]
+)
 def test_a_criterion_without_losses_of_single_samples_is_refused_by_name(name: str) -> None:
     kind = type(name, (nn.Module,), {})
     with pytest.raises(NotWeighable, match=f"{name} cannot be weighed per sample: .*weigh"):
