@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -134,3 +135,30 @@ def test_a_compiled_step_has_one_estimate_whatever_its_batches_and_no_batch_of_a
             optimizer.step()
         assert (session.step, session.captured) == (4, 4)
         assert len(session.state_dict()["weighings"]) == 2
+
+
+@pytest.mark.parametrize("backend", ["inductor", "aot_eager"] if shutil.which("c++") else ["aot_eager"])
+def test_a_graph_with_a_loss_inside_stays_whole_while_nobody_wants_it(backend: str) -> None:
+    """Broken in two it would differ in the last bits."""
+
+    def losses() -> list[float]:
+        torch._dynamo.reset()
+        torch.manual_seed(0)
+        net = Net(checkpoints=False)
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        step: Any = torch.compile(
+            lambda x: F.cross_entropy(net(x), x[:, :4].argmax(1)), backend=backend, fullgraph=True
+        )
+        found = []
+        for _ in range(4):
+            optimizer.zero_grad()
+            loss = step(torch.randn(32, 6))
+            loss.backward()
+            optimizer.step()
+            found.append(loss.item())
+        return found
+
+    plain = losses()
+    with api.session() as session, api.capture():
+        assert losses() == plain
+    assert session.captured == 0

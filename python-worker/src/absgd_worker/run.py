@@ -121,7 +121,8 @@ def _conclude(sessions: Sequence[api.Session], *, quiet: bool) -> None:
         complain(
             "absgd: no loss was captured: this script computes none by torch.nn.functional while it trains. "
             "Wrap its criterion with absgd_worker.wrap(criterion), or weigh its losses with "
-            "absgd_worker.weigh(losses). Processes that it starts are not seen"
+            "absgd_worker.weigh(losses). Processes that it starts are not seen; nor, without --lam and "
+            "--name, losses inside of torch.compile"
         )
     elif not quiet and global_rank() == 0:
         losses = count(captured, "loss", "losses")

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from absgd_worker.attach.caller import is_vmapped
+from absgd_worker.attach.compilation import backends
 from absgd_worker.attach.errors import NotWeighable
 from absgd_worker.attach.factors import factors_of_elements
 from absgd_worker.attach.functionals import (
@@ -130,7 +131,7 @@ class Capture(TransparentMode):
 
     def _weigh(self, func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         session = self._session
-        if session.is_weighing or not session.is_training:
+        if session.is_weighing or not session.is_training or _is_left_whole(session):
             return func(*args, **kwargs)
         # A capture around this one is to see a call that is weighed already.
         session.is_weighing = True
@@ -185,7 +186,8 @@ class Capture(TransparentMode):
         call = sum_of(func, args, kwargs)
         if call is None or not call.losses.requires_grad:
             return func(*args, **kwargs)
-        if not self._session.is_training or self._session.is_weighing:
+        session = self._session
+        if session.is_weighing or not session.is_training or _is_left_whole(session):
             return func(*args, **kwargs)
         return self._reduce_losses(call)
 
@@ -283,6 +285,11 @@ class Capture(TransparentMode):
         # A loss over tokens has labels of tokens.
         labels = label if grouping.group_N is None else None
         return factors_of_elements(self._session, name, grouping, plain, Identity(labels=labels))
+
+
+def _is_left_whole(session: Session) -> bool:
+    """Whether this is compiled code that must not break: its last bits would be others."""
+    return torch.compiler.is_compiling() and not session.source.wants_losses and not backends.keep_bits
 
 
 def _is_trained_on(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:

@@ -1,4 +1,8 @@
-"""torch.compile in a script whose losses are weighed where they are computed."""
+"""torch.compile in a script whose losses are weighed where they are computed.
+
+A graph breaks where a loss is weighed, and what it computes in two parts may differ in the last bits. While
+nobody wants losses it is left whole, and the losses inside are not seen.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,21 @@ import torch
 from absgd_worker.console import complain
 
 
+class _Backends:
+    """Of the calls of `torch.compile`, where they are seen."""
+
+    def __init__(self) -> None:
+        self.keep_bits = False
+        """Whether one was named that runs what it is given, part by part, as it would be without it."""
+
+
+backends = _Backends()
+
+
 @contextmanager
 def graphs_that_break() -> Iterator[None]:
     """A whole graph has no place at which a loss could be weighed: `fullgraph=True` is passed over, and that
-    is said once. What is computed is the same."""
+    is said once."""
     whole = torch.compile
     told = False
 
@@ -25,6 +40,7 @@ def graphs_that_break() -> Iterator[None]:
         if options.get("fullgraph") and not told:
             told = True
             complain("absgd: torch.compile(fullgraph=True): the graph breaks where a loss is weighed")
+        backends.keep_bits |= options.get("backend") in ("eager", "aot_eager")
         return whole(*args, **{**options, "fullgraph": False})
 
     torch.compile = compiled  # type: ignore[assignment]
@@ -32,3 +48,4 @@ def graphs_that_break() -> Iterator[None]:
         yield
     finally:
         torch.compile = whole
+        backends.keep_bits = False

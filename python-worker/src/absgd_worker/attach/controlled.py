@@ -55,6 +55,10 @@ class Controlled:
         return not self._is_follower
 
     @property
+    def wants_losses(self) -> bool:
+        return not self._is_follower
+
+    @property
     def chooses_rule(self) -> bool:
         # A rank that dials nobody has no weights.
         return True

@@ -67,6 +67,10 @@ class Journal:
         return self._source.wants_lambda
 
     @property
+    def wants_losses(self) -> bool:
+        return True
+
+    @property
     def chooses_rule(self) -> bool:
         return self._source.chooses_rule
 

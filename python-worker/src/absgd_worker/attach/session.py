@@ -47,7 +47,7 @@ class Session:
 
     def __init__(self, source: Source, choices: Choices | None = None) -> None:
         choices = choices or Choices()
-        self._source = source
+        self.source = self._source = source
         self._rule = choices.rule or Rule()
         self.start_line = StartLine(is_wanted=choices.announce)
         self._ranks_are_fine = choices.normaliser == "rank-local"

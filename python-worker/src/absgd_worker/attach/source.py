@@ -64,6 +64,11 @@ class Source(Protocol):
         """Whether lambda is on at some step, or may be: losses that nobody weighs are an error then."""
         ...
 
+    @property
+    def wants_losses(self) -> bool:
+        """Whether losses are weighed or recorded, or may be: compiled code breaks where they are then."""
+        ...
+
     def next(self, step: int) -> Mapping[str, float]:
         """The controls of the step that begins: `lambda`, `gamma`, and whatever else is planned.
 
@@ -120,6 +125,10 @@ class Uncontrolled:
     rule: Rule | None = None
     chooses_rule = False
     wants_lambda = True
+
+    @property
+    def wants_losses(self) -> bool:
+        return self.wants_lambda
 
     def begin(self, script: Script) -> None:
         pass

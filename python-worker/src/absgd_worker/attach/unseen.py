@@ -35,7 +35,8 @@ def _remedy(in_training: bool) -> str:
     return (
         "wrap the criterion with absgd_worker.wrap(criterion), or weigh losses of one sample each with "
         "absgd_worker.weigh(losses). Losses that are made of other operations than those of "
-        "torch.nn.functional, in another thread, or inside DataParallel replicas, are not seen"
+        "torch.nn.functional, in another thread, or inside DataParallel replicas, are not seen; nor, while "
+        "lambda is off and nothing is recorded, those inside of torch.compile, whose graph stays whole"
     )
 
 
