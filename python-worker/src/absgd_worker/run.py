@@ -88,8 +88,8 @@ def _train(run: Callable[[], object], options: argparse.Namespace) -> int:
     except SystemExit as end:
         code = _code(end)
     _conclude(sessions, quiet=options.quiet)
-    # A lambda that was asked for and had no effect is no success.
-    if sum(one.captured for one in sessions) == 0 and math.isfinite(options.lam or math.inf):
+    # A lambda that was asked for and had no effect is no success; nor is one whose run has no steps.
+    if sum(one.step for one in sessions) == 0 and math.isfinite(options.lam or math.inf):
         code = code or 1
     return code
 

@@ -265,7 +265,7 @@ class Session:
         self._hyperparameters.put_back(optimizer)
         parts = self._weighings.take()
         if not parts:
-            self._unseen.add(self.captured, self._source.wants_lambda, self.watch.in_training)
+            self._unseen.add(optimizer, self.captured, self._source.wants_lambda, self.watch.in_training)
             return
         self._report(parts, optimizer)
         self.step += 1

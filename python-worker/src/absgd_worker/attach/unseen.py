@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from torch.optim import Optimizer
+
 from absgd_worker.attach.errors import NotApplied
 from absgd_worker.console import complain
 
@@ -11,19 +13,30 @@ class UnseenSteps:
 
     def __init__(self) -> None:
         self._count = 0
+        self._captured = 0
+        self._first: Optimizer | None = None
+        self._is_told = False
 
-    def add(self, captured: int, wants_lambda: bool, in_training: bool) -> None:
+    def add(self, optimizer: Optimizer, captured: int, wants_lambda: bool, in_training: bool) -> None:
         """`captured`: losses weighed so far. `in_training`: whether the model is.
 
         Raises:
             NotApplied: lambda is on, or may be, and has no effect. Where it is off, that is said.
         """
-        self._count += 1
-        if captured > 0 or self._count != BARE_STEPS:
+        if captured != self._captured:
+            self._captured, self._count, self._first = captured, 0, optimizer
+        # Of several optimizers for one backward pass only the first has a loss.
+        if captured == 0 or optimizer is self._first:
+            self._count += 1
+        if self._count != BARE_STEPS or self._is_told:
             return
-        if wants_lambda:
+        self._is_told = captured > 0
+        if self._is_told:
+            complain(f"absgd: {BARE_STEPS} optimizer steps in a row {_IN_A_ROW}")
+        elif wants_lambda:
             raise NotApplied(f"{_NOTHING}, so that lambda has no effect: {_remedy(in_training)}")
-        complain(f"absgd: {_NOTHING}: {_remedy(in_training)}")
+        else:
+            complain(f"absgd: {_NOTHING}: {_remedy(in_training)}")
 
 
 def _remedy(in_training: bool) -> str:
@@ -43,3 +56,7 @@ def _remedy(in_training: bool) -> str:
 BARE_STEPS = 20
 """Optimizer steps without a weighed loss after which nobody may think that lambda has an effect."""
 _NOTHING = f"{BARE_STEPS} optimizer steps were made and no loss was weighed"
+_IN_A_ROW = (
+    "had no loss that could be weighed: they are trained as without us, and are no steps of the run. "
+    "absgd_worker.weigh(losses) has them weighed"
+)

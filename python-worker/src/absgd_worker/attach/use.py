@@ -7,6 +7,17 @@ from torch import Tensor
 from torch.utils.hooks import unserializable_hook
 
 
+class _Marks:
+    """Of all losses."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        """Backward passes that came by any of them."""
+
+
+marks = _Marks()
+
+
 class Use:
     """Of one weighed loss."""
 
@@ -26,6 +37,7 @@ class Use:
             @unserializable_hook
             def mark(gradient: Tensor) -> None:
                 self.passes.add(torch._C._current_graph_task_id())
+                marks.count += 1
 
             loss.register_hook(mark)
 

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from absgd_worker.attach.errors import NotApplied
 from absgd_worker.attach.identity import NOBODY, Identity, joined
-from absgd_worker.attach.use import Use
+from absgd_worker.attach.use import Use, marks
+from absgd_worker.console import complain
 from absgd_worker.weights import Normaliser, Rule, Statistics, read_statistics
 
 
@@ -52,7 +53,10 @@ class NamedWeighing:
         # A is what the step before had: how many calls this one will have is not known before it ends.
         self._usual = 1
         self._calls: list[_Call] = []
+        self._fresh: list[_Call] = []
         self._unsettled: list[_Call] = []
+        self._marks = 0
+        self._has_stepped = False
         self.total_calls = 0
         """Losses that were trained on, those since the last `take` included."""
         self.is_several_of_a_pass = False
@@ -80,14 +84,23 @@ class NamedWeighing:
         part = Part(statistics, wide_G, weights_G, identity, controls)
         call = _Call(part, Use(), self._normaliser, after, gamma)
         self._calls.append(call)
-        self._unsettled.append(call)
+        self._fresh.append(call)
         self.total_calls += 1
+        if len(self._calls) == STEPLESS_CALLS and not self._has_stepped:
+            complain(
+                f"absgd: {STEPLESS_CALLS} losses were weighed and no optimizer of torch has stepped yet: a "
+                "run has no other steps, so that parameters that are updated by hand have none"
+            )
         return weights_G, call.use
 
     def _settle(self) -> None:
         """Moves the estimate by the calls that were trained on since the last time, in their order."""
-        pending, self._unsettled = self._unsettled, []
-        for call in pending:
+        # What no pass has come by since is as unused as it was.
+        looked_at = [*self._unsettled, *self._fresh] if self._marks != marks.count else self._fresh
+        if looked_at is not self._fresh:
+            self._unsettled = []
+        self._fresh, self._marks = [], marks.count
+        for call in looked_at:
             if call.use.is_known_unused:
                 self._unsettled.append(call)
             elif call.before is self._normaliser:
@@ -112,6 +125,7 @@ class NamedWeighing:
         there is none."""
         calls = self._end()
         self._start = self._normaliser
+        self._has_stepped = self._has_stepped or bool(calls)
         if not calls:
             return None
         self._usual = len(calls)
@@ -136,7 +150,7 @@ class NamedWeighing:
         waiting = [call for call in self._calls if call.use.is_known_unused]
         self._settle()
         self._calls = [call for call in waiting if not call.use.has_waited]
-        self._unsettled = [*self._calls]
+        self._unsettled, self._fresh = [*self._calls], []
         self.total_calls -= len(waiting) - len(self._calls)
         for call in self._calls:
             call.use.has_waited = True
@@ -151,7 +165,7 @@ class NamedWeighing:
         self._normaliser.load_state_dict(state["normaliser"])
         self._start = self._normaliser
         self._usual = int(state["calls"])
-        self._calls, self._unsettled = [], []
+        self._calls, self._unsettled, self._fresh = [], [], []
 
 
 def _together(calls: list[Part]) -> Part:
@@ -187,5 +201,6 @@ def _together(calls: list[Part]) -> Part:
     )
 
 
+STEPLESS_CALLS = 100
 MOST_CALLS = 10_000
 """Of one name in a step: far more micro-batches than anybody accumulates."""

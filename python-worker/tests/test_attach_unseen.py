@@ -1,0 +1,69 @@
+"""What no loss, or no step, was seen of, is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from test_attach_session import a_model
+from torch import nn
+
+from absgd_worker import run
+from absgd_worker.attach import api
+
+points = torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
+IN_A_ROW = "20 optimizer steps in a row had no loss that could be weighed"
+
+
+def test_a_second_half_of_training_that_is_not_weighed_is_said_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model, optimizer = a_model()
+    with api.session(lam=-1.0) as session, api.capture():
+        for step in range(60):
+            scores = model(points)
+            # The second half by operations that no function of torch stands for.
+            loss = F.mse_loss(scores, points) if step < 10 else (scores - points).square().max()
+            loss.backward()
+            optimizer.step()
+    assert session.step == 10
+    assert capsys.readouterr().err.count(IN_A_ROW) == 1
+
+
+def test_many_optimizers_of_one_backward_pass_are_no_steps_in_a_row(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = nn.Sequential(*(nn.Linear(4, 4) for _ in range(30)))
+    optimizers = [torch.optim.SGD(layer.parameters(), lr=0.1) for layer in model]
+    with api.session(lam=-1.0) as session, api.capture():
+        for _ in range(3):
+            F.mse_loss(model(points), points).backward()
+            for optimizer in optimizers:
+                optimizer.step()
+    assert session.step == 3
+    assert IN_A_ROW not in capsys.readouterr().err
+
+
+BY_HAND = """
+import torch, torch.nn.functional as F
+layer = torch.nn.Linear(4, 1)
+for _ in range(150):
+    x = torch.randn(8, 4)
+    layer.zero_grad()
+    F.mse_loss(layer(x), x.sum(1, keepdim=True)).backward()
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter -= 0.1 * parameter.grad
+"""
+
+
+def test_a_loop_that_updates_by_hand_is_told_that_it_has_no_steps_and_is_no_success_with_lambda(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "by_hand.py"
+    script.write_text(BY_HAND)
+    assert run.main([str(script)]) == 0
+    assert capsys.readouterr().err.count("no optimizer of torch has stepped yet") == 1
+    assert run.main(["--lam", "-1", str(script)]) == 1
