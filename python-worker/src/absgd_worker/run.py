@@ -30,7 +30,7 @@ from absgd_worker.attach import api
 from absgd_worker.attach.capture import Capture
 from absgd_worker.attach.choices import Choices
 from absgd_worker.attach.compilation import graphs_that_break
-from absgd_worker.attach.functionals import names_of_losses
+from absgd_worker.attach.functionals import LOSSES
 from absgd_worker.attach.host import Host
 from absgd_worker.attach.ranks import global_rank
 from absgd_worker.attach.replacement import no_replacement
@@ -201,7 +201,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--leave",
         action="append",
-        choices=sorted(names_of_losses()),
+        choices=sorted(loss.__name__ for loss in LOSSES),
         default=[],
         metavar="LOSS",
         help="a function of torch.nn.functional whose losses stay as they are, as mse_loss; may be repeated",

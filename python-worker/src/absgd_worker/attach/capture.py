@@ -17,10 +17,9 @@ from absgd_worker.attach.compilation import backends
 from absgd_worker.attach.errors import NotWeighable
 from absgd_worker.attach.factors import factors_of_elements
 from absgd_worker.attach.functionals import (
+    LOSSES,
     Elements,
     elements_of,
-    is_weighable,
-    names_of_losses,
     reduction_of,
     refusal,
 )
@@ -37,7 +36,7 @@ from absgd_worker.attach.layout import Layout, layout_of
 from absgd_worker.attach.pending import Pending, Pendings
 from absgd_worker.attach.place import Names, calling_place
 from absgd_worker.attach.session import Session
-from absgd_worker.attach.sums import Sum, is_sum, sum_of
+from absgd_worker.attach.sums import SUMS, Sum, sum_of
 from absgd_worker.attach.transparency import TransparentMode
 from absgd_worker.attach.within import Within, samples_within
 
@@ -74,9 +73,10 @@ class Capture(TransparentMode):
         leave: Collection[str] = (),
         reductions: bool = False,
     ) -> None:
-        if unknown := set(leave) - names_of_losses():
+        names = {func.__name__ for func in LOSSES}
+        if unknown := set(leave) - names:
             raise ValueError(
-                f"leave names {', '.join(sorted(unknown))}, must be of {', '.join(sorted(names_of_losses()))}"
+                f"leave names {', '.join(sorted(unknown))}, must be of {', '.join(sorted(names))}"
             )
         super().__init__()
         self._session = session
@@ -107,11 +107,14 @@ class Capture(TransparentMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
+        # Of all that torch does: this is asked at every operation.
+        if func not in _SEEN:
+            return func(*args, **(kwargs or {}))
         kwargs = kwargs or {}
-        if is_sum(func):
+        if func in SUMS:
             return self._reduce(func, args, kwargs)
         reason = refusal(func)
-        if (reason is None and not is_weighable(func)) or func.__name__ in self._leave:
+        if func.__name__ in self._leave:
             return func(*args, **kwargs)
         if reason is not None and reduction_of(func, args, kwargs) != "none":
             return self._refuse_loss(reason, func, args, kwargs)
@@ -294,3 +297,6 @@ def _is_left_whole(session: Session) -> bool:
 
 def _is_trained_on(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
     return any(isinstance(one, Tensor) and one.requires_grad for one in (*args, *kwargs.values()))
+
+
+_SEEN = SUMS | LOSSES

@@ -38,13 +38,8 @@ class Elements(NamedTuple):
     """int64 S, the class of each; None where there are none, or more than are reported."""
 
 
-def is_weighable(func: object) -> bool:
-    """Whether a call of this function is a loss whose samples can be weighed."""
-    return func in _WEIGHABLE
-
-
 def reduction_of(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
-    """Of a loss that `is_weighable`, or is refused: "mean", "sum", "none" or "batchmean"."""
+    """Of one of `LOSSES`: "mean", "sum", "none" or "batchmean"."""
     return str(_given(func, args, kwargs).get("reduction", "mean"))
 
 
@@ -60,13 +55,8 @@ def refusal(func: object) -> str | None:
     )
 
 
-def names_of_losses() -> frozenset[str]:
-    """Of all functions that are weighed or refused."""
-    return frozenset(func.__name__ for func in (*_WEIGHABLE, *_REFUSED))
-
-
 def elements_of(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Elements:
-    """The elements of a loss that `is_weighable`, as its call would make them."""
+    """The elements of one of `LOSSES`, as its call would make them."""
     given = _given(func, args, kwargs)
     reduction = given.get("reduction", "mean")
     weights = {name: given[name] for name in _CLASS_WEIGHTS if given.get(name) is not None}
@@ -155,3 +145,5 @@ _REFUSED = {
     F.triplet_margin_loss: _PAIRS,
     F.triplet_margin_with_distance_loss: _PAIRS,
 }
+LOSSES = _WEIGHABLE | _REFUSED.keys()
+"""All functions that are weighed or refused."""

@@ -38,13 +38,8 @@ class Sum(NamedTuple):
         return torch.sum(mask.to(torch.int32), *self.rest, **options) > 0
 
 
-def is_sum(func: object) -> bool:
-    """Whether a function of torch is one of those."""
-    return func in _SUMS
-
-
 def sum_of(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Sum | None:
-    """What the call of one that `is_sum` means; None where that is not known."""
+    """What a call of one of `SUMS` means; None where that is not known."""
     options = dict(kwargs)
     losses, *rest = args or (options.pop("input", None),)
     if not isinstance(losses, Tensor) or not losses.ndim or "out" in options:
@@ -60,4 +55,5 @@ def sum_of(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[s
 
 
 _MEANS = {torch.mean, Tensor.mean}
-_SUMS = _MEANS | {torch.sum, Tensor.sum}
+SUMS = _MEANS | {torch.sum, Tensor.sum}
+"""Functions of torch."""
