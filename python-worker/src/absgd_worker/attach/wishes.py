@@ -68,7 +68,7 @@ class Wished(Uncontrolled):
     def next(self, step: int) -> Mapping[str, float]:
         lam, gamma = wishes.row(step)
         if self._tells and math.isinf(lam):
-            complain("absgd: lambda is off: losses are recorded, and training is as it was; --lam sets it")
+            complain("absgd: lambda is off: training is as it was; --lam sets it")
         self._tells = False
         return {"lambda": lam, "gamma": gamma if self._gamma is None else self._gamma}
 
