@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from absgd_worker.attach.caller import is_vmapped
-from absgd_worker.attach.compilation import backends
+from absgd_worker.attach.compilation import is_left_whole
 from absgd_worker.attach.errors import NotWeighable
 from absgd_worker.attach.factors import factors_of_elements
 from absgd_worker.attach.functionals import (
@@ -134,7 +134,7 @@ class Capture(TransparentMode):
 
     def _weigh(self, func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         session = self._session
-        if session.is_weighing or not session.is_training or _is_left_whole(session):
+        if session.is_weighing or not session.is_training or is_left_whole(session.source, args):
             return func(*args, **kwargs)
         # A capture around this one is to see a call that is weighed already.
         session.is_weighing = True
@@ -190,7 +190,7 @@ class Capture(TransparentMode):
         if call is None or not call.losses.requires_grad:
             return func(*args, **kwargs)
         session = self._session
-        if session.is_weighing or not session.is_training or _is_left_whole(session):
+        if session.is_weighing or not session.is_training or is_left_whole(session.source, args):
             return func(*args, **kwargs)
         return self._reduce_losses(call)
 
@@ -288,11 +288,6 @@ class Capture(TransparentMode):
         # A loss over tokens has labels of tokens.
         labels = label if grouping.group_N is None else None
         return factors_of_elements(self._session, name, grouping, plain, Identity(labels=labels))
-
-
-def _is_left_whole(session: Session) -> bool:
-    """Whether this is compiled code that must not break: its last bits would be others."""
-    return torch.compiler.is_compiling() and not session.source.wants_losses and not backends.keep_bits
 
 
 def _is_trained_on(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
