@@ -172,13 +172,6 @@ class TestTimeFirst:
         with api.session(lam=LAM, gamma=1.0), api.capture(granularity="time-first"):
             assert self.loss(model).item() == pytest.approx(expected, rel=1e-5)
 
-    def test_needs_no_word_where_the_shape_tells(self) -> None:
-        model, _ = a_model()
-        with api.session(lam=LAM) as session, api.capture():
-            hidden = model(points[:5]).expand(6, 5, 4)
-            F.cross_entropy(hidden.reshape(-1, 4), torch.arange(30) % 4).backward()
-            assert session.captured == 1
-
 
 @pytest.mark.parametrize(
     "loss",

@@ -92,6 +92,28 @@ class TestASequenceIsASample:
         x, y = (tokens(), tokens()) if is_batch_first else (tokens().t(), tokens().t())
         assert samples(lambda: F.cross_entropy(model(x).view(-1, V), y.reshape(-1))) == B
 
+    def test_where_a_model_that_is_called_by_keywords_looks_up_places_first(self) -> None:
+        class Placed(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.place, self.word, self.head = nn.Embedding(T, H), nn.Embedding(V, H), nn.Linear(H, V)
+
+            def forward(self, *, ids: Tensor) -> Tensor:
+                return self.head(self.place(torch.arange(T)) + self.word(ids))
+
+        model, x = Placed(), tokens()
+        assert samples(lambda: F.cross_entropy(model(ids=x).view(-1, V), x.view(-1))) == B
+
+    def test_whose_three_dimensions_were_flattened(self) -> None:
+        """As of the pixels of images."""
+        model, images = nn.Conv2d(3, 5, 1), torch.randn(B, 3, 6, 6)
+        y = torch.randint(0, 5, (B, 6, 6))
+
+        def loss() -> Tensor:
+            return F.cross_entropy(model(images).permute(0, 2, 3, 1).reshape(-1, 5), y.view(-1))
+
+        assert samples(loss) == B
+
     @pytest.mark.parametrize("shape", [(1, B), (B, 1), (T, B)])
     def test_unless_time_may_come_first(self, shape: tuple[int, int]) -> None:
         class Model(nn.Module):
@@ -198,3 +220,35 @@ def test_columns_that_are_as_many_as_the_batch_are_not_taken_for_samples() -> No
 
     with pytest.raises(GranularityError, match="what is one sample"):
         samples(half)
+
+
+def test_a_target_that_is_one_number_for_all_tells_nothing_and_harms_nothing() -> None:
+    model, x, real = nn.Linear(H, 1), torch.randn(B, H), torch.tensor(1.0)
+
+    def loss() -> Tensor:
+        scores = model(x)
+        return F.binary_cross_entropy_with_logits(scores, real.expand_as(scores))
+
+    assert samples(loss) == B
+
+
+def test_a_cell_that_is_called_by_keywords_tells_nothing_and_harms_nothing() -> None:
+    class Keyed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cell = nn.GRUCell(H, H)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.cell(input=x)
+
+    model, x = Keyed(), torch.randn(B, H)
+    assert samples(lambda: F.mse_loss(model(x), x)) == B
+
+
+def test_scores_whose_graph_is_gone_may_be_looked_at_once_more() -> None:
+    model, x = nn.Linear(H, V), torch.randn(B, T, H)
+    chosen, y = torch.rand(B, T) > 0.5, torch.randint(0, V, (B, T))
+    with api.session(), api.capture():
+        scores = model(x)[chosen]
+        F.cross_entropy(scores, y[chosen]).backward()
+        assert F.cross_entropy(scores, y[chosen]).isfinite()

@@ -167,7 +167,7 @@ def test_training_goes_on_exactly_from_a_checkpoint_of_the_trainer(tmp_path: Pat
     assert torch.equal(outcome(unbroken)[1], outcome(resumed)[1])
     saved = json.loads((tmp_path / "b" / "checkpoint-4" / "trainer_state.json").read_text())
     state = saved["stateful_callbacks"]["AbsgdCallback"]
-    assert state["args"] == {"granularity": "auto", "lam": -0.7, "gamma": 0.5}
+    assert state["args"] == {"granularity": "auto", "leave": [], "lam": -0.7, "gamma": 0.5}
     assert state["attributes"]["session_state"]["step"] == 4
 
 

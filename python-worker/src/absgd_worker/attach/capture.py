@@ -15,30 +15,19 @@ from torch import Tensor, nn
 from absgd_worker.attach.caller import is_vmapped
 from absgd_worker.attach.compilation import is_left_whole
 from absgd_worker.attach.errors import NotWeighable
-from absgd_worker.attach.factors import factors_of_elements
-from absgd_worker.attach.functionals import (
-    LOSSES,
-    Elements,
-    elements_of,
-    reduction_of,
-    refusal,
-)
-from absgd_worker.attach.granularity import (
-    Granularity,
-    GranularityError,
-    Grouping,
-    Groups,
-    group_elements,
-    grouped,
-)
+from absgd_worker.attach.factors import factors_said, say_or_raise
+from absgd_worker.attach.functionals import LOSSES, Elements, elements_of, reduction_of, refusal
+from absgd_worker.attach.granularity import Granularity, GranularityError, group_elements
 from absgd_worker.attach.identity import Identity
 from absgd_worker.attach.layout import Layout, layout_of
-from absgd_worker.attach.pending import Pending, Pendings
+from absgd_worker.attach.pending import Pending
+from absgd_worker.attach.picks import PICKING, Picks
 from absgd_worker.attach.place import Names, calling_place
 from absgd_worker.attach.session import Session
 from absgd_worker.attach.sums import SUMS, Sum, sum_of
+from absgd_worker.attach.trails import FOLLOWED
 from absgd_worker.attach.transparency import TransparentMode
-from absgd_worker.attach.within import Within, samples_within
+from absgd_worker.attach.unreduced import Unreduced
 
 _Call = TypeVar("_Call", bound=Callable[..., Any])
 
@@ -86,7 +75,8 @@ class Capture(TransparentMode):
         self._granularity: Granularity = granularity
         self._leave = frozenset(leave)
         self._reductions = reductions
-        self._pendings = Pendings()
+        self.unreduced = Unreduced(granularity)
+        self._picks = Picks()
 
     def weigh_for(self, session: Session) -> None:
         """From the next loss on."""
@@ -95,10 +85,6 @@ class Capture(TransparentMode):
     def is_of(self, session: Session) -> bool:
         """Whether it weighs for this one."""
         return self._session is session
-
-    def take_pending(self, losses: Tensor) -> Pending | None:
-        """The loss that left this mode without a reduction."""
-        return self._pendings.take(losses)
 
     def __torch_function__(
         self,
@@ -113,6 +99,16 @@ class Capture(TransparentMode):
         kwargs = kwargs or {}
         if func in SUMS:
             return self._reduce(func, args, kwargs)
+        if func in LOSSES:
+            return self._loss(func, args, kwargs)
+        if torch.compiler.is_compiling():
+            return func(*args, **kwargs)
+        result = self.unreduced.call(func, args, kwargs)
+        if func in PICKING:
+            self._picks.note(func, args, result)
+        return result
+
+    def _loss(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         reason = refusal(func)
         if func.__name__ in self._leave:
             return func(*args, **kwargs)
@@ -171,9 +167,9 @@ class Capture(TransparentMode):
             if not result.requires_grad:
                 return func(*args, **kwargs)
         name = self._name_of_place()
-        layout = layout_of(given, session.watch)
+        layout = layout_of(given, session.watch, self._picks.rows(given, session.watch))
         if elements.reduction == "none":
-            self._pendings.add(Pending(elements, result.grad_fn, name, layout), session.step)
+            self.unreduced.begin(result, Pending.of(elements, result.grad_fn, name, layout))
             return result
         factors = self._factors(name, elements, layout)
         if not is_off and factors is not None:
@@ -187,7 +183,7 @@ class Capture(TransparentMode):
     def _reduce(self, func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """`mean()` or `sum()` of the elements of a loss."""
         call = sum_of(func, args, kwargs)
-        if call is None or not call.losses.requires_grad:
+        if call is None or not call.losses.requires_grad or not call.losses.numel():
             return func(*args, **kwargs)
         session = self._session
         if session.is_weighing or not session.is_training or is_left_whole(session.source, args):
@@ -196,65 +192,20 @@ class Capture(TransparentMode):
 
     @_eager
     def _reduce_losses(self, call: Sum) -> Tensor:
-        losses = call.losses
-        pending = self._pendings.source_of(losses)
-        if pending is None:
-            return self._reduce_unknown(call)
-        again = pending.weighed(losses)
-        if again is not None:
-            factors, use = again
-            result = self._reduced(call, factors)
-            if use is not None:
-                use.follow(result)
-            self._pendings.are_weighed_in(result)
+        session, losses = self._session, call.losses
+        result = self.unreduced.reduce(session, call)
+        if result is not None:
             return result
-        try:
-            within = samples_within(losses, pending, self._granularity)
-        except GranularityError as error:
-            if call.dims is None:
-                self._refuse(pending.name, f"{pending.elements.about}, then {call.kind}", error)
-            return call.plain()
-        if call.dims is not None and (merged := within.merged_over(call.dims)) is not None:
-            return self._add_up(call, pending, within, merged)
-        about = f"{pending.elements.about.replace(' none', '', 1)}, then {call.kind}"
-        factors = self._weights(
-            pending.name,
-            about,
-            grouped(within.plain, within.valid, within.groups),
-            within.plain,
-            within.label_M,
-        )
-        result = self._reduced(call, factors)
-        pending.remember(losses, factors, self._session.follow(result))
-        self._pendings.are_weighed_in(result)
-        return result
-
-    def _reduce_unknown(self, call: Sum) -> Tensor:
-        """Losses that no function of torch has made, of a criterion."""
-        losses = call.losses
+        # Of a criterion, which may make its losses of any operations.
         is_one_a_sample = self._reductions and losses.shape[0] == losses.numel()
-        if not is_one_a_sample or losses.shape[0] not in self._session.watch.batches:
+        if not is_one_a_sample or losses.shape[0] not in session.watch.batches:
             return call.plain()
         plain = losses.detach()
         grouping = group_elements(plain, None, "sample", Layout())
         about = f"per-sample losses, then {call.kind}"
-        result = self._reduced(call, self._weights(self._name_of_place(), about, grouping, plain, None))
-        self._session.follow(result)
-        return result
-
-    def _reduced(self, call: Sum, factors: Tensor) -> Tensor:
-        losses = call.losses
-        return call.plain() if self._session.is_off else call.of(losses * factors.to(losses.dtype))
-
-    def _add_up(self, call: Sum, pending: Pending, within: Within, merged: Groups) -> Tensor:
-        """The elements of each sample become fewer: what is left of them is weighed later."""
-        result, of = call.plain(), pending.elements
-        with torch.no_grad():
-            plain = call.of(within.plain)
-            valid = None if within.valid is None else call.any_of(within.valid)
-        elements = Elements(result, plain, valid, "none", 1.0, of.about, of.has_class_weights)
-        made = Pending(elements, result.grad_fn, pending.name, pending.layout, merged)
-        self._pendings.add_made(made, pending)
+        factors = factors_said(session, self._name_of_place(), about, grouping, plain)
+        result = call.plain() if session.is_off else call.weighed(factors)
+        session.follow(result)
         return result
 
     def _name_of_place(self) -> str:
@@ -269,29 +220,17 @@ class Capture(TransparentMode):
         try:
             grouping = group_elements(elements.plain, elements.valid, self._granularity, layout)
         except GranularityError as error:
-            return self._refuse(name, elements.about, error)
+            say_or_raise(self._session, name, elements.about, error)
+            return None
         if elements.reduction == "batchmean":
             # The mean is over samples alone, whose elements are summed.
             grouping = grouping.summed()
-        return self._weights(name, elements.about, grouping, elements.plain, elements.label)
-
-    def _refuse(self, name: str, about: str, error: GranularityError) -> None:
-        """Raises it; while λ is off, it is said."""
-        if not self._session.is_off:
-            raise error
-        self._session.start_line.unweighed(name, f"{about}: {error}")
-
-    def _weights(
-        self, name: str, about: str, grouping: Grouping, plain: Tensor, label: Tensor | None
-    ) -> Tensor:
-        self._session.start_line.loss(about, grouping.unit, name)
-        # A loss over tokens has labels of tokens.
-        labels = label if grouping.group_N is None else None
-        return factors_of_elements(self._session, name, grouping, plain, Identity(labels=labels))
+        identity = Identity(labels=elements.label)
+        return factors_said(self._session, name, elements.about, grouping, elements.plain, identity=identity)
 
 
 def _is_trained_on(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
     return any(isinstance(one, Tensor) and one.requires_grad for one in (*args, *kwargs.values()))
 
 
-_SEEN = SUMS | LOSSES
+_SEEN = SUMS | LOSSES | FOLLOWED | PICKING

@@ -16,7 +16,6 @@ import torch
 from absgd_worker.attach.source import Source
 from absgd_worker.console import complain
 
-
 _TRIED = ("FakeTensor", "FunctionalTensor")
 
 

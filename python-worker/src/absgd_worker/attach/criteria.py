@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from absgd_worker.attach.capture import Capture
 from absgd_worker.attach.errors import NotWeighable
-from absgd_worker.attach.factors import factors_of_elements
-from absgd_worker.attach.granularity import Granularity, GranularityError, group_elements
+from absgd_worker.attach.factors import factors_said, say_or_raise
+from absgd_worker.attach.granularity import Granularity, GranularityError, group_elements, grouped
+from absgd_worker.attach.identity import Identity
 from absgd_worker.attach.layout import Layout
 from absgd_worker.attach.session import Session
 
@@ -124,19 +125,19 @@ def _weigh_elements(
     losses: Tensor, session: Session, capture: Capture, *, name: str, granularity: Granularity, what: str
 ) -> Tensor:
     """A criterion without reduction: what its caller makes of the elements is made of weighed ones."""
-    pending = capture.take_pending(losses)
-    valid, layout = (
-        (None, Layout.of(session.watch)) if pending is None else (pending.elements.valid, pending.layout)
-    )
     try:
-        grouping = group_elements(losses.detach(), valid, granularity, layout)
+        within = capture.unreduced.within(losses)
+        plain = losses.detach() if within is None else within.plain
+        grouping = (
+            group_elements(plain, None, granularity, Layout.of(session.watch))
+            if within is None
+            else grouped(plain, within.valid, within.groups)
+        )
     except GranularityError as error:
-        if not session.is_off:
-            raise
-        session.start_line.unweighed(name, f"{what} none: {error}")
+        say_or_raise(session, name, f"{what} none", error)
         return losses
-    session.start_line.loss(f"{what} none", grouping.unit, name)
-    factors = factors_of_elements(session, name, grouping, losses.detach())
+    labels = Identity(labels=None if within is None else within.label_M)
+    factors = factors_said(session, name, f"{what} none", grouping, plain, identity=labels)
     weighed = losses if session.is_off else losses * factors.to(losses.dtype)
     session.follow(weighed)
     return weighed

@@ -8,13 +8,43 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from absgd_worker.attach.granularity import Grouping
+from absgd_worker.attach.granularity import GranularityError, Grouping
 from absgd_worker.attach.identity import NOBODY, Identity
 from absgd_worker.attach.session import Session
 
 
+def factors_said(
+    session: Session,
+    name: str,
+    about: str,
+    grouping: Grouping,
+    plain: Tensor,
+    *,
+    identity: Identity = NOBODY,
+    index_M: Tensor | None = None,
+) -> Tensor:
+    """As `factors_of_elements`, of a loss that the start line says: `about` it, and the samples it has."""
+    session.start_line.loss(about, grouping.unit, name)
+    # A loss over tokens has labels of tokens.
+    own = identity if grouping.group_N is None else identity._replace(labels=None)
+    return factors_of_elements(session, name, grouping, plain, own, index_M=index_M)
+
+
+def say_or_raise(session: Session, name: str, about: str, error: GranularityError) -> None:
+    """Raises it; while λ is off, it is said."""
+    if not session.is_off:
+        raise error
+    session.start_line.unweighed(name, f"{about}: {error}")
+
+
 def factors_of_elements(
-    session: Session, name: str, grouping: Grouping, plain: Tensor, identity: Identity = NOBODY
+    session: Session,
+    name: str,
+    grouping: Grouping,
+    plain: Tensor,
+    identity: Identity = NOBODY,
+    *,
+    index_M: Tensor | None = None,
 ) -> Tensor:
     """Weighs the samples of a loss and gives every element of `plain` its sample's factor.
 
@@ -22,8 +52,13 @@ def factors_of_elements(
     """
     losses_G, counts_G = grouping.losses_G, grouping.counts_G
     tracked = session.indices
+    names = session.ids
+    if tracked is not None and index_M is not None and int(index_M.max()) < tracked.shape[0]:
+        chosen = index_M.to(tracked.device)
+        names = None if names is None else tuple(names[int(one)] for one in chosen)
+        tracked = tracked[chosen]
     if identity.indices is None and tracked is not None and tracked.shape[0] == losses_G.shape[0]:
-        identity = identity._replace(indices=tracked, ids=session.ids)
+        identity = identity._replace(indices=tracked, ids=names)
     if counts_G is None:
         weights_G = session.weigh(name, losses_G, identity)
         factors_G = weights_G * losses_G.shape[0]

@@ -84,7 +84,12 @@ def grouped(plain: Tensor, valid: Tensor | None, groups: Groups) -> Grouping:
     if group_N is None:
         if valid is None:
             return Grouping(flat_N, None, None, f"B={count}")
-        return Grouping(flat_N, valid.reshape(-1).to(flat_N.dtype), None, f"{groups.what or 'B'}={count}")
+        return Grouping(
+            flat_N,
+            valid.reshape(-1).to(flat_N.dtype),
+            None,
+            f"{'tokens' if groups.what == 'tokens' else 'B'}={count}",
+        )
     ones_N = torch.ones_like(flat_N) if valid is None else valid.reshape(-1).to(flat_N.dtype)
     counts_G = flat_N.new_zeros(groups.number).index_add_(0, group_N, ones_N)
     sums_G = flat_N.new_zeros(groups.number).index_add_(0, group_N, flat_N.where(ones_N > 0, 0))
@@ -172,7 +177,7 @@ def _in_table(
         )
     if not known or rows in known:
         return by_row
-    if (is_open or is_flat) and columns in known:
+    if is_open and is_flat and columns in known:
         return by_column
     if is_flat and count in known:
         # Images of several to a sample, say, of which the model knew nothing.

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
 from absgd_worker.attach.watch import ModelWatch
@@ -40,14 +39,13 @@ class Layout(NamedTuple):
         return cls(watch.batches, None, watch.may_be_time_first, watch.cells)
 
 
-def layout_of(given: tuple[Any, ...], watch: ModelWatch) -> Layout:
-    """`given`: the tensors that the loss was computed of, scores first."""
+def layout_of(given: tuple[Any, ...], watch: ModelWatch, picked: Tensor | None = None) -> Layout:
+    """`given`: the tensors that the loss was computed of, scores first. `picked`: as in `Layout`."""
     known = Layout.of(watch)
     tensors = [one for one in given[:2] if isinstance(one, Tensor) and one.ndim]
     shapes = [(tuple(one.shape), made_of) for one in tensors for made_of in _made_of(one)]
-    sizes = next(((of[0], of[1]) for shape, of in shapes if _flattens(shape, of)), None)
-    has_rows = any(of[0] in known.batches and _keeps_rows(shape, of) for shape, of in shapes)
-    picked = next((found for one in tensors if (found := _picked(one, known)) is not None), None)
+    sizes = next((found for shape, of in shapes if (found := _flattened(shape, of)) is not None), None)
+    has_rows = any(_keeps_rows(shape, of) and of[0] in known.batches for shape, of in shapes)
     return known._replace(sizes=sizes, has_rows=has_rows, picked=picked)
 
 
@@ -69,23 +67,20 @@ def _maker(given: Tensor) -> Any:
     return node
 
 
-def _picked(given: Tensor, known: Layout) -> Tensor | None:
-    node = _maker(given)
-    if node is None or node.name() != "IndexBackward0" or known.may_be_time_first or known.cells is not None:
-        return None
-    of, first = node._saved_self_sym_sizes, node._saved_indices[0]
-    if first is None or len(of) <= given.ndim or (known.batches and of[0] not in known.batches):
-        return None
-    rows = first.nonzero()[:, 0] if first.dtype == torch.bool else first
-    return rows if rows.shape == given.shape[:1] else None
-
-
-def _flattens(shape: Shape, of: Shape) -> bool:
-    return len(of) > max(len(shape), 1) and of[0] * of[1] == shape[0]
+def _flattened(shape: Shape, of: Shape) -> tuple[int, int] | None:
+    """The first dimension of what was flattened to rows, and all that were put into them beside it."""
+    rows = of[0] if of else 0
+    for dim, size in enumerate(of[1:], 2):
+        rows *= size
+        if shape and rows == shape[0] and len(of) > max(len(shape), 1) and dim <= len(of):
+            return of[0], rows // of[0] if of[0] else 0
+    return None
 
 
 def _keeps_rows(shape: Shape, of: Shape) -> bool:
     """Whether rows were chosen, or put side by side, as of the choices of one question."""
+    if not of:
+        return False
     is_chosen = shape[1:] == of[1:] and shape[0] <= of[0]
     is_folded = len(shape) > 1 and shape[0] * shape[1] == of[0] and all(size == 1 for size in of[1:])
     return is_chosen or is_folded

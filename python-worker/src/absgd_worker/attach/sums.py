@@ -32,6 +32,10 @@ class Sum(NamedTuple):
         """The same of other losses."""
         return self.func(losses, *self.rest, **self.options)
 
+    def weighed(self, factors: Tensor) -> Tensor:
+        """Of the losses times `factors`, of their shape."""
+        return self.of(self.losses * factors.to(self.losses.dtype))
+
     def any_of(self, mask: Tensor) -> Tensor:
         """Where `mask`, bool of the losses' shape, is true anywhere in what becomes one number."""
         options = {name: value for name, value in self.options.items() if name != "dtype"}

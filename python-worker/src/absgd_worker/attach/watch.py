@@ -19,7 +19,7 @@ class ModelWatch:
         self._root: weakref.ref[nn.Module] | None = None
         self._inner: set[int] = set()
         self._batches: list[int] = []
-        self._awaits_input = False
+        self._is_by_keywords = False
         self._called: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self.may_be_time_first = False
         """Whether the one that was called last has layers with `batch_first=False`."""
@@ -83,14 +83,15 @@ class ModelWatch:
             self._root, self._inner = weakref.ref(module, self._forget), inner
         self._called.add(module)
         self.in_training = any(one.training for one in self._called)
-        self._awaits_input = not self._add(args)
+        self._is_by_keywords = not self._add(args)
 
     def _within(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        # A model that was called by keywords alone hands its input on.
-        if self._awaits_input:
-            self._awaits_input = not self._add(args)
-        if isinstance(module, nn.RNNCellBase) and isinstance(args[0], Tensor) and args[0].ndim == 2:
-            self.cells = args[0].shape[0]
+        # A model that was called by keywords alone hands its input on: which of them, nobody tells.
+        if self._is_by_keywords:
+            self._add(args)
+        given = args[0] if args else None
+        if isinstance(module, nn.RNNCellBase) and isinstance(given, Tensor) and given.ndim == 2:
+            self.cells = given.shape[0]
 
     def _add(self, args: tuple[Any, ...]) -> bool:
         found = _batch_sizes(args)
