@@ -169,6 +169,11 @@ class TestARowIsASample:
 
         assert samples(loss) == 2
 
+    def test_of_several_images_of_a_target(self) -> None:
+        model, images = nn.Linear(H, V), torch.randn(B, 3, H)
+        y = torch.randint(0, V, (B, 3))
+        assert samples(lambda: F.cross_entropy(model(images.view(-1, H)), y.view(-1))) == 3 * B
+
     def test_of_images_in_a_list(self) -> None:
         class PerImage(nn.Module):
             def __init__(self) -> None:
@@ -204,6 +209,22 @@ class TestWhatWasPickedBelongsToItsRow:
         rows, columns = self.chosen.nonzero(as_tuple=True)
         y = torch.randint(0, V, rows.shape)
         assert samples(lambda: F.cross_entropy(model(x)[rows, columns].log_softmax(-1), y)) == self.held
+
+    def test_but_where_time_may_come_first_or_the_rows_are_no_batch(self) -> None:
+        recurrent, model = nn.LSTM(H, V), nn.Linear(H, V)
+        x, y = torch.randn(B, T, H), torch.randint(0, V, (B, T))
+
+        def by_time() -> Tensor:
+            return F.cross_entropy(recurrent(x)[0][self.chosen], y[self.chosen])
+
+        def of_boxes() -> Tensor:
+            rows = model(x).view(B * T // 4, 4, V)
+            chosen = torch.rand(rows.shape[:2]) > 0.5
+            return F.cross_entropy(rows[chosen], torch.zeros(int(chosen.sum()), dtype=torch.long))
+
+        for loss in (by_time, of_boxes):
+            with pytest.raises(GranularityError, match="what is one sample"):
+                samples(loss)
 
     def test_where_no_model_is_called(self) -> None:
         scores = torch.randn(B, T, V, requires_grad=True)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from absgd_worker.attach import api
+from absgd_worker.attach.granularity import GranularityError
 
 
 class TestOrder:
@@ -90,6 +91,86 @@ class TestAMask:
         losses = weighed(loss)[1]
         kept = self.kept[:7] if way == "squeezed" else self.kept
         assert torch.allclose(losses, plain[: len(kept)][kept > 0])
+
+    def test_after_another_leaves_out_what_either_makes_0(self) -> None:
+        model, _ = a_model()
+        other = self.kept.flip(0)
+
+        def loss() -> Tensor:
+            return (F.cross_entropy(model(points), labels, reduction="none") * self.kept * other).mean()
+
+        assert weighed(loss)[1].shape[0] == int((self.kept * other).sum())
+
+    def test_of_all_of_a_sample_leaves_the_sample_out(self) -> None:
+        model, _ = a_model()
+        one_out = torch.ones(B, 4)
+        one_out[2] = 0
+
+        def loss() -> Tensor:
+            return (F.mse_loss(model(points), points, reduction="none") * one_out).sum(1).mean()
+
+        assert weighed(loss)[1].shape[0] == B - 1
+
+    def test_is_none_where_a_factor_is_trained(self) -> None:
+        """As of a focal loss, whose factor is 0 for what is as good as right."""
+        model, _ = a_model()
+
+        def loss() -> Tensor:
+            scores = model(points)
+            return (F.mse_loss(scores, points, reduction="none").mean(1) * scores[:, 0].relu()).mean()
+
+        losses = weighed(loss)[1]
+        assert losses.shape[0] == B
+        assert bool((losses == 0).any())
+
+
+class TestASum:
+    def test_of_two_losses_of_a_sample_is_its_loss(self) -> None:
+        model, _ = a_model()
+        weights = torch.tensor([0.2, 1.0, 3.0, 2.0])
+
+        def both() -> Tensor:
+            scores = model(points)
+            weighted = F.cross_entropy(scores, labels, weight=weights, reduction="none")
+            return weighted + F.mse_loss(scores, points, reduction="none").mean(1)
+
+        expected = both().detach()
+        source = Recorder(gamma=1.0)
+        with api.session(source=source), api.capture():
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+            both().mean().backward()
+            optimizer.step()
+        assert source.entries[0].losses_B is not None
+        assert torch.allclose(source.entries[0].losses_B, expected)
+
+    @pytest.mark.parametrize(
+        "mixed",
+        [
+            lambda one: one[:4] + one[4:],
+            lambda one: torch.ones(3, B) @ one,
+            lambda one: torch.eye(B) @ one,
+            lambda one: one.cumsum(0),
+        ],
+    )
+    def test_of_several_samples_is_refused(self, mixed: Made) -> None:
+        model, _ = a_model()
+        with pytest.raises(GranularityError, match="does not tell their samples"):
+            weighed(lambda: mixed(F.cross_entropy(model(points), labels, reduction="none")).mean())
+
+    def test_of_calls_that_one_pass_goes_through_moves_the_estimate_by_each(self) -> None:
+        def state(*, together: bool) -> object:
+            model, _ = a_model()
+            with api.session(lam=-1.0, gamma=0.5) as session, api.capture():
+                losses = [F.mse_loss(model(half), half) for half in points.split(4)] if together else []
+                for half in [] if together else points.split(4):
+                    F.mse_loss(model(half), half).backward()
+                if together:
+                    sum(losses).backward()  # type: ignore[union-attr]
+                torch.optim.SGD(model.parameters(), lr=0.0).step()
+                return session.state_dict()["weighings"]
+
+        one, other = (state(together=way) for way in (False, True))
+        assert [*one.values()] == [*other.values()]  # type: ignore[attr-defined]
 
 
 class TestWhileLambdaIsOff:

@@ -38,8 +38,7 @@ class Sum(NamedTuple):
 
     def any_of(self, mask: Tensor) -> Tensor:
         """Where `mask`, bool of the losses' shape, is true anywhere in what becomes one number."""
-        options = {name: value for name, value in self.options.items() if name != "dtype"}
-        return torch.sum(mask.to(torch.int32), *self.rest, **options) > 0
+        return torch.sum(mask.to(torch.int32), *self.rest, **self.options) > 0
 
 
 def sum_of(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Sum | None:
