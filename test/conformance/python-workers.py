@@ -45,7 +45,9 @@ def _report(id: int, worker: Worker) -> None:
         # It gives up on a worker that lives for a minute, which one of several scenarios may do here.
         with contextlib.suppress(AssertionError):
             worker.wait()
-    print(json.dumps({"id": id, "exit_code": worker.wait()}), flush=True)
+    # In one piece: several of these may end at once.
+    sys.stdout.write(json.dumps({"id": id, "exit_code": worker.wait()}) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
