@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from absgd_worker.attach.caller import is_vmapped
 from absgd_worker.attach.compilation import is_left_whole
 from absgd_worker.attach.errors import NotWeighable
-from absgd_worker.attach.factors import factors_said, say_or_raise
+from absgd_worker.attach.factors import factors_of_elements, say_or_raise
 from absgd_worker.attach.functionals import LOSSES, Elements, elements_of, reduction_of, refusal
 from absgd_worker.attach.granularity import Granularity, GranularityError, group_elements
 from absgd_worker.attach.identity import Identity
@@ -203,7 +203,7 @@ class Capture(TransparentMode):
         plain = losses.detach()
         grouping = group_elements(plain, None, "sample", Layout())
         about = f"per-sample losses, then {call.kind}"
-        factors = factors_said(session, self._name_of_place(), about, grouping, plain)
+        factors = factors_of_elements(session, self._name_of_place(), about, grouping, plain)
         result = call.plain() if session.is_off else call.weighed(factors)
         session.follow(result)
         return result
@@ -226,7 +226,9 @@ class Capture(TransparentMode):
             # The mean is over samples alone, whose elements are summed.
             grouping = grouping.summed()
         identity = Identity(labels=elements.label)
-        return factors_said(self._session, name, elements.about, grouping, elements.plain, identity=identity)
+        return factors_of_elements(
+            self._session, name, elements.about, grouping, elements.plain, identity=identity
+        )
 
 
 def _is_trained_on(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:

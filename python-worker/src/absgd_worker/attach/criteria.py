@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from absgd_worker.attach.capture import Capture
 from absgd_worker.attach.errors import NotWeighable
-from absgd_worker.attach.factors import factors_said, say_or_raise
+from absgd_worker.attach.factors import factors_of_elements, say_or_raise
 from absgd_worker.attach.granularity import Granularity, GranularityError, group_elements, grouped
 from absgd_worker.attach.identity import Identity
 from absgd_worker.attach.layout import Layout
@@ -137,7 +137,7 @@ def _weigh_elements(
         say_or_raise(session, name, f"{what} none", error)
         return losses
     labels = Identity(labels=None if within is None else within.label_M)
-    factors = factors_said(session, name, f"{what} none", grouping, plain, identity=labels)
+    factors = factors_of_elements(session, name, f"{what} none", grouping, plain, identity=labels)
     weighed = losses if session.is_off else losses * factors.to(losses.dtype)
     session.follow(weighed)
     return weighed

@@ -13,23 +13,6 @@ from absgd_worker.attach.identity import NOBODY, Identity
 from absgd_worker.attach.session import Session
 
 
-def factors_said(
-    session: Session,
-    name: str,
-    about: str,
-    grouping: Grouping,
-    plain: Tensor,
-    *,
-    identity: Identity = NOBODY,
-    index_M: Tensor | None = None,
-) -> Tensor:
-    """As `factors_of_elements`, of a loss that the start line says: `about` it, and the samples it has."""
-    session.start_line.loss(about, grouping.unit, name)
-    # A loss over tokens has labels of tokens.
-    own = identity if grouping.group_N is None else identity._replace(labels=None)
-    return factors_of_elements(session, name, grouping, plain, own, index_M=index_M)
-
-
 def say_or_raise(session: Session, name: str, about: str, error: GranularityError) -> None:
     """Raises it; while λ is off, it is said."""
     if not session.is_off:
@@ -40,16 +23,19 @@ def say_or_raise(session: Session, name: str, about: str, error: GranularityErro
 def factors_of_elements(
     session: Session,
     name: str,
+    about: str,
     grouping: Grouping,
     plain: Tensor,
-    identity: Identity = NOBODY,
     *,
+    identity: Identity = NOBODY,
     index_M: Tensor | None = None,
 ) -> Tensor:
-    """Weighs the samples of a loss and gives every element of `plain` its sample's factor.
+    """Weighs the samples of a loss and gives every element of `plain` its sample's factor. The start line
+    says `about` it, once. A sample without a valid element has weight 0, and does not count.
 
-    A sample without a valid element has weight 0, and does not count.
+    `index_M`: as in `Within`.
     """
+    session.start_line.loss(about, grouping.unit, name)
     losses_G, counts_G = grouping.losses_G, grouping.counts_G
     tracked = session.indices
     names = session.ids
@@ -59,6 +45,9 @@ def factors_of_elements(
         tracked = tracked[chosen]
     if identity.indices is None and tracked is not None and tracked.shape[0] == losses_G.shape[0]:
         identity = identity._replace(indices=tracked, ids=names)
+    if identity.labels is not None and identity.labels.shape[0] != losses_G.shape[0]:
+        # Those of tokens are none of their sequence.
+        identity = identity._replace(labels=None)
     if counts_G is None:
         weights_G = session.weigh(name, losses_G, identity)
         factors_G = weights_G * losses_G.shape[0]

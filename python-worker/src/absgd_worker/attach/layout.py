@@ -69,11 +69,13 @@ def _maker(given: Tensor) -> Any:
 
 def _flattened(shape: Shape, of: Shape) -> tuple[int, int] | None:
     """The first dimension of what was flattened to rows, and all that were put into them beside it."""
-    rows = of[0] if of else 0
-    for dim, size in enumerate(of[1:], 2):
+    if not shape or not of or not of[0] or len(of) <= max(len(shape), 1):
+        return None
+    rows = of[0]
+    for size in of[1:]:
         rows *= size
-        if shape and rows == shape[0] and len(of) > max(len(shape), 1) and dim <= len(of):
-            return of[0], rows // of[0] if of[0] else 0
+        if rows == shape[0]:
+            return of[0], rows // of[0]
     return None
 
 

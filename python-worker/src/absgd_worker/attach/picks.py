@@ -24,7 +24,7 @@ class Picks:
         if not isinstance(result, Tensor) or not result.requires_grad or not args:
             return
         if func is not Tensor.__getitem__:
-            if len(self._of.data) and (before := self._of.get(args[0])) is not None:
+            if self._of and (before := self._of.get(args[0])) is not None:
                 self._of[result] = before
             return
         given, where = args

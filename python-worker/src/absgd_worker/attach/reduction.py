@@ -47,9 +47,9 @@ def weigh_losses(
     if not session.is_training or not losses.requires_grad:
         return _reduced(shaped, valid, losses, reduction)
     grouping = group_elements(shaped.detach(), valid, granularity, Layout.of(session.watch), group=group)
-    session.start_line.loss(f"{name} {reduction}", grouping.unit, name)
     identity = given_identity(grouping.losses_G.shape[0], index, label, ids)
-    factors = factors_of_elements(session, name, grouping, shaped.detach(), identity)
+    about = f"{name} {reduction}"
+    factors = factors_of_elements(session, name, about, grouping, shaped.detach(), identity=identity)
     if not session.is_off:
         shaped = shaped * factors.to(shaped.dtype)
     # A capture around this is to see losses that are weighed already.

@@ -47,7 +47,7 @@ class Session:
 
     def __init__(self, source: Source, choices: Choices | None = None) -> None:
         choices = choices or Choices()
-        self.source = self._source = source
+        self.source = source
         self._rule = choices.rule or Rule()
         self.start_line = StartLine(is_wanted=choices.announce)
         self._ranks_are_fine = choices.normaliser == "rank-local"
@@ -119,7 +119,7 @@ class Session:
         self.watch.open()
         self._boundary.open()
         self.is_open = True
-        self._source.begin(self)
+        self.source.begin(self)
 
     def close(self, error: BaseException | None = None) -> None:
         """Lets go of everything; a step that no optimizer made is forgotten. May be called twice."""
@@ -129,7 +129,7 @@ class Session:
         self._weighings.close()
         if self._mirror is not None:
             self._mirror.close()
-        self._source.close(error)
+        self.source.close(error)
 
     def abandon(self) -> None:
         """Lets go of models and optimizers alone: in a process that was forked, the rest is its parent's."""
@@ -148,8 +148,8 @@ class Session:
         if self._controls is None or self._is_made:
             if self.stopping is not None:
                 raise self.stopping
-            self._controls, self._is_made = self._source.next(self.step), False
-            self._rule = self._source.rule or self._rule
+            self._controls, self._is_made = self.source.next(self.step), False
+            self._rule = self.source.rule or self._rule
             if self._saved is not None:
                 self._load_weighings(self._saved)
             self._began = time.perf_counter()
@@ -214,7 +214,7 @@ class Session:
         own = {"rule": str(self._rule), "names": self.names.state_dict()}
         own |= {"weighings": self._weighings.state_dict()}
         weighed = own if self._saved is None else {name: self._saved.get(name, {}) for name in own}
-        run = self._source.place() if isinstance(self._source, Recorded) else None
+        run = self.source.place() if isinstance(self.source, Recorded) else None
         return {"format": 1, "step": self.step, **weighed, "run": run}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -222,13 +222,13 @@ class Session:
         ValueError for no such state, SessionError where a living process writes that run."""
         if state.get("format") != 1:
             raise ValueError("this is no state of a session: load what state_dict() gave")
-        if self._source.chooses_rule:
+        if self.source.chooses_rule:
             # By which rule this is to go on is known with the first step.
             self._saved = state
         else:
             self._load_weighings(state)
-        if isinstance(self._source, Recorded):
-            self._source.go_on(state.get("run"), int(state["step"]))
+        if isinstance(self.source, Recorded):
+            self.source.go_on(state.get("run"), int(state["step"]))
         self.step = int(state["step"])
         self._controls = None
 
@@ -245,7 +245,7 @@ class Session:
         SessionError before the first."""
         if self.step == 0:
             raise SessionError("evaluated(…) tells of a model after a step, and none is trained yet")
-        self._source.evaluated(split, {name: float(value) for name, value in metrics.items()})
+        self.source.evaluated(split, {name: float(value) for name, value in metrics.items()})
 
     def before_step(self, optimizer: Optimizer, *, computes_loss: bool) -> None:
         """See `Boundary`, as for the next three."""
@@ -265,16 +265,16 @@ class Session:
         self._hyperparameters.put_back(optimizer)
         parts = self._weighings.take()
         if not parts:
-            self._unseen.add(optimizer, self.captured, self._source.wants_lambda, self.watch.in_training)
+            self._unseen.add(optimizer, self.captured, self.source.wants_lambda, self.watch.in_training)
             return
         self._report(parts, optimizer)
         self.step += 1
         # Its row is still that of further optimizers, which step by the same backward pass.
         self._is_made = True
         self.watch.end_step()
-        stop = self._source.between(self.step)
+        stop = self.source.between(self.step)
         if stop is None and self.on_stop is not None:
-            stop = self._source.over(self.step)
+            stop = self.source.over(self.step)
         if stop is not None:
             self.stopping = stop
             if self.on_stop is None:
@@ -284,14 +284,14 @@ class Session:
     def _report(self, parts: Mapping[str, Part], optimizer: Optimizer) -> None:
         entry = entry_of(
             parts,
-            attempt=self._source.attempt,
+            attempt=self.source.attempt,
             step=self.step,
             seconds=time.perf_counter() - self._began,
             applied=self._applied,
             metrics=self._numbers._take_logged(),
         )
         self._applied = {}
-        self._source.report(entry)
+        self.source.report(entry)
         self.start_line.several(self._weighings.several)
         self.start_line.samples(known=entry.indices_B is not None)
         if self._mirror is not None:

@@ -53,7 +53,7 @@ class Trails:
 
     def call(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Calls one of `FOLLOWED`, and follows it."""
-        if not len(self._of.data):
+        if not self._of:
             return func(*args, **kwargs)
         result = func(*args, **kwargs)
         if func is Tensor.__iter__:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from absgd_worker.attach.factors import factors_said, say_or_raise
+from absgd_worker.attach.factors import factors_of_elements, say_or_raise
 from absgd_worker.attach.granularity import Granularity, GranularityError, Groups, grouped
 from absgd_worker.attach.identity import Identity
 from absgd_worker.attach.pending import Pending, Pendings
@@ -83,7 +83,7 @@ class Unreduced:
         about = f"{of.about.replace(' none', '', 1)}, then {call.kind}"
         grouping = grouped(within.plain, within.valid, within.groups)
         identity = Identity(labels=within.label_M)
-        factors = factors_said(
+        factors = factors_of_elements(
             session,
             of.name,
             about,
