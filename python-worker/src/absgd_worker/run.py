@@ -15,7 +15,6 @@ import importlib
 import math
 import os
 import re
-import runpy
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -34,7 +33,8 @@ from absgd_worker.attach.functionals import LOSSES
 from absgd_worker.attach.host import Host
 from absgd_worker.attach.ranks import global_rank
 from absgd_worker.attach.replacement import no_replacement
-from absgd_worker.attach.script_file import run_file
+from absgd_worker.attach.script_errors import show_error
+from absgd_worker.attach.script_file import find_module, run_file, run_function, run_module
 from absgd_worker.attach.source import StopTraining
 from absgd_worker.attach.sources import is_controlled, source_of_host
 from absgd_worker.attach.terminal import lend_terminal
@@ -43,10 +43,27 @@ from absgd_worker.errors import WorkerError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs what the command line names. Returns the exit code."""
-    options = _parser().parse_args(arguments)
+    """Runs what the command line names. Returns the exit code.
+
+    `arguments`: in place of the process's own, by who does more than this afterwards.
+    """
+    if arguments is not None:
+        return _main(arguments, is_whole=False)
     try:
-        run = _target(options)
+        return _main(sys.argv[1:], is_whole=True)
+    except BaseException as error:
+        if not isinstance(error, SystemExit):
+            show_error(error)
+        raise
+
+
+def _main(arguments: Sequence[str], *, is_whole: bool) -> int:
+    """`is_whole`: the script is all that this process is there for."""
+    options = _parser().parse_args(arguments)
+    if is_whole:
+        _forget_own_path()
+    try:
+        run = _target(options, keep=is_whole)
     except _CannotRun as error:
         complain(f"absgd-run: {error}")
         return 2
@@ -75,7 +92,7 @@ def _train(run: Callable[[], object], options: argparse.Namespace) -> int:
             assert host is not None
             host.capture = Capture(session, granularity=options.granularity, leave=options.leave)
             try:
-                with no_replacement(), graphs_that_break(), host.capture:
+                with no_replacement(lambda: session.source.wants_lambda), graphs_that_break(), host.capture:
                     run()
             finally:
                 sessions = [session, *host.guests]
@@ -129,27 +146,43 @@ def _conclude(sessions: Sequence[api.Session], *, quiet: bool) -> None:
         complain(f"absgd: {losses} captured in {count(sum(one.step for one in sessions), 'step')}")
 
 
-def _target(options: argparse.Namespace) -> Callable[[], object]:
+def _target(options: argparse.Namespace, *, keep: bool) -> Callable[[], object]:
+    """`keep`: as in `run_file`."""
     target, rest = options.target, options.arguments
+    sys.argv = [target, *rest]
     if options.module:
-        sys.argv = [target, *rest]
         sys.path.insert(0, os.getcwd())
-        return lambda: runpy.run_module(target, run_name="__main__", alter_sys=True)
+        spec = find_module(target)
+        if spec is None:
+            raise _CannotRun(f"there is no module {target} to run: is it installed here?")
+        sys.argv[0] = spec.origin or target
+        return lambda: run_module(spec, keep=keep)
     file = Path(target)
     module, colon, function = target.rpartition(":")
     if file.suffix == ".py" or file.is_file() or not colon:
         if not file.is_file():
             raise _CannotRun(f"there is no file {target}: name a script, -m MODULE, or MODULE:FUNCTION")
         # As Python does: what lies beside the script can be imported.
-        sys.argv = [target, *rest]
         sys.path.insert(0, str(file.resolve().parent))
-        return lambda: run_file(file)
-    sys.argv = [target, *rest]
+        return lambda: run_file(target, keep=keep)
     sys.path.insert(0, os.getcwd())
     found = getattr(_imported(module), function, None)
     if not callable(found):
         raise _CannotRun(f"{module} has no function {function!r}")
-    return found
+    return lambda: run_function(found, keep=keep)
+
+
+def _forget_own_path() -> None:
+    """Takes away the folder that Python put in front of `sys.path` for absgd-run itself: a script is not to
+    find its modules there."""
+    main = sys.modules["__main__"]
+    if getattr(sys.flags, "safe_path", False) or not sys.path:
+        return
+    spec = getattr(main, "__spec__", None)
+    file = getattr(main, "__file__", None) or ""
+    own = os.getcwd() if spec is not None else os.path.dirname(os.path.realpath(file))
+    if sys.path[0] == own:
+        del sys.path[0]
 
 
 def _imported(module: str) -> ModuleType:

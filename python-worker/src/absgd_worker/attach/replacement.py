@@ -1,38 +1,45 @@
-"""A script that replaces its own process: what runs then would not be seen."""
+"""A script that replaces its own process: what runs then is not seen."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any
 
 from absgd_worker.attach.errors import SessionError
+from absgd_worker.console import complain
 
 
 @contextmanager
-def no_replacement() -> Iterator[None]:
-    """Inside, `os.exec*` is refused: SessionError."""
-    pid = os.getpid()
-    # All of the family end in one of these two.
-    plain = {name: getattr(os, name) for name in ("execv", "execve")}
+def replaced(owner: Any, name: str, function: Callable[..., Any]) -> Iterator[None]:
+    """Inside, `owner.name` is `function`, which is given the plain one before the arguments."""
+    plain = getattr(owner, name)
 
-    def refusing(name: str) -> Any:
-        def refused(*args: Any) -> NoReturn:
-            # A child that was forked is another process, and may become what it likes.
-            if os.getpid() != pid:
-                plain[name](*args)
-            raise SessionError(
-                f"the script replaces its own process (os.{name}), and losses of what runs then would not "
-                "be seen: run what it starts by absgd-run"
-            )
+    def instead(*args: Any, **kwargs: Any) -> Any:
+        return function(plain, *args, **kwargs)
 
-        return refused
-
-    for name in plain:
-        setattr(os, name, refusing(name))
+    setattr(owner, name, instead)
     try:
         yield
     finally:
-        for name, function in plain.items():
-            setattr(os, name, function)
+        setattr(owner, name, plain)
+
+
+@contextmanager
+def no_replacement(is_refused: Callable[[], bool]) -> Iterator[None]:
+    """Inside, `os.exec*` raises SessionError where `is_refused` says so; otherwise it is said and done."""
+    pid = os.getpid()
+
+    def refusing(plain: Callable[..., None], *args: Any) -> None:
+        # A child that was forked is another process, and may become what it likes.
+        if os.getpid() == pid:
+            what = "the script replaces its own process (os.exec), and losses of what runs then are not seen"
+            if is_refused():
+                raise SessionError(f"{what}: run what it starts by absgd-run")
+            complain(f"absgd: {what}")
+        plain(*args)
+
+    # All of the family end in one of these two.
+    with replaced(os, "execv", refusing), replaced(os, "execve", refusing):
+        yield

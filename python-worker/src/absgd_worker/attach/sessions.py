@@ -7,10 +7,11 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from absgd_worker.attach.child_guard import refuse_training
 from absgd_worker.attach.choices import Choices
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.host import Host
@@ -21,10 +22,13 @@ from absgd_worker.attach.optimizers import Groups
 from absgd_worker.attach.session import Session
 from absgd_worker.attach.source import Source, StopTraining
 from absgd_worker.attach.sources import source_of, source_of_guest, wished_source
+from absgd_worker.attach.started_processes import training_elsewhere_is_refused
 from absgd_worker.console import complain
 from absgd_worker.weights import Rule
 
 _current: list[Session] = []
+_while_open = ExitStack()
+"""What is undone when the last session is left."""
 
 
 @contextmanager
@@ -111,7 +115,7 @@ def session(
         return
     own = Session(source or source_of(lam, gamma, plan, run), choices)
     leave_implicit()
-    _current.append(own)
+    _enter(own)
     try:
         own.open()
         yield own
@@ -129,7 +133,7 @@ def _in_place_of(outer: Session, guest: Session, host: Host) -> Iterator[None]:
     host.guests.append(guest)
     if host.capture is not None:
         host.capture.weigh_for(guest)
-    _current.append(guest)
+    _enter(guest)
     try:
         guest.open()
         yield
@@ -146,7 +150,8 @@ def _in_place_of(outer: Session, guest: Session, host: Host) -> Iterator[None]:
 
 def entered() -> Session | None:
     """The session that the caller has entered; None outside of any."""
-    return next((one for one in reversed(_current) if not one.is_implicit), None)
+    # In a process that was forked, those of its parent are there and not open.
+    return next((one for one in reversed(_current) if not one.is_implicit and one.is_open), None)
 
 
 def current() -> Session:
@@ -160,7 +165,7 @@ def _begin_implicit() -> None:
     implicit = Session(wished_source())
     implicit.is_implicit = True
     implicit.open()
-    _current.append(implicit)
+    _enter(implicit)
 
 
 def leave_implicit(error: BaseException | None = None) -> None:
@@ -175,13 +180,27 @@ def _leave_forgotten() -> None:
         _leave(one, StopTraining("another cell began a session"))
 
 
+def _enter(own: Session) -> None:
+    if not _current:
+        _while_open.enter_context(training_elsewhere_is_refused(_lambda_is_wanted))
+    _current.append(own)
+
+
 def _leave(own: Session, error: BaseException | None = None) -> None:
     if own in _current:
         _current.remove(own)
+    if not _current:
+        _while_open.close()
     own.close(error)
 
 
+def _lambda_is_wanted() -> bool:
+    return any(one.is_open and one.source.wants_lambda for one in _current)
+
+
 def _abandon_in_child() -> None:
+    if _lambda_is_wanted():
+        refuse_training("fork")
     for one in _current:
         one.abandon()
 
