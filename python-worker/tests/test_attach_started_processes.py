@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,8 @@ ON, OFF = -1.0, math.inf
 
 
 def exit_code(method: str, target: Callable[[], object]) -> int | None:
-    process = multiprocessing.get_context(method).Process(target=target)
+    context: Any = multiprocessing.get_context(method)
+    process = context.Process(target=target)
     process.start()
     process.join(200)
     return process.exitcode
