@@ -86,7 +86,7 @@ export async function driveRun(prepared: PreparedRun, options: DriveOptions = {}
       const { checkpoint = false, why } = setOptions
       return ask({ type: 'set', edits: editsOf(changes, setOptions), checkpoint }, why)
     },
-    undo: () => ask({ type: 'undo' }),
+    undo: ({ all = false } = {}) => ask({ type: 'undo', ...(all ? { all: true } : {}) }),
     stop: ({ checkpoint = true } = {}) => ask({ type: 'stop', checkpoint }),
     async [Symbol.asyncDispose]() {
       if (controller.state().stage !== 'ended')

@@ -2,7 +2,8 @@
 import { Command } from 'commander'
 import { requireDone } from '../controller/require-done.js'
 import { AbsgdError } from '../errors.js'
-import { findRun, runsRoot } from '../log/directory.js'
+import { runsRoot } from '../log/directory.js'
+import { selectRun } from '../log/select.js'
 import { lockHolder } from '../log/lock.js'
 import { requestOf } from '../operator/client.js'
 import { readRunView } from '../operator/view.js'
@@ -33,7 +34,7 @@ export function resumeCommand(): Command {
 
 async function resume(nameOrPath: string, options: ResumeOptions): Promise<void> {
   const ui = options.detach === true ? 'none' : chooseUi(options.ui)
-  const dir = findRun(runsRoot(options.runs), nameOrPath)
+  const dir = selectRun(runsRoot(options.runs), nameOrPath)
   const { manifest, summary } = await readRunView(dir)
   if (lockHolder(dir) !== undefined) {
     const { step } = requireDone(await requestOf(dir, manifest.run, { type: 'resume' }))

@@ -24,6 +24,7 @@ export interface RunManyOptions {
   readonly seeds?: readonly number[]
   readonly jobs: number
   readonly param: Readonly<Record<string, string>>
+  readonly set: Readonly<Record<string, string>>
   readonly name?: string
   readonly runs?: string
   readonly ui: LinesUi
@@ -41,6 +42,7 @@ export async function runMany(file: string, options: RunManyOptions): Promise<vo
     experiment: await loadExperiment(experimentFile),
     experimentFile,
     params: options.param,
+    set: options.set,
     ...(arms === undefined ? {} : { arms }),
     ...(seeds === undefined ? {} : { seeds }),
     ...(name === undefined ? {} : { name }),

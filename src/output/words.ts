@@ -17,7 +17,7 @@ export function actionInWords(action: Action): string {
     case 'checkpoint':
       return action.automatic === true ? 'checkpoint before an edit' : 'checkpoint'
     case 'undo':
-      return 'undo the last edit'
+      return action.all === true ? 'undo the last edit, and those since the checkpoint' : 'undo the last edit'
     case 'pause':
     case 'resume':
     case 'evaluate':
