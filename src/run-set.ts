@@ -5,7 +5,7 @@ import { AbsgdError } from './errors.js'
 import type { Experiment } from './experiment/experiment.js'
 import { resolveExperiment } from './experiment/resolve.js'
 import { checkRunName, readManifest, runsRoot } from './log/directory.js'
-import { readRunView } from './operator/view.js'
+import { readRunSummary } from './operator/summary.js'
 import { manifestOf, plainName, requireRunnable, type SimulateOptions } from './prepare.js'
 import type { Manifest } from './record/manifest.js'
 import type { RunSummary } from './record/summary.js'
@@ -138,7 +138,7 @@ export async function standingOf({ dir, manifest }: PlannedRun): Promise<Planned
   if (!existsSync(dir)) return { dir, manifest, summary: undefined }
   const existing = readManifest(dir)
   const differences = differencesOf(existing, manifest)
-  if (differences.length === 0) return { dir, manifest: existing, summary: (await readRunView(dir)).summary }
+  if (differences.length === 0) return { dir, manifest: existing, summary: await readRunSummary(dir) }
   throw new AbsgdError(
     'run-directory',
     `the run "${manifest.run}" exists with other settings:\n${differences.map((line) => `  ${line}`).join('\n')}`,

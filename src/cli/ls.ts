@@ -3,7 +3,7 @@ import { basename } from 'node:path'
 import { Command } from 'commander'
 import { toAbsgdError } from '../errors.js'
 import { listOtherFolders, listRuns, runsRoot, type OtherFolder } from '../log/directory.js'
-import { readRunView } from '../operator/view.js'
+import { readRunSummary } from '../operator/summary.js'
 import { formatAge, formatCount, formatNumber } from '../output/format.js'
 import { jsonText } from '../output/json.js'
 import { table, WIDTH, wrap, type Column } from '../output/layout.js'
@@ -46,7 +46,7 @@ async function ls(options: LsOptions, print: Print): Promise<void> {
 
 async function entryOf(dir: string): Promise<Entry> {
   try {
-    return (await readRunView(dir, { checkSamplesUpTo: CHECKED_BYTES })).summary
+    return await readRunSummary(dir, { checkSamplesUpTo: CHECKED_BYTES })
   } catch (thrown) {
     return {
       run: basename(dir),

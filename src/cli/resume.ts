@@ -41,6 +41,15 @@ async function resume(nameOrPath: string, options: ResumeOptions): Promise<void>
     process.stdout.write(`${manifest.run}: the controller lives; training goes on from step ${step}\n`)
     return
   }
+  if (summary.damage?.some(({ reason }) => reason === 'newer') === true) {
+    throw new AbsgdError(
+      'log',
+      `a newer absgd wrote the run "${manifest.run}": this version cannot go on with it`,
+      {
+        hint: 'install that version: npm install absgd@latest',
+      },
+    )
+  }
   if (summary.status === 'completed') {
     throw new AbsgdError(
       'run-directory',
