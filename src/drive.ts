@@ -2,7 +2,7 @@
 import { requireDone } from './controller/require-done.js'
 import { toAbsgdError } from './errors.js'
 import { editsOf } from './experiment/changes.js'
-import { readRunView } from './operator/view.js'
+import { readRunSummary } from './operator/summary.js'
 import type { PreparedRun } from './prepare.js'
 import type { Action } from './record/record.js'
 import { createReportFeed } from './report-feed.js'
@@ -62,7 +62,7 @@ export async function driveRun(prepared: PreparedRun, options: DriveOptions = {}
       options.signal?.removeEventListener('abort', pass)
       feed.end()
     })
-    .then(async () => (await readRunView(dir)).summary)
+    .then(() => readRunSummary(dir))
   // A script that never looks at the result must not die of it.
   result.catch(() => undefined)
 
@@ -86,7 +86,7 @@ export async function driveRun(prepared: PreparedRun, options: DriveOptions = {}
       const { checkpoint = false, why } = setOptions
       return ask({ type: 'set', edits: editsOf(changes, setOptions), checkpoint }, why)
     },
-    undo: () => ask({ type: 'undo' }),
+    undo: ({ all = false } = {}) => ask({ type: 'undo', ...(all ? { all: true } : {}) }),
     stop: ({ checkpoint = true } = {}) => ask({ type: 'stop', checkpoint }),
     async [Symbol.asyncDispose]() {
       if (controller.state().stage !== 'ended')

@@ -26,8 +26,12 @@ export interface PrepareOptions extends SimulateOptions {
   readonly arm?: string
   /** Values, or their text as a command line gives it. */
   readonly params?: Readonly<Record<string, unknown>>
+  /** Schedules as text, by control, in place of the experiment's own. */
+  readonly set?: Readonly<Record<string, string>>
   /** @default the experiment's name, its arm and the next free number */
   readonly name?: string
+  /** Refuse a name that exists; false: take `NAME.2`, `NAME.3`, … then. @default true */
+  readonly exactName?: boolean
   /** Folder of runs. @default $ABSGD_RUNS, else ./runs */
   readonly runs?: string
   /** Interpreter; not used where the run is simulated. @default what `absgd setup` finds or makes */
@@ -53,9 +57,11 @@ export interface PreparedRun {
  */
 export async function prepareRun(options: PrepareOptions): Promise<PreparedRun> {
   const { experiment, arm, params = {}, onSetup = () => undefined } = options
-  const resolved = resolveExperiment(experiment, { ...(arm === undefined ? {} : { arm }), params })
+  const { set = {}, exactName = true, name: wanted } = options
+  const resolved = resolveExperiment(experiment, { ...(arm === undefined ? {} : { arm }), params, set })
   const root = runsRoot(options.runs)
-  if (options.name !== undefined) refuseExisting(root, options.name)
+  if (wanted !== undefined) checkRunName(wanted)
+  if (wanted !== undefined && exactName) refuseExisting(root, wanted)
   const { simulated } = simulationConfig(resolved, options)
   const { attach = false } = options
   requireRunnable(resolved, { attach, simulated })
@@ -69,15 +75,18 @@ export async function prepareRun(options: PrepareOptions): Promise<PreparedRun> 
         })
   const base = baseName(resolved.name, arm)
   for (let number = 1; ; number++) {
-    const run = options.name ?? `${base}-${number}`
-    if (options.name === undefined && existsSync(join(root, run))) continue
+    const run = wanted === undefined ? `${base}-${number}` : numbered(wanted, number)
+    const isTaken = () => !(wanted !== undefined && exactName) && existsSync(join(root, run))
+    if (isTaken()) continue
     const manifest = manifestOf(resolved, run, options)
     try {
-      return { dir: createRunDirectory(root, run, manifest), manifest, resolved, python: environment?.python }
+      const dir = createRunDirectory(root, run, manifest)
+      if (wanted !== undefined && run !== wanted)
+        onSetup(`a run named "${wanted}" exists: this one is "${run}"`)
+      return { dir, manifest, resolved, python: environment?.python }
     } catch (error) {
-      // Another process may have taken the number in between.
-      const taken = options.name === undefined && existsSync(join(root, run))
-      if (!taken) throw error
+      // Another process may have taken the name in between.
+      if (!isTaken()) throw error
     }
   }
 }
@@ -90,10 +99,10 @@ export async function prepareRun(options: PrepareOptions): Promise<PreparedRun> 
 export function manifestOf(
   resolved: ResolvedExperiment,
   run: string,
-  options: SimulateOptions & Pick<PrepareOptions, 'experimentFile' | 'attach'>,
+  options: SimulateOptions & Pick<PrepareOptions, 'experimentFile' | 'attach' | 'set'>,
 ): Manifest {
   const { name, arm, params, program } = resolved
-  const { experimentFile, attach = false } = options
+  const { experimentFile, attach = false, set = {} } = options
   const simulation = simulationConfig(resolved, options)
   const isStarted = !attach && simulation.simulated === undefined
   return {
@@ -105,6 +114,7 @@ export function manifestOf(
     version: VERSION,
     ...(experimentFile === undefined ? {} : { experimentFile }),
     params,
+    ...(Object.keys(set).length === 0 ? {} : { set }),
     config: {
       ...describeConfig(resolved),
       ...(isStarted && program.kind !== 'task' ? { directory: process.cwd() } : {}),
@@ -155,8 +165,14 @@ function simulationConfig(
   })
 }
 
+/** `first`, then `first.2`, `first.3`, …, of at most 64 characters. */
+function numbered(name: string, number: number): string {
+  if (number === 1) return name
+  const ending = `.${number}`
+  return `${name.slice(0, MAX_NAME - ending.length)}${ending}`
+}
+
 function refuseExisting(root: string, name: string): void {
-  checkRunName(name)
   if (!existsSync(join(root, name))) return
   throw new AbsgdError('run-directory', `a run named "${name}" exists in ${root}`, {
     hint: `choose another --name, or go on with it: absgd resume ${basename(name)}`,
@@ -170,9 +186,8 @@ function baseName(experiment: string, arm: string | undefined): string {
 
 /** The text with nothing in it that a run's name may not hold, of any length. */
 export function plainName(text: string): string {
-  const plain = text
-    .toLowerCase()
-    .replace(/[^a-z0-9._-]+/g, '-')
-    .replace(/^[^a-z0-9]+/, '')
+  const plain = text.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '')
   return plain === '' ? 'run' : plain
 }
+
+const MAX_NAME = 64

@@ -5,7 +5,7 @@ import { AbsgdError } from './errors.js'
 import type { Experiment } from './experiment/experiment.js'
 import { resolveExperiment } from './experiment/resolve.js'
 import { checkRunName, readManifest, runsRoot } from './log/directory.js'
-import { readRunView } from './operator/view.js'
+import { readRunSummary } from './operator/summary.js'
 import { manifestOf, plainName, requireRunnable, type SimulateOptions } from './prepare.js'
 import type { Manifest } from './record/manifest.js'
 import type { RunSummary } from './record/summary.js'
@@ -19,6 +19,8 @@ export interface RunSetOptions extends SimulateOptions {
   readonly seeds?: readonly number[]
   /** Values, or their text as a command line gives it. */
   readonly params?: Readonly<Record<string, unknown>>
+  /** Schedules as text, in place of the experiment's own. */
+  readonly set?: Readonly<Record<string, string>>
   /** What the runs' names begin with. @default the experiment's name */
   readonly name?: string
   /** Folder of runs. @default $ABSGD_RUNS, else ./runs */
@@ -109,7 +111,8 @@ function manifestFor(
   params: Readonly<Record<string, unknown>>,
 ): Manifest {
   const { experiment, name = experiment.spec.name } = options
-  const resolved = resolveExperiment(experiment, { ...(arm === undefined ? {} : { arm }), params })
+  const { set = {} } = options
+  const resolved = resolveExperiment(experiment, { ...(arm === undefined ? {} : { arm }), params, set })
   requireRunnable(resolved, { simulated: options.simulate === true ? true : undefined })
   const { seed } = resolved.params
   const text = typeof seed === 'number' ? String(seed) : JSON.stringify(seed)
@@ -122,7 +125,7 @@ function manifestFor(
 function requireUnlike(name: string, others: readonly PlannedRun[]): void {
   if (others.every(({ manifest }) => manifest.run !== name)) return
   throw new AbsgdError('usage', `two runs of this set would be called "${name}"`, {
-    hint: 'names hold 64 characters of a-z 0-9 . _ -: choose a shorter --name, or arms that differ in more than case',
+    hint: 'names hold 64 characters of A-Z a-z 0-9 . _ -: choose a shorter --name, or arms that differ in these',
   })
 }
 
@@ -135,7 +138,7 @@ export async function standingOf({ dir, manifest }: PlannedRun): Promise<Planned
   if (!existsSync(dir)) return { dir, manifest, summary: undefined }
   const existing = readManifest(dir)
   const differences = differencesOf(existing, manifest)
-  if (differences.length === 0) return { dir, manifest: existing, summary: (await readRunView(dir)).summary }
+  if (differences.length === 0) return { dir, manifest: existing, summary: await readRunSummary(dir) }
   throw new AbsgdError(
     'run-directory',
     `the run "${manifest.run}" exists with other settings:\n${differences.map((line) => `  ${line}`).join('\n')}`,

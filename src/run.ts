@@ -32,7 +32,7 @@ export interface Run {
    */
   set(changes: Changes, options?: SetOptions): Promise<Applied>
   /** Returns to the newest checkpoint before the last edit; later edits go with it. */
-  undo(): Promise<Applied>
+  undo(options?: { readonly all?: boolean }): Promise<Applied>
   /** Checkpoints, unless told otherwise, and ends the run. */
   stop(options?: { checkpoint?: boolean }): Promise<Applied>
   /** How the run ended: a failed run resolves too, with status "failed". Rejects when the log could not be written. */

@@ -9,13 +9,15 @@ import { prepareRun } from '../prepare.js'
 import type { Program } from '../record/program.js'
 import { commandByHand } from '../worker/local.js'
 import { startAndFollow, type ControllerProcess } from './follow.js'
-import { paramOption } from './options.js'
+import { exactNameOption, paramOption, setOption } from './options.js'
 import { chooseUi, uiOption, type UiFlag } from './ui.js'
 
 interface AttachOptions {
   readonly arm?: string
   readonly param: Readonly<Record<string, string>>
+  readonly set: Readonly<Record<string, string>>
   readonly name?: string
+  readonly exactName?: true
   readonly runs?: string
   readonly ui: UiFlag
 }
@@ -26,7 +28,9 @@ export function attachCommand(): Command {
     .argument('[experiment]', 'TypeScript file with its controls (default: lambda off, until "absgd set")')
     .option('--arm <name>', 'an arm of the experiment')
     .addOption(paramOption())
+    .addOption(setOption())
     .option('--name <name>', 'name of the run (default: experiment, arm and a number)')
+    .addOption(exactNameOption())
     .option('--runs <dir>', 'folder of runs (default: $ABSGD_RUNS, else ./runs)')
     .addOption(uiOption())
     .addHelpText('after', WHAT)
@@ -34,14 +38,17 @@ export function attachCommand(): Command {
 }
 
 async function attach(file: string | undefined, options: AttachOptions): Promise<void> {
-  const { arm, name, runs, param: params } = options
+  const { arm, name, runs, param: params, set } = options
   const ui = chooseUi(options.ui)
   const experimentFile = file === undefined ? undefined : resolve(file)
   const experiment = experimentFile === undefined ? byHand('attached') : await loadExperiment(experimentFile)
   const { dir, manifest, resolved } = await prepareRun({
     experiment,
     params,
+    set,
+    exactName: options.exactName === true,
     attach: true,
+    onSetup: (line) => process.stderr.write(`absgd: ${line}\n`),
     ...(experimentFile === undefined ? {} : { experimentFile }),
     ...(arm === undefined ? {} : { arm }),
     ...(name === undefined ? {} : { name }),

@@ -4,7 +4,7 @@ import { AbsgdError } from '../errors.js'
 import { runsRoot } from '../log/directory.js'
 import { nearest } from '../log/nearest.js'
 import { selectRuns } from '../log/select.js'
-import { readRunView } from '../operator/view.js'
+import { readRunSummary } from '../operator/summary.js'
 import { comparisonLines } from '../output/comparison.js'
 import { jsonText } from '../output/json.js'
 import type { RunSummary } from '../record/summary.js'
@@ -34,7 +34,7 @@ export function compareCommand(print: Print = toStdout): Command {
 async function compare(selectors: readonly string[], flags: CompareFlags, print: Print): Promise<void> {
   const summaries: RunSummary[] = []
   for (const dir of selectRuns(runsRoot(flags.runs), selectors)) {
-    summaries.push((await readRunView(dir)).summary)
+    summaries.push(await readRunSummary(dir))
   }
   requireCompleted(summaries)
   const comparison = compareRuns(summaries, flags.baseline === undefined ? {} : { baseline: flags.baseline })

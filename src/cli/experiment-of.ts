@@ -7,8 +7,9 @@ import type { Manifest } from '../record/manifest.js'
 
 /** @throws AbsgdError 'run-directory' for a run that a script launched: it is no file that could be loaded */
 export async function experimentOf(manifest: Manifest): Promise<ResolvedExperiment> {
+  const set = manifest.set === undefined ? {} : { set: manifest.set }
   if (manifest.experimentFile === undefined && manifest.config.attached === true)
-    return resolveExperiment(byHand(manifest.experiment))
+    return resolveExperiment(byHand(manifest.experiment), set)
   if (manifest.experimentFile === undefined) {
     throw new AbsgdError(
       'run-directory',
@@ -20,5 +21,6 @@ export async function experimentOf(manifest: Manifest): Promise<ResolvedExperime
   return resolveExperiment(experiment, {
     ...(manifest.arm === undefined ? {} : { arm: manifest.arm }),
     params: manifest.params,
+    ...set,
   })
 }

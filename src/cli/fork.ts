@@ -1,7 +1,8 @@
 /** `absgd fork`: a new run from a checkpoint of another one. */
 import { Command } from 'commander'
 import { forkRun } from '../fork.js'
-import { findRun, readManifest, runsRoot } from '../log/directory.js'
+import { readManifest, runsRoot } from '../log/directory.js'
+import { selectRun } from '../log/select.js'
 import { parseEdit } from '../operator/edit-text.js'
 import type { ControlEdit } from '../record/edits.js'
 import { experimentOf } from './experiment-of.js'
@@ -43,7 +44,7 @@ function edit(text: string, before: readonly ControlEdit[]): readonly ControlEdi
 
 async function fork(nameOrPath: string, options: ForkOptions): Promise<void> {
   const ui = options.detach === true ? 'none' : chooseUi(options.ui)
-  const parentDir = findRun(runsRoot(options.runs), nameOrPath)
+  const parentDir = selectRun(runsRoot(options.runs), nameOrPath)
   const parent = readManifest(parentDir)
   const resolved = await experimentOf(parent)
   const python = await interpreterFor(parent, options.python)

@@ -1,6 +1,7 @@
 /** `absgd ledger`: who changed what, from which step on. */
 import { Command } from 'commander'
-import { findRun, runsRoot } from '../log/directory.js'
+import { runsRoot } from '../log/directory.js'
+import { selectRun } from '../log/select.js'
 import { readRun } from '../log/reader.js'
 import { jsonText } from '../output/json.js'
 import { WIDTH } from '../output/layout.js'
@@ -23,7 +24,7 @@ export function ledgerCommand(print: Print = toStdout): Command {
 }
 
 async function ledger(nameOrPath: string, { runs, json }: LedgerOptions, print: Print): Promise<void> {
-  const dir = findRun(runsRoot(runs), nameOrPath)
+  const dir = selectRun(runsRoot(runs), nameOrPath)
   let entries = emptyLedger()
   for await (const record of readRun(dir, { streams: ['steps'] })) entries = addToLedger(entries, record)
   const width = process.stdout.isTTY ? Math.max(WIDTH, process.stdout.columns) : WIDTH

@@ -1,5 +1,5 @@
 /** A run as lines on the standard output, until it is over. */
-import { readRunView } from '../operator/view.js'
+import { readRunSummary } from '../operator/summary.js'
 import { endLine, recordLine } from '../output/json.js'
 import { createPlainOutput } from '../output/plain.js'
 import type { Manifest } from '../record/manifest.js'
@@ -32,7 +32,7 @@ export async function printRun(
     if (ui === 'json') for (const line of recordLine(record)) print(line)
   }
   await ended?.()
-  const { summary } = await readRunView(dir)
+  const summary = await readRunSummary(dir)
   if (ui === 'plain') for (const line of plain.end(summary)) print(line)
   if (ui === 'json') print(endLine(summary))
   return summary

@@ -2,8 +2,8 @@
 import { basename } from 'node:path'
 import { Command } from 'commander'
 import { toAbsgdError } from '../errors.js'
-import { listRuns, runsRoot } from '../log/directory.js'
-import { readRunView } from '../operator/view.js'
+import { listOtherFolders, listRuns, runsRoot, type OtherFolder } from '../log/directory.js'
+import { readRunSummary } from '../operator/summary.js'
 import { formatAge, formatCount, formatNumber } from '../output/format.js'
 import { jsonText } from '../output/json.js'
 import { table, WIDTH, wrap, type Column } from '../output/layout.js'
@@ -39,13 +39,14 @@ async function ls(options: LsOptions, print: Print): Promise<void> {
   const root = runsRoot(options.runs)
   const entries: Entry[] = []
   for (const dir of listRuns(root)) entries.push(await entryOf(dir))
-  const lines = options.json === true ? [jsonText(entries)] : linesOf(entries, root, Date.now())
+  const lines =
+    options.json === true ? [jsonText(entries)] : linesOf(entries, listOtherFolders(root), root, Date.now())
   for (const line of lines) print(line)
 }
 
 async function entryOf(dir: string): Promise<Entry> {
   try {
-    return (await readRunView(dir, { checkSamplesUpTo: CHECKED_BYTES })).summary
+    return await readRunSummary(dir, { checkSamplesUpTo: CHECKED_BYTES })
   } catch (thrown) {
     return {
       run: basename(dir),
@@ -56,9 +57,15 @@ async function entryOf(dir: string): Promise<Entry> {
   }
 }
 
-function linesOf(entries: readonly Entry[], root: string, nowMs: number): string[] {
+function linesOf(
+  entries: readonly Entry[],
+  others: readonly OtherFolder[],
+  root: string,
+  nowMs: number,
+): string[] {
+  const notRuns = otherLines(others)
   if (entries.length === 0) {
-    return [`no runs in ${root}: "absgd run experiment.ts" trains one`]
+    return [`no runs in ${root}: "absgd run experiment.ts" trains one`, ...notRuns]
   }
   const width = process.stdout.isTTY ? Math.max(WIDTH, process.stdout.columns) : WIDTH
   const rows = entries.map((entry) => cellsOf(entry, nowMs).map(sanitize))
@@ -68,6 +75,22 @@ function linesOf(entries: readonly Entry[], root: string, nowMs: number): string
   return [
     ...table(COLUMNS, rows, width),
     ...problems.flatMap((problem) => wrap(sanitize(problem), { width, hanging: '  ' })),
+    ...notRuns,
+  ]
+}
+
+/** Folders that are listed nowhere else: a run that lost its files, a copy with a name that no run may have. */
+function otherLines(others: readonly OtherFolder[]): string[] {
+  const names = (reason: OtherFolder['reason']) =>
+    others.filter((other) => other.reason === reason).map(({ name }) => name)
+  const say = (found: readonly string[], what: string) => {
+    const more = found.length > NAMED ? ` and ${found.length - NAMED} more` : ''
+    const text = `${found.slice(0, NAMED).join(', ')}${more}: ${what}`
+    return found.length === 0 ? [] : wrap(sanitize(text), { hanging: '  ' })
+  }
+  return [
+    ...say(names('no-files-of-a-run'), 'no run (neither manifest.json nor steps.log is there)'),
+    ...say(names('name'), 'not listed, as a run cannot have this name: rename it to letters, digits, . _ -'),
   ]
 }
 
@@ -105,5 +128,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'BEST OR LAST', shrinkTo: 6 },
 ]
 
+/** Folders that a line names. */
+const NAMED = 5
 /** A list stays quick: `show` checks larger sample logs. */
 const CHECKED_BYTES = 256 * 1024 * 1024

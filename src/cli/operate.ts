@@ -1,10 +1,16 @@
 /** Commands that ask a running controller for something: pause, step, checkpoint, restore, evaluate, set, undo, stop. */
+import { createInterface } from 'node:readline/promises'
 import { Command } from 'commander'
 import { requireDone } from '../controller/require-done.js'
-import { findRun, readManifest, runsRoot } from '../log/directory.js'
+import { AbsgdError } from '../errors.js'
+import { readManifest, runsRoot } from '../log/directory.js'
+import { lockHolder } from '../log/lock.js'
+import { isPattern, selectRun, selectRuns } from '../log/select.js'
 import { requestOf } from '../operator/client.js'
 import { parseEdit } from '../operator/edit-text.js'
+import { readRunView } from '../operator/view.js'
 import type { Action } from '../record/record.js'
+import { takenBackInWords, undoTarget } from '../record/undo.js'
 import { positiveInteger, wholeNumber } from './options.js'
 
 interface OperateOptions {
@@ -22,7 +28,7 @@ export function operatorCommands(): Command[] {
     stepCommand(),
     restoreCommand(),
     setCommand(),
-    simple('undo', 'return to the checkpoint before the last edit', { type: 'undo' }),
+    undoCommand(),
   ]
 }
 
@@ -64,6 +70,34 @@ function setCommand(): Command {
     )
 }
 
+function undoCommand(): Command {
+  return base('undo', 'return to the checkpoint before the last edit')
+    .option('--all', 'earlier edits too, where the checkpoint lies before them')
+    .addHelpText('after', UNDO)
+    .action(async (run: string, { all, ...options }: OperateOptions & { all?: true }) => {
+      const isWanted = all === true || (await confirmUndo(run, options))
+      await ask(run, { type: 'undo', ...(isWanted ? { all: true } : {}) }, options)
+    })
+}
+
+/** On a terminal, asks before an undo that takes back more than the last edit. */
+async function confirmUndo(selector: string, { runs, json }: OperateOptions): Promise<boolean> {
+  if (json === true || !process.stdin.isTTY || !process.stderr.isTTY || isPattern(selector)) return false
+  const { snapshot } = await readRunView(selectRun(runsRoot(runs), selector))
+  const target = undoTarget(snapshot.edits, snapshot.checkpoints)
+  if (target.type !== 'checkpoint' || target.requests === 1) return false
+  const words = takenBackInWords(target, snapshot.position)
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  const question = `undo ${words}: to step ${target.checkpoint.position.step}. Go back that far? [y/N] `
+  const reply = await terminal.question(question)
+  terminal.close()
+  if (/^y(es)?$/i.test(reply.trim())) return true
+  throw new AbsgdError('usage', 'nothing was undone')
+}
+
+const UNDO = `
+What was trained since is trained again. Undo of more than the last edit takes
+--all, or a "y" on a terminal. The answer says how far back it went.`
 const EDITS = `
 Edits:
   lambda=-2              from the next step that is not planned yet
@@ -76,15 +110,31 @@ Edits:
 function base(name: string, description: string): Command {
   return new Command(name)
     .description(description)
-    .argument('<run>', 'name of a run, or its directory')
+    .argument('<run>', 'name of a run, its directory, or a pattern ("exp-*"): all that run')
     .option('--runs <dir>', 'folder of runs (default: $ABSGD_RUNS, else ./runs)')
     .option('--why <text>', 'reason, for the log')
     .option('--json', 'print the answer as JSON')
 }
 
+/** Asks the run that is named, or every run of a pattern that has a controller. A refusal is an error, after all were asked. */
+async function ask(selector: string, action: Action, options: OperateOptions): Promise<void> {
+  const root = runsRoot(options.runs)
+  if (!isPattern(selector)) return askOne(selectRun(root, selector), action, options)
+  const live = selectRuns(root, [selector]).filter((dir) => lockHolder(dir) !== undefined)
+  if (live.length === 0) {
+    throw new AbsgdError('unreachable', `no run that matches "${selector}" has a controller`, {
+      hint: '"absgd ls" shows how they stand',
+    })
+  }
+  const asked = await Promise.allSettled(live.map((dir) => askOne(dir, action, options)))
+  const refused = asked.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
+  if (refused.length === 0) return
+  const messages = refused.map((reason) => (reason instanceof Error ? reason.message : String(reason)))
+  throw new AbsgdError('refused', `${refused.length} of ${live.length} runs refused: ${messages.join('; ')}`)
+}
+
 /** Prints the step at which the action took effect; a refusal is an error. */
-async function ask(nameOrPath: string, action: Action, { runs, why, json }: OperateOptions): Promise<void> {
-  const dir = findRun(runsRoot(runs), nameOrPath)
+async function askOne(dir: string, action: Action, { why, json }: OperateOptions): Promise<void> {
   const { run } = readManifest(dir)
   const { step, message } = requireDone(await requestOf(dir, run, action, why === undefined ? {} : { why }))
   const line = json

@@ -1,5 +1,6 @@
 /** Options that several commands take. */
 import { InvalidArgumentError, Option } from 'commander'
+import { parseEdit } from '../operator/edit-text.js'
 
 export function simulateOption(): Option {
   return new Option('--simulate', 'train a toy without Python instead of the task').conflicts([
@@ -12,6 +13,19 @@ export function paramOption(): Option {
   return new Option('--param <key=value>', 'set a parameter; may be given several times')
     .argParser(keyValue)
     .default({}, "the experiment's")
+}
+
+export function setOption(): Option {
+  return new Option(
+    '--set <control=schedule>',
+    'lambda=-2, "lambda=cosine(-5,-0.5,over=1000)": in place of the experiment\'s from the first step on; may be given several times',
+  )
+    .argParser(controlText)
+    .default({}, "the experiment's")
+}
+
+export function exactNameOption(): Option {
+  return new Option('--exact-name', 'refuse a --name that exists, instead of adding .2, .3, … to it')
 }
 
 export function positiveInteger(text: string): number {
@@ -43,6 +57,20 @@ export function commaSeparated(text: string): readonly string[] {
     .filter((part) => part !== '')
   if (parts.length > 0) return [...new Set(parts)]
   throw new InvalidArgumentError('It takes one name or several, separated by commas.')
+}
+
+/** `control=schedule`, on top of those before it. */
+function controlText(
+  text: string,
+  before: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const { control, to, when } = parseEdit(text)
+  if (to.kind === 'factor') throw new InvalidArgumentError('It takes a value or a schedule, not a factor.')
+  if (when.kind !== 'soon')
+    throw new InvalidArgumentError(
+      'It holds from the first step on: leave @STEP out; "absgd set" edits later.',
+    )
+  return { ...before, [control]: to.text }
 }
 
 /** `key=value`, on top of those before it. */

@@ -4,7 +4,8 @@ import { AbsgdError } from '../errors.js'
 import { compileRun } from '../experiment/compile.js'
 import { resolveExperiment, type ResolvedExperiment } from '../experiment/resolve.js'
 import type { Experiment } from '../experiment/experiment.js'
-import { findRun, readManifest, runsRoot } from '../log/directory.js'
+import { readManifest, runsRoot } from '../log/directory.js'
+import { selectRun } from '../log/select.js'
 import { readRun } from '../log/reader.js'
 import { planFileOf, planFileText, type PlanFile } from '../record/plan-file.js'
 import { createStepHistory } from '../record/step-history.js'
@@ -44,7 +45,7 @@ export function planOfExperiment(experiment: Experiment, options: PlanOutputOpti
 
 /** @throws AbsgdError 'run-directory' where there is no such run, or it has no steps */
 export async function planOfRun(nameOrPath: string, runs: string | undefined): Promise<PlanFile> {
-  const dir = findRun(runsRoot(runs), nameOrPath)
+  const dir = selectRun(runsRoot(runs), nameOrPath)
   const { run, experiment } = readManifest(dir)
   const history = createStepHistory()
   for await (const record of readRun(dir, { streams: ['steps'] })) history.add(record)

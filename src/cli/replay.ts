@@ -1,7 +1,8 @@
 /** `absgd replay`: trains a run again from its ledger and its seed, and tells where that differs. */
 import { Command } from 'commander'
 import { AbsgdError } from '../errors.js'
-import { findRun, readManifest, runsRoot } from '../log/directory.js'
+import { readManifest, runsRoot } from '../log/directory.js'
+import { selectRun } from '../log/select.js'
 import { jsonText } from '../output/json.js'
 import { replayLines } from '../output/replay.js'
 import { replayRun } from '../replay.js'
@@ -32,7 +33,7 @@ export function replayCommand(print: Print = toStdout): Command {
 }
 
 async function replay(nameOrPath: string, options: ReplayOptions, print: Print): Promise<void> {
-  const dir = findRun(runsRoot(options.runs), nameOrPath)
+  const dir = selectRun(runsRoot(options.runs), nameOrPath)
   const manifest = readManifest(dir)
   const resolved = await experimentOf(manifest)
   const name = options.name ?? freeNameBeside(dir, 'replay')

@@ -2,7 +2,8 @@
 import { Command } from 'commander'
 import { requireDone } from '../controller/require-done.js'
 import { AbsgdError } from '../errors.js'
-import { findRun, runsRoot } from '../log/directory.js'
+import { runsRoot } from '../log/directory.js'
+import { selectRun } from '../log/select.js'
 import { lockHolder } from '../log/lock.js'
 import { requestOf } from '../operator/client.js'
 import { readRunView } from '../operator/view.js'
@@ -33,12 +34,21 @@ export function resumeCommand(): Command {
 
 async function resume(nameOrPath: string, options: ResumeOptions): Promise<void> {
   const ui = options.detach === true ? 'none' : chooseUi(options.ui)
-  const dir = findRun(runsRoot(options.runs), nameOrPath)
+  const dir = selectRun(runsRoot(options.runs), nameOrPath)
   const { manifest, summary } = await readRunView(dir)
   if (lockHolder(dir) !== undefined) {
     const { step } = requireDone(await requestOf(dir, manifest.run, { type: 'resume' }))
     process.stdout.write(`${manifest.run}: the controller lives; training goes on from step ${step}\n`)
     return
+  }
+  if (summary.damage?.some(({ reason }) => reason === 'newer') === true) {
+    throw new AbsgdError(
+      'log',
+      `a newer absgd wrote the run "${manifest.run}": this version cannot go on with it`,
+      {
+        hint: 'install that version: npm install absgd@latest',
+      },
+    )
   }
   if (summary.status === 'completed') {
     throw new AbsgdError(

@@ -8,7 +8,7 @@ import { toAbsgdError } from '../errors.js'
 import { loadExperiment } from '../experiment/load.js'
 import { createRunDirectory } from '../log/directory.js'
 import { lockHolder } from '../log/lock.js'
-import { readRunView } from '../operator/view.js'
+import { readRunSummary } from '../operator/summary.js'
 import type { Beginning } from '../output/run-set.js'
 import type { RunSummary } from '../record/summary.js'
 import { planRunSet, standingOf, type PlannedRun, type RunSet } from '../run-set.js'
@@ -24,6 +24,7 @@ export interface RunManyOptions {
   readonly seeds?: readonly number[]
   readonly jobs: number
   readonly param: Readonly<Record<string, string>>
+  readonly set: Readonly<Record<string, string>>
   readonly name?: string
   readonly runs?: string
   readonly ui: LinesUi
@@ -41,6 +42,7 @@ export async function runMany(file: string, options: RunManyOptions): Promise<vo
     experiment: await loadExperiment(experimentFile),
     experimentFile,
     params: options.param,
+    set: options.set,
     ...(arms === undefined ? {} : { arms }),
     ...(seeds === undefined ? {} : { seeds }),
     ...(name === undefined ? {} : { name }),
@@ -131,7 +133,7 @@ async function trainSet(
       if (interrupts > 0) controller.kill('SIGINT')
       if (holder === undefined) await controller.exited
       else while (lockHolder(dir)?.pid === holder.pid) await sleep(LOOK_INTERVAL_MS)
-      conclude(planned, (await readRunView(dir)).summary)
+      conclude(planned, await readRunSummary(dir))
     } catch (thrown) {
       refused += 1
       output.refuse(manifest.run, toAbsgdError(thrown, 'run-directory'))

@@ -4,7 +4,15 @@ import { Command } from 'commander'
 import { loadExperiment } from '../experiment/load.js'
 import { prepareRun } from '../prepare.js'
 import { AbsgdError } from '../errors.js'
-import { commaSeparated, paramOption, positiveInteger, simulateOption, someNumber } from './options.js'
+import {
+  commaSeparated,
+  exactNameOption,
+  paramOption,
+  setOption,
+  positiveInteger,
+  simulateOption,
+  someNumber,
+} from './options.js'
 import { startAndFollow, startControllerProcess } from './follow.js'
 import { seedList } from './seeds.js'
 import { chooseLines, chooseUi, uiOption, type UiFlag } from './ui.js'
@@ -14,6 +22,8 @@ interface RunOptions {
   readonly seeds?: readonly number[]
   readonly jobs: number
   readonly param: Readonly<Record<string, string>>
+  readonly set: Readonly<Record<string, string>>
+  readonly exactName?: true
   readonly name?: string
   readonly runs?: string
   readonly ui: UiFlag
@@ -32,10 +42,12 @@ export function runCommand(): Command {
     .option('--seeds <n>', 'train seeds 0 to n-1, or those given: 200-209, 1,2,7', seedList)
     .option('--jobs <n>', 'of several runs, so many at a time', positiveInteger, 1)
     .addOption(paramOption())
+    .addOption(setOption())
     .option(
       '--name <name>',
       'name of the run (default: experiment, arm and a number); of several runs what their names begin with',
     )
+    .addOption(exactNameOption())
     .option('--runs <dir>', 'folder of runs (default: $ABSGD_RUNS, else ./runs)')
     .addOption(uiOption())
     .option('--detach', 'leave the run to itself; "absgd watch" shows it')
@@ -62,6 +74,8 @@ async function run(file: string, options: RunOptions): Promise<void> {
     experiment,
     experimentFile,
     params: options.param,
+    set: options.set,
+    exactName: options.exactName === true,
     ...(arm === undefined ? {} : { arm }),
     ...(name === undefined ? {} : { name }),
     ...(runs === undefined ? {} : { runs }),

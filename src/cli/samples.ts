@@ -1,7 +1,8 @@
 /** `absgd samples`: which training samples are hard, and most likely to be labelled wrong. */
 import { once } from 'node:events'
 import { Command, Option } from 'commander'
-import { findRun, runsRoot } from '../log/directory.js'
+import { runsRoot } from '../log/directory.js'
+import { selectRun } from '../log/select.js'
 import { rankedSuspects, readSamples, type NamedSuspect } from '../operator/suspects.js'
 import { jsonText } from '../output/json.js'
 import { WIDTH } from '../output/layout.js'
@@ -36,7 +37,7 @@ export function samplesCommand(print: Print = toStdout): Command {
 }
 
 async function samples(nameOrPath: string, options: SamplesOptions, print: Print): Promise<void> {
-  const dir = findRun(runsRoot(options.runs), nameOrPath)
+  const dir = selectRun(runsRoot(options.runs), nameOrPath)
   const { view, losses } = await readSamples(dir, options.class)
   const asked = options.suspects === true ? SUSPECTS : options.suspects
   const count = asked ?? (options.csv === true ? losses.size : 0)

@@ -1,6 +1,7 @@
 /** `absgd suggest`: which lambda the spread of a run's last losses suggests. */
 import { Command, InvalidArgumentError } from 'commander'
-import { findRun, runsRoot } from '../log/directory.js'
+import { runsRoot } from '../log/directory.js'
+import { selectRun } from '../log/select.js'
 import { readRecentLosses } from '../operator/recent-losses.js'
 import { suggestFrom } from '../operator/suggest.js'
 import { jsonText } from '../output/json.js'
@@ -33,7 +34,7 @@ async function answer(
   { wrong, steps, runs, json }: SuggestOptions,
   print: Print,
 ): Promise<void> {
-  const recent = await readRecentLosses(findRun(runsRoot(runs), nameOrPath), steps)
+  const recent = await readRecentLosses(selectRun(runsRoot(runs), nameOrPath), steps)
   const { now, suggestions, forWrong, losses } = suggestFrom(recent, wrong)
   const { summary } = recent.view
   if (json !== true) {

@@ -1,8 +1,9 @@
 /** `absgd watch`: shows runs, live or finished. */
 import { Command } from 'commander'
 import { AbsgdError } from '../errors.js'
-import { findRun, listRuns, runsRoot } from '../log/directory.js'
+import { listRuns, runsRoot } from '../log/directory.js'
 import { lockHolder } from '../log/lock.js'
+import { selectRuns } from '../log/select.js'
 import { tailRun } from '../log/tail.js'
 import { manifestOfRun } from '../operator/view.js'
 import { showCockpit } from './cockpit.js'
@@ -20,7 +21,7 @@ export function watchCommand(): Command {
     .description('show runs, live or finished; leaving never stops one')
     .argument(
       '[run...]',
-      'names of runs, or their directories (default: the newest that trains, else the newest)',
+      'runs by name, directory, pattern ("exp-*") or experiment (default: the newest that trains, else the newest)',
     )
     .option('--runs <dir>', 'folder of runs (default: $ABSGD_RUNS, else ./runs)')
     .addOption(uiOption())
@@ -31,7 +32,7 @@ export function watchCommand(): Command {
 async function watch(names: readonly string[], options: WatchOptions): Promise<void> {
   const ui = chooseUi(options.ui)
   const root = runsRoot(options.runs)
-  const dirs = names.length === 0 ? [newest(root)] : names.map((name) => findRun(root, name))
+  const dirs = names.length === 0 ? [newest(root)] : selectRuns(root, names)
   if (ui === 'cockpit') return showCockpit({ dirs, runs: options.runs })
   const [dir, ...more] = dirs
   if (dir === undefined || more.length > 0) {

@@ -2,7 +2,8 @@
 import { Command, Option } from 'commander'
 import { nearest } from '../edit-distance.js'
 import { AbsgdError } from '../errors.js'
-import { findRun, runsRoot } from '../log/directory.js'
+import { runsRoot } from '../log/directory.js'
+import { selectRun } from '../log/select.js'
 import { readRecentLosses } from '../operator/recent-losses.js'
 import { checkCandidate, weighAnew, type Candidate } from '../operator/what-if.js'
 import { jsonText } from '../output/json.js'
@@ -46,7 +47,7 @@ async function answer(
   print: Print,
 ): Promise<void> {
   const candidates = texts.flatMap(parseCandidates)
-  const recent = await readRecentLosses(findRun(runsRoot(runs), nameOrPath), steps)
+  const recent = await readRecentLosses(selectRun(runsRoot(runs), nameOrPath), steps)
   const signOf = sign === undefined ? undefined : sign === '+' ? 1 : -1
   const { now, outcomes, losses } = weighAnew(
     recent,

@@ -60,7 +60,9 @@ function again({ checkpoints }: ControllerState, { worker }: ControllerContext):
 }
 
 function lastStep({ reported }: ControllerState): string {
-  return reported.step === 0 ? 'before its first step' : `after step ${reported.step - 1}`
+  return reported.step === 0
+    ? 'before its first step'
+    : `after ${reported.step} ${reported.step === 1 ? 'step' : 'steps'}`
 }
 
 function stepsOf(count: number): string {

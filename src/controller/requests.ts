@@ -1,5 +1,6 @@
 /** What operators, scripts and signals ask for, and what comes of it. Pure. */
-import type { Action, Request } from '../record/record.js'
+import type { Action, CheckpointWritten, Request } from '../record/record.js'
+import { beyondLastEdit, takenBackInWords, undoTarget } from '../record/undo.js'
 import type { PeerId } from '../wire/channel.js'
 import type { CommandResult } from '../wire/message.js'
 import { answer, settle, standing, withPending } from './answers.js'
@@ -110,10 +111,10 @@ export function onCommandResult(
   return restored(settled, lease, action, { cause: request.action.type, effects, nowMs, context })
 }
 
-function takenBack({ edits }: ControllerState, action: Action): string {
+function takenBack(state: ControllerState, action: Action): string {
   if (action.type !== 'restore') return ''
-  const names = edits.flatMap(({ effective, edited }) => (effective < action.step ? [] : [edited.control]))
-  return `; takes back ${names.length === 1 ? 'the edit' : `${names.length} edits`} of ${[...new Set(names)].join(', ')}`
+  const target = undoTarget(state.edits, state.checkpoints)
+  return target.type === 'checkpoint' ? `; ${takenBackInWords(target, standing(state).step)}` : ''
 }
 
 interface Restored {
@@ -222,13 +223,10 @@ function decide(
   switch (action.type) {
     case 'set':
       return decideOnSet(state, lease, request, nowMs, context)
-    case 'undo': {
-      const last = state.edits.at(-1)
-      if (last === undefined) return { type: 'refuse', why: 'there is no edit to undo' }
-      return checkpointFor(state, lease, last.effective, `before the edit at step ${last.effective}`)
-    }
+    case 'undo':
+      return decideOnUndo(state, lease, action.all === true)
     case 'restore':
-      return checkpointFor(state, lease, action.step)
+      return checkpointAt(state, lease, action.step)
     case 'pause':
     case 'resume':
     case 'step-on':
@@ -238,6 +236,23 @@ function decide(
       return { type: 'command', lease, action }
     default:
       return action satisfies never
+  }
+}
+
+function decideOnUndo(state: ControllerState, lease: Lease, all: boolean): Decision {
+  const target = undoTarget(state.edits, state.checkpoints)
+  switch (target.type) {
+    case 'no-edit':
+      return { type: 'refuse', why: 'there is no edit to undo' }
+    case 'no-checkpoint':
+      return { type: 'refuse', why: `no checkpoint before the edit at step ${target.edit}: ${stepsOf(state)}` }
+    case 'checkpoint': {
+      const { checkpoint, requests } = target
+      if (requests === 1 || all) return restoreOf(state, lease, checkpoint)
+      return { type: 'refuse', why: beyondLastEdit(target, standing(state).step) }
+    }
+    default:
+      return target satisfies never
   }
 }
 
@@ -259,18 +274,22 @@ function decideOnSet(
   return { type: 'command', lease, action: { type: 'checkpoint', automatic: true } }
 }
 
-/** @param before - Said where any checkpoint before that step will do; without it, it is that one or none. */
-function checkpointFor(state: ControllerState, lease: Lease, step: number, before?: string): Decision {
-  const checkpoint = state.checkpoints.findLast(({ position }) =>
-    before === undefined ? position.step === step : position.step <= step,
-  )
-  if (checkpoint === undefined) {
-    const steps = state.checkpoints.map(({ position }) => position.step)
-    const there =
-      steps.length === 0 ? 'there is none yet' : `there are checkpoints at steps ${steps.join(', ')}`
-    return { type: 'refuse', why: `no checkpoint ${before ?? `at step ${step}`}: ${there}` }
-  }
-  const { path, sha256, position } = checkpoint
+function checkpointAt(state: ControllerState, lease: Lease, step: number): Decision {
+  const checkpoint = state.checkpoints.findLast(({ position }) => position.step === step)
+  if (checkpoint !== undefined) return restoreOf(state, lease, checkpoint)
+  return { type: 'refuse', why: `no checkpoint at step ${step}: ${stepsOf(state)}` }
+}
+
+function stepsOf({ checkpoints }: ControllerState): string {
+  const steps = checkpoints.map(({ position }) => position.step)
+  return steps.length === 0 ? 'there is none yet' : `there are checkpoints at steps ${steps.join(', ')}`
+}
+
+function restoreOf(
+  state: ControllerState,
+  lease: Lease,
+  { path, sha256, position }: CheckpointWritten,
+): Decision {
   return {
     type: 'command',
     lease,

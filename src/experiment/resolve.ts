@@ -10,6 +10,7 @@ import {
   type Duration,
   type UntilStopped,
 } from '../schedule/duration.js'
+import { parseSchedule } from '../schedule/expression.js'
 import type { GuardOptions } from '../schedule/feedback/guard.js'
 import { extentOf, leavesOf } from '../schedule/parts.js'
 import { shown, unknownName } from './complaint.js'
@@ -45,12 +46,14 @@ export interface ResolveOptions {
   readonly arm?: string
   /** Values, or their text as a command line gives it. */
   readonly params?: Params
+  /** Schedules as text, by control: they take the place of the experiment's own from the first step on. */
+  readonly set?: Readonly<Record<string, string>>
 }
 
 /**
  * The settings of one run, checked as far as that goes without knowing the steps of an epoch.
  *
- * @throws AbsgdError 'usage' for an arm or parameter that does not exist or fit, 'experiment' for what the experiment's
+ * @throws AbsgdError 'usage' for an arm, parameter or text of a schedule that does not exist or fit, 'experiment' for what the experiment's
  * own functions give
  */
 export function resolveExperiment(experiment: Experiment, options: ResolveOptions = {}): ResolvedExperiment {
@@ -63,6 +66,7 @@ export function resolveExperiment(experiment: Experiment, options: ResolveOption
     ...(arm === undefined
       ? {}
       : controlsOf(`controls of the arm "${options.arm ?? ''}"`, arm.controls, params)),
+    ...controlsOfText(options.set ?? {}),
   })
   requireLasting(controls, length)
   requireSamples(controls, spec.record.samples)
@@ -115,6 +119,10 @@ function controlsOf(what: string, given: unknown, params: Params): Readonly<Reco
   throw new AbsgdError('experiment', `the function of ${what} gives ${shown(value)}`, {
     hint: 'it takes an object of schedules by name, such as { lambda: off(), lr: 0.1 }, and must not be async',
   })
+}
+
+function controlsOfText(set: Readonly<Record<string, string>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(set).map(([name, text]) => [name, parseSchedule(text)]))
 }
 
 function lengthOf(value: unknown): Duration | UntilStopped {

@@ -1,7 +1,7 @@
 /** Reads one log file or spool segment frame by frame, and goes on where it stood once the file has grown. */
 import { open, type FileHandle } from 'node:fs/promises'
 import type { Stream } from '../record/record.js'
-import { decodeHeader, HEADER_BYTES, headerProblem, readFrame } from './frame.js'
+import { decodeHeader, HEADER_BYTES, headerProblem, isNewer, readFrame } from './frame.js'
 
 /** Why and where a file stops being readable. */
 export interface Damage {
@@ -12,10 +12,11 @@ export interface Damage {
   /**
    * - `torn`: the last frame is incomplete and nobody is writing any more.
    * - `crc`: a checksum is wrong.
-   * - `format`: no log, a newer format, or an impossible length.
+   * - `format`: no log, or an impossible length.
+   * - `newer`: a newer version of absgd wrote it.
    * - `record`: the checksum is right, but the record breaks the contract; reading goes on behind it.
    */
-  readonly reason: 'torn' | 'crc' | 'format' | 'record'
+  readonly reason: 'torn' | 'crc' | 'format' | 'newer' | 'record'
   readonly message: string
 }
 
@@ -67,9 +68,10 @@ export function openCursor(path: string, stream: Stream, chunkBytes = CHUNK_BYTE
       rest = bytes.length
       return false
     }
-    const problem = headerProblem(decodeHeader(bytes), stream)
+    const header = decodeHeader(bytes)
+    const problem = headerProblem(header, stream)
     if (problem !== undefined) {
-      stop('format', problem)
+      stop(isNewer(header) ? 'newer' : 'format', problem)
       return false
     }
     offset = HEADER_BYTES

@@ -31,7 +31,7 @@ export { runPaths } from './paths.js'
 export function checkRunName(name: string): void {
   if (isRunName(name)) return
   throw new AbsgdError('run-directory', `"${name}" cannot be the name of a run`, {
-    hint: 'use 1 to 64 characters of a-z 0-9 . _ -, beginning with a letter or a digit',
+    hint: 'use 1 to 64 characters of A-Z a-z 0-9 . _ -, beginning with a letter or a digit',
   })
 }
 
@@ -79,6 +79,12 @@ export function findRun(root: string, nameOrPath: string): string {
   if (found !== undefined) return found
   const names = listRuns(root).map((dir) => basename(dir))
   const near = nearest(nameOrPath, names)
+  const folder = [join(root, nameOrPath), resolve(nameOrPath)].find((path) => existsSync(path))
+  if (folder !== undefined) {
+    throw new AbsgdError('run-directory', `${folder} is no run: it has neither manifest.json nor steps.log`, {
+      hint: near.length > 0 ? `did you mean ${near.join(', ')}?` : 'see "absgd ls"',
+    })
+  }
   const others = near.length > 0 ? `did you mean ${near.join(', ')}?` : 'see "absgd ls"'
   throw new AbsgdError('run-directory', `there is no run "${nameOrPath}" in ${root}`, {
     hint: names.length === 0 ? 'there are no runs here; --runs or $ABSGD_RUNS names another root' : others,
@@ -97,9 +103,40 @@ export function runAt(root: string, nameOrPath: string): string | undefined {
  * @throws AbsgdError 'run-directory' when it cannot be read.
  */
 export function listRuns(root: string): string[] {
-  let names: string[]
+  return namesIn(root)
+    .map((name) => join(root, name))
+    .filter((dir) => isRunName(basename(dir)) && isRunDirectory(dir))
+    .map((dir) => ({ dir, createdMs: createdMsOf(dir) }))
+    .sort((a, b) => b.createdMs - a.createdMs || (a.dir < b.dir ? -1 : 1))
+    .map(({ dir }) => dir)
+}
+
+/** A folder below the runs root that is not listed as a run, and why. */
+export interface OtherFolder {
+  readonly name: string
+  readonly reason: 'no-files-of-a-run' | 'name'
+}
+
+/**
+ * The folders below `root` that {@link listRuns} leaves out, by name. Those whose names begin with a dot are hidden.
+ *
+ * @throws as {@link listRuns}
+ */
+export function listOtherFolders(root: string): OtherFolder[] {
+  return namesIn(root)
+    .filter(
+      (name) => !name.startsWith('.') && statSync(join(root, name), { throwIfNoEntry: false })?.isDirectory(),
+    )
+    .flatMap((name): OtherFolder[] => {
+      if (!isRunDirectory(join(root, name))) return [{ name, reason: 'no-files-of-a-run' }]
+      return isRunName(name) ? [] : [{ name, reason: 'name' }]
+    })
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+function namesIn(root: string): string[] {
   try {
-    names = readdirSync(root)
+    return readdirSync(root)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') return []
@@ -108,12 +145,6 @@ export function listRuns(root: string): string[] {
       cause: error,
     })
   }
-  return names
-    .map((name) => join(root, name))
-    .filter((dir) => isRunName(basename(dir)) && isRunDirectory(dir))
-    .map((dir) => ({ dir, createdMs: createdMsOf(dir) }))
-    .sort((a, b) => b.createdMs - a.createdMs || (a.dir < b.dir ? -1 : 1))
-    .map(({ dir }) => dir)
 }
 
 /** Damaged runs count: they can be listed and looked at. */

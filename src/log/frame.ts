@@ -43,6 +43,11 @@ export function decodeHeader(bytes: Buffer): Header | undefined {
   }
 }
 
+/** Whether a newer version of absgd wrote the file. */
+export function isNewer(header: Header | undefined): boolean {
+  return header !== undefined && header.format > FORMAT
+}
+
 /** Why the file cannot be read as `stream`; undefined when it can. */
 export function headerProblem(header: Header | undefined, stream: Stream): string | undefined {
   if (header === undefined) return 'it is no log: its first bytes are not "ABSGDLOG"'

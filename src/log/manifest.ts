@@ -53,6 +53,7 @@ const manifestSchema = z.object({
   version: text,
   experimentFile: text.optional(),
   params: z.record(text, z.unknown()),
+  set: z.record(text, text).optional(),
   parent: z.object({ run: text, dir: text, step: count }).optional(),
   config: z.object({
     task: text,

@@ -20,7 +20,7 @@ export interface RunPaths {
 
 /** Whether a run may have this name: none leaves the runs root or troubles a shell. */
 export function isRunName(name: string): boolean {
-  return /^[a-z0-9][a-z0-9._-]{0,63}$/.test(name)
+  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)
 }
 
 export function runPaths(dir: string): RunPaths {

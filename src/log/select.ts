@@ -1,7 +1,7 @@
-/** Several runs at once, by what somebody types. */
+/** Runs by what somebody types: names, paths, patterns and experiments. */
 import { basename } from 'node:path'
 import { AbsgdError } from '../errors.js'
-import { listRuns, readManifest, runAt } from './directory.js'
+import { findRun, listRuns, readManifest, runAt } from './directory.js'
 import { nearest } from './nearest.js'
 
 /**
@@ -18,13 +18,41 @@ export function selectRuns(root: string, selectors: readonly string[]): string[]
   const selected = selectors.flatMap((selector) => {
     const one = runAt(root, selector)
     if (one !== undefined) return [one]
-    const pattern = /[*?]/.test(selector) ? patternOf(selector) : undefined
+    const pattern = isPattern(selector) ? patternOf(selector) : undefined
     const matching = runs.filter(({ name, labels }) => pattern?.test(name) ?? labels.includes(selector))
     if (matching.length > 0) return matching.map(({ dir }) => dir)
     const known = [...new Set(runs.flatMap(({ name, labels }) => [...labels, name]))]
-    throw nothingOf(selector, root, known, pattern !== undefined)
+    throw nothingOf(selector, root, known)
   })
   return [...new Set(selected)]
+}
+
+/**
+ * The directory of the one run that `selector` names, in any way that {@link selectRuns} takes: for a command of one run.
+ *
+ * @throws AbsgdError 'run-directory' as {@link findRun}, and for a selector of several runs, naming them.
+ */
+export function selectRun(root: string, selector: string): string {
+  const one = runAt(root, selector)
+  if (one !== undefined) return one
+  if (!isPattern(selector) && !listRuns(root).some((dir) => labelsOf(dir).labels.includes(selector)))
+    return findRun(root, selector)
+  const found = selectRuns(root, [selector])
+  if (found.length === 1) return found[0]!
+  const names = found.map((dir) => basename(dir))
+  const more = names.length > NAMED ? `, and ${names.length - NAMED} more` : ''
+  throw new AbsgdError(
+    'run-directory',
+    `"${selector}" names ${names.length} runs, and this command takes one`,
+    {
+      hint: `name one of ${names.slice(0, NAMED).join(', ')}${more}`,
+    },
+  )
+}
+
+/** Whether a selector is a pattern of names: `*` any text, `?` any character. */
+export function isPattern(selector: string): boolean {
+  return /[*?]/.test(selector)
 }
 
 /** What a run can be named by besides its name; nothing where its manifest cannot be read. */
@@ -45,11 +73,16 @@ function patternOf(selector: string): RegExp {
   return new RegExp(`^${source}$`)
 }
 
-function nothingOf(selector: string, root: string, known: readonly string[], isPattern: boolean): AbsgdError {
-  const what = isPattern ? `no run matches "${selector}"` : `there is no run and no experiment "${selector}"`
-  const near = isPattern ? [] : nearest(selector, known)
+function nothingOf(selector: string, root: string, known: readonly string[]): AbsgdError {
+  const what = isPattern(selector)
+    ? `no run matches "${selector}"`
+    : `there is no run and no experiment "${selector}"`
+  const near = isPattern(selector) ? [] : nearest(selector, known)
   const others = near.length > 0 ? `did you mean ${near.join(', ')}?` : 'see "absgd ls"'
   return new AbsgdError('run-directory', `${what} in ${root}`, {
     hint: known.length === 0 ? 'there are no runs here; --runs or $ABSGD_RUNS names another root' : others,
   })
 }
+
+/** Runs that an error names. */
+const NAMED = 5

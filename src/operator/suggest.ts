@@ -1,6 +1,7 @@
 /** Which lambda the last losses of a run suggest. */
 import { AbsgdError } from '../errors.js'
-import { findRun, runsRoot } from '../log/directory.js'
+import { runsRoot } from '../log/directory.js'
+import { selectRun } from '../log/select.js'
 import {
   forWrongLabels,
   suggestionsFor,
@@ -37,7 +38,7 @@ export interface Suggestions {
  */
 export async function suggest(run: string, options: SuggestOptions = {}): Promise<Suggestions> {
   checkWrong(options.wrong)
-  const recent = await readRecentLosses(findRun(runsRoot(options.runs), run), options.steps)
+  const recent = await readRecentLosses(selectRun(runsRoot(options.runs), run), options.steps)
   return suggestFrom(recent, options.wrong)
 }
 

@@ -1,6 +1,7 @@
 /** What a run tells of single samples, read from its directory, live or finished. */
 import { AbsgdError } from '../errors.js'
-import { findRun, runsRoot } from '../log/directory.js'
+import { runsRoot } from '../log/directory.js'
+import { selectRun } from '../log/select.js'
 import { readRun } from '../log/reader.js'
 import { overviewOf, type SampleOverview } from '../record/sample-overview.js'
 import { UNKNOWN_LABEL } from '../record/sample-columns.js'
@@ -44,7 +45,7 @@ export async function suspects(run: string, options: SuspectsOptions = {}): Prom
   const { count = 50, label, runs } = options
   if (!Number.isInteger(count) || count < 1)
     throw new AbsgdError('usage', `count must be a whole number from 1, not ${count}`)
-  const dir = findRun(runsRoot(runs), run)
+  const dir = selectRun(runsRoot(runs), run)
   const { view, losses } = await readSamples(dir, label)
   const found: NamedSuspect[] = []
   for await (const block of rankedSuspects(dir, losses, count)) for (const one of block) found.push(one)

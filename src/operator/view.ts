@@ -2,9 +2,10 @@
 import { relative } from 'node:path'
 import { AbsgdError } from '../errors.js'
 import { checkSamples } from '../log/check.js'
-import { readControllerFile, readManifest } from '../log/directory.js'
+import { readControllerFile, readManifest, workerOf } from '../log/directory.js'
 import { lockHolder } from '../log/lock.js'
 import { readRun } from '../log/reader.js'
+import { isRunning } from '../process-identity.js'
 import type { Manifest } from '../record/manifest.js'
 import type { LogRecord } from '../record/record.js'
 import { initialSnapshot, reduce, type RunSnapshot } from '../record/snapshot.js'
@@ -71,7 +72,9 @@ async function read(dir: string, { checkSamplesUpTo = 0, onRecord }: ViewOptions
   const found = [...reading.report.damage, ...(await checkSamples(dir, checkSamplesUpTo))]
   const damage = [...ofManifest, ...found.map((one) => ({ ...one, file: relative(dir, one.file) }))]
   const pids = { controller: live?.pid, worker: controller?.workerPid }
-  const summary = summarize({ snapshot, manifest, dir, live: live !== undefined, pids, damage })
+  const worker = controller === undefined ? undefined : workerOf(controller)
+  const workerRuns = worker !== undefined && isRunning(worker)
+  const summary = summarize({ snapshot, manifest, dir, live: live !== undefined, pids, workerRuns, damage })
   return { manifest, snapshot, summary, damage, live: live !== undefined }
 }
 

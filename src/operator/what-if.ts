@@ -1,6 +1,7 @@
 /** What other values of lambda would make of a run's last losses. */
 import { AbsgdError } from '../errors.js'
-import { findRun, runsRoot } from '../log/directory.js'
+import { runsRoot } from '../log/directory.js'
+import { selectRun } from '../log/select.js'
 import { sideOf, weighCandidates, type Candidate } from '../weighting/candidates.js'
 import { farthest, outcomeAt, type Outcome, type Target } from '../weighting/what-if.js'
 import type { LossesRead } from '../weighting/spread.js'
@@ -34,7 +35,7 @@ export async function whatIf(
   { sign, steps, runs }: WhatIfOptions = {},
 ): Promise<WhatIf> {
   candidates.forEach(checkCandidate)
-  const recent = await readRecentLosses(findRun(runsRoot(runs), run), steps)
+  const recent = await readRecentLosses(selectRun(runsRoot(runs), run), steps)
   return weighAnew(recent, candidates, sign)
 }
 

@@ -36,14 +36,31 @@ export function endLines(summary: RunSummary, { withDetail = true } = {}): strin
   const lines = [
     ...wrap(headline(summary)),
     ...(reason === '' ? [] : wrap(reason, { indent: '  ' })),
+    ...unweighedLines(summary),
     ...(withDetail && detail !== '' ? detailLines(detail) : []),
     ...metricEntry('final', metricsInWords(withoutInternals(final))),
     ...bestEntry(best),
     ...entry('log', logInWords(summary)),
     ...damage.flatMap((damaged) => entry('damaged', damageInWords(damaged))),
-    ...(summary.status === 'lost' ? entry('next', `absgd resume ${summary.run}`) : []),
+    ...nextEntry(summary),
   ]
   return lines.map(sanitize)
+}
+
+/** What to type where the run does not go on by itself. */
+function nextEntry({ status, run, pids, damage = [] }: RunSummary): string[] {
+  if (damage.some(({ reason }) => reason === 'newer'))
+    return entry('next', 'a newer absgd wrote this run: install that version (npm install absgd@latest)')
+  if (status !== 'lost') return []
+  if (pids === undefined) return entry('next', `absgd resume ${run}`)
+  return entry('next', `absgd resume ${run}: a new controller joins the worker (pid ${pids.worker ?? '-'})`)
+}
+
+/** Said of a run whose steps count losses that were weighed, where there was none. */
+function unweighedLines({ status, steps, config }: RunSummary): string[] {
+  const isOver = status === 'completed' || status === 'stopped'
+  if (steps > 0 || !isOver || config.simulated === true) return []
+  return wrap('no loss was weighed: a step is an optimizer step that a weighed loss led to', { indent: '  ' })
 }
 
 /** Everything that is known of a run: `absgd show`. */
@@ -96,7 +113,10 @@ function bestEntry(best: RunSummary['best']): string[] {
   const beside = metricsInWords(
     Object.fromEntries(Object.entries(best.metrics).filter(([name]) => name !== metric)),
   )
-  return metricEntry('best', [`${metric} ${formatNumber(value)} after step ${formatCount(step)}`, ...beside])
+  return metricEntry('best', [
+    `${metric} ${formatNumber(value)} after ${formatCount(step + 1)} ${plural(step + 1, 'step')}`,
+    ...beside,
+  ])
 }
 
 function logInWords({ waits, workerRestarts, lostSteps, duplicatedSteps }: RunSummary): string {

@@ -65,7 +65,8 @@ export function plainLines(before: PlainState, record: LogRecord): { state: Plai
       return trained(state, body, timeMs)
     case 'evaluation': {
       const line = evaluationLine(snapshot, body, manifest.config.objective?.metric)
-      return { state: { ...state, toldMs: timeMs }, lines: [line] }
+      // A line about training comes in between, however often a run evaluates: this one tells neither loss nor lambda.
+      return { state, lines: [line] }
     }
     case 'controller-started':
       if (lines.length > 0) return { state, lines: [...simulatedLines(manifest.config), ...lines] }

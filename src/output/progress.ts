@@ -14,7 +14,7 @@ export interface Pace {
   readonly secondsPerStep: number
 }
 
-/** `480/1,920  epoch 15.0  loss 0.412  lambda -2  ess 0.82  lr 0.05  eta 12 s`, less what does not fit. */
+/** `480/1,920  epoch 15.0  loss 0.412  lambda -2  ess ratio 0.82  lr 0.05  eta 12 s`, less what does not fit. */
 export function progressLine(snapshot: RunSnapshot, { loss, secondsPerStep }: Pace): string {
   const { last, position, runSteps } = snapshot
   const { lambda, lr } = last?.controls ?? {}
@@ -23,7 +23,7 @@ export function progressLine(snapshot: RunSnapshot, { loss, secondsPerStep }: Pa
   const items = new Map([['place', placeOf(snapshot, position)]])
   if (loss !== undefined) items.set('loss', `loss ${formatNumber(loss)}`)
   if (lambda !== undefined) items.set('lambda', `lambda ${formatControl('lambda', lambda)}`)
-  if (ess !== undefined) items.set('ess', `ess ${ess.toFixed(2)}`)
+  if (ess !== undefined) items.set('ess', `ess ratio ${ess.toFixed(2)}`)
   if (lr !== undefined) items.set('lr', `lr ${formatNumber(lr)}`)
   if (Number.isFinite(left)) items.set('eta', `eta ${formatDuration(left)}`)
   const line = () => [...items.values()].join('  ')

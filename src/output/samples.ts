@@ -105,7 +105,7 @@ export function seenInWords({ timesSeen: { least, mean, most } }: SampleOverview
 }
 
 function predictionInWords({ at, predicted, compared, disagree, pairs }: PredictionOverview): string {
-  const by = `the model after step ${formatCount(at.step)}`
+  const by = `the model after ${formatCount(at.step + 1)} steps`
   if (compared === 0) return `${by} predicts ${samplesInWords(predicted)}`
   const which = pairs.map(
     ({ label, predicted: taken, count }) => `${label} for ${taken} (${formatCount(count)})`,

@@ -38,7 +38,7 @@ export function suspectLines(page: SamplePage, suspects: readonly ShownSuspect[]
       ? []
       : entry(
           'predicted',
-          `by the model after step ${formatCount(predictedAt.step)}${suspects.some(({ labelProbability }) => labelProbability !== undefined) ? '; P is its probability of the label' : ''}`,
+          `by the model after ${formatCount(predictedAt.step + 1)} steps${suspects.some(({ labelProbability }) => labelProbability !== undefined) ? '; P is its probability of the label' : ''}`,
         )),
     ...noteLines(page),
   ]

@@ -17,7 +17,7 @@ export function actionInWords(action: Action): string {
     case 'checkpoint':
       return action.automatic === true ? 'checkpoint before an edit' : 'checkpoint'
     case 'undo':
-      return 'undo the last edit'
+      return action.all === true ? 'undo the last edit, and those since the checkpoint' : 'undo the last edit'
     case 'pause':
     case 'resume':
     case 'evaluate':
@@ -79,8 +79,13 @@ export function positionInWords({ step }: Position): string {
   return `after ${formatCount(step)} ${step === 1 ? 'step' : 'steps'}`
 }
 
-/** `running (paused)`, `completed`. */
-export function statusInWords({ status, phase }: Pick<RunSummary, 'status' | 'phase'>): string {
+/** `running (paused)`, `completed`, `lost (worker trains on)`. */
+export function statusInWords({
+  status,
+  phase,
+  pids,
+}: Pick<RunSummary, 'status' | 'phase' | 'pids'>): string {
+  if (status === 'lost' && pids !== undefined) return 'lost (worker trains on)'
   return phase === undefined || phase === 'training' ? status : `${status} (${phase})`
 }
 

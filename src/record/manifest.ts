@@ -17,6 +17,8 @@ export interface Manifest {
   readonly experimentFile?: string
   /** The parsed parameters, as handed to the task. */
   readonly params: Readonly<Record<string, unknown>>
+  /** Schedules as text that took the place of the experiment's own: `run --set lambda=-2`. */
+  readonly set?: Readonly<Record<string, string>>
   readonly config: RunConfig
   /** Of a fork: the run that it was forked from, its directory, and the step of the checkpoint. */
   readonly parent?: { readonly run: string; readonly dir: string; readonly step: number }

@@ -197,7 +197,8 @@ export type Action =
   /** All of the edits or none. */
   | { readonly type: 'set'; readonly edits: readonly ControlEdit[]; readonly checkpoint: boolean }
   /** Back to the newest checkpoint before the last edit. */
-  | { readonly type: 'undo' }
+  /** `all`: earlier edits too, where the checkpoint before the last one lies before them. */
+  | { readonly type: 'undo'; readonly all?: true }
 
 export interface Request {
   readonly type: 'request'

@@ -49,7 +49,7 @@ export interface RunSummary {
   readonly warnings: readonly string[]
   /** On disk, by step. */
   readonly checkpoints: readonly { readonly step: number; readonly path: string; readonly bytes: number }[]
-  /** While it runs; null for one that is not there. */
+  /** While it runs, or where only its worker does; null for one that is not there. */
   readonly pids?: { readonly controller: number | null; readonly worker: number | null }
   /** What of the run directory cannot be read. */
   readonly damage?: readonly DamagedFile[]
@@ -78,7 +78,7 @@ export interface DamagedFile {
   readonly file: string
   /** Byte from which on it cannot be read; absent for a file that is read as a whole. */
   readonly offset?: number
-  /** "torn", "crc", "format", "record": as the log's reader calls it; "manifest". */
+  /** "torn", "crc", "format", "newer", "record": as the log's reader calls it; "manifest". */
   readonly reason: string
   /** In words. */
   readonly message: string
@@ -91,6 +91,8 @@ export interface SummaryParts {
   /** Whether a controller holds the run's lock. */
   readonly live: boolean
   readonly pids?: { readonly controller?: number | undefined; readonly worker?: number | undefined }
+  /** Whether the worker still runs. @default false */
+  readonly workerRuns?: boolean
   readonly damage?: readonly DamagedFile[]
 }
 
@@ -100,6 +102,7 @@ export function summarize({
   dir,
   live,
   pids = {},
+  workerRuns = false,
   damage = [],
 }: SummaryParts): RunSummary {
   const { end, worker, last, runSteps, firstMs, latestMs } = snapshot
@@ -136,6 +139,7 @@ export function summarize({
     ...(status === 'running'
       ? { pids: { controller: pids.controller ?? null, worker: livingPid(snapshot) ?? pids.worker ?? null } }
       : {}),
+    ...(status === 'lost' && workerRuns ? { pids: { controller: null, worker: pids.worker ?? null } } : {}),
     ...(damage.length === 0 ? {} : { damage }),
   }
 }

@@ -2,7 +2,9 @@ import { mkdirSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { lsCommand } from '../../src/cli/ls.js'
+import { writeControllerFile } from '../../src/log/directory.js'
 import { acquireLock } from '../../src/log/lock.js'
+import { identityOf } from '../../src/process-identity.js'
 import type { Body } from '../../src/record/record.js'
 import { ended, evaluation, joined, manifest, started, steps } from '../helpers/records.js'
 import { temporaryRoot, writeRun } from '../helpers/runs.js'
@@ -69,6 +71,42 @@ describe('ls', () => {
     const lines = await ls(root)
     expect(lines[1]).toMatch(/lost \* +100\/100 .*0\.9 val\.accuracy$/)
     expect(lines[2]).toMatch(/^\* digits-1: steps\.log, byte [\d,]+: the last frame is incomplete/)
+  })
+
+  test('says which folders are no runs, instead of leaving them out without a word', async () => {
+    const root = temporaryRoot()
+    expect((await ls(root)).slice(1)).toEqual([])
+    for (let i = 1; i <= 7; i++) mkdirSync(join(root, `empty-${i}`))
+    mkdirSync(join(root, '.hidden'))
+    writeFileSync(join(root, 'a file'), '')
+    const copy = join(root, 'digits-1 (copy)')
+    mkdirSync(copy)
+    writeFileSync(join(copy, 'manifest.json'), '{}')
+    await writeRun(root, complete)
+    const text = (await ls(root)).slice(2).join(' ').replaceAll(/\s+/g, ' ')
+    expect(text).toBe(
+      'empty-1, empty-2, empty-3, empty-4, empty-5 and 2 more: no run (neither manifest.json nor steps.log is there) ' +
+        'digits-1 (copy): not listed, as a run cannot have this name: rename it to letters, digits, . _ -',
+    )
+    expect(JSON.parse((await ls(root, '--json'))[0]!)).toHaveLength(1)
+  })
+
+  test('lists runs whose names have capitals', async () => {
+    const root = temporaryRoot()
+    await writeRun(root, complete, { run: 'ResNet50' })
+    expect((await ls(root))[1]).toMatch(/^ResNet50 /)
+  })
+
+  test('says of a run whose controller is gone that its worker trains on', async () => {
+    const root = temporaryRoot()
+    const dir = await writeRun(root, [started(), joined(), steps(0, 50)])
+    const file = { pid: 1, bootId: identityOf(process.pid).bootId, startedAt: new Date().toISOString() }
+    const worker = { workerPid: process.pid, workerStart: identityOf(process.pid).processStart }
+    writeControllerFile(dir, { ...file, ...worker, endpoints: { control: 'ipc://x', telemetry: 'ipc://y' } })
+    expect((await ls(root))[1]).toContain('lost (worker trains on)')
+    expect(JSON.parse((await ls(root, '--json'))[0]!)).toMatchObject([
+      { status: 'lost', pids: { controller: null, worker: process.pid } },
+    ])
   })
 
   test('marks a run whose samples are damaged', async () => {

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { resumeCommand } from '../../src/cli/resume.js'
 import { showCommand } from '../../src/cli/show.js'
 import { AbsgdError } from '../../src/errors.js'
 import { acquireLock } from '../../src/log/lock.js'
@@ -26,6 +27,43 @@ async function show(root: string, run: string, ...flags: string[]): Promise<stri
 
 const summaryOf = async (root: string, run: string) =>
   JSON.parse((await show(root, run, '--json')).join('\n')) as Record<string, unknown>
+
+test('a pattern shows every run that matches, and as JSON an array', async () => {
+  const root = temporaryRoot()
+  await writeRun(root, complete, { run: 'exp-1', createdAt: '2025-01-01T00:00:00.000Z' })
+  await writeRun(root, complete, { run: 'exp-2', createdAt: '2025-01-02T00:00:00.000Z' })
+  const lines = await show(root, 'exp-*')
+  expect(lines.filter((line) => line.startsWith('exp-'))).toEqual([
+    'exp-1: digits, arm annealed',
+    'exp-2: digits, arm annealed',
+  ])
+  expect(JSON.parse((await show(root, 'exp-*', '--json')).join(''))).toMatchObject([
+    { run: 'exp-1' },
+    { run: 'exp-2' },
+  ])
+})
+
+test('a run in which nothing was weighed says so', async () => {
+  const root = temporaryRoot()
+  await writeRun(root, [started(), joined(), ended(0)])
+  expect((await show(root, 'digits-1')).join('\n')).toContain('no loss was weighed: a step is')
+  await writeRun(root, complete, { run: 'weighed' })
+  expect((await show(root, 'weighed')).join('\n')).not.toContain('no loss was weighed')
+})
+
+test('the remedy for a log of a newer version is that version, not to resume', async () => {
+  const root = temporaryRoot()
+  const dir = await writeRun(root, complete)
+  const log = readFileSync(join(dir, 'steps.log'))
+  log.writeUInt16LE(2, 8)
+  writeFileSync(join(dir, 'steps.log'), log)
+  const text = (await show(root, 'digits-1')).join('\n')
+  expect(text).toContain('npm install absgd@latest')
+  expect(text).not.toContain('absgd resume')
+  await expect(resumeCommand().parseAsync(['digits-1', '--runs', root], { from: 'user' })).rejects.toThrow(
+    'a newer absgd wrote the run "digits-1"',
+  )
+})
 
 const complete: Body[] = [
   started(),

@@ -8,7 +8,9 @@ import type { Print } from '../../src/cli/print.js'
 import { showCommand } from '../../src/cli/show.js'
 import type { AbsgdError } from '../../src/errors.js'
 import { loadExperiment } from '../../src/experiment/load.js'
+import { experimentOf } from '../../src/cli/experiment-of.js'
 import { prepareRun } from '../../src/prepare.js'
+import type { Manifest } from '../../src/record/manifest.js'
 import { planRunSet } from '../../src/run-set.js'
 import { bodiesOf } from '../integration/helpers.js'
 import { readRunView } from '../../src/operator/view.js'
@@ -153,4 +155,49 @@ test('an interpreter for a simulation is refused', async () => {
   const { code, stderr } = await cli(simulate('--python', 'python3'), { env })
   expect(code).toBe(2)
   expect(stderr).toContain("'--simulate' cannot be used with option '--python <path>'")
+})
+
+test('--set takes the place of a control of the experiment, and is there again when the run is taken up', async () => {
+  const { code } = await cli(simulate('--name', 'Set', '--set', 'lambda=-7', '--set', 'gamma=0.5'), { env })
+  expect(code).toBe(0)
+  expect(await summary('Set')).toMatchObject({ controls: { lambda: -7, gamma: 0.5 } })
+  const manifest = JSON.parse(readFileSync(join(runs, 'Set/manifest.json'), 'utf8')) as Manifest
+  expect(manifest.set).toEqual({ lambda: '-7', gamma: '0.5' })
+  expect((await experimentOf(manifest)).controls['lambda']).toMatchObject({ shape: { value: -7 } })
+})
+
+test.each([
+  [['--set', 'lambda*=2'], /a value or a schedule, not a factor/],
+  [['--set', 'lambda=2@100'], /leave @STEP out/],
+  [['--set', 'lamda=2'], /did you mean "lambda"/],
+  [['--set', 'lambda=0'], /lambda is 0/],
+])('%j is refused before anything is made', async (flags, message) => {
+  const before = namesIn(runs)
+  const { code, stderr } = await cli(simulate(...flags), { env })
+  expect(code).toBe(2)
+  expect(stderr).toMatch(message)
+  expect(namesIn(runs)).toEqual(before)
+})
+
+test('a name that exists is numbered, which is said; --exact-name refuses it', async () => {
+  const experiment = await loadExperiment(fixturePath('simulated.ts'))
+  const said: string[] = []
+  const make = (exactName: boolean) =>
+    prepareRun({
+      experiment,
+      runs,
+      simulate: true,
+      name: 'Taken',
+      exactName,
+      onSetup: (line) => said.push(line),
+    })
+  expect((await make(false)).manifest.run).toBe('Taken')
+  expect((await make(false)).manifest.run).toBe('Taken.2')
+  expect((await make(false)).manifest.run).toBe('Taken.3')
+  expect(said).toEqual([
+    'a run named "Taken" exists: this one is "Taken.2"',
+    'a run named "Taken" exists: this one is "Taken.3"',
+  ])
+  await expect(make(true)).rejects.toThrow('a run named "Taken" exists')
+  for (const name of ['Taken', 'Taken.2', 'Taken.3']) rmSync(join(runs, name), { recursive: true })
 })

@@ -17,11 +17,22 @@ describe('undo', () => {
       { type: 'request', id: 'u', by: 'cli', why: '', action: { type: 'undo' } },
       'op',
     )
-    expect(sent(asked)).toMatchObject([{ action: { type: 'restore', step: 10, attempt: 2 } }])
+    expect(sent(asked)).toMatchObject([
+      {
+        ok: false,
+        message:
+          'the newest checkpoint before the last edit is at step 10: undo takes back 2 edits of lambda, and 0 steps; ask for it with --all',
+      },
+    ])
+    const all = controller.message(
+      { type: 'request', id: 'u-all', by: 'cli', why: '', action: { type: 'undo', all: true } },
+      'op',
+    )
+    expect(sent(all)).toMatchObject([{ action: { type: 'restore', step: 10, attempt: 2 } }])
     const done = controller.message({
       type: 'command-result',
       leaseEpoch: 1,
-      id: 'u',
+      id: 'u-all',
       ok: true,
       step: 10,
       message: 'restored',
@@ -30,7 +41,7 @@ describe('undo', () => {
     expect(controller.state().edits).toEqual([])
     expect([...plans(done)[0]!.columns['lambda']!]).toEqual(new Array(190).fill(2))
     expect(sent(done).find(({ type }) => type === 'request-result')).toMatchObject({
-      message: 'restored; takes back 2 edits of lambda',
+      message: 'restored; takes back 2 edits of lambda, and 0 steps',
     })
   })
 

@@ -1,7 +1,7 @@
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { selectRuns } from '../../src/log/select.js'
+import { selectRun, selectRuns } from '../../src/log/select.js'
 import type { AbsgdError } from '../../src/errors.js'
 import { temporaryRoot, writeRun } from '../helpers/runs.js'
 
@@ -27,6 +27,32 @@ describe('runs are selected', () => {
     expect(names(root, '???-1')).toEqual(['sgd-1', 'gce-1'])
     expect(names(root, 'digits')).toEqual(['sgd-2', 'sgd-1', 'gce-1'])
     expect(names(root, 'digits/sgd', 'digits')).toEqual(['sgd-2', 'sgd-1', 'gce-1'])
+  })
+
+  test.each([
+    ['gce-1', 'gce-1'],
+    ['g*', 'gce-1'],
+    ['other', 'other-1'],
+    ['digits/gce', 'gce-1'],
+  ])('one of them by %s', async (selector, name) => {
+    expect(basename(selectRun(await runsOfTwo(), selector))).toBe(name)
+  })
+
+  test('and a command of one run takes no pattern of several: they are named', async () => {
+    const root = await runsOfTwo()
+    for (const selector of ['sgd-*', 'digits/sgd']) {
+      const refusal = refusalOf(() => selectRun(root, selector))
+      expect(refusal.message).toBe(`"${selector}" names 2 runs, and this command takes one`)
+      expect(refusal.hint).toBe('name one of sgd-2, sgd-1')
+    }
+  })
+
+  test('a folder that is no run is said to be none', async () => {
+    const root = await runsOfTwo()
+    mkdirSync(join(root, 'empty'))
+    expect(refusalOf(() => selectRun(root, 'empty')).message).toMatch(
+      /empty is no run: it has neither manifest/,
+    )
   })
 
   test('beside one whose manifest is damaged', async () => {

@@ -74,6 +74,18 @@ describe('plain output', () => {
     expect(lines).toContain('  steps       100, 10 an epoch')
   })
 
+  test('tells loss, lambda and ess ratio between evaluations, however frequent these are', () => {
+    const each = trained(60, 500).flatMap((batch, i) => [
+      batch,
+      record(evaluation(10 * i + 9, { accuracy: 0.5 }), { timeMs: batch.timeMs + 1 }),
+    ])
+    const lines = linesOf([started(), joined(), ...each])
+    expect(lines.filter((line) => line.includes('accuracy'))).toHaveLength(60)
+    const told = lines.filter((line) => line.includes('loss 2'))
+    expect(told.length).toBeGreaterThanOrEqual(8)
+    for (const line of told) expect(line).toMatch(/lambda .* {2}ess ratio /)
+  })
+
   test('has one line for an evaluation, the metric of the objective first', () => {
     const [line, ...more] = linesOf([joined(), evaluation(19, { loss: 2.5, accuracy: 0.5 })]).slice(-1)
     expect(line).toBe(' 20/100  epoch  2.0  val    accuracy 0.5  loss 2.5')

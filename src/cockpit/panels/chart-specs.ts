@@ -58,7 +58,7 @@ export function chartSpec(
       return {
         title: sanitize(found?.name ?? state.manifest.config.objective?.metric ?? 'evaluation'),
         value: formatOptional(view?.mean.findLast(isNumber)),
-        more: best === null ? '' : `best ${formatNumber(best.value)} @ ${formatCount(best.step + 1)}`,
+        more: best === null ? '' : `best ${formatNumber(best.value)} after ${formatCount(best.step + 1)}`,
         paint: paint.metric,
         series: view === undefined ? [] : [{ x: view.x, y: view.mean, paint: paint.metric }],
         options: { empty: 'not evaluated yet' },

@@ -75,7 +75,7 @@ function stepEntries({ snapshot }: RunState, { glyph, paint }: Theme): readonly 
     ...control('gamma', glyph.gamma),
     ...control('lr', 'lr'),
     ...number('train.sum_w', glyph.sumW),
-    ...number('train.ess_ratio', 'ess/B', paint.ess),
+    ...number('train.ess_ratio', 'ess ratio', paint.ess),
     ...number('train.loss', 'loss', paint.loss),
     ...number('train.kl', 'KL'),
     ...Object.keys(controls)
@@ -94,7 +94,7 @@ function evaluationEntries({ snapshot, manifest }: RunState, { paint }: Theme): 
       : [
           {
             label: `best ${sanitize(best.metric)}`,
-            value: `${formatNumber(best.value)} @ ${formatCount(best.step + 1)}`,
+            value: `${formatNumber(best.value)} after ${formatCount(best.step + 1)}`,
             paint: paint.metric,
           },
         ]),

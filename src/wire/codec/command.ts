@@ -76,8 +76,9 @@ function readAction(action: WireAction | undefined): Action {
     case 'pause':
     case 'resume':
     case 'evaluate':
-    case 'undo':
       return { type: kind.case }
+    case 'undo':
+      return { type: 'undo', ...(kind.value.all ? { all: true } : {}) }
     case 'checkpoint':
       return { type: 'checkpoint', ...(kind.value.automatic ? { automatic: true } : {}) }
     case 'set': {
@@ -106,8 +107,9 @@ function writeAction(action: Action): Init<typeof ActionSchema> {
     case 'pause':
     case 'resume':
     case 'evaluate':
-    case 'undo':
       return { kind: { case: action.type, value: {} } }
+    case 'undo':
+      return { kind: { case: 'undo', value: { all: action.all === true } } }
     case 'checkpoint':
       return { kind: { case: 'checkpoint', value: { automatic: action.automatic === true } } }
     case 'set': {

@@ -115,4 +115,5 @@ export const operatorActions = [
     },
   },
   { words: 'undo', action: { type: 'undo' }, json: { undo: {} } },
+  { words: 'undo all', action: { type: 'undo', all: true }, json: { undo: { all: true } } },
 ] as const

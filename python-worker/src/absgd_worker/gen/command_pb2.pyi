@@ -92,8 +92,10 @@ class ControlEdit(_message.Message):
     def __init__(self, control: _Optional[str] = ..., schedule: _Optional[str] = ..., factor: _Optional[float] = ..., at_step: _Optional[int] = ..., after_steps: _Optional[int] = ...) -> None: ...
 
 class Undo(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("all",)
+    ALL_FIELD_NUMBER: _ClassVar[int]
+    all: bool
+    def __init__(self, all: bool = ...) -> None: ...
 
 class Command(_message.Message):
     __slots__ = ("lease_epoch", "id", "action")
