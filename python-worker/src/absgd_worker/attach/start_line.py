@@ -33,14 +33,15 @@ class StartLine:
         return bool(self._unweighed)
 
     def several(self, names: set[str]) -> None:
-        """Of weighings with several calls in one backward pass."""
+        """Of places with several calls in one backward pass."""
         for name in names - self._several:
             self._several.add(name)
             if self._is_wanted and global_rank() == 0:
                 complain(
                     f"absgd: one backward pass goes through several losses of one place "
-                    f"({self._losses.get(name, name)}), as of the time steps of a sequence: each is weighed "
-                    "by itself. To weigh a sample by their sum: absgd_worker.weigh(sum of its losses)"
+                    f"({self._losses.get(name, name)}), as of heads or of the time steps of a sequence: each "
+                    "call has an estimate of its own. To weigh a sample by their sum: "
+                    "absgd_worker.weigh(sum of its losses)"
                 )
 
     def unweighed(self, name: str, reason: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import torch
 from torch import Tensor
 from torch.utils.hooks import unserializable_hook
@@ -13,6 +15,8 @@ class _Marks:
     def __init__(self) -> None:
         self.count = 0
         """Backward passes that came by any of them."""
+        self.kept_graph = False
+        """Whether the last call of `backward` asked to keep the graph."""
 
 
 marks = _Marks()
@@ -22,7 +26,7 @@ class Use:
     """Of one weighed loss."""
 
     def __init__(self) -> None:
-        self._is_followed = False
+        self._graphs: list[weakref.ref[_Graph]] = []
         self.passes: set[int] = set()
         """The backward passes that came by."""
         self.has_waited = False
@@ -31,11 +35,12 @@ class Use:
     def follow(self, loss: Tensor) -> None:
         """`loss`: what the script was given; what it makes of that is up to it."""
         if loss.requires_grad:
-            self._is_followed = True
+            graph = _Graph()
+            self._graphs.append(weakref.ref(graph))
 
             # A loss may be saved; this is nothing to save.
             @unserializable_hook
-            def mark(gradient: Tensor) -> None:
+            def mark(gradient: Tensor, _held: _Graph = graph) -> None:
                 self.passes.add(torch._C._current_graph_task_id())
                 marks.count += 1
 
@@ -44,4 +49,13 @@ class Use:
     @property
     def is_known_unused(self) -> bool:
         """A figure for the log, a validation without `no_grad`: computed like a loss, and not trained on."""
-        return self._is_followed and not self.passes
+        return bool(self._graphs) and not self.passes
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether a backward pass can still come by: what the loss was computed from is there."""
+        return not self._graphs or any(graph() is not None for graph in self._graphs)
+
+
+class _Graph:
+    """Lives as long as the graph of a loss: only the hook in it holds one."""
