@@ -19,8 +19,10 @@ from absgd_worker.attach.errors import NotWeighable
 from absgd_worker.attach.factors import factors_of_elements, say_or_raise
 from absgd_worker.attach.functionals import LOSSES, Elements, elements_of, reduction_of, refusal
 from absgd_worker.attach.granularity import Granularity, GranularityError, group_elements
+from absgd_worker.attach.graph_terms import mark_known
 from absgd_worker.attach.identity import Identity
 from absgd_worker.attach.layout import Layout, layout_of
+from absgd_worker.attach.mixtures import refusal_of_mixture
 from absgd_worker.attach.pending import Pending
 from absgd_worker.attach.picks import PICKING, Picks
 from absgd_worker.attach.session import Session
@@ -104,7 +106,8 @@ class Capture(TransparentMode):
     def _loss(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         reason = refusal(func)
         if func.__name__ in self._leave:
-            return func(*args, **kwargs)
+            return _left(func(*args, **kwargs))
+        reason = reason or refusal_of_mixture(func, args, kwargs)
         if reason is not None and reduction_of(func, args, kwargs) != "none":
             return self._refuse_loss(reason, func, args, kwargs)
         if reason is not None and func is not F.ctc_loss:
@@ -119,6 +122,7 @@ class Capture(TransparentMode):
             if not self._session.is_off:
                 raise NotWeighable(reason)
             self._session.start_line.unweighed(reason, reason)
+            return _left(func(*args, **kwargs))
         return func(*args, **kwargs)
 
     def _weigh(self, func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -223,6 +227,13 @@ class Capture(TransparentMode):
         return factors_of_elements(
             self._session, name, elements.about, grouping, elements.plain, identity=identity
         )
+
+
+def _left(result: Any) -> Any:
+    """A loss that is left as it is, which has been said."""
+    if isinstance(result, Tensor):
+        mark_known(result)
+    return result
 
 
 def _is_trained_on(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:

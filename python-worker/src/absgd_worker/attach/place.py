@@ -8,6 +8,8 @@ calls `backward`; it is known after the first backward pass.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import sys
 import zlib
@@ -84,6 +86,16 @@ def up_to(stack: Stack, functions: Collection[Function]) -> Stack | None:
     return None if last is None else stack[: last + 1]
 
 
+def script_line() -> str | None:
+    """The innermost line of the script's own code, outside of installed packages, for people; None where
+    there is none."""
+    for call in calls_on_stack():
+        file, line, _ = call.line
+        if not any(part in _paths[file] for part in _INSTALLED):
+            return f"{file}:{line}"
+    return None
+
+
 def digest_of(file: str) -> str:
     """A checksum of a file of the script, by its name alone; empty where it cannot be read."""
     try:
@@ -114,11 +126,14 @@ def _is_made_anew(code: CodeType) -> bool:
     )
 
 
+_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _paths: dict[str, str] = {}
 """Where the files are, by their names."""
 _NOT_THE_SCRIPTS = (
     os.path.dirname(torch.__file__) + os.sep,
     os.path.dirname(os.path.dirname(__file__)) + os.sep,
+    contextlib.__file__,
+    functools.__file__,
     "<eval_with_key>",
     "<frozen ",
 )

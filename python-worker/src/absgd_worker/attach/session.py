@@ -23,8 +23,10 @@ from absgd_worker.attach.backward import around_backward
 from absgd_worker.attach.boundary import Boundary
 from absgd_worker.attach.caller import is_recomputing, require_thread
 from absgd_worker.attach.choices import Choices
+from absgd_worker.attach.comparison import Comparison
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.granularity import Granularity
+from absgd_worker.attach.graph_terms import mark_known
 from absgd_worker.attach.host import Host
 from absgd_worker.attach.identity import NOBODY, Identity
 from absgd_worker.attach.mirror import Mirror
@@ -63,6 +65,7 @@ class Session:
         self._unseen = UnseenSteps()
         self._use: Use | None = None
         self._boundary = Boundary(self)
+        self._comparison = Comparison()
         self._ignore_backward: Callable[[], None] = lambda: None
         self._applied: dict[str, float] = {}
         self._hyperparameters = Hyperparameters(choices.groups)
@@ -200,6 +203,7 @@ class Session:
     def follow(self, loss: Tensor) -> Use | None:
         """The loss that the script gets, whose samples were weighed last: does anybody train on it?"""
         use, self._use = self._use, None
+        mark_known(loss)
         if use is not None:
             use.follow(loss)
         return use
@@ -301,9 +305,17 @@ class Session:
 
     @contextmanager
     def _around_backward(self, roots: Sequence[Tensor]) -> Iterator[None]:
-        yield
+        with self._comparison.around(roots, has_weighed=lambda: self.captured > 0):
+            yield
+        if self._says_what_is_not_weighed:
+            self._comparison.say()
         if self._uses.are_open and threading.get_ident() == self._owner:
             self._uses.learn(calls_on_stack())
+
+    @property
+    def _says_what_is_not_weighed(self) -> bool:
+        lam = math.inf if self._controls is None else self._controls.get("lambda", math.inf)
+        return self.start_line.is_wanted or not self._rule.is_off(lam)
 
     def _report(self, parts: Mapping[str, Part], optimizer: Optimizer) -> None:
         entry = entry_of(

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.utils.hooks import unserializable_hook
 
+from absgd_worker.attach.graph_terms import mark_known
+
 
 class _Marks:
     """Of all losses."""
@@ -17,6 +19,10 @@ class _Marks:
         """Backward passes that came by any of them."""
         self.kept_graph = False
         """Whether the last call of `backward` asked to keep the graph."""
+        self.wants_values = False
+        """Whether the values of weighed losses are kept until their backward pass."""
+        self.looked_at: list[tuple[Tensor, Tensor]] | None = None
+        """Of the pass under way, the gradient and the value of every weighed loss; None where nobody asks."""
 
 
 marks = _Marks()
@@ -35,7 +41,9 @@ class Use:
     def follow(self, loss: Tensor) -> None:
         """`loss`: what the script was given; what it makes of that is up to it."""
         if loss.requires_grad:
+            mark_known(loss)
             graph = _Graph()
+            value = loss.detach() if marks.wants_values else None
             self._graphs.append(weakref.ref(graph))
 
             # A loss may be saved; this is nothing to save.
@@ -43,6 +51,8 @@ class Use:
             def mark(gradient: Tensor, _held: _Graph = graph) -> None:
                 self.passes.add(torch._C._current_graph_task_id())
                 marks.count += 1
+                if marks.looked_at is not None and value is not None:
+                    marks.looked_at.append((gradient.detach(), value))
 
             loss.register_hook(mark)
 
