@@ -163,6 +163,26 @@ def test_any_arrangement_of_heads_passes_and_micro_batches_is_the_recurrence_of_
             assert torch.equal(resumed[name], got[name]), (seed, arrangement)
 
 
+def test_a_second_pass_over_every_batch_that_begins_later_gets_an_estimate_of_its_own() -> None:
+    model = Heads(1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    points, labels = torch.randn(B, 4, dtype=torch.float64), torch.arange(B) % 3
+    source = Recorder()
+    with api.session(source=source), api.capture():
+        for step in range(6):
+            total: Any = 0.0
+            for number in range(1 if step < 3 else 2):
+                total = total + F.cross_entropy(model(points * (1 + number))[0], labels)
+            total.backward()
+            optimizer.step()
+    # The first of these steps cannot tell a second pass from a batch after one that was left out.
+    assert [(len(entry.losses_B), [name for name, _ in entry.others]) for entry in source.entries] == [
+        *[(B, [])] * 3,
+        (2 * B, []),
+        *[(B, ["loss#2"])] * 2,
+    ]
+
+
 class TestNames:
     """`name=` asks for one estimate."""
 

@@ -42,10 +42,11 @@ class CallOrder:
             return 1
         self._count_passes(name)
         held = self._held[name] = [one for one in held if _still_holds(one, models)]
-        taken = {one.number for one in held}
+        taken = {one.number for one in held} - {NONE}
         number = next(number for number in range(1, len(taken) + 2) if number not in taken)
         if number > self._most.get(name, number) and all(one.models != models for one in held):
-            held.clear()
+            # They hold no number, and are counted still if a backward pass goes through them after all.
+            self._held[name] = [one._replace(number=NONE) for one in held]
             number = 1
         return min(number, MOST_CALLS_OF_A_PASS)
 
@@ -84,5 +85,6 @@ def _still_holds(one: _Held, models: int) -> bool:
     return marks.kept_graph and one.models == models and models > 0
 
 
+NONE = 0
 MOST_CALLS_OF_A_PASS = 64
 """A loop over the time steps of a sequence may have any number: calls behind this one share its estimate."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from torch import Tensor
 
@@ -68,6 +68,12 @@ class Comparison:
         self._unsaid = []
 
     def _look(self, roots: Sequence[Tensor]) -> Terms | None:
+        # A graph that cannot be read is no reason to end a script.
+        with suppress(AttributeError, RuntimeError, TypeError):
+            return self._look_into(roots)
+        return None
+
+    def _look_into(self, roots: Sequence[Tensor]) -> Terms | None:
         self._passes += 1
         shape = shape_of(roots)
         is_new = shape not in self._shapes and len(self._shapes) < MOST_SHAPES

@@ -305,6 +305,9 @@ class Session:
 
     @contextmanager
     def _around_backward(self, roots: Sequence[Tensor]) -> Iterator[None]:
+        if not self.is_open:
+            yield
+            return
         with self._comparison.around(roots, has_weighed=lambda: self.captured > 0):
             yield
         if self._says_what_is_not_weighed:
