@@ -57,6 +57,8 @@ def test_a_script_is_bit_identical_while_lambda_is_off_and_not_otherwise(
         out, err = capsys.readouterr()
         assert (out == plain) is (lam == "off")
         assert said in err
+        assert "not weighed" not in err
+        assert "no weighed loss" not in err
         assert f"absgd: {trained * losses_a_line} losses captured in {trained} steps" in err
 
 

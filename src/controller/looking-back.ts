@@ -8,6 +8,7 @@ import {
 } from '../schedule/feedback/guard.js'
 import type { ReportedStep } from '../schedule/feedback/rule.js'
 import { metricsOf } from '../record/evaluations.js'
+import { mainWeighing } from '../record/main-weighing.js'
 import type { Body, Evaluation, SampleBatch, StepBatch } from '../record/record.js'
 
 /** What is to be looked at. */
@@ -139,10 +140,12 @@ export function lookAt(
   next: ReportedStep,
   { reach, needsLosses, guard: options }: Outlook,
 ): { readonly after: LookingBack; readonly backOff?: BackOff } {
-  const own = needsLosses ? before.losses.get(next.step) : undefined
+  // A step without a loss of the run's main weighing: its samples are of another one.
+  const isWithoutMain = Number.isNaN(next.n)
+  const own = needsLosses && !isWithoutMain ? before.losses.get(next.step) : undefined
   const step = own === undefined ? next : { ...next, losses: own }
   const { state: guard, backOff } =
-    options === undefined ? { state: before.guard } : watch(before.guard, step, options)
+    options === undefined || isWithoutMain ? { state: before.guard } : watch(before.guard, step, options)
   const seen = reach === 0 ? NONE : [...before.seen, step].slice(-reach)
   const front = step.step + 1
   const isSaved = before.saved.some((saved) => saved.step === front)
@@ -150,7 +153,7 @@ export function lookAt(
     ...before,
     front,
     seen,
-    losses: own === undefined ? before.losses : without(before.losses, next.step),
+    losses: before.losses.has(next.step) ? without(before.losses, next.step) : before.losses,
     guard,
     saved: isSaved
       ? before.saved.map((saved) => (saved.step === front ? { ...saved, seen, guard } : saved))
@@ -188,7 +191,7 @@ function withSaved(all: readonly Saved[], one: Saved): readonly Saved[] {
 }
 
 function stepOf(batch: StepBatch, i: number): ReportedStep {
-  const weighing = batch.weighings[0]
+  const weighing = mainWeighing(batch)
   const sumW = weighing?.sumW[i] ?? NaN
   const n = weighing?.n[i] ?? NaN
   const bareEss = weighing?.bare?.ess[i] ?? NaN

@@ -1,4 +1,5 @@
 /** A run as lines of text, at most 80 columns where names allow it, without colours: for logs, pipes and small terminals. */
+import { mainWeighing } from '../record/main-weighing.js'
 import type { Manifest } from '../record/manifest.js'
 import type { LogRecord, Phase, StepBatch } from '../record/record.js'
 import { initialSnapshot, reduce, type RunSnapshot } from '../record/snapshot.js'
@@ -104,10 +105,10 @@ function trained(
   return { state: { ...taken, toldMs: timeMs, loss: NO_LOSS }, lines: [line] }
 }
 
-function withLosses({ sum, steps }: PlainState['loss'], { weighings, count }: StepBatch): PlainState['loss'] {
-  const losses = weighings[0]?.meanLoss
+function withLosses({ sum, steps }: PlainState['loss'], batch: StepBatch): PlainState['loss'] {
+  const losses = mainWeighing(batch)?.meanLoss
   if (losses === undefined) return { sum, steps }
-  return { sum: losses.reduce((total, loss) => total + loss, sum), steps: steps + count }
+  return { sum: losses.reduce((total, loss) => total + loss, sum), steps: steps + batch.count }
 }
 
 /** Time in which nothing was trained does not count into the pace. */

@@ -59,7 +59,10 @@ export interface StepBatch {
   readonly count: number
   /** The controls as the worker applied them, by name; lambda under "lambda". */
   readonly controls: StepColumns
+  /** The first is the main one of the run, unless `withoutMain`. */
   readonly weighings: readonly Weighing[]
+  /** Set where these steps have no loss of the run's main weighing: see `mainWeighing`. */
+  readonly withoutMain?: true
   /** The user's own numbers; NaN where a step has none. */
   readonly metrics: StepColumns
   readonly stepSeconds: Float32Array

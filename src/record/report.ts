@@ -1,6 +1,7 @@
 /** A step as a script sees it. */
 import type { Evaluation, StepBatch } from './record.js'
 import { metricsOf } from './evaluations.js'
+import { mainWeighing } from './main-weighing.js'
 
 export interface Report {
   readonly attempt: number
@@ -24,9 +25,9 @@ export interface Report {
   readonly evaluation?: Readonly<Record<string, number>>
 }
 
-/** One report a step, from the first weighing of each. */
+/** One report a step, from the main weighing of the run; NaN for what a step without it does not have. */
 export function* reportsOf(batch: StepBatch, stepsPerEpoch: number): Generator<Report> {
-  const weighing = batch.weighings[0]
+  const weighing = mainWeighing(batch)
   for (let i = 0; i < batch.count; i++) {
     const step = batch.firstStep + i
     const controls = rowOf(batch.controls, i)

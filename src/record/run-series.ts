@@ -1,5 +1,6 @@
 /** The numbers of a run over its visible history, record by record. */
 import { metricsOf } from './evaluations.js'
+import { mainWeighing } from './main-weighing.js'
 import type { LogRecord, StepBatch } from './record.js'
 import { createSeries, type Series } from './series.js'
 import { hiddenFrom, isVisible, type RewindPoint } from './visible.js'
@@ -54,23 +55,29 @@ export function createRunSeries(): RunSeries {
   }
 }
 
-/** The steps of a batch before `limit`, from its first weighing. */
+/** The steps of a batch before `limit`, from the main weighing of the run. */
 function addBatch(
   { loss, lambda, essRatio, sumW, lr }: RunSeries['steps'],
-  { firstStep, count, controls, weighings }: StepBatch,
+  batch: StepBatch,
   limit: number,
 ): void {
-  const [weighing] = weighings
+  const { firstStep, count, controls } = batch
+  const weighing = mainWeighing(batch)
   const { lambda: lambdas, lr: rates } = controls
   const end = Math.min(count, limit - firstStep)
   for (let i = 0; i < end; i += 1) {
     const step = firstStep + i
     lambda.add(step, lambdas?.[i] ?? NaN)
     lr.add(step, rates?.[i] ?? NaN)
-    const sum = weighing?.sumW[i] ?? NaN
+    if (weighing === undefined) {
+      // No gap in the series of a loss that every other step has.
+      for (const series of [sumW, loss, essRatio]) series.skip(step)
+      continue
+    }
+    const sum = weighing.sumW[i]!
     sumW.add(step, sum)
-    loss.add(step, weighing?.meanLoss[i] ?? NaN)
-    essRatio.add(step, sum ** 2 / ((weighing?.n[i] ?? NaN) * (weighing?.sumW2[i] ?? NaN)))
+    loss.add(step, weighing.meanLoss[i]!)
+    essRatio.add(step, sum ** 2 / (weighing.n[i]! * weighing.sumW2[i]!))
   }
 }
 

@@ -6,6 +6,8 @@
 export interface Series {
   /** Takes the value of a step; NaN and ±Infinity are none. */
   add(step: number, value: number): void
+  /** Takes a step that has no such number, which is no gap. */
+  skip(step: number): void
   /** Forgets the steps from `step` on. A bucket that begins before it and holds some of them is forgotten whole. */
   cutFrom(step: number): void
   /** Changes with every change of the series. */
@@ -41,12 +43,14 @@ export function createSeries({ buckets = BUCKETS, gaps = true }: SeriesOptions =
   const max = new Float64Array(buckets).fill(-Infinity)
   const sum = new Float64Array(buckets)
   const count = new Float64Array(buckets)
+  const skipped = new Uint8Array(buckets)
 
   function clear(from: number): void {
     min.fill(Infinity, from)
     max.fill(-Infinity, from)
     sum.fill(0, from)
     count.fill(0, from)
+    skipped.fill(0, from)
   }
 
   function widen(): void {
@@ -56,16 +60,25 @@ export function createSeries({ buckets = BUCKETS, gaps = true }: SeriesOptions =
       max[i] = Math.max(max[2 * i]!, max[2 * i + 1]!)
       sum[i] = sum[2 * i]! + sum[2 * i + 1]!
       count[i] = count[2 * i]! + count[2 * i + 1]!
+      skipped[i] = skipped[2 * i]! | skipped[2 * i + 1]!
     }
     clear(half)
     width *= 2
   }
 
+  function reach(step: number): void {
+    version += 1
+    while (step >= width * buckets) widen()
+    if (step >= end) end = step + 1
+  }
+
   return {
+    skip(step) {
+      reach(step)
+      skipped[Math.floor(step / width)] = 1
+    },
     add(step, value) {
-      version += 1
-      while (step >= width * buckets) widen()
-      if (step >= end) end = step + 1
+      reach(step)
       // ±Infinity and NaN alike.
       if (value - value !== 0) return
       const i = Math.floor(step / width)
@@ -83,7 +96,7 @@ export function createSeries({ buckets = BUCKETS, gaps = true }: SeriesOptions =
     version: () => version,
     view() {
       const kept: number[] = []
-      for (let i = 0; i * width < end; i += 1) if (gaps || count[i]! > 0) kept.push(i)
+      for (let i = 0; i * width < end; i += 1) if (count[i]! > 0 || (gaps && skipped[i] === 0)) kept.push(i)
       const columns = (of: (i: number) => number) => Float64Array.from(kept, of)
       return {
         width,

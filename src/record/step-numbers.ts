@@ -1,16 +1,17 @@
 /** The numbers that a step's sufficient statistics stand for (DESIGN §3). */
+import { mainWeighing } from './main-weighing.js'
 import type { StepBatch, StepColumns, Weighing } from './record.js'
 
 /**
  * Numbers of step `firstStep + i` of a batch, by name.
  *
- * The first weighing gives `train.*`, each further one `train.<its name>.*`:
+ * The run's main weighing gives `train.*`, each other one `train.<its name>.*`; a step without the main one has no `train.loss`:
  * - `loss`: unweighted mean loss, the signal of progress;
  * - `weighted_loss`: Σwℓ, the scalar that was differentiated;
  * - `ess_ratio`: effective sample size over batch size, (Σw)²/(n·Σw²), in (0, 1]; NaN where all weights are too small;
  * - `kl`: KL of the weights before class factor and floor against uniform, Σwℓ/(λΣw) − m, in nats, ≥ 0; 0 where they are even;
  * - `sum_w`: Σw, in [e⁻⁵, 2] by the default rule alone; `max_w`: the largest weight;
- * - `effective_lr`: lr·Σw, where the learning rate is a control (first weighing only).
+ * - `effective_lr`: lr·Σw, where the learning rate is a control (main weighing only).
  *
  * The user's own numbers are `train.<name>`; those that are NaN at this step are left out.
  */
@@ -18,11 +19,12 @@ export function stepNumbers(batch: StepBatch, i: number): Record<string, number>
   const numbers: Record<string, number> = {}
   for (const [name, column] of Object.entries(batch.metrics))
     if (!Number.isNaN(column[i]!)) numbers[`train.${name}`] = column[i]!
-  batch.weighings.forEach((weighing, index) => {
-    const prefix = index === 0 ? 'train.' : `train.${weighing.name}.`
+  const main = mainWeighing(batch)
+  for (const weighing of batch.weighings) {
+    const prefix = weighing === main ? 'train.' : `train.${weighing.name}.`
     addWeighing(numbers, prefix, weighing, i, batch.controls['lambda']?.[i])
-  })
-  const sumW = batch.weighings[0]?.sumW[i]
+  }
+  const sumW = main?.sumW[i]
   const lr = batch.controls['lr']?.[i]
   if (sumW !== undefined && lr !== undefined) numbers['train.effective_lr'] = lr * sumW
   return numbers

@@ -208,17 +208,19 @@ export const toPeer: fc.Arbitrary<ToPeer> = fc.oneof(
 
 const body: fc.Arbitrary<Body> = fc.oneof(
   fc.integer({ min: 1, max: 5 }).chain((count) =>
-    fc.record({
-      type: type('step-batch'),
-      attempt: uint32,
-      firstStep: integer,
-      count: fc.constant(count),
-      controls: columns(count),
-      weighings: fc.uniqueArray(balancedWeighing(count), { maxLength: 2, selector: (entry) => entry.name }),
-      metrics: columns(count),
-      stepSeconds: f32(count),
-      waits: integer,
-    }),
+    fc
+      .record({
+        type: type('step-batch'),
+        attempt: uint32,
+        firstStep: integer,
+        count: fc.constant(count),
+        controls: columns(count),
+        weighings: fc.uniqueArray(balancedWeighing(count), { maxLength: 2, selector: (entry) => entry.name }),
+        metrics: columns(count),
+        stepSeconds: f32(count),
+        waits: integer,
+      })
+      .chain((batch) => fc.constantFrom(batch, { ...batch, withoutMain: true as const })),
   ),
   fc.record({ type: type('sample-batch'), attempt: uint32, steps: fc.array(stepSamples, { maxLength: 4 }) }),
   fc.nat({ max: 6 }).chain((count) => {

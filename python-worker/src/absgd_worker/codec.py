@@ -246,6 +246,7 @@ def _fill_step_batch(batch: report_pb2.StepBatch, body: r.StepBatch) -> None:
     batch.metrics.extend(_columns(body.metrics))
     batch.step_seconds = body.step_seconds
     batch.waits = body.waits
+    batch.without_main = body.without_main
 
 
 def _fill_sample_batch(batch: report_pb2.SampleBatch, body: r.SampleBatch) -> None:

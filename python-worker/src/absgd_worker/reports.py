@@ -38,6 +38,8 @@ class StepBatch:
     metrics: Mapping[str, bytes]
     step_seconds: bytes
     waits: int
+    without_main: bool = False
+    """Whether these steps have no loss of the run's main weighing."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class StepSamples:
     weights: bytes
     indices: bytes
     labels: bytes = b""
+    weighing: str = ""
+    """Empty for "loss"."""
 
 
 @dataclass(frozen=True)

@@ -47,13 +47,15 @@ class StepEntry(NamedTuple):
     bare: tuple[float, float] | Tensor | None = None
     """KL and effective sample size of the weights before a class factor; on a device float64 [2]."""
     name: str = "loss"
-    """Of the weighing."""
+    """Of the weighing that samples and `statistics` are of: the run's main one, where the step has it."""
     others: tuple[tuple[str, Statistics | Tensor], ...] = ()
     """Further weighings of the step, by name."""
     labels_B: Tensor | None = None
     """Integers, as the loop itself tells them, below 0 for none; None where nobody does."""
     ids: Sequence[str] | None = None
     """The user's own names of the samples, where the loop tells them."""
+    has_main: bool = True
+    """Whether `name` is the run's main weighing."""
 
 
 def runs_of(entries: Iterable[StepEntry]) -> Iterator[list[StepEntry]]:
@@ -80,6 +82,7 @@ def step_batch(run: Sequence[StepEntry], *, labels_N: Tensor | None, num_classes
         metrics=_metrics(run),
         step_seconds=array("f", [entry.seconds for entry in run]).tobytes(),
         waits=last.waits,
+        without_main=not first.has_main,
     )
 
 
@@ -95,7 +98,7 @@ def sample_batches(run: Sequence[StepEntry]) -> Iterator[SampleBatch]:
         yield SampleBatch(
             chunk[0].attempt,
             [
-                StepSamples(entry.step, entry.losses_B.shape[0], *arrays)
+                StepSamples(entry.step, entry.losses_B.shape[0], *arrays, weighing=_unless_usual(entry.name))
                 for entry, *arrays in zip(chunk, losses, weights, indices, labels, strict=True)
             ],
         )
@@ -110,6 +113,10 @@ def tensor_bytes(tensor: Tensor) -> bytes:
     """The numbers of a tensor in memory order, little-endian; waits for the device if there is one."""
     flat = tensor if tensor.is_cpu and tensor.is_contiguous() else tensor.detach().cpu().contiguous()
     return ctypes.string_at(flat.data_ptr(), flat.numel() * flat.element_size()) if flat.numel() else b""
+
+
+def _unless_usual(name: str) -> str:
+    return "" if name == "loss" else name
 
 
 def _or_none(indices_B: Tensor | None) -> Tensor:
@@ -141,6 +148,7 @@ def _continues(run: Sequence[StepEntry], entry: StepEntry) -> bool:
         and entry.attempt == last.attempt
         and entry.controls.keys() == last.controls.keys()
         and entry.name == last.name
+        and entry.has_main == last.has_main
         and [name for name, _ in entry.others] == [name for name, _ in last.others]
         and (entry.indices_B is None) == (last.indices_B is None)
         and (entry.labels_B is None) == (last.labels_B is None)

@@ -50,7 +50,7 @@ __all__ = [
 def wrap(
     criterion: Criterion,
     *,
-    name: str = "loss",
+    name: str | None = None,
     granularity: Granularity = "auto",
     lam: Setting | None = None,
     gamma: Setting = 0.9,
@@ -59,7 +59,7 @@ def wrap(
 def wrap(
     criterion: Callable[..., Any],
     *,
-    name: str = "loss",
+    name: str | None = None,
     granularity: Granularity = "auto",
     lam: Setting | None = None,
     gamma: Setting = 0.9,
@@ -67,7 +67,7 @@ def wrap(
 def wrap(
     criterion: Any,
     *,
-    name: str = "loss",
+    name: str | None = None,
     granularity: Granularity = "auto",
     lam: Setting | None = None,
     gamma: Setting = 0.9,
@@ -81,12 +81,15 @@ def wrap(
 
     Args:
         criterion: a module, or a function.
-        name: of the weighing. A criterion that is made anew under the same name goes on where the last one
-            was.
+        name: of the running estimate. Without one, each place that calls the criterion has an estimate of
+            its own, and each of several calls that one backward pass goes through; a criterion that is made
+            anew goes on with those of the places that call it. With one, all calls of all criteria of that
+            name share the estimate; terms of one criterion still have an estimate each.
         granularity: what one sample is where a loss has several elements of one: "sample", a row;
             "sequence" of losses [B, T], "time-first" of [T, B]; "token", every element. "auto": the sample or
             sequence that shapes tell.
-        lam, gamma: as in `session`, where the loop is not in one. The newest criterion of a name says so.
+        lam, gamma: as in `session`, where the loop is not in one. The newest criterion of a name says so, and
+            the newest of those without one.
 
     Raises:
         NotWeighable: its loss has no samples of its own; the message says what to do.
@@ -97,7 +100,7 @@ def wrap(
     else:
         weighed = weighed_function(criterion, current, name=name, granularity=granularity)
     if lam is not None:
-        wishes.take(name, weighed, lam, gamma)
+        wishes.take(name or "loss", weighed, lam, gamma)
     return weighed
 
 
@@ -109,7 +112,7 @@ def weigh(
     index: Tensor | None = None,
     label: Tensor | None = None,
     ids: Sequence[str] | None = None,
-    name: str = "loss",
+    name: str | None = None,
     granularity: Granularity = "sample",
     reduction: Reduction = "mean",
 ) -> Tensor:
@@ -121,7 +124,8 @@ def weigh(
         index: int64 [B], which sample of the data set each is: `absgd samples` stands on that.
         label: int64 [B], the class of each, from 0; for the weight of each class.
         ids: your own name of each, a path or URL; with `index`.
-        name: of the weighing, where a step has several.
+        name: of the running estimate, which all calls of that name share. Without one, each place that calls
+            has an estimate of its own, as in `wrap`.
         granularity: "sequence" where a sample is a row of [B·T] losses, "token" where every element is one.
         reduction: "mean", "sum" or "none".
 
@@ -146,7 +150,8 @@ def capture(*, name: str = "loss", granularity: Granularity = "auto", leave: Col
     """`with capture():` weighs every loss of `torch.nn.functional` that is computed for training inside.
 
     Args:
-        name: of the first place of the code that computes one; others are named by their file and line.
+        name: of the first place of the code that computes one; others are named by their file and line, and
+            each of several calls that one backward pass goes through by its number: "train.py:12#2".
         granularity: as in `wrap`.
         leave: losses that stay as they are, by the names of their functions: "mse_loss".
     """

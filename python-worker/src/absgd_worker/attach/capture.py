@@ -6,38 +6,30 @@ Only reductions change. While λ is off the call is made as it stands; what is w
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, TypeVar
+from types import CodeType
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from absgd_worker.attach.caller import is_vmapped
-from absgd_worker.attach.compilation import is_left_whole
+from absgd_worker.attach.compilation import eager, is_left_whole
 from absgd_worker.attach.errors import NotWeighable
 from absgd_worker.attach.factors import factors_of_elements, say_or_raise
 from absgd_worker.attach.functionals import LOSSES, Elements, elements_of, reduction_of, refusal
 from absgd_worker.attach.granularity import Granularity, GranularityError, group_elements
+from absgd_worker.attach.graph_terms import mark_known
 from absgd_worker.attach.identity import Identity
 from absgd_worker.attach.layout import Layout, layout_of
+from absgd_worker.attach.mixtures import refusal_of_mixture
 from absgd_worker.attach.pending import Pending
 from absgd_worker.attach.picks import PICKING, Picks
-from absgd_worker.attach.place import Names, calling_place
 from absgd_worker.attach.session import Session
 from absgd_worker.attach.sums import SUMS, Sum, sum_of
 from absgd_worker.attach.trails import FOLLOWED
 from absgd_worker.attach.transparency import TransparentMode
 from absgd_worker.attach.unreduced import Unreduced
-
-_Call = TypeVar("_Call", bound=Callable[..., Any])
-
-
-def _eager(call: _Call) -> _Call:
-    """Of code that torch.compile is not to trace: it keeps a state in Python.
-
-    As torch has it for its optimizers: `torch.compiler.disable` would load a second of compiler at import.
-    """
-    return getattr(torch, "_disable_dynamo", torch.compiler.disable)(call)  # type: ignore[no-any-return]
 
 
 class Capture(TransparentMode):
@@ -51,6 +43,8 @@ class Capture(TransparentMode):
         leave: losses that stay as they are, by the names of their functions: "mse_loss".
         reductions: weigh any such reduction of one number a sample: for a criterion that is known to be a
             loss.
+        within: for a criterion whose name the script gives: code of ours that calls it. The estimate is that
+            of the name then, and not that of the place.
     """
 
     def __init__(
@@ -61,6 +55,7 @@ class Capture(TransparentMode):
         granularity: Granularity = "auto",
         leave: Collection[str] = (),
         reductions: bool = False,
+        within: CodeType | None = None,
     ) -> None:
         names = {func.__name__ for func in LOSSES}
         if unknown := set(leave) - names:
@@ -70,8 +65,8 @@ class Capture(TransparentMode):
         super().__init__()
         self._session = session
         self._name = name
-        # The terms of a criterion, wherever it is called; the places of a script.
-        self._own_names = Names() if reductions else None
+        self._within = within
+        self._calls_of_terms: dict[str, int] = {}
         self._granularity: Granularity = granularity
         self._leave = frozenset(leave)
         self._reductions = reductions
@@ -111,7 +106,8 @@ class Capture(TransparentMode):
     def _loss(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         reason = refusal(func)
         if func.__name__ in self._leave:
-            return func(*args, **kwargs)
+            return _left(func(*args, **kwargs))
+        reason = reason or refusal_of_mixture(func, args, kwargs)
         if reason is not None and reduction_of(func, args, kwargs) != "none":
             return self._refuse_loss(reason, func, args, kwargs)
         if reason is not None and func is not F.ctc_loss:
@@ -126,6 +122,7 @@ class Capture(TransparentMode):
             if not self._session.is_off:
                 raise NotWeighable(reason)
             self._session.start_line.unweighed(reason, reason)
+            return _left(func(*args, **kwargs))
         return func(*args, **kwargs)
 
     def _weigh(self, func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -139,7 +136,7 @@ class Capture(TransparentMode):
         finally:
             session.is_weighing = False
 
-    @_eager
+    @eager
     def _weigh_call(
         self, func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Tensor:
@@ -166,7 +163,7 @@ class Capture(TransparentMode):
             result = elements.losses
             if not result.requires_grad:
                 return func(*args, **kwargs)
-        name = self._name_of_place()
+        name = self.name_of_place()
         layout = layout_of(given, session.watch, self._picks.rows(given, session.watch))
         if elements.reduction == "none":
             self.unreduced.begin(result, Pending.of(elements, result.grad_fn, name, layout))
@@ -190,7 +187,7 @@ class Capture(TransparentMode):
             return func(*args, **kwargs)
         return self._reduce_losses(call)
 
-    @_eager
+    @eager
     def _reduce_losses(self, call: Sum) -> Tensor:
         session, losses = self._session, call.losses
         result = self.unreduced.reduce(session, call)
@@ -203,16 +200,17 @@ class Capture(TransparentMode):
         plain = losses.detach()
         grouping = group_elements(plain, None, "sample", Layout())
         about = f"per-sample losses, then {call.kind}"
-        factors = factors_of_elements(session, self._name_of_place(), about, grouping, plain)
+        factors = factors_of_elements(session, self.name_of_place(), about, grouping, plain)
         result = call.plain() if session.is_off else call.weighed(factors)
         session.follow(result)
         return result
 
-    def _name_of_place(self) -> str:
-        names, prefix = self._session.names, ""
-        if self._own_names is not None:
-            names, prefix = self._own_names, f"{self._name} "
-        return names.of(self._name, calling_place(), prefix=prefix)
+    def name_of_place(self) -> str:
+        """Of the estimate of the loss that is computed now."""
+        uses = self._session.uses
+        if self._within is None:
+            return uses.name_here(self._name)
+        return uses.term_of(self._name, self._within, self._calls_of_terms)
 
     def _factors(self, name: str, elements: Elements, layout: Layout) -> Tensor | None:
         """What every element is multiplied by: of mean 1 over the samples, where Σw is 1. None while λ is
@@ -229,6 +227,13 @@ class Capture(TransparentMode):
         return factors_of_elements(
             self._session, name, elements.about, grouping, elements.plain, identity=identity
         )
+
+
+def _left(result: Any) -> Any:
+    """A loss that is left as it is, which has been said."""
+    if isinstance(result, Tensor):
+        mark_known(result)
+    return result
 
 
 def _is_trained_on(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:

@@ -19,7 +19,7 @@ Criterion = TypeVar("Criterion", bound=nn.Module)
 
 
 def weighed_criterion(
-    criterion: Criterion, find_session: Callable[[], Session], *, name: str, granularity: Granularity
+    criterion: Criterion, find_session: Callable[[], Session], *, name: str | None, granularity: Granularity
 ) -> Criterion:
     """A copy of `criterion` that shares its parameters and buffers, and weighs what it computes for training.
 
@@ -68,7 +68,7 @@ def _twin(module: nn.Module, kind: type[Criterion]) -> Criterion:
 
 
 def weighed_criterion_again(
-    criterion: nn.Module, find_session: Callable[[], Session], name: str, granularity: Granularity
+    criterion: nn.Module, find_session: Callable[[], Session], name: str | None, granularity: Granularity
 ) -> nn.Module:
     """As `weighed_criterion`, for pickle."""
     return weighed_criterion(criterion, find_session, name=name, granularity=granularity)
@@ -78,7 +78,7 @@ def weighed_function(
     criterion: Callable[..., Any],
     find_session: Callable[[], Session],
     *,
-    name: str,
+    name: str | None,
     granularity: Granularity,
 ) -> Callable[..., Any]:
     """As `weighed_criterion`, of a plain function."""
@@ -99,14 +99,17 @@ def weighed_function(
 
 
 def _weighed_forward(
-    forward: Callable[[], Any], session: Session, *, what: str, name: str, granularity: Granularity
+    forward: Callable[[], Any], session: Session, *, what: str, name: str | None, granularity: Granularity
 ) -> Any:
     before = session.captured
-    with Capture(session, name=name, granularity=granularity, reductions=True) as capture:
+    within = None if name is None else _weighed_forward.__code__
+    own = Capture(session, name=name or "loss", granularity=granularity, reductions=True, within=within)
+    with own as capture:
         result = forward()
     if session.captured == before and isinstance(result, Tensor) and result.requires_grad:
         if result.ndim:
-            return _weigh_elements(result, session, capture, name=name, granularity=granularity, what=what)
+            named = capture.unreduced.name_of(result) or capture.name_of_place()
+            return _weigh_elements(result, session, capture, name=named, granularity=granularity, what=what)
         if not session.is_off:
             raise NotWeighable(
                 f"{what} gives one number for the whole batch, and how it comes from the samples "

@@ -22,14 +22,15 @@ Mirroring = Literal["auto", "off"]
 
 
 class Mirror:
-    """Takes reports of steps, and writes the latest at most once a second, from a thread of its own.
+    """Takes reports of steps, and writes the latest of every loss at most once a second, from a thread of its
+    own.
 
     The thread begins once wandb or TensorBoard is there.
     """
 
     def __init__(self, interval: float = 1.0) -> None:
         self._interval = interval
-        self._latest: tuple[StepEntry, float | Tensor | None] | None = None
+        self._latest: dict[str, tuple[StepEntry, float | Tensor | None]] = {}
         self._thread: Thread | None = None
         self._closing = Event()
         self._writers = SummaryWriters()
@@ -38,7 +39,7 @@ class Mirror:
 
     def report(self, entry: StepEntry, lr: float | Tensor | None) -> None:
         """`lr`: of the optimizer's first group in this step; None where it has none."""
-        self._latest = entry, lr
+        self._latest[entry.name] = entry, lr
         if self._thread is None and ("wandb" in sys.modules or tensorboard_is_loaded()):
             self._thread = Thread(target=self._run, name="absgd-mirror", daemon=True)
             self._thread.start()
@@ -56,10 +57,12 @@ class Mirror:
         over = False
         while not over:
             over = self._closing.wait(0 if written < 0 else self._interval)
-            latest = self._latest
-            if latest is not None and latest[0].step != written:
-                written = latest[0].step
-                self._write(written, figures(*latest))
+            # Steps of several losses, as of a discriminator and its generator, come in turn.
+            latest = sorted(list(self._latest.values()), key=lambda one: one[0].step)
+            new = [one for one in latest if one[0].step > written]
+            if new:
+                written = new[-1][0].step
+                self._write(written, {name: value for one in new for name, value in figures(*one).items()})
         self._writers.close()
 
     def _write(self, step: int, numbers: Mapping[str, float]) -> None:
@@ -97,7 +100,8 @@ def figures(entry: StepEntry, lr: float | Tensor | None) -> dict[str, float]:
     numbers = {} if math.isinf(lam) else {f"{PREFIX}lambda": lam}
     for name, given in ((entry.name, entry.statistics), *entry.others):
         row = Statistics(*given.tolist()) if isinstance(given, Tensor) else given
-        of = PREFIX if name == entry.name else f"{PREFIX}{name}/"
+        is_main = entry.has_main and name == entry.name
+        of = PREFIX if is_main else f"{PREFIX}{name}/"
         numbers[f"{of}ess_ratio"] = row.sum_w**2 / row.sum_w2 / row.n if row.sum_w2 > 0 else math.nan
         numbers[f"{of}mean_loss"] = row.mean_loss
         numbers[f"{of}weighted_loss"] = row.sum_wl

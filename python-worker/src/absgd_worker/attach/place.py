@@ -1,41 +1,122 @@
-"""Where in a script a loss is computed: what tells two losses of one step from two micro-batches of one."""
+"""Where in a script a loss is used: the lines from the one that computes it to the function that trains.
+
+A criterion may serve several losses, as of a discriminator and of its generator: the lines that call it tell
+them apart. Lines above the function that trains do not count: it is the same loss whoever calls that
+function. The function that trains is the innermost one that both computes the loss, itself or by others, and
+calls `backward`; it is known after the first backward pass.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import sys
-from collections.abc import Mapping
+import zlib
+from collections.abc import Collection, Sequence
+from functools import lru_cache
 from types import CodeType, FrameType
-from typing import Any
+from typing import NamedTuple
 
 import torch
 
-_Line = tuple[str, int, int]
+Line = tuple[str, int, int]
 """A file's name, a line, and the instruction in it; -1 where code is made anew, as by torch.compile."""
-Place = tuple[_Line, _Line]
-"""Of the loss, and of who called the criterion that it is in; the second is empty where it is in none."""
+Place = tuple[Line, ...]
+"""From the line that computes the loss outwards, each line once."""
+Function = tuple[str, str]
+"""A file's name, and the function's own."""
 
 
-def calling_place() -> Place:
-    """Of the innermost frame that is neither torch's nor ours. A criterion may serve several losses, as of a
-    discriminator and of its generator: those who call it tell them apart."""
-    frame = _scripts(sys._getframe(1))
-    if frame is None:
-        return (_NOWHERE, _NOWHERE)
-    name = frame.f_code.co_name.lower()
-    caller = _scripts(frame.f_back) if any(part in name for part in _CRITERIA) else None
-    return (_line(frame), _NOWHERE if caller is None else _line(caller))
+class Call(NamedTuple):
+    """One call on the stack."""
+
+    line: Line
+    function: Function
 
 
-def _scripts(frame: FrameType | None) -> FrameType | None:
-    while frame is not None and frame.f_code.co_filename.startswith(_NOT_THE_SCRIPTS):
+Stack = tuple[Call, ...]
+"""Calls of the script's code, and of libraries other than torch; the innermost first."""
+
+
+def calls_on_stack(stop: Collection[Function] = (), *, within: CodeType | None = None) -> Stack:
+    """The calls that led here.
+
+    Args:
+        stop: functions behind which the stack is not followed; the call of one is the last.
+        within: code of our own, behind which the stack is not followed either.
+    """
+    found: list[Call] = []
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        if code is within:
+            break
+        if not code.co_filename.startswith(_NOT_THE_SCRIPTS):
+            call = _call_of(frame)
+            found.append(call)
+            if call.function in stop:
+                break
         frame = frame.f_back
-    return frame
+    return tuple(found)
 
 
-def _line(frame: FrameType) -> _Line:
+def place_of(stack: Sequence[Call]) -> Place:
+    """The lines of a stack. A line that calls itself again counts once, however deep it goes."""
+    return tuple(dict.fromkeys(call.line for call in stack))
+
+
+def function_that_trains(loss: Stack, backward: Stack) -> Function | None:
+    """The innermost function that was active when a loss was computed, and still is when `backward` is
+    called; None where there is none."""
+    common = None
+    for one, other in zip(reversed(loss), reversed(backward), strict=False):
+        if one.function != other.function:
+            break
+        common = one.function
+        # A function that has moved on to another line calls others from there.
+        if one.line != other.line:
+            break
+    return common
+
+
+def up_to(stack: Stack, functions: Collection[Function]) -> Stack | None:
+    """The calls of a stack from the innermost one to the first that is of `functions`; None without any."""
+    last = next((number for number, call in enumerate(stack) if call.function in functions), None)
+    return None if last is None else stack[: last + 1]
+
+
+def script_line() -> str | None:
+    """The innermost line of the script's own code, outside of installed packages, for people; None where
+    there is none."""
+    for call in calls_on_stack():
+        file, line, _ = call.line
+        if not any(part in _paths[file] for part in _INSTALLED):
+            return f"{file}:{line}"
+    return None
+
+
+def digest_of(file: str) -> str:
+    """A checksum of a file of the script, by its name alone; empty where it cannot be read."""
+    try:
+        with open(_paths[file], "rb") as opened:
+            return f"{zlib.crc32(opened.read()):08x}"
+    except (KeyError, OSError):
+        return ""
+
+
+def _call_of(frame: FrameType) -> Call:
     code = frame.f_code
-    return (os.path.basename(code.co_filename), frame.f_lineno, -1 if _is_made_anew(code) else frame.f_lasti)
+    file = _file_name(code.co_filename)
+    at = -1 if _is_made_anew(code) else frame.f_lasti
+    return Call((file, frame.f_lineno, at), (file, getattr(code, "co_qualname", code.co_name)))
+
+
+@lru_cache(maxsize=1024)
+def _file_name(path: str) -> str:
+    name = os.path.basename(path)
+    _paths[name] = path
+    return name
 
 
 def _is_made_anew(code: CodeType) -> bool:
@@ -45,48 +126,14 @@ def _is_made_anew(code: CodeType) -> bool:
     )
 
 
-class Names:
-    """The names of all places of a session's captures: the first of each capture's name has that name, others
-    have their file and line. They outlive the process, as the estimates do that they are of."""
-
-    def __init__(self) -> None:
-        self._of: dict[str, dict[Place, str]] = {}
-
-    def of(self, first: str, place: Place, *, prefix: str = "") -> str:
-        """`first`: the name of the capture; `prefix`: of the names of its other places."""
-        known = self._of.setdefault(first, {})
-        if place in known:
-            return known[place]
-        # That of a criterion is called after who called it.
-        file, line, _ = place[1] if place[1] != _NOWHERE else place[0]
-        name = f"{prefix}{file}:{line}" if known else first
-        same = sum(one.split("#")[0] == name for one in known.values())
-        known[place] = f"{name}#{same + 1}" if same else name
-        return known[place]
-
-    def state_dict(self) -> dict[str, Any]:
-        return {
-            first: [[*line, *caller, name] for (line, caller), name in known.items()]
-            for first, known in self._of.items()
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._of = {
-            first: {_place(lines): str(name) for *lines, name in places} for first, places in state.items()
-        }
-
-
-def _place(lines: list[Any]) -> Place:
-    file, line, at, by, by_line, by_at = lines
-    return ((str(file), int(line), int(at)), (str(by), int(by_line), int(by_at)))
-
-
-_NOWHERE: _Line = ("", 0, -1)
-_CRITERIA = ("__call__", "forward", "loss", "criterion")
-"""In the names of functions that others are trained by."""
+_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+_paths: dict[str, str] = {}
+"""Where the files are, by their names."""
 _NOT_THE_SCRIPTS = (
     os.path.dirname(torch.__file__) + os.sep,
     os.path.dirname(os.path.dirname(__file__)) + os.sep,
+    contextlib.__file__,
+    functools.__file__,
     "<eval_with_key>",
     "<frozen ",
 )

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from absgd_worker.attach.compilation import eager
 from absgd_worker.attach.factors import factors_of_elements
 from absgd_worker.attach.granularity import Granularity, group_elements
 from absgd_worker.attach.identity import given_identity
@@ -26,7 +27,7 @@ def weigh_losses(
     index: Tensor | None = None,
     label: Tensor | None = None,
     ids: Sequence[str] | None = None,
-    name: str = "loss",
+    name: str | None = None,
     granularity: Granularity = "sample",
     reduction: Reduction = "mean",
 ) -> Tensor:
@@ -48,8 +49,9 @@ def weigh_losses(
         return _reduced(shaped, valid, losses, reduction)
     grouping = group_elements(shaped.detach(), valid, granularity, Layout.of(session.watch), group=group)
     identity = given_identity(grouping.losses_G.shape[0], index, label, ids)
-    about = f"{name} {reduction}"
-    factors = factors_of_elements(session, name, about, grouping, shaped.detach(), identity=identity)
+    about = f"{name or 'loss'} {reduction}"
+    estimate = _name_of_estimate(session, name)
+    factors = factors_of_elements(session, estimate, about, grouping, shaped.detach(), identity=identity)
     if not session.is_off:
         shaped = shaped * factors.to(shaped.dtype)
     # A capture around this is to see losses that are weighed already.
@@ -60,6 +62,11 @@ def weigh_losses(
         session.is_weighing = before
     session.follow(result)
     return result
+
+
+@eager
+def _name_of_estimate(session: Session, name: str | None) -> str:
+    return session.uses.name_here("loss") if name is None else session.uses.asked_for(name)
 
 
 def _reduced(shaped: Tensor, valid: Tensor | None, losses: Tensor, reduction: Reduction) -> Tensor:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -19,22 +19,26 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 
+from absgd_worker.attach.backward import around_backward
 from absgd_worker.attach.boundary import Boundary
 from absgd_worker.attach.caller import is_recomputing, require_thread
 from absgd_worker.attach.choices import Choices
+from absgd_worker.attach.comparison import Comparison
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.granularity import Granularity
+from absgd_worker.attach.graph_terms import mark_known
 from absgd_worker.attach.host import Host
 from absgd_worker.attach.identity import NOBODY, Identity
 from absgd_worker.attach.mirror import Mirror
 from absgd_worker.attach.notebook import running_cell
 from absgd_worker.attach.optimizers import Hyperparameters
-from absgd_worker.attach.place import Names
+from absgd_worker.attach.place import calls_on_stack
 from absgd_worker.attach.ranks import require_one_rank
 from absgd_worker.attach.source import Recorded, Source, StopTraining
 from absgd_worker.attach.start_line import StartLine
 from absgd_worker.attach.unseen import UnseenSteps
 from absgd_worker.attach.use import Use
+from absgd_worker.attach.uses import Uses
 from absgd_worker.attach.watch import ModelWatch
 from absgd_worker.attach.weighing import Part
 from absgd_worker.attach.weighings import Weighings, entry_of
@@ -61,6 +65,8 @@ class Session:
         self._unseen = UnseenSteps()
         self._use: Use | None = None
         self._boundary = Boundary(self)
+        self._comparison = Comparison()
+        self._ignore_backward: Callable[[], None] = lambda: None
         self._applied: dict[str, float] = {}
         self._hyperparameters = Hyperparameters(choices.groups)
         self.stopping: StopTraining | None = None
@@ -83,7 +89,7 @@ class Session:
         self.ids: tuple[str, ...] | None = None
         """Their names; None where `indices` is, or nobody tells."""
         self.watch = ModelWatch()
-        self.names = Names()
+        self._uses = Uses()
         self.step = 0
         """Steps that were made."""
 
@@ -118,6 +124,7 @@ class Session:
             return
         self.watch.open()
         self._boundary.open()
+        self._ignore_backward = around_backward(self._around_backward)
         self.is_open = True
         self.source.begin(self)
 
@@ -135,6 +142,7 @@ class Session:
         """Lets go of models and optimizers alone: in a process that was forked, the rest is its parent's."""
         self.is_open = False
         self._boundary.close()
+        self._ignore_backward()
         self.watch.close()
 
     @property
@@ -161,6 +169,13 @@ class Session:
         """Whether losses of this step are weighed evenly."""
         return self._rule.is_off(self.controls.get("lambda", math.inf))
 
+    @property
+    def uses(self) -> Uses:
+        """The names of losses; those of a state that was loaded, which waits for the first step's rule."""
+        if self._saved is not None:
+            _ = self.controls
+        return self._uses
+
     def weigh(self, name: str, losses_G: Tensor, identity: Identity = NOBODY) -> Tensor:
         """The weights of one call's samples, detached, 1/G included; even ones where λ is off. Raises
         SessionError in another thread, or where several ranks train; NotWeighable in the backward pass."""
@@ -170,8 +185,11 @@ class Session:
         if not self._ranks_are_fine and not self.is_off:
             require_one_rank()
             self._ranks_are_fine = True
-        weighing = self._weighings.of(name, self._rule)
+        models = self.watch.calls
+        own_name, number = self.uses.of_call(name, models)
+        weighing = self._weighings.of(own_name, self._rule)
         weights_G, self._use = weighing.weigh(losses_G.detach(), self.controls, identity)
+        self.uses.hold(name, number, self._use, models)
         return weights_G
 
     def capture(
@@ -185,6 +203,7 @@ class Session:
     def follow(self, loss: Tensor) -> Use | None:
         """The loss that the script gets, whose samples were weighed last: does anybody train on it?"""
         use, self._use = self._use, None
+        mark_known(loss)
         if use is not None:
             use.follow(loss)
         return use
@@ -205,14 +224,15 @@ class Session:
     def drop_step(self) -> None:
         """Forgets what was weighed for a step that is not made."""
         self._weighings.drop()
+        self._uses.end_step()
 
     def state_dict(self) -> dict[str, Any]:
         """Step, state of every weighing, and where the run is recorded: to be saved beside the model's.
 
         Python numbers and strings. What was reported is in the run's log when this returns.
         """
-        own = {"rule": str(self._rule), "names": self.names.state_dict()}
-        own |= {"weighings": self._weighings.state_dict()}
+        own = {"rule": str(self._rule), "names": self._uses.state_dict()}
+        own |= {"weighings": self._weighings.state_dict(), "main": self._weighings.main}
         weighed = own if self._saved is None else {name: self._saved.get(name, {}) for name in own}
         run = self.source.place() if isinstance(self.source, Recorded) else None
         return {"format": 1, "step": self.step, **weighed, "run": run}
@@ -237,7 +257,8 @@ class Session:
         if saved != own:
             raise ValueError(f"this state is of the rule of weights {saved!r}, not {own!r}: go on under it")
         self._weighings.load_state_dict(state["weighings"], self._rule)
-        self.names.load_state_dict(state.get("names", {}))
+        self._weighings.main = state.get("main")
+        self._uses.load_state_dict(state.get("names", {}))
         self._saved = None
 
     def evaluated(self, split: str, metrics: Mapping[str, float | Tensor]) -> None:
@@ -264,6 +285,7 @@ class Session:
     def after_step(self, optimizer: Optimizer) -> None:
         self._hyperparameters.put_back(optimizer)
         parts = self._weighings.take()
+        self._uses.end_step()
         if not parts:
             self._unseen.add(optimizer, self.captured, self.source.wants_lambda, self.watch.in_training)
             return
@@ -281,9 +303,27 @@ class Session:
                 raise stop
             self.on_stop()
 
+    @contextmanager
+    def _around_backward(self, roots: Sequence[Tensor]) -> Iterator[None]:
+        if not self.is_open:
+            yield
+            return
+        with self._comparison.around(roots, has_weighed=lambda: self.captured > 0):
+            yield
+        if self._says_what_is_not_weighed:
+            self._comparison.say()
+        if self._uses.are_open and threading.get_ident() == self._owner:
+            self._uses.learn(calls_on_stack())
+
+    @property
+    def _says_what_is_not_weighed(self) -> bool:
+        lam = math.inf if self._controls is None else self._controls.get("lambda", math.inf)
+        return self.start_line.is_wanted or not self._rule.is_off(lam)
+
     def _report(self, parts: Mapping[str, Part], optimizer: Optimizer) -> None:
         entry = entry_of(
             parts,
+            main=self._weighings.main,
             attempt=self.source.attempt,
             step=self.step,
             seconds=time.perf_counter() - self._began,
@@ -292,7 +332,7 @@ class Session:
         )
         self._applied = {}
         self.source.report(entry)
-        self.start_line.several(self._weighings.several)
+        self.start_line.several(self._uses.several_of(parts.keys()))
         self.start_line.samples(known=entry.indices_B is not None)
         if self._mirror is not None:
             self._mirror.report(entry, optimizer.param_groups[0].get("lr"))

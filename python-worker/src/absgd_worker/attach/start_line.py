@@ -10,7 +10,7 @@ class StartLine:
     """Says what is weighed, and what is not known: each once, by the first of several ranks."""
 
     def __init__(self, *, is_wanted: bool) -> None:
-        self._is_wanted = is_wanted
+        self.is_wanted = is_wanted
         self._losses: dict[str, str] = {}
         self._unweighed: set[str] = set()
         self._several: set[str] = set()
@@ -22,7 +22,7 @@ class StartLine:
             return
         of_place = f" at {name}" if ":" in name else ""
         self._losses[name] = f"{about} [{unit}]{of_place}" if unit else about
-        if self._is_wanted and global_rank() == 0:
+        if self.is_wanted and global_rank() == 0:
             known = list(self._losses.values())
             each = "" if len(known) == 1 else "; each is weighed by itself"
             complain(f"absgd: captured {count(len(known), 'loss', 'losses')}: {'; '.join(known)}{each}")
@@ -33,14 +33,15 @@ class StartLine:
         return bool(self._unweighed)
 
     def several(self, names: set[str]) -> None:
-        """Of weighings with several calls in one backward pass."""
+        """Of places with several calls in one backward pass."""
         for name in names - self._several:
             self._several.add(name)
-            if self._is_wanted and global_rank() == 0:
+            if self.is_wanted and global_rank() == 0:
                 complain(
                     f"absgd: one backward pass goes through several losses of one place "
-                    f"({self._losses.get(name, name)}), as of the time steps of a sequence: each is weighed "
-                    "by itself. To weigh a sample by their sum: absgd_worker.weigh(sum of its losses)"
+                    f"({self._losses.get(name, name)}), as of heads or of the time steps of a sequence: each "
+                    "call has an estimate of its own. To weigh a sample by their sum: "
+                    "absgd_worker.weigh(sum of its losses)"
                 )
 
     def unweighed(self, name: str, reason: str) -> None:
@@ -48,7 +49,7 @@ class StartLine:
         if name in self._unweighed:
             return
         self._unweighed.add(name)
-        if self._is_wanted and global_rank() == 0:
+        if self.is_wanted and global_rank() == 0:
             complain(f"absgd: not weighed: {reason}")
 
     def samples(self, *, known: bool) -> None:
@@ -56,7 +57,7 @@ class StartLine:
         if self._knows_samples is not None:
             return
         self._knows_samples = known
-        if self._is_wanted and not known and global_rank() == 0:
+        if self.is_wanted and not known and global_rank() == 0:
             complain(
                 "absgd: no sample identity: history and suspects are off (absgd_worker.track(loader) and "
                 "weigh(losses, index=…) tell it)"

@@ -27,6 +27,7 @@ class Unreduced:
         self._pendings = Pendings()
         self._trails = Trails()
         self._weighed: Any = WeakTensorKeyDictionary()
+        self._numbers: Any = WeakTensorKeyDictionary()
 
     def begin(self, losses: Tensor, pending: Pending) -> None:
         """`losses`: as they were computed."""
@@ -48,6 +49,11 @@ class Unreduced:
             return None
         self._pendings.are_weighed_in(losses, trail.of)
         return samples_within(losses, trail, self._granularity)
+
+    def name_of(self, losses: Tensor) -> str | None:
+        """The name of the estimate of what these are made of; None where that is not known."""
+        trail = self._trails.get(losses)
+        return None if trail is None else trail.of.name
 
     def reduce(self, session: Session, call: Sum) -> Tensor | None:
         """What the sum of losses is; None where they are not known for any.
@@ -83,15 +89,18 @@ class Unreduced:
         about = f"{of.about.replace(' none', '', 1)}, then {call.kind}"
         grouping = grouped(within.plain, within.valid, within.groups)
         identity = Identity(labels=within.label_M)
-        factors = factors_of_elements(
-            session,
-            of.name,
-            about,
-            grouping,
-            within.plain,
-            identity=identity,
-            index_M=within.index_M,
-        )
+        # Parts of one loss, reduced one by one, are one use of it.
+        with session.uses.part_of(of.name, self._numbers.get(of.plain)):
+            factors = factors_of_elements(
+                session,
+                of.name,
+                about,
+                grouping,
+                within.plain,
+                identity=identity,
+                index_M=within.index_M,
+            )
+        self._numbers[of.plain] = session.uses.number_of_last(of.name)
         result = call.plain() if session.is_off else call.weighed(factors)
         self._weighed[losses] = (of, factors, session.follow(result))
         self._pendings.are_weighed_in(result, of)

@@ -32,6 +32,8 @@ class ModelWatch:
         self.cells: int | None = None
         """Of the last recurrent cell (as `nn.LSTMCell`) within a model, which is given a batch; None where
         there was none."""
+        self.calls = 0
+        """How often outermost modules were called so far, but in compiled code."""
         self._handle: Any = None
 
     def open(self) -> None:
@@ -82,6 +84,7 @@ class ModelWatch:
             )
             self._root, self._inner = weakref.ref(module, self._forget), inner
         self._called.add(module)
+        self.calls += 1
         self.in_training = any(one.training for one in self._called)
         self._is_by_keywords = not self._add(args)
 

@@ -59,8 +59,6 @@ class NamedWeighing:
         self._has_stepped = False
         self.total_calls = 0
         """Losses that were trained on, those since the last `take` included."""
-        self.is_several_of_a_pass = False
-        """Whether one backward pass went through several of them, which are no micro-batches then."""
 
     def weigh(
         self, losses_G: Tensor, controls: Mapping[str, float], identity: Identity = NOBODY
@@ -129,8 +127,6 @@ class NamedWeighing:
         if not calls:
             return None
         self._usual = len(calls)
-        passes = [one for call in calls for one in call.use.passes]
-        self.is_several_of_a_pass = len(passes) > len(set(passes))
         return calls[0].part if len(calls) == 1 else _together([call.part for call in calls])
 
     def drop(self) -> None:
@@ -156,6 +152,11 @@ class NamedWeighing:
             call.use.has_waited = True
         return used
 
+    @property
+    def is_trained_on(self) -> bool:
+        """Whether any of its losses ever was: without one there is no estimate."""
+        return self._has_stepped or any(not call.use.is_known_unused for call in self._calls)
+
     def state_dict(self) -> dict[str, Any]:
         """Of the normaliser, and A."""
         return {"normaliser": self._normaliser.state_dict(), "calls": self._usual}
@@ -165,6 +166,7 @@ class NamedWeighing:
         self._normaliser.load_state_dict(state["normaliser"])
         self._start = self._normaliser
         self._usual = int(state["calls"])
+        self._has_stepped = True
         self._calls, self._unsettled, self._fresh = [], [], []
 
 

@@ -18,8 +18,9 @@ class Weighings:
     def __init__(self, accumulate: int | None) -> None:
         self.accumulate = accumulate
         self._of: dict[str, NamedWeighing] = {}
-        self.several: set[str] = set()
-        """Those of which one backward pass went through several calls."""
+        self.main: str | None = None
+        """The name of the weighing whose figures are those of a step, the same over all steps of a run: "loss"
+        where the first step has it, else the first that was made. None before the first step."""
 
     def of(self, name: str, rule: Rule) -> NamedWeighing:
         """The weighing of that name."""
@@ -36,7 +37,8 @@ class Weighings:
     def take(self) -> dict[str, Part]:
         """What the calls since the last `take` or `drop` add up to, of every name that had one."""
         parts = {name: part for name, one in self._of.items() if (part := one.take()) is not None}
-        self.several |= {name for name in parts if self._of[name].is_several_of_a_pass}
+        if self.main is None and parts:
+            self.main = USUAL if USUAL in parts else next(iter(parts))
         return parts
 
     def drop(self) -> None:
@@ -50,7 +52,9 @@ class Weighings:
             weighing.close()
 
     def state_dict(self) -> dict[str, Any]:
-        return {name: weighing.state_dict() for name, weighing in self._of.items()}
+        return {
+            name: weighing.state_dict() for name, weighing in self._of.items() if weighing.is_trained_on
+        }
 
     def load_state_dict(self, state: Mapping[str, Any], rule: Rule) -> None:
         """Puts back what `state_dict` gave; ValueError for anything else, and nothing has changed then."""
@@ -63,14 +67,16 @@ class Weighings:
 def entry_of(
     parts: Mapping[str, Part],
     *,
+    main: str | None,
     attempt: int,
     step: int,
     seconds: float,
     applied: Mapping[str, float],
     metrics: dict[str, float | Tensor] | None,
 ) -> StepEntry:
-    """What is reported of a step that these weighings led to: samples are those of the first."""
-    (name, first), *others = parts.items()
+    """What is reported of a step that these weighings led to. Samples are those of the main one, else of the
+    first."""
+    (name, first), *others = sorted(parts.items(), key=lambda part: part[0] != main)
     return StepEntry(
         attempt=attempt,
         step=step,
@@ -87,4 +93,8 @@ def entry_of(
         others=tuple((other, part.statistics) for other, part in others),
         labels_B=first.identity.labels,
         ids=first.identity.ids,
+        has_main=name == main,
     )
+
+
+USUAL = "loss"

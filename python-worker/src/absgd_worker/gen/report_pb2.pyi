@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class StepBatch(_message.Message):
-    __slots__ = ("attempt", "first_step", "count", "controls", "weighings", "metrics", "step_seconds", "waits")
+    __slots__ = ("attempt", "first_step", "count", "controls", "weighings", "metrics", "step_seconds", "waits", "without_main")
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     FIRST_STEP_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -17,6 +17,7 @@ class StepBatch(_message.Message):
     METRICS_FIELD_NUMBER: _ClassVar[int]
     STEP_SECONDS_FIELD_NUMBER: _ClassVar[int]
     WAITS_FIELD_NUMBER: _ClassVar[int]
+    WITHOUT_MAIN_FIELD_NUMBER: _ClassVar[int]
     attempt: int
     first_step: int
     count: int
@@ -25,7 +26,8 @@ class StepBatch(_message.Message):
     metrics: _containers.RepeatedCompositeFieldContainer[StepColumn]
     step_seconds: bytes
     waits: int
-    def __init__(self, attempt: _Optional[int] = ..., first_step: _Optional[int] = ..., count: _Optional[int] = ..., controls: _Optional[_Iterable[_Union[StepColumn, _Mapping]]] = ..., weighings: _Optional[_Iterable[_Union[Weighing, _Mapping]]] = ..., metrics: _Optional[_Iterable[_Union[StepColumn, _Mapping]]] = ..., step_seconds: _Optional[bytes] = ..., waits: _Optional[int] = ...) -> None: ...
+    without_main: bool
+    def __init__(self, attempt: _Optional[int] = ..., first_step: _Optional[int] = ..., count: _Optional[int] = ..., controls: _Optional[_Iterable[_Union[StepColumn, _Mapping]]] = ..., weighings: _Optional[_Iterable[_Union[Weighing, _Mapping]]] = ..., metrics: _Optional[_Iterable[_Union[StepColumn, _Mapping]]] = ..., step_seconds: _Optional[bytes] = ..., waits: _Optional[int] = ..., without_main: bool = ...) -> None: ...
 
 class StepColumn(_message.Message):
     __slots__ = ("name", "values")

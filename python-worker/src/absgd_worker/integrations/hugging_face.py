@@ -107,7 +107,7 @@ class AbsgdCallback(TrainerCallback, ExportableState):
 
 
 def loss_function(
-    model: nn.Module, *, name: str = "loss", granularity: Granularity = "auto"
+    model: nn.Module, *, name: str | None = None, granularity: Granularity = "auto"
 ) -> Callable[..., Tensor]:
     """The model's own loss, weighed, as a `Trainer`'s `compute_loss_func`; for a function of your own,
     `absgd_worker.wrap(function)` is one.

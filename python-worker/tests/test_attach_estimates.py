@@ -1,0 +1,255 @@
+"""Each use of a criterion has a running estimate of its own, and micro-batches of one use share it."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from test_attach_session import Recorder
+from torch import Tensor, nn
+
+from absgd_worker.attach import api
+
+LAM, GAMMA, B = -0.6, 0.7, 6
+Loss = Callable[[Tensor, Tensor, Any], Tensor]
+
+
+class Running:
+    """The recurrence by hand: the running mean of exp(loss/lam), without bias from its first value."""
+
+    def __init__(self) -> None:
+        self.log_u, self.seen = math.nan, 0.0
+
+    def factors(self, losses: Tensor, gamma: float, *, moves: bool) -> Tensor:
+        """B times the weights; `moves`: whether the loss is trained on."""
+        m = torch.logsumexp(losses / LAM, 0).item() - math.log(len(losses))
+        seen = self.seen + gamma * (1 - self.seen)
+        rho = gamma / seen
+        log_u = m
+        if self.seen > 0:
+            log_u = math.log((1 - rho) * math.exp(self.log_u) + rho * math.exp(m))
+        log_u = min(max(log_u, m - math.log(2)), m + 5)
+        if moves:
+            self.log_u, self.seen = log_u, seen
+        return torch.exp(losses / LAM - log_u)
+
+
+class ByHand:
+    """Losses of one sample each, weighed by the estimate of their use."""
+
+    def __init__(self, micro: int) -> None:
+        self.gamma = -math.expm1(math.log1p(-GAMMA) / micro)
+        self.of: dict[Any, Running] = {}
+
+    def __call__(self, scores: Tensor, labels: Tensor, use: Any, *, moves: bool = True) -> Tensor:
+        losses = F.cross_entropy(scores, labels, reduction="none")
+        running = self.of.setdefault(use, Running())
+        return (running.factors(losses.detach(), self.gamma, moves=moves) * losses).mean()
+
+
+@dataclass
+class Arrangement:
+    heads: int
+    passes: int
+    micro: int
+    """Micro-batches of a step, each with a backward pass of its own."""
+    each_head: bool
+    """Whether every head has a backward pass of its own."""
+    skips: list[bool]
+    """Batches that the script leaves out, once it has seen their loss; each of them before a step."""
+
+    @classmethod
+    def drawn(cls, source: random.Random) -> Arrangement:
+        skips = [source.random() < 0.3 for _ in range(6)]
+        # Which of the first calls go into one backward pass is known after the first.
+        skips[0] = False
+        return cls(
+            heads=source.randint(1, 3),
+            passes=source.randint(1, 2),
+            micro=source.randint(1, 3),
+            each_head=source.random() < 0.4,
+            skips=skips,
+        )
+
+
+class Heads(nn.Module):
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList([nn.Linear(4, 3) for _ in range(count)])
+        self.double()
+        with torch.no_grad():
+            for number, head in enumerate(self.heads):
+                head.weight *= 1 + 4 * number  # type: ignore[operator]
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        return [head(x) for head in self.heads]
+
+
+def trained(arrangement: Arrangement, loss_of: Loss, *, steps: range, state: Any = None) -> Any:
+    """The state of a loop that trains so: all losses are computed in one line."""
+    one = arrangement
+    torch.manual_seed(5)
+    x = torch.randn(len(one.skips), 2, one.micro, B, 4, dtype=torch.float64)
+    y = torch.randint(0, 3, x.shape[:-1])
+    model = Heads(one.heads)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    if state is not None:
+        model.load_state_dict(state)
+    for step in steps:
+        optimizer.zero_grad()
+        for is_left_out in [True, False] if one.skips[step] else [False]:
+            for points, labels in zip(x[step, int(is_left_out)], y[step, int(is_left_out)], strict=True):
+                total: Any = 0.0
+                for number in range(one.passes):
+                    outs = model(points * (1 + number))
+                    for head, scores in enumerate(outs):
+                        loss = loss_of(scores, labels, None if is_left_out else (number, head))
+                        if one.each_head and one.passes == 1 and not is_left_out:
+                            loss.backward(retain_graph=head < one.heads - 1)
+                        else:
+                            total = total + loss
+                if is_left_out:
+                    break
+                if isinstance(total, Tensor):
+                    total.backward()
+        optimizer.step()
+    return model.state_dict()
+
+
+def wrapped(scores: Tensor, labels: Tensor, use: Any) -> Tensor:
+    return api.wrap(nn.CrossEntropyLoss())(scores, labels)
+
+
+def captured(scores: Tensor, labels: Tensor, use: Any) -> Tensor:
+    with api.capture():
+        return F.cross_entropy(scores, labels)
+
+
+def weighed(scores: Tensor, labels: Tensor, use: Any) -> Tensor:
+    return api.weigh(F.cross_entropy(scores, labels, reduction="none"))
+
+
+@pytest.mark.parametrize("way", [wrapped, captured, weighed])
+def test_any_arrangement_of_heads_passes_and_micro_batches_is_the_recurrence_of_each_by_hand(
+    way: Loss,
+) -> None:
+    for seed in range(10):
+        arrangement = Arrangement.drawn(random.Random(seed))
+        steps = range(len(arrangement.skips))
+        hand = ByHand(arrangement.micro)
+
+        def by_hand(scores: Tensor, labels: Tensor, use: Any, hand: ByHand = hand) -> Tensor:
+            return hand(scores, labels, use, moves=use is not None)
+
+        expected = trained(arrangement, by_hand, steps=steps)
+        with api.session(lam=LAM, gamma=GAMMA, accumulate=arrangement.micro):
+            got = trained(arrangement, way, steps=steps)
+        # Half of it, saved as JSON, and the rest in a session of its own.
+        with api.session(lam=LAM, gamma=GAMMA, accumulate=arrangement.micro) as session:
+            half = trained(arrangement, way, steps=steps[:3])
+            saved = json.loads(json.dumps(session.state_dict()))
+        with api.session(lam=LAM, gamma=GAMMA, accumulate=arrangement.micro) as session:
+            session.load_state_dict(saved)
+            resumed = trained(arrangement, way, steps=steps[3:], state=half)
+        for name in expected:
+            assert torch.allclose(got[name], expected[name], atol=1e-9, rtol=0), (seed, arrangement)
+            assert torch.equal(resumed[name], got[name]), (seed, arrangement)
+
+
+def test_a_second_pass_over_every_batch_that_begins_later_gets_an_estimate_of_its_own() -> None:
+    model = Heads(1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    points, labels = torch.randn(B, 4, dtype=torch.float64), torch.arange(B) % 3
+    source = Recorder()
+    with api.session(source=source), api.capture():
+        for step in range(6):
+            total: Any = 0.0
+            for number in range(1 if step < 3 else 2):
+                total = total + F.cross_entropy(model(points * (1 + number))[0], labels)
+            total.backward()
+            optimizer.step()
+    # The first of these steps cannot tell a second pass from a batch after one that was left out.
+    assert [(len(entry.losses_B), [name for name, _ in entry.others]) for entry in source.entries] == [
+        *[(B, [])] * 3,
+        (2 * B, []),
+        *[(B, ["loss#2"])] * 2,
+    ]
+
+
+class TestNames:
+    """`name=` asks for one estimate."""
+
+    def test_all_that_ask_for_a_name_share_its_estimate(self) -> None:
+        model = Heads(2)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        source = Recorder()
+        points, labels = torch.randn(B, 4, dtype=torch.float64), torch.arange(B) % 3
+        with api.session(source=source) as session:
+            for _ in range(3):
+                one, other = model(points)
+                first = api.wrap(nn.CrossEntropyLoss(), name="both")(one, labels)
+                losses = F.cross_entropy(other, labels, reduction="none")
+                (first + api.weigh(losses, name="both")).backward()
+                optimizer.step()
+            names = list(session.state_dict()["weighings"])
+        assert names == ["both"]
+        assert [(entry.name, entry.others, len(entry.losses_B)) for entry in source.entries] == [
+            ("both", (), 2 * B)
+        ] * 3
+
+    def test_heads_within_one_criterion_have_each_their_own_even_where_it_has_a_name(self) -> None:
+        class Supervised(nn.Module):
+            def forward(self, outs: list[Tensor], labels: Tensor) -> Tensor:
+                return torch.stack([F.cross_entropy(out, labels) for out in outs]).sum()
+
+        model = Heads(3)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        points, labels = torch.randn(B, 4, dtype=torch.float64), torch.arange(B) % 3
+        with api.session(source=Recorder()) as session:
+            criterion = api.wrap(Supervised(), name="deep")
+            for _ in range(2):
+                criterion(model(points), labels).backward()
+                criterion(model(points), labels).backward()
+                optimizer.step()
+            assert list(session.state_dict()["weighings"]) == ["deep", "deep#2", "deep#3"]
+
+    def test_a_name_that_a_place_has_already_is_not_shared_with_it(self) -> None:
+        model = Heads(2)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        points, labels = torch.randn(B, 4, dtype=torch.float64), torch.arange(B) % 3
+        unnamed, named = api.wrap(nn.CrossEntropyLoss()), api.wrap(nn.CrossEntropyLoss(), name="loss")
+        with api.session(source=Recorder()) as session:
+            for _ in range(2):
+                one, other = model(points)
+                (unnamed(one, labels) + named(other, labels)).backward()
+                optimizer.step()
+            assert list(session.state_dict()["weighings"]) == ["loss", "loss#2"]
+
+
+def test_a_figure_for_the_log_that_is_computed_in_the_same_line_moves_no_estimate() -> None:
+    def state(*, looks: bool) -> Any:
+        torch.manual_seed(0)
+        model = Heads(1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        points, labels = torch.randn(4, B, 4, dtype=torch.float64), torch.arange(B) % 3
+        with api.session(lam=LAM, gamma=GAMMA) as session:
+            criterion = api.wrap(nn.CrossEntropyLoss())
+            for step in range(4):
+                kept = []
+                for is_trained in [False, False, True] if looks and step % 2 else [True]:
+                    loss = criterion(model(points[step])[0], labels)
+                    if is_trained:
+                        loss.backward()
+                    else:
+                        kept.append(loss)
+                optimizer.step()
+            return session.state_dict()["weighings"]
+
+    assert state(looks=True) == state(looks=False)
