@@ -158,7 +158,7 @@ def current() -> Session:
 
 def _begin_implicit() -> None:
     implicit = Session(wished_source())
-    implicit.is_implicit = True
+    implicit.is_implicit = implicit.may_begin_anew = True
     implicit.open()
     _current.append(implicit)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 import weakref
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -33,6 +34,8 @@ class ModelWatch:
         """Of the last recurrent cell (as `nn.LSTMCell`) within a model, which is given a batch; None where
         there was none."""
         self._handle: Any = None
+        self.on_training_call: Callable[[], None] = _nothing
+        """Called before an outermost module in training mode is."""
 
     def open(self) -> None:
         # The hook does no harm when it runs twice.
@@ -59,6 +62,11 @@ class ModelWatch:
         self.cells = None
 
     @property
+    def called(self) -> Iterable[nn.Module]:
+        """The outermost modules that were called in this step."""
+        return self._called
+
+    @property
     def model(self) -> nn.Module | None:
         """The outermost module that was called last; None where none was."""
         return None if self._root is None else self._root()
@@ -81,6 +89,8 @@ class ModelWatch:
                 vars(one).get("batch_first", True) is False for one in module.modules()
             )
             self._root, self._inner = weakref.ref(module, self._forget), inner
+        if module.training:
+            self.on_training_call()
         self._called.add(module)
         self.in_training = any(one.training for one in self._called)
         self._is_by_keywords = not self._add(args)
@@ -101,6 +111,10 @@ class ModelWatch:
     def _forget(self, root: weakref.ref[nn.Module]) -> None:
         if root is self._root:
             self.in_training = True
+
+
+def _nothing() -> None:
+    pass
 
 
 def _batch_sizes(values: Any) -> list[int]:

@@ -28,6 +28,12 @@ class Weighings:
             found = self._of[name] = NamedWeighing(rule, self.accumulate)
         return found
 
+    def expect(self, micro_batches: int | None) -> None:
+        """From the next loss on, a step has so many micro-batches; None: as many as the step before."""
+        self.accumulate = micro_batches
+        for weighing in self._of.values():
+            weighing.expected = micro_batches
+
     @property
     def calls(self) -> int:
         """Losses weighed so far, over all names."""
