@@ -90,6 +90,23 @@ class Parent:
     step: int
 
 
+def require_free(name: str) -> None:
+    """Raises SessionError where there is a run of that name."""
+    if (_root() / name).exists():
+        raise _taken(name, _root())
+
+
+def _taken(name: str, root: Path) -> SessionError:
+    return SessionError(
+        f"a run named {name} exists in {root}: choose another name, or leave --exact-name out, and this one "
+        "gets a number"
+    )
+
+
+def _root() -> Path:
+    return Path(os.environ.get("ABSGD_RUNS") or "runs").absolute()
+
+
 def make_run_directory(plan: RunPlan, parent: Parent | None = None) -> Path:
     """Makes the directory of a new run below `$ABSGD_RUNS`, else `./runs`, and returns its absolute path.
 
@@ -98,7 +115,7 @@ def make_run_directory(plan: RunPlan, parent: Parent | None = None) -> Path:
     Raises:
         SessionError: nothing can be written there, or the name is taken and must be exact.
     """
-    root = Path(os.environ.get("ABSGD_RUNS") or "runs").absolute()
+    root = _root()
     number = 1
     while True:
         directory = root / (plan.name if number == 1 else f"{plan.name}.{number}")
@@ -107,10 +124,7 @@ def make_run_directory(plan: RunPlan, parent: Parent | None = None) -> Path:
             break
         except FileExistsError:
             if plan.is_exact:
-                raise SessionError(
-                    f"a run named {plan.name} exists in {root}: choose another name, or leave --exact-name "
-                    "out, and this one gets a number"
-                ) from None
+                raise _taken(plan.name, root) from None
             number += 1
         except OSError as error:
             raise SessionError(f"the run cannot be recorded in {directory}: {error}") from None

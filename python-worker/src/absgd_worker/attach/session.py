@@ -118,7 +118,8 @@ class Session:
         # What is trained in one session of the script is one training, but no other session's.
         may_begin_anew, self.may_begin_anew = self.may_begin_anew, self.step > 0
         self._rule = guest.rule or self._rule
-        self.expect(guest.accumulate or self._accumulate)
+        self._accumulate = guest.accumulate or self._accumulate
+        self._weighings.expect(self._accumulate)
         self._ranks_are_fine = self._ranks_are_fine or guest.normaliser == "rank-local"
         if guest.groups != "scaled":
             self._hyperparameters = Hyperparameters(guest.groups)
@@ -177,7 +178,7 @@ class Session:
 
     def _begin_step(self, optimizer: Optimizer | None = None) -> Mapping[str, float]:
         """`optimizer`: that computes the loss of the step by a closure."""
-        is_another = self.trainings.is_another(self.watch.called, optimizer)
+        is_another = self.trainings.is_another(self.watch.trained, optimizer)
         self.finish_step(is_told=is_another)
         if is_another and begin_another(self):
             self._captured_before = self.captured
@@ -213,8 +214,10 @@ class Session:
                 raise stop
 
     def expect(self, micro_batches: int | None) -> None:
-        """How many losses of one name the next steps have; None: as many as the step before."""
-        self._weighings.expect(micro_batches)
+        """How many losses of one name the steps from here on have, as a framework knows it; None: as many as
+        the step before. What the script says of it holds."""
+        if self._accumulate is None:
+            self._weighings.expect(micro_batches)
 
     @property
     def is_off(self) -> bool:

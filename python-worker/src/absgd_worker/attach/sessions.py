@@ -176,9 +176,12 @@ def _leave_forgotten() -> None:
 
 
 def _leave(own: Session, error: BaseException | None = None) -> None:
-    if own in _current:
-        _current.remove(own)
-    own.close(error)
+    try:
+        # What saves the script at the end asks for the current session, which is still this one.
+        own.close(error)
+    finally:
+        if own in _current:
+            _current.remove(own)
 
 
 def _abandon_in_child() -> None:

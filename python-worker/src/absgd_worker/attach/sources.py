@@ -10,6 +10,7 @@ from pathlib import Path
 from absgd_worker.attach.host import Host
 from absgd_worker.attach.local import Local, Setting
 from absgd_worker.attach.planned import Planned
+from absgd_worker.attach.run_directory import RunPlan, experiment_of, require_free
 from absgd_worker.attach.source import Source
 from absgd_worker.attach.wishes import Wished
 from absgd_worker.settings import ADDRESS_VARIABLES, read_address
@@ -36,9 +37,11 @@ def source_of(
 
 
 def source_of_host(host: Host) -> Source:
-    """Of absgd-run's own session."""
+    """Of absgd-run's own session. Raises SessionError where its run must have a name that is taken."""
     if host.is_controlled:
         return _controlled()
+    if host.is_exact and host.run is not None:
+        require_free(host.run)
     if host.lam is not None or host.plan is not None:
         lam, gamma = host.lam or math.inf, host.gamma or 0.9
         return source_of(lam, gamma, host.plan, host.run, is_exact=host.is_exact)
@@ -86,7 +89,6 @@ def _recorded(source: Source, run: str | None, lam: str, gamma: str, *, is_exact
     command = " ".join([Path(sys.argv[0] or "python").name, *sys.argv[1:]])
     # Messages are of no use to whoever records nothing.
     from absgd_worker.attach.journal import Journal  # noqa: PLC0415
-    from absgd_worker.attach.run_directory import RunPlan, experiment_of  # noqa: PLC0415
 
     controls = {"lambda": lam, "gamma": gamma}
     return Journal(source, RunPlan(run, command, controls, experiment_of(sys.argv[0]), is_exact))

@@ -67,7 +67,7 @@ class Trainings:
         """
         if not self._has_stepped or (self._stepped and not self._made):
             return False
-        called = [model for model in models if model.training]
+        called = list(models)
         made = list(self._made)
         asked = (*map(id, called), id(optimizer), *map(id, made), bool(self._stepped))
         if asked == self._denied:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -22,6 +22,8 @@ class ModelWatch:
         self._batches: list[int] = []
         self._is_by_keywords = False
         self._called: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+        self.trained: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+        """The outermost modules that were called in this step while they were in training mode."""
         self.may_be_time_first = False
         """Whether the one that was called last has layers with `batch_first=False`."""
         self.in_training = True
@@ -59,12 +61,8 @@ class ModelWatch:
         """A batch of the step before is none of the next."""
         self._batches = []
         self._called.clear()
+        self.trained.clear()
         self.cells = None
-
-    @property
-    def called(self) -> Iterable[nn.Module]:
-        """The outermost modules that were called in this step."""
-        return self._called
 
     @property
     def model(self) -> nn.Module | None:
@@ -91,6 +89,7 @@ class ModelWatch:
             self._root, self._inner = weakref.ref(module, self._forget), inner
         if module.training:
             self.on_training_call()
+            self.trained.add(module)
         self._called.add(module)
         self.in_training = any(one.training for one in self._called)
         self._is_by_keywords = not self._add(args)

@@ -61,19 +61,14 @@ class Attachment:
         self._saved: dict[str, Any] | None = None
         self._last: dict[str, Any] | None = None
         self._wishes: set[Wish] = set()
-        self._may_expect = False
 
-    def begin(self, *, accumulate: int, can_evaluate: bool) -> Session:
-        """`accumulate`: losses of an optimizer step, where the settings do not say. Raises what
-        `absgd_worker.session` does."""
+    def begin(self, *, can_evaluate: bool) -> Session:
+        """Raises what `absgd_worker.session` does."""
         # Training that an exception has ended said no goodbye.
         self.end()
         outer = own = sessions.entered()
-        self._may_expect = False
         if own is None or own.host is not None:
-            self._may_expect = "accumulate" not in self.settings
-            settings: Settings = {"accumulate": accumulate, **self.settings}
-            own = self._stack.enter_context(sessions.session(**settings))
+            own = self._stack.enter_context(sessions.session(**self.settings))
             own.is_implicit = outer is None
         if self._saved is not None:
             own.load_state_dict(self._saved)
@@ -106,7 +101,7 @@ class Attachment:
 
     def expect(self, micro_batches: int) -> None:
         """So many losses has the step that begins, where the settings do not say."""
-        if self.session is not None and self._may_expect:
+        if self.session is not None:
             self.session.expect(micro_batches)
 
     def end_step(self) -> None:
@@ -138,6 +133,7 @@ class Attachment:
         def fall_silent() -> None:
             own.on_stop, own.on_checkpoint, own.on_evaluate = before
             own.step_end.is_told = False
+            own.expect(None)
 
         self._stack.callback(fall_silent)
         # What the framework looks at after every step: `is_stopping`.

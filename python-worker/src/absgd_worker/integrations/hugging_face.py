@@ -56,7 +56,7 @@ class AbsgdCallback(TrainerCallback, ExportableState):
         self._attachment.load_state_dict(_saved(state) if state.global_step > 0 else None)
         # A Trainer without data to evaluate on would end in an error, and says here that it has some alone.
         can_evaluate = args.eval_strategy != "no" or kwargs.get("eval_dataloader") is not None
-        self._attachment.begin(accumulate=args.gradient_accumulation_steps, can_evaluate=can_evaluate)
+        self._attachment.begin(can_evaluate=can_evaluate)
 
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

@@ -61,7 +61,7 @@ class AbsgdCallback(pl.Callback):
         self._trainer = weakref.ref(trainer)
         _put_behind_others(trainer, self)
         # When to validate is the Trainer's alone: it has no way to be asked.
-        self._attachment.begin(accumulate=trainer.accumulate_grad_batches, can_evaluate=False)
+        self._attachment.begin(can_evaluate=False)
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
