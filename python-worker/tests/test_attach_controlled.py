@@ -189,22 +189,22 @@ def test_what_is_planned_after_the_last_step_is_done_where_the_loop_is_whole(ser
 
 
 @pytest.mark.parametrize(
-    ("how", "steps", "said"),
+    ("how", "lam", "is_one", "said"),
     [
-        ("alone", 5, "a controller drives one"),
-        ("sessions", 5, "a controller drives one"),
-        ("together", 10, "another model is trained in this session"),
+        ("alone", -1.0, False, "a controller drives one"),
+        ("alone", math.inf, True, "Lambda is off: it is trained on"),
+        ("sessions", -1.0, False, "a controller drives one"),
+        ("together", -1.0, True, "another model is trained in this session"),
     ],
 )
-def test_a_second_training_is_refused_unless_the_script_says_that_both_are_one(served, how, steps, said):
+def test_a_second_training_is_refused_unless_both_are_one_or_lambda_is_off(served, how, lam, is_one, said):
     controller, worker = served(script=[str(Path(SCRIPT).with_name("folds.py")), "5", how])
     controller.await_welcomed()
-    controller.plan(0, 100, lambda_=-1.0)
+    controller.plan(0, 100, lambda_=lam)
     bye = controller.release()
-    is_one = how == "together"
     assert worker.wait() == (0 if is_one else 1)
     assert bye.reason == (session_pb2.BYE_REASON_COMPLETED if is_one else session_pb2.BYE_REASON_FAILED)
-    assert bye.position.step == steps
+    assert bye.position.step == (10 if is_one else 5)
     assert said in worker.output
     assert ("trained fold 1" in worker.output) is is_one
 

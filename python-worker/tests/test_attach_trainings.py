@@ -161,3 +161,19 @@ def test_a_plan_that_ends_in_a_later_training_is_no_success(
     said = capsys.readouterr().err
     assert "all 6 steps of the plan are trained" in said
     assert "stopped in training 3 of this script" in said
+
+
+def test_a_plan_that_is_over_before_another_model_is_no_success(
+    script: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All of them are made first: they count as one training."""
+    head, loop = SCRIPT.split("for fold in sys.argv[1]:")
+    made = "models = [nn.Linear(4, 3) for _ in range(3)]\noptimizers = "
+    made += "[torch.optim.SGD(model.parameters(), lr=0.5) for model in models]\n"
+    loop = loop.replace("nn.Linear(4, 3)", "models[int(fold)]").replace(
+        "torch.optim.SGD(model.parameters(), lr=0.5)", "optimizers[int(fold)]"
+    )
+    other = Path(script).with_name("made_first.py")
+    other.write_text(f"{head}{made}for fold in sys.argv[1]:{loop}")
+    assert run.main(["--plan", plan_of(6, tmp_path), str(other), "012"]) == 1
+    assert "another model of this script is not trained" in capsys.readouterr().err

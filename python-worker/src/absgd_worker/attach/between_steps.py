@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.ranks import global_rank
 from absgd_worker.attach.source import StopTraining
 from absgd_worker.attach.trainings import EACH_ITS_SESSION
@@ -53,7 +54,14 @@ def begin_another(session: Session) -> bool:
                 f"and estimate go on where they are, at step {session.step:,}. {EACH_ITS_SESSION}"
             )
         return False
-    source.begin_anew()
+    try:
+        source.begin_anew()
+    except SessionError as error:
+        if not session.was_off:
+            raise
+        # While lambda is off, nothing that trains without us may fail with us.
+        complain(f"absgd: {error}. Lambda is off: it is trained on, and counted as one with the first")
+        return False
     number = session.trainings.count + 1
     if source.wants_losses and number <= MOST_ANNOUNCED and global_rank() == 0:
         complain(

@@ -166,7 +166,11 @@ class Controlled:
         _left.add((os.getpid(), self._address.run))
         try:
             if line.exchange.welcome is not None:
-                line.helm.leave(line.helm.ending or last_word(error, line.exchange.standing.position))
+                ending = line.helm.ending
+                if isinstance(error, StopTraining) and error.exit_code == 1:
+                    # The plan is complete, and the script is not.
+                    ending = None
+                line.helm.leave(ending or last_word(error, line.exchange.standing.position))
         finally:
             line.channel.close()
 

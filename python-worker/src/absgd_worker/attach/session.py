@@ -186,7 +186,12 @@ class Session:
             self.trainings.begin()
         if self.stopping is not None:
             raise self.stopping
-        self._controls, self._is_made = self.source.next(self.step), False
+        try:
+            self._controls, self._is_made = self.source.next(self.step), False
+        except StopTraining as stop:
+            if stop.exit_code == 0 and self.trainings.is_unknown(self.watch.trained, optimizer):
+                raise StopTraining(f"{stop}, and another model of this script is not trained", 1) from None
+            raise
         self._rule = self.source.rule or self._rule
         if self._saved is not None:
             self._load_weighings(self._saved)
@@ -218,6 +223,11 @@ class Session:
         the step before. What the script says of it holds."""
         if self._accumulate is None:
             self._weighings.expect(micro_batches)
+
+    @property
+    def was_off(self) -> bool:
+        """Whether they were in the step that was begun last."""
+        return self._controls is None or self._rule.is_off(self._controls.get("lambda", math.inf))
 
     @property
     def is_off(self) -> bool:
@@ -329,6 +339,7 @@ class Session:
     def after_step(self, optimizer: Optimizer) -> None:
         self._hyperparameters.put_back(optimizer)
         parts = self._weighings.take()
+        self.step_end.add(optimizer, is_step=bool(parts))
         if not parts:
             self._unseen.add(optimizer, self.captured, self.source.wants_lambda, self.watch.in_training)
             return
@@ -338,7 +349,6 @@ class Session:
         # Its row is still that of further optimizers, which step by the same backward pass.
         self._is_made = True
         self.watch.end_step()
-        self.step_end.add(optimizer)
         said = self.trainings.add(optimizer)
         if said is not None and self.source.wants_lambda:
             complain(f"absgd: {said}")

@@ -64,8 +64,8 @@ def session(
             "scaled", that of the group with the largest, of which the others keep their part; "absolute",
             that of every group.
         on_checkpoint: saves all that the script needs to go on; an operator may ask for it, and does when the
-            run is stopped. Called between two steps: when the next forward pass or loss of training begins, or
-            as the session ends.
+            run is stopped. Called between two steps: when the next forward pass or loss of training begins,
+            or as the session ends.
         on_evaluate: evaluates the model, `{"val": {"accuracy": 0.9}}`; an operator may ask for it.
         mirror: "auto" writes lambda, ESS ratio, effective learning rate and mean losses to `wandb.run` and
             to a TensorBoard `SummaryWriter` too, where the script has one; "off" does not.

@@ -27,9 +27,9 @@ class StepEnd:
         self.is_told = False
         """Whether a framework says when its step ends: nothing else ends it then."""
 
-    def add(self, optimizer: Optimizer) -> None:
-        """The optimizer has made a step."""
-        self._is_pending = True
+    def add(self, optimizer: Optimizer, *, is_step: bool) -> None:
+        """The optimizer has stepped. `is_step`: a weighed loss led to it."""
+        self._is_pending = self._is_pending or is_step
         self._stepped_last = weakref.ref(optimizer)
         self._turn = [one for one in self._turn if one() is not None]
         if all(one() is not optimizer for one in self._turn):

@@ -76,9 +76,13 @@ class Trainings:
         self._denied = None if is_another else asked
         return is_another
 
+    def is_unknown(self, models: Iterable[nn.Module], optimizer: Optimizer | None = None) -> bool:
+        """Whether the model of a step that begins has had no step in this training; arguments as above."""
+        trained = _trained(models, optimizer)
+        return self._has_stepped and bool(trained) and not self._knows(trained)
+
     def _decide(self, called: Sequence[nn.Module], made: Sequence[Optimizer], optimizer: Any) -> bool:
-        trained = [one for model in called for one in model.parameters() if one.requires_grad]
-        trained = trained or ([] if optimizer is None else parameters_of(optimizer))
+        trained = _trained(called, optimizer)
         is_old_gone = not self._stepped
         if not trained:
             # A model that is no module: only its optimizers are seen.
@@ -144,6 +148,12 @@ class Trainings:
 
     def _knows(self, parameters: Iterable[Tensor]) -> bool:
         return any(one in self._known for one in parameters)
+
+
+def _trained(models: Iterable[nn.Module], optimizer: Optimizer | None) -> list[Tensor]:
+    """The parameters of a step: those of the models that were called, else of the optimizer."""
+    found: list[Tensor] = [one for model in models for one in model.parameters() if one.requires_grad]
+    return found or ([] if optimizer is None else parameters_of(optimizer))
 
 
 def parameters_of(optimizer: Optimizer) -> list[Tensor]:
