@@ -78,7 +78,9 @@ def test_stands_still_saves_evaluates_and_stops_when_asked(served):
     controller.until(lambda: controller.last_progress().position.step == stood + 3, "three steps")
     saved = controller.ask("c", checkpoint={})
     assert (saved.ok, saved.step) == (True, stood + 3)
-    assert torch.load(worker.run_dir / "saved.pt")["session"]["step"] == stood + 3
+    state = torch.load(worker.run_dir / "saved.pt")
+    # The scheduler has done its part of the step, and the model has seen nothing of the next.
+    assert (state["session"]["step"], state["scheduled"], state["seen"]) == (stood + 3,) * 3
     assert controller.ask("d", evaluate={}).message.startswith("val.accuracy 0.")
     refusals = [
         controller.ask("e", checkpoint={"automatic": True}),
@@ -175,6 +177,38 @@ def test_goes_on_where_it_was_saved_and_says_so(served, tmp_path):
     assert again.steps() == [(2, saved + step) for step in range(4)]
 
 
+def test_what_is_planned_after_the_last_step_is_done_where_the_loop_is_whole(served):
+    controller, worker = served(script=[SCRIPT, "4", "saves"])
+    controller.await_welcomed()
+    controller.plan(0, 100, lambda_=2.0, events=[(3, "checkpoint"), (3, "evaluate")])
+    controller.release()
+    assert worker.wait() == 0
+    state = torch.load(worker.run_dir / "saved.pt")
+    assert (state["session"]["step"], state["scheduled"], state["seen"]) == (4, 4, 4)
+    assert [one.step for one in controller.bodies("evaluation")] == [3]
+
+
+@pytest.mark.parametrize(
+    ("how", "lam", "is_one", "said"),
+    [
+        ("alone", -1.0, False, "a controller drives one"),
+        ("alone", math.inf, True, "Lambda is off: it is trained on"),
+        ("sessions", -1.0, False, "a controller drives one"),
+        ("together", -1.0, True, "another model is trained in this session"),
+    ],
+)
+def test_a_second_training_is_refused_unless_both_are_one_or_lambda_is_off(served, how, lam, is_one, said):
+    controller, worker = served(script=[str(Path(SCRIPT).with_name("folds.py")), "5", how])
+    controller.await_welcomed()
+    controller.plan(0, 100, lambda_=lam)
+    bye = controller.release()
+    assert worker.wait() == (0 if is_one else 1)
+    assert bye.reason == (session_pb2.BYE_REASON_COMPLETED if is_one else session_pb2.BYE_REASON_FAILED)
+    assert bye.position.step == (10 if is_one else 5)
+    assert said in worker.output
+    assert ("trained fold 1" in worker.output) is is_one
+
+
 def test_a_controller_of_another_run_is_an_error(served):
     controller, worker = served(script=[SCRIPT, "12"], welcome={"run": "other"})
     controller.until(lambda: not worker.is_alive(), "the end")
@@ -188,7 +222,8 @@ def test_gives_up_a_controller_that_is_gone_for_too_long(served):
     controller.plan(0, 3, lambda_=2.0)
     assert worker.wait() == 75
     assert "no controller was heard for 0.3 s" in worker.output
-    assert torch.load(worker.run_dir / "saved.pt")["session"]["step"] == 3
+    state = torch.load(worker.run_dir / "saved.pt")
+    assert (state["session"]["step"], state["scheduled"], state["seen"]) == (3, 3, 3)
 
 
 def test_ranks_but_the_first_dial_nobody_and_are_off(served):

@@ -61,7 +61,7 @@ def test_a_name_that_is_taken_is_numbered_and_a_bad_one_is_refused(runs: Path) -
     for _ in range(2):
         with api.session(run="mine"):
             train(1)
-    assert sorted(path.name for path in runs.iterdir()) == ["mine", "mine-2"]
+    assert sorted(path.name for path in runs.iterdir()) == ["mine", "mine.2"]
     with (
         pytest.raises(SessionError, match="'No/such' cannot be the name of a run"),
         api.session(run="No/such"),

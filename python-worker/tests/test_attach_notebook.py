@@ -149,12 +149,14 @@ def test_cells_of_a_notebook_are_run_twice_interrupted_and_gone_on_with(runs: Pa
     outputs = [
         [output.get("text") or output.get("ename") for output in cell.outputs] for cell in notebook.cells
     ]
-    assert outputs == [[], [], ["KeyboardInterrupt"], ["mine 3\n"], ["8 5\n"], [], []]
-    assert sorted(path.name for path in runs.iterdir()) == ["mine", "mine-2"]
+    said = outputs.pop()
+    assert outputs == [[], [], ["KeyboardInterrupt"], ["mine 3\n"], ["8 5\n"], []]
+    assert "recorded as mine.2" in said[0]
+    assert sorted(path.name for path in runs.iterdir()) == ["mine", "mine.2"]
     ends = [record.bye for record in records(runs / "mine" / "steps.log") if record.HasField("bye")]
     assert [(bye.message, bye.position.attempt, bye.position.step) for bye in ends] == [
         ("interrupted", 1, 3),
         ("", 2, 8),
     ]
-    assert bodies(runs / "mine-2")[-1] == "bye"
-    assert sum(record.step_batch.count for record in records(runs / "mine-2" / "steps.log")) == 8
+    assert bodies(runs / "mine.2")[-1] == "bye"
+    assert sum(record.step_batch.count for record in records(runs / "mine.2" / "steps.log")) == 8

@@ -81,7 +81,7 @@ def test_the_run_that_a_numbered_name_made_is_found_again(runs: Path) -> None:
     train(1)
     state = train(1)
     assert train(1, state=state)["run"] == {**state["run"], "attempt": 2}
-    assert sorted(path.name for path in runs.iterdir()) == ["mine", "mine-2"]
+    assert sorted(path.name for path in runs.iterdir()) == ["mine", "mine.2"]
 
 
 def test_a_state_that_is_loaded_in_the_middle_takes_the_run_back(runs: Path) -> None:

@@ -194,6 +194,23 @@ def test_training_that_was_broken_off_begins_anew_and_not_where_it_was(tmp_path:
     assert steps == [0, 1, 0, 1, 2, 3]
 
 
+def test_a_trainer_that_trains_again_counts_from_0_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps: list[int] = []
+
+    def lam(step: int) -> float:
+        steps.append(step)
+        return -1.0
+
+    trainer = trainer_of(tmp_path, classifier(), Sentences(), callback=AbsgdCallback(lam=lam))
+    trainer.train()
+    assert "begins anew" not in capsys.readouterr().err
+    trainer.train()
+    assert steps == [0, 1, 2, 3] * 2
+    assert "the Trainer begins anew: so do lambda and its estimate" in capsys.readouterr().err
+
+
 def test_metrics_that_are_no_numbers_are_left_out(tmp_path: Path) -> None:
     callback = AbsgdCallback()
     source = Stops(callback, {})

@@ -56,6 +56,7 @@ def fit(
     *callbacks: Any,
     manual: bool = False,
     compiles: bool = False,
+    make: Any = Classifier,
     resume: Path | None = None,
     **options: Any,
 ) -> tuple[Any, Classifier]:
@@ -64,7 +65,7 @@ def fit(
         L.seed_everything(0, verbose=False)
         points = torch.randn(64, 6)
         data = TensorDataset(points, points[:, :3].argmax(1))
-        module: Any = Classifier(manual=manual)
+        module: Any = make(manual=manual)
         settings = {
             "max_epochs": 2,
             "accelerator": "cpu",
@@ -204,3 +205,55 @@ def test_a_plan_that_is_over_before_the_trainer_stops_it(tmp_path: Path) -> None
     callback = Counted(plan=plan)
     trainer, _ = fit(tmp_path, callback)
     assert (trainer.global_step, callback.counted) == (5, (5, 5))
+
+
+class Averages(L.Callback):
+    """As callbacks that average weights do, after every batch."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def on_train_batch_end(self, trainer: Any, *args: Any) -> None:
+        self.count += 1
+
+    def state_dict(self) -> dict[str, int]:
+        return {"count": self.count}
+
+
+def test_what_is_saved_has_what_other_callbacks_and_schedulers_do_after_a_batch(tmp_path: Path) -> None:
+    class Scheduled(Classifier):
+        def configure_optimizers(self) -> Any:
+            optimizer = torch.optim.AdamW(self.parameters(), lr=1e-2)
+            scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1)
+            return [optimizer], [{"scheduler": scheduler, "interval": "step"}]
+
+    callback = AbsgdCallback()
+    with api.session(source=Stops(callback, {5: "save"})):
+        fit(tmp_path, callback, Averages(), make=Scheduled, max_epochs=1)
+    saved = torch.load(tmp_path / "absgd-step=5.ckpt", weights_only=False)
+    assert saved["callbacks"]["Averages"] == {"count": 5}
+    assert saved["lr_schedulers"][0]["last_epoch"] == 5
+    assert saved["callbacks"]["AbsgdCallback"]["step"] == 5
+
+
+@pytest.mark.parametrize("trainers", [1, 2])
+def test_fitted_again_it_goes_on_as_the_trainer_does_or_says_that_it_begins_anew(
+    tmp_path: Path, trainers: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[int] = []
+
+    def lam(step: int) -> float:
+        asked.append(step)
+        return -4.0 / (1 + step)
+
+    callback = AbsgdCallback(lam=lam)
+    trainer, module = fit(tmp_path, callback, max_epochs=1)
+    if trainers == 1:
+        loader = DataLoader(TensorDataset(torch.randn(64, 6), torch.arange(64) % 3), batch_size=8)
+        trainer.fit_loop.max_epochs = 2
+        trainer.fit(module, loader, loader)
+    else:
+        trainer, _ = fit(tmp_path, callback, max_epochs=1)
+    assert asked == ([*range(16)] if trainers == 1 else [*range(8)] * 2)
+    assert (trainer.global_step, len(asked)) == (16 // trainers, 16)
+    assert ("the Trainer begins anew" in capsys.readouterr().err) is (trainers == 2)

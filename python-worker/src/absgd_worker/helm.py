@@ -113,7 +113,8 @@ class Helm:
             Broken: the controller refuses this worker.
         """
         self._obey()
-        if self._steps_left == 0:
+        # Below 0 where a script has made further steps before its loop was whole.
+        if self._steps_left is not None and self._steps_left <= 0:
             self._steps_left, self._paused = None, True
         if self._paused:
             since = time.monotonic()
@@ -136,6 +137,15 @@ class Helm:
         self._had_row = True
         standing.phase = Phase.TRAINING
         return row
+
+    def await_row(self) -> None:
+        """Waits until it is known what comes after the steps so far, and obeys meanwhile; takes no row.
+
+        Raises as `stand` does.
+        """
+        while self.ending is None and not self._knows_what_is_next():
+            self._wait_for_row()
+            self.stand()
 
     def count_step(self) -> None:
         """A step was trained."""
@@ -252,7 +262,7 @@ class Helm:
             raise Refused("training is not paused: pause it first")
         if steps < 1:
             raise Refused(f"{steps} steps cannot be trained: ask for 1 or more")
-        self._paused, self._steps_left = False, (self._steps_left or 0) + steps
+        self._paused, self._steps_left = False, max(self._steps_left or 0, 0) + steps
         return f"{count(self._steps_left, 'step')} to train"
 
     def _stop(self, with_checkpoint: bool) -> str:

@@ -101,12 +101,12 @@ def _train(run: Callable[[], object], options: argparse.Namespace) -> int:
                 raise sessions[-1].stopping
     except StopTraining as stop:
         complain(f"absgd: stopped: {stop}")
-        code = stop.exit_code
+        code = stop.exit_code or _code_of_rest(sessions)
     except SystemExit as end:
         code = _code(end)
     _conclude(sessions, quiet=options.quiet)
     # A lambda that was asked for and had no effect is no success; nor is one whose run has no steps.
-    if sum(one.step for one in sessions) == 0 and math.isfinite(options.lam or math.inf):
+    if sum(one.total_steps for one in sessions) == 0 and math.isfinite(options.lam or math.inf):
         code = code or 1
     return code
 
@@ -120,14 +120,35 @@ def _session(options: argparse.Namespace) -> Iterator[api.Session]:
         "groups": options.groups,
         "mirror": options.mirror,
     }
-    host = Host(is_controlled(), options.lam, options.gamma, options.plan, options.name, Choices(**given))
+    host = Host(
+        is_controlled(),
+        options.lam,
+        options.gamma,
+        options.plan,
+        options.name,
+        options.exact_name,
+        Choices(**given),
+    )
     with api.session(source=source_of_host(host), **given) as session:
         session.host = host
+        session.may_begin_anew = True
         yield session
 
 
 class _CannotRun(Exception):
     """What the command line names is not there."""
+
+
+def _code_of_rest(sessions: Sequence[api.Session]) -> int:
+    """Of a script that a plan has ended: 1 where it trains several models, as some may be left."""
+    trainings = sum(one.trainings.count for one in sessions)
+    if is_controlled() or trainings < 2:
+        return 0
+    complain(
+        f"absgd: it was stopped in training {trainings} of this script: what the script would do after that "
+        "is not done, and the exit code is 1. Make the plan as long as the longest training"
+    )
+    return 1
 
 
 def _conclude(sessions: Sequence[api.Session], *, quiet: bool) -> None:
@@ -143,7 +164,7 @@ def _conclude(sessions: Sequence[api.Session], *, quiet: bool) -> None:
         )
     elif not quiet and global_rank() == 0:
         losses = count(captured, "loss", "losses")
-        complain(f"absgd: {losses} captured in {count(sum(one.step for one in sessions), 'step')}")
+        complain(f"absgd: {losses} captured in {count(sum(one.total_steps for one in sessions), 'step')}")
 
 
 def _target(options: argparse.Namespace, *, keep: bool) -> Callable[[], object]:
@@ -262,6 +283,11 @@ def _parser() -> argparse.ArgumentParser:
         "--name",
         metavar="RUN",
         help='record it as a run of this name below $ABSGD_RUNS, else ./runs ("absgd watch")',
+    )
+    parser.add_argument(
+        "--exact-name",
+        action="store_true",
+        help="refuse a --name that exists (default: it becomes RUN.2)",
     )
     parser.add_argument(
         "--mirror",

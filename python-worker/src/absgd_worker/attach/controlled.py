@@ -35,7 +35,8 @@ class Controlled:
         self._script: Script | None = None
         self._line: _Line | None = None
         self._is_follower: bool | None = None
-        self._events: tuple[EventKind, ...] = ()
+        self._events: list[EventKind] = []
+        """Of the steps since the loop was whole."""
 
     def begin(self, script: Script) -> None:
         self._script = script
@@ -85,7 +86,7 @@ class Controlled:
             while True:
                 row = line.helm.next_row()
                 if row is not None:
-                    self._events = row.events
+                    self._events += [one for one in row.events if one not in self._events]
                     return row.controls
                 if line.helm.ending is not None:
                     raise _stop_of(line.helm.ending)
@@ -109,7 +110,8 @@ class Controlled:
     def between(self, step: int) -> StopTraining | None:
         if self._line is None:
             return None
-        for event in self._events:
+        events, self._events = self._events, []
+        for event in events:
             if event is EventKind.EVALUATE:
                 self._line.deeds.evaluate()
             else:
@@ -120,6 +122,22 @@ class Controlled:
             raise _refusal(error) from None
         ending = self._line.helm.ending
         return None if ending is None else _stop_of(ending)
+
+    def look_ahead(self, step: int) -> None:
+        if self._line is None:
+            return
+        try:
+            self._line.helm.await_row()
+        except Broken as error:
+            raise _refusal(error) from None
+
+    def begin_anew(self) -> None:
+        """See `Source`. Raises SessionError, always."""
+        raise SessionError(
+            "another training begins in this script, with a new model and a new optimizer, and a controller "
+            "drives one: its plan is that of the first, which is complete with it. Start each training as a "
+            "run of its own; or, where both are one training, enter absgd_worker.session() around both"
+        )
 
     def over(self, step: int) -> StopTraining | None:
         if self._line is None or not self._line.exchange.plan.is_over(step):
@@ -145,14 +163,25 @@ class Controlled:
         line, self._line = self._line, None
         if line is None or line.pid != os.getpid():
             return
+        _left.add((os.getpid(), self._address.run))
         try:
             if line.exchange.welcome is not None:
-                line.helm.leave(line.helm.ending or last_word(error, line.exchange.standing.position))
+                ending = line.helm.ending
+                if isinstance(error, StopTraining) and error.exit_code == 1:
+                    # The plan is complete, and the script is not.
+                    ending = None
+                line.helm.leave(ending or last_word(error, line.exchange.standing.position))
         finally:
             line.channel.close()
 
     def _dial(self, step: int) -> _Line:
         address, script = self._address, self._script
+        if (os.getpid(), address.run) in _left:
+            raise SessionError(
+                f"the controller drives the run {address.run} alone, which ended with an earlier session of "
+                "this script: enter one session around all of the training, or start each training as a run "
+                "of its own"
+            )
         assert script is not None, "begin comes first"
         exchange = Exchange()
         exchange.standing.position = Position(0, step)
@@ -183,6 +212,10 @@ class Controlled:
         except Broken as error:
             raise _refusal(error) from None
         return line
+
+
+_left: set[tuple[int, str]] = set()
+"""Runs to which this process has said its last word."""
 
 
 class _Line(NamedTuple):

@@ -23,6 +23,8 @@ class Host:
     gamma: float | None = None
     plan: str | Path | None = None
     run: str | None = None
+    is_exact: bool = False
+    """Whether a name of a run that is taken is refused."""
     choices: Choices = field(default_factory=Choices)
     capture: Capture | None = None
     """Of the whole script: weighs for the session that is entered."""

@@ -77,6 +77,19 @@ class Journal:
     def between(self, step: int) -> StopTraining | None:
         return self._source.between(step)
 
+    def look_ahead(self, step: int) -> None:
+        self._source.look_ahead(step)
+
+    def begin_anew(self) -> None:
+        """The run ends, and another one is made with the next step."""
+        self._source.begin_anew()
+        if self._recording is not None:
+            self._ring.append(last_word(None, self._position))
+            self._recording.close()
+        self._recording, self._place, self._ring = None, None, deque()
+        self._position = Position(1, 0)
+        self._plan = replace(self._plan, is_exact=False)
+
     def over(self, step: int) -> StopTraining | None:
         return self._source.over(step)
 

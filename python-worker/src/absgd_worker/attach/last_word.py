@@ -12,7 +12,7 @@ def last_word(error: BaseException | None, position: Position) -> Bye:
     if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
         return Bye(Reason.COMPLETED, position)
     if isinstance(error, StopTraining):
-        return Bye(Reason.STOPPED, position, str(error))
+        return Bye(Reason.FAILED if error.exit_code == 1 else Reason.STOPPED, position, str(error))
     if isinstance(error, KeyboardInterrupt):
         return Bye(Reason.STOPPED, position, "interrupted")
     if isinstance(error, SystemExit):

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 
 from absgd_worker.attach.backward import around_backward
+from absgd_worker.attach.between_steps import begin_another, carry_out
 from absgd_worker.attach.boundary import Boundary
 from absgd_worker.attach.caller import is_recomputing, require_thread
 from absgd_worker.attach.choices import Choices
@@ -36,12 +37,15 @@ from absgd_worker.attach.place import calls_on_stack
 from absgd_worker.attach.ranks import require_one_rank
 from absgd_worker.attach.source import Recorded, Source, StopTraining
 from absgd_worker.attach.start_line import StartLine
+from absgd_worker.attach.step_end import StepEnd
+from absgd_worker.attach.trainings import Trainings
 from absgd_worker.attach.unseen import UnseenSteps
 from absgd_worker.attach.use import Use
 from absgd_worker.attach.uses import Uses
 from absgd_worker.attach.watch import ModelWatch
 from absgd_worker.attach.weighing import Part
 from absgd_worker.attach.weighings import Weighings, entry_of
+from absgd_worker.console import complain
 from absgd_worker.context import StepNumbers
 from absgd_worker.weights import Rule
 
@@ -53,24 +57,21 @@ class Session:
         choices = choices or Choices()
         self.source = source
         self._rule = choices.rule or Rule()
+        self._accumulate = choices.accumulate
         self.start_line = StartLine(is_wanted=choices.announce)
         self._ranks_are_fine = choices.normaliser == "rank-local"
-        self._weighings = Weighings(choices.accumulate)
-        self._saved: Mapping[str, Any] | None = None
         self._owner = threading.get_ident()
-        self._numbers = StepNumbers()
-        self._controls: Mapping[str, float] | None = None
-        self._is_made = False
-        self._began = 0.0
-        self._unseen = UnseenSteps()
-        self._use: Use | None = None
         self._boundary = Boundary(self)
         self._comparison = Comparison()
         self._ignore_backward: Callable[[], None] = lambda: None
-        self._applied: dict[str, float] = {}
         self._hyperparameters = Hyperparameters(choices.groups)
-        self.stopping: StopTraining | None = None
-        """Why no further step is to be made; None while training goes on."""
+        self.trainings = Trainings()
+        self.may_begin_anew = False
+        """Whether another training of the script is another one of this session: where nobody entered it."""
+        self.is_told_of_another = False
+        self.total_steps = 0
+        """Of all trainings."""
+        self._captured_before = 0
         self._mirror = Mirror() if choices.mirror == "auto" else None
         self.on_checkpoint = choices.on_checkpoint
         self.on_evaluate = choices.on_evaluate
@@ -89,9 +90,26 @@ class Session:
         self.ids: tuple[str, ...] | None = None
         """Their names; None where `indices` is, or nobody tells."""
         self.watch = ModelWatch()
+        self.watch.on_training_call = self._model_is_called
+        self._set_to_start()
+
+    def _set_to_start(self) -> None:
+        """All that belongs to one training, before its first step."""
+        self._weighings = Weighings(self._accumulate)
+        self._saved: Mapping[str, Any] | None = None
+        self._numbers = StepNumbers()
+        self._controls: Mapping[str, float] | None = None
+        self._is_made = False
+        self._began = 0.0
+        self._unseen = UnseenSteps()
+        self._use: Use | None = None
         self._uses = Uses()
+        self._applied: dict[str, float] = {}
+        self.step_end = StepEnd()
+        self.stopping: StopTraining | None = None
+        """Why no further step is to be made; None while training goes on."""
         self.step = 0
-        """Steps that were made."""
+        """Steps that were made; of the training under way."""
 
     @property
     def model(self) -> nn.Module | None:
@@ -103,8 +121,11 @@ class Session:
         """Under a controller: what a session of the script says, which is this one; its functions, until it
         ends."""
         host, self.host = self.host, None
+        # What is trained in one session of the script is one training, but no other session's.
+        may_begin_anew, self.may_begin_anew = self.may_begin_anew, self.step > 0
         self._rule = guest.rule or self._rule
-        self._weighings.accumulate = guest.accumulate or self._weighings.accumulate
+        self._accumulate = guest.accumulate or self._accumulate
+        self._weighings.expect(self._accumulate)
         self._ranks_are_fine = self._ranks_are_fine or guest.normaliser == "rank-local"
         if guest.groups != "scaled":
             self._hyperparameters = Hyperparameters(guest.groups)
@@ -115,14 +136,17 @@ class Session:
         self.on_checkpoint, self.on_evaluate = guest.on_checkpoint or own[0], guest.on_evaluate or own[1]
         try:
             yield
+            self.finish_step(is_last=True)
         finally:
             self.on_checkpoint, self.on_evaluate, self.host = (*own, host)
+            self.may_begin_anew = may_begin_anew
 
     def open(self) -> None:
         """Begins to watch the models and optimizers of this process."""
         if self.is_open:
             return
         self.watch.open()
+        self.trainings.open()
         self._boundary.open()
         self._ignore_backward = around_backward(self._around_backward)
         self.is_open = True
@@ -132,17 +156,22 @@ class Session:
         """Lets go of everything; a step that no optimizer made is forgotten. May be called twice."""
         if not self.is_open:
             return
-        self.abandon()
-        self._weighings.close()
-        if self._mirror is not None:
-            self._mirror.close()
-        self.source.close(error)
+        try:
+            if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+                self.finish_step(is_last=True)
+        finally:
+            self.abandon()
+            self._weighings.close()
+            if self._mirror is not None:
+                self._mirror.close()
+            self.source.close(error)
 
     def abandon(self) -> None:
         """Lets go of models and optimizers alone: in a process that was forked, the rest is its parent's."""
         self.is_open = False
         self._boundary.close()
         self._ignore_backward()
+        self.trainings.close()
         self.watch.close()
 
     @property
@@ -153,16 +182,60 @@ class Session:
     @property
     def controls(self) -> Mapping[str, float]:
         """Of the step under way, which begins here where none does."""
-        if self._controls is None or self._is_made:
-            if self.stopping is not None:
-                raise self.stopping
+        return self._begin_step() if self._controls is None or self._is_made else self._controls
+
+    def _begin_step(self, optimizer: Optimizer | None = None) -> Mapping[str, float]:
+        """`optimizer`: that computes the loss of the step by a closure."""
+        is_another = self.trainings.is_another(self.watch.trained, optimizer)
+        self.finish_step(is_told=is_another)
+        if is_another and begin_another(self):
+            self._captured_before = self.captured
+            self._set_to_start()
+            self.trainings.begin()
+        if self.stopping is not None:
+            raise self.stopping
+        try:
             self._controls, self._is_made = self.source.next(self.step), False
-            self._rule = self.source.rule or self._rule
-            if self._saved is not None:
-                self._load_weighings(self._saved)
-            self._began = time.perf_counter()
-            self._numbers._enter_step(self._controls)
+        except StopTraining as stop:
+            if stop.exit_code == 0 and self.trainings.is_unknown(self.watch.trained, optimizer):
+                raise StopTraining(f"{stop}, and another model of this script is not trained", 1) from None
+            raise
+        self._rule = self.source.rule or self._rule
+        if self._saved is not None:
+            self._load_weighings(self._saved)
+        self._began = time.perf_counter()
+        self._numbers._enter_step(self._controls)
         return self._controls
+
+    def _model_is_called(self) -> None:
+        """A forward pass of training begins."""
+        self.finish_step()
+        if self._is_made and not self.step_end.is_told and threading.get_ident() == self._owner:
+            self.source.look_ahead(self.step)
+
+    def finish_step(self, *, is_last: bool = False, is_told: bool = False) -> None:
+        """Carries out what an operator has asked for, once all that belongs to the step is done; see
+        `StepEnd`.
+
+        Raises:
+            StopTraining: training is to stop, and no framework is there to end it; never at the last step.
+        """
+        is_own_thread = threading.get_ident() == self._owner
+        if is_own_thread and self.step_end.take(is_last=is_last, is_told=is_told):
+            stop = carry_out(self)
+            if stop is not None and self.on_stop is None and not is_last:
+                raise stop
+
+    def expect(self, micro_batches: int | None) -> None:
+        """How many losses of one name the steps from here on have, as a framework knows it; None: as many as
+        the step before. What the script says of it holds."""
+        if self._accumulate is None:
+            self._weighings.expect(micro_batches)
+
+    @property
+    def was_off(self) -> bool:
+        """Whether they were in the step that was begun last."""
+        return self._controls is None or self._rule.is_off(self._controls.get("lambda", math.inf))
 
     @property
     def is_off(self) -> bool:
@@ -218,8 +291,8 @@ class Session:
 
     @property
     def captured(self) -> int:
-        """Losses weighed so far, over all names."""
-        return self._weighings.calls
+        """Losses weighed so far, over all names and trainings."""
+        return self._captured_before + self._weighings.calls
 
     def drop_step(self) -> None:
         """Forgets what was weighed for a step that is not made."""
@@ -270,7 +343,9 @@ class Session:
 
     def before_step(self, optimizer: Optimizer, *, computes_loss: bool) -> None:
         """See `Boundary`, as for the next three."""
-        controls = self.controls if computes_loss else self._controls
+        controls = self._controls
+        if computes_loss and (controls is None or self._is_made):
+            controls = self._begin_step(optimizer)
         if controls is not None:
             applied = self._hyperparameters.put(optimizer, controls)
             self._applied |= {} if self._is_made else applied
@@ -286,22 +361,19 @@ class Session:
         self._hyperparameters.put_back(optimizer)
         parts = self._weighings.take()
         self._uses.end_step()
+        self.step_end.add(optimizer, is_step=bool(parts))
         if not parts:
             self._unseen.add(optimizer, self.captured, self.source.wants_lambda, self.watch.in_training)
             return
         self._report(parts, optimizer)
         self.step += 1
+        self.total_steps += 1
         # Its row is still that of further optimizers, which step by the same backward pass.
         self._is_made = True
         self.watch.end_step()
-        stop = self.source.between(self.step)
-        if stop is None and self.on_stop is not None:
-            stop = self.source.over(self.step)
-        if stop is not None:
-            self.stopping = stop
-            if self.on_stop is None:
-                raise stop
-            self.on_stop()
+        said = self.trainings.add(optimizer)
+        if said is not None and self.source.wants_lambda:
+            complain(f"absgd: {said}")
 
     @contextmanager
     def _around_backward(self, roots: Sequence[Tensor]) -> Iterator[None]:

@@ -55,18 +55,21 @@ def session(
             off. A number, or a function of the step.
         gamma: in (0, 1], the new batch's part in the running estimate. Likewise.
         weighting: the rule of weights, or the name of its preset.
-        accumulate: A, how many losses of one name an optimizer step has, each of a micro-batch. Default: as
-            many as the step before had.
+        accumulate: A, how many losses of one name an optimizer step is expected to have, each of a
+            micro-batch. Default: as many as the step before had. After the step the estimate is that of the
+            number that it had.
         normaliser: "rank-local" allows several ranks, each of which weighs by its own batch.
         announce: say on stderr which losses are weighed.
         plan: a file of `absgd plan EXPERIMENT -o FILE`: the controls of every step, in place of `lam` and
             `gamma`. When it is over, `StopTraining` is raised by the first loss of the next step.
         run: record the loop as a run of this name below `$ABSGD_RUNS`, else `./runs`: `absgd watch` shows it.
+            1 to 60 of A-Z a-z 0-9 . _ -; one that is taken becomes `name.2`, `name.3` and so on.
         groups: what a planned lr, momentum or weight decay is to an optimizer with several parameter groups:
             "scaled", that of the group with the largest, of which the others keep their part; "absolute",
             that of every group.
         on_checkpoint: saves all that the script needs to go on; an operator may ask for it, and does when the
-            run is stopped.
+            run is stopped. Called between two steps: when the next forward pass or loss of training begins,
+            or as the session ends.
         on_evaluate: evaluates the model, `{"val": {"accuracy": 0.9}}`; an operator may ask for it.
         mirror: "auto" writes lambda, ESS ratio, effective learning rate and mean losses to `wandb.run` and
             to a TensorBoard `SummaryWriter` too, where the script has one; "off" does not.
@@ -75,7 +78,8 @@ def session(
     Under a controller (`ABSGD_ENDPOINT` and `ABSGD_RUN` are set, as `absgd run` and `absgd attach` do) it
     says what the controls are, and records the run: `lam`, `gamma`, `weighting`, `plan` and `run` are of no
     account. Under absgd-run it takes the place of that one's; `lam` and `plan` hold where the command line
-    says neither, `run` where it names none.
+    says neither, `run` where it names none. What is trained in a session is one training: a second model goes
+    on with its steps, lambda and estimate, and that is said.
 
     Raises:
         SessionError: inside of another session. PlanError: the file is no plan. SettingsError: the variables
@@ -163,7 +167,7 @@ def current() -> Session:
 
 def _begin_implicit() -> None:
     implicit = Session(wished_source())
-    implicit.is_implicit = True
+    implicit.is_implicit = implicit.may_begin_anew = True
     implicit.open()
     _enter(implicit)
 
@@ -187,11 +191,14 @@ def _enter(own: Session) -> None:
 
 
 def _leave(own: Session, error: BaseException | None = None) -> None:
-    if own in _current:
-        _current.remove(own)
-    if not _current:
-        _while_open.close()
-    own.close(error)
+    try:
+        # What saves the script at the end asks for the current session, which is still this one.
+        own.close(error)
+    finally:
+        if own in _current:
+            _current.remove(own)
+        if not _current:
+            _while_open.close()
 
 
 def _lambda_is_wanted() -> bool:

@@ -84,10 +84,24 @@ class Source(Protocol):
         ...
 
     def between(self, step: int) -> StopTraining | None:
-        """`step` steps are done, and the next has not begun: obeys what an operator asked for, and may wait.
+        """`step` steps are done with all that belongs to them, and the next has not begun: obeys what an
+        operator asked for, and may wait. Not called after every step: optimizers may take turns.
 
         Returns:
             Why training is to stop here; None where it goes on.
+        """
+        ...
+
+    def look_ahead(self, step: int) -> None:
+        """A forward pass of training begins: waits here for the controls of the next step, where they are not
+        known yet, and not with half a step done."""
+        ...
+
+    def begin_anew(self) -> None:
+        """Another training of this process begins, at step 0, with the next call of `next`.
+
+        Raises:
+            SessionError: there is one training alone.
         """
         ...
 
@@ -138,6 +152,12 @@ class Uncontrolled:
 
     def between(self, step: int) -> StopTraining | None:
         return None
+
+    def look_ahead(self, step: int) -> None:
+        pass
+
+    def begin_anew(self) -> None:
+        pass
 
     def over(self, step: int) -> StopTraining | None:
         return None

@@ -10,12 +10,20 @@ from pathlib import Path
 from absgd_worker.attach.host import Host
 from absgd_worker.attach.local import Local, Setting
 from absgd_worker.attach.planned import Planned
+from absgd_worker.attach.run_directory import RunPlan, experiment_of, require_free
 from absgd_worker.attach.source import Source
 from absgd_worker.attach.wishes import Wished
 from absgd_worker.settings import ADDRESS_VARIABLES, read_address
 
 
-def source_of(lam: Setting, gamma: Setting, plan: str | Path | None = None, run: str | None = None) -> Source:
+def source_of(
+    lam: Setting,
+    gamma: Setting,
+    plan: str | Path | None = None,
+    run: str | None = None,
+    *,
+    is_exact: bool = False,
+) -> Source:
     """Of a session with these settings; a controller's, where the variables name one.
 
     Raises:
@@ -24,18 +32,22 @@ def source_of(lam: Setting, gamma: Setting, plan: str | Path | None = None, run:
     if is_controlled():
         return _controlled()
     if plan is not None:
-        return _recorded(Planned(plan), run, f"as {plan} says", f"as {plan} says")
-    return _recorded(Local(lam, gamma), run, _word(lam), _word(gamma))
+        return _recorded(Planned(plan), run, f"as {plan} says", f"as {plan} says", is_exact=is_exact)
+    return _recorded(Local(lam, gamma), run, _word(lam), _word(gamma), is_exact=is_exact)
 
 
 def source_of_host(host: Host) -> Source:
-    """Of absgd-run's own session."""
+    """Of absgd-run's own session. Raises SessionError where its run must have a name that is taken."""
     if host.is_controlled:
         return _controlled()
+    if host.is_exact and host.run is not None:
+        require_free(host.run)
     if host.lam is not None or host.plan is not None:
-        return source_of(host.lam or math.inf, host.gamma or 0.9, host.plan, host.run)
-    gamma = "as the script says" if host.gamma is None else _word(host.gamma)
-    return _recorded(Wished(host.gamma, tells=True), host.run, "as the script says", gamma)
+        lam, gamma = host.lam or math.inf, host.gamma or 0.9
+        return source_of(lam, gamma, host.plan, host.run, is_exact=host.is_exact)
+    word = "as the script says" if host.gamma is None else _word(host.gamma)
+    wished = Wished(host.gamma, tells=True)
+    return _recorded(wished, host.run, "as the script says", word, is_exact=host.is_exact)
 
 
 def source_of_guest(
@@ -44,9 +56,13 @@ def source_of_guest(
     """Of a session that a script enters under absgd-run."""
     run = host.run or run
     gamma = gamma if host.gamma is None else host.gamma
+    # What an earlier session of this script has recorded is no reason to refuse the next one.
+    is_exact = host.is_exact and not host.guests
     if host.plan is not None:
-        return source_of(lam, gamma, host.plan, run)
-    return source_of(lam, gamma, plan, run) if host.lam is None else source_of(host.lam, gamma, None, run)
+        plan = host.plan
+    elif host.lam is not None:
+        lam, plan = host.lam, None
+    return source_of(lam, gamma, plan, run, is_exact=is_exact)
 
 
 def wished_source() -> Source:
@@ -66,16 +82,16 @@ def is_controlled() -> bool:
     return any(os.environ.get(name) for name in ADDRESS_VARIABLES)
 
 
-def _recorded(source: Source, run: str | None, lam: str, gamma: str) -> Source:
+def _recorded(source: Source, run: str | None, lam: str, gamma: str, *, is_exact: bool = False) -> Source:
     """The source, whose reports are written down in the directory of a new run, if it is named."""
     if run is None:
         return source
     command = " ".join([Path(sys.argv[0] or "python").name, *sys.argv[1:]])
     # Messages are of no use to whoever records nothing.
     from absgd_worker.attach.journal import Journal  # noqa: PLC0415
-    from absgd_worker.attach.run_directory import RunPlan  # noqa: PLC0415
 
-    return Journal(source, RunPlan(run, command, {"lambda": lam, "gamma": gamma}))
+    controls = {"lambda": lam, "gamma": gamma}
+    return Journal(source, RunPlan(run, command, controls, experiment_of(sys.argv[0]), is_exact))
 
 
 def _word(value: Setting) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -21,6 +22,8 @@ class ModelWatch:
         self._batches: list[int] = []
         self._is_by_keywords = False
         self._called: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+        self.trained: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+        """The outermost modules that were called in this step while they were in training mode."""
         self.may_be_time_first = False
         """Whether the one that was called last has layers with `batch_first=False`."""
         self.in_training = True
@@ -35,6 +38,8 @@ class ModelWatch:
         self.calls = 0
         """How often outermost modules were called so far, but in compiled code."""
         self._handle: Any = None
+        self.on_training_call: Callable[[], None] = _nothing
+        """Called before an outermost module in training mode is."""
 
     def open(self) -> None:
         # The hook does no harm when it runs twice.
@@ -58,6 +63,7 @@ class ModelWatch:
         """A batch of the step before is none of the next."""
         self._batches = []
         self._called.clear()
+        self.trained.clear()
         self.cells = None
 
     @property
@@ -83,6 +89,9 @@ class ModelWatch:
                 vars(one).get("batch_first", True) is False for one in module.modules()
             )
             self._root, self._inner = weakref.ref(module, self._forget), inner
+        if module.training:
+            self.on_training_call()
+            self.trained.add(module)
         self._called.add(module)
         self.calls += 1
         self.in_training = any(one.training for one in self._called)
@@ -104,6 +113,10 @@ class ModelWatch:
     def _forget(self, root: weakref.ref[nn.Module]) -> None:
         if root is self._root:
             self.in_training = True
+
+
+def _nothing() -> None:
+    pass
 
 
 def _batch_sizes(values: Any) -> list[int]:

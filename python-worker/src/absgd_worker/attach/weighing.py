@@ -36,21 +36,41 @@ class _Call(NamedTuple):
     use: Use
     before: Normaliser
     after: Normaliser
-    gamma: float
+    micro_batches: int
+    """A, as it was expected when the call was weighed."""
+
+    def moved(self, normaliser: Normaliser, micro_batches: int) -> Normaliser:
+        """The normaliser after this call, as one of so many in its step."""
+        after = copy.copy(normaliser)
+        controls = self.part.controls
+        after.weigh(
+            self.part.losses_N,
+            lam=controls.get("lambda", math.inf),
+            gamma=gamma_of_one(controls.get("gamma", 0.9), micro_batches),
+        )
+        return after
+
+
+def gamma_of_one(gamma: float, micro_batches: int) -> float:
+    """The gamma of each of A micro-batches, whose A decays are together that of gamma."""
+    if micro_batches == 1 or gamma == 1:
+        return gamma
+    return -math.expm1(math.log1p(-gamma) / micro_batches)
 
 
 class NamedWeighing:
     """Held open by a session. A step has A calls of it: micro-batches that accumulate their gradients.
 
     A call moves the estimate once a backward pass has come by: a loss that is computed for the log alone does
-    not.
+    not. How many calls a step has is known when it ends. Until then its calls are weighed with the number
+    that is expected; then the estimate is computed again where that was not the right one.
     """
 
     def __init__(self, rule: Rule, accumulate: int | None) -> None:
         self._normaliser = Normaliser(rule.preset, alpha=rule.alpha, floor=rule.floor)
         self._start = self._normaliser
-        self._accumulate = accumulate
-        # A is what the step before had: how many calls this one will have is not known before it ends.
+        self.expected = accumulate
+        """A of the step under way, as the caller or a framework knows it; None: that of the step before."""
         self._usual = 1
         self._calls: list[_Call] = []
         self._fresh: list[_Call] = []
@@ -68,11 +88,8 @@ class NamedWeighing:
         Raises:
             NotApplied: no optimizer steps, however many losses are weighed.
         """
-        lam, gamma = controls.get("lambda", math.inf), controls.get("gamma", 0.9)
-        calls = self._accumulate or self._usual
-        if calls > 1 and gamma < 1:
-            # A small decay A times is that of the whole batch once.
-            gamma = -math.expm1(math.log1p(-gamma) / calls)
+        lam, calls = controls.get("lambda", math.inf), self.expected or self._usual
+        gamma = gamma_of_one(controls.get("gamma", 0.9), calls)
         if len(self._calls) >= MOST_CALLS:
             self._let_go(is_off=math.isinf(lam))
         self._settle()
@@ -80,7 +97,7 @@ class NamedWeighing:
         after = copy.copy(self._normaliser)
         weights_G, statistics = after.weigh(wide_G, lam=lam, gamma=gamma)
         part = Part(statistics, wide_G, weights_G, identity, controls)
-        call = _Call(part, Use(), self._normaliser, after, gamma)
+        call = _Call(part, Use(), self._normaliser, after, calls)
         self._calls.append(call)
         self._fresh.append(call)
         self.total_calls += 1
@@ -104,10 +121,7 @@ class NamedWeighing:
             elif call.before is self._normaliser:
                 self._normaliser = call.after
             else:
-                moved = copy.copy(self._normaliser)
-                lam = call.part.controls.get("lambda", math.inf)
-                moved.weigh(call.part.losses_N, lam=lam, gamma=call.gamma)
-                self._normaliser = moved
+                self._normaliser = call.moved(self._normaliser, call.micro_batches)
 
     def _let_go(self, *, is_off: bool) -> None:
         used = sum(not call.use.is_known_unused for call in self._calls)
@@ -122,6 +136,10 @@ class NamedWeighing:
         """What the calls since the last `take` add up to, but for those that nobody trained on; None where
         there is none."""
         calls = self._end()
+        if any(call.micro_batches != len(calls) for call in calls):
+            self._normaliser = self._start
+            for call in calls:
+                self._normaliser = call.moved(self._normaliser, len(calls))
         self._start = self._normaliser
         self._has_stepped = self._has_stepped or bool(calls)
         if not calls:

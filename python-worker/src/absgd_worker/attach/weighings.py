@@ -29,6 +29,12 @@ class Weighings:
             found = self._of[name] = NamedWeighing(rule, self.accumulate)
         return found
 
+    def expect(self, micro_batches: int | None) -> None:
+        """From the next loss on, a step has so many micro-batches; None: as many as the step before."""
+        self.accumulate = micro_batches
+        for weighing in self._of.values():
+            weighing.expected = micro_batches
+
     @property
     def calls(self) -> int:
         """Losses weighed so far, over all names."""
@@ -52,9 +58,7 @@ class Weighings:
             weighing.close()
 
     def state_dict(self) -> dict[str, Any]:
-        return {
-            name: weighing.state_dict() for name, weighing in self._of.items() if weighing.is_trained_on
-        }
+        return {name: weighing.state_dict() for name, weighing in self._of.items() if weighing.is_trained_on}
 
     def load_state_dict(self, state: Mapping[str, Any], rule: Rule) -> None:
         """Puts back what `state_dict` gave; ValueError for anything else, and nothing has changed then."""

@@ -18,6 +18,7 @@ from absgd_worker.attach.local import Setting
 from absgd_worker.attach.mirror import Mirroring
 from absgd_worker.attach.optimizers import Groups
 from absgd_worker.attach.session import Session
+from absgd_worker.console import complain
 from absgd_worker.weights import Rule
 
 
@@ -61,19 +62,19 @@ class Attachment:
         self._last: dict[str, Any] | None = None
         self._wishes: set[Wish] = set()
 
-    def begin(self, *, accumulate: int, can_evaluate: bool) -> Session:
-        """`accumulate`: losses of an optimizer step, where the settings do not say. Raises what
-        `absgd_worker.session` does."""
+    def begin(self, *, can_evaluate: bool) -> Session:
+        """Raises what `absgd_worker.session` does."""
         # Training that an exception has ended said no goodbye.
         self.end()
         outer = own = sessions.entered()
         if own is None or own.host is not None:
-            settings: Settings = {"accumulate": accumulate, **self.settings}
-            own = self._stack.enter_context(sessions.session(**settings))
+            own = self._stack.enter_context(sessions.session(**self.settings))
             own.is_implicit = outer is None
         if self._saved is not None:
             own.load_state_dict(self._saved)
             self._saved = None
+        elif own is not outer and self._last is not None and self._last["step"] > 0:
+            complain(f"absgd: {self._framework} begins anew: so do lambda and its estimate, at step 0")
         self._listen(own, can_evaluate=can_evaluate)
         self._enter_capture(own)
         self.session = own
@@ -93,6 +94,20 @@ class Attachment:
     def load_state_dict(self, state: dict[str, Any] | None) -> None:
         """The next `begin` goes on from it."""
         self._saved = state
+
+    def go_on(self) -> None:
+        """The next `begin` goes on where training ended, but for a state that is loaded."""
+        self._saved = self._last if self._saved is None else self._saved
+
+    def expect(self, micro_batches: int) -> None:
+        """So many losses has the step that begins, where the settings do not say."""
+        if self.session is not None:
+            self.session.expect(micro_batches)
+
+    def end_step(self) -> None:
+        """All that belongs to the framework's step is done. Operators' wishes come by `take` then."""
+        if self.session is not None:
+            self.session.finish_step(is_told=True)
 
     def take(self, wish: Wish) -> bool:
         """Whether an operator asked for it since the last time."""
@@ -117,10 +132,13 @@ class Attachment:
 
         def fall_silent() -> None:
             own.on_stop, own.on_checkpoint, own.on_evaluate = before
+            own.step_end.is_told = False
+            own.expect(None)
 
         self._stack.callback(fall_silent)
         # What the framework looks at after every step: `is_stopping`.
         own.on_stop = own.on_stop or _nothing
+        own.step_end.is_told = True
         own.on_checkpoint = own.on_checkpoint or self._wants_checkpoint
         if can_evaluate:
             own.on_evaluate = own.on_evaluate or self._wants_evaluation

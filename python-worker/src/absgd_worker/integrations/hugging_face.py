@@ -56,11 +56,18 @@ class AbsgdCallback(TrainerCallback, ExportableState):
         self._attachment.load_state_dict(_saved(state) if state.global_step > 0 else None)
         # A Trainer without data to evaluate on would end in an error, and says here that it has some alone.
         can_evaluate = args.eval_strategy != "no" or kwargs.get("eval_dataloader") is not None
-        self._attachment.begin(accumulate=args.gradient_accumulation_steps, can_evaluate=can_evaluate)
+        self._attachment.begin(can_evaluate=can_evaluate)
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        batches = _length(kwargs.get("train_dataloader"))
+        self._attachment.expect(_micro_batches(batches, args.gradient_accumulation_steps, state.global_step))
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
+        self._attachment.end_step()
         if self._attachment.take("checkpoint"):
             control.should_save = True
         if self._attachment.take("evaluation"):
@@ -166,6 +173,22 @@ def _divides_by_items(model: Any) -> bool:
     return "num_items_in_batch" in parameters or any(
         one.kind is one.VAR_KEYWORD for one in parameters.values()
     )
+
+
+def _micro_batches(batches: int | None, accumulation: int, step: int) -> int:
+    """How many the optimizer step `step` has: the last one of an epoch of so many batches may have fewer."""
+    if not batches:
+        return accumulation
+    steps = -(-batches // accumulation)
+    return min(accumulation, batches - step % steps * accumulation)
+
+
+def _length(loader: Any) -> int | None:
+    try:
+        return len(loader)
+    except TypeError:
+        # A stream, or none.
+        return None
 
 
 def _saved(state: TrainerState) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
+import weakref
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,7 @@ class AbsgdCallback(pl.Callback):
         **settings: Unpack[Settings],
     ) -> None:
         self._attachment = Attachment("the Trainer", granularity, leave, settings)
+        self._trainer: weakref.ref[pl.Trainer] | None = None
 
     @property
     def session(self) -> Session | None:
@@ -53,12 +55,25 @@ class AbsgdCallback(pl.Callback):
         return self._attachment.session
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # Fitted again, the same Trainer goes on counting.
+        if trainer.global_step > 0 and self._trainer is not None and self._trainer() is trainer:
+            self._attachment.go_on()
+        self._trainer = weakref.ref(trainer)
+        _put_behind_others(trainer, self)
         # When to validate is the Trainer's alone: it has no way to be asked.
-        self._attachment.begin(accumulate=trainer.accumulate_grad_batches, can_evaluate=False)
+        self._attachment.begin(can_evaluate=False)
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        accumulation = trainer.accumulate_grad_batches
+        if pl_module.automatic_optimization and batch_idx % accumulation == 0:
+            self._attachment.expect(int(min(accumulation, trainer.num_training_batches - batch_idx)))
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        self._attachment.end_step()
         if self._attachment.take("checkpoint"):
             trainer.save_checkpoint(_folder(trainer) / f"absgd-step={trainer.global_step}.ckpt")
         if self._attachment.is_stopping:
@@ -88,6 +103,17 @@ class AbsgdCallback(pl.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._attachment.load_state_dict(state_dict or None)
+
+
+def _put_behind_others(trainer: pl.Trainer, callback: pl.Callback) -> None:
+    """Behind those that average weights after a batch, and before those that save, as Lightning has them."""
+    known: Any = trainer
+    saving: Any = pl.callbacks.Checkpoint  # pyright: ignore[reportAttributeAccessIssue]
+    rest = [one for one in known.callbacks if one is not callback]
+    savers = [one for one in rest if isinstance(one, saving)]
+    others = [one for one in rest if one not in savers]
+    # Another list: Lightning is going through this one.
+    known.callbacks = [*others, callback, *savers]
 
 
 def _folder(trainer: pl.Trainer) -> Path:
