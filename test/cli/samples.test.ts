@@ -74,7 +74,7 @@ describe('the table of suspects', () => {
       '              even',
       '  truth       AUC 0.833 over 3 wrong and 9 right labels; 2 of these 4 are wrong',
       '              (≠)',
-      '  predicted   by the model after step 1; P is its probability of the label',
+      '  predicted   by the model after 2 steps; P is its probability of the label',
       '',
       'RANK  INDEX  LABEL  TRUE  PREDICTED      P  MEAN LOSS  WEIGHT  SEEN  ID',
       '   1     11      1   ≠ 0          0  0.100      6.100   0.500     2  …o-011.jpeg',
@@ -160,7 +160,7 @@ describe('the overview of samples', () => {
         'digits-1: the losses of 12 samples',
         '  seen        2 times each',
         '  mean loss   median 0.5, 90 % below 1, largest 6.1',
-        '  predicted   the model after step 1 takes 6 of 12 samples for another class',
+        '  predicted   the model after 2 steps takes 6 of 12 samples for another class',
       ]),
     )
     const bins = lines.slice(lines.findIndex((line) => line.startsWith('MEAN LOSS')) + 1, -2)

@@ -232,7 +232,7 @@ describe('the end', () => {
     expect(effects.at(-1)).toEqual({ type: 'finish' })
     const { end } = controller.state()
     expect(end?.status).toBe('failed')
-    expect(end?.reason).toMatch(/SIGKILL.*after step 63.*checkpoint at step 40/)
+    expect(end?.reason).toMatch(/SIGKILL.*after 64 steps.*checkpoint at step 40/)
   })
 
   test('by a worker that lives but never says Hello is a failure that names the limit', () => {

@@ -28,7 +28,7 @@ describe('kill -9 of the worker', () => {
     if (outcome === late) expect.unreachable('the run was not over 2 s after its worker was killed')
     const summary = await run.result
     expect(summary.status).toBe('failed')
-    expect(summary.reason).toContain(`after step ${summary.steps - 1}`)
+    expect(summary.reason).toContain(`after ${summary.steps} steps`)
     expect(summary).toMatchObject({ lostSteps: 0, duplicatedSteps: 0 })
     expect(processExists(worker)).toBe(false)
   })
@@ -102,7 +102,7 @@ describe('kill -9 of the controller', () => {
     const runs = runsFolder()
     const { dir, workerPid } = await orphan(runs, 3000)
     await until(() => readdirSync(join(dir, 'checkpoints')).some((file) => file.includes('000003000')))
-    expect(readFileSync(join(dir, 'worker.log'), 'utf8')).toContain('after step 2,999')
+    expect(readFileSync(join(dir, 'worker.log'), 'utf8')).toContain('after 3,000 steps')
     const alone = (await readRunView(dir)).summary
     expect(alone).toMatchObject({ status: 'lost', steps: 3000, lostSteps: 0, duplicatedSteps: 0, waits: 0 })
 

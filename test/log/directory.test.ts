@@ -37,7 +37,6 @@ describe('the name of a run', () => {
     '../x',
     'a/b',
     '/tmp/x',
-    'A',
     '-rf',
     '.hidden',
     'a b',
@@ -161,8 +160,8 @@ describe('finding a run', () => {
   test('does not take any directory for a run', () => {
     const root = temporaryDirectory()
     mkdirSync(join(root, 'notes'))
-    expect(() => findRun(root, 'notes')).toThrow('there is no run')
-    expect(() => findRun(root, '..')).toThrow('there is no run')
+    expect(() => findRun(root, 'notes')).toThrow('notes is no run: it has neither')
+    expect(() => findRun(root, '..')).toThrow('is no run: it has neither')
   })
 })
 

@@ -80,7 +80,7 @@ describe('plain output', () => {
       record(evaluation(10 * i + 9, { accuracy: 0.5 }), { timeMs: batch.timeMs + 1 }),
     ])
     const lines = linesOf([started(), joined(), ...each])
-    expect(lines.filter((line) => line.includes('accuracy'))).toHaveLength(60)
+    expect(lines.filter((line) => line.includes('accuracy 0.5'))).toHaveLength(60)
     const told = lines.filter((line) => line.includes('loss 2'))
     expect(told.length).toBeGreaterThanOrEqual(8)
     for (const line of told) expect(line).toMatch(/lambda .* {2}ess ratio /)
@@ -146,8 +146,8 @@ describe('progress lines', () => {
   test('come every three seconds at most, with the mean loss since the last one and the time that is left', () => {
     const lines = linesOf([record(joined(), { timeMs: EPOCH_MS }), ...trained(8, 1000)]).filter(isProgress)
     expect(lines).toEqual([
-      ' 40/100  epoch  4.0  loss 2  lambda off  ess 1.00  lr 0.05  eta 6.0 s',
-      ' 70/100  epoch  7.0  loss 2  lambda off  ess 1.00  lr 0.05  eta 3.0 s',
+      ' 40/100  epoch  4.0  loss 2  lambda off  ess ratio 1.00  lr 0.05  eta 6.0 s',
+      ' 70/100  epoch  7.0  loss 2  lambda off  ess ratio 1.00  lr 0.05  eta 3.0 s',
     ])
   })
 
@@ -197,7 +197,7 @@ describe('the end', () => {
       '',
       'completed after 20 steps (2 epochs), 6.0 s',
       '  final       train.loss 2  val.accuracy 0.7  test.accuracy 0.85',
-      '  best        val.accuracy 0.8 after step 9  test.accuracy 0.85',
+      '  best        val.accuracy 0.8 after 10 steps  test.accuracy 0.85',
       '  log         0 waits, 0 worker restarts, 0 lost steps, 0 duplicated',
     ])
   })

@@ -65,7 +65,7 @@ class Deeds:
             for result in results
             for name, value in result.metrics.items()
         )
-        say(f"after step {position.step - 1:,}: {numbers}")
+        say(f"after {position.step:,} steps: {numbers}")
         return numbers
 
     def predict(self, goes_on: Callable[[], bool]) -> tuple[str, bool]:
