@@ -73,6 +73,17 @@ def folds_in_a_loop(lab: Laboratory) -> list[int]:
     return found
 
 
+def folds_that_leave_a_micro_batch_without_a_step(lab: Laboratory) -> list[int]:
+    kept, found = [], []
+    for _ in range(3):
+        model = lab.net()
+        kept.append((model, torch.optim.SGD(model.parameters(), lr=0.1)))
+        found.append(lab.train(*kept[-1]) + 1)
+        # Of a last window that is not full: it begins a step that nobody makes.
+        lab.criterion(model(points), labels).backward()
+    return found
+
+
 def folds_in_functions(lab: Laboratory) -> list[int]:
     def fold() -> int:
         model = lab.net()
@@ -242,6 +253,7 @@ def an_optimizer_made_anew_every_epoch(lab: Laboratory) -> list[int]:
 # Each of them trains, and returns how many steps every training of its own has.
 ARRANGEMENTS = [
     folds_in_a_loop,
+    folds_that_leave_a_micro_batch_without_a_step,
     folds_in_functions,
     folds_that_are_kept,
     a_backbone_that_is_frozen_and_shared,

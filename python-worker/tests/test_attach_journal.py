@@ -57,11 +57,15 @@ def test_every_step_and_sample_is_recorded_with_the_last_word(runs: Path) -> Non
     assert not (runs / "mine" / "lock").exists()
 
 
-def test_a_name_that_is_taken_is_numbered_and_a_bad_one_is_refused(runs: Path) -> None:
-    for _ in range(2):
-        with api.session(run="mine"):
+def test_a_name_that_is_taken_is_numbered_and_a_bad_one_is_refused(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(3):
+        with api.session(run="Mine"):
             train(1)
-    assert sorted(path.name for path in runs.iterdir()) == ["mine", "mine.2"]
+    assert sorted(path.name for path in runs.iterdir()) == ["Mine", "Mine.2", "Mine.3"]
+    assert "a run named Mine exists in" in (said := capsys.readouterr().err)
+    assert [said.count(f"recorded as Mine.{number}\n") for number in (2, 3)] == [1, 1]
     with (
         pytest.raises(SessionError, match="'No/such' cannot be the name of a run"),
         api.session(run="No/such"),

@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 import torch
-from arrangements import ARRANGEMENTS, Laboratory, folds_in_functions
+from arrangements import (
+    ARRANGEMENTS,
+    Laboratory,
+    folds_in_functions,
+    folds_that_leave_a_micro_batch_without_a_step,
+    tensors_without_a_module,
+)
 from test_attach_journal import records
 from torch import Tensor
 
@@ -75,14 +81,22 @@ def test_optimizers_that_were_all_made_before_are_said_to_be_counted_as_one(
     assert "enter a session for each" in said
 
 
+@pytest.mark.parametrize(
+    ("arrangement", "left"),
+    [
+        (folds_in_functions, 0),
+        (folds_that_leave_a_micro_batch_without_a_step, 1),
+        (tensors_without_a_module, 0),
+    ],
+)
 def test_a_session_that_the_script_has_entered_is_one_training_and_that_is_said_once(
-    capsys: pytest.CaptureFixture[str],
+    arrangement: Any, left: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lab = Laboratory(0)
     with api.session(lam=lab.lam) as session:
-        trained = [1, *folds_in_functions(lab)]
-    assert session.step == sum(trained) - 1
-    assert lab.asked == list(range(session.step))
+        trained = arrangement(lab)
+    assert session.step == sum(trained) - left * len(trained)
+    assert lab.asked == list(range(session.step + left))
     said = capsys.readouterr().err
     assert said.count("another model is trained in this session") == 1
 

@@ -65,7 +65,8 @@ class Session:
         self._comparison = Comparison()
         self._ignore_backward: Callable[[], None] = lambda: None
         self._hyperparameters = Hyperparameters(choices.groups)
-        self.trainings = Trainings()
+        self.watch = ModelWatch()
+        self.trainings = Trainings(self.watch.trained.clear)
         self.may_begin_anew = False
         """Whether another training of the script is another one of this session: where nobody entered it."""
         self.is_told_of_another = False
@@ -89,7 +90,6 @@ class Session:
         """Which samples the batch under way holds, int64 [B], as `track` tells; None where nobody does."""
         self.ids: tuple[str, ...] | None = None
         """Their names; None where `indices` is, or nobody tells."""
-        self.watch = ModelWatch()
         self.watch.on_training_call = self._model_is_called
         self._set_to_start()
 
@@ -182,16 +182,22 @@ class Session:
     @property
     def controls(self) -> Mapping[str, float]:
         """Of the step under way, which begins here where none does."""
-        return self._begin_step() if self._controls is None or self._is_made else self._controls
+        return self._step_controls()
 
-    def _begin_step(self, optimizer: Optimizer | None = None) -> Mapping[str, float]:
+    def _step_controls(self, optimizer: Optimizer | None = None) -> Mapping[str, float]:
         """`optimizer`: that computes the loss of the step by a closure."""
         is_another = self.trainings.is_another(self.watch.trained, optimizer)
+        if self._controls is not None and not self._is_made and not is_another:
+            return self._controls
         self.finish_step(is_told=is_another)
         if is_another and begin_another(self):
             self._captured_before = self.captured
             self._set_to_start()
             self.trainings.begin()
+        elif is_another:
+            self.trainings.join(self.watch.trained, optimizer)
+            if self._controls is not None and not self._is_made:
+                return self._controls
         if self.stopping is not None:
             raise self.stopping
         try:
@@ -343,9 +349,7 @@ class Session:
 
     def before_step(self, optimizer: Optimizer, *, computes_loss: bool) -> None:
         """See `Boundary`, as for the next three."""
-        controls = self._controls
-        if computes_loss and (controls is None or self._is_made):
-            controls = self._begin_step(optimizer)
+        controls = self._step_controls(optimizer) if computes_loss else self._controls
         if controls is not None:
             applied = self._hyperparameters.put(optimizer, controls)
             self._applied |= {} if self._is_made else applied

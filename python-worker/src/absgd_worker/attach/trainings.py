@@ -13,7 +13,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 
 class Trainings:
-    """Tells at the first loss of a step whether another training begins with it.
+    """Tells at a loss whether another training begins with it.
 
     It does where the parameters that are trained are none of those trained so far, and their optimizer was
     made after the first step of this training, or those that stepped in it are gone: folds, sweeps, a second
@@ -22,7 +22,8 @@ class Trainings:
     where all optimizers were made before the first step (a generator and its discriminator).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, forget_calls: Callable[[], None] = lambda: None) -> None:
+        self._forget_calls = forget_calls
         self._stepped: weakref.WeakSet[Optimizer] = weakref.WeakSet()
         self._former: weakref.WeakSet[Optimizer] = weakref.WeakSet()
         self._made: weakref.WeakSet[Optimizer] = weakref.WeakSet()
@@ -59,10 +60,11 @@ class Trainings:
         self._has_stepped = False
 
     def is_another(self, models: Iterable[nn.Module], optimizer: Optimizer | None = None) -> bool:
-        """Whether the step that begins is the first of another training.
+        """Whether the loss that is computed is the first of another training.
 
         Args:
-            models: that were called for training since the last step.
+            models: that were called for training since the last step, or since the last optimizer was made:
+                what is left of the training before may have been called after its last step.
             optimizer: that steps, where it computes the loss by a closure: no model was called yet.
         """
         if not self._has_stepped or (self._stepped and not self._made):
@@ -94,6 +96,12 @@ class Trainings:
         if is_old_gone and holders:
             return True
         return (is_old_gone or bool(holders)) and not self._knows(trained)
+
+    def join(self, models: Iterable[nn.Module], optimizer: Optimizer | None = None) -> None:
+        """What begins is counted as this training; arguments as above."""
+        for one in _trained(models, optimizer):
+            self._known[one] = None
+        self._made.clear()
 
     def add(self, optimizer: Optimizer) -> str | None:
         """The optimizer has made a step of this training.
@@ -138,13 +146,14 @@ class Trainings:
             return None
         self._apart = None
         return (
-            "another model is trained in place of the first one, with an optimizer that was made before: "
-            f"both are counted as one training, whose lambda and estimate go on. {EACH_ITS_SESSION}"
+            "another model is trained in place of the first one, as its first loss did not tell: both are "
+            f"counted as one training, whose lambda and estimate go on. {EACH_ITS_SESSION}"
         )
 
     def _note(self, optimizer: Optimizer) -> None:
         if self._has_stepped:
             self._made.add(optimizer)
+            self._forget_calls()
 
     def _knows(self, parameters: Iterable[Tensor]) -> bool:
         return any(one in self._known for one in parameters)
