@@ -1,14 +1,7 @@
 /** The composer: builds channel, worker and log of one run, and starts its controller. Nothing else constructs them. */
 import { statSync } from 'node:fs'
 import { startController, type Controller, type RunEnd } from './controller/controller.js'
-import {
-  beginsAnew,
-  nothingRecovered,
-  recover,
-  restarted,
-  withUnsettled,
-  type Recovered,
-} from './controller/recovery.js'
+import { beginsAnew, restarted, withUnsettled, type Recovered } from './controller/recovery.js'
 import { returnTo, rulesOf } from './controller/feedback.js'
 import { acceptance, type ControllerContext, type ControllerState } from './controller/state.js'
 import { AbsgdError } from './errors.js'
@@ -25,11 +18,10 @@ import {
 } from './log/directory.js'
 import { acquireLock } from './log/lock.js'
 import { identityOf, isRunning } from './process-identity.js'
-import { readNames, readStepEntries } from './log/entries.js'
 import { readRun } from './log/reader.js'
 import { readSpool, removeSpool } from './log/spool.js'
 import type { Cut } from './log/repair.js'
-import { openLogWriter, type LogWriter } from './log/writer.js'
+import { openLogWriter } from './log/writer.js'
 import type { Manifest } from './record/manifest.js'
 import type { Body, Evaluation, Position, StepBatch } from './record/record.js'
 import { firstHello, recallFeedback } from './recall.js'
@@ -37,6 +29,7 @@ import { noiseRanking } from './record/noise.js'
 import { emptySampleLosses, withSamples } from './record/samples.js'
 import { DEFAULT_WEIGHTING } from './record/weighting.js'
 import { simulationFor } from './simulate.js'
+import { absorbSpool, recoverLog } from './take-up.js'
 import { VERSION } from './version.js'
 import { encodeRecord } from './wire/codec.js'
 import { localEndpoints, removeSockets } from './wire/endpoints.js'
@@ -150,9 +143,9 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
       ...(options.onReport === undefined ? {} : { onReport: options.onReport }),
     })
     const ended = controller.ended
-      .then((end) => {
-        // The log holds it all by now.
-        removeSpool(dir)
+      .then(async (end) => {
+        const { intake } = controller.state()
+        await removeSpool(dir, (name) => acceptance({ intake }, name) === 'duplicate')
         // Where the log could not be written it stays: it tells the next controller of a worker that trains on.
         removeControllerFile(dir)
         return end
@@ -184,13 +177,6 @@ function announce(dir: string, endpoints: Endpoints, workerPid: number | undefin
   })
 }
 
-async function recoverLog(dir: string): Promise<Recovered> {
-  let recovered = nothingRecovered()
-  for await (const { name, body } of readStepEntries(dir)) recovered = recover(recovered, name, body)
-  for await (const name of readNames(dir, 'samples')) recovered = recover(recovered, name, undefined)
-  return recovered
-}
-
 /** A run that goes on at an earlier step has forgotten what came after it. */
 async function withRecalled(
   state: ControllerState,
@@ -205,26 +191,6 @@ async function withRecalled(
   const feedback = await recallFeedback(dir, { segments, runSteps, sampleEvery, guard })
   if (state.attempt === logged.state.attempt) return { ...state, feedback }
   return { ...state, feedback: returnTo(feedback, rulesOf(segments, runSteps), state.reported.step) }
-}
-
-/** Completes the log with what only the worker's spool has, so that neither a re-attached nor a new worker need send it. */
-async function absorbSpool(
-  dir: string,
-  log: LogWriter,
-  logged: Recovered,
-  living: boolean,
-): Promise<Recovered> {
-  let recovered = logged
-  for await (const { name, body, bytes } of readSpool(dir)) {
-    const verdict = acceptance(recovered.state, name)
-    // A living worker sends again what is missing; of one that is gone, this is all there is.
-    const continues = verdict === 'next' || (verdict === 'stranger' && name.seq === 1)
-    if (verdict === 'duplicate' || (living && !continues)) continue
-    log.append(name.stream, bytes)
-    recovered = recover(recovered, name, body)
-  }
-  await log.sync()
-  return recovered
 }
 
 /** How well the mean loss of a sample finds wrong labels, where an experiment knows which are wrong. */

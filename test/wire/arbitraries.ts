@@ -72,7 +72,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   fc.record({ type: type('stop'), checkpoint: fc.boolean() }),
 )
 
-const hello: fc.Arbitrary<Hello> = fc.record({
+const introduction = {
   type: type('hello'),
   protocolMajor: uint32,
   protocolMinor: uint32,
@@ -90,7 +90,11 @@ const hello: fc.Arbitrary<Hello> = fc.record({
   device: text,
   initial: values,
   batchSize: uint32,
-})
+} satisfies Record<string, fc.Arbitrary<unknown>>
+const hello: fc.Arbitrary<Hello> = fc.oneof(
+  fc.record(introduction),
+  fc.record({ ...introduction, forgotten: acked }),
+)
 
 const progress = fc.record({
   type: type('progress'),
@@ -259,7 +263,7 @@ const body: fc.Arbitrary<Body> = fc.oneof(
     type: type('gap'),
     attempt: uint32,
     firstStep: integer,
-    reason: fc.constantFrom('quota', 'spool'),
+    reason: fc.constantFrom('quota', 'spool', 'size'),
   }),
   ...edits,
   plan,
