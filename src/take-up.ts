@@ -2,8 +2,11 @@
 import { nothingRecovered, recover, type Recovered } from './controller/recovery.js'
 import { acceptance } from './controller/state.js'
 import { readNames, readStepEntries } from './log/entries.js'
+import { holderInWords, type LockHolder } from './log/holder.js'
+import type { Cut } from './log/repair.js'
 import { readSpool } from './log/spool.js'
 import type { LogWriter } from './log/writer.js'
+import type { Body, Position } from './record/record.js'
 
 export async function recoverLog(dir: string): Promise<Recovered> {
   let recovered = nothingRecovered()
@@ -30,4 +33,27 @@ export async function absorbSpool(
   }
   await log.sync()
   return recovered
+}
+
+export function takeOverNote(holder: LockHolder, position: Position): Body {
+  const text = `taken over by --take-over from a holder that could not be seen from here: ${holderInWords(holder)}`
+  return { type: 'note', level: 'warning', text, position }
+}
+
+/** Whether the log of steps holds no record at all. */
+export function holdsNothing({ state, worker, asked }: Recovered): boolean {
+  const { attempt, rewinds, checkpoints, intake } = state
+  return (
+    worker === undefined &&
+    Object.keys(asked).length === 0 &&
+    intake.every(({ appended }) => appended.steps === 0) &&
+    attempt === 1 &&
+    rewinds.length === 0 &&
+    checkpoints.length === 0
+  )
+}
+
+export function cutNote({ file, offset, bytes, movedTo }: Cut, position: Position): Body {
+  const text = `${bytes} bytes of ${file} could not be read from byte ${offset} on; they are in ${movedTo}`
+  return { type: 'note', level: 'warning', text, position }
 }

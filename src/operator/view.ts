@@ -3,6 +3,7 @@ import { relative } from 'node:path'
 import { AbsgdError } from '../errors.js'
 import { checkSamples } from '../log/check.js'
 import { readControllerFile, readManifest } from '../log/directory.js'
+import { holderInWords } from '../log/holder.js'
 import { lockHolder } from '../log/lock.js'
 import { readRun } from '../log/reader.js'
 import type { Manifest } from '../record/manifest.js'
@@ -71,7 +72,15 @@ async function read(dir: string, { checkSamplesUpTo = 0, onRecord }: ViewOptions
   const found = [...reading.report.damage, ...(await checkSamples(dir, checkSamplesUpTo))]
   const damage = [...ofManifest, ...found.map((one) => ({ ...one, file: relative(dir, one.file) }))]
   const pids = { controller: live?.pid, worker: controller?.workerPid }
-  const summary = summarize({ snapshot, manifest, dir, live: live !== undefined, pids, damage })
+  const summary = summarize({
+    snapshot,
+    manifest,
+    dir,
+    live: live !== undefined,
+    ...(live?.isElsewhere === true ? { elsewhere: holderInWords(live) } : {}),
+    pids,
+    damage,
+  })
   return { manifest, snapshot, summary, damage, live: live !== undefined }
 }
 

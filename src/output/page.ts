@@ -41,9 +41,17 @@ export function endLines(summary: RunSummary, { withDetail = true } = {}): strin
     ...bestEntry(best),
     ...entry('log', logInWords(summary)),
     ...damage.flatMap((damaged) => entry('damaged', damageInWords(damaged))),
+    ...(summary.holder === undefined ? [] : heldEntry(summary, summary.holder)),
     ...(summary.status === 'lost' ? entry('next', `absgd resume ${summary.run}`) : []),
   ]
   return lines.map(sanitize)
+}
+
+function heldEntry({ run }: RunSummary, holder: string): string[] {
+  return [
+    ...entry('held', holder),
+    ...entry('next', `stop it there; only where it has certainly ended: absgd resume ${run} --take-over`),
+  ]
 }
 
 /** Everything that is known of a run: `absgd show`. */

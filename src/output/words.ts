@@ -81,7 +81,8 @@ export function positionInWords({ step }: Position): string {
 
 /** `running (paused)`, `completed`. */
 export function statusInWords({ status, phase }: Pick<RunSummary, 'status' | 'phase'>): string {
-  return phase === undefined || phase === 'training' ? status : `${status} (${phase})`
+  const word = status === 'held-elsewhere' ? 'held elsewhere' : status
+  return phase === undefined || phase === 'training' ? word : `${word} (${phase})`
 }
 
 export function damageInWords({ file, offset, message }: DamagedFile): string {

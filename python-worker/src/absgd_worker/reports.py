@@ -130,7 +130,8 @@ class Rewind:
     cause: str = "resume"
 
 
-Report: TypeAlias = "StepBatch | SampleBatch | SampleInfo | SamplePredictions | Evaluation | CheckpointWritten | Gap | Note | Bye"
+OfSamples: TypeAlias = "SampleBatch | SampleInfo | SamplePredictions"
+Report: TypeAlias = "OfSamples | StepBatch | Evaluation | CheckpointWritten | Gap | Note | Bye"
 Body: TypeAlias = "Report | Joined | Rewind"
 
 FIELDS: dict[type, str] = {

@@ -32,6 +32,7 @@ from absgd_worker.attach.choices import Choices
 from absgd_worker.attach.compilation import graphs_that_break
 from absgd_worker.attach.functionals import LOSSES
 from absgd_worker.attach.host import Host
+from absgd_worker.attach.presence import TAKE_OVER_VARIABLE
 from absgd_worker.attach.ranks import global_rank
 from absgd_worker.attach.replacement import no_replacement
 from absgd_worker.attach.script_file import run_file
@@ -55,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain("absgd-run: must be started from the main thread")
         return 2
     lend_terminal()
+    if options.take_over:
+        os.environ[TAKE_OVER_VARIABLE] = "1"
     threads = os.environ.get("ABSGD_THREADS", "")
     if threads.isdecimal() and int(threads):
         torch.set_num_threads(int(threads))
@@ -229,6 +232,12 @@ def _parser() -> argparse.ArgumentParser:
         "--name",
         metavar="RUN",
         help='record it as a run of this name below $ABSGD_RUNS, else ./runs ("absgd watch")',
+    )
+    parser.add_argument(
+        "--take-over",
+        action="store_true",
+        help="go on with the run of --name although a process on another machine or in a container holds it: "
+        "only where that one has certainly ended",
     )
     parser.add_argument(
         "--mirror",
