@@ -76,12 +76,12 @@ def test_any_interleaving_of_records_welcomes_and_acknowledgements_delivers_all(
             made.acknowledge(Acked(**durable))
         else:
             # Of a controller that was killed, what it had not synced may be lost as well.
-            for name in taken:
-                del taken[name][durable[name] :]
+            for name, frames in taken.items():
+                del frames[durable[name] :]
             made.welcome(Acked(**durable), 2, 1 << 30)
     made.welcome(Acked(**durable), 3, 1 << 30)
-    for name in taken:
-        del taken[name][durable[name] :]
+    for name, frames in taken.items():
+        del frames[durable[name] :]
     receive(1000)
     assert {name: len(frames) for name, frames in taken.items()} == reported
 
