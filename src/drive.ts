@@ -15,6 +15,8 @@ export interface DriveOptions {
   readonly signal?: AbortSignal
   /** Threads of torch in the worker. @default torch's own choice */
   readonly threads?: number
+  /** Take the lock also of a holder that cannot be judged from here. @default false */
+  readonly takeOver?: boolean
   /** Whether Ctrl-C and SIGTERM checkpoint and stop the run (twice: at once) instead of ending the process. @default true */
   readonly handleSignals?: boolean
 }
@@ -22,7 +24,7 @@ export interface DriveOptions {
 /**
  * Starts the run, or takes up one that has a log, and calls the experiment's `onReport` with every report.
  *
- * @throws AbsgdError 'run-directory' when another controller drives the run, or when it is completed.
+ * @throws AbsgdError 'run-directory' when another controller drives the run or may drive it elsewhere, or when it is completed.
  */
 export async function driveRun(prepared: PreparedRun, options: DriveOptions = {}): Promise<Run> {
   const { dir, manifest, resolved } = prepared
@@ -42,6 +44,7 @@ export async function driveRun(prepared: PreparedRun, options: DriveOptions = {}
     manifest,
     resolved,
     python: prepared.python,
+    takeOver: options.takeOver ?? false,
     ...(options.threads === undefined ? {} : { threads: options.threads }),
     onReport: (body) => {
       feed.push(body)

@@ -2,10 +2,12 @@
 import { driveRun, type DriveOptions } from './drive.js'
 import { AbsgdError } from './errors.js'
 import type { Experiment } from './experiment/experiment.js'
+import { removeUnused } from './log/directory.js'
 import { prepareRun, type PrepareOptions } from './prepare.js'
 import type { Run } from './run.js'
 
-export interface LaunchOptions extends Omit<PrepareOptions, 'experiment' | 'experimentFile'>, DriveOptions {}
+export interface LaunchOptions
+  extends Omit<PrepareOptions, 'experiment' | 'experimentFile'>, Omit<DriveOptions, 'takeOver'> {}
 
 /**
  * Starts a run of `experiment` under a controller in this process.
@@ -15,5 +17,11 @@ export interface LaunchOptions extends Omit<PrepareOptions, 'experiment' | 'expe
 export async function launch(experiment: Experiment, options: LaunchOptions = {}): Promise<Run> {
   if (options.signal?.aborted === true)
     throw new AbsgdError('usage', 'the signal was aborted before the run began')
-  return driveRun(await prepareRun({ ...options, experiment }), options)
+  const prepared = await prepareRun({ ...options, experiment })
+  try {
+    return await driveRun(prepared, options)
+  } catch (error) {
+    removeUnused(prepared.dir)
+    throw error
+  }
 }

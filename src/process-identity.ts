@@ -1,31 +1,85 @@
-/** What tells a process from another one that has its pid after it. */
+/** What tells a process from another one that has its pid after it, here, on another machine or in a container. */
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { readFileSync, readlinkSync } from 'node:fs'
+import { hostname } from 'node:os'
 
-/** A pid is used again; a pid with its start and boot is not. */
-export interface ProcessIdentity {
-  readonly pid: number
+/** Where a pid means something: a boot of a machine, and a process namespace in it. */
+export interface Place {
+  /** Of the machine's present boot; "unknown" where the system does not tell. */
   readonly bootId: string
+  /** Name of the machine, for people. Absent in files of older versions, as all that follows. */
+  readonly host?: string
+  /** Of the machine, over its boots; empty where the system does not tell. */
+  readonly machineId?: string
+  /** As Linux calls it, like "pid:[4026531836]"; "none" on a system without; empty where it is not known. */
+  readonly pidNamespace?: string
+}
+
+/** A pid is used again; a pid with its start and place is not. */
+export interface ProcessIdentity extends Place {
+  readonly pid: number
   /** When the process started, in its system's own words; empty where that is not known. */
   readonly processStart: string
 }
 
+/** "unknown": nothing that can be looked at from here tells whether the process still runs. */
+export type Liveness = 'running' | 'gone' | 'unknown'
+
 /** Of the process that has the pid now. */
 export function identityOf(pid: number): ProcessIdentity {
-  return { pid, bootId: bootId(), processStart: processStart(pid) }
+  return { pid, processStart: processStart(pid), ...here() }
 }
 
 /** Whether this very process still runs. Where no start is known, its pid has to do. */
-export function isRunning(identity: ProcessIdentity): boolean {
-  if (identity.bootId !== bootId() || !processExists(identity.pid)) return false
+export function livenessOf(identity: ProcessIdentity): Liveness {
+  const verdict = placeVerdict(identity, here())
+  if (verdict !== 'look') return verdict
+  if (identity.pid < 1 || !processExists(identity.pid)) return 'gone'
   const start = processStart(identity.pid)
-  return start === identity.processStart || start === '' || identity.processStart === ''
+  return start === identity.processStart || start === '' || identity.processStart === '' ? 'running' : 'gone'
 }
 
-/** Of the machine's present boot; "unknown" where the system does not tell. */
-function bootId(): string {
-  knownBootId ??= readBootId()
-  return knownBootId
+/** Whether this very process certainly still runs. */
+export function isRunning(identity: ProcessIdentity): boolean {
+  return livenessOf(identity) === 'running'
+}
+
+/**
+ * What can be said of a process of `place` before anything is looked at: its pid can be looked at here ("look"), it went with an
+ * earlier boot of this machine ("gone"), or neither ("unknown"). The cases are in proto/golden/locks.json, for Python too. Pure.
+ *
+ * A boot id is random and belongs to one boot of one machine; containers share it and differ in their namespace. Another boot id
+ * is an earlier boot of this machine only where the machine is certain: images and clones share machine ids, and containers
+ * take any name.
+ */
+export function placeVerdict(place: Place, at: Required<Place>): 'look' | 'gone' | 'unknown' {
+  const isSameBoot = place.bootId === at.bootId
+  const isKnownBoot = place.bootId !== UNKNOWN && at.bootId !== UNKNOWN
+  // A version that recorded the boot alone.
+  if (place.pidNamespace === undefined) return isSameBoot ? 'look' : 'unknown'
+  if (isKnownBoot && isSameBoot)
+    return place.pidNamespace !== '' && place.pidNamespace === at.pidNamespace ? 'look' : 'unknown'
+  const isSameMachine =
+    at.machineId !== '' &&
+    place.machineId === at.machineId &&
+    place.host === at.host &&
+    WHOLE_MACHINE.has(place.pidNamespace) &&
+    WHOLE_MACHINE.has(at.pidNamespace)
+  if (!isSameMachine) return 'unknown'
+  if (isKnownBoot) return 'gone'
+  return isSameBoot ? 'look' : 'unknown'
+}
+
+/** Where this process runs. */
+export function here(): Required<Place> {
+  known ??= {
+    bootId: readBootId(),
+    host: hostname(),
+    machineId: readMachineId(),
+    pidNamespace: readPidNamespace(),
+  }
+  return known
 }
 
 /** False for a process that has ended, even if its parent has not taken notice yet. */
@@ -60,8 +114,47 @@ function readBootId(): string {
     if (process.platform === 'linux') return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
     return execFileSync('sysctl', ['-n', 'kern.bootsessionuuid'], { encoding: 'utf8' }).trim()
   } catch {
-    return 'unknown'
+    return UNKNOWN
   }
 }
 
-let knownBootId: string | undefined
+/** Hashed: a machine's own id is not to be told to whoever can read a file of ours. */
+function readMachineId(): string {
+  const id = process.platform === 'linux' ? readMachineFile() : readPlatformUuid()
+  return id === '' ? '' : createHash('sha256').update(`absgd ${id}`).digest('hex').slice(0, 32)
+}
+
+function readMachineFile(): string {
+  for (const file of ['/etc/machine-id', '/var/lib/dbus/machine-id']) {
+    try {
+      const text = readFileSync(file, 'utf8').trim()
+      if (/^[0-9a-f]{32}$/.test(text)) return text
+    } catch {
+      // The next one, or none.
+    }
+  }
+  return ''
+}
+
+function readPlatformUuid(): string {
+  try {
+    const text = execFileSync('ioreg', ['-rd1', '-c', 'IOPlatformExpertDevice'], { encoding: 'utf8' })
+    return /"IOPlatformUUID" = "([^"]+)"/.exec(text)?.[1] ?? ''
+  } catch {
+    return ''
+  }
+}
+
+function readPidNamespace(): string {
+  if (process.platform !== 'linux') return 'none'
+  try {
+    return readlinkSync('/proc/self/ns/pid')
+  } catch {
+    return ''
+  }
+}
+
+const UNKNOWN = 'unknown'
+/** The namespace that every Linux begins with (its number is fixed in the kernel), and systems that have no others. */
+const WHOLE_MACHINE: ReadonlySet<string> = new Set(['pid:[4026531836]', 'none'])
+let known: Required<Place> | undefined

@@ -1,14 +1,8 @@
 /** The composer: builds channel, worker and log of one run, and starts its controller. Nothing else constructs them. */
 import { statSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { startController, type Controller, type RunEnd } from './controller/controller.js'
-import {
-  beginsAnew,
-  nothingRecovered,
-  recover,
-  restarted,
-  withUnsettled,
-  type Recovered,
-} from './controller/recovery.js'
+import { beginsAnew, restarted, withUnsettled, type Recovered } from './controller/recovery.js'
 import { returnTo, rulesOf } from './controller/feedback.js'
 import { acceptance, type ControllerContext, type ControllerState } from './controller/state.js'
 import { AbsgdError } from './errors.js'
@@ -24,22 +18,22 @@ import {
   type ControllerFile,
 } from './log/directory.js'
 import { acquireLock } from './log/lock.js'
-import { identityOf, isRunning } from './process-identity.js'
-import { readNames, readStepEntries } from './log/entries.js'
+import { refuseLostLog } from './log/lost-log.js'
+import { here, identityOf, isRunning } from './process-identity.js'
 import { readRun } from './log/reader.js'
 import { readSpool, removeSpool } from './log/spool.js'
-import type { Cut } from './log/repair.js'
-import { openLogWriter, type LogWriter } from './log/writer.js'
+import { openLogWriter } from './log/writer.js'
 import type { Manifest } from './record/manifest.js'
-import type { Body, Evaluation, Position, StepBatch } from './record/record.js'
+import type { Body, Evaluation, StepBatch } from './record/record.js'
 import { firstHello, recallFeedback } from './recall.js'
 import { noiseRanking } from './record/noise.js'
 import { emptySampleLosses, withSamples } from './record/samples.js'
 import { DEFAULT_WEIGHTING } from './record/weighting.js'
 import { simulationFor } from './simulate.js'
+import { absorbSpool, cutNote, holdsNothing, recoverLog, takeOverNote } from './take-up.js'
 import { VERSION } from './version.js'
 import { encodeRecord } from './wire/codec.js'
-import { localEndpoints, removeSockets } from './wire/endpoints.js'
+import { areOurs, localEndpoints, removeSockets } from './wire/endpoints.js'
 import type { ControllerChannel, Endpoints } from './wire/channel.js'
 import { bindController } from './wire/zmq-channel.js'
 import { awaitWorker } from './worker/attached.js'
@@ -57,6 +51,8 @@ export interface StartOptions {
   readonly onReport?: (body: StepBatch | Evaluation) => void
   /** What is planned in place of the experiment's controls, to its very rows. */
   readonly rows?: ControllerContext['compile']
+  /** Take the lock also of a holder that cannot be judged from here. @default false */
+  readonly takeOver?: boolean
   /** Wraps the controller's end of the sockets: to slow down, count or lose what passes. */
   readonly through?: (channel: ControllerChannel) => ControllerChannel
 }
@@ -76,14 +72,16 @@ export interface StartedRun {
  * Starts a run, or takes up one that has a log: its worker is joined where it still lives, else a new one starts from the
  * last checkpoint, or from the beginning where there is none.
  *
- * @throws AbsgdError 'run-directory' when another controller drives the run, or when it is completed.
+ * @throws AbsgdError 'run-directory' when another controller drives the run or may drive it elsewhere, or when it is completed,
+ *   'log' when its log is gone or is none.
  */
 export async function startRun(options: StartOptions): Promise<StartedRun> {
   const { dir, manifest } = options
   const { config } = manifest
-  const lock = acquireLock(dir)
+  const lock = acquireLock(dir, { takeOver: options.takeOver ?? false })
   const held: { close(): unknown }[] = [{ close: () => lock.release() }]
   try {
+    if (lock.takenFrom !== undefined) await sleep(TAKE_OVER_MS)
     const logged = await recoverLog(dir)
     if (logged.ended === 'completed') {
       throw new AbsgdError('run-directory', `the run "${manifest.run}" is completed`, {
@@ -92,21 +90,23 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
     }
     const before = readControllerFile(dir)
     const living = livingWorker(logged, before)
-    if (before !== undefined && living === undefined) removeSockets(before.endpoints)
+    if (living === undefined && holdsNothing(logged)) refuseLostLog(dir)
+    const former = before !== undefined && areOurs(before.endpoints) ? before.endpoints : undefined
+    if (former !== undefined && living === undefined) removeSockets(former)
     // Whoever was told where to find the controller is to find the next one too.
-    const told = config.attached === true ? before?.endpoints : undefined
+    const told = config.attached === true ? former : undefined
     const endpoints = living?.endpoints ?? told ?? localEndpoints(manifest.run)
     const bound = await bindController(endpoints)
     const simulation = simulationFor(dir, manifest, bound)
     const known = living?.worker
     const onJoined = (pid: number) => {
-      announce(dir, endpoints, pid)
+      if (lock.isHeld()) announce(dir, endpoints, pid)
     }
     const attached = config.attached === true ? awaitWorker({ channel: bound, known, onJoined }) : undefined
     const transport = simulation?.channel ?? attached?.channel ?? bound
     const channel = options.through?.(transport) ?? transport
     held.push(channel)
-    const log = openLogWriter(dir)
+    const log = openLogWriter(dir, () => lock.isHeld())
     held.push(log)
     const recovered = await absorbSpool(dir, log, logged, living !== undefined)
     const { state: begun, origin, opening } = beginning(recovered, living !== undefined, options)
@@ -137,7 +137,11 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
         requireInRange,
       },
       initial: state,
-      opening: [...opening, ...log.cuts.map((cut) => cutNote(cut, state.reported))],
+      opening: [
+        ...opening,
+        ...(lock.takenFrom === undefined ? [] : [takeOverNote(lock.takenFrom, state.reported)]),
+        ...log.cuts.map((cut) => cutNote(cut, state.reported)),
+      ],
       channel,
       log,
       worker,
@@ -150,12 +154,17 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
       ...(options.onReport === undefined ? {} : { onReport: options.onReport }),
     })
     const ended = controller.ended
-      .then((end) => {
-        // The log holds it all by now.
-        removeSpool(dir)
+      .then(async (end) => {
+        const { intake } = controller.state()
+        await removeSpool(dir, (name) => acceptance({ intake }, name) === 'duplicate')
         // Where the log could not be written it stays: it tells the next controller of a worker that trains on.
-        removeControllerFile(dir)
+        if (lock.isHeld()) removeControllerFile(dir)
         return end
+      })
+      .catch((error: unknown) => {
+        // The worker of the controller that took over trains in its place. A script of the user's is never ended.
+        if (!lock.isHeld() && config.attached !== true) worker.kill('SIGKILL')
+        throw error
       })
       .finally(() => {
         lock.release()
@@ -177,18 +186,11 @@ function workerKind({ manifest: { config }, resolved }: StartOptions): Controlle
 function announce(dir: string, endpoints: Endpoints, workerPid: number | undefined): void {
   writeControllerFile(dir, {
     pid: process.pid,
-    bootId: identityOf(process.pid).bootId,
+    ...here(),
     endpoints,
     startedAt: new Date().toISOString(),
     ...(workerPid === undefined ? {} : { workerPid, workerStart: identityOf(workerPid).processStart }),
   })
-}
-
-async function recoverLog(dir: string): Promise<Recovered> {
-  let recovered = nothingRecovered()
-  for await (const { name, body } of readStepEntries(dir)) recovered = recover(recovered, name, body)
-  for await (const name of readNames(dir, 'samples')) recovered = recover(recovered, name, undefined)
-  return recovered
 }
 
 /** A run that goes on at an earlier step has forgotten what came after it. */
@@ -205,26 +207,6 @@ async function withRecalled(
   const feedback = await recallFeedback(dir, { segments, runSteps, sampleEvery, guard })
   if (state.attempt === logged.state.attempt) return { ...state, feedback }
   return { ...state, feedback: returnTo(feedback, rulesOf(segments, runSteps), state.reported.step) }
-}
-
-/** Completes the log with what only the worker's spool has, so that neither a re-attached nor a new worker need send it. */
-async function absorbSpool(
-  dir: string,
-  log: LogWriter,
-  logged: Recovered,
-  living: boolean,
-): Promise<Recovered> {
-  let recovered = logged
-  for await (const { name, body, bytes } of readSpool(dir)) {
-    const verdict = acceptance(recovered.state, name)
-    // A living worker sends again what is missing; of one that is gone, this is all there is.
-    const continues = verdict === 'next' || (verdict === 'stranger' && name.seq === 1)
-    if (verdict === 'duplicate' || (living && !continues)) continue
-    log.append(name.stream, bytes)
-    recovered = recover(recovered, name, body)
-  }
-  await log.sync()
-  return recovered
 }
 
 /** How well the mean loss of a sample finds wrong labels, where an experiment knows which are wrong. */
@@ -273,11 +255,6 @@ function beginning(recovered: Recovered, living: boolean, options: StartOptions)
   return { state, origin: 'restarted', opening: [started, rewind] } as const
 }
 
-function cutNote({ file, offset, bytes, movedTo }: Cut, position: Position): Body {
-  const text = `${bytes} bytes of ${file} could not be read from byte ${offset} on; they are in ${movedTo}`
-  return { type: 'note', level: 'warning', text, position }
-}
-
 function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0
 }
@@ -298,3 +275,6 @@ function startWorker(
     ...(threads === undefined ? {} : { threads }),
   })
 }
+
+/** Before a run that was taken over is read: the former holder asks for its lock once a second, and stops writing by then. */
+const TAKE_OVER_MS = 3000

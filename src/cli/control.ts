@@ -9,17 +9,27 @@ export function controlCommand(): Command {
     .argument('<dir>')
     .option('--python <path>')
     .option('--threads <n>', '', Number)
+    .option('--take-over')
     .action(control)
 }
 
-async function control(dir: string, options: { python?: string; threads?: number }): Promise<void> {
+interface ControlOptions {
+  readonly python?: string
+  readonly threads?: number
+  readonly takeOver?: true
+}
+
+async function control(dir: string, options: ControlOptions): Promise<void> {
   // The terminal that started the run may close: training goes on.
   process.on('SIGHUP', () => undefined)
   const manifest = readManifest(dir)
   const resolved = await experimentOf(manifest)
   const run = await driveRun(
     { dir, manifest, resolved, python: options.python },
-    options.threads === undefined ? {} : { threads: options.threads },
+    {
+      takeOver: options.takeOver === true,
+      ...(options.threads === undefined ? {} : { threads: options.threads }),
+    },
   )
   await run.result
 }

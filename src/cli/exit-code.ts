@@ -6,6 +6,7 @@ export function exitCodeOf(status: RunSummary['status']): number {
     case 'completed':
     case 'stopped':
     case 'running':
+    case 'held-elsewhere':
       return 0
     case 'failed':
       return 1

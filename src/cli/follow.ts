@@ -1,9 +1,9 @@
 /** Starts a controller in a process of its own and shows its run until it ends. */
-import { existsSync, rmSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AbsgdError } from '../errors.js'
-import { readControllerFile, runPaths } from '../log/directory.js'
+import { readControllerFile, removeUnused, runPaths } from '../log/directory.js'
 import { tailRun } from '../log/tail.js'
 import type { Manifest } from '../record/manifest.js'
 import { lastLines, spawnDetached, type ProcessExit, type ProcessHandle } from '../worker/process.js'
@@ -18,6 +18,8 @@ export interface ControllerOptions {
   /** Undefined where the run is simulated. */
   readonly python: string | undefined
   readonly threads?: number
+  /** Take the lock also of a holder that cannot be judged from here. @default false */
+  readonly takeOver?: boolean
 }
 
 export interface ControllerProcess extends ProcessHandle {
@@ -28,11 +30,12 @@ export interface ControllerProcess extends ProcessHandle {
 /**
  * Starts the controller of the run in `dir` and waits until it has the lock and the log.
  *
- * @throws AbsgdError with the controller's own words when it ends before that; a directory without a log is removed.
+ * @throws AbsgdError with the controller's own words when it ends before that. The directory of a new run is removed then, where
+ *   this process made it and nothing was recorded in it; nothing else is.
  */
 export async function startControllerProcess(options: ControllerOptions): Promise<ControllerProcess> {
-  const { dir, python, threads } = options
-  const { controllerLog, steps } = runPaths(dir)
+  const { dir, python, threads, takeOver = false } = options
+  const { controllerLog } = runPaths(dir)
   const offset = statSync(controllerLog, { throwIfNoEntry: false })?.size ?? 0
   const words = () => lastLines(controllerLog, { offset }).replace(/^absgd: /, '')
   const controller = spawnDetached({
@@ -43,6 +46,7 @@ export async function startControllerProcess(options: ControllerOptions): Promis
       dir,
       ...(python === undefined ? [] : ['--python', python]),
       ...(threads === undefined ? [] : ['--threads', String(threads)]),
+      ...(takeOver ? ['--take-over'] : []),
     ],
     environment: {},
     outputFile: controllerLog,
@@ -54,7 +58,7 @@ export async function startControllerProcess(options: ControllerOptions): Promis
     if (exit?.exitCode === 0) break
     if (exit !== undefined) {
       const problem = words() || 'the controller ended before it began'
-      if (!existsSync(steps)) rmSync(dir, { recursive: true })
+      removeUnused(dir)
       throw new AbsgdError('run-directory', problem)
     }
     await sleep(START_POLL_MS)

@@ -3,8 +3,8 @@ import { Command } from 'commander'
 import { requireDone } from '../controller/require-done.js'
 import { AbsgdError } from '../errors.js'
 import { runsRoot } from '../log/directory.js'
+import { heldElsewhere, lockHolder } from '../log/lock.js'
 import { selectRun } from '../log/select.js'
-import { lockHolder } from '../log/lock.js'
 import { requestOf } from '../operator/client.js'
 import { readRunView } from '../operator/view.js'
 import { positiveInteger } from './options.js'
@@ -17,6 +17,7 @@ interface ResumeOptions {
   readonly detach?: true
   readonly python?: string
   readonly threads?: number
+  readonly takeOver?: true
 }
 
 export function resumeCommand(): Command {
@@ -28,6 +29,7 @@ export function resumeCommand(): Command {
     .option('--detach', 'leave the run to itself')
     .option('--python <path>', 'interpreter to train with (default: see "absgd setup")')
     .option('--threads <n>', "threads of torch (default: torch's own choice)", positiveInteger)
+    .option('--take-over', 'go on although the run is held elsewhere: only where that has certainly ended')
     .addHelpText('after', WHAT)
     .action(resume)
 }
@@ -36,7 +38,11 @@ async function resume(nameOrPath: string, options: ResumeOptions): Promise<void>
   const ui = options.detach === true ? 'none' : chooseUi(options.ui)
   const dir = selectRun(runsRoot(options.runs), nameOrPath)
   const { manifest, summary } = await readRunView(dir)
-  if (lockHolder(dir) !== undefined) {
+  const { takeOver = false } = options
+  const holder = lockHolder(dir)
+  if (holder?.isElsewhere === true) {
+    if (!takeOver) throw heldElsewhere(manifest.run, holder)
+  } else if (holder !== undefined) {
     const { step } = requireDone(await requestOf(dir, manifest.run, { type: 'resume' }))
     process.stdout.write(`${manifest.run}: the controller lives; training goes on from step ${step}\n`)
     return
@@ -61,11 +67,16 @@ async function resume(nameOrPath: string, options: ResumeOptions): Promise<void>
   }
   const python = await interpreterFor(manifest, options.python)
   const { threads, runs, detach = false } = options
-  await takeUp(dir, manifest, { python, threads, runs, ui, detach })
+  await takeUp(dir, manifest, { python, threads, runs, ui, detach, takeOver })
 }
 
 const WHAT = `
 A paused run goes on. A run whose controller is gone but whose worker still
 trains gets a new controller. A run without either starts a new attempt from
 its last checkpoint, or from the beginning; its first line says which. A script
-is started again, and goes on from what it saved itself.`
+is started again, and goes on from what it saved itself.
+
+A run that a process on another machine, or in a container, drives or drove is
+held: nobody can see from here whether that still runs. It is refused, with
+what is known, unless --take-over says that it has ended. A controller that
+still lives there stops writing when it finds that the lock is another's.`

@@ -7,7 +7,7 @@ import { ensureEnvironment } from '../environment/environment.js'
 import { toAbsgdError } from '../errors.js'
 import { loadExperiment } from '../experiment/load.js'
 import { createRunDirectory } from '../log/directory.js'
-import { lockHolder } from '../log/lock.js'
+import { heldElsewhere, lockHolder } from '../log/lock.js'
 import { readRunSummary } from '../operator/summary.js'
 import type { Beginning } from '../output/run-set.js'
 import type { RunSummary } from '../record/summary.js'
@@ -117,6 +117,7 @@ async function trainSet(
       // The same command may be at work in another terminal.
       const standing = await standingOf(planned)
       const holder = lockHolder(dir)
+      if (holder?.isElsewhere === true) throw heldElsewhere(manifest.run, holder)
       output.begin(manifest.run, beginningOf(standing, holder?.pid))
       if (standing.summary === undefined)
         createRunDirectory(root, manifest.run, { ...manifest, createdAt: createdAt() })

@@ -29,12 +29,14 @@ export interface TakeUpOptions {
   readonly ui: Ui
   /** Leaves the run to itself, and ends this process. */
   readonly detach: boolean
+  /** Take the lock also of a holder that cannot be judged from here. @default false */
+  readonly takeOver?: boolean
 }
 
 /** Starts a controller for the run in `dir` and shows it, or leaves it. */
 export async function takeUp(dir: string, manifest: Manifest, options: TakeUpOptions): Promise<void> {
-  const { python, threads, ui, runs, detach } = options
-  const start = { dir, python, ...(threads === undefined ? {} : { threads }) }
+  const { python, threads, ui, runs, detach, takeOver = false } = options
+  const start = { dir, python, takeOver, ...(threads === undefined ? {} : { threads }) }
   if (!detach) {
     const { attached } = manifest.config
     if (attached !== true) return startAndFollow(start, manifest, { ui, runs })

@@ -1,7 +1,7 @@
 /** Taking in telemetry: what is acknowledged, what it tells about training, and which rows it calls for. Pure. */
 import type { RecordName } from '../record/name.js'
 import { addCheckpoint, visibleCheckpoints } from '../record/checkpoints.js'
-import type { Body, CheckpointWritten, Hello } from '../record/record.js'
+import type { Acked, Body, CheckpointWritten, Hello } from '../record/record.js'
 import type { RewindPoint } from '../record/visible.js'
 import type { PeerId } from '../wire/channel.js'
 import { PROTOCOL } from '../wire/message.js'
@@ -96,6 +96,37 @@ export function intakeOf(state: ControllerState, incarnation: string): Intake {
 
 export function emptyIntake(incarnation: string): Intake {
   return { incarnation, appended: { steps: 0, samples: 0 }, durable: { steps: 0, samples: 0 } }
+}
+
+/**
+ * What a worker cannot send any more counts as taken: its stream would have a hole that nobody fills, and everything behind it
+ * would be asked for and refused for ever.
+ *
+ * @returns the intake of every worker, this one's included, and in words what the log lacks
+ */
+export function withForgotten(
+  state: ControllerState,
+  { incarnation, forgotten = { steps: 0, samples: 0 } }: Hello,
+): { readonly intake: readonly Intake[]; readonly lost: readonly string[] } {
+  const known = intakeOf(state, incarnation)
+  const raised = (acked: Acked) => ({
+    steps: Math.max(acked.steps, forgotten.steps),
+    samples: Math.max(acked.samples, forgotten.samples),
+  })
+  const own = { incarnation, appended: raised(known.appended), durable: raised(known.durable) }
+  const lost = (['steps', 'samples'] as const).flatMap((stream) => {
+    const missing = own.appended[stream] - known.appended[stream]
+    return missing === 0
+      ? []
+      : `${missing} records of ${stream} are missing: an earlier controller acknowledged them, and the log has lost them`
+  })
+  const isKnown = state.intake.some((entry) => entry.incarnation === incarnation)
+  return {
+    intake: isKnown
+      ? state.intake.map((entry) => (entry.incarnation === incarnation ? own : entry))
+      : [...state.intake, own],
+    lost,
+  }
 }
 
 /** Operators hold no lease: any number of them may ask. */

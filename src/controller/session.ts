@@ -6,7 +6,7 @@ import type { Welcome } from '../wire/message.js'
 import { decide, withRules } from './deciding.js'
 import { extendPlans } from './extend.js'
 import { returnTo } from './feedback.js'
-import { acknowledgement, emptyIntake, intakeOf, refusalOf, withRewind } from './intake.js'
+import { acknowledgement, intakeOf, refusalOf, withForgotten, withRewind } from './intake.js'
 import { resendFrom } from './edits.js'
 import { refuseAll } from './requests.js'
 import { unmetControl } from './admission.js'
@@ -58,7 +58,7 @@ export function onHello(
     pace: startPace(nowMs, position.step),
     bye: undefined,
   }
-  const known = state.intake.some(({ incarnation }) => incarnation === hello.incarnation)
+  const { intake, lost } = withForgotten(state, hello)
   const joined: ControllerState = {
     ...state,
     stage: 'running',
@@ -66,7 +66,7 @@ export function onHello(
     leaseEpoch,
     lease,
     source: compiled.source,
-    intake: known ? state.intake : [...state.intake, emptyIntake(hello.incarnation)],
+    intake,
     // The first plan that goes out now begins with the first of their rows.
     awaiting: state.awaiting.map((awaited) => ({ ...awaited, planSeq: state.planSeq + 1 })),
   }
@@ -101,7 +101,7 @@ export function onHello(
     effects: [
       ...returned,
       { type: 'append', body: { type: 'worker-joined', hello, leaseEpoch, attempt, runSteps } },
-      ...compiled.warnings.map((text): Effect => ({
+      ...[...lost, ...compiled.warnings].map((text): Effect => ({
         type: 'append',
         body: { type: 'note', level: 'warning', text, position },
       })),

@@ -226,7 +226,7 @@ export function initialState(): ControllerState {
  * What is missing comes again after the worker's next Hello.
  */
 export function acceptance(
-  state: ControllerState,
+  state: Pick<ControllerState, 'intake'>,
   { incarnation, stream, seq }: RecordName,
 ): 'next' | 'duplicate' | 'hole' | 'stranger' {
   const taken = state.intake.find((intake) => intake.incarnation === incarnation)?.appended

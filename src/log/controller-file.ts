@@ -1,13 +1,13 @@
 /** `controller.json`: how to reach the controller that drives a run. It may outlive a controller that was killed. */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { z } from 'zod'
-import type { ProcessIdentity } from '../process-identity.js'
+import type { Place, ProcessIdentity } from '../process-identity.js'
 import type { Endpoints } from '../wire/channel.js'
 import { runPaths } from './paths.js'
 
-export interface ControllerFile {
+/** The place is that of the controller and of its worker. */
+export interface ControllerFile extends Place {
   readonly pid: number
-  readonly bootId: string
   readonly endpoints: Endpoints
   /** ISO 8601, UTC. */
   readonly startedAt: string
@@ -36,10 +36,15 @@ export function readControllerFile(dir: string): ControllerFile | undefined {
 
 /** The worker that the controller drove, whether or not it still runs. */
 export function workerOf(file: ControllerFile): ProcessIdentity | undefined {
-  const { workerPid: pid, workerStart: processStart = '', bootId } = file
-  return pid === undefined ? undefined : { pid, bootId, processStart }
+  const { workerPid: pid, workerStart: processStart = '', bootId, host, machineId, pidNamespace } = file
+  if (pid === undefined) return undefined
+  // Of an older version, which recorded the boot alone.
+  if (host === undefined || machineId === undefined || pidNamespace === undefined)
+    return { pid, processStart, bootId }
+  return { pid, processStart, bootId, host, machineId, pidNamespace }
 }
 
+/** Removed by the controller that wrote it. */
 export function removeControllerFile(dir: string): void {
   rmSync(runPaths(dir).controller, { force: true })
 }
@@ -47,6 +52,9 @@ export function removeControllerFile(dir: string): void {
 const fileSchema = z.object({
   pid: z.number(),
   bootId: z.string(),
+  host: z.string().optional(),
+  machineId: z.string().optional(),
+  pidNamespace: z.string().optional(),
   endpoints: z.object({ control: z.string(), telemetry: z.string() }),
   startedAt: z.string(),
   workerPid: z.number().optional(),

@@ -29,6 +29,7 @@ export interface Frame {
 
 export interface Cursor {
   readonly path: string
+  readonly stream: Stream
   /**
    * The whole frames from where the cursor stands to the file's present end, as many at a time as one read brings: a promise for
    * each frame would cost as much as decoding it. Each block is to be read to its end. Nothing while the file does not exist.
@@ -114,6 +115,7 @@ export function openCursor(path: string, stream: Stream, chunkBytes = CHUNK_BYTE
 
   return {
     path,
+    stream,
     blocks,
     rest: () => rest,
     damage: () => damage,

@@ -13,10 +13,12 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { AbsgdError } from '../errors.js'
 import type { Manifest } from '../record/manifest.js'
+import { noteCreated } from './created.js'
 import { readManifest } from './manifest.js'
 import { nearest } from './nearest.js'
 import { isRunName, runPaths } from './paths.js'
 
+export { removeUnused } from './created.js'
 export { readManifest } from './manifest.js'
 export {
   readControllerFile,
@@ -62,6 +64,7 @@ export function createRunDirectory(root: string, name: string, manifest: Manifes
     for (const path of [paths.spool, paths.checkpoints]) mkdirSync(path, { mode: 0o700 })
     writeFileSync(paths.manifest, `${JSON.stringify(manifest, undefined, 2)}\n`, { mode: 0o600 })
     renameSync(draft, dir)
+    noteCreated(dir)
   } catch (error) {
     rmSync(draft, { recursive: true, force: true })
     throw TAKEN.has((error as NodeJS.ErrnoException).code ?? '') ? taken(root, name) : cannotMake(dir, error)

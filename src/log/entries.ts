@@ -25,7 +25,7 @@ export async function* readNames(dir: string, stream: Stream): AsyncGenerator<Re
   try {
     for await (const frames of cursor.blocks()) {
       for (const { payload } of frames) {
-        const name = decodeName(payload)
+        const name = decodeName(payload, stream)
         if (name !== undefined) yield name
       }
     }
@@ -39,7 +39,7 @@ export async function* entriesOf(cursor: Cursor): AsyncGenerator<Entry> {
   try {
     for await (const frames of cursor.blocks()) {
       for (const { payload } of frames) {
-        const name = decodeName(payload)
+        const name = decodeName(payload, cursor.stream)
         if (name !== undefined) yield { name, body: bodyOf(payload), bytes: payload }
       }
     }

@@ -79,12 +79,11 @@ async function* readLog(
 ): AsyncGenerator<Iterable<LogRecord>> {
   // Asked before reading: a writer that leaves meanwhile has completed what it began.
   const writing = lockHolder(dir) !== undefined
-  const path = runPaths(dir)[stream]
-  const cursor = openCursor(path, stream)
+  const cursor = openCursor(runPaths(dir)[stream], stream)
 
   function* newRecords(frames: Iterable<Frame>): Generator<LogRecord> {
     for (const frame of frames) {
-      const record = readRecord(frame, path, report, seen)
+      const record = readRecord(frame, cursor, report, seen)
       if (record === undefined) continue
       if (seen.add(nameOf(record))) yield record
       else report.duplicates += 1

@@ -23,8 +23,7 @@ export function cutDamage(fd: number, path: string, stream: Stream): Cut | undef
   const { size } = fstatSync(fd)
   const offset = readableEnd(fd, path, stream, size)
   if (offset === size) return undefined
-  const movedTo = `${path}.cut-${offset}`
-  copyRest(fd, offset, movedTo)
+  const movedTo = copyRest(fd, offset, `${path}.cut-${offset}`)
   ftruncateSync(fd, offset)
   return { file: path, offset, bytes: size - offset, movedTo }
 }
@@ -50,18 +49,30 @@ function readableEnd(fd: number, path: string, stream: Stream, size: number): nu
   }
 }
 
-function copyRest(fd: number, from: number, path: string): void {
-  const target = openSync(path, 'w', 0o600)
+/** @returns where the bytes are now: what was cut off before, at the same byte, stays. */
+function copyRest(fd: number, from: number, base: string): string {
+  const { path, target } = createFile(base)
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
   try {
     for (let offset = from; ;) {
       const count = readSync(fd, buffer, 0, buffer.length, offset)
-      if (count === 0) return
+      if (count === 0) return path
       for (let written = 0; written < count;) written += writeSync(target, buffer, written, count - written)
       offset += count
     }
   } finally {
     closeSync(target)
+  }
+}
+
+function createFile(base: string): { readonly path: string; readonly target: number } {
+  for (let number = 1; ; number++) {
+    const path = number === 1 ? base : `${base}-${number}`
+    try {
+      return { path, target: openSync(path, 'wx', 0o600) }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
   }
 }
 

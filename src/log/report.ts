@@ -27,12 +27,12 @@ export function emptyReport(): OpenReport {
 /** The frame's record; undefined, and noted unless it was seen before, when there is none that this version can read. */
 export function readRecord(
   { payload, offset }: Frame,
-  file: string,
+  { path, stream }: Pick<Cursor, 'path' | 'stream'>,
   report: OpenReport,
   seen: Seen,
 ): LogRecord | undefined {
   const isNew = () => {
-    const name = decodeName(payload)
+    const name = decodeName(payload, stream)
     return name === undefined || seen.add(name)
   }
   try {
@@ -41,7 +41,7 @@ export function readRecord(
     return record
   } catch (error) {
     if (!(error instanceof AbsgdError)) throw error
-    if (isNew()) report.damage.push({ file, offset, reason: 'record', message: error.message })
+    if (isNew()) report.damage.push({ file: path, offset, reason: 'record', message: error.message })
     return undefined
   }
 }

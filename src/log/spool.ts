@@ -4,6 +4,7 @@
  */
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import type { RecordName } from '../record/name.js'
 import type { LogRecord, Stream } from '../record/record.js'
 import { openCursor } from './cursor.js'
 import { entriesOf, type Entry } from './entries.js'
@@ -52,9 +53,19 @@ export async function* readSpoolRecords(
   }
 }
 
-/** Deletes every segment: for a run whose log holds them all and whose worker is gone. */
-export function removeSpool(dir: string): void {
-  for (const { path } of listSegments(dir)) rmSync(path, { force: true })
+/**
+ * Deletes the segments of which the log holds every record, and no others: one of a worker that never joined, or that cannot be
+ * read to its end, stays. Half a record at the end of a segment is no record.
+ *
+ * @param isLogged - Whether the log holds the record.
+ */
+export async function removeSpool(dir: string, isLogged: (name: RecordName) => boolean): Promise<void> {
+  for (const { path, stream } of listSegments(dir)) {
+    const cursor = openCursor(path, stream)
+    let whole = true
+    for await (const { name } of entriesOf(cursor)) whole &&= isLogged(name)
+    if (whole && cursor.damage() === undefined) rmSync(path, { force: true })
+  }
 }
 
 export function listSegments(
@@ -86,7 +97,7 @@ async function* readSegment(
   try {
     for await (const frames of cursor.blocks()) {
       for (const frame of frames) {
-        const record = readRecord(frame, path, report, seen)
+        const record = readRecord(frame, cursor, report, seen)
         if (record !== undefined) yield record
       }
     }

@@ -54,9 +54,9 @@ export async function* tailRunInBlocks(
   const patience = performance.now() + START_LIMIT_MS
   const run: Lifecycle = { controllerPid: undefined, ended: false, incarnations: [] }
 
-  function* newRecords({ path }: Cursor, frames: Iterable<Frame>): Generator<LogRecord> {
+  function* newRecords(cursor: Cursor, frames: Iterable<Frame>): Generator<LogRecord> {
     for (const frame of frames) {
-      const record = readRecord(frame, path, report, seen)
+      const record = readRecord(frame, cursor, report, seen)
       if (record === undefined || !seen.add(nameOf(record))) continue
       follow(run, record)
       yield record

@@ -31,9 +31,12 @@ export interface LogWriter {
 /**
  * Opens both logs of the run in `dir`, and begins those that do not exist.
  *
+ * @param isHeld - Asked before everything that is written and at every sync; false when another controller writes now. Nothing is
+ *   written from then on: every call throws AbsgdError 'run-directory'.
  * @throws AbsgdError 'log' when a file is no log, or of a newer format, or cannot be written.
  */
-export function openLogWriter(dir: string): LogWriter {
+export function openLogWriter(dir: string, isHeld: () => boolean = () => true): LogWriter {
+  requireHeld()
   const paths = runPaths(dir)
   // Samples first: a record of steps is never on disk before the samples that were appended ahead of it.
   const files = [openLogFile(paths.samples, 'samples'), openLogFile(paths.steps, 'steps')] as const
@@ -45,10 +48,19 @@ export function openLogWriter(dir: string): LogWriter {
   function flush(): void {
     clearImmediate(scheduled)
     scheduled = undefined
+    if (files.some((file) => file.hasWaiting())) requireHeld()
     for (const file of files) file.write()
   }
 
+  function requireHeld(): void {
+    if (isHeld()) return
+    throw new AbsgdError('run-directory', `another controller has taken over the run in ${dir}`, {
+      hint: 'this one writes nothing more; what its worker still spools is there for the other',
+    })
+  }
+
   async function sync(): Promise<void> {
+    requireHeld()
     flush()
     for (const file of files) await file.sync()
   }
@@ -80,6 +92,7 @@ export function openLogWriter(dir: string): LogWriter {
 interface LogFile {
   readonly cut: Cut | undefined
   append(payload: Uint8Array): void
+  hasWaiting(): boolean
   write(): void
   sync(): Promise<void>
   close(): void
@@ -137,6 +150,7 @@ function openLogFile(path: string, stream: Stream): LogFile {
       if (broken !== undefined) return
       queue.push(encodeFramePrefix(payload), payload)
     },
+    hasWaiting: () => queue.length > 0,
     write,
     async sync() {
       const target = size

@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { AbsgdError } from '../errors.js'
 import { readControllerFile } from '../log/directory.js'
-import { lockHolder } from '../log/lock.js'
+import { heldElsewhere, lockHolder } from '../log/lock.js'
 import type { Action, RequestResult } from '../record/record.js'
 import type { PeerChannel } from '../wire/channel.js'
 import { PROTOCOL, type ToPeer } from '../wire/message.js'
@@ -11,7 +11,8 @@ import { connectPeer } from '../wire/zmq-channel.js'
 /**
  * Sends one request to the controller of the run in `dir` and returns its answer, refusals included.
  *
- * @throws AbsgdError 'unreachable' when no controller drives the run, or none answers in time.
+ * @throws AbsgdError 'unreachable' when no controller drives the run, or none answers in time; 'run-directory' when it may be
+ *   driven elsewhere.
  */
 export async function requestOf(
   dir: string,
@@ -20,7 +21,9 @@ export async function requestOf(
   { by = 'cli', why = '' } = {},
 ): Promise<RequestResult> {
   const file = readControllerFile(dir)
-  if (file === undefined || lockHolder(dir) === undefined) throw noController(run)
+  const holder = lockHolder(dir)
+  if (holder?.isElsewhere === true) throw heldElsewhere(run, holder)
+  if (file === undefined || holder === undefined) throw noController(run)
   const channel = connectPeer(file.endpoints)
   try {
     channel.send({

@@ -3,6 +3,7 @@ import { relative } from 'node:path'
 import { AbsgdError } from '../errors.js'
 import { checkSamples } from '../log/check.js'
 import { readControllerFile, readManifest, workerOf } from '../log/directory.js'
+import { holderInWords } from '../log/holder.js'
 import { lockHolder } from '../log/lock.js'
 import { readRun } from '../log/reader.js'
 import { isRunning } from '../process-identity.js'
@@ -74,7 +75,16 @@ async function read(dir: string, { checkSamplesUpTo = 0, onRecord }: ViewOptions
   const pids = { controller: live?.pid, worker: controller?.workerPid }
   const worker = controller === undefined ? undefined : workerOf(controller)
   const workerRuns = worker !== undefined && isRunning(worker)
-  const summary = summarize({ snapshot, manifest, dir, live: live !== undefined, pids, workerRuns, damage })
+  const summary = summarize({
+    snapshot,
+    manifest,
+    dir,
+    live: live !== undefined,
+    ...(live?.isElsewhere === true ? { elsewhere: holderInWords(live) } : {}),
+    pids,
+    workerRuns,
+    damage,
+  })
   return { manifest, snapshot, summary, damage, live: live !== undefined }
 }
 

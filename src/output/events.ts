@@ -122,4 +122,8 @@ function say(text: string): string[] {
   return wrap(sanitize(text), { hanging: '  ' })
 }
 
-export const GAP_REASONS = { quota: 'the quota is used up', spool: "the worker's spool is full" } as const
+export const GAP_REASONS = {
+  quota: 'the quota is used up',
+  spool: "the worker's spool is full",
+  size: 'one step has more of them than a record may hold',
+} as const

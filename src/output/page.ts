@@ -42,6 +42,7 @@ export function endLines(summary: RunSummary, { withDetail = true } = {}): strin
     ...bestEntry(best),
     ...entry('log', logInWords(summary)),
     ...damage.flatMap((damaged) => entry('damaged', damageInWords(damaged))),
+    ...(summary.holder === undefined ? [] : heldEntry(summary, summary.holder)),
     ...nextEntry(summary),
   ]
   return lines.map(sanitize)
@@ -61,6 +62,13 @@ function unweighedLines({ status, steps, config }: RunSummary): string[] {
   const isOver = status === 'completed' || status === 'stopped'
   if (steps > 0 || !isOver || config.simulated === true) return []
   return wrap('no loss was weighed: a step is an optimizer step that a weighed loss led to', { indent: '  ' })
+}
+
+function heldEntry({ run }: RunSummary, holder: string): string[] {
+  return [
+    ...entry('held', holder),
+    ...entry('next', `stop it there; only where it has certainly ended: absgd resume ${run} --take-over`),
+  ]
 }
 
 /** Everything that is known of a run: `absgd show`. */

@@ -86,7 +86,8 @@ export function statusInWords({
   pids,
 }: Pick<RunSummary, 'status' | 'phase' | 'pids'>): string {
   if (status === 'lost' && pids !== undefined) return 'lost (worker trains on)'
-  return phase === undefined || phase === 'training' ? status : `${status} (${phase})`
+  const word = status === 'held-elsewhere' ? 'held elsewhere' : status
+  return phase === undefined || phase === 'training' ? word : `${word} (${phase})`
 }
 
 export function damageInWords({ file, offset, message }: DamagedFile): string {

@@ -97,7 +97,7 @@ export interface Gap {
   readonly type: 'gap'
   readonly attempt: number
   readonly firstStep: number
-  readonly reason: 'quota' | 'spool'
+  readonly reason: 'quota' | 'spool' | 'size'
 }
 
 export interface PlanEvent {
@@ -150,6 +150,8 @@ export interface Hello {
   /** Hyperparameters that the optimizer starts with; and class_balance, 0, where the task has labels. */
   readonly initial: Readonly<Record<string, number>>
   readonly batchSize: number
+  /** Telemetry that the worker cannot send any more: what the log lacks of it is lost. Absent for none. */
+  readonly forgotten?: Acked
 }
 
 export interface Progress {
@@ -289,7 +291,7 @@ export interface LogRecord {
 
 export type Stream = 'steps' | 'samples'
 
-/** The log file that a record belongs to. */
+/** The log file that a record belongs to, as the contract says at the fields of its Record (test/wire/streams.test.ts). */
 export function streamOf({ type }: Body): Stream {
   return type === 'sample-batch' || type === 'sample-info' || type === 'sample-predictions'
     ? 'samples'

@@ -7,8 +7,13 @@ import { duplicatedSteps, lostSteps, type RunSnapshot } from './snapshot.js'
 
 /** Numbers may be NaN or ±Infinity (a lambda that is off); JSON writes these as strings, see output/json.ts. */
 export interface RunSummary {
-  /** The end that is recorded; without one `running` while a controller lives, else `lost`. */
-  readonly status: RunStatus | 'running' | 'lost'
+  /**
+   * The end that is recorded; without one `running` while a controller lives, `held-elsewhere` where nobody can see from here
+   * whether it does, else `lost`.
+   */
+  readonly status: RunStatus | 'running' | 'held-elsewhere' | 'lost'
+  /** Of a run that is held elsewhere: by whom, in words. */
+  readonly holder?: string
   /** What the worker is doing; only while the run is running. */
   readonly phase?: Phase
   readonly run: string
@@ -90,6 +95,8 @@ export interface SummaryParts {
   readonly dir: string
   /** Whether a controller holds the run's lock. */
   readonly live: boolean
+  /** The holder in words, where it cannot be judged from here. */
+  readonly elsewhere?: string
   readonly pids?: { readonly controller?: number | undefined; readonly worker?: number | undefined }
   /** Whether the worker still runs. @default false */
   readonly workerRuns?: boolean
@@ -101,16 +108,19 @@ export function summarize({
   manifest,
   dir,
   live,
+  elsewhere,
   pids = {},
   workerRuns = false,
   damage = [],
 }: SummaryParts): RunSummary {
   const { end, worker, last, runSteps, firstMs, latestMs } = snapshot
-  const status = end?.status ?? (live ? 'running' : 'lost')
+  const held = elsewhere === undefined ? 'running' : 'held-elsewhere'
+  const status = end?.status ?? (live ? held : 'lost')
   const error = errorOf(snapshot)
   return {
     status,
     ...(status === 'running' ? { phase: worker.status === 'joined' ? worker.phase : 'starting' } : {}),
+    ...(status === 'held-elsewhere' && elsewhere !== undefined ? { holder: elsewhere } : {}),
     run: manifest.run,
     dir,
     attempt: snapshot.attempt,

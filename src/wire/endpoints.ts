@@ -75,17 +75,20 @@ export function socketPath(endpoint: string): string {
 export function prepareSocketDirectory(path: string): void {
   const directory = dirname(path)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const { uid, mode } = lstatSync(directory)
-  if (uid === process.getuid?.() && (mode & 0o077) === 0) return
+  if (isPrivate(directory)) return
   throw new AbsgdError('environment', `the directory of the run's sockets, ${directory}, is open to others`, {
     hint: `remove it, or make it your own: chmod 700 ${directory}`,
   })
 }
 
-/** Removes the sockets that a controller listened on, and their directory unless something else is in it. */
+/**
+ * Removes the sockets that a controller listened on, and their directory unless something else is in it. Only sockets, and only
+ * out of a directory that nobody else can enter: anything else of these names is left alone.
+ */
 export function removeSockets(endpoints: Endpoints): void {
   for (const endpoint of [endpoints.control, endpoints.telemetry]) {
     const path = socketPath(endpoint)
+    if (!isPrivate(dirname(path)) || !isAbsentOrSocket(path)) continue
     rmSync(path, { force: true })
     try {
       rmdirSync(dirname(path))
@@ -93,6 +96,29 @@ export function removeSockets(endpoints: Endpoints): void {
       // The other socket, or something that is not ours, is still in it.
     }
   }
+}
+
+/**
+ * Whether the endpoints are such as `localEndpoints` makes: what a file names that a killed controller left behind may be anything.
+ */
+export function areOurs({ control, telemetry }: Endpoints): boolean {
+  const [, directory] = /^ipc:\/\/(\/.*\/absgd-[a-z0-9._-]+-[A-Za-z0-9]{6})\/control$/s.exec(control) ?? []
+  if (directory === undefined || telemetry !== `ipc://${directory}/telemetry`) return false
+  return !exists(directory) || isPrivate(directory)
+}
+
+/** Whether the path is free for a socket, or has one that can be replaced. */
+export function isAbsentOrSocket(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSocket() ?? true
+}
+
+function isPrivate(directory: string): boolean {
+  const found = lstatSync(directory, { throwIfNoEntry: false })
+  return found?.isDirectory() === true && found.uid === process.getuid?.() && (found.mode & 0o077) === 0
+}
+
+function exists(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined
 }
 
 const MOST_OF_NAME = 24

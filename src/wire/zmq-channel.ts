@@ -5,7 +5,13 @@ import { Context, Dealer, Pull, Push, Router } from 'zeromq'
 import { AbsgdError } from '../errors.js'
 import type { ControllerChannel, Endpoints, Incoming, PeerChannel } from './channel.js'
 import { decodeToPeer, encodeRecord, encodeToController, encodeToPeer } from './codec.js'
-import { checkEndpoints, prepareSocketDirectory, removeSockets, socketPath } from './endpoints.js'
+import {
+  checkEndpoints,
+  isAbsentOrSocket,
+  prepareSocketDirectory,
+  removeSockets,
+  socketPath,
+} from './endpoints.js'
 import { takeControl, takeTelemetry } from './intake.js'
 import { createMailbox } from './mailbox.js'
 import type { ToPeer } from './message.js'
@@ -120,6 +126,11 @@ function controllerChannel(endpoints: Endpoints, control: Router, telemetry: Pul
 
 /** libzmq would replace the file of a living listener just as it replaces one that was left behind. */
 async function removeStale(path: string): Promise<void> {
+  if (!isAbsentOrSocket(path)) {
+    throw new AbsgdError('environment', `${path} is no socket, and is in the way of one`, {
+      hint: 'move it elsewhere; if controller.json in the run directory names it, remove that file',
+    })
+  }
   const living = await new Promise<boolean>((resolve) => {
     const probe = connectSocket(path)
     probe.once('connect', () => {

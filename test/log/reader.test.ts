@@ -172,7 +172,9 @@ describe("a worker's spool", () => {
     expect(taken.map(({ bytes }) => Buffer.from(bytes).toString('hex'))).toEqual(
       segment.map((record) => Buffer.from(encodeRecord(record)).toString('hex')),
     )
-    removeSpool(dir)
+    await removeSpool(dir, ({ seq }) => seq < segment.length)
+    expect(listSegments(dir)).toHaveLength(1)
+    await removeSpool(dir, () => true)
     expect(listSegments(dir)).toEqual([])
     expect(readdirSync(runPaths(dir).spool)).toEqual(['README'])
   })
@@ -181,7 +183,7 @@ describe("a worker's spool", () => {
     const dir = temporaryDirectory()
     rmSync(runPaths(dir).spool, { recursive: true, force: true })
     expect(listSegments(dir)).toEqual([])
-    removeSpool(dir)
+    await removeSpool(dir, () => true)
   })
 })
 

@@ -90,6 +90,7 @@ const hello: fc.Arbitrary<Hello> = fc.record({
   device: text,
   initial: values,
   batchSize: uint32,
+  forgotten: acked,
 })
 
 const progress = fc.record({
@@ -261,7 +262,7 @@ const body: fc.Arbitrary<Body> = fc.oneof(
     type: type('gap'),
     attempt: uint32,
     firstStep: integer,
-    reason: fc.constantFrom('quota', 'spool'),
+    reason: fc.constantFrom('quota', 'spool', 'size'),
   }),
   ...edits,
   plan,

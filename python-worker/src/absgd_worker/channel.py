@@ -12,6 +12,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from threading import Thread
 
 import zmq
@@ -230,7 +231,8 @@ class Channel:
             self._exchange.condition.notify_all()
 
     def _greet(self, now: float) -> None:
-        if now >= self._hello_due and self._post(self._introduce()):
+        hello = replace(self._introduce(), forgotten=self._telemetry.forgotten)
+        if now >= self._hello_due and self._post(hello):
             self._hello_due = now + HELLO_SECONDS
 
     def _show_life(self, now: float) -> None:

@@ -6,10 +6,12 @@ Decoding checks what the contract promises (lengths, ranges), so that nobody beh
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from absgd_worker import messages as m
 from absgd_worker import reports as r
 from absgd_worker.errors import ProtocolError
+from absgd_worker.frame_size import text_that_fits
 from absgd_worker.gen import (
     command_pb2,
     common_pb2,
@@ -18,6 +20,7 @@ from absgd_worker.gen import (
     record_pb2,
     report_pb2,
     session_pb2,
+    stream_pb2,
 )
 from absgd_worker.plan_columns import read_column
 from absgd_worker.version import PROTOCOL_MAJOR, PROTOCOL_MINOR
@@ -69,7 +72,7 @@ def encode_to_controller(message: m.ToController, lease_epoch: int) -> bytes:
     elif isinstance(message, m.CommandResult):
         result = envelope.command_result
         result.lease_epoch, result.id, result.ok = lease_epoch, message.id, message.ok
-        result.step, result.message = message.step, _text(message.message)
+        result.step, result.message = message.step, text_that_fits(message.message)
     else:
         envelope.bye.CopyFrom(_bye(message, lease_epoch))
     return envelope.SerializeToString()
@@ -80,37 +83,30 @@ def encode_record(
 ) -> bytes:
     """One frame of telemetry, of the spool, and of the log. The lease matters for a Bye alone."""
     record = record_pb2.Record(origin=origin, incarnation=incarnation, seq=seq, time_ms=time_ms)
+    part = getattr(record, r.FIELDS[type(body)])
     if isinstance(body, r.StepBatch):
-        _fill_step_batch(record.step_batch, body)
+        _fill_step_batch(part, body)
     elif isinstance(body, r.SampleBatch):
-        _fill_sample_batch(record.sample_batch, body)
+        _fill_sample_batch(part, body)
     elif isinstance(body, r.Evaluation):
-        _fill_evaluation(record.evaluation, body)
-    elif isinstance(body, r.SampleInfo):
-        record.sample_info.CopyFrom(report_pb2.SampleInfo(**vars(body)))
-    elif isinstance(body, r.SamplePredictions):
-        record.sample_predictions.CopyFrom(report_pb2.SamplePredictions(**vars(body)))
-    elif isinstance(body, r.CheckpointWritten):
-        written = record.checkpoint_written
-        written.position.CopyFrom(_position(body.position))
-        written.path, written.sha256, written.bytes = body.path, body.sha256, body.bytes
-        written.seconds = body.seconds
-        written.deleted.extend(body.deleted)
-    elif isinstance(body, r.Gap):
-        record.gap.attempt, record.gap.first_step = body.attempt, body.first_step
-        record.gap.reason = body.reason  # type: ignore[assignment]
+        _fill_evaluation(part, body)
+    elif isinstance(body, (r.CheckpointWritten, r.Note)):
+        known = {name: value for name, value in vars(body).items() if name != "position"}
+        part.MergeFrom(type(part)(position=_position(body.position), **known))
     elif isinstance(body, r.Joined):
-        record.worker_joined.hello.CopyFrom(_hello(body.hello))
-        record.worker_joined.attempt = body.attempt
-    elif isinstance(body, r.Rewind):
-        record.rewind.attempt, record.rewind.to_step, record.rewind.cause = (
-            body.attempt,
-            body.to_step,
-            body.cause,
-        )
+        part.MergeFrom(record_pb2.WorkerJoined(hello=_hello(body.hello), attempt=body.attempt))
+    elif isinstance(body, r.SampleInfo):
+        part.MergeFrom(report_pb2.SampleInfo(**{**vars(body), "ids": map(text_that_fits, body.ids)}))
+    elif isinstance(body, m.Bye):
+        part.CopyFrom(_bye(body, lease_epoch))
     else:
-        record.bye.CopyFrom(_bye(body, lease_epoch))
+        part.MergeFrom(type(part)(**vars(body)))
     return record.SerializeToString()
+
+
+def stream_of(body: r.Body) -> str:
+    """The stream of its record, "steps" or "samples", as the contract says at the field of Record."""
+    return _STREAMS[r.FIELDS[type(body)]]
 
 
 def attempt_begun(payload: bytes) -> int:
@@ -224,6 +220,7 @@ def _hello(message: m.Hello) -> session_pb2.Hello:
         device=message.device,
         initial=_values(message.initial),
         batch_size=message.batch_size,
+        forgotten=session_pb2.Acked(**message.forgotten._asdict()) if any(message.forgotten) else None,
     )
 
 
@@ -232,8 +229,8 @@ def _bye(message: m.Bye, lease_epoch: int) -> session_pb2.Bye:
         lease_epoch=lease_epoch,
         reason=message.reason,  # type: ignore[arg-type]
         position=_position(message.position),
-        message=_text(message.message),
-        traceback=_text(message.traceback),
+        message=text_that_fits(message.message),
+        traceback=text_that_fits(message.traceback),
         sent=session_pb2.Acked(steps=message.sent.steps, samples=message.sent.samples),
     )
 
@@ -274,16 +271,17 @@ def _position(position: m.Position) -> common_pb2.Position:
     return common_pb2.Position(attempt=position.attempt, step=position.step)
 
 
-def _text(text: str) -> str:
-    # What the user's code says may hold halves of characters, from file names for one.
-    return text.encode(errors="replace").decode()
-
-
 def _acked(acked: session_pb2.Acked) -> m.Acked:
     return m.Acked(acked.steps, acked.samples)
 
 
 MAX_ROWS = 262_144
+
+_STREAM: Any = stream_pb2.stream
+_STREAMS = {
+    field.name: {1: "steps", 2: "samples"}[field.GetOptions().Extensions[_STREAM]]
+    for field in record_pb2.Record.DESCRIPTOR.oneofs_by_name["body"].fields
+}
 
 _PLAIN_ACTIONS: dict[str, m.Action] = {
     "pause": m.Pause(),

@@ -65,6 +65,9 @@ class Acked(NamedTuple):
     samples: int = 0
 
 
+NONE_ACKED = Acked()
+
+
 # From the controller.
 
 _DEFAULT_RULE = Rule()
@@ -186,6 +189,8 @@ class Hello:
     device: str
     initial: Mapping[str, float]
     batch_size: int
+    forgotten: Acked = NONE_ACKED
+    """Telemetry that it cannot send any more: an earlier controller had it."""
 
 
 @dataclass(frozen=True)
@@ -211,16 +216,13 @@ class CommandResult:
     message: str
 
 
-_NOTHING = Acked()
-
-
 @dataclass(frozen=True)
 class Bye:
     reason: Reason
     position: Position
     message: str = ""
     traceback: str = ""
-    sent: Acked = _NOTHING
+    sent: Acked = NONE_ACKED
 
 
 ToController: TypeAlias = "Hello | Progress | PlanAck | CommandResult | Bye"

@@ -18,6 +18,7 @@ class GapReason(IntEnum):
 
     QUOTA = 1
     SPOOL = 2
+    SIZE = 3
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,15 @@ class Gap:
 
 
 @dataclass(frozen=True)
+class Note:
+    """A warning for people."""
+
+    text: str
+    position: Position
+    level: int = 2
+
+
+@dataclass(frozen=True)
 class Joined:
     """Of a worker without a controller: in its place it says who trains."""
 
@@ -124,7 +134,21 @@ class Rewind:
     cause: str = "resume"
 
 
-Report: TypeAlias = (
-    "StepBatch | SampleBatch | SampleInfo | SamplePredictions | Evaluation | CheckpointWritten | Gap | Bye"
-)
+OfSamples: TypeAlias = "SampleBatch | SampleInfo | SamplePredictions"
+Report: TypeAlias = "OfSamples | StepBatch | Evaluation | CheckpointWritten | Gap | Note | Bye"
 Body: TypeAlias = "Report | Joined | Rewind"
+
+FIELDS: dict[type, str] = {
+    StepBatch: "step_batch",
+    SampleBatch: "sample_batch",
+    Evaluation: "evaluation",
+    SampleInfo: "sample_info",
+    SamplePredictions: "sample_predictions",
+    CheckpointWritten: "checkpoint_written",
+    Gap: "gap",
+    Note: "note",
+    Joined: "worker_joined",
+    Rewind: "rewind",
+    Bye: "bye",
+}
+"""Names of the fields of Record, by what a body is."""

@@ -31,6 +31,7 @@ from absgd_worker.attach.choices import Choices
 from absgd_worker.attach.compilation import graphs_that_break
 from absgd_worker.attach.functionals import LOSSES
 from absgd_worker.attach.host import Host
+from absgd_worker.attach.presence import TAKE_OVER_VARIABLE
 from absgd_worker.attach.ranks import global_rank
 from absgd_worker.attach.replacement import no_replacement
 from absgd_worker.attach.script_errors import show_error
@@ -72,6 +73,8 @@ def _main(arguments: Sequence[str], *, is_whole: bool) -> int:
         complain("absgd-run: must be started from the main thread")
         return 2
     lend_terminal()
+    if options.take_over:
+        os.environ[TAKE_OVER_VARIABLE] = "1"
     threads = os.environ.get("ABSGD_THREADS", "")
     if threads.isdecimal() and int(threads):
         torch.set_num_threads(int(threads))
@@ -288,6 +291,12 @@ def _parser() -> argparse.ArgumentParser:
         "--exact-name",
         action="store_true",
         help="refuse a --name that exists (default: it becomes RUN.2)",
+    )
+    parser.add_argument(
+        "--take-over",
+        action="store_true",
+        help="go on with the run of --name although a process on another machine or in a container holds it: "
+        "only where that one has certainly ended",
     )
     parser.add_argument(
         "--mirror",

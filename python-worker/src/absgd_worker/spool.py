@@ -78,6 +78,20 @@ class Spool:
         while len(self._segments) > 1 and self._segments[0].last <= self.acked:
             self._drop_first()
 
+    @property
+    def forgotten(self) -> int:
+        """The last sequence that cannot be read any more, since it was acknowledged; 0 where all can."""
+        first = self.acked + 1
+        for segment in reversed(self._segments):
+            if segment.last < first - 1:
+                break
+            first = min(first, segment.first)
+        return first - 1
+
+    def take_back(self, seq: int) -> None:
+        """Counts only what `seq` covers as acknowledged, as far as the rest can still be read."""
+        self.acked = min(self.acked, max(seq, self.forgotten))
+
     def close(self) -> None:
         """Lets go of the files; those that are acknowledged as a whole are deleted. May be called twice."""
         if self._reader is not None:
@@ -159,7 +173,10 @@ class _Segment:
 
     def read(self, file: int, seq: int) -> bytes | None:
         offset = self._offsets[seq - self.first]
-        length, crc = struct.unpack("<II", os.pread(file, 8, offset))
+        prefix = os.pread(file, 8, offset)
+        if len(prefix) < 8:
+            return None
+        length, crc = struct.unpack("<II", prefix)
         payload = os.pread(file, length, offset + 8)
         return payload if zlib.crc32(payload) == crc else None
 

@@ -11,11 +11,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from absgd_worker.codec import encode_record
+from absgd_worker.codec import encode_record, stream_of
 from absgd_worker.console import complain
 from absgd_worker.exchange import FromTraining
-from absgd_worker.messages import Acked, Bye, CommandResult
-from absgd_worker.reports import Body, Gap, GapReason, SampleBatch, SampleInfo, SamplePredictions
+from absgd_worker.frame_size import LARGEST, bytes_of, parts_that_fit
+from absgd_worker.messages import Acked, Bye, CommandResult, Position
+from absgd_worker.reports import Body, Gap, GapReason, Note, SampleBatch, SampleInfo
 from absgd_worker.rings import StepEntry, runs_of, sample_batches, step_batch, tensor_bytes
 from absgd_worker.sample_notes import SampleNotes
 from absgd_worker.spool import Spool
@@ -46,7 +47,10 @@ class Frames(Protocol):
     def bytes(self) -> int: ...
     @property
     def is_refused(self) -> bool: ...
+    @property
+    def forgotten(self) -> int: ...
     def append(self, payload: bytes) -> int: ...
+    def take_back(self, _seq: int, /) -> None: ...
     def read(self, _seq: int, /) -> bytes | None: ...
     def acknowledge(self, _seq: int, /) -> None: ...
     def close(self) -> None: ...
@@ -80,6 +84,7 @@ class Telemetry:
         self._quota: int | None = None
         self._gap: GapReason | None = None
         self._notes = SampleNotes()
+        self._lost: set[tuple[str, int]] = set()
         self.lease_epoch = 0
         self.last_entry: StepEntry | None = None
 
@@ -87,6 +92,11 @@ class Telemetry:
     def sent(self) -> Acked:
         """The last sequences that exist."""
         return Acked(self._steps.last, self._samples.last)
+
+    @property
+    def forgotten(self) -> Acked:
+        """The last sequences that cannot be sent any more, as a controller had them."""
+        return Acked(self._steps.forgotten, self._samples.forgotten)
 
     def take(self, items: Sequence[FromTraining]) -> list[CommandResult | Bye]:
         """Records what training handed over, in its order. Returns what the controller is to be told."""
@@ -130,6 +140,9 @@ class Telemetry:
     def welcome(self, acked: Acked, lease_epoch: int, quota: int) -> None:
         """Sends again what the controller does not have, and may record `quota` bytes of samples."""
         self.acknowledge(acked)
+        # Less than before, where an earlier controller's log lost its end.
+        self._steps.take_back(acked.steps)
+        self._samples.take_back(acked.samples)
         self._next = {"steps": self._steps.acked + 1, "samples": self._samples.acked + 1}
         self.lease_epoch = lease_epoch
         self._quota = quota - self._samples.bytes
@@ -144,13 +157,10 @@ class Telemetry:
     def next_frame(self) -> bytes | None:
         """The frame to be sent next, scalars first; the same again until `advance` says that it was sent."""
         for stream, spool in (("steps", self._steps), ("samples", self._samples)):
-            while self._next[stream] <= spool.last:
-                payload = spool.read(self._next[stream])
-                if payload is not None:
-                    self._offered = stream
-                    return payload
-                complain(f"absgd worker: {stream} {self._next[stream]} of telemetry is lost: the disk failed")
-                self._next[stream] += 1
+            if self._next[stream] <= spool.last:
+                self._offered = stream
+                seq = self._next[stream]
+                return spool.read(seq) or self._in_place_of(stream, seq)
         return None
 
     def advance(self) -> None:
@@ -179,6 +189,26 @@ class Telemetry:
             for batch in sample_batches(run):
                 self._append_samples(batch)
 
+    def _in_place_of(self, stream: str, seq: int) -> bytes:
+        """A record that says nothing under the sequence of one that the disk lost.
+
+        The controller takes records without holes alone: it would ask for the lost one for ever, and take
+        none of those behind it.
+        """
+        if (stream, seq) not in self._lost:
+            self._lost.add((stream, seq))
+            text = f"record {seq} of the {stream} of this worker is lost: its spool could not be read"
+            complain(f"absgd worker: {text}")
+            if stream == "samples":
+                self._append(Note(text, self._standing))
+        body = SampleBatch(self._standing.attempt, ()) if stream == "samples" else Note(_LOST, self._standing)
+        return self._encode(body, seq)
+
+    @property
+    def _standing(self) -> Position:
+        last = self.last_entry
+        return Position(0, 0) if last is None else Position(last.attempt, last.step + 1)
+
     def _append_samples(self, batch: SampleBatch) -> None:
         if self._gap is GapReason.QUOTA:
             return
@@ -187,9 +217,10 @@ class Telemetry:
             or self._steps.is_refused
             or self._samples.is_refused
         )
-        payload = b"" if full else self._encode(batch, self._samples.last + 1)
+        large = bytes_of(batch) > LARGEST
+        payload = b"" if full or large else self._encode(batch, self._samples.last + 1)
         over = self._quota is not None and len(payload) > self._quota
-        reason = GapReason.SPOOL if full else GapReason.QUOTA if over else None
+        reason = GapReason.SIZE if large else GapReason.SPOOL if full else GapReason.QUOTA if over else None
         if reason is not None:
             if self._gap is not reason:
                 self._append(Gap(batch.attempt, batch.steps[0].step, reason))
@@ -201,8 +232,9 @@ class Telemetry:
             self._quota -= len(payload)
 
     def _append(self, body: Body) -> None:
-        spool = self._samples if isinstance(body, (SampleInfo, SamplePredictions)) else self._steps
-        spool.append(self._encode(body, spool.last + 1))
+        for part in parts_that_fit(body):
+            spool = self._samples if stream_of(part) == "samples" else self._steps
+            spool.append(self._encode(part, spool.last + 1))
 
     def _encode(self, body: Body, seq: int) -> bytes:
         return encode_record(
@@ -225,6 +257,8 @@ def _as_tensor(labels: object) -> Tensor | None:
 
 SPOOL_BYTES = 1 << 30
 """Telemetry that may wait on disk for a controller: samples are dropped above it."""
+
+_LOST = "a record of this worker is lost: its spool could not be read"
 
 INFO_SAMPLES = 1 << 16
 """Samples described in one record."""

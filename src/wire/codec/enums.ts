@@ -61,6 +61,7 @@ export const planEventKinds: Words<typeof PlanEvent_Kind, PlanEvent['kind']> = {
 export const gapReasons: Words<typeof Gap_Reason, Gap['reason']> = {
   [Gap_Reason.QUOTA]: 'quota',
   [Gap_Reason.SPOOL]: 'spool',
+  [Gap_Reason.SIZE]: 'size',
 }
 
 export const noteLevels: Words<typeof Note_Level, 'info' | 'warning'> = {

@@ -49,6 +49,7 @@ export function readHello(hello: WireHello): Hello {
     device: hello.device,
     initial: readValues(hello.initial, 'Hello.initial'),
     batchSize: hello.batchSize,
+    ...(hello.forgotten === undefined ? {} : { forgotten: readAcked(hello.forgotten) }),
   }
 }
 
@@ -70,6 +71,7 @@ export function writeHello(hello: Hello): Init<typeof HelloSchema> {
     device: hello.device,
     initial: writeValues(hello.initial),
     batchSize: hello.batchSize,
+    forgotten: hello.forgotten === undefined ? undefined : writeAcked(hello.forgotten),
   }
 }
 

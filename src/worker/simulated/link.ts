@@ -67,7 +67,12 @@ export function createLink(parts: LinkParts): Link {
         if (nowMs < helloDueMs) return
         helloDueMs = nowMs + HELLO_MS
         const { position, plan } = state
-        channel.send({ ...parts.facts, position, plannedThrough: plannedThrough(plan) })
+        channel.send({
+          ...parts.facts,
+          position,
+          plannedThrough: plannedThrough(plan),
+          forgotten: telemetry.forgotten(),
+        })
         return
       }
       for (const frame of telemetry.unsent()) channel.reportBytes(frame)

@@ -24,6 +24,8 @@ export interface Telemetry {
   /** Sends again what the controller does not have; `quotaBytes` of samples may be recorded. */
   welcome(acked: Acked, quotaBytes: number): void
   acknowledge(acked: Acked): void
+  /** What it cannot send any more, as a controller had it. */
+  forgotten(): Acked
   /** The frames not sent since the last welcome, scalars first. */
   unsent(): Generator<Uint8Array, void, undefined>
 }
@@ -68,6 +70,7 @@ export function createTelemetry(parts: TelemetryParts): Telemetry {
   return {
     append,
     acknowledge,
+    forgotten: () => ({ steps: streams.steps.acked, samples: streams.samples.acked }),
     appendSamples(batch) {
       if (gap === 'quota') return
       const frame = encode('samples', batch)

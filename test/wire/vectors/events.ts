@@ -27,7 +27,7 @@ export const events: BodyVector[] = [
       },
     },
   },
-  ...(['quota', 'spool'] as const).map((reason) => ({
+  ...(['quota', 'spool', 'size'] as const).map((reason) => ({
     name: `gap, ${reason}`,
     body: { type: 'gap', attempt: 1, firstStep: 200, reason } as const,
     json: { gap: { attempt: 1, first_step: 200, reason: `REASON_${reason.toUpperCase()}` } },

@@ -3,13 +3,15 @@ import { actions, at, operatorActions, hello, helloJson, type Vector } from './v
 const phases = ['starting', 'training', 'paused', 'waiting', 'evaluating', 'checkpointing', 'ending'] as const
 const byeReasons = ['completed', 'stopped', 'failed', 'orphaned'] as const
 
+const { forgotten: _none, ...unknowing } = hello
+
 export const toController: Vector[] = [
   { name: 'hello of a worker', type: 'ToController', value: hello, json: { hello: helloJson } },
   {
     name: 'hello of an operator, as empty as can be',
     type: 'ToController',
     value: {
-      ...hello,
+      ...unknowing,
       role: 'operator',
       run: '',
       peer: 'cli',

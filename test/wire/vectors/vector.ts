@@ -33,6 +33,7 @@ export const hello: Hello = {
   device: 'cuda:0',
   initial: { lr: 0.1, momentum: 0.9 },
   batchSize: 64,
+  forgotten: { steps: 7, samples: 3 },
 }
 
 export const helloJson = {
@@ -58,6 +59,7 @@ export const helloJson = {
     { name: 'momentum', value: 0.9 },
   ],
   batch_size: 64,
+  forgotten: { steps: '7', samples: '3' },
 }
 
 export const at = { attempt: 1, step: 128 }

@@ -9,7 +9,7 @@ from typing import Any
 
 from absgd_worker.attach.introduction import script_hello
 from absgd_worker.attach.last_word import last_word
-from absgd_worker.attach.presence import held, is_held
+from absgd_worker.attach.presence import held, is_held, is_take_over_asked
 from absgd_worker.attach.ranks import global_rank
 from absgd_worker.attach.recording import Recording, finish_closing
 from absgd_worker.attach.run_directory import Parent, RunPlace, RunPlan, make_run_directory
@@ -126,7 +126,8 @@ class Journal:
             return
         self._place = RunPlace.from_state(place)
         finish_closing()
-        if self._goes_on and global_rank() == 0 and is_held(self._place.directory):
+        is_writer = self._goes_on and global_rank() == 0
+        if is_writer and is_held(self._place.directory, is_take_over_asked()):
             raise held(self._place.directory)
 
     @property

@@ -38,14 +38,24 @@ class LogFile:
         self.is_refused = False
         self.last = 0
         self.acked = 0
+        self._header = struct.pack("<8sHHI", MAGIC, FORMAT, KINDS[stream], version_number())
         if self.bytes == 0:
-            self._write(struct.pack("<8sHHI", MAGIC, FORMAT, KINDS[stream], version_number()))
+            self._write(self._header)
 
     def append(self, payload: bytes) -> int:
         """Writes the next frame with one write, and returns its sequence."""
-        if self._write(struct.pack("<II", len(payload), zlib.crc32(payload)) + payload):
+        frame = struct.pack("<II", len(payload), zlib.crc32(payload)) + payload
+        # The disk may have refused the header when the log began.
+        if self._write(frame if self.bytes else self._header + frame):
             self.last += 1
         return self.last
+
+    @property
+    def forgotten(self) -> int:
+        return 0
+
+    def take_back(self, _seq: int) -> None:
+        pass
 
     def read(self, _seq: int) -> bytes | None:
         return None
@@ -95,13 +105,23 @@ class LogFile:
             end += 8 + length
         return end
 
+    def _free_name(self, name: str) -> tuple[Path, int]:
+        """A new file beside the log, and its descriptor: what was cut off before stays."""
+        number = 1
+        while True:
+            path = self._path.with_name(name if number == 1 else f"{name}-{number}")
+            try:
+                return path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            except FileExistsError:
+                number += 1
+
     def _cut(self) -> None:
         """Nobody could read what is appended behind half a frame."""
         rest = os.fstat(self._file).st_size - self.bytes
         if rest == 0:
             return
-        aside = self._path.with_name(f"{self._path.name}.cut-{self.bytes}")
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        aside, descriptor = self._free_name(f"{self._path.name}.cut-{self.bytes}")
+        with os.fdopen(descriptor, "wb") as file:
             at = self.bytes
             while chunk := os.pread(self._file, 1 << 20, at):
                 file.write(chunk)

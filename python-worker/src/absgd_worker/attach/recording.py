@@ -10,7 +10,7 @@ from threading import Event, Lock, Thread
 from weakref import WeakSet
 
 from absgd_worker.attach.log_file import LogFile
-from absgd_worker.attach.presence import Presence
+from absgd_worker.attach.presence import Presence, is_take_over_asked
 from absgd_worker.attach.unknown import Unknown
 from absgd_worker.console import complain
 from absgd_worker.exchange import FromTraining
@@ -23,7 +23,7 @@ class Recording:
     `each` is given every record of steps that the directory holds already.
 
     Raises:
-        SessionError: a living process writes there, or what is there is no log.
+        SessionError: a process that lives, or cannot be judged from here, writes there, or this is no log.
     """
 
     def __init__(self, directory: Path, ring: deque[FromTraining], each: Callable[[bytes], None]) -> None:
@@ -33,7 +33,7 @@ class Recording:
         self._lock = Lock()
         self._closing = Event()
         self._is_broken = False
-        self._presence = Presence(directory)
+        self._presence = Presence(directory, is_take_over_asked())
         try:
             files = (
                 LogFile(directory / "steps.log", "steps", each),
@@ -65,6 +65,10 @@ class Recording:
         with self._lock:
             items = [self._ring.popleft() for _ in range(len(self._ring))]
             if self._is_broken:
+                return
+            if not self._presence.is_held:
+                self._is_broken = True
+                complain("absgd: another process has taken the run over: it is recorded no further here")
                 return
             try:
                 self._telemetry.take(items)

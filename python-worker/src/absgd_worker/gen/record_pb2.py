@@ -17,45 +17,90 @@ from absgd_worker.gen import common_pb2 as absgd_dot_v1_dot_common__pb2
 from absgd_worker.gen import plan_pb2 as absgd_dot_v1_dot_plan__pb2
 from absgd_worker.gen import report_pb2 as absgd_dot_v1_dot_report__pb2
 from absgd_worker.gen import session_pb2 as absgd_dot_v1_dot_session__pb2
+from absgd_worker.gen import stream_pb2 as absgd_dot_v1_dot_stream__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x61\x62sgd/v1/record.proto\x12\x08\x61\x62sgd.v1\x1a\x16\x61\x62sgd/v1/command.proto\x1a\x15\x61\x62sgd/v1/common.proto\x1a\x13\x61\x62sgd/v1/plan.proto\x1a\x15\x61\x62sgd/v1/report.proto\x1a\x16\x61\x62sgd/v1/session.proto\"\xed\x07\n\x06Record\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\x06\x12\x0b\n\x03seq\x18\x03 \x01(\x04\x12\x0f\n\x07time_ms\x18\x04 \x01(\x03\x12)\n\nstep_batch\x18\x05 \x01(\x0b\x32\x13.absgd.v1.StepBatchH\x00\x12-\n\x0csample_batch\x18\x06 \x01(\x0b\x32\x15.absgd.v1.SampleBatchH\x00\x12*\n\nevaluation\x18\x07 \x01(\x0b\x32\x14.absgd.v1.EvaluationH\x00\x12+\n\x0bsample_info\x18\x08 \x01(\x0b\x32\x14.absgd.v1.SampleInfoH\x00\x12\x39\n\x12\x63heckpoint_written\x18\t \x01(\x0b\x32\x1b.absgd.v1.CheckpointWrittenH\x00\x12\x1c\n\x03gap\x18\n \x01(\x0b\x32\r.absgd.v1.GapH\x00\x12\x1e\n\x04plan\x18\x0b \x01(\x0b\x32\x0e.absgd.v1.PlanH\x00\x12%\n\x08plan_ack\x18\x0c \x01(\x0b\x32\x11.absgd.v1.PlanAckH\x00\x12\x39\n\x12\x63ontroller_started\x18\x10 \x01(\x0b\x32\x1b.absgd.v1.ControllerStartedH\x00\x12/\n\rworker_joined\x18\x11 \x01(\x0b\x32\x16.absgd.v1.WorkerJoinedH\x00\x12+\n\x0bworker_left\x18\x12 \x01(\x0b\x32\x14.absgd.v1.WorkerLeftH\x00\x12&\n\x08progress\x18\x13 \x01(\x0b\x32\x12.absgd.v1.ProgressH\x00\x12(\n\trequested\x18\x14 \x01(\x0b\x32\x13.absgd.v1.RequestedH\x00\x12$\n\x07settled\x18\x15 \x01(\x0b\x32\x11.absgd.v1.SettledH\x00\x12\"\n\x06rewind\x18\x16 \x01(\x0b\x32\x10.absgd.v1.RewindH\x00\x12\x1e\n\x04note\x18\x17 \x01(\x0b\x32\x0e.absgd.v1.NoteH\x00\x12$\n\x07summary\x18\x18 \x01(\x0b\x32\x11.absgd.v1.SummaryH\x00\x12\'\n\trun_ended\x18\x19 \x01(\x0b\x32\x12.absgd.v1.RunEndedH\x00\x12\x1c\n\x03\x62ye\x18\x1a \x01(\x0b\x32\r.absgd.v1.ByeH\x00\x12\x39\n\x12sample_predictions\x18\x1b \x01(\x0b\x32\x1b.absgd.v1.SamplePredictionsH\x00\x12\"\n\x06\x65\x64ited\x18\x1c \x01(\x0b\x32\x10.absgd.v1.EditedH\x00\x12$\n\x07\x64\x65\x63ided\x18\x1d \x01(\x0b\x32\x11.absgd.v1.DecidedH\x00\x42\x06\n\x04\x62ody\"H\n\x11\x43ontrollerStarted\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\r\x12\x15\n\rmanifest_json\x18\x03 \x01(\t\"g\n\x0cWorkerJoined\x12\x1e\n\x05hello\x18\x01 \x01(\x0b\x32\x0f.absgd.v1.Hello\x12\x13\n\x0blease_epoch\x18\x02 \x01(\r\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\x11\n\trun_steps\x18\x04 \x01(\x04\"|\n\nWorkerLeft\x12\x16\n\texit_code\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x0e\n\x06signal\x18\x02 \x01(\t\x12\x12\n\nlast_lines\x18\x03 \x01(\t\x12$\n\x08position\x18\x04 \x01(\x0b\x32\x12.absgd.v1.PositionB\x0c\n\n_exit_code\"\x88\x01\n\x11\x43heckpointWritten\x12$\n\x08position\x18\x01 \x01(\x0b\x32\x12.absgd.v1.Position\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\r\n\x05\x62ytes\x18\x04 \x01(\x04\x12\x0f\n\x07seconds\x18\x05 \x01(\x01\x12\x0f\n\x07\x64\x65leted\x18\x06 \x03(\t\"U\n\tRequested\x12\"\n\x07request\x18\x01 \x01(\x0b\x32\x11.absgd.v1.Request\x12$\n\x08position\x18\x02 \x01(\x0b\x32\x12.absgd.v1.Position\"2\n\x07Settled\x12\'\n\x06result\x18\x01 \x01(\x0b\x32\x17.absgd.v1.RequestResult\"9\n\x06Rewind\x12\x0f\n\x07\x61ttempt\x18\x01 \x01(\r\x12\x0f\n\x07to_step\x18\x02 \x01(\x04\x12\r\n\x05\x63\x61use\x18\x03 \x01(\t\"\xa2\x01\n\x04Note\x12#\n\x05level\x18\x01 \x01(\x0e\x32\x14.absgd.v1.Note.Level\x12\x0c\n\x04text\x18\x02 \x01(\t\x12$\n\x08position\x18\x03 \x01(\x0b\x32\x12.absgd.v1.Position\"A\n\x05Level\x12\x15\n\x11LEVEL_UNSPECIFIED\x10\x00\x12\x0e\n\nLEVEL_INFO\x10\x01\x12\x11\n\rLEVEL_WARNING\x10\x02\"*\n\x07Summary\x12\x1f\n\x06values\x18\x01 \x03(\x0b\x32\x0f.absgd.v1.Value\"u\n\x08RunEnded\x12#\n\x06status\x18\x01 \x01(\x0e\x32\x13.absgd.v1.RunStatus\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12$\n\x08position\x18\x04 \x01(\x0b\x32\x12.absgd.v1.Position\"\xa7\x01\n\x06\x45\x64ited\x12\x0f\n\x07request\x18\x01 \x01(\t\x12\n\n\x02\x62y\x18\x02 \x01(\t\x12$\n\x08position\x18\x03 \x01(\x0b\x32\x12.absgd.v1.Position\x12\x0f\n\x07\x63ontrol\x18\x04 \x01(\t\x12\x12\n\x08schedule\x18\x05 \x01(\tH\x00\x12\x10\n\x06\x66\x61\x63tor\x18\x06 \x01(\x01H\x00\x12\x0e\n\x06\x62\x65\x66ore\x18\x07 \x01(\x01\x12\r\n\x05\x61\x66ter\x18\x08 \x01(\x01\x42\x04\n\x02to\"\xdb\x01\n\x07\x44\x65\x63ided\x12\x0f\n\x07\x63ontrol\x18\x01 \x01(\t\x12$\n\x08position\x18\x02 \x01(\x0b\x32\x12.absgd.v1.Position\x12\r\n\x05value\x18\x03 \x01(\x01\x12\x12\n\nstate_json\x18\x04 \x01(\t\x12*\n\tsaturated\x18\x05 \x01(\x0e\x32\x17.absgd.v1.Decided.Bound\x12\x0c\n\x04mark\x18\x06 \x01(\t\"<\n\x05\x42ound\x12\x15\n\x11\x42OUND_UNSPECIFIED\x10\x00\x12\r\n\tBOUND_MIN\x10\x01\x12\r\n\tBOUND_MAX\x10\x02*\xa6\x01\n\tRunStatus\x12\x1a\n\x16RUN_STATUS_UNSPECIFIED\x10\x00\x12\x18\n\x14RUN_STATUS_COMPLETED\x10\x01\x12\x16\n\x12RUN_STATUS_STOPPED\x10\x02\x12\x15\n\x11RUN_STATUS_FAILED\x10\x03\x12\x18\n\x14RUN_STATUS_RESUMABLE\x10\x04\x12\x1a\n\x16RUN_STATUS_INTERRUPTED\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x61\x62sgd/v1/record.proto\x12\x08\x61\x62sgd.v1\x1a\x16\x61\x62sgd/v1/command.proto\x1a\x15\x61\x62sgd/v1/common.proto\x1a\x13\x61\x62sgd/v1/plan.proto\x1a\x15\x61\x62sgd/v1/report.proto\x1a\x16\x61\x62sgd/v1/session.proto\x1a\x15\x61\x62sgd/v1/stream.proto\"\xf1\x08\n\x06Record\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x13\n\x0bincarnation\x18\x02 \x01(\x06\x12\x0b\n\x03seq\x18\x03 \x01(\x04\x12\x0f\n\x07time_ms\x18\x04 \x01(\x03\x12/\n\nstep_batch\x18\x05 \x01(\x0b\x32\x13.absgd.v1.StepBatchB\x04\xa8\xbb\x18\x01H\x00\x12\x33\n\x0csample_batch\x18\x06 \x01(\x0b\x32\x15.absgd.v1.SampleBatchB\x04\xa8\xbb\x18\x02H\x00\x12\x30\n\nevaluation\x18\x07 \x01(\x0b\x32\x14.absgd.v1.EvaluationB\x04\xa8\xbb\x18\x01H\x00\x12\x31\n\x0bsample_info\x18\x08 \x01(\x0b\x32\x14.absgd.v1.SampleInfoB\x04\xa8\xbb\x18\x02H\x00\x12?\n\x12\x63heckpoint_written\x18\t \x01(\x0b\x32\x1b.absgd.v1.CheckpointWrittenB\x04\xa8\xbb\x18\x01H\x00\x12\"\n\x03gap\x18\n \x01(\x0b\x32\r.absgd.v1.GapB\x04\xa8\xbb\x18\x01H\x00\x12$\n\x04plan\x18\x0b \x01(\x0b\x32\x0e.absgd.v1.PlanB\x04\xa8\xbb\x18\x01H\x00\x12+\n\x08plan_ack\x18\x0c \x01(\x0b\x32\x11.absgd.v1.PlanAckB\x04\xa8\xbb\x18\x01H\x00\x12?\n\x12\x63ontroller_started\x18\x10 \x01(\x0b\x32\x1b.absgd.v1.ControllerStartedB\x04\xa8\xbb\x18\x01H\x00\x12\x35\n\rworker_joined\x18\x11 \x01(\x0b\x32\x16.absgd.v1.WorkerJoinedB\x04\xa8\xbb\x18\x01H\x00\x12\x31\n\x0bworker_left\x18\x12 \x01(\x0b\x32\x14.absgd.v1.WorkerLeftB\x04\xa8\xbb\x18\x01H\x00\x12,\n\x08progress\x18\x13 \x01(\x0b\x32\x12.absgd.v1.ProgressB\x04\xa8\xbb\x18\x01H\x00\x12.\n\trequested\x18\x14 \x01(\x0b\x32\x13.absgd.v1.RequestedB\x04\xa8\xbb\x18\x01H\x00\x12*\n\x07settled\x18\x15 \x01(\x0b\x32\x11.absgd.v1.SettledB\x04\xa8\xbb\x18\x01H\x00\x12(\n\x06rewind\x18\x16 \x01(\x0b\x32\x10.absgd.v1.RewindB\x04\xa8\xbb\x18\x01H\x00\x12$\n\x04note\x18\x17 \x01(\x0b\x32\x0e.absgd.v1.NoteB\x04\xa8\xbb\x18\x01H\x00\x12*\n\x07summary\x18\x18 \x01(\x0b\x32\x11.absgd.v1.SummaryB\x04\xa8\xbb\x18\x01H\x00\x12-\n\trun_ended\x18\x19 \x01(\x0b\x32\x12.absgd.v1.RunEndedB\x04\xa8\xbb\x18\x01H\x00\x12\"\n\x03\x62ye\x18\x1a \x01(\x0b\x32\r.absgd.v1.ByeB\x04\xa8\xbb\x18\x01H\x00\x12?\n\x12sample_predictions\x18\x1b \x01(\x0b\x32\x1b.absgd.v1.SamplePredictionsB\x04\xa8\xbb\x18\x02H\x00\x12(\n\x06\x65\x64ited\x18\x1c \x01(\x0b\x32\x10.absgd.v1.EditedB\x04\xa8\xbb\x18\x01H\x00\x12*\n\x07\x64\x65\x63ided\x18\x1d \x01(\x0b\x32\x11.absgd.v1.DecidedB\x04\xa8\xbb\x18\x01H\x00\x42\x06\n\x04\x62ody\"H\n\x11\x43ontrollerStarted\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\r\x12\x15\n\rmanifest_json\x18\x03 \x01(\t\"g\n\x0cWorkerJoined\x12\x1e\n\x05hello\x18\x01 \x01(\x0b\x32\x0f.absgd.v1.Hello\x12\x13\n\x0blease_epoch\x18\x02 \x01(\r\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\x11\n\trun_steps\x18\x04 \x01(\x04\"|\n\nWorkerLeft\x12\x16\n\texit_code\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x0e\n\x06signal\x18\x02 \x01(\t\x12\x12\n\nlast_lines\x18\x03 \x01(\t\x12$\n\x08position\x18\x04 \x01(\x0b\x32\x12.absgd.v1.PositionB\x0c\n\n_exit_code\"\x88\x01\n\x11\x43heckpointWritten\x12$\n\x08position\x18\x01 \x01(\x0b\x32\x12.absgd.v1.Position\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\r\n\x05\x62ytes\x18\x04 \x01(\x04\x12\x0f\n\x07seconds\x18\x05 \x01(\x01\x12\x0f\n\x07\x64\x65leted\x18\x06 \x03(\t\"U\n\tRequested\x12\"\n\x07request\x18\x01 \x01(\x0b\x32\x11.absgd.v1.Request\x12$\n\x08position\x18\x02 \x01(\x0b\x32\x12.absgd.v1.Position\"2\n\x07Settled\x12\'\n\x06result\x18\x01 \x01(\x0b\x32\x17.absgd.v1.RequestResult\"9\n\x06Rewind\x12\x0f\n\x07\x61ttempt\x18\x01 \x01(\r\x12\x0f\n\x07to_step\x18\x02 \x01(\x04\x12\r\n\x05\x63\x61use\x18\x03 \x01(\t\"\xa2\x01\n\x04Note\x12#\n\x05level\x18\x01 \x01(\x0e\x32\x14.absgd.v1.Note.Level\x12\x0c\n\x04text\x18\x02 \x01(\t\x12$\n\x08position\x18\x03 \x01(\x0b\x32\x12.absgd.v1.Position\"A\n\x05Level\x12\x15\n\x11LEVEL_UNSPECIFIED\x10\x00\x12\x0e\n\nLEVEL_INFO\x10\x01\x12\x11\n\rLEVEL_WARNING\x10\x02\"*\n\x07Summary\x12\x1f\n\x06values\x18\x01 \x03(\x0b\x32\x0f.absgd.v1.Value\"u\n\x08RunEnded\x12#\n\x06status\x18\x01 \x01(\x0e\x32\x13.absgd.v1.RunStatus\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12$\n\x08position\x18\x04 \x01(\x0b\x32\x12.absgd.v1.Position\"\xa7\x01\n\x06\x45\x64ited\x12\x0f\n\x07request\x18\x01 \x01(\t\x12\n\n\x02\x62y\x18\x02 \x01(\t\x12$\n\x08position\x18\x03 \x01(\x0b\x32\x12.absgd.v1.Position\x12\x0f\n\x07\x63ontrol\x18\x04 \x01(\t\x12\x12\n\x08schedule\x18\x05 \x01(\tH\x00\x12\x10\n\x06\x66\x61\x63tor\x18\x06 \x01(\x01H\x00\x12\x0e\n\x06\x62\x65\x66ore\x18\x07 \x01(\x01\x12\r\n\x05\x61\x66ter\x18\x08 \x01(\x01\x42\x04\n\x02to\"\xdb\x01\n\x07\x44\x65\x63ided\x12\x0f\n\x07\x63ontrol\x18\x01 \x01(\t\x12$\n\x08position\x18\x02 \x01(\x0b\x32\x12.absgd.v1.Position\x12\r\n\x05value\x18\x03 \x01(\x01\x12\x12\n\nstate_json\x18\x04 \x01(\t\x12*\n\tsaturated\x18\x05 \x01(\x0e\x32\x17.absgd.v1.Decided.Bound\x12\x0c\n\x04mark\x18\x06 \x01(\t\"<\n\x05\x42ound\x12\x15\n\x11\x42OUND_UNSPECIFIED\x10\x00\x12\r\n\tBOUND_MIN\x10\x01\x12\r\n\tBOUND_MAX\x10\x02*\xa6\x01\n\tRunStatus\x12\x1a\n\x16RUN_STATUS_UNSPECIFIED\x10\x00\x12\x18\n\x14RUN_STATUS_COMPLETED\x10\x01\x12\x16\n\x12RUN_STATUS_STOPPED\x10\x02\x12\x15\n\x11RUN_STATUS_FAILED\x10\x03\x12\x18\n\x14RUN_STATUS_RESUMABLE\x10\x04\x12\x1a\n\x16RUN_STATUS_INTERRUPTED\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'absgd.v1.record_pb2', _globals)
 if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
-  _globals['_RUNSTATUS']._serialized_start=2521
-  _globals['_RUNSTATUS']._serialized_end=2687
-  _globals['_RECORD']._serialized_start=151
-  _globals['_RECORD']._serialized_end=1156
-  _globals['_CONTROLLERSTARTED']._serialized_start=1158
-  _globals['_CONTROLLERSTARTED']._serialized_end=1230
-  _globals['_WORKERJOINED']._serialized_start=1232
-  _globals['_WORKERJOINED']._serialized_end=1335
-  _globals['_WORKERLEFT']._serialized_start=1337
-  _globals['_WORKERLEFT']._serialized_end=1461
-  _globals['_CHECKPOINTWRITTEN']._serialized_start=1464
-  _globals['_CHECKPOINTWRITTEN']._serialized_end=1600
-  _globals['_REQUESTED']._serialized_start=1602
-  _globals['_REQUESTED']._serialized_end=1687
-  _globals['_SETTLED']._serialized_start=1689
-  _globals['_SETTLED']._serialized_end=1739
-  _globals['_REWIND']._serialized_start=1741
-  _globals['_REWIND']._serialized_end=1798
-  _globals['_NOTE']._serialized_start=1801
-  _globals['_NOTE']._serialized_end=1963
-  _globals['_NOTE_LEVEL']._serialized_start=1898
-  _globals['_NOTE_LEVEL']._serialized_end=1963
-  _globals['_SUMMARY']._serialized_start=1965
-  _globals['_SUMMARY']._serialized_end=2007
-  _globals['_RUNENDED']._serialized_start=2009
-  _globals['_RUNENDED']._serialized_end=2126
-  _globals['_EDITED']._serialized_start=2129
-  _globals['_EDITED']._serialized_end=2296
-  _globals['_DECIDED']._serialized_start=2299
-  _globals['_DECIDED']._serialized_end=2518
-  _globals['_DECIDED_BOUND']._serialized_start=2458
-  _globals['_DECIDED_BOUND']._serialized_end=2518
+  _globals['_RECORD'].fields_by_name['step_batch']._options = None
+  _globals['_RECORD'].fields_by_name['step_batch']._serialized_options = b'\250\273\030\001'
+  _globals['_RECORD'].fields_by_name['sample_batch']._options = None
+  _globals['_RECORD'].fields_by_name['sample_batch']._serialized_options = b'\250\273\030\002'
+  _globals['_RECORD'].fields_by_name['evaluation']._options = None
+  _globals['_RECORD'].fields_by_name['evaluation']._serialized_options = b'\250\273\030\001'
+  _globals['_RECORD'].fields_by_name['sample_info']._options = None
+  _globals['_RECORD'].fields_by_name['sample_info']._serialized_options = b'\250\273\030\002'
+  _globals['_RECORD'].fields_by_name['checkpoint_written']._options = None
+  _globals['_RECORD'].fields_by_name['checkpoint_written']._serialized_options = b'\250\273\030\001'
+  _globals['_RECORD'].fields_by_name['gap']._options = None
+  _globals['_RECORD'].fields_by_name['gap']._serialized_options = b'\250\273\030\001'
+  _globals['_RECORD'].fields_by_name['plan']._options = None
+  _globals['_RECORD'].fields_by_name['plan']._serialized_options = b'\250\273\030\001'
+  _globals['_RECORD'].fields_by_name['plan_ack']._options = None
+  _globals['_RECORD'].fields_by_name['plan_ack']._serialized_options = b'\250\273\030\001'
+  _globals['_RECORD'].fields_by_name['controller_started']._options = None
+  _globals['_RECORD'].fields_by_name['controller_started']._serialized_options = b'\250\273\030\001'
+  _globals['_RECORD'].fields_by_name['worker_joined']._options = None
+  _globals['_RECORD'].fields_by_name['worker_joined']._serialized_options = b'\250\273\030\001'
+  _globals['_RECORD'].fields_by_name['worker_left']._options = None
+  _globals['_RECORD'].fields_by_name['worker_left']._serialized_options = b'\250\273\030\001'
+  _globals['_RECORD'].fields_by_name['progress']._options = None
+  _globals['_RECORD'].fields_by_name['progress']._serialized_options = b'\250\273\030\001'
+  _globals['_RECORD'].fields_by_name['requested']._options = None
+  _globals['_RECORD'].fields_by_name['requested']._serialized_options = b'\250\273\030\001'
+  _globals['_RECORD'].fields_by_name['settled']._options = None
+  _globals['_RECORD'].fields_by_name['settled']._serialized_options = b'\250\273\030\001'
+  _globals['_RECORD'].fields_by_name['rewind']._options = None
+  _globals['_RECORD'].fields_by_name['rewind']._serialized_options = b'\250\273\030\001'
+  _globals['_RECORD'].fields_by_name['note']._options = None
+  _globals['_RECORD'].fields_by_name['note']._serialized_options = b'\250\273\030\001'
+  _globals['_RECORD'].fields_by_name['summary']._options = None
+  _globals['_RECORD'].fields_by_name['summary']._serialized_options = b'\250\273\030\001'
+  _globals['_RECORD'].fields_by_name['run_ended']._options = None
+  _globals['_RECORD'].fields_by_name['run_ended']._serialized_options = b'\250\273\030\001'
+  _globals['_RECORD'].fields_by_name['bye']._options = None
+  _globals['_RECORD'].fields_by_name['bye']._serialized_options = b'\250\273\030\001'
+  _globals['_RECORD'].fields_by_name['sample_predictions']._options = None
+  _globals['_RECORD'].fields_by_name['sample_predictions']._serialized_options = b'\250\273\030\002'
+  _globals['_RECORD'].fields_by_name['edited']._options = None
+  _globals['_RECORD'].fields_by_name['edited']._serialized_options = b'\250\273\030\001'
+  _globals['_RECORD'].fields_by_name['decided']._options = None
+  _globals['_RECORD'].fields_by_name['decided']._serialized_options = b'\250\273\030\001'
+  _globals['_RUNSTATUS']._serialized_start=2676
+  _globals['_RUNSTATUS']._serialized_end=2842
+  _globals['_RECORD']._serialized_start=174
+  _globals['_RECORD']._serialized_end=1311
+  _globals['_CONTROLLERSTARTED']._serialized_start=1313
+  _globals['_CONTROLLERSTARTED']._serialized_end=1385
+  _globals['_WORKERJOINED']._serialized_start=1387
+  _globals['_WORKERJOINED']._serialized_end=1490
+  _globals['_WORKERLEFT']._serialized_start=1492
+  _globals['_WORKERLEFT']._serialized_end=1616
+  _globals['_CHECKPOINTWRITTEN']._serialized_start=1619
+  _globals['_CHECKPOINTWRITTEN']._serialized_end=1755
+  _globals['_REQUESTED']._serialized_start=1757
+  _globals['_REQUESTED']._serialized_end=1842
+  _globals['_SETTLED']._serialized_start=1844
+  _globals['_SETTLED']._serialized_end=1894
+  _globals['_REWIND']._serialized_start=1896
+  _globals['_REWIND']._serialized_end=1953
+  _globals['_NOTE']._serialized_start=1956
+  _globals['_NOTE']._serialized_end=2118
+  _globals['_NOTE_LEVEL']._serialized_start=2053
+  _globals['_NOTE_LEVEL']._serialized_end=2118
+  _globals['_SUMMARY']._serialized_start=2120
+  _globals['_SUMMARY']._serialized_end=2162
+  _globals['_RUNENDED']._serialized_start=2164
+  _globals['_RUNENDED']._serialized_end=2281
+  _globals['_EDITED']._serialized_start=2284
+  _globals['_EDITED']._serialized_end=2451
+  _globals['_DECIDED']._serialized_start=2454
+  _globals['_DECIDED']._serialized_end=2673
+  _globals['_DECIDED_BOUND']._serialized_start=2613
+  _globals['_DECIDED_BOUND']._serialized_end=2673
 # @@protoc_insertion_point(module_scope)

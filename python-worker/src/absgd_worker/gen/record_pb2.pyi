@@ -3,6 +3,7 @@ from absgd_worker.gen import common_pb2 as _common_pb2
 from absgd_worker.gen import plan_pb2 as _plan_pb2
 from absgd_worker.gen import report_pb2 as _report_pb2
 from absgd_worker.gen import session_pb2 as _session_pb2
+from absgd_worker.gen import stream_pb2 as _stream_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor

@@ -152,9 +152,11 @@ class Gap(_message.Message):
         REASON_UNSPECIFIED: _ClassVar[Gap.Reason]
         REASON_QUOTA: _ClassVar[Gap.Reason]
         REASON_SPOOL: _ClassVar[Gap.Reason]
+        REASON_SIZE: _ClassVar[Gap.Reason]
     REASON_UNSPECIFIED: Gap.Reason
     REASON_QUOTA: Gap.Reason
     REASON_SPOOL: Gap.Reason
+    REASON_SIZE: Gap.Reason
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     FIRST_STEP_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]

@@ -75,7 +75,7 @@ WEIGHTING_PRESET_PAPER: WeightingPreset
 WEIGHTING_PRESET_REFERENCE: WeightingPreset
 
 class Hello(_message.Message):
-    __slots__ = ("protocol_major", "protocol_minor", "role", "run", "peer", "incarnation", "pid", "steps_per_epoch", "dataset_size", "num_classes", "position", "planned_through", "versions", "device", "initial", "batch_size")
+    __slots__ = ("protocol_major", "protocol_minor", "role", "run", "peer", "incarnation", "pid", "steps_per_epoch", "dataset_size", "num_classes", "position", "planned_through", "versions", "device", "initial", "batch_size", "forgotten")
     PROTOCOL_MAJOR_FIELD_NUMBER: _ClassVar[int]
     PROTOCOL_MINOR_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
@@ -92,6 +92,7 @@ class Hello(_message.Message):
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     INITIAL_FIELD_NUMBER: _ClassVar[int]
     BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
+    FORGOTTEN_FIELD_NUMBER: _ClassVar[int]
     protocol_major: int
     protocol_minor: int
     role: Role
@@ -108,7 +109,8 @@ class Hello(_message.Message):
     device: str
     initial: _containers.RepeatedCompositeFieldContainer[_common_pb2.Value]
     batch_size: int
-    def __init__(self, protocol_major: _Optional[int] = ..., protocol_minor: _Optional[int] = ..., role: _Optional[_Union[Role, str]] = ..., run: _Optional[str] = ..., peer: _Optional[str] = ..., incarnation: _Optional[int] = ..., pid: _Optional[int] = ..., steps_per_epoch: _Optional[int] = ..., dataset_size: _Optional[int] = ..., num_classes: _Optional[int] = ..., position: _Optional[_Union[_common_pb2.Position, _Mapping]] = ..., planned_through: _Optional[int] = ..., versions: _Optional[_Iterable[_Union[Version, _Mapping]]] = ..., device: _Optional[str] = ..., initial: _Optional[_Iterable[_Union[_common_pb2.Value, _Mapping]]] = ..., batch_size: _Optional[int] = ...) -> None: ...
+    forgotten: Acked
+    def __init__(self, protocol_major: _Optional[int] = ..., protocol_minor: _Optional[int] = ..., role: _Optional[_Union[Role, str]] = ..., run: _Optional[str] = ..., peer: _Optional[str] = ..., incarnation: _Optional[int] = ..., pid: _Optional[int] = ..., steps_per_epoch: _Optional[int] = ..., dataset_size: _Optional[int] = ..., num_classes: _Optional[int] = ..., position: _Optional[_Union[_common_pb2.Position, _Mapping]] = ..., planned_through: _Optional[int] = ..., versions: _Optional[_Iterable[_Union[Version, _Mapping]]] = ..., device: _Optional[str] = ..., initial: _Optional[_Iterable[_Union[_common_pb2.Value, _Mapping]]] = ..., batch_size: _Optional[int] = ..., forgotten: _Optional[_Union[Acked, _Mapping]] = ...) -> None: ...
 
 class Version(_message.Message):
     __slots__ = ("name", "version")

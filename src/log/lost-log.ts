@@ -1,0 +1,41 @@
+/** A run whose log of steps is gone, while other files show that it was trained. */
+import { readdirSync, statSync } from 'node:fs'
+import { basename } from 'node:path'
+import { AbsgdError } from '../errors.js'
+import { HEADER_BYTES } from './frame.js'
+import { runPaths } from './paths.js'
+
+/**
+ * Refuses to begin a run anew over what an earlier training left: its checkpoints would be overwritten and deleted as old ones.
+ *
+ * To be called where the log of steps holds no record.
+ *
+ * @throws AbsgdError 'log'
+ */
+export function refuseLostLog(dir: string): void {
+  const { steps, samples, checkpoints } = runPaths(dir)
+  const left = [
+    ...(namesIn(checkpoints).length > 0 ? ['checkpoints'] : []),
+    ...(sizeOf(samples) > HEADER_BYTES ? ['samples.log'] : []),
+  ]
+  if (left.length === 0) return
+  const size = statSync(steps, { throwIfNoEntry: false })?.size
+  const what = size === undefined ? 'is missing' : `holds nothing that can be read, in ${size} bytes`
+  throw new AbsgdError(
+    'log',
+    `the run "${basename(dir)}" cannot be gone on with: its steps.log ${what}, but it was trained, as ${left.join(' and ')} show`,
+    { hint: 'nothing was changed: put the log back, or start another run with "absgd run"' },
+  )
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch {
+    return []
+  }
+}
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0
+}
