@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch import Tensor
 
 from absgd_worker.attach.weighing import NamedWeighing, Part
 from absgd_worker.rings import StepEntry
-from absgd_worker.weights import Rule
+from absgd_worker.weights import Rule, Statistics
 
 
 class Weighings:
@@ -88,3 +88,16 @@ def entry_of(
         labels_B=first.identity.labels,
         ids=first.identity.ids,
     )
+
+
+def numbers_of(entry: StepEntry) -> Iterator[tuple[str, float | Tensor]]:
+    """The losses and the script's own numbers of a step, named as the run's readers name them."""
+    losses = [("train.loss", entry.statistics)]
+    losses += [(f"train.{name}.loss", statistics) for name, statistics in entry.others]
+    for name, statistics in losses:
+        yield name, statistics[_MEAN_LOSS] if isinstance(statistics, Tensor) else statistics.mean_loss
+    for name, number in (entry.metrics or {}).items():
+        yield f"train.{name}", number
+
+
+_MEAN_LOSS = Statistics._fields.index("mean_loss")
