@@ -10,7 +10,7 @@ import type { Program } from '../record/program.js'
 import { commandByHand } from '../worker/local.js'
 import { startAndFollow, type ControllerProcess } from './follow.js'
 import { paramOption } from './options.js'
-import { chooseUi, uiOption, type UiFlag } from './ui.js'
+import { chooseUi, stayOption, uiOption, type UiFlag } from './ui.js'
 
 interface AttachOptions {
   readonly arm?: string
@@ -18,6 +18,7 @@ interface AttachOptions {
   readonly name?: string
   readonly runs?: string
   readonly ui: UiFlag
+  readonly stay?: true
 }
 
 export function attachCommand(): Command {
@@ -29,6 +30,7 @@ export function attachCommand(): Command {
     .option('--name <name>', 'name of the run (default: experiment, arm and a number)')
     .option('--runs <dir>', 'folder of runs (default: $ABSGD_RUNS, else ./runs)')
     .addOption(uiOption())
+    .addOption(stayOption())
     .addHelpText('after', WHAT)
     .action(attach)
 }
@@ -50,6 +52,7 @@ async function attach(file: string | undefined, options: AttachOptions): Promise
   await startAndFollow({ dir, python: undefined }, manifest, {
     ui,
     runs,
+    stay: options.stay,
     started: (controller) => awaitScript(dir, resolved.program, controller),
   })
 }

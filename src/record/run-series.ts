@@ -1,7 +1,10 @@
 /** The numbers of a run over its visible history, record by record. */
 import { metricsOf } from './evaluations.js'
+import { isMissing } from './missing-numbers.js'
 import type { LogRecord, StepBatch } from './record.js'
 import { createSeries, type Series } from './series.js'
+import { createSparseSeries } from './sparse-series.js'
+import { lossName } from './step-numbers.js'
 import { hiddenFrom, isVisible, type RewindPoint } from './visible.js'
 
 /** Of every step: unweighted mean loss, lambda (a gap where it is off), effective sample size over batch size, Σw, learning rate. */
@@ -10,7 +13,10 @@ export type StepSeriesName = 'loss' | 'lambda' | 'essRatio' | 'sumW' | 'lr'
 export interface RunSeries {
   take(record: LogRecord): void
   readonly steps: Readonly<Record<StepSeriesName, Series>>
-  /** By name, `val.accuracy`; in the order in which they came. At most `METRICS_KEPT`. */
+  /**
+   * By name, in the order in which they came: metrics of evaluations (`val.accuracy`), the user's own numbers of steps
+   * (`train.<name>`), and the losses of all weighings but the first (`train.<weighing>.loss`). As many as there are.
+   */
   readonly metrics: ReadonlyMap<string, Series>
 }
 
@@ -25,10 +31,9 @@ export function createRunSeries(): RunSeries {
   const metrics = new Map<string, Series>()
   let rewinds: readonly RewindPoint[] = []
 
-  function metric(name: string): Series | undefined {
+  function metric(name: string): Series {
     let series = metrics.get(name)
-    if (series === undefined && metrics.size < METRICS_KEPT)
-      metrics.set(name, (series = createSeries({ gaps: false })))
+    if (series === undefined) metrics.set(name, (series = createSparseSeries()))
     return series
   }
 
@@ -37,12 +42,15 @@ export function createRunSeries(): RunSeries {
     metrics,
     take({ body }) {
       switch (body.type) {
-        case 'step-batch':
-          addBatch(steps, body, hiddenFrom(rewinds, body.attempt))
+        case 'step-batch': {
+          const end = Math.min(body.count, hiddenFrom(rewinds, body.attempt) - body.firstStep)
+          addBatch(steps, body, end)
+          addOthers(metric, body, end)
           return
+        }
         case 'evaluation':
           if (!isVisible(rewinds, body.attempt, body.step)) return
-          for (const [name, value] of Object.entries(metricsOf(body))) metric(name)?.add(body.step, value)
+          for (const [name, value] of Object.entries(metricsOf(body))) metric(name).add(body.step, value)
           return
         case 'rewind':
           rewinds = [...rewinds, body]
@@ -54,25 +62,47 @@ export function createRunSeries(): RunSeries {
   }
 }
 
-/** The steps of a batch before `limit`, from its first weighing. */
+/** The first `end` steps of a batch, from its first weighing. */
 function addBatch(
   { loss, lambda, essRatio, sumW, lr }: RunSeries['steps'],
-  { firstStep, count, controls, weighings }: StepBatch,
-  limit: number,
+  { firstStep, controls, weighings }: StepBatch,
+  end: number,
 ): void {
   const [weighing] = weighings
   const { lambda: lambdas, lr: rates } = controls
-  const end = Math.min(count, limit - firstStep)
   for (let i = 0; i < end; i += 1) {
     const step = firstStep + i
-    lambda.add(step, lambdas?.[i] ?? NaN)
-    lr.add(step, rates?.[i] ?? NaN)
-    const sum = weighing?.sumW[i] ?? NaN
-    sumW.add(step, sum)
-    loss.add(step, weighing?.meanLoss[i] ?? NaN)
-    essRatio.add(step, sum ** 2 / ((weighing?.n[i] ?? NaN) * (weighing?.sumW2[i] ?? NaN)))
+    lambda.add(step, finite(lambdas?.[i]))
+    lr.add(step, finite(rates?.[i]))
+    const sum = weighing?.sumW[i]
+    sumW.add(step, finite(sum))
+    loss.add(step, weighing?.meanLoss[i])
+    essRatio.add(
+      step,
+      weighing === undefined ? undefined : finite(sum! ** 2 / (weighing.n[i]! * weighing.sumW2[i]!)),
+    )
   }
 }
 
-/** A task may give a metric for each of thousands of classes; nobody looks at as many. */
-const METRICS_KEPT = 64
+/** The other weighings, and the user's own numbers. */
+function addOthers(
+  metric: (name: string) => Series,
+  { firstStep, weighings, metrics }: StepBatch,
+  end: number,
+): void {
+  if (end <= 0) return
+  weighings.forEach(({ name, meanLoss }, index) => {
+    if (index === 0) return
+    const series = metric(lossName(name, index))
+    for (let i = 0; i < end; i += 1) series.add(firstStep + i, meanLoss[i])
+  })
+  for (const [name, column] of Object.entries(metrics)) {
+    const series = metric(`train.${name}`)
+    for (let i = 0; i < end; i += 1) if (!isMissing(column, i)) series.add(firstStep + i, column[i])
+  }
+}
+
+/** A lambda that is off and a ratio without meaning are gaps, and no numbers gone wrong. */
+function finite(value: number | undefined): number | undefined {
+  return Number.isFinite(value) ? value : undefined
+}

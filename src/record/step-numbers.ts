@@ -1,4 +1,5 @@
 /** The numbers that a step's sufficient statistics stand for (DESIGN §3). */
+import { isMissing, lastNumber } from './missing-numbers.js'
 import type { StepBatch, StepColumns, Weighing } from './record.js'
 
 /**
@@ -12,15 +13,14 @@ import type { StepBatch, StepColumns, Weighing } from './record.js'
  * - `sum_w`: Σw, in [e⁻⁵, 2] by the default rule alone; `max_w`: the largest weight;
  * - `effective_lr`: lr·Σw, where the learning rate is a control (first weighing only).
  *
- * The user's own numbers are `train.<name>`; those that are NaN at this step are left out.
+ * The user's own numbers are `train.<name>`; those that this step does not have are left out.
  */
 export function stepNumbers(batch: StepBatch, i: number): Record<string, number> {
   const numbers: Record<string, number> = {}
   for (const [name, column] of Object.entries(batch.metrics))
-    if (!Number.isNaN(column[i]!)) numbers[`train.${name}`] = column[i]!
+    if (!isMissing(column, i)) numbers[`train.${name}`] = column[i]!
   batch.weighings.forEach((weighing, index) => {
-    const prefix = index === 0 ? 'train.' : `train.${weighing.name}.`
-    addWeighing(numbers, prefix, weighing, i, batch.controls['lambda']?.[i])
+    addWeighing(numbers, prefixOf(weighing.name, index), weighing, i, batch.controls['lambda']?.[i])
   })
   const sumW = batch.weighings[0]?.sumW[i]
   const lr = batch.controls['lr']?.[i]
@@ -32,7 +32,7 @@ export function stepNumbers(batch: StepBatch, i: number): Record<string, number>
 export function lastNumbers(batch: StepBatch, i: number): Record<string, number> {
   const own: Record<string, number> = {}
   for (const [name, column] of Object.entries(batch.metrics)) {
-    const last = column.subarray(0, i + 1).findLast((value) => !Number.isNaN(value))
+    const last = lastNumber(column, i)
     if (last !== undefined) own[`train.${name}`] = last
   }
   return { ...own, ...stepNumbers(batch, i) }
@@ -49,6 +49,15 @@ export function meanNumbers(batch: StepBatch): Record<string, number> {
     }
   }
   return Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / counts[name]!]))
+}
+
+/** The name of the mean loss of a weighing, by its place among those of a step. */
+export function lossName(weighing: string, index: number): string {
+  return `${prefixOf(weighing, index)}loss`
+}
+
+function prefixOf(weighing: string, index: number): string {
+  return index === 0 ? 'train.' : `train.${weighing}.`
 }
 
 /** Row `i` of a table of columns, by name. */
