@@ -76,8 +76,8 @@ export async function runCockpit({
   const printErrors = holdBack(process.stderr)
   const screen = createScreen(process.stdout, () => pacer.now())
   const keyboard = createKeyboard(process.stdin)
-  let job: JobControl | undefined
-  const restore = () => job?.close()
+  let job: JobControl = { suspend: () => undefined, close: () => undefined }
+  const restore = () => job.close()
   process.on('exit', restore)
   process.on('uncaughtExceptionMonitor', restore)
   const stopListening = onSignals({
@@ -176,7 +176,7 @@ export async function runCockpit({
     ui = withKey(ui, action, { runs: feeds.length, nowMs: Date.now() })
     if (ui.suspects) sampleFeeds[ui.selected]!.start(abort.signal)
     if (action.type === 'leave') leave(undefined)
-    if (action.type === 'suspend') job?.suspend()
+    if (action.type === 'suspend') job.suspend()
     if (action.type === 'interrupt') interrupt?.()
     if (action.type === 'ask') void ask(action.action)
     if (action.type === 'confirm' && question !== undefined) void ask(question.action)

@@ -44,7 +44,9 @@ describe('the chart of metrics', () => {
     })
     fc.assert(
       fc.property(names, fc.nat(), (others, place) => {
-        const metrics = others.filter((name) => name !== 'accuracy').map((name) => [name, 0.5] as const)
+        const metrics = others
+          .filter((name) => name !== 'accuracy')
+          .map((name) => [name, 0.5] as [string, number])
         const all = metrics.toSpliced(place % (metrics.length + 1), 0, ['accuracy', 0.875])
         const view = viewOfMetrics(Object.fromEntries(all))
         expect(shownMetric(view.runs[0]!.state, undefined)?.name).toBe('val.accuracy')
@@ -76,7 +78,7 @@ describe('the chart of metrics', () => {
     const view = viewOfMetrics({ ...many, accuracy: 0.9 })
     const list = pressed(view, '/')
     expect(text(list)).toMatch(/metrics: 201 of 201[^]*▸ val\.accuracy +0\.9/)
-    const found = pressed(list, ...'CLASS_15', 'space', ...'recallx', 'backspace')
+    const found = pressed(list, ...Array.from('CLASS_15'), 'space', ...Array.from('recallx'), 'backspace')
     expect(text(found)).toMatch(/metrics: 10 of 201[^]*search: CLASS_15 recall/)
     expect(text(pressed(found, 'down', 'return'))).toContain('val.class_151/recall 0.755')
     expect(pressed(found, 'escape').ui).toMatchObject({ screen: 'run', metric: undefined })
@@ -143,7 +145,7 @@ describe('a chart of numbers that are not finite', () => {
     fc.assert(
       fc.property(kinds, fc.integer({ min: 10, max: 59 }), fc.boolean(), ([word, value, mark], at, last) => {
         const losses = Array.from({ length: 60 }, (_, i) =>
-          i === at || (last && i > at) ? (value as number) : 1 + (i % 10) / 10,
+          i === at || (last && i > at) ? value : 1 + (i % 10) / 10,
         )
         const [title, ...rows] = chartOf(losses)
         if (last || at === 59) expect(title).toMatch(new RegExp(`^loss ${word}`))
