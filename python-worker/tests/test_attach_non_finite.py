@@ -10,9 +10,10 @@ import pytest
 import torch
 from test_attach_session import a_model
 from test_telemetry import entry
+from torch import Tensor
 
-from absgd_worker.attach import api
-from absgd_worker.attach.non_finite import READ_TOGETHER, SAID_STRETCHES, NonFinite
+from absgd_worker.attach import api, non_finite
+from absgd_worker.attach.non_finite import READ_TOGETHER, SAID_STRETCHES, Copy, NonFinite
 from absgd_worker.rings import NOT_A_NUMBER, step_batch
 
 VALUES = [0.5, 0.5, 0.5, math.nan, math.inf, -math.inf]
@@ -79,19 +80,29 @@ def test_a_name_is_printed_without_what_a_terminal_obeys(capsys: pytest.CaptureF
     assert "\x1b" not in capsys.readouterr().err
 
 
-def test_numbers_on_a_device_are_read_together_and_the_rest_at_the_end(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("steps_later", [0, 1, 30, 1000])
+def test_numbers_on_a_device_are_read_together_once_they_are_there_and_the_rest_at_the_end(
+    steps_later: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # Every tensor is one on a device, whose values no copy has brought yet.
+    now = 0
+
+    def later(values: Tensor) -> Copy:
+        there_at = now + steps_later
+        return Copy(values, lambda: now >= there_at, lambda: None)
+
+    monkeypatch.setattr(non_finite, "copy_to_host", later)
     monkeypatch.setattr(torch.Tensor, "is_cpu", property(lambda _: False))
     watch = NonFinite()
-    values = [math.nan if 3 <= step < 70 else 0.5 for step in range(READ_TOGETHER + 10)]
-    for step, value in enumerate(values):
-        watch.step(step, [("train.loss", torch.tensor(value))])
-        said = capsys.readouterr().err.splitlines()
-        assert said == (events_of("train.loss", values[:4]) if step == READ_TOGETHER - 1 else [])
+    values = [math.nan if 3 <= step < 70 else 0.5 for step in range(2 * READ_TOGETHER + 10)]
+    said: list[int] = []
+    for now, value in enumerate(values):
+        watch.step(now, [("train.loss", torch.tensor(value))])
+        said += [now] * capsys.readouterr().err.count("\n")
+    first = READ_TOGETHER - 1 + max(1, steps_later)
+    assert said[:1] == ([first] if first < len(values) else [])
     watch.close()
-    assert capsys.readouterr().err.splitlines() == events_of("train.loss", values)[1:]
+    said_at_the_end = capsys.readouterr().err.count("\n")
+    assert len(said) + said_at_the_end == len(events_of("train.loss", values))
 
 
 def test_a_metric_that_is_nan_is_another_number_than_none() -> None:

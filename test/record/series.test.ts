@@ -96,7 +96,9 @@ describe('a series of few steps', () => {
         const numbers = (column: Float64Array) => [...column].filter((one) => !Number.isNaN(one))
         expect(Math.min(Infinity, ...numbers(min))).toBe(Math.min(Infinity, ...finite))
         expect(Math.max(-Infinity, ...numbers(max))).toBe(Math.max(-Infinity, ...finite))
-        const kinds = new Set<number>(all.map(([, one]) => (Number.isNaN(one) ? 1 : one === Infinity ? 2 : 0)))
+        const kinds = new Set<number>(
+          all.map(([, one]) => (Number.isNaN(one) ? 1 : one === Infinity ? 2 : 0)),
+        )
         expect(notFinite.reduce((sum, one) => sum | one, 0)).toBe(
           [...kinds].reduce((sum, one) => sum | one, 0),
         )

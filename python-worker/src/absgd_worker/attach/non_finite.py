@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -13,13 +13,23 @@ from absgd_worker.attach.ranks import global_rank
 from absgd_worker.console import complain, count
 
 
-class _Pending(NamedTuple):
-    """Numbers on a device, under way to the host."""
+class Copy(NamedTuple):
+    """Values on their way from a device to the host."""
 
-    names: list[tuple[str, int]]
-    """Of each its name and its step."""
     values: Tensor
-    event: torch.cuda.Event
+    is_there: Callable[[], bool]
+    wait: Callable[[], None]
+
+
+def copy_to_host(values: Tensor) -> Copy:
+    """Begins to copy. On CUDA nothing waits for the device here, nor in `is_there`."""
+    if not values.is_cuda:
+        return Copy(values.cpu(), lambda: True, lambda: None)
+    host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+    host.copy_(values, non_blocking=True)
+    event = torch.cuda.Event()
+    event.record(torch.cuda.current_stream(values.device))
+    return Copy(host, event.query, event.synchronize)
 
 
 class NonFinite:
@@ -31,7 +41,8 @@ class NonFinite:
         self._now: dict[str, int] = {}
         """Of every number that is not finite now: at how many steps or evaluations it was not."""
         self._on_device: list[tuple[str, int, Tensor]] = []
-        self._pending: _Pending | None = None
+        self._copy: tuple[list[tuple[str, int]], Copy] | None = None
+        """Under way, with the name and the step of each."""
 
     def step(self, step: int, losses: Iterable[tuple[str, float | Tensor]]) -> None:
         """The numbers of one step, by name; tensors have one element."""
@@ -40,8 +51,10 @@ class NonFinite:
                 self._on_device.append((name, step, value.detach()))
             else:
                 self._see(name, float(value), f"from step {step:,} on", "step")
-        if self._on_device or self._pending is not None:
-            self._read_those_that_are_there()
+        if self._copy is not None and self._copy[1].is_there():
+            self._read()
+        if self._copy is None and len(self._on_device) >= READ_TOGETHER:
+            self._begin_copy()
 
     def evaluated(self, split: str, metrics: Mapping[str, float], position: int) -> None:
         """The metrics of an evaluation after `position` steps."""
@@ -50,42 +63,23 @@ class NonFinite:
 
     def close(self) -> None:
         """There is no further step: waits for what is still on a device."""
-        self._take(wait=True)
+        if self._copy is not None:
+            self._read()
         if self._on_device:
-            self._read(
-                [(name, step) for name, step, _ in self._on_device],
-                torch.stack([value.double().reshape(()) for *_, value in self._on_device]).tolist(),
-            )
-            self._on_device = []
+            self._begin_copy()
+            self._read()
 
-    def _read_those_that_are_there(self) -> None:
-        self._take(wait=False)
-        if self._pending is not None or len(self._on_device) < READ_TOGETHER:
-            return
-        names = [(name, step) for name, step, _ in self._on_device]
+    def _begin_copy(self) -> None:
         values = torch.stack([value.double().reshape(()) for *_, value in self._on_device])
+        self._copy = [(name, step) for name, step, _ in self._on_device], copy_to_host(values)
         self._on_device = []
-        if values.is_cuda:
-            event = torch.cuda.Event()
-            host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
-            host.copy_(values, non_blocking=True)
-            event.record(torch.cuda.current_stream(values.device))
-            self._pending = _Pending(names, host, event)
-        else:
-            self._read(names, values.tolist())
 
-    def _take(self, *, wait: bool) -> None:
-        pending = self._pending
-        if pending is None:
-            return
-        if wait:
-            pending.event.synchronize()
-        if pending.event.query():
-            self._pending = None
-            self._read(pending.names, pending.values.tolist())
-
-    def _read(self, names: list[tuple[str, int]], values: list[float]) -> None:
-        for (name, step), value in zip(names, values, strict=True):
+    def _read(self) -> None:
+        assert self._copy is not None
+        names, copy = self._copy
+        self._copy = None
+        copy.wait()
+        for (name, step), value in zip(names, copy.values.tolist(), strict=True):
             self._see(name, value, f"from step {step:,} on", "step")
 
     def _see(self, name: str, value: float, where: str, unit: str) -> None:
