@@ -29,8 +29,8 @@ export interface CockpitOptions {
   readonly interrupt?: () => void
   /** Whether it leaves by itself once the run is over. @default false */
   readonly leavesAtEnd?: boolean
-  /** Whether the terminal is this process's: a shell's job in the background must leave it alone. */
-  readonly isForeground: () => boolean
+  /** Whether the terminal is this process's: a shell's job in the background must leave it alone. @default it always is */
+  readonly isForeground?: () => boolean
   /** Called once signals are taken here. Says how often the run was interrupted before. */
   readonly opened?: () => number
 }
@@ -49,7 +49,7 @@ export async function runCockpit({
   capabilities,
   interrupt,
   leavesAtEnd = false,
-  isForeground,
+  isForeground = () => true,
   opened,
 }: CockpitOptions): Promise<CockpitEnd> {
   const theme = createTheme(capabilities)
