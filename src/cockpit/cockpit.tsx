@@ -112,6 +112,9 @@ export async function runCockpit({
       keyboard.abandon()
       screen.abandon()
     },
+    drop() {
+      keyboard.destroy()
+    },
   })
   const clock = setInterval(() => {
     if (isDriven() || ui.message !== undefined) pacer.soon()

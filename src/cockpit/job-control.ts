@@ -12,6 +12,8 @@ export interface JobControlParts {
   readonly giveBack: () => void
   /** Forgets it as it is: another program has it already. */
   readonly forget: () => void
+  /** Lets go of it for good, where another program has it. */
+  readonly drop: () => void
 }
 
 export interface JobControl {
@@ -21,8 +23,15 @@ export interface JobControl {
 }
 
 /** Takes the terminal, at once or as soon as it is this process's. */
-export function createJobControl({ isForeground, take, giveBack, forget }: JobControlParts): JobControl {
+export function createJobControl({
+  isForeground,
+  take,
+  giveBack,
+  forget,
+  drop,
+}: JobControlParts): JobControl {
   let has = false
+  let isClosed = false
   let timer: NodeJS.Timeout | undefined
 
   /** A shell's `fg` for a job that runs already sends no signal: the process has to look. */
@@ -60,10 +69,13 @@ export function createJobControl({ isForeground, take, giveBack, forget }: JobCo
     // To the others of the job as well: a shell that waits for this process is one of them.
     suspend: () => process.kill(0, 'SIGTSTP'),
     close() {
+      if (isClosed) return
+      isClosed = true
       clearTimeout(timer)
       process.off('SIGTSTP', onStop)
       process.off('SIGCONT', onContinue)
       if (has) giveBack()
+      else drop()
       has = false
     },
   }

@@ -8,6 +8,7 @@ export interface TerminalInput {
   off(event: 'data', listener: (chunk: Buffer | string) => void): unknown
   pause(): unknown
   resume(): unknown
+  destroy(): unknown
 }
 
 export interface Keyboard {
@@ -19,6 +20,8 @@ export interface Keyboard {
   close(): void
   /** Reads no more, and leaves the terminal as it is: it is another program's. */
   abandon(): void
+  /** `abandon` for good. */
+  destroy(): void
 }
 
 export function createKeyboard(terminal: TerminalInput): Keyboard {
@@ -57,5 +60,10 @@ export function createKeyboard(terminal: TerminalInput): Keyboard {
       terminal.setRawMode(false)
     },
     abandon,
+    destroy() {
+      abandon()
+      // Node sets the modes back at its end, through the descriptor that was once set: in the background that stops the process.
+      terminal.destroy()
+    },
   }
 }

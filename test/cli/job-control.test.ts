@@ -97,6 +97,15 @@ test(
     }
     shell.type('q')
     await shell.until(/jobs trains on, after[^]*PROMPT>/)
+    // One that ends in the background is over, and has printed what came of its run.
+    enter(shell, `absgd watch jobs --runs ${runs}`)
+    await shell.until(/● training/)
+    shell.type(CTRL_Z)
+    await shell.until(/Stopped[^]*PROMPT> $/m)
+    enter(shell, 'bg')
+    await shell.until(/\[1\]\+[^]*&/)
+    enter(shell, 'kill -TERM %1; wait %1; echo code""$?')
+    await shell.until(/jobs trains on, after[^]*code143/)
     enter(shell, 'stty -a')
     await shell.until(/[^-]icanon/)
     shell.kill('SIGKILL')
@@ -108,12 +117,13 @@ test(
   'a command waits for nobody at the end of its run: the next one begins; --stay keeps the cockpit',
   async () => {
     const shell = shellInTerminal({ columns: 160, rows: 50 })
-    enter(shell, `${simulated('first')} && ${simulated('second')}; echo code""$?`)
-    await shell.until(/first completed after[^]*final +train\.loss[^]*second completed after[^]*code0/)
-    enter(shell, `${simulated('stays', '--stay')}; echo code""$?`)
+    enter(shell, `${simulated('first')} && ${simulated('second', '--stay')}; echo code""$?`)
     await shell.until(/✓ completed[^]*q leaves/)
+    expect(shell.screen()[0]).toMatch(/^second /)
     shell.type('q')
-    await shell.until(/stays completed after[^]*code0/)
+    await shell.until(
+      /first completed after[^]*final +train\.loss[^]*second completed after[^]*final +train\.loss[^]*code0/,
+    )
     enter(shell, `${simulated('stopped', ...endless)}; echo code""$?`)
     await shell.until(/● training/)
     shell.type('s')

@@ -41,7 +41,9 @@ const views: Readonly<Record<string, CockpitView>> = {
     ),
   ]),
   'several runs': viewOf([stateOf(), stateOf([], {}, { run: 'other-1' })], { selected: 1 }),
-  'a question': viewOf([stateOf()], { question: { text: 'stop? '.repeat(40), short: 'stop? y/n', action: { type: 'pause' } } }),
+  'a question': viewOf([stateOf()], {
+    question: { text: 'stop? '.repeat(40), short: 'stop? y/n', action: { type: 'pause' } },
+  }),
   help: viewOf([stateOf()], { screen: 'help' }),
   'a list of many runs': viewOf(
     Array.from({ length: 70 }, (_, i) => stateOf(trained, {}, { run: `run-${i}` })),
