@@ -10,7 +10,7 @@ import type { Program } from '../record/program.js'
 import { commandByHand } from '../worker/local.js'
 import { startAndFollow, type ControllerProcess } from './follow.js'
 import { exactNameOption, paramOption, setOption } from './options.js'
-import { chooseUi, uiOption, type UiFlag } from './ui.js'
+import { chooseUi, stayOption, uiOption, type UiFlag } from './ui.js'
 
 interface AttachOptions {
   readonly arm?: string
@@ -20,6 +20,7 @@ interface AttachOptions {
   readonly exactName?: true
   readonly runs?: string
   readonly ui: UiFlag
+  readonly stay?: true
 }
 
 export function attachCommand(): Command {
@@ -33,6 +34,7 @@ export function attachCommand(): Command {
     .addOption(exactNameOption())
     .option('--runs <dir>', 'folder of runs (default: $ABSGD_RUNS, else ./runs)')
     .addOption(uiOption())
+    .addOption(stayOption())
     .addHelpText('after', WHAT)
     .action(attach)
 }
@@ -57,6 +59,7 @@ async function attach(file: string | undefined, options: AttachOptions): Promise
   await startAndFollow({ dir, python: undefined }, manifest, {
     ui,
     runs,
+    stay: options.stay,
     started: (controller) => awaitScript(dir, resolved.program, controller),
   })
 }

@@ -3,12 +3,14 @@ import { openCockpit } from '../cockpit/open.js'
 import type { CockpitEnd } from '../cockpit/cockpit.js'
 import type { RunSource } from '../cockpit/source.js'
 import { reasonOf } from '../cockpit/words.js'
+import { isInForeground } from '../foreground.js'
 import { runPaths } from '../log/directory.js'
 import { lockHolder } from '../log/lock.js'
 import { tailRunInBlocks } from '../log/tail.js'
 import { requestOf } from '../operator/client.js'
-import { manifestOfRun } from '../operator/view.js'
+import { manifestOfRun, readRunView } from '../operator/view.js'
 import { formatCount } from '../output/format.js'
+import { outcomeLines } from '../output/page.js'
 import { sanitize } from '../output/sanitize.js'
 import { lastLines } from '../worker/process.js'
 import { exitCodeOf } from './exit-code.js'
@@ -20,19 +22,24 @@ export interface CockpitRequest {
   readonly runs: string | undefined
   /** Interrupts the run's controller; absent where the cockpit only watches. */
   readonly interrupt?: () => void
+  /** Whether it leaves by itself once the run is over. @default false */
+  readonly leavesAtEnd?: boolean
   /** Called once the cockpit takes signals. Says how often the run was interrupted before. */
   readonly opened?: () => number
 }
 
 /** Shows the cockpit until it is left, prints what became of the run, and ends this process. */
-export async function showCockpit({ dirs, runs, interrupt, opened }: CockpitRequest): Promise<never> {
+export async function showCockpit(request: CockpitRequest): Promise<never> {
+  const { dirs, runs, interrupt, leavesAtEnd = false, opened } = request
   const sources = await Promise.all(dirs.map((dir) => sourceOf(dir, runs)))
   const end = await openCockpit({
     runs: sources,
+    isForeground: isInForeground,
+    leavesAtEnd,
     ...(interrupt === undefined ? {} : { interrupt }),
     ...(opened === undefined ? {} : { opened }),
   })
-  for (const line of partingLines(end)) process.stdout.write(`${line}\n`)
+  for (const line of await partingLines(end)) process.stdout.write(`${line}\n`)
   // The run's controller lives on; waiting for it would keep this process here.
   process.exit(exitCodeAfter(end, interrupt !== undefined))
 }
@@ -57,8 +64,8 @@ async function sourceOf(dir: string, runs: string | undefined): Promise<RunSourc
   }
 }
 
-/** How the run stands, and what to type next. */
-function partingLines({ source, state }: CockpitEnd): string[] {
+/** How the run stands, what came of it if it is over, and what to type next. */
+async function partingLines({ source, state }: CockpitEnd): Promise<string[]> {
   const { snapshot, driven } = state
   const { end, position, runSteps } = snapshot
   const of = runSteps === 0 ? '' : ` of ${formatCount(runSteps)}`
@@ -70,7 +77,12 @@ function partingLines({ source, state }: CockpitEnd): string[] {
     return [`${run} has lost its controller, after ${steps}`, `  go on with it: ${source.resume}`]
   const next = end.status === 'completed' ? source.comeBack : source.resume
   const words = end.status === 'completed' ? 'see it again' : 'go on with it'
-  return [`${run} ${end.status} after ${steps}${sanitize(reasonOf(end))}`, `  ${words}: ${next}`]
+  const { summary } = await readRunView(source.dir)
+  return [
+    `${run} ${end.status} after ${steps}${sanitize(reasonOf(end))}`,
+    ...outcomeLines(summary),
+    `  ${words}: ${next}`,
+  ]
 }
 
 /** Of a run that ended: its own, where its end was seen. Looking at one that is over fails for nothing. */

@@ -70,6 +70,8 @@ export interface FollowOptions {
   readonly ui: Ui
   /** `--runs` as it was given, for the commands that the cockpit proposes. */
   readonly runs: string | undefined
+  /** Whether the cockpit stays open once the run is over. @default false */
+  readonly stay?: boolean | undefined
   /** Waited for before anything is shown. */
   readonly started?: (controller: ControllerProcess) => Promise<void>
 }
@@ -81,7 +83,7 @@ export interface FollowOptions {
 export async function startAndFollow(
   options: ControllerOptions,
   manifest: Manifest,
-  { ui, runs, started }: FollowOptions,
+  { ui, runs, stay = false, started }: FollowOptions,
 ): Promise<void> {
   const { dir } = options
   const interrupts = holdInterrupts()
@@ -94,6 +96,7 @@ export async function startAndFollow(
       await showCockpit({
         dirs: [dir],
         runs,
+        leavesAtEnd: !stay,
         interrupt: () => controller.kill('SIGINT'),
         opened: () => {
           interrupts.stop()

@@ -8,7 +8,7 @@ import type { ControlEdit } from '../record/edits.js'
 import { experimentOf } from './experiment-of.js'
 import { positiveInteger, wholeNumber } from './options.js'
 import { freeNameBeside, interpreterFor, takeUp } from './take-up.js'
-import { chooseUi, uiOption, type UiFlag } from './ui.js'
+import { chooseUi, stayOption, uiOption, type UiFlag } from './ui.js'
 
 interface ForkOptions {
   readonly at?: number
@@ -17,6 +17,7 @@ interface ForkOptions {
   readonly name?: string
   readonly runs?: string
   readonly ui: UiFlag
+  readonly stay?: true
   readonly detach?: true
   readonly python?: string
   readonly threads?: number
@@ -32,6 +33,7 @@ export function forkCommand(): Command {
     .option('--name <name>', 'name of the new run (default: RUN-fork)')
     .option('--runs <dir>', 'folder of runs (default: $ABSGD_RUNS, else ./runs)')
     .addOption(uiOption())
+    .addOption(stayOption())
     .option('--detach', 'leave the run to itself')
     .option('--python <path>', 'interpreter to train with (default: see "absgd setup")')
     .option('--threads <n>', "threads of torch (default: torch's own choice)", positiveInteger)
@@ -55,6 +57,6 @@ async function fork(nameOrPath: string, options: ForkOptions): Promise<void> {
     why: options.why ?? '',
     ...(options.at === undefined ? {} : { at: options.at }),
   })
-  const { threads, runs, detach = false } = options
-  await takeUp(dir, manifest, { python, threads, runs, ui, detach })
+  const { threads, runs, stay, detach = false } = options
+  await takeUp(dir, manifest, { python, threads, runs, ui, stay, detach })
 }

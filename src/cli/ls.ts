@@ -7,6 +7,7 @@ import { readRunSummary } from '../operator/summary.js'
 import { formatAge, formatCount, formatNumber } from '../output/format.js'
 import { jsonText } from '../output/json.js'
 import { table, WIDTH, wrap, type Column } from '../output/layout.js'
+import { nonFiniteInWords } from '../output/non-finite.js'
 import { sanitize } from '../output/sanitize.js'
 import { damageInWords, statusInWords } from '../output/words.js'
 import type { RunSummary } from '../record/summary.js'
@@ -96,25 +97,32 @@ function otherLines(others: readonly OtherFolder[]): string[] {
 
 function cellsOf(entry: Entry, nowMs: number): string[] {
   if (entry.status === 'unreadable') return [entry.run, '', 'unreadable *', '', '', '']
-  const { run, config, steps, runSteps, best, final, createdAt, damage } = entry
+  const { run, config, steps, runSteps, createdAt } = entry
   const trained = config.arm === undefined ? config.experiment : `${config.experiment}/${config.arm}`
   const experiment = config.simulated === true ? `simulated: ${trained}` : trained
-  const status = `${statusInWords(entry)}${damage === undefined ? '' : ' *'}`
+  const status = `${statusInWords(entry)}${problemsOf(entry).length === 0 ? '' : ' *'}`
   const progress = runSteps === null ? formatCount(steps) : `${formatCount(steps)}/${formatCount(runSteps)}`
   const age = formatAge((nowMs - Date.parse(createdAt)) / 1000)
-  const [metric, value] = best === null ? ['train.loss', final['train.loss']] : [best.metric, best.value]
-  return [
-    run,
-    experiment,
-    status,
-    progress,
-    age,
-    value === undefined ? '' : `${formatNumber(value)} ${metric}`,
-  ]
+  return [run, experiment, status, progress, age, figureOf(entry)]
+}
+
+/** The best by the objective; while none is finite the latest, else the loss. */
+function figureOf({ best, final, config: { objective } }: RunSummary): string {
+  if (best !== null) return `${formatNumber(best.value)} ${best.metric}`
+  const names = [objective?.metric, 'train.loss'].filter((name) => name !== undefined)
+  const name = names.find((one) => final[one] !== undefined)
+  return name === undefined ? '' : `${formatNumber(final[name]!)} ${name}`
 }
 
 function problemsOf(entry: Entry): string[] {
-  return entry.status === 'unreadable' ? [entry.reason] : (entry.damage ?? []).map(damageInWords)
+  if (entry.status === 'unreadable') return [entry.reason]
+  const { damage = [], nonFinite = [] } = entry
+  const broken = nonFiniteInWords(nonFinite.filter(({ now }) => now))
+  const more = broken.length > 1 ? `; and ${formatCount(broken.length - 1)} more` : ''
+  return [
+    ...damage.map(damageInWords),
+    ...broken.slice(0, 1).map((text) => `NaN or infinite: ${text}${more}`),
+  ]
 }
 
 const COLUMNS: readonly Column[] = [

@@ -9,11 +9,12 @@ import { requestOf } from '../operator/client.js'
 import { readRunView } from '../operator/view.js'
 import { positiveInteger } from './options.js'
 import { interpreterFor, takeUp } from './take-up.js'
-import { chooseUi, uiOption, type UiFlag } from './ui.js'
+import { chooseUi, stayOption, uiOption, type UiFlag } from './ui.js'
 
 interface ResumeOptions {
   readonly runs?: string
   readonly ui: UiFlag
+  readonly stay?: true
   readonly detach?: true
   readonly python?: string
   readonly threads?: number
@@ -26,6 +27,7 @@ export function resumeCommand(): Command {
     .argument('<run>', 'name of a run, or its directory')
     .option('--runs <dir>', 'folder of runs (default: $ABSGD_RUNS, else ./runs)')
     .addOption(uiOption())
+    .addOption(stayOption())
     .option('--detach', 'leave the run to itself')
     .option('--python <path>', 'interpreter to train with (default: see "absgd setup")')
     .option('--threads <n>', "threads of torch (default: torch's own choice)", positiveInteger)
@@ -66,8 +68,8 @@ async function resume(nameOrPath: string, options: ResumeOptions): Promise<void>
     )
   }
   const python = await interpreterFor(manifest, options.python)
-  const { threads, runs, detach = false } = options
-  await takeUp(dir, manifest, { python, threads, runs, ui, detach, takeOver })
+  const { threads, runs, stay, detach = false } = options
+  await takeUp(dir, manifest, { python, threads, runs, ui, stay, detach, takeOver })
 }
 
 const WHAT = `

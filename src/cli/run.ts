@@ -15,7 +15,7 @@ import {
 } from './options.js'
 import { startAndFollow, startControllerProcess } from './follow.js'
 import { seedList } from './seeds.js'
-import { chooseLines, chooseUi, uiOption, type UiFlag } from './ui.js'
+import { chooseLines, chooseUi, stayOption, uiOption, type UiFlag } from './ui.js'
 
 interface RunOptions {
   readonly arm?: readonly string[]
@@ -27,6 +27,7 @@ interface RunOptions {
   readonly name?: string
   readonly runs?: string
   readonly ui: UiFlag
+  readonly stay?: true
   readonly detach?: true
   readonly python?: string
   readonly threads?: number
@@ -50,6 +51,7 @@ export function runCommand(): Command {
     .addOption(exactNameOption())
     .option('--runs <dir>', 'folder of runs (default: $ABSGD_RUNS, else ./runs)')
     .addOption(uiOption())
+    .addOption(stayOption())
     .option('--detach', 'leave the run to itself; "absgd watch" shows it')
     .option('--python <path>', 'interpreter to train with (default: see "absgd setup")')
     .option(
@@ -95,7 +97,7 @@ async function run(file: string, options: RunOptions): Promise<void> {
     // Its process is another session's now; waiting for its end would keep this one here.
     process.exit(0)
   }
-  await startAndFollow(start, manifest, { ui, runs })
+  await startAndFollow(start, manifest, { ui, runs, stay: options.stay })
 }
 
 function isSeveral({ arm = [], seeds }: RunOptions): boolean {
@@ -124,5 +126,7 @@ completed and takes up what is not, failed runs from their last checkpoint.
 const EXIT_CODES = `
 Exit code: 0 completed or stopped, 1 failed, 2 wrong usage,
 75 broken off and resumable, 130 interrupted (checkpointed, resumable).
-Leaving the cockpit, or --detach: 0, and the run goes on.
+Leaving the cockpit, or --detach: 0, and the run goes on. The cockpit leaves by
+itself when the run is over, unless --stay is given; a job of the shell in the
+background (&) prints plain lines.
 Ctrl-C checkpoints and stops; a second one ends the run at once.`

@@ -27,6 +27,7 @@ export interface TakeUpOptions {
   readonly threads?: number | undefined
   readonly runs?: string | undefined
   readonly ui: Ui
+  readonly stay?: boolean | undefined
   /** Leaves the run to itself, and ends this process. */
   readonly detach: boolean
   /** Take the lock also of a holder that cannot be judged from here. @default false */
@@ -35,14 +36,14 @@ export interface TakeUpOptions {
 
 /** Starts a controller for the run in `dir` and shows it, or leaves it. */
 export async function takeUp(dir: string, manifest: Manifest, options: TakeUpOptions): Promise<void> {
-  const { python, threads, ui, runs, detach, takeOver = false } = options
+  const { python, threads, ui, runs, stay, detach, takeOver = false } = options
   const start = { dir, python, takeOver, ...(threads === undefined ? {} : { threads }) }
   if (!detach) {
     const { attached } = manifest.config
-    if (attached !== true) return startAndFollow(start, manifest, { ui, runs })
+    if (attached !== true) return startAndFollow(start, manifest, { ui, runs, stay })
     const { program } = await experimentOf(manifest)
     const started = (controller: ControllerProcess) => awaitScript(dir, program, controller)
-    return startAndFollow(start, manifest, { ui, runs, started })
+    return startAndFollow(start, manifest, { ui, runs, stay, started })
   }
   await startControllerProcess(start)
   process.stdout.write(`${manifest.run}\n`)

@@ -1,6 +1,8 @@
 /** How a command shows a run. */
 import { Option } from 'commander'
+import { isatty } from 'node:tty'
 import { AbsgdError } from '../errors.js'
+import { isInForeground, leaveTerminalAlone } from '../foreground.js'
 
 export type Ui = 'cockpit' | LinesUi
 export type LinesUi = 'plain' | 'json' | 'none'
@@ -15,14 +17,20 @@ export function uiOption(): Option {
     .default('auto')
 }
 
+export function stayOption(): Option {
+  return new Option('--stay', 'keep the cockpit open once the run is over')
+}
+
 /**
- * What the flag means here. In a CI job nobody would leave a cockpit, terminal or not.
+ * What the flag means here. In a CI job nobody would leave a cockpit, terminal or not; and a
+ * shell's job in the background (`absgd run … &`) has no terminal to draw on. From here on such a job leaves the terminal as it is.
  *
  * @throws AbsgdError 'usage' when the cockpit is asked for without a terminal.
  */
 export function chooseUi(flag: UiFlag): Ui {
-  const { stdin, stdout, env } = process
-  const terminal = stdin.isTTY && stdout.isTTY
+  const { env } = process
+  leaveTerminalAlone()
+  const terminal = isatty(0) && isatty(1)
   if (flag === 'cockpit' && !terminal) {
     throw new AbsgdError('usage', '--ui cockpit needs a terminal for its input and its output', {
       hint: 'use --ui plain or --ui json where output goes to a file, a pipe or a job; over ssh, "ssh -t" gives a terminal',
@@ -30,7 +38,7 @@ export function chooseUi(flag: UiFlag): Ui {
   }
   if (flag !== 'auto') return flag
   const unfit = env['TERM'] === 'dumb' || (env['CI'] ?? 'false') !== 'false'
-  return terminal && !unfit ? 'cockpit' : 'plain'
+  return terminal && !unfit && isInForeground() ? 'cockpit' : 'plain'
 }
 
 /**

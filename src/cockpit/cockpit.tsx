@@ -4,6 +4,8 @@ import { toAbsgdError } from '../errors.js'
 import type { Action } from '../record/record.js'
 import { App } from './app.js'
 import { createFeed, type Feed } from './feed.js'
+import { createJobControl, type JobControl } from './job-control.js'
+import { createKeyboard } from './keyboard.js'
 import { actionOf } from './keys.js'
 import { drawScreen, type Region } from './layout.js'
 import { createPacer } from './pacer.js'
@@ -11,7 +13,7 @@ import { standingOf, type RunState } from './run-state.js'
 import { onSignals, type LeavingSignal } from './signals.js'
 import type { RunSource } from './source.js'
 import { createSampleFeed } from './sample-feed.js'
-import { enterScreen, holdBack } from './terminal.js'
+import { createScreen, holdBack } from './terminal.js'
 import { createTheme, type Capabilities } from './theme.js'
 import { withAnswer, withFailure, withKey } from './ui.js'
 import { initialUi, type CockpitView } from './view.js'
@@ -25,6 +27,10 @@ export interface CockpitOptions {
    * at once. Without it Ctrl-C leaves.
    */
   readonly interrupt?: () => void
+  /** Whether it leaves by itself once the run is over. @default false */
+  readonly leavesAtEnd?: boolean
+  /** Whether the terminal is this process's: a shell's job in the background must leave it alone. @default it always is */
+  readonly isForeground?: () => boolean
   /** Called once signals are taken here. Says how often the run was interrupted before. */
   readonly opened?: () => number
 }
@@ -42,6 +48,8 @@ export async function runCockpit({
   runs,
   capabilities,
   interrupt,
+  leavesAtEnd = false,
+  isForeground = () => true,
   opened,
 }: CockpitOptions): Promise<CockpitEnd> {
   const theme = createTheme(capabilities)
@@ -66,8 +74,10 @@ export async function runCockpit({
   let wasCaughtUp = false
 
   const printErrors = holdBack(process.stderr)
-  const screen = enterScreen(process.stdout, () => pacer.now())
-  const restore = () => screen.leave()
+  const screen = createScreen(process.stdout, () => pacer.now())
+  const keyboard = createKeyboard(process.stdin)
+  let job: JobControl = { suspend: () => undefined, close: () => undefined }
+  const restore = () => job.close()
   process.on('exit', restore)
   process.on('uncaughtExceptionMonitor', restore)
   const stopListening = onSignals({
@@ -78,13 +88,33 @@ export async function runCockpit({
   ui = { ...ui, interrupts: opened?.() ?? 0 }
   const ink = render(<App screen={drawn()} onKey={onKey} />, {
     stdout: screen.stream,
-    stdin: process.stdin,
+    stdin: keyboard.stream,
     stderr: process.stderr,
     // Every frame whole, for the screen to write what changed of it.
     debug: true,
     exitOnCtrlC: false,
     patchConsole: false,
     isScreenReaderEnabled: false,
+  })
+  // From here on frames are shown, where the terminal is this process's.
+  job = createJobControl({
+    isForeground,
+    take() {
+      keyboard.open()
+      screen.enter()
+      pacer.now()
+    },
+    giveBack() {
+      keyboard.close()
+      screen.leave()
+    },
+    forget() {
+      keyboard.abandon()
+      screen.abandon()
+    },
+    drop() {
+      keyboard.destroy()
+    },
   })
   const clock = setInterval(() => {
     if (isDriven() || ui.message !== undefined) pacer.soon()
@@ -121,7 +151,7 @@ export async function runCockpit({
       comeBack: feed.source.comeBack,
       resume: feed.source.resume,
     }))
-    return { runs: shown, ui, nowMs: Date.now(), owned: interrupt !== undefined }
+    return { runs: shown, ui, size: screen.size(), nowMs: Date.now(), owned: interrupt !== undefined }
   }
 
   function drawn(): Region {
@@ -129,6 +159,7 @@ export async function runCockpit({
   }
 
   function draw(): void {
+    if (!screen.isShown()) return
     ink.rerender(<App screen={drawn()} onKey={onKey} />)
   }
 
@@ -136,8 +167,8 @@ export async function runCockpit({
     const { caughtUp } = selected().state
     if (caughtUp !== wasCaughtUp) pacer.now()
     wasCaughtUp = caughtUp
-    // Who pressed Ctrl-C wants to be back at the prompt.
-    if (ui.interrupts > 0 && !isDriven()) leave(undefined)
+    // Who pressed Ctrl-C wants to be back at the prompt; what comes behind a command waits for its end.
+    if ((ui.interrupts > 0 || leavesAtEnd) && caughtUp && !isDriven()) leave(undefined)
     pacer.soon()
   }
 
@@ -148,6 +179,7 @@ export async function runCockpit({
     ui = withKey(ui, action, { runs: feeds.length, nowMs: Date.now() })
     if (ui.suspects) sampleFeeds[ui.selected]!.start(abort.signal)
     if (action.type === 'leave') leave(undefined)
+    if (action.type === 'suspend') job.suspend()
     if (action.type === 'interrupt') interrupt?.()
     if (action.type === 'ask') void ask(action.action)
     if (action.type === 'confirm' && question !== undefined) void ask(question.action)

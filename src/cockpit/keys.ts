@@ -1,40 +1,20 @@
 /** The keys: one table, from which they are dispatched and the help is made. */
-import type { Action } from '../record/record.js'
+import type { KeyAction, KeyBinding } from './key-types.js'
+import { metricNames, shownMetric } from './metrics.js'
 import { CHARTS } from './panels/chart-specs.js'
-import { selectedStanding, type CockpitView } from './view.js'
+import { questionLines } from './questions.js'
+import { SEARCH_KEYS, typed } from './search-keys.js'
+import { isTooSmall } from './size.js'
+import { selectedRun, selectedStanding, type CockpitView } from './view.js'
 
-export type KeyAction =
-  | { readonly type: 'ask'; readonly action: Action }
-  /** Asked only once it is confirmed. */
-  | { readonly type: 'question'; readonly text: string; readonly action: Action }
-  | { readonly type: 'confirm' }
-  | { readonly type: 'decline' }
-  | { readonly type: 'leave' }
-  | { readonly type: 'interrupt' }
-  | { readonly type: 'screen'; readonly screen: 'run' | 'runs' | 'help' }
-  | { readonly type: 'select'; readonly by: number }
-  | { readonly type: 'chart'; readonly chart: number | 'next' | 'none' }
-  | { readonly type: 'log-scale' }
-  | { readonly type: 'suspects' }
-
-export interface KeyBinding {
-  /** Names as `keyName` gives them. */
-  readonly keys: readonly string[]
-  /** As people are told. */
-  readonly shown: string
-  /** A word for the line of keys; left out of it without one. */
-  readonly word?: string
-  readonly description: string
-  readonly action: (key: string, view: CockpitView) => KeyAction
-  /** Where it does something. @default everywhere */
-  readonly when?: (view: CockpitView) => boolean
-}
+export type { KeyAction, KeyBinding } from './key-types.js'
 
 const driven = (view: CockpitView) => {
   const standing = selectedStanding(view)
   return standing.type === 'no-worker' || (standing.type === 'working' && standing.phase !== 'ending')
 }
 const ended = (view: CockpitView) => ['ended', 'no-controller'].includes(selectedStanding(view).type)
+const severalMetrics = (view: CockpitView) => metricNames(selectedRun(view).state).length > 1
 const several = (view: CockpitView) => view.runs.length > 1
 const paused = (view: CockpitView) => {
   const standing = selectedStanding(view)
@@ -74,8 +54,11 @@ export const KEYS: readonly KeyBinding[] = [
     description: 'checkpoint and end the run, once confirmed by y',
     action: fixed({
       type: 'question',
-      text: 'checkpoint and stop this run? y stops it, any other key does not',
-      action: { type: 'stop', checkpoint: true },
+      question: {
+        text: 'checkpoint and stop this run? y stops it, any other key does not',
+        short: 'checkpoint and stop this run? y/n',
+        action: { type: 'stop', checkpoint: true },
+      },
     }),
     when: driven,
   },
@@ -85,6 +68,7 @@ export const KEYS: readonly KeyBinding[] = [
     word: 'leave',
     description: 'leave; a run that trains goes on',
     action: fixed({ type: 'leave' }),
+    always: true,
   },
   {
     keys: ['return'],
@@ -106,6 +90,28 @@ export const KEYS: readonly KeyBinding[] = [
     shown: `1-${CHARTS.length}`,
     description: `show one chart large: ${CHARTS.map((name, i) => `${i + 1} ${name}`).join(', ')}`,
     action: (key) => ({ type: 'chart', chart: Number(key) - 1 }),
+  },
+  {
+    keys: ['m'],
+    shown: 'm',
+    word: 'metric',
+    description: 'show the next metric in the chart of metrics',
+    action: (_key, view) => ({ type: 'metric', name: neighbour(view, 1) }),
+    when: severalMetrics,
+  },
+  {
+    keys: ['M'],
+    shown: 'M',
+    description: 'show the metric before',
+    action: (_key, view) => ({ type: 'metric', name: neighbour(view, -1) }),
+    when: severalMetrics,
+  },
+  {
+    keys: ['/'],
+    shown: '/',
+    description: 'list all metrics, search among them and choose one',
+    action: fixed({ type: 'screen', screen: 'metrics' }),
+    when: severalMetrics,
   },
   {
     keys: ['x'],
@@ -163,6 +169,7 @@ export const KEYS: readonly KeyBinding[] = [
     description: 'checkpoint and stop the run; once more ends it at once',
     action: fixed({ type: 'interrupt' }),
     when: (view) => view.owned && !ended(view),
+    always: true,
   },
   {
     keys: ['ctrl-c'],
@@ -170,22 +177,47 @@ export const KEYS: readonly KeyBinding[] = [
     description: 'leave the cockpit',
     action: fixed({ type: 'leave' }),
     when: (view) => !view.owned || ended(view),
+    always: true,
+  },
+  {
+    keys: ['ctrl-z'],
+    shown: 'Ctrl-Z',
+    description: 'back to the shell; its "fg" shows the cockpit again, and a run that trains goes on',
+    action: fixed({ type: 'suspend' }),
+    always: true,
   },
 ]
 
 /** What a key does now; undefined where it does nothing. */
 export function actionOf(key: string, view: CockpitView): KeyAction | undefined {
-  if (view.ui.question !== undefined && key !== 'ctrl-c') {
+  const { question, screen } = view.ui
+  // Only what is drawn can be answered.
+  if (question !== undefined && !key.startsWith('ctrl-') && questionLines(question, view.size).length > 0) {
     return { type: key === 'y' ? 'confirm' : 'decline' }
   }
-  return bindings(view)
-    .find(({ keys }) => keys.includes(key))
-    ?.action(key, view)
+  const binding = bindings(view).find(({ keys }) => keys.includes(key))
+  if (binding !== undefined) return binding.action(key, view)
+  return screen === 'metrics' && !isTooSmall(view.size) ? typed(key, view) : undefined
 }
 
 /** The keys that do something now. */
 export function bindings(view: CockpitView): readonly KeyBinding[] {
-  return KEYS.filter(({ when }) => when?.(view) ?? true)
+  const active = KEYS.filter(({ when }) => when?.(view) ?? true)
+  if (isTooSmall(view.size)) return active.filter(({ always }) => always)
+  if (view.ui.screen !== 'metrics') return active
+  // Letters belong to the search.
+  return [
+    ...SEARCH_KEYS,
+    ...active.filter(({ always, keys }) => always && keys.every((key) => key.length > 1)),
+  ]
+}
+
+/** The metric behind or before the one shown, round and round. */
+function neighbour(view: CockpitView, by: number): string | undefined {
+  const { state } = selectedRun(view)
+  const names = metricNames(state)
+  const at = names.indexOf(shownMetric(state, view.ui.metric)?.name ?? '')
+  return names.at((at + by) % names.length)
 }
 
 /** What ink says of a key that was pressed. */
@@ -197,6 +229,8 @@ export interface PressedKey {
   readonly return: boolean
   readonly escape: boolean
   readonly tab: boolean
+  readonly backspace: boolean
+  readonly delete: boolean
   readonly ctrl: boolean
   readonly meta: boolean
 }
@@ -211,6 +245,8 @@ export function keyNames(input: string, key: PressedKey): readonly string[] {
   if (key.return) return ['return']
   if (key.escape) return ['escape']
   if (key.tab) return ['tab']
+  // Terminals send what ink calls delete for the key above Enter.
+  if (key.backspace || key.delete) return ['backspace']
   const typed = [...input]
   if (key.meta || typed.length > TYPED_AT_ONCE) return []
   return typed.map((character) => NAMES[character] ?? character)
@@ -223,5 +259,7 @@ const NAMES: Readonly<Record<string, string>> = {
   '\n': 'return',
   '\t': 'tab',
   '\x03': 'ctrl-c',
+  '\x1a': 'ctrl-z',
+  '\x7f': 'backspace',
 }
 const TYPED_AT_ONCE = 4

@@ -1,21 +1,21 @@
 /** Which panel stands where, by the size of the terminal: the one place to add a panel to. */
+import { wrap } from '../output/layout.js'
+import { sanitize } from '../output/sanitize.js'
 import { chartsPanel } from './panels/charts.js'
 import { headerPanel } from './panels/header.js'
 import { helpPanel } from './panels/help.js'
 import { logPanel } from './panels/log.js'
+import { metricListPanel } from './panels/metric-list.js'
 import { numbersList, numbersStrip } from './panels/numbers.js'
 import { runsPanel } from './panels/runs.js'
-import { statusPanel } from './panels/status.js'
+import { statusOf, statusPanel } from './panels/status.js'
 import { suspectsPanel } from './panels/suspects.js'
 import { workerList, workerStrip } from './panels/worker.js'
-import { cutTo } from './text.js'
+import { questionLines } from './questions.js'
+import { isTooSmall, LEAST, type Size } from './size.js'
+import { cutTo, line } from './text.js'
 import type { Theme } from './theme.js'
 import type { CockpitView } from './view.js'
-
-export interface Size {
-  readonly columns: number
-  readonly rows: number
-}
 
 /** Rows of text, or regions beside or below each other. */
 export type Region =
@@ -24,7 +24,7 @@ export type Region =
 
 /** A screen of exactly the size. */
 export function drawScreen(view: CockpitView, { columns, rows }: Size, theme: Theme): Region {
-  if (columns < LEAST.columns || rows < LEAST.rows) return tooSmall({ columns, rows }, theme)
+  if (isTooSmall({ columns, rows })) return tooSmall(view, { columns, rows }, theme)
   const body = rows - HEADER_ROWS - STATUS_ROWS
   const regions = [
     rowsOf(headerPanel(view, columns, theme), columns),
@@ -53,6 +53,7 @@ export function rowsOfRegion(region: Region): readonly string[] {
 function drawBody(view: CockpitView, width: number, height: number, theme: Theme): Region {
   if (view.ui.screen === 'help') return rowsOf(helpPanel(view, width, height, theme), width)
   if (view.ui.screen === 'runs') return rowsOf(runsPanel(view, width, height, theme), width)
+  if (view.ui.screen === 'metrics') return rowsOf(metricListPanel(view, width, height, theme), width)
   return width >= WIDE && height >= TALL
     ? wide(view, width, height, theme)
     : narrow(view, width, height, theme)
@@ -111,14 +112,20 @@ function gap(height: number): Region {
   )
 }
 
-function tooSmall({ columns, rows }: Size, { glyph }: Theme): Region {
+/** A question alone, else what matters most, as far as it fits. */
+function tooSmall(view: CockpitView, { columns, rows }: Size, { glyph }: Theme): Region {
+  const { question } = view.ui
+  const asked = question === undefined ? [] : questionLines(question, { columns, rows })
+  const { text } = statusOf(view, columns)
   const words = [
     'the terminal is too small',
     `${columns}x${rows}, and ${LEAST.columns}x${LEAST.rows} are needed`,
     'q leaves',
+    ...(question === undefined && text !== '' ? wrap(sanitize(text), { width: Math.max(1, columns) }) : []),
   ]
+  const shown = asked.length > 0 ? asked : words
   const lines = Array.from({ length: rows }, (_, i) =>
-    cutTo(words[i] ?? '', columns, glyph.ellipsis).padEnd(columns),
+    line([cutTo(shown[i] ?? '', columns, glyph.ellipsis)], { width: columns, ellipsis: glyph.ellipsis }),
   )
   return rowsOf(lines, columns)
 }
@@ -131,7 +138,6 @@ function below(width: number, panels: readonly (readonly string[])[]): Region {
   return { type: 'below', regions: panels.map((rows) => rowsOf(rows, width)) }
 }
 
-export const LEAST: Size = { columns: 50, rows: 18 }
 const HEADER_ROWS = 2
 const STATUS_ROWS = 2
 const WIDE = 110

@@ -1,6 +1,7 @@
 /** The events of a run as lines of the cockpit. */
 import type { Body, LogRecord } from '../record/record.js'
 import { eventLines, type EventContext } from '../output/events.js'
+import { nonFiniteEvents } from '../output/non-finite.js'
 import { statusSentence } from './words.js'
 
 export type Tone = 'plain' | 'good' | 'warn' | 'bad'
@@ -20,6 +21,12 @@ export function eventsOf({ body, timeMs }: LogRecord, context: EventContext): re
   switch (body.type) {
     case 'run-ended':
       return [event(statusSentence(body.status, context.after))]
+    case 'step-batch':
+    case 'evaluation':
+      return nonFiniteEvents(context.before.nonFinite, context.after.nonFinite).map(({ type, text }) => ({
+        ...event(text),
+        tone: type === 'began' ? 'bad' : 'good',
+      }))
     case 'worker-joined': {
       const { hello } = body
       if (context.before.incarnations.length > 0) break

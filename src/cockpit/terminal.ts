@@ -5,7 +5,7 @@
  * and clears screen and scrollback once a frame is as tall as the terminal.
  */
 import { Writable } from 'node:stream'
-import type { Size } from './layout.js'
+import type { Size } from './size.js'
 
 /** The part of a terminal's stream that is used. */
 export interface TerminalStream {
@@ -20,21 +20,27 @@ export interface Screen {
   /** What ink draws to, with `debug` on: each write is one whole frame. */
   readonly stream: NodeJS.WriteStream
   size(): Size
-  /** Gives the terminal back as it was. May be called twice. */
+  /** Whether frames are seen. */
+  isShown(): boolean
+  /** Takes the terminal: the next frame is drawn whole. Nothing is written before. */
+  enter(): void
+  /** Gives the terminal back as it was. May be called twice, or never have been entered. */
   leave(): void
+  /** Writes no more, and leaves the terminal as it is: it is another program's. */
+  abandon(): void
 }
 
 /** @param resized - called once the terminal has another size and is blank. */
-export function enterScreen(terminal: TerminalStream, resized: () => void): Screen {
+export function createScreen(terminal: TerminalStream, resized: () => void): Screen {
   let shown: readonly string[] = []
-  let left = false
+  let isEntered = false
   const size = (): Size => ({
     columns: terminal.columns || FALLBACK.columns,
     rows: terminal.rows || FALLBACK.rows,
   })
 
   function show(frame: string): void {
-    if (left) return
+    if (!isEntered) return
     const rows = frame.split('\n').slice(0, size().rows)
     let changes = ''
     for (let i = 0; i < Math.max(rows.length, shown.length); i += 1) {
@@ -52,8 +58,11 @@ export function enterScreen(terminal: TerminalStream, resized: () => void): Scre
     terminal.write(HOME + ERASE_BELOW)
     resized()
   }
-  terminal.on('resize', onResize)
-  terminal.write(ENTER)
+
+  function abandon(): void {
+    isEntered = false
+    terminal.off('resize', onResize)
+  }
 
   const writable = new Writable({
     decodeStrings: false,
@@ -67,12 +76,20 @@ export function enterScreen(terminal: TerminalStream, resized: () => void): Scre
   return {
     stream: stream as NodeJS.WriteStream,
     size,
+    isShown: () => isEntered,
+    enter() {
+      if (isEntered) return
+      isEntered = true
+      shown = []
+      terminal.on('resize', onResize)
+      terminal.write(ENTER)
+    },
     leave() {
-      if (left) return
-      left = true
-      terminal.off('resize', onResize)
+      if (!isEntered) return
+      abandon()
       terminal.write(LEAVE)
     },
+    abandon,
   }
 }
 

@@ -2,9 +2,9 @@
 import { actionInWords } from '../output/words.js'
 import { formatCount } from '../output/format.js'
 import type { Action, RequestResult } from '../record/record.js'
-import type { KeyAction } from './keys.js'
-import { CHARTS } from './panels/chart-specs.js'
-import type { Message, UiState } from './view.js'
+import type { KeyAction } from './key-types.js'
+import { CHARTS, METRIC_CHART } from './panels/chart-specs.js'
+import { NO_SEARCH, type Message, type UiState } from './view.js'
 
 export interface UiContext {
   readonly runs: number
@@ -16,18 +16,24 @@ export function withKey(ui: UiState, action: KeyAction, { runs, nowMs }: UiConte
     case 'ask':
       return { ...ui, message: underWay(action.action) }
     case 'question':
-      return { ...ui, question: { text: action.text, action: action.action }, message: undefined }
+      return { ...ui, question: action.question, message: undefined }
     case 'confirm':
       if (ui.question === undefined) return ui
       return { ...ui, question: undefined, message: underWay(ui.question.action) }
     case 'decline':
       return { ...ui, question: undefined, message: said('not asked: the run goes on', 'plain', nowMs) }
     case 'screen':
-      return { ...ui, screen: action.screen }
+      return { ...ui, screen: action.screen, search: NO_SEARCH }
     case 'select':
       return { ...ui, selected: (ui.selected + action.by + runs) % runs, question: undefined }
     case 'chart':
       return { ...ui, screen: 'run', suspects: false, chart: chartAfter(ui.chart, action.chart) }
+    case 'metric': {
+      const chart = ui.chart === undefined ? undefined : METRIC_CHART
+      return { ...ui, screen: 'run', suspects: false, chart, metric: action.name ?? ui.metric }
+    }
+    case 'search':
+      return { ...ui, search: action.search }
     case 'suspects':
       return { ...ui, screen: 'run', suspects: !ui.suspects }
     case 'log-scale':
@@ -35,6 +41,7 @@ export function withKey(ui: UiState, action: KeyAction, { runs, nowMs }: UiConte
     case 'interrupt':
       return { ...ui, interrupts: ui.interrupts + 1, question: undefined }
     case 'leave':
+    case 'suspend':
       return ui
     default:
       return action satisfies never

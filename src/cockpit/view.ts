@@ -2,11 +2,13 @@
 import type { Action } from '../record/record.js'
 import { standingOf, type RunState, type Standing, type Tone } from './run-state.js'
 import type { SuspectsState } from './sample-feed.js'
+import type { Size } from './size.js'
 
 export interface CockpitView {
   /** At least one. */
   readonly runs: readonly RunView[]
   readonly ui: UiState
+  readonly size: Size
   /** UTC milliseconds. */
   readonly nowMs: number
   /** Whether Ctrl-C stops the run, as for the command that started it; else it leaves. */
@@ -24,9 +26,13 @@ export interface RunView {
 export interface UiState {
   /** Of the runs. */
   readonly selected: number
-  readonly screen: 'run' | 'runs' | 'help'
+  readonly screen: 'run' | 'runs' | 'help' | 'metrics'
   /** The one chart that is shown large, from 0. */
   readonly chart: number | undefined
+  /** The metric that its chart shows; undefined for that of the objective. */
+  readonly metric: string | undefined
+  /** In the list of metrics: what was typed, and which of those found is chosen. */
+  readonly search: Search
   readonly logScale: boolean
   /** Whether the samples most likely labelled wrong are shown. */
   readonly suspects: boolean
@@ -37,8 +43,15 @@ export interface UiState {
   readonly interrupts: number
 }
 
+export interface Search {
+  readonly text: string
+  readonly cursor: number
+}
+
 export interface Question {
   readonly text: string
+  /** At most 50 columns, for terminals in which the text does not fit. */
+  readonly short: string
   readonly action: Action
 }
 
@@ -54,6 +67,8 @@ export function initialUi(): UiState {
     selected: 0,
     screen: 'run',
     chart: undefined,
+    metric: undefined,
+    search: NO_SEARCH,
     logScale: false,
     suspects: false,
     question: undefined,
@@ -61,6 +76,8 @@ export function initialUi(): UiState {
     interrupts: 0,
   }
 }
+
+export const NO_SEARCH: Search = { text: '', cursor: 0 }
 
 export function selectedRun({ runs, ui }: CockpitView): RunView {
   return runs[ui.selected] ?? runs[0]!

@@ -17,12 +17,47 @@ export function spanOf(columns: readonly Float64Array[], log = false): Span | un
   let max = -Infinity
   for (const column of columns) {
     for (const value of column) {
-      if (!Number.isFinite(value) || (log && value <= 0)) continue
+      if (!isShown(value, log)) continue
       if (value < min) min = value
       if (value > max) max = value
     }
   }
   return min > max ? undefined : { min, max }
+}
+
+/**
+ * `spanOf` without its few outliers: values, at most one in 20 at each end, that are so far from all others that those would lie on
+ * one line. A chart marks what its axis leaves out.
+ */
+export function spanWithoutOutliers(columns: readonly Float64Array[], log = false): Span | undefined {
+  const span = spanOf(columns, log)
+  if (span === undefined) return undefined
+  const [of, back] = log ? [Math.log10, (value: number) => 10 ** value] : [same, same]
+  const sorted = Float64Array.from(
+    columns.flatMap((column) => [...column].filter((value) => isShown(value, log)).map(of)),
+  ).sort()
+  // One step with an outlier has one in each column.
+  const few = Math.max(columns.length, Math.floor(sorted.length * OUTLIERS))
+  if (sorted.length < LEAST_VALUES * columns.length) return span
+  const [low, high] = [sorted[few]!, sorted[sorted.length - 1 - few]!]
+  const usual = Math.max(
+    high - low,
+    log ? LEAST_DECADES : Math.max(Math.abs(low), Math.abs(high)) * LEAST_SHARE,
+  )
+  if (usual === 0) return span
+  const [from, to] = [low - FAR * usual, high + FAR * usual]
+  return {
+    min: of(span.min) < from ? back(sorted.find((value) => value >= from)!) : span.min,
+    max: of(span.max) > to ? back(sorted.findLast((value) => value <= to)!) : span.max,
+  }
+}
+
+function isShown(value: number, log: boolean): boolean {
+  return Number.isFinite(value) && !(log && value <= 0)
+}
+
+function same(value: number): number {
+  return value
 }
 
 export interface AxisOptions {
@@ -91,6 +126,15 @@ function decades({ min, max }: Span): readonly number[] {
   )
 }
 
+/** Share of the values that may be outliers, at each end. */
+const OUTLIERS = 0.05
+/** With fewer values nobody knows what is usual. */
+const LEAST_VALUES = 4
+/** Times the range of the others: then they would take less than a dot or two of a chart of eight rows. */
+const FAR = 30
+/** Values that hardly differ are no reason to leave out one that does: their range counts as this share of them at least. */
+const LEAST_SHARE = 0.1
+const LEAST_DECADES = 0.3
 const ROWS_A_LABEL = 3
 const LEAST_DISTANCE = 2
 const MOST_TICKS = 100

@@ -1,6 +1,7 @@
 /** Charts as lines of text, of exactly the width and height asked for. */
 import { createRaster, type Raster } from './braille.js'
-import { axisLabels, gutterLines, spanOf, type Span } from './chart-axis.js'
+import { axisLabels, gutterLines, spanOf, spanWithoutOutliers, type Span } from './chart-axis.js'
+import { marksOf } from './chart-marks.js'
 import { formatNumber } from './format.js'
 import { cut } from './layout.js'
 
@@ -13,6 +14,8 @@ export interface ChartSeries {
   readonly y: Float64Array
   /** Fills from y up to these values, thinly, instead of drawing a line. */
   readonly upTo?: Float64Array
+  /** Of each point, which of its values are NaN or infinite, as record/series.ts has it: they are marked. @default none */
+  readonly notFinite?: Uint8Array
   /** `steps` holds a value until the next x. @default 'linear' */
   readonly shape?: 'linear' | 'steps'
   /** Colours a piece of a line; must not change its width. */
@@ -27,6 +30,8 @@ export interface ChartOptions {
   readonly x?: Span
   /** @default the extent of the finite data */
   readonly y?: Span
+  /** `clip` leaves the few values out of the y axis beside which all others would be one line, and marks them. @default 'show' */
+  readonly outliers?: 'show' | 'clip'
   /** Logarithmic y axis. @default false */
   readonly log?: boolean
   /** Without braille and box characters. @default false */
@@ -39,6 +44,8 @@ export interface ChartOptions {
   readonly empty?: string
   /** Colours the axes and their labels. */
   readonly paintAxis?: Paint
+  /** Colours marks. */
+  readonly paintMark?: Paint
   /** Columns that y labels take at least: charts above each other line up. */
   readonly labelWidth?: number
 }
@@ -48,23 +55,39 @@ export function chartLines(series: readonly ChartSeries[], options: ChartOptions
   const { width, height, log = false, ascii = false, paintAxis = plain } = options
   const rows = Math.max(1, height - (options.xLabel === undefined ? 0 : 1))
   const x = options.x ?? spanOf(series.map((one) => one.x))
-  const y = options.y ?? spanOf(series.flatMap(valuesOf), log)
-  if (x === undefined || y === undefined) return emptyLines(options)
+  const y = options.y ?? yOf(series, options)
+  const marked = series.some(({ notFinite }) => notFinite?.some((kinds) => kinds !== 0))
+  if (x === undefined || (y === undefined && !marked)) return emptyLines(options)
 
-  const labels = axisLabels(y, { rows, log, format: options.yLabel ?? formatNumber })
+  const format = options.yLabel ?? formatNumber
+  const labels = y === undefined ? [] : axisLabels(y, { rows, log, format })
   const gutter = gutterLines(labels, { rows, width, ascii, least: options.labelWidth ?? 0 })
   const columns = Math.max(1, width - (gutter[0]?.length ?? 0))
   const raster = createRaster(columns, rows, { ascii })
-  const place = scale(x, padded(y, log), log, raster)
+  // Without any finite value there is nothing to place.
+  const place = scale(
+    x,
+    padded(y ?? { min: 0, max: 1 }, log && y !== undefined),
+    log && y !== undefined,
+    raster,
+  )
   for (const one of series) {
     raster.layer()
     if (one.upTo === undefined) drawLine(raster, one, place)
     else drawBand(raster, one, one.upTo, place)
   }
-  const lines = gutter.map((text, row) => paintAxis(text) + paintRow(raster, row, series))
+  const { top, bottom } = marksOf(series, { columns, placeX: place.x, y, ascii, log })
+  const marksIn = (row: number) => new Map([...(row === rows - 1 ? bottom : []), ...(row === 0 ? top : [])])
+  const lines = gutter.map(
+    (text, row) => paintAxis(text) + paintRow(raster, row, series, marksIn(row), options.paintMark ?? plain),
+  )
   if (options.xLabel !== undefined && height > 1)
     lines.push(paintAxis(xAxis(x, options.xLabel, gutter[0]!.length, width)))
   return lines.slice(0, height)
+}
+
+function yOf(series: readonly ChartSeries[], { log, outliers = 'show' }: ChartOptions): Span | undefined {
+  return (outliers === 'clip' ? spanWithoutOutliers : spanOf)(series.flatMap(valuesOf), log)
 }
 
 interface Place {
@@ -162,7 +185,13 @@ function fillColumn(raster: Raster, column: number, high: number, low: number): 
 }
 
 /** Neighbours of one series are painted in one piece. */
-function paintRow(raster: Raster, row: number, series: readonly ChartSeries[]): string {
+function paintRow(
+  raster: Raster,
+  row: number,
+  series: readonly ChartSeries[],
+  marks: ReadonlyMap<number, string>,
+  paintMark: Paint,
+): string {
   let line = ''
   let piece = ''
   let layer = -1
@@ -170,11 +199,13 @@ function paintRow(raster: Raster, row: number, series: readonly ChartSeries[]): 
     if (piece !== '') line += layer < 0 ? piece : (series[layer]!.paint ?? plain)(piece)
     piece = ''
   }
-  for (const cell of raster.row(row)) {
-    if (cell.layer !== layer) flush()
+  raster.row(row).forEach((cell, column) => {
+    const mark = marks.get(column)
+    if (mark !== undefined || cell.layer !== layer) flush()
     layer = cell.layer
-    piece += cell.text
-  }
+    if (mark === undefined) piece += cell.text
+    else line += paintMark(mark)
+  })
   flush()
   return line
 }

@@ -1,8 +1,9 @@
-/** What is said of the events of a run: everything but steps and evaluations. */
+/** What is said of the events of a run: of steps and evaluations only whether their numbers are finite. */
 import type { Body, Phase } from '../record/record.js'
 import type { RunSnapshot } from '../record/snapshot.js'
 import { formatBytes, formatControl, formatCount } from './format.js'
 import { fit, wrap } from './layout.js'
+import { nonFiniteEvents } from './non-finite.js'
 import { detailLines, entry } from './page.js'
 import { sanitize } from './sanitize.js'
 import { actionInWords, editToInWords, exitInWords, metricsInWords, positionInWords } from './words.js'
@@ -60,6 +61,9 @@ export function eventLines(body: Body, { run, before, after, phase }: EventConte
       return body.reason === 'orphaned' ? say('the worker lost its controller for too long, and left') : []
     case 'step-batch':
     case 'evaluation':
+      return nonFiniteEvents(before.nonFinite, after.nonFinite).flatMap(({ type, text }) =>
+        say(`${type === 'began' ? 'warning: ' : ''}${text}`),
+      )
     case 'plan':
     case 'plan-ack':
     case 'run-ended':

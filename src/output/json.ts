@@ -14,7 +14,8 @@
  * - `note`        level, text;  `summary`  values
  * - `end`         the last line: every field of RunSummary (record/summary.ts)
  *
- * Numbers that JSON does not have are the strings "NaN", "Infinity" and "-Infinity"; a lambda of "Infinity" is off.
+ * Numbers that JSON does not have are the strings "NaN", "Infinity" and "-Infinity" in every JSON that a command prints; a lambda
+ * of "Infinity" is off. The `end` has in `nonFinite` which losses and metrics were NaN or infinite, and when.
  * Plans, their answers and samples are in the log alone.
  */
 import { metricsOf } from '../record/evaluations.js'

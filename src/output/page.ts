@@ -3,6 +3,7 @@ import type { RunSummary, SummaryConfig } from '../record/summary.js'
 import { DEFAULT_WEIGHTING, weightingInWords } from '../record/weighting.js'
 import { formatBytes, formatCount, formatDuration, formatNumber } from './format.js'
 import { flow, labelled, WIDTH, wrap } from './layout.js'
+import { nonFiniteInWords } from './non-finite.js'
 import { sanitize, sanitizeLines } from './sanitize.js'
 import { controlsInWords, damageInWords, metricsInWords, paramsInWords, statusInWords } from './words.js'
 
@@ -32,14 +33,23 @@ export function simulatedLines({ simulated }: Pick<SummaryConfig, 'simulated'>):
 
 /** How a run stands or ended: the last lines of `run`. */
 export function endLines(summary: RunSummary, { withDetail = true } = {}): string[] {
-  const { final, best, reason = '', detail = '', damage = [] } = summary
+  const { reason = '' } = summary
+  return [
+    ...wrap(headline(summary)).map(sanitize),
+    ...(reason === '' ? [] : wrap(reason, { indent: '  ' }).map(sanitize)),
+    ...unweighedLines(summary).map(sanitize),
+    ...outcomeLines(summary, { withDetail }),
+  ]
+}
+
+/** What came of a run, below a line that says how it ended. */
+export function outcomeLines(summary: RunSummary, { withDetail = true } = {}): string[] {
+  const { final, best, detail = '', damage = [], nonFinite = [] } = summary
   const lines = [
-    ...wrap(headline(summary)),
-    ...(reason === '' ? [] : wrap(reason, { indent: '  ' })),
-    ...unweighedLines(summary),
     ...(withDetail && detail !== '' ? detailLines(detail) : []),
-    ...metricEntry('final', metricsInWords(withoutInternals(final))),
+    ...metricEntry('final', metricsInWords(objectiveFirst(withoutInternals(final), summary))),
     ...bestEntry(best),
+    ...nonFiniteInWords(nonFinite).flatMap((text) => entry('not finite', text)),
     ...entry('log', logInWords(summary)),
     ...damage.flatMap((damaged) => entry('damaged', damageInWords(damaged))),
     ...(summary.holder === undefined ? [] : heldEntry(summary, summary.holder)),
@@ -143,6 +153,15 @@ function metricEntry(label: string, items: readonly string[]): string[] {
 
 function withoutInternals(metrics: Readonly<Record<string, number>>): Record<string, number> {
   return Object.fromEntries(Object.entries(metrics).filter(([name]) => !INTERNALS.test(name)))
+}
+
+/** Of what evaluations found the metric of the objective comes first, whatever else is logged. */
+function objectiveFirst(
+  metrics: Readonly<Record<string, number>>,
+  { config: { objective } }: RunSummary,
+): Record<string, number> {
+  const rank = (name: string) => (name.startsWith('train.') ? 0 : name === objective?.metric ? 1 : 2)
+  return Object.fromEntries(Object.entries(metrics).toSorted(([a], [b]) => rank(a) - rank(b)))
 }
 
 function plural(count: number, noun: string): string {

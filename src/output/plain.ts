@@ -62,12 +62,14 @@ export function plainLines(before: PlainState, record: LogRecord): { state: Plai
   const { manifest, dir, phase, snapshot } = state
   const lines = eventLines(body, { run: manifest.run, before: before.snapshot, after: snapshot, phase })
   switch (body.type) {
-    case 'step-batch':
-      return trained(state, body, timeMs)
+    case 'step-batch': {
+      const { state: next, lines: progress } = trained(state, body, timeMs)
+      return { state: next, lines: [...lines, ...progress] }
+    }
     case 'evaluation': {
       const line = evaluationLine(snapshot, body, manifest.config.objective?.metric)
       // A line about training comes in between, however often a run evaluates: this one tells neither loss nor lambda.
-      return { state, lines: [line] }
+      return { state, lines: [line, ...lines] }
     }
     case 'controller-started':
       if (lines.length > 0) return { state, lines: [...simulatedLines(manifest.config), ...lines] }
@@ -99,16 +101,22 @@ function trained(
   const quietMs = Math.max(QUIET_MS, (timeMs - anchor.timeMs) / 50)
   if (timeMs - toldMs < quietMs || batch.attempt !== snapshot.attempt) return { state: taken, lines: [] }
   const line = progressLine(snapshot, {
-    loss: loss.steps === 0 ? undefined : loss.sum / loss.steps,
+    loss: latestLoss(snapshot) ?? (loss.steps === 0 ? undefined : loss.sum / loss.steps),
     secondsPerStep: (timeMs - anchor.timeMs) / 1000 / (snapshot.position - anchor.step),
   })
   return { state: { ...taken, toldMs: timeMs, loss: NO_LOSS }, lines: [line] }
 }
 
+/** Those of the main loss that are finite: what is not has a line of its own. */
 function withLosses({ sum, steps }: PlainState['loss'], batch: StepBatch): PlainState['loss'] {
-  const losses = mainWeighing(batch)?.meanLoss
-  if (losses === undefined) return { sum, steps }
-  return { sum: losses.reduce((total, loss) => total + loss, sum), steps: steps + batch.count }
+  const losses = [...(mainWeighing(batch)?.meanLoss ?? [])].filter(Number.isFinite)
+  return { sum: losses.reduce((total, loss) => total + loss, sum), steps: steps + losses.length }
+}
+
+/** The loss of the last step, where it is not finite: the mean of those before it would hide that. */
+function latestLoss({ last }: RunSnapshot): number | undefined {
+  const loss = last?.numbers['train.loss']
+  return Number.isFinite(loss) ? undefined : loss
 }
 
 /** Time in which nothing was trained does not count into the pace. */

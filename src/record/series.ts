@@ -4,37 +4,49 @@
  */
 
 export interface Series {
-  /** Takes the value of a step; NaN and ±Infinity are none. */
-  add(step: number, value: number): void
+  /** Takes the value of a step; undefined where the step has none. */
+  add(step: number, value: number | undefined): void
   /** Takes a step that has no such number, which is no gap. */
   skip(step: number): void
   /** Forgets the steps from `step` on. A bucket that begins before it and holds some of them is forgotten whole. */
   cutFrom(step: number): void
   /** Changes with every change of the series. */
   version(): number
+  /** The value of the last step that has one; undefined for none, and after a cut until the next. */
+  latest(): number | undefined
   view(): SeriesView
 }
 
 /** One entry a bucket, by step. */
 export interface SeriesView {
-  /** Steps in a bucket. */
+  /** Steps in a bucket; of a sparse series, values. */
   readonly width: number
   /** The middle of a bucket. */
   readonly x: Float64Array
-  /** NaN where a bucket has no value. */
+  /** Of the finite values; NaN where a bucket has none. */
   readonly min: Float64Array
   readonly max: Float64Array
   readonly mean: Float64Array
+  /** Which values besides were NaN or infinite: a sum of `NOT_FINITE`; 0 for none. */
+  readonly notFinite: Uint8Array
+}
+
+export const NOT_FINITE = { nan: 1, infinity: 2, minusInfinity: 4 } as const
+
+/** One of `NOT_FINITE`; 0 for a finite value. */
+export function kindOf(value: number): number {
+  if (Number.isFinite(value)) return 0
+  if (Number.isNaN(value)) return NOT_FINITE.nan
+  return value > 0 ? NOT_FINITE.infinity : NOT_FINITE.minusInfinity
 }
 
 export interface SeriesOptions {
   /** An even number. @default 1024 */
   readonly buckets?: number
-  /** Whether a bucket without a value is an entry of its own, a gap; a series of few steps has none. @default true */
-  readonly gaps?: boolean
 }
 
-export function createSeries({ buckets = BUCKETS, gaps = true }: SeriesOptions = {}): Series {
+/** A bucket without a value is an entry of its own, a gap. Numbers that few steps have: sparse-series.ts. */
+export function createSeries({ buckets = BUCKETS }: SeriesOptions = {}): Series {
   let width = 1
   /** One past the last step that was added, value or none. */
   let end = 0
@@ -44,6 +56,8 @@ export function createSeries({ buckets = BUCKETS, gaps = true }: SeriesOptions =
   const sum = new Float64Array(buckets)
   const count = new Float64Array(buckets)
   const skipped = new Uint8Array(buckets)
+  const notFinite = new Uint8Array(buckets)
+  let latest: { readonly step: number; readonly value: number } | undefined
 
   function clear(from: number): void {
     min.fill(Infinity, from)
@@ -51,6 +65,7 @@ export function createSeries({ buckets = BUCKETS, gaps = true }: SeriesOptions =
     sum.fill(0, from)
     count.fill(0, from)
     skipped.fill(0, from)
+    notFinite.fill(0, from)
   }
 
   function widen(): void {
@@ -61,6 +76,7 @@ export function createSeries({ buckets = BUCKETS, gaps = true }: SeriesOptions =
       sum[i] = sum[2 * i]! + sum[2 * i + 1]!
       count[i] = count[2 * i]! + count[2 * i + 1]!
       skipped[i] = skipped[2 * i]! | skipped[2 * i + 1]!
+      notFinite[i] = notFinite[2 * i]! | notFinite[2 * i + 1]!
     }
     clear(half)
     width *= 2
@@ -79,9 +95,14 @@ export function createSeries({ buckets = BUCKETS, gaps = true }: SeriesOptions =
     },
     add(step, value) {
       reach(step)
-      // ±Infinity and NaN alike.
-      if (value - value !== 0) return
+      if (value === undefined) return
+      if (latest === undefined || step >= latest.step) latest = { step, value }
       const i = Math.floor(step / width)
+      // ±Infinity and NaN alike.
+      if (value - value !== 0) {
+        notFinite[i]! |= kindOf(value)
+        return
+      }
       if (value < min[i]!) min[i] = value
       if (value > max[i]!) max[i] = value
       sum[i]! += value
@@ -92,11 +113,14 @@ export function createSeries({ buckets = BUCKETS, gaps = true }: SeriesOptions =
       version += 1
       clear(Math.floor(step / width))
       end = step
+      if (latest !== undefined && latest.step >= step) latest = undefined
     },
     version: () => version,
+    latest: () => latest?.value,
     view() {
       const kept: number[] = []
-      for (let i = 0; i * width < end; i += 1) if (count[i]! > 0 || (gaps && skipped[i] === 0)) kept.push(i)
+      for (let i = 0; i * width < end; i += 1)
+        if (count[i]! > 0 || notFinite[i]! > 0 || skipped[i] === 0) kept.push(i)
       const columns = (of: (i: number) => number) => Float64Array.from(kept, of)
       return {
         width,
@@ -104,6 +128,7 @@ export function createSeries({ buckets = BUCKETS, gaps = true }: SeriesOptions =
         min: columns((i) => (count[i]! > 0 ? min[i]! : NaN)),
         max: columns((i) => (count[i]! > 0 ? max[i]! : NaN)),
         mean: columns((i) => sum[i]! / count[i]!),
+        notFinite: Uint8Array.from(kept, (i) => notFinite[i]!),
       }
     },
   }

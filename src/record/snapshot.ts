@@ -6,9 +6,11 @@
  */
 import { addCheckpoint, visibleCheckpoints } from './checkpoints.js'
 import { addEdit, editsAfter, settleEdits, type EditEntry } from './edit-history.js'
-import { addEvaluation, toEvaluationPoint, type EvaluationPoint } from './evaluations.js'
+import { addEvaluation, namedMetrics, toEvaluationPoint, type EvaluationPoint } from './evaluations.js'
 import { latestStep, type LastStep } from './last-step.js'
-import type { Body, CheckpointWritten, Gap, LogRecord, Position, RunStatus, StepBatch } from './record.js'
+import { ALL_FINITE, returnedTo, withMetrics, withSteps, type NonFinite } from './non-finite.js'
+import type { Body, CheckpointWritten, Gap, LogRecord, Position, StepBatch } from './record.js'
+import type { NoteEntry, RunEnd } from './run-end.js'
 import { addRequest, settleRequest, type RequestEntry } from './requests.js'
 import {
   addReport,
@@ -22,6 +24,8 @@ import {
 } from './visible.js'
 import { endOfLone } from './lone.js'
 import { withBye, withLeft, withPhase, withReport, type WorkerState } from './worker-state.js'
+
+export type { NoteEntry, RunEnd } from './run-end.js'
 
 export interface RunSnapshot {
   /** The configuration as the controller last recorded it; undefined before that. */
@@ -46,6 +50,8 @@ export interface RunSnapshot {
   readonly waitsByProcess: Readonly<Record<string, number>>
   /** The last step reported; undefined before the first report, and after a rewind until the next. */
   readonly last: LastStep | undefined
+  /** Losses and metrics that are or were NaN or infinite. */
+  readonly nonFinite: NonFinite
   /** By step. */
   readonly evaluations: readonly EvaluationPoint[]
   /** On disk, by step. */
@@ -73,21 +79,6 @@ export interface RunSnapshot {
   readonly reached: readonly Position[]
 }
 
-export interface NoteEntry {
-  readonly level: 'info' | 'warning'
-  readonly text: string
-  readonly position: Position
-}
-
-export interface RunEnd {
-  readonly status: RunStatus
-  /** One sentence. */
-  readonly reason: string
-  /** Traceback or last lines of the worker; empty when all is well. */
-  readonly detail: string
-  readonly position: Position
-}
-
 export function initialSnapshot(): RunSnapshot {
   return {
     manifestJson: undefined,
@@ -102,6 +93,7 @@ export function initialSnapshot(): RunSnapshot {
     waits: 0,
     waitsByProcess: {},
     last: undefined,
+    nonFinite: ALL_FINITE,
     evaluations: [],
     checkpoints: [],
     requests: [],
@@ -149,8 +141,12 @@ function take(snapshot: RunSnapshot, { body, incarnation }: LogRecord): RunSnaps
     case 'step-batch':
       return takeSteps(snapshot, incarnation, body)
     case 'evaluation': {
-      const evaluations = addEvaluation(snapshot.evaluations, toEvaluationPoint(body), snapshot.rewinds)
-      return reach({ ...snapshot, evaluations }, { attempt: body.attempt, step: body.step + 1 })
+      const point = toEvaluationPoint(body)
+      const evaluations = addEvaluation(snapshot.evaluations, point, snapshot.rewinds)
+      const nonFinite = isVisible(snapshot.rewinds, body.attempt, body.step)
+        ? withMetrics(snapshot.nonFinite, namedMetrics(point), body.step)
+        : snapshot.nonFinite
+      return reach({ ...snapshot, evaluations, nonFinite }, { attempt: body.attempt, step: body.step + 1 })
     }
     case 'checkpoint-written': {
       const checkpoints = addCheckpoint(snapshot.checkpoints, body, snapshot.rewinds)
@@ -219,6 +215,7 @@ function takeSteps(snapshot: RunSnapshot, incarnation: string, batch: StepBatch)
     worker: withReport(snapshot.worker, incarnation),
     reported: addReport(snapshot.reported, attempt, { from: firstStep, to }),
     last: latestStep(snapshot.last, batch, snapshot.rewinds),
+    nonFinite: withSteps(snapshot.nonFinite, batch, hiddenFrom(snapshot.rewinds, attempt)),
     reached: withReached(snapshot.reached, attempt, to),
   })
 }
@@ -249,6 +246,7 @@ function rewound(snapshot: RunSnapshot, rewind: RewindPoint): RunSnapshot {
       rewinds,
       begin: rewind.cause === 'fork' ? rewind.toStep : snapshot.begin,
       last: last !== undefined && isVisible(rewinds, last.attempt, last.step) ? last : undefined,
+      nonFinite: returnedTo(snapshot.nonFinite, rewind.toStep),
       evaluations: snapshot.evaluations.filter(({ attempt, step }) => isVisible(rewinds, attempt, step)),
       checkpoints: visibleCheckpoints(snapshot.checkpoints, rewinds),
       edits: editsAfter(snapshot.edits, rewind),

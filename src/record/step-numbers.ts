@@ -1,5 +1,6 @@
 /** The numbers that a step's sufficient statistics stand for (DESIGN §3). */
 import { mainWeighing } from './main-weighing.js'
+import { isMissing, lastNumber } from './missing-numbers.js'
 import type { StepBatch, StepColumns, Weighing } from './record.js'
 
 /**
@@ -13,16 +14,15 @@ import type { StepBatch, StepColumns, Weighing } from './record.js'
  * - `sum_w`: Σw, in [e⁻⁵, 2] by the default rule alone; `max_w`: the largest weight;
  * - `effective_lr`: lr·Σw, where the learning rate is a control (main weighing only).
  *
- * The user's own numbers are `train.<name>`; those that are NaN at this step are left out.
+ * The user's own numbers are `train.<name>`; those that this step does not have are left out.
  */
 export function stepNumbers(batch: StepBatch, i: number): Record<string, number> {
   const numbers: Record<string, number> = {}
   for (const [name, column] of Object.entries(batch.metrics))
-    if (!Number.isNaN(column[i]!)) numbers[`train.${name}`] = column[i]!
+    if (!isMissing(column, i)) numbers[`train.${name}`] = column[i]!
   const main = mainWeighing(batch)
   for (const weighing of batch.weighings) {
-    const prefix = weighing === main ? 'train.' : `train.${weighing.name}.`
-    addWeighing(numbers, prefix, weighing, i, batch.controls['lambda']?.[i])
+    addWeighing(numbers, prefixOf(batch, weighing), weighing, i, batch.controls['lambda']?.[i])
   }
   const sumW = main?.sumW[i]
   const lr = batch.controls['lr']?.[i]
@@ -34,7 +34,7 @@ export function stepNumbers(batch: StepBatch, i: number): Record<string, number>
 export function lastNumbers(batch: StepBatch, i: number): Record<string, number> {
   const own: Record<string, number> = {}
   for (const [name, column] of Object.entries(batch.metrics)) {
-    const last = column.subarray(0, i + 1).findLast((value) => !Number.isNaN(value))
+    const last = lastNumber(column, i)
     if (last !== undefined) own[`train.${name}`] = last
   }
   return { ...own, ...stepNumbers(batch, i) }
@@ -51,6 +51,15 @@ export function meanNumbers(batch: StepBatch): Record<string, number> {
     }
   }
   return Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / counts[name]!]))
+}
+
+/** The name of the mean loss of one of a batch's weighings: `train.loss` of the run's main one. */
+export function lossName(batch: StepBatch, weighing: Weighing): string {
+  return `${prefixOf(batch, weighing)}loss`
+}
+
+function prefixOf(batch: StepBatch, weighing: Weighing): string {
+  return weighing === mainWeighing(batch) ? 'train.' : `train.${weighing.name}.`
 }
 
 /** Row `i` of a table of columns, by name. */

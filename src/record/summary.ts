@@ -3,6 +3,7 @@ import { namedMetrics, type EvaluationPoint } from './evaluations.js'
 import type { Manifest, RunConfig } from './manifest.js'
 import type { Phase, RunStatus } from './record.js'
 import { errorOf, type RunError } from './run-error.js'
+import { isNonFiniteNow, type NonFinite } from './non-finite.js'
 import { duplicatedSteps, lostSteps, type RunSnapshot } from './snapshot.js'
 
 /** Numbers may be NaN or ±Infinity (a lambda that is off); JSON writes these as strings, see output/json.ts. */
@@ -51,6 +52,8 @@ export interface RunSummary {
   readonly detail?: string
   /** Of a run that failed: the same by kind. */
   readonly error?: RunError
+  /** Losses and metrics that are or were NaN or infinite; absent where none was. */
+  readonly nonFinite?: readonly NonFiniteSummary[]
   readonly warnings: readonly string[]
   /** On disk, by step. */
   readonly checkpoints: readonly { readonly step: number; readonly path: string; readonly bytes: number }[]
@@ -68,6 +71,19 @@ export interface BestEvaluation {
   readonly split: string
   /** Every metric measured after that step, of all splits: `test.accuracy` at the best `val.accuracy`. */
   readonly metrics: Readonly<Record<string, number>>
+}
+
+export interface NonFiniteSummary {
+  /** `train.loss`, `val.accuracy` */
+  readonly name: string
+  /** How many of its values were NaN or infinite, in how many stretches. */
+  readonly values: number
+  readonly stretches: number
+  /** The steps of the first and of the last of these values. An evaluation is made after its step. */
+  readonly firstStep: number
+  readonly lastStep: number
+  /** Whether the latest value is one of them. */
+  readonly now: boolean
 }
 
 export interface SummaryConfig extends RunConfig {
@@ -140,6 +156,7 @@ export function summarize({
     ...(end === undefined ? {} : { reason: end.reason }),
     ...(end === undefined || end.detail === '' ? {} : { detail: end.detail }),
     ...(error === undefined ? {} : { error }),
+    ...(snapshot.nonFinite.size === 0 ? {} : { nonFinite: nonFiniteOf(snapshot.nonFinite) }),
     warnings: snapshot.notes.filter(({ level }) => level === 'warning').map(({ text }) => text),
     checkpoints: snapshot.checkpoints.map(({ position, path, bytes }) => ({
       step: position.step,
@@ -163,7 +180,7 @@ export function finalMetrics({ last, evaluations, values }: RunSnapshot): Record
   return merged([last?.numbers ?? {}, ...evaluations.map(namedMetrics), values])
 }
 
-/** The evaluation with the best value of the objective; of equal ones the first. One that is NaN is never the best. */
+/** The evaluation with the best value of the objective; of equal ones the first. One that is not finite is never the best. */
 export function bestEvaluation(
   evaluations: readonly EvaluationPoint[],
   objective: RunConfig['objective'],
@@ -174,13 +191,24 @@ export function bestEvaluation(
   let best: { readonly point: EvaluationPoint; readonly value: number } | undefined
   for (const point of evaluations) {
     const value = namedMetrics(point)[metric]
-    if (value === undefined || Number.isNaN(value)) continue
+    if (value === undefined || !Number.isFinite(value)) continue
     if (best === undefined || sign * value > sign * best.value) best = { point, value }
   }
   if (best === undefined) return null
   const { step, split } = best.point
   const beside = evaluations.filter((point) => point.step === step)
   return { metric, value: best.value, step, split, metrics: merged(beside.map(namedMetrics)) }
+}
+
+function nonFiniteOf(numbers: NonFinite): NonFiniteSummary[] {
+  return [...numbers].map(([name, number]) => ({
+    name,
+    values: number.values,
+    stretches: number.times,
+    firstStep: number.stretches[0]!.from,
+    lastStep: number.stretches.at(-1)!.through,
+    now: isNonFiniteNow(number),
+  }))
 }
 
 function livingPid({ worker }: RunSnapshot): number | undefined {

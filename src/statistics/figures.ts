@@ -38,7 +38,7 @@ export interface PairedDifference {
   readonly sd: number | null
   /** 95 %, Student's t; null for fewer than three pairs. */
   readonly interval: Interval | null
-  /** Seeds on which the arm wins; on `ties` both are equal. */
+  /** Seeds on which the arm wins; on `ties` both are equal. What is not finite never wins, and loses against what is. */
   readonly wins: number
   readonly ties: number
 }
@@ -67,36 +67,46 @@ interface Measured {
 
 export function figuresOf(group: Group, base: Group | undefined, measured: Measured): ArmFigures {
   const values = group.runs.flatMap((run) => valueOf(run, measured))
-  const difference = base === undefined || base === group ? [] : differences(group, base, measured)
+  const pairs = base === undefined || base === group ? [] : pairsOf(group, base, measured)
   return {
     name: group.name,
     n: values.length,
     mean: values.length === 0 ? null : mean(values),
     sd: values.length < 2 ? null : standardDeviation(values),
-    difference:
-      difference.length === 0 ? null : paired(difference, winnerOf(measured.metric, measured.objective)),
+    difference: pairs.length === 0 ? null : paired(pairs, winnerOf(measured.metric, measured.objective)),
   }
 }
 
-function differences(group: Group, base: Group, measured: Measured): number[] {
+interface Pair {
+  readonly own: number
+  readonly its: number
+}
+
+function pairsOf(group: Group, base: Group, measured: Measured): Pair[] {
   return group.runs.flatMap((run) => {
     const seed = seedOf(run)
     const partner = seed === null ? undefined : base.runs.find((other) => seedOf(other) === seed)
     if (partner === undefined) return []
-    return valueOf(run, measured).flatMap((own) => valueOf(partner, measured).map((its) => own - its))
+    return valueOf(run, measured).flatMap((own) => valueOf(partner, measured).map((its) => ({ own, its })))
   })
 }
 
-function paired(differences: readonly number[], winner: ComparedMetric['wins']): PairedDifference {
+function paired(pairs: readonly Pair[], winner: ComparedMetric['wins']): PairedDifference {
   const sign = winner === 'larger' ? 1 : -1
+  const differences = pairs.map(({ own, its }) => own - its)
   return {
     pairs: differences.length,
     mean: mean(differences),
     sd: differences.length < 2 ? null : standardDeviation(differences),
     interval: confidenceInterval(differences) ?? null,
-    wins: differences.filter((difference) => sign * difference > 0).length,
-    ties: differences.filter((difference) => difference === 0).length,
+    wins: pairs.filter((pair) => isWin(pair, sign)).length,
+    ties: pairs.filter(({ own, its }) => own === its).length,
   }
+}
+
+function isWin({ own, its }: Pair, sign: number): boolean {
+  if (!Number.isFinite(own)) return false
+  return !Number.isFinite(its) || sign * (own - its) > 0
 }
 
 function valueOf(run: RunSummary, { metric, at }: Measured): readonly number[] {

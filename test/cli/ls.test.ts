@@ -6,7 +6,7 @@ import { writeControllerFile } from '../../src/log/directory.js'
 import { acquireLock } from '../../src/log/lock.js'
 import { identityOf } from '../../src/process-identity.js'
 import type { Body } from '../../src/record/record.js'
-import { ended, evaluation, joined, manifest, started, steps } from '../helpers/records.js'
+import { ended, evaluation, joined, manifest, started, steps, weighing } from '../helpers/records.js'
 import { temporaryRoot, writeRun } from '../helpers/runs.js'
 
 async function ls(root: string, ...flags: string[]): Promise<string[]> {
@@ -52,6 +52,26 @@ describe('ls', () => {
     const lines = await ls(root)
     expect(lines.filter((line) => [...line].length > 80)).toEqual([])
     expect(lines[1]).toMatch(new RegExp(`^${run} {2}simulated.*… .* 0\\.9 val`))
+  })
+
+  test('shows losses and metrics that are NaN or infinite as such, and which of them are now', async () => {
+    const root = temporaryRoot()
+    const weighings = [weighing(2, { meanLoss: Float64Array.of(1, NaN) })]
+    const bodies: Body[] = [
+      started(),
+      joined(),
+      steps(0, 2, { weighings }),
+      evaluation(1, { accuracy: Infinity }),
+    ]
+    await writeRun(root, [...bodies, ended(2)], { run: 'broken-1' })
+    const better = [...complete.slice(0, 3), evaluation(9, { accuracy: NaN }), ...complete.slice(3)]
+    await writeRun(root, better, { run: 'mended-1', createdAt: '2024-01-01T00:00:00.000Z' })
+    const [, broken, mended, ...notes] = await ls(root)
+    expect(broken).toMatch(/^broken-1 .* completed \* +2\/100 .* inf val\.accuracy$/)
+    expect(mended).toMatch(/^mended-1 .* completed +100\/100 .* 0\.9 val\.accuracy$/)
+    expect(notes.join(' ').replaceAll(/\s+/g, ' ')).toBe(
+      '* broken-1: NaN or infinite: train.loss: 1 value, step 1, the latest one included; and 1 more',
+    )
   })
 
   test('shows a run as running while a controller holds its lock', async () => {

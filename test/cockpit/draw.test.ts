@@ -41,7 +41,9 @@ const views: Readonly<Record<string, CockpitView>> = {
     ),
   ]),
   'several runs': viewOf([stateOf(), stateOf([], {}, { run: 'other-1' })], { selected: 1 }),
-  'a question': viewOf([stateOf()], { question: { text: 'stop? '.repeat(40), action: { type: 'pause' } } }),
+  'a question': viewOf([stateOf()], {
+    question: { text: 'stop? '.repeat(40), short: 'stop? y/n', action: { type: 'pause' } },
+  }),
   help: viewOf([stateOf()], { screen: 'help' }),
   'a list of many runs': viewOf(
     Array.from({ length: 70 }, (_, i) => stateOf(trained, {}, { run: `run-${i}` })),
@@ -187,7 +189,7 @@ describe('the cockpit', () => {
   })
 
   test('asks, and tells what is asked, where the keys are', () => {
-    const question = { text: 'stop?', action: { type: 'pause' } } as const
+    const question = { text: 'stop?', short: 'stop?', action: { type: 'pause' } } as const
     expect(draw(viewOf([stateOf()], { question })).at(-2)).toMatch(/^stop\?/)
     expect(draw(viewOf([stateOf()], { interrupts: 1 })).at(-2)).toMatch(/Ctrl-C once more ends it at once/)
     const message = { text: 'paused, after 40 steps', tone: 'good', untilMs: Infinity } as const

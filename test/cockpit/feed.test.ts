@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { createFeed } from '../../src/cockpit/feed.js'
 import { standingOf } from '../../src/cockpit/run-state.js'
 import type { RunSource } from '../../src/cockpit/source.js'
-import { enterScreen, type TerminalStream } from '../../src/cockpit/terminal.js'
+import { createScreen, type TerminalStream } from '../../src/cockpit/terminal.js'
 import type { LogRecord } from '../../src/record/record.js'
 import { ended, manifest, records } from '../helpers/records.js'
 import { trained } from './views.js'
@@ -81,6 +81,12 @@ describe('a feed', () => {
 })
 
 describe('the screen', () => {
+  function entered(stream: TerminalStream, resized: () => void) {
+    const screen = createScreen(stream, resized)
+    screen.enter()
+    return screen
+  }
+
   function terminal() {
     const events = new EventEmitter()
     const written: string[] = []
@@ -96,7 +102,7 @@ describe('the screen', () => {
 
   test('writes the rows that changed, at their places, and never below the terminal', () => {
     const { stream, written } = terminal()
-    const screen = enterScreen(stream, () => undefined)
+    const screen = entered(stream, () => undefined)
     screen.stream.write('one\ntwo\nthree\nfour')
     screen.stream.write('one\nTWO\nthree\nfour')
     screen.stream.write('one\nTWO\nthree\nfour')
@@ -109,7 +115,7 @@ describe('the screen', () => {
   test('is drawn whole again after a change of size', () => {
     const { stream, written, resize } = terminal()
     let resized = 0
-    const screen = enterScreen(stream, () => (resized += 1))
+    const screen = entered(stream, () => (resized += 1))
     screen.stream.write('one\ntwo')
     resize()
     screen.stream.write('one\ntwo')
@@ -119,7 +125,7 @@ describe('the screen', () => {
 
   test('gives the terminal back once, and writes nothing after that', () => {
     const { stream, written } = terminal()
-    const screen = enterScreen(stream, () => undefined)
+    const screen = entered(stream, () => undefined)
     screen.leave()
     screen.leave()
     screen.stream.write('late')

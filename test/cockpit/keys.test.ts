@@ -20,6 +20,8 @@ const none: PressedKey = {
   return: false,
   escape: false,
   tab: false,
+  backspace: false,
+  delete: false,
   ctrl: false,
   meta: false,
 }

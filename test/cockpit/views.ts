@@ -55,6 +55,7 @@ export function viewOf(
       resume: `absgd resume ${state.manifest.run}`,
     })),
     ui: { ...initialUi(), ...ui },
+    size: { columns: 80, rows: 24 },
     nowMs: EPOCH_MS + 6000,
     owned: true,
     ...more,

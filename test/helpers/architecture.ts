@@ -39,6 +39,7 @@ export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
 export const FILE_USERS: Readonly<Record<string, string>> = {
   'src/environment/': 'virtual environments',
   'src/process-identity.ts': 'what the system says of a process',
+  'src/foreground.ts': 'what the system says of its terminal, and the descriptors of it',
   'src/experiment/load.ts': 'experiment files',
   'src/experiment/task.ts': 'task files',
   'src/experiment/program.ts': 'scripts',
@@ -72,7 +73,7 @@ function typescriptRules(path: string, source: string): string[] {
   only(/^execa$/, /^src\/(worker|environment)\//, 'only worker/ and environment/ start processes')
   only(
     /^node:child_process$/,
-    /^src\/(worker|environment)\/|^src\/process-identity\.ts$/,
+    /^src\/(worker|environment)\/|^src\/(process-identity|foreground)\.ts$/,
     'only worker/ and environment/ start processes',
   )
   only(/^node:fs(\/|$)/, FILES, 'only log/ touches the files of a run; others are listed in FILE_USERS')

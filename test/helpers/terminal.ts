@@ -34,13 +34,28 @@ export function absgdInTerminal(args: readonly string[], options: TerminalOption
 }
 
 /** Node with these arguments. */
-export function inTerminal(
+export function inTerminal(args: readonly string[], options: TerminalOptions = {}): TestTerminal {
+  return programInTerminal(process.execPath, args, options)
+}
+
+/** A shell that somebody types at, with job control. `absgd` is the built command line. */
+export function shellInTerminal(options: TerminalOptions = {}): TestTerminal {
+  const shell = programInTerminal('bash', ['--norc', '--noprofile', '-i'], {
+    ...options,
+    env: { PS1: 'PROMPT> ', HISTFILE: '/dev/null', ...options.env },
+  })
+  shell.type(`alias absgd='${process.execPath} ${MAIN}'\r`)
+  return shell
+}
+
+function programInTerminal(
+  program: string,
   args: readonly string[],
-  { columns = 80, rows = 24, env = {} }: TerminalOptions = {},
+  { columns = 80, rows = 24, env = {} }: TerminalOptions,
 ): TestTerminal {
   const emulator = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true })
   const settings = { ...process.env, ABSGD_PYTHON: PYTHON, OMP_NUM_THREADS: '1', CI: undefined, ...env }
-  const child = pty.spawn(process.execPath, [...args], {
+  const child = pty.spawn(program, [...args], {
     name: 'xterm-256color',
     cols: columns,
     rows,

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { initialPace, secondsLeft, stepsPerSecond, withPace } from '../../src/record/pace.js'
 import type { Body } from '../../src/record/record.js'
 import { createRunSeries } from '../../src/record/run-series.js'
-import { createSeries } from '../../src/record/series.js'
+import { createSeries, NOT_FINITE } from '../../src/record/series.js'
+import { createSparseSeries } from '../../src/record/sparse-series.js'
 import { initialSnapshot, reduce } from '../../src/record/snapshot.js'
 import {
   evaluation,
@@ -48,18 +49,21 @@ describe('a series', () => {
     )
   })
 
-  test('has a gap where no value is finite, and none between values that are far apart if it is to have none', () => {
-    const dense = createSeries()
-    const sparse = createSeries({ gaps: false })
-    for (const series of [dense, sparse]) {
-      series.add(0, 1)
-      series.add(1, Infinity)
-      series.add(2, NaN)
-      series.add(4, 2)
-    }
-    expect([...dense.view().mean]).toEqual([1, NaN, NaN, NaN, 2])
-    expect([...sparse.view().mean]).toEqual([1, 2])
-    expect([...sparse.view().x]).toEqual([0, 4])
+  test('has a gap where no value is finite, tells NaN and the infinities apart, and knows the latest value', () => {
+    const series = createSeries()
+    series.add(0, 1)
+    series.add(1, Infinity)
+    series.add(2, NaN)
+    series.add(3, undefined)
+    series.add(4, 2)
+    expect([...series.view().mean]).toEqual([1, NaN, NaN, NaN, 2])
+    const { infinity, nan } = NOT_FINITE
+    expect([...series.view().notFinite]).toEqual([0, infinity, nan, 0, 0])
+    expect(series.latest()).toBe(2)
+    series.add(5, -Infinity)
+    expect(series.latest()).toBe(-Infinity)
+    series.cutFrom(5)
+    expect([...series.view().notFinite]).toEqual([0, infinity, nan, 0, 0])
   })
 
   test('forgets what a cut hides, its extremes included', () => {
@@ -69,6 +73,51 @@ describe('a series', () => {
     expect([...series.view().max]).toEqual([1, 3])
     series.add(4, 7)
     expect([...series.view().max]).toEqual([1, 3, 7])
+  })
+})
+
+describe('a series of few steps', () => {
+  test('keeps every value as long as there is room, then the exact extremes and means of neighbours, whatever the order', () => {
+    const value = fc.oneof(fc.double({ noNaN: true, min: -1e6, max: 1e6 }), fc.constantFrom(NaN, Infinity))
+    const points = fc.uniqueArray(fc.tuple(fc.nat(1e6), value), {
+      minLength: 1,
+      maxLength: 300,
+      selector: ([step]) => step,
+    })
+    fc.assert(
+      fc.property(points, fc.constantFrom('as drawn', 'ascending'), (all, order) => {
+        const series = createSparseSeries(8)
+        const ascending = all.toSorted(([a], [b]) => a - b)
+        for (const [step, one] of order === 'ascending' ? ascending : all) series.add(step, one)
+        const { x, min, max, mean, notFinite } = series.view()
+        expect(x.length).toBeLessThanOrEqual(8)
+        expect([...x]).toEqual([...x].toSorted((a, b) => a - b))
+        const finite = all.map(([, one]) => one).filter(Number.isFinite)
+        const numbers = (column: Float64Array) => [...column].filter((one) => !Number.isNaN(one))
+        expect(Math.min(Infinity, ...numbers(min))).toBe(Math.min(Infinity, ...finite))
+        expect(Math.max(-Infinity, ...numbers(max))).toBe(Math.max(-Infinity, ...finite))
+        const kinds = new Set<number>(
+          all.map(([, one]) => (Number.isNaN(one) ? 1 : one === Infinity ? 2 : 0)),
+        )
+        expect(notFinite.reduce((sum, one) => sum | one, 0)).toBe(
+          [...kinds].reduce((sum, one) => sum | one, 0),
+        )
+        if (all.length <= 8) {
+          expect([...x]).toEqual(ascending.map(([step]) => step))
+          expect([...mean]).toEqual(ascending.map(([, one]) => (Number.isFinite(one) ? one : NaN)))
+        }
+        expect(Object.is(series.latest(), ascending.at(-1)![1])).toBe(true)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  test('forgets what a cut hides', () => {
+    const series = createSparseSeries()
+    for (const step of [9, 19, 29]) series.add(step, step)
+    series.cutFrom(19)
+    expect([...series.view().mean]).toEqual([9])
+    expect(series.latest()).toBeUndefined()
   })
 })
 

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compareRuns, type Comparison } from '../../src/statistics/comparison.js'
 import { armOf, summary } from '../helpers/summaries.js'
@@ -16,6 +17,28 @@ describe('figures', () => {
     expect(sd).toBeCloseTo(0.1, 12)
     expect(interval!.low).toBeCloseTo(0.1 - 0.24842, 4)
     expect(interval!.high).toBeCloseTo(0.1 + 0.24842, 4)
+  })
+
+  test('never let what is NaN or infinite win, and let it lose against every number', () => {
+    const value = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.constantFrom(NaN, Infinity, -Infinity))
+    const pairs = fc.array(fc.tuple(value, value), { minLength: 1, maxLength: 12 })
+    fc.assert(
+      fc.property(pairs, fc.constantFrom('maximize' as const, 'minimize' as const), (values, goal) => {
+        const config = { objective: { metric: 'val.accuracy', goal } }
+        const runs = values.flatMap(([its, own], seed) => [
+          summary({ arm: 'base', params: { seed }, final: { 'val.accuracy': its }, config }),
+          summary({ arm: 'other', params: { seed }, final: { 'val.accuracy': own }, config }),
+        ])
+        const { difference } = figures(compareRuns(runs, { baseline: 'base' }), 'val.accuracy').find(
+          ({ name }) => name === 'other',
+        )!
+        const wins = values.filter(([its, own]) => {
+          if (!Number.isFinite(own)) return false
+          return !Number.isFinite(its) || (goal === 'maximize' ? own > its : own < its)
+        })
+        expect(difference).toMatchObject({ pairs: values.length, wins: wins.length })
+      }),
+    )
   })
 
   test('are paired by seed, in whatever order the runs come', () => {

@@ -214,9 +214,15 @@ def _first_bins(sizes: tuple[int, ...], num_classes: int) -> Tensor:
 
 def _metrics(run: Sequence[StepEntry]) -> dict[str, bytes]:
     names = {name: None for entry in run if entry.metrics for name in entry.metrics}
-    return {
-        name: doubles(float((entry.metrics or {}).get(name, math.nan)) for entry in run) for name in names
-    }
+    return {name: b"".join(_number(entry.metrics, name) for entry in run) for name in names}
+
+
+def _number(metrics: dict[str, float | Tensor] | None, name: str) -> bytes:
+    """NaN where a step has no such number; a number that is NaN has bits of its own."""
+    if metrics is None or name not in metrics:
+        return _MISSING
+    number = float(metrics[name])
+    return NOT_A_NUMBER if math.isnan(number) else doubles([number])
 
 
 def _bytes_of_each(parts: list[Tensor], dtype: torch.dtype) -> list[bytes]:
@@ -246,6 +252,9 @@ def _up_to_bytes(entries: Iterator[StepEntry]) -> Iterator[StepEntry]:
 
 
 _NO_INDICES = torch.empty(0, dtype=torch.int64)
+_MISSING = doubles([math.nan])
+NOT_A_NUMBER = (0x7FF8_0000_0000_0001).to_bytes(8, "little")
+"""A metric of a step that is NaN. Readers that do not know it take it for NaN, as for none."""
 _TYPES = {"n": "I", "capped": "b", "non_finite": "I"}
 _CASTS = {"n": int, "capped": int, "non_finite": int}
 

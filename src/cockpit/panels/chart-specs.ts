@@ -2,19 +2,21 @@
 import type { ChartOptions, ChartSeries, Paint } from '../../output/chart.js'
 import { formatControl, formatCount, formatNumber } from '../../output/format.js'
 import { sanitize } from '../../output/sanitize.js'
-import type { Manifest } from '../../record/manifest.js'
-import type { RunSeries } from '../../record/run-series.js'
 import { bestEvaluation } from '../../record/summary.js'
 import type { Series, SeriesView } from '../../record/series.js'
+import { metricNames, shownMetric } from '../metrics.js'
 import type { RunState } from '../run-state.js'
 import type { Theme } from '../theme.js'
 
 /** In the order in which they are drawn, and numbered from 1 on. */
 export const CHARTS = ['loss', 'metric', 'lambda', 'ess'] as const
+export const METRIC_CHART = CHARTS.indexOf('metric')
 
 export interface ChartSpec {
   readonly title: string
   readonly value: string
+  /** Whether the value is NaN or infinite. */
+  readonly isBroken?: boolean
   /** Beside them where there is room. */
   readonly more: string
   readonly paint: Paint
@@ -22,12 +24,19 @@ export interface ChartSpec {
   readonly options: Partial<ChartOptions>
 }
 
-/** @param columns - that the chart has for its lines, about. */
+export interface SpecOptions {
+  /** That the chart has for its lines, about. */
+  readonly columns: number
+  readonly logScale: boolean
+  /** The one chosen; undefined for that of the objective. */
+  readonly metric: string | undefined
+}
+
 export function chartSpec(
   name: (typeof CHARTS)[number],
   state: RunState,
   theme: Theme,
-  { columns, logScale }: { columns: number; logScale: boolean },
+  { columns, logScale, metric }: SpecOptions,
 ): ChartSpec {
   const { snapshot, series } = state
   const { paint, glyph } = theme
@@ -38,7 +47,7 @@ export function chartSpec(
       const lowest = lowestOf(points.mean)
       return {
         title: 'loss',
-        value: formatOptional(points.mean.findLast(isNumber)),
+        ...valueOf(series.steps.loss, points),
         more: [
           lowest === undefined ? '' : `lowest ${formatNumber(lowest)}`,
           meanOf(points),
@@ -47,23 +56,12 @@ export function chartSpec(
           .filter(Boolean)
           .join(', '),
         paint: paint.loss,
-        series: [...bandOf(points, paint.band), { x: points.x, y: points.mean, paint: paint.loss }],
-        options: { log: logScale },
+        series: [...bandOf(points, paint.band), lineOf(points, paint.loss)],
+        options: { log: logScale, outliers: 'clip' },
       }
     }
-    case 'metric': {
-      const found = metricOf(state.manifest, series)
-      const best = bestEvaluation(snapshot.evaluations, state.manifest.config.objective)
-      const view = found?.series.view()
-      return {
-        title: sanitize(found?.name ?? state.manifest.config.objective?.metric ?? 'evaluation'),
-        value: formatOptional(view?.mean.findLast(isNumber)),
-        more: best === null ? '' : `best ${formatNumber(best.value)} after ${formatCount(best.step + 1)}`,
-        paint: paint.metric,
-        series: view === undefined ? [] : [{ x: view.x, y: view.mean, paint: paint.metric }],
-        options: { empty: 'not evaluated yet' },
-      }
-    }
+    case 'metric':
+      return metricSpec(state, theme, { columns, metric })
     case 'lambda': {
       const points = grouped(series.steps.lambda.view(), columns)
       const now = snapshot.last?.controls['lambda']
@@ -92,15 +90,44 @@ export function chartSpec(
   }
 }
 
-/** The metric of the objective, else the first that is an accuracy, else the first. */
-export function metricOf(
-  { config }: Manifest,
-  { metrics }: RunSeries,
-): { readonly name: string; readonly series: Series } | undefined {
-  const names = [...metrics.keys()]
-  const wanted = config.objective?.metric
-  const name = names.find((one) => one === wanted) ?? names.find((one) => /\baccuracy$/.test(one)) ?? names[0]
-  return name === undefined ? undefined : { name, series: metrics.get(name)! }
+function metricSpec(
+  state: RunState,
+  { paint }: Theme,
+  { columns, metric }: Pick<SpecOptions, 'columns' | 'metric'>,
+): ChartSpec {
+  const { snapshot, manifest } = state
+  const { objective } = manifest.config
+  const found = shownMetric(state, metric)
+  const names = metricNames(state)
+  const best =
+    found?.name === objective?.metric || found === undefined
+      ? bestEvaluation(snapshot.evaluations, objective)
+      : null
+  const points = found?.series === undefined ? undefined : grouped(found.series.view(), columns)
+  return {
+    title: sanitize(found?.name ?? 'evaluation'),
+    ...(points === undefined ? { value: '' } : valueOf(found!.series!, points)),
+    more: [
+      best === null ? '' : `best ${formatNumber(best.value)} @ ${formatCount(best.step + 1)}`,
+      names.length > 1 ? `${names.indexOf(found?.name ?? '') + 1} of ${names.length}` : '',
+    ]
+      .filter(Boolean)
+      .join(', '),
+    paint: paint.metric,
+    series: points === undefined ? [] : [lineOf(points, paint.metric)],
+    options: { empty: 'not evaluated yet', outliers: 'clip' },
+  }
+}
+
+/** The last value where it is NaN or infinite: a mean would hide it. */
+function valueOf(series: Series, { mean }: Points): Pick<ChartSpec, 'value' | 'isBroken'> {
+  const latest = series.latest()
+  if (latest !== undefined && !Number.isFinite(latest)) return { value: formatNumber(latest), isBroken: true }
+  return { value: formatOptional(mean.findLast(isNumber)) }
+}
+
+function lineOf({ x, mean, notFinite }: Points, paint: Paint): ChartSeries {
+  return { x, y: mean, notFinite, paint }
 }
 
 interface Points {
@@ -108,6 +135,7 @@ interface Points {
   readonly min: Float64Array
   readonly max: Float64Array
   readonly mean: Float64Array
+  readonly notFinite: Uint8Array
   /** Steps that a point stands for. */
   readonly width: number
 }
@@ -124,6 +152,9 @@ function grouped(view: SeriesView, columns: number): Points {
     min: column((from, to) => extreme(view.min, from, to, Math.min)),
     max: column((from, to) => extreme(view.max, from, to, Math.max)),
     mean: column((from, to) => meanWithin(view.mean, from, to)),
+    notFinite: Uint8Array.from({ length: count }, (_, i) =>
+      view.notFinite.subarray(i * size, (i + 1) * size).reduce((all, kinds) => all | kinds, 0),
+    ),
     width: view.width * size,
   }
 }

@@ -1,7 +1,7 @@
 /** The charts: all of them in a grid, or one large. */
 import { chartLines } from '../../output/chart.js'
 import { formatCount } from '../../output/format.js'
-import { fitGroups, line, type Pieces } from '../text.js'
+import { cutTo, fitGroups, line, widthOf, type Pieces } from '../text.js'
 import type { Theme } from '../theme.js'
 import { selectedRun, type CockpitView } from '../view.js'
 import { CHARTS, chartSpec } from './chart-specs.js'
@@ -28,9 +28,16 @@ function oneChart(
   const { state } = selectedRun(view)
   const { position } = state.snapshot
   const columns = Math.max(1, width - LABELS)
-  const spec = chartSpec(name, state, theme, { columns, logScale: view.ui.logScale })
+  const { logScale, metric } = view.ui
+  const spec = chartSpec(name, state, theme, { columns, logScale, metric })
+  const value = spec.value === '' ? '' : ` ${spec.value}`
+  // A long name is cut, so that its value is seen.
+  const label = cutTo(spec.title, Math.max(1, width - widthOf(value)), theme.glyph.ellipsis)
   const title: Pieces[] = [
-    [{ text: `${spec.title}${spec.value === '' ? '' : ` ${spec.value}`}`, paint: spec.paint }],
+    [
+      { text: label, paint: spec.paint },
+      { text: value, paint: spec.isBroken === true ? theme.tone.bad : spec.paint },
+    ],
     [{ text: spec.more, paint: theme.paint.muted }],
   ]
   const chart = chartLines(spec.series, {
@@ -39,6 +46,7 @@ function oneChart(
     x: { min: 0, max: Math.max(1, position - 1) },
     ascii: theme.ascii,
     paintAxis: theme.paint.muted,
+    paintMark: theme.tone.bad,
     labelWidth: LABELS - 2,
     ...(height - 1 >= LABELLED_ROWS ? { xLabel: (x: number) => `step ${formatCount(Math.round(x))}` } : {}),
     ...spec.options,

@@ -51,7 +51,14 @@ interface Entry {
   readonly paint?: Piece['paint']
 }
 
-function stepEntries({ snapshot }: RunState, { glyph, paint }: Theme): readonly Entry[] {
+/** A loss or metric that is not finite is no number among others. */
+function valueEntry(value: number, { tone }: Theme, usual?: Piece['paint']): Omit<Entry, 'label'> {
+  const paint = Number.isFinite(value) ? usual : tone.bad
+  return { value: formatNumber(value), ...(paint === undefined ? {} : { paint }) }
+}
+
+function stepEntries({ snapshot }: RunState, theme: Theme): readonly Entry[] {
+  const { glyph, paint } = theme
   const { last } = snapshot
   if (last === undefined) return [{ label: 'no step was reported yet', value: '' }]
   const { controls, numbers } = last
@@ -67,9 +74,7 @@ function stepEntries({ snapshot }: RunState, { glyph, paint }: Theme): readonly 
           },
         ]
   const number = (name: string, label: string, colour?: Piece['paint']): Entry[] =>
-    numbers[name] === undefined
-      ? []
-      : [{ label, value: formatNumber(numbers[name]), ...(colour === undefined ? {} : { paint: colour }) }]
+    numbers[name] === undefined ? [] : [{ label, ...valueEntry(numbers[name], theme, colour) }]
   return [
     ...control('lambda', glyph.lambda, paint.lambda),
     ...control('gamma', glyph.gamma),
@@ -84,10 +89,15 @@ function stepEntries({ snapshot }: RunState, { glyph, paint }: Theme): readonly 
   ]
 }
 
-/** The best by the objective first, then the latest of every metric. */
-function evaluationEntries({ snapshot, manifest }: RunState, { paint }: Theme): readonly Entry[] {
-  const best = bestEvaluation(snapshot.evaluations, manifest.config.objective)
-  const latest = Object.entries(finalMetrics(snapshot)).filter(([name]) => !name.startsWith('train.'))
+/** The best by the objective first, then the latest of every metric, that of the objective before all others. */
+function evaluationEntries({ snapshot, manifest }: RunState, theme: Theme): readonly Entry[] {
+  const { paint } = theme
+  const { objective } = manifest.config
+  const best = bestEvaluation(snapshot.evaluations, objective)
+  const rank = (name: string) => (name === objective?.metric ? 0 : 1)
+  const latest = Object.entries(finalMetrics(snapshot))
+    .filter(([name]) => !name.startsWith('train.'))
+    .toSorted(([a], [b]) => rank(a) - rank(b))
   return [
     ...(best === null
       ? []
@@ -98,7 +108,7 @@ function evaluationEntries({ snapshot, manifest }: RunState, { paint }: Theme): 
             paint: paint.metric,
           },
         ]),
-    ...latest.map(([name, value]) => ({ label: sanitize(name), value: formatNumber(value) })),
+    ...latest.map(([name, value]) => ({ label: sanitize(name), ...valueEntry(value, theme) })),
   ]
 }
 

@@ -2,23 +2,26 @@
 import { sanitize } from '../../output/sanitize.js'
 import { bindings } from '../keys.js'
 import type { RunState, Tone } from '../run-state.js'
-import { fitGroups, line, type Pieces } from '../text.js'
+import { fitGroups, line, widthOf, type Pieces } from '../text.js'
 import type { Theme } from '../theme.js'
 import { selectedRun, selectedStanding, type CockpitView } from '../view.js'
 import { reasonOf, standingInWords, statusSentence } from '../words.js'
 
 export function statusPanel(view: CockpitView, width: number, theme: Theme): string[] {
   const options = { width, ellipsis: theme.glyph.ellipsis }
-  const { text, tone } = statusOf(view)
+  const { text, tone } = statusOf(view, width)
   return [line([{ text: sanitize(text), paint: theme.tone[tone] }], options), keyLine(view, width, theme)]
 }
 
 /** What matters most just now. */
-function statusOf(view: CockpitView): { readonly text: string; readonly tone: Tone } {
+export function statusOf(view: CockpitView, width: number): { readonly text: string; readonly tone: Tone } {
   const { ui, nowMs } = view
   const { state, resume } = selectedRun(view)
   const standing = selectedStanding(view)
-  if (ui.question !== undefined) return { text: ui.question.text, tone: 'warn' }
+  if (ui.question !== undefined) {
+    const { text, short } = ui.question
+    return { text: widthOf(text) <= width ? text : short, tone: 'warn' }
+  }
   if (standing.type === 'ended') {
     const sentence = statusSentence(standing.status, state.snapshot)
     const again = standing.status === 'completed' ? '' : `; ${resume} goes on`

@@ -15,7 +15,8 @@ from typing import Any
 
 
 def run_file(file: str | Path, *, keep: bool = False) -> None:
-    """As `python FILE` runs it: `__file__` is absolute, and otherwise as it was given. `sys.argv` and `sys.path` are left to the caller.
+    """As `python FILE` runs it: `__file__` is absolute, and otherwise as it was given. `sys.argv` and
+    `sys.path` are left to the caller.
 
     `keep`: the script stays the main module when it has ended, as handlers at exit expect. For the caller
     that runs nothing after it.

@@ -31,6 +31,7 @@ from absgd_worker.attach.graph_terms import mark_known
 from absgd_worker.attach.host import Host
 from absgd_worker.attach.identity import NOBODY, Identity
 from absgd_worker.attach.mirror import Mirror
+from absgd_worker.attach.non_finite import NonFinite
 from absgd_worker.attach.notebook import running_cell
 from absgd_worker.attach.optimizers import Hyperparameters
 from absgd_worker.attach.place import calls_on_stack
@@ -44,7 +45,7 @@ from absgd_worker.attach.use import Use
 from absgd_worker.attach.uses import Uses
 from absgd_worker.attach.watch import ModelWatch
 from absgd_worker.attach.weighing import Part
-from absgd_worker.attach.weighings import Weighings, entry_of
+from absgd_worker.attach.weighings import Weighings, entry_of, numbers_of
 from absgd_worker.console import complain
 from absgd_worker.context import StepNumbers
 from absgd_worker.weights import Rule
@@ -102,6 +103,7 @@ class Session:
         self._is_made = False
         self._began = 0.0
         self._unseen = UnseenSteps()
+        self._non_finite = NonFinite()
         self._use: Use | None = None
         self._uses = Uses()
         self._applied: dict[str, float] = {}
@@ -162,6 +164,7 @@ class Session:
         finally:
             self.abandon()
             self._weighings.close()
+            self._non_finite.close()
             if self._mirror is not None:
                 self._mirror.close()
             self.source.close(error)
@@ -345,7 +348,9 @@ class Session:
         SessionError before the first."""
         if self.step == 0:
             raise SessionError("evaluated(…) tells of a model after a step, and none is trained yet")
-        self.source.evaluated(split, {name: float(value) for name, value in metrics.items()})
+        numbers = {name: float(value) for name, value in metrics.items()}
+        self._non_finite.evaluated(split, numbers, self.step)
+        self.source.evaluated(split, numbers)
 
     def before_step(self, optimizer: Optimizer, *, computes_loss: bool) -> None:
         """See `Boundary`, as for the next three."""
@@ -407,6 +412,7 @@ class Session:
             metrics=self._numbers._take_logged(),
         )
         self._applied = {}
+        self._non_finite.step(self.step, numbers_of(entry))
         self.source.report(entry)
         self.start_line.several(self._uses.several_of(parts.keys()))
         self.start_line.samples(known=entry.indices_B is not None)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch import Tensor
 
 from absgd_worker.attach.weighing import NamedWeighing, Part
 from absgd_worker.rings import StepEntry
-from absgd_worker.weights import Rule
+from absgd_worker.weights import Rule, Statistics
 
 
 class Weighings:
@@ -19,8 +19,8 @@ class Weighings:
         self.accumulate = accumulate
         self._of: dict[str, NamedWeighing] = {}
         self.main: str | None = None
-        """The name of the weighing whose figures are those of a step, the same over all steps of a run: "loss"
-        where the first step has it, else the first that was made. None before the first step."""
+        """The name of the weighing whose figures are those of a step, the same over all steps of a run:
+        "loss" where the first step has it, else the first that was made. None before the first step."""
 
     def of(self, name: str, rule: Rule) -> NamedWeighing:
         """The weighing of that name."""
@@ -101,4 +101,16 @@ def entry_of(
     )
 
 
+def numbers_of(entry: StepEntry) -> Iterator[tuple[str, float | Tensor]]:
+    """The losses and the script's own numbers of a step, named as the run's readers name them."""
+    main = "train.loss" if entry.has_main else f"train.{entry.name}.loss"
+    losses = [(main, entry.statistics)]
+    losses += [(f"train.{name}.loss", statistics) for name, statistics in entry.others]
+    for name, statistics in losses:
+        yield name, statistics[_MEAN_LOSS] if isinstance(statistics, Tensor) else statistics.mean_loss
+    for name, number in (entry.metrics or {}).items():
+        yield f"train.{name}", number
+
+
+_MEAN_LOSS = Statistics._fields.index("mean_loss")
 USUAL = "loss"

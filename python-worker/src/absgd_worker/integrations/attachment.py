@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -123,9 +122,8 @@ class Attachment:
     def evaluated(self, metrics: Mapping[str, Any]) -> None:
         """Reports those of a validation; nothing before the first step."""
         numbers = {name: float(value) for name, value in metrics.items() if _is_number(value)}
-        finite = {name: value for name, value in numbers.items() if not math.isnan(value)}
-        if self.session is not None and self.session.step > 0 and finite:
-            self.session.evaluated("val", finite)
+        if self.session is not None and self.session.step > 0 and numbers:
+            self.session.evaluated("val", numbers)
 
     def _listen(self, own: Session, *, can_evaluate: bool) -> None:
         before = (own.on_stop, own.on_checkpoint, own.on_evaluate)

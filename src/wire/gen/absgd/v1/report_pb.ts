@@ -60,7 +60,8 @@ export type StepBatch = Message<"absgd.v1.StepBatch"> & {
   weighings: Weighing[];
 
   /**
-   * The user's own per-step numbers; NaN where a step has none.
+   * The user's own per-step numbers; NaN where a step has none. A number that is itself NaN has the bits
+   * 0x7FF8000000000001.
    *
    * @generated from field: repeated absgd.v1.StepColumn metrics = 6;
    */
