@@ -18,6 +18,7 @@ from absgd_worker.attach.session import Session
 Reduction = Literal["mean", "sum", "none"]
 
 
+@eager
 def weigh_losses(
     session: Session,
     losses: Tensor,
@@ -64,7 +65,6 @@ def weigh_losses(
     return result
 
 
-@eager
 def _name_of_estimate(session: Session, name: str | None) -> str:
     return session.uses.name_here("loss") if name is None else session.uses.asked_for(name)
 
