@@ -207,6 +207,19 @@ def test_a_loop_without_a_forward_pass_of_a_module_is_whole_at_its_next_loss(kin
     assert source.seen == [(1, 1), (2, 2), (3, 3)]
 
 
+def test_it_is_done_outside_of_the_autocast_of_the_next_forward_pass() -> None:
+    loop = Loop({"autocast"}, ["count"])
+    source = Looks(lambda: int(torch.is_autocast_enabled("cpu")))
+    with api.session(source=source):
+        for _ in range(2):
+            loop.iterate()
+            with torch.autocast("cpu", torch.bfloat16):
+                loop.model(points)
+                assert torch.is_autocast_enabled("cpu")
+                assert torch.mm(points, points.T).dtype == torch.bfloat16
+    assert source.seen == [(1, 0), (2, 0)]
+
+
 def test_a_loop_that_is_stopped_has_done_its_step_whole() -> None:
     loop = Loop(set(), ["schedule", "average", "count"])
 
