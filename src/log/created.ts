@@ -1,5 +1,5 @@
 /** Run directories that this process made: nothing else is ever removed as a whole. */
-import { lstatSync, readdirSync, readFileSync, rmdirSync, statSync, unlinkSync } from 'node:fs'
+import { lstatSync, readdirSync, readFileSync, rmSync, rmdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { HEADER_BYTES } from './frame.js'
 import { runPaths } from './paths.js'
@@ -25,16 +25,16 @@ export function noteCreated(dir: string): void {
  */
 export function removeUnused(dir: string): void {
   const created = made.get(dir)
-  if (created === undefined || !isUnused(dir, created)) return
+  if (created === undefined) return
   const { manifest, controllerLog, steps, samples, spool, checkpoints } = runPaths(dir)
-  for (const file of [steps, samples, controllerLog, manifest]) if (exists(file)) unlinkSync(file)
   try {
+    if (!isUnused(dir, created)) return
+    for (const file of [steps, samples, controllerLog, manifest]) rmSync(file, { force: true })
     // Only where they are empty, so that nothing goes which came in between.
     for (const folder of [spool, checkpoints, dir]) rmdirSync(folder)
   } catch {
-    // Then it stays.
+    // Something is not as it was made: the rest stays.
   }
-  made.delete(dir)
 }
 
 function isUnused(dir: string, { device, inode, manifest }: Made): boolean {
@@ -45,15 +45,11 @@ function isUnused(dir: string, { device, inode, manifest }: Made): boolean {
     [...EMPTY_FOLDERS, ...LOGS, 'manifest', 'controllerLog'].map((name) => paths[name as keyof typeof paths]),
   )
   return (
+    readFileSync(paths.manifest, 'utf8') === manifest &&
     readdirSync(dir).every((name) => known.has(join(dir, name))) &&
     EMPTY_FOLDERS.every((name) => readdirSync(paths[name]).length === 0) &&
-    LOGS.every((name) => (statSync(paths[name], { throwIfNoEntry: false })?.size ?? 0) <= HEADER_BYTES) &&
-    readFileSync(paths.manifest, 'utf8') === manifest
+    LOGS.every((name) => (statSync(paths[name], { throwIfNoEntry: false })?.size ?? 0) <= HEADER_BYTES)
   )
-}
-
-function exists(file: string): boolean {
-  return lstatSync(file, { throwIfNoEntry: false }) !== undefined
 }
 
 const EMPTY_FOLDERS = ['spool', 'checkpoints'] as const

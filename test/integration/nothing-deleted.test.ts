@@ -98,7 +98,10 @@ const COMMANDS: Readonly<Record<string, (dir: string, root: string) => Promise<u
     launch(tiny(), { runs: root, name: basename(dir), simulate: true, handleSignals: false }),
   'fork to a name that exists': (dir) => forkRun(dir, { resolved, name: basename(dir), edits: [], why: '' }),
   replay: (dir) => replayRun(dir, { resolved, name: basename(dir) }),
-  'the clean-up of a run that never began': (dir) => Promise.resolve(removeUnused(dir)),
+  'the clean-up of a run that never began': (dir) => {
+    removeUnused(dir)
+    return Promise.resolve()
+  },
 }
 
 /** Content by path below `root`; of a log what it holds beyond its header, since it may grow. */

@@ -1,0 +1,47 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { lsCommand } from '../../src/cli/ls.js'
+import { showCommand } from '../../src/cli/show.js'
+import { acquireLock } from '../../src/log/lock.js'
+import { runPaths } from '../../src/log/paths.js'
+import { requestOf } from '../../src/operator/client.js'
+import { readRunView } from '../../src/operator/view.js'
+import { joined, steps } from '../helpers/records.js'
+import { temporaryRoot, writeRun } from '../helpers/runs.js'
+
+async function heldRun(): Promise<{ root: string; dir: string }> {
+  const root = temporaryRoot()
+  const dir = await writeRun(root, [joined(), steps(0, 10)])
+  acquireLock(dir)
+  const { lock } = runPaths(dir)
+  const token = JSON.parse(readFileSync(lock, 'utf8')) as object
+  const elsewhere = { bootId: 'boot-b', host: 'gpu3', machineId: 'machine-b' }
+  writeFileSync(lock, JSON.stringify({ ...token, ...elsewhere }))
+  return { root, dir }
+}
+
+const printedBy = async (command: typeof lsCommand, ...args: string[]) => {
+  const lines: string[] = []
+  await command((line) => lines.push(line)).parseAsync(args, { from: 'user' })
+  return lines.join('\n')
+}
+
+test('a run that is held elsewhere is neither lost nor said to run', async () => {
+  const { root, dir } = await heldRun()
+  const { summary } = await readRunView(dir)
+  expect(summary).toMatchObject({ status: 'held-elsewhere', steps: 10 })
+  expect(summary.holder).toMatch(/^process \d+, on the host "gpu3", /)
+  const list = await printedBy(lsCommand, '--runs', root)
+  expect(list).toContain('held elsewhere')
+  expect(list).not.toMatch(/lost|running/)
+  const page = await printedBy(showCommand, 'digits-1', '--runs', root)
+  expect(page.replace(/\s+/g, ' ')).toContain('on the host "gpu3"')
+  expect(page.replace(/\s+/g, ' ')).toContain('absgd resume digits-1 --take-over')
+})
+
+test('what is asked of it says where it has to be asked', async () => {
+  const { dir } = await heldRun()
+  await expect(requestOf(dir, 'digits-1', { type: 'pause' })).rejects.toThrow(
+    'the run "digits-1" is held elsewhere: process',
+  )
+})
