@@ -83,7 +83,9 @@ describe('a collapse from step 0', () => {
   })
 
   test('has lambda back off until the weights are wide again, and no further', () => {
-    const { backOffs } = watched(2_000, (step, factor) => collapse(step, -0.5 * factor))
+    // By its weights alone: the mean loss of this one never comes down again.
+    const byWeights = { ...GUARD, maxLossRatio: Infinity }
+    const { backOffs } = watched(2_000, (step, factor) => collapse(step, -0.5 * factor), byWeights)
     expect(collapse(2_000, -0.5 * product(backOffs)).essRatio).toBeGreaterThan(0.15)
     expect(collapse(2_000, (-0.5 * product(backOffs)) / GUARD.factor).essRatio).toBeLessThan(0.15)
     expect(backOffs.length).toBeGreaterThan(1)
@@ -129,11 +131,66 @@ describe('a loss that runs away', () => {
     expect(rising(5.1)).toHaveLength(2)
   })
 
-  test('is told from the first 100 steps, so that it is none within them', () => {
-    const jump = (step: number) => report(step, { lambda: -2, meanLoss: step < 80 ? 1 : 1e6 })
-    const early = watched(99, jump, { ...GUARD, maxLossRatio: 3 })
-    expect(early.backOffs).toEqual([])
-    expect(watched(100, jump, { ...GUARD, maxLossRatio: 3 }).backOffs).toHaveLength(1)
+  test('is seen within the first 100 steps too, which it does not raise', () => {
+    const jump = (at: number) => (step: number) => report(step, { lambda: -2, meanLoss: step < at ? 1 : 1e6 })
+    expect(watched(85, jump(80)).backOffs).toMatchObject([
+      { step: 80, mark: expect.stringMatching(/of the first 80 steps$/) as string },
+    ])
+    expect(watched(40, jump(15)).backOffs).toMatchObject([{ step: 19 }])
+  })
+
+  test('is told from the beginning whatever the sign and the unit of the losses', () => {
+    for (const unit of [0.01, 1, 100]) {
+      const rising = (loss: (step: number) => number) =>
+        watched(300, (step) => report(step, { lambda: -2 * unit, meanLoss: unit * loss(step) })).backOffs
+          .length
+      expect(rising((step) => (step < 150 ? -2 : -1))).toBe(0)
+      expect(rising((step) => (step < 150 ? -2 : 7))).toBeGreaterThan(0)
+      expect(rising((step) => (step < 150 ? 2 : 9))).toBe(0)
+    }
+  })
+
+  test('is none for a batch that is not finite, and one for several in a row', () => {
+    const broken = (steps: number, loss: number) =>
+      watched(200, (step) =>
+        report(step, { lambda: -2, meanLoss: step >= 50 && step < 50 + steps ? loss : 2 }),
+      ).backOffs
+    for (const loss of [NaN, Infinity]) {
+      expect(broken(2, loss)).toEqual([])
+      expect(broken(3, loss)).toMatchObject([
+        { step: 52, mark: 'the unweighted mean loss has not been finite for 3 steps' },
+      ])
+    }
+  })
+})
+
+describe('in small batches', () => {
+  const narrow = (n: number, samples: number) =>
+    watched(200, (step) => report(step, { n, lambda: -1, essRatio: samples / n })).backOffs.length > 0
+
+  test('fewer than two samples are too few, as ESS/B cannot come below 1/B', () => {
+    for (const n of [4, 8, 12]) expect([n, narrow(n, 1.1), narrow(n, 2.1)]).toEqual([n, true, false])
+    expect([narrow(64, 9), narrow(64, 10)]).toEqual([true, false])
+    expect([narrow(2, 1), narrow(3, 1)]).toEqual([false, false])
+  })
+
+  test('as many as have 32 samples are looked at as one', () => {
+    // Half of the batches of 8 have one sample that counts, the others six.
+    const mixed = (step: number) =>
+      report(step, { n: 8, lambda: -1, essRatio: step % 2 === 0 ? 1 / 8 : 6 / 8 })
+    expect(watched(200, mixed).backOffs).toEqual([])
+    const mostly = (step: number) =>
+      report(step, { n: 8, lambda: -1, essRatio: step % 4 === 0 ? 3 / 8 : 1 / 8 })
+    expect(watched(200, mostly).backOffs.length).toBeGreaterThan(0)
+  })
+
+  test('a class with most of the weight is one by chance', () => {
+    const ofOne = (n: number) =>
+      watched(200, (step) =>
+        report(step, { n, lambda: 2, essRatio: 0.4, topClassMass: 0.9, topClassShare: 0.3 }),
+      ).backOffs.length
+    expect([ofOne(8), ofOne(31)]).toEqual([0, 0])
+    expect(ofOne(32)).toBeGreaterThan(0)
   })
 })
 
@@ -218,6 +275,47 @@ describe('a run that starts with a small λ < 0', () => {
     expect(watched(330, late, WITH_COLD).backOffs).toMatchObject([
       { step: 319, from: 319 + WITH_COLD.lag, factor: 4 },
     ])
+  })
+
+  test('is one whose |λ| is below the first mean loss, in whatever unit', () => {
+    const seen = (lambda: number, unit: number, classes: number) => {
+      const apart = (step: number) =>
+        report(step, { lambda, meanLoss: unit * Math.log(classes), essRatio: step < 10 ? 0.95 : 0.5 })
+      return watched(30, apart, WITH_COLD).backOffs[0]?.step
+    }
+    for (const unit of [0.01, 1, 100]) {
+      for (const classes of [2, 10, 1_000, 10_000]) {
+        const scale = unit * Math.log(classes)
+        expect(seen(-0.9 * scale, unit, classes)).toBe(12)
+        expect(seen(-1.1 * scale, unit, classes)).toBeUndefined()
+      }
+    }
+  })
+
+  test('has |λ| come to 16 mean losses or more', () => {
+    const apart = (step: number) =>
+      report(step, { lambda: -0.1, meanLoss: 6.9, essRatio: step < 10 ? 0.95 : 0.5 })
+    expect(watched(30, apart, WITH_COLD).backOffs[0]).toMatchObject({ factor: 2048 })
+  })
+
+  test('of an untrained model is known by the weighted mean, where |λ| is too small for the weights to be even', () => {
+    const seen = (weightedLoss: number) => {
+      const apart = (step: number) =>
+        report(step, { lambda: -0.05, meanLoss: 6.9, essRatio: 0.3, ...(step === 0 ? { weightedLoss } : {}) })
+      return watched(19, apart, WITH_COLD).backOffs[0]?.step
+    }
+    expect([seen(6), seen(0.1)]).toEqual([2, undefined])
+  })
+
+  test('is one that was off before, as long as nothing is learnt', () => {
+    const late = (learnt: number) => (step: number) =>
+      report(step, {
+        lambda: step < 50 ? Infinity : -0.5,
+        meanLoss: step < 10 ? 2.3 : learnt,
+        essRatio: step < 60 ? 1 : 0.6,
+      })
+    expect(watched(64, late(2.3), WITH_COLD).backOffs).toMatchObject([{ step: 62, factor: 128 }])
+    expect(watched(64, late(1.5), WITH_COLD).backOffs).toEqual([])
   })
 
   describe('backs off while its weights draw apart', () => {
