@@ -99,6 +99,9 @@ def encode_record(
     elif isinstance(body, r.Gap):
         record.gap.attempt, record.gap.first_step = body.attempt, body.first_step
         record.gap.reason = body.reason  # type: ignore[assignment]
+    elif isinstance(body, r.Note):
+        level = record_pb2.Note.LEVEL_WARNING
+        record.note.CopyFrom(record_pb2.Note(level=level, text=body.text, position=_position(body.position)))
     elif isinstance(body, r.Joined):
         record.worker_joined.hello.CopyFrom(_hello(body.hello))
         record.worker_joined.attempt = body.attempt

@@ -18,6 +18,8 @@ export interface ColdStart {
   readonly off: number
   /** Below this share of the batch an effective sample size is too small while nothing is learnt. */
   readonly minEssRatio: number
+  /** The same while little is learnt, for as many steps as the guard's patience: whether the model was trained before or not. */
+  readonly minLastingEssRatio: number
 }
 
 export const COLD_START: ColdStart = {
@@ -28,6 +30,7 @@ export const COLD_START: ColdStart = {
   factor: 64,
   off: 16,
   minEssRatio: 0.8,
+  minLastingEssRatio: 0.6,
 }
 
 /**
@@ -61,6 +64,16 @@ export function drawsApart(
   return ess < minEssRatio && loss >= timesOf(first.early, times)
 }
 
+/** Whether much less than the batch holds the weight: wrong labels that a trained model turns away from are seldom so many. */
+export function isLopsided(ess: number, lambda: number, { minLastingEssRatio }: ColdStart): boolean {
+  return lambda < 0 && ess < minLastingEssRatio
+}
+
+/** @param loss - The mean over the newest steps */
+export function hasLearntLittle(loss: number, { early }: Beginning): boolean {
+  return loss >= timesOf(early, LITTLE)
+}
+
 /** By what |λ| is to be multiplied: a power of two. @param scale - Of the losses */
 export function factorOf(lambda: number, scale: number, { factor, off }: ColdStart): number {
   const needed = 2 ** Math.ceil(Math.log2((off * scale) / Math.abs(lambda)))
@@ -69,4 +82,5 @@ export function factorOf(lambda: number, scale: number, { factor, off }: ColdSta
 
 /** Times the mean loss at first. */
 const LEARNT = 0.95
+const LITTLE = 0.8
 const WORSE = 1.5

@@ -5,7 +5,15 @@
  * a few samples, or one class, take all the weight, and that the unweighted mean loss runs away.
  */
 import { isEven, mean, NO_BEGINNING, timesOf, withStep, type Beginning } from './beginning.js'
-import { COLD_START, drawsApart, factorOf, isCold, type ColdStart } from './cold-start.js'
+import {
+  COLD_START,
+  drawsApart,
+  factorOf,
+  hasLearntLittle,
+  isCold,
+  isLopsided,
+  type ColdStart,
+} from './cold-start.js'
 import type { ReportedStep } from './rule.js'
 
 export interface GuardOptions {
@@ -42,6 +50,8 @@ export interface GuardState {
   readonly narrow: number
   /** Steps in a row in which samples drew apart before anything was learnt. */
   readonly apart: number
+  /** Steps of a cold start in a row in which much less than the batch held the weight. */
+  readonly lopsided: number
   /** Steps in a row whose mean loss was not finite. */
   readonly notFinite: number
   /** The newest finite mean losses, at most `patience`. */
@@ -75,6 +85,7 @@ export function startGuard(): GuardState {
   return {
     narrow: 0,
     apart: 0,
+    lopsided: 0,
     notFinite: 0,
     losses: [],
     essRatios: [],
@@ -97,25 +108,34 @@ export function watch(
   const { state, ess, loss } = noted(before, step, options)
   const { lag, patience, factor, cold } = options
   if (!isWeighed(step) || isAsGoodAsOff(step, state.first)) return { state }
-  if (cold !== undefined && state.apart >= cold.patience && step.step >= state.coldQuietUntil) {
-    const coldQuietUntil = step.step + 2 * cold.lag + cold.patience
-    const quietUntil = Math.max(state.quietUntil, coldQuietUntil)
-    return {
-      state: { ...state, narrow: 0, apart: 0, quietUntil, coldQuietUntil },
-      backOff: {
-        step: step.step,
-        from: step.step + cold.lag,
-        factor: factorOf(step.lambda, scaleOf(step, state.first), cold),
-        mark: apartness(ess, loss, state.first),
-      },
-    }
-  }
+  if (cold !== undefined && state.apart >= cold.patience && step.step >= state.coldQuietUntil)
+    return backedOffCold(state, step, cold, apartness(ess, loss, state.first))
   if (step.step < state.quietUntil) return { state }
   const mark = state.narrow >= patience ? narrowness(ess, step, state.narrow) : ranAway(state, options)
-  if (mark === undefined) return { state }
+  if (mark !== undefined) {
+    return {
+      state: { ...state, narrow: 0, quietUntil: step.step + 2 * lag + patience },
+      backOff: { step: step.step, from: step.step + lag, factor, mark },
+    }
+  }
+  const lately = mean(state.losses)
+  if (cold === undefined || state.lopsided < patience || !hasLearntLittle(lately, state.first))
+    return { state }
+  return backedOffCold(state, step, cold, apartness(ess, lately, state.first))
+}
+
+function backedOffCold(
+  state: GuardState,
+  { step, lambda, meanLoss }: ReportedStep,
+  cold: ColdStart,
+  mark: string,
+) {
+  const coldQuietUntil = step + 2 * cold.lag + cold.patience
+  const quietUntil = Math.max(state.quietUntil, coldQuietUntil)
+  const factor = factorOf(lambda, scaleOf(meanLoss, state.first), cold)
   return {
-    state: { ...state, narrow: 0, quietUntil: step.step + 2 * lag + patience },
-    backOff: { step: step.step, from: step.step + lag, factor, mark },
+    state: { ...state, narrow: 0, apart: 0, lopsided: 0, quietUntil, coldQuietUntil },
+    backOff: { step, from: step + cold.lag, factor, mark },
   }
 }
 
@@ -137,6 +157,7 @@ function noted(before: GuardState, step: ReportedStep, options: GuardOptions) {
     ...before,
     narrow: isWeighed(step) && isNarrow(ess, step, options) ? before.narrow + 1 : 0,
     apart: isApart ? before.apart + 1 : 0,
+    lopsided: isEarly && cold !== undefined && isLopsided(ess, lambda, cold) ? before.lopsided + 1 : 0,
     notFinite: Number.isFinite(meanLoss) ? 0 : before.notFinite + 1,
     losses,
     essRatios,
@@ -172,12 +193,12 @@ export function quieter(state: GuardState, steps: number): GuardState {
 }
 
 /** What is wrong then is something else than λ. Told from λ as applied: one that is set by hand is watched anew. */
-function isAsGoodAsOff(step: ReportedStep, first: Beginning): boolean {
-  return Math.abs(step.lambda) >= OFF_FROM * (scaleOf(step, first) || 1)
+function isAsGoodAsOff({ lambda, meanLoss }: ReportedStep, first: Beginning): boolean {
+  return Math.abs(lambda) >= OFF_FROM * (scaleOf(meanLoss, first) || 1)
 }
 
 /** Of the losses, at first or now: the larger one. */
-function scaleOf({ meanLoss }: ReportedStep, { loss }: Beginning): number {
+function scaleOf(meanLoss: number, { loss }: Beginning): number {
   return Math.max(Math.abs(loss), Number.isFinite(meanLoss) ? Math.abs(meanLoss) : 0)
 }
 

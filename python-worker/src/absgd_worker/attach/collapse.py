@@ -1,14 +1,14 @@
 """Whether a training run collapses under lambda, judged from the figures of its steps. Pure.
 
-The twin of `src/schedule/feedback/guard.ts`, bound to it by `proto/golden/guard.json`; without the rule about classes,
-as a script's labels are rarely known. See "The guard" in docs/schedules.md.
+The twin of `src/schedule/feedback/guard.ts`, bound to it by `proto/golden/guard.json`; without the rule about
+classes, as a script's labels are rarely known. See "The guard" in docs/schedules.md.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class SeenStep(NamedTuple):
@@ -30,7 +30,7 @@ class SeenStep(NamedTuple):
 class Beginning(NamedTuple):
     """What the run began with: the measure of everything else, so that units of loss do not matter."""
 
-    count: int = 0
+    steps: int = 0
     """Mean losses that were counted, at most `FIRST_STEPS`."""
     total: float = 0.0
     """Of those mean losses."""
@@ -42,7 +42,7 @@ class Beginning(NamedTuple):
     """The least of the means over the first k steps, k at most `FEW_STEPS`: before anything is learnt."""
     least: float = 0.0
     """The same, k at most `FIRST_STEPS`: a loss that runs away at once does not raise it."""
-    least_count: int = 0
+    least_steps: int = 0
     """That k; 0 while there is none."""
 
 
@@ -53,6 +53,8 @@ class Watch(NamedTuple):
     """Steps in a row with too small an effective sample size."""
     apart: int = 0
     """Steps in a row in which samples drew apart before anything was learnt."""
+    lopsided: int = 0
+    """Steps of a cold start in a row in which much less than the batch held the weight."""
     not_finite: int = 0
     """Steps in a row whose mean loss was not finite."""
     losses: tuple[float, ...] = ()
@@ -67,7 +69,7 @@ class Watch(NamedTuple):
     cold_until: int | None = None
     """The run is watched as a cold start up to this step; None before lambda was on."""
     is_untrained: bool = False
-    """Whether the losses of the first batch that was weighed were alike, as those of an untrained model are."""
+    """Whether the losses of the first batch that was weighed were alike, as an untrained model's are."""
 
 
 class BackOff(NamedTuple):
@@ -79,41 +81,52 @@ class BackOff(NamedTuple):
     """The first step that it is to hold for."""
     factor: float
     """By what |lambda| is to be multiplied."""
+    kind: Literal["apart", "narrow", "ran away", "not finite"]
     mark: str
-    """What was seen."""
+    """What was seen, for people."""
 
 
 def watch(before: Watch, seen: SeenStep) -> tuple[Watch, BackOff | None]:
-    """The state after one more step, and whether lambda is to back off. A step with lambda off is no reason to."""
+    """The state after one more step, and whether lambda is to back off; not where it is off."""
     state, ess, loss = _noted(before, seen)
     step, scale = seen.step, _scale(seen, state.first)
     if not math.isfinite(seen.lam) or abs(seen.lam) >= OFF_FROM * (scale or 1):
         return state, None
     if state.apart >= COLD_PATIENCE and step >= state.cold_quiet_until:
-        quiet = step + 2 * COLD_LAG + COLD_PATIENCE
-        after = state._replace(
-            narrow=0, apart=0, quiet_until=max(state.quiet_until, quiet), cold_quiet_until=quiet
-        )
-        mark = (
-            f"a few samples hold the weight before anything is learnt (effective sample size {_percent(ess)} of the "
-            f"batch, unweighted mean loss {loss:.3g}, at first {state.first.loss:.3g})"
-        )
-        return after, BackOff(step, step + COLD_LAG, _cold_factor(seen.lam, scale), mark)
+        return _backed_off_cold(state, seen, ess, loss)
     if step < state.quiet_until:
         return state, None
-    if state.narrow >= PATIENCE:
-        share = f"effective sample size {_percent(ess)} of the batch"
-        mark = f"for {state.narrow} steps a few samples held the weight ({share})"
-    else:
-        mark = _ran_away(state)
-    if mark is None:
+    found = _narrowness(state, ess) if state.narrow >= PATIENCE else _ran_away(state)
+    if found is not None:
+        after = state._replace(narrow=0, quiet_until=step + 2 * LAG + PATIENCE)
+        return after, BackOff(step, step + LAG, FACTOR, *found)
+    lately = _mean(state.losses)
+    if state.lopsided < PATIENCE or not lately >= _times(state.first.early, LITTLE):
         return state, None
-    after = state._replace(narrow=0, quiet_until=step + 2 * LAG + PATIENCE)
-    return after, BackOff(step, step + LAG, FACTOR, mark)
+    return _backed_off_cold(state, seen, ess, lately)
+
+
+def _backed_off_cold(state: Watch, seen: SeenStep, ess: float, loss: float) -> tuple[Watch, BackOff]:
+    step = seen.step
+    quiet = step + 2 * COLD_LAG + COLD_PATIENCE
+    after = state._replace(
+        narrow=0, apart=0, lopsided=0, quiet_until=max(state.quiet_until, quiet), cold_quiet_until=quiet
+    )
+    mark = (
+        f"a few samples hold the weight before anything is learnt (effective sample size {_percent(ess)} "
+        f"of the batch, unweighted mean loss {loss:.3g}, at first {state.first.loss:.3g})"
+    )
+    factor = _cold_factor(seen.lam, _scale(seen, state.first))
+    return after, BackOff(step, step + COLD_LAG, factor, "apart", mark)
+
+
+def _narrowness(state: Watch, ess: float) -> tuple[Literal["narrow"], str]:
+    share = f"effective sample size {_percent(ess)} of the batch"
+    return "narrow", f"for {state.narrow} steps a few samples held the weight ({share})"
 
 
 def _noted(before: Watch, seen: SeenStep) -> tuple[Watch, float, float]:
-    """The state with one more step, and the newest ESS ratio and mean loss, of as many steps as are looked at as one."""
+    """The state with one more step; the ESS ratio and mean loss of as many steps as are looked at as one."""
     is_weighed, is_finite = math.isfinite(seen.lam), math.isfinite(seen.mean_loss)
     first = _with_step(before.first, seen)
     losses = (*before.losses, seen.mean_loss)[-PATIENCE:] if is_finite else before.losses
@@ -131,11 +144,13 @@ def _noted(before: Watch, seen: SeenStep) -> tuple[Watch, float, float]:
     is_early = is_weighed and seen.step < (cold_until or 0)
     times = LEARNT if seen.lam < 0 and is_untrained else WORSE
     is_apart = is_early and ess < COLD_MIN_ESS_RATIO and loss >= _times(first.early, times)
+    is_lopsided = is_early and seen.lam < 0 and ess < COLD_MIN_LASTING_ESS_RATIO
     # ESS/B cannot come below 1/B.
     is_narrow = is_weighed and seen.n >= LEAST_SAMPLES and ess < max(MIN_ESS_RATIO, 2 / seen.n)
     state = before._replace(
         narrow=before.narrow + 1 if is_narrow else 0,
         apart=before.apart + 1 if is_apart else 0,
+        lopsided=before.lopsided + 1 if is_lopsided else 0,
         not_finite=0 if is_finite else before.not_finite + 1,
         losses=losses,
         ess_ratios=ess_ratios,
@@ -148,40 +163,41 @@ def _noted(before: Watch, seen: SeenStep) -> tuple[Watch, float, float]:
 
 def _with_step(first: Beginning, seen: SeenStep) -> Beginning:
     loss = seen.mean_loss
-    if first.count >= FIRST_STEPS or not math.isfinite(loss):
+    if first.steps >= FIRST_STEPS or not math.isfinite(loss):
         return first
-    if first.count == 0:
+    if first.steps == 0:
         is_even = _is_small(seen.lam, loss) and _is_even(seen)
         first = first._replace(loss=loss, early=loss, is_even=is_even)
-    count, total = first.count + 1, first.total + loss
-    first = first._replace(count=count, total=total)
-    mean = total / count
+    steps, total = first.steps + 1, first.total + loss
+    first = first._replace(steps=steps, total=total)
+    mean = total / steps
     # A few batches of unequal losses may all be lucky ones.
-    if count < FEW_STEPS and not first.is_even:
+    if steps < FEW_STEPS and not first.is_even:
         return first
-    if first.least_count > 0 and mean > first.least:
+    if first.least_steps > 0 and mean > first.least:
         return first
-    early = mean if count <= FEW_STEPS else first.early
-    return first._replace(early=early, least=mean, least_count=count)
+    early = mean if steps <= FEW_STEPS else first.early
+    return first._replace(early=early, least=mean, least_steps=steps)
 
 
 def _is_even(seen: SeenStep) -> bool:
-    """Whether the losses of a batch are alike, given a lambda that is small: those of a model that was trained before differ
-    from the first batch on. Where lambda is too small for an ESS to tell, the weighted mean does."""
+    """Whether the losses of a batch are alike, given a small lambda: those of a model that was trained before
+    differ from the first batch on. Where lambda is too small for an ESS to tell, the weighted mean does."""
     gap = abs(seen.mean_loss - seen.weighted_loss)
     return seen.ess_ratio > EVEN_ESS_RATIO or gap < EVEN_GAP * abs(seen.mean_loss)
 
 
-def _ran_away(state: Watch) -> str | None:
+def _ran_away(state: Watch) -> tuple[Literal["ran away", "not finite"], str] | None:
     if state.not_finite >= NOT_FINITE_STEPS:
-        return f"the unweighted mean loss has not been finite for {state.not_finite} steps"
-    least, count = state.first.least, state.first.least_count
-    if count == 0 or len(state.losses) < PATIENCE:
+        return "not finite", f"the unweighted mean loss has not been finite for {state.not_finite} steps"
+    least, steps = state.first.least, state.first.least_steps
+    if steps == 0 or len(state.losses) < PATIENCE:
         return None
     now = _mean(state.losses)
     if not now > _times(least, MAX_LOSS_RATIO):
         return None
-    return f"the unweighted mean loss is {now:.3g}, {now / least:.2g} times that of the first {count} steps"
+    times = f"{now / least:.2g} times that of the first {steps} steps"
+    return "ran away", f"the unweighted mean loss is {now:.3g}, {times}"
 
 
 def _is_small(lam: float, loss: float) -> bool:
@@ -225,6 +241,7 @@ COLD_PATIENCE = 3
 COLD_FACTOR = 64.0
 COLD_OFF = 16.0
 COLD_MIN_ESS_RATIO = 0.8
+COLD_MIN_LASTING_ESS_RATIO = 0.6
 LEAST_SAMPLES = 4
 MANY_SAMPLES = 32
 MOST_TOGETHER = 8
@@ -234,5 +251,6 @@ FEW_STEPS = 10
 EVEN_ESS_RATIO = 0.9
 EVEN_GAP = 0.25
 LEARNT = 0.95
+LITTLE = 0.8
 WORSE = 1.5
 OFF_FROM = 1e5

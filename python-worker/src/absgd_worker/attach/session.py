@@ -22,6 +22,7 @@ from torch.optim.optimizer import Optimizer
 from absgd_worker.attach.boundary import Boundary
 from absgd_worker.attach.caller import is_recomputing, require_thread
 from absgd_worker.attach.choices import Choices
+from absgd_worker.attach.collapse_watch import CollapseWatch
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.granularity import Granularity
 from absgd_worker.attach.host import Host
@@ -31,7 +32,7 @@ from absgd_worker.attach.notebook import running_cell
 from absgd_worker.attach.optimizers import Hyperparameters
 from absgd_worker.attach.place import Names
 from absgd_worker.attach.ranks import require_one_rank
-from absgd_worker.attach.source import Recorded, Source, StopTraining
+from absgd_worker.attach.source import Noting, Recorded, Source, StopTraining
 from absgd_worker.attach.start_line import StartLine
 from absgd_worker.attach.unseen import UnseenSteps
 from absgd_worker.attach.use import Use
@@ -59,6 +60,7 @@ class Session:
         self._is_made = False
         self._began = 0.0
         self._unseen = UnseenSteps()
+        self._collapse = CollapseWatch(*([source.note] if isinstance(source, Noting) else []))
         self._use: Use | None = None
         self._boundary = Boundary(self)
         self._applied: dict[str, float] = {}
@@ -127,6 +129,7 @@ class Session:
             return
         self.abandon()
         self._weighings.close()
+        self._collapse.close()
         if self._mirror is not None:
             self._mirror.close()
         self.source.close(error)
@@ -292,6 +295,8 @@ class Session:
         )
         self._applied = {}
         self.source.report(entry)
+        if self.source.wants_lambda and not self.source.has_guard:
+            self._collapse.step(entry)
         self.start_line.several(self._weighings.several)
         self.start_line.samples(known=entry.indices_B is not None)
         if self._mirror is not None:
