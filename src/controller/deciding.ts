@@ -1,7 +1,7 @@
 /** Feedback in a run: telemetry becomes something to look back at, that becomes decisions and the guard's edits. Pure. */
 import type { Body, Request } from '../record/record.js'
-import { isCold } from '../schedule/feedback/cold-start.js'
 import type { BackOff } from '../schedule/feedback/guard.js'
+import { smallLambda } from '../schedule/feedback/small-lambda.js'
 import { standing } from './answers.js'
 import { makeEdits, marginOf } from './edits.js'
 import { advance, reachOfRules, rulesOf } from './feedback.js'
@@ -105,13 +105,13 @@ export function withRules(
   state: ControllerState,
   { guard }: Pick<ControllerContext, 'guard'>,
 ): ControllerState {
-  const { source } = state
+  const { source, lease } = state
   const rules = rulesOf(source?.segments ?? new Map(), source?.runSteps ?? 0)
   const first = source?.rows(0, 1)['lambda']?.[0] ?? Infinity
   const decided = rules.some(({ control }) => control === 'lambda')
-  return {
-    ...state,
-    rules,
-    cold: guard !== undefined && !decided && isCold(first, guard.cold) ? guard.cold : undefined,
-  }
+  const mayBeCold = Math.abs(first) < smallLambda(lease?.hello.numClasses ?? 0, MOST_CLASSES)
+  return { ...state, rules, cold: !decided && mayBeCold ? guard?.cold : undefined }
 }
+
+/** Of most classifiers: where classes are not known, a run is rather watched closely for a step than not at all. */
+const MOST_CLASSES = 10_000

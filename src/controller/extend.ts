@@ -34,8 +34,11 @@ export function extendPlans(state: ControllerState, nowMs: number): Transition {
   }
 }
 
-/** While a cold start is watched closely, what the guard says of a step comes before the row that it is for. */
+/**
+ * While a cold start is watched closely, what the guard says of a step comes before the row that it is for. Whether a run starts cold is
+ * known with its first step.
+ */
 function coldThrough({ cold, feedback }: ControllerState): number {
-  const { front } = feedback.back
-  return cold === undefined || front >= cold.steps ? Infinity : front + cold.lag
+  const { front, guard } = feedback.back
+  return cold === undefined || front >= (guard.coldUntil ?? cold.steps) ? Infinity : front + cold.lag
 }

@@ -206,6 +206,7 @@ function stepOf(batch: StepBatch, i: number): ReportedStep {
     // What a class factor does to the weights is meant, and no change of λ mends it.
     essRatio: (isBalanced ? bareEss : sumW ** 2 / (weighing?.sumW2[i] ?? NaN)) / n,
     sumW,
+    weightedLoss: (weighing?.sumWL[i] ?? NaN) / sumW,
     topClassMass: isBalanced ? NaN : topMass(weighing?.classMass, i, batch.count) / sumW,
     topClassShare: weighing?.topClassShare[i] ?? NaN,
     metrics: rowOf(batch.metrics, i),

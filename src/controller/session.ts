@@ -192,7 +192,9 @@ function leaseRefusal(state: ControllerState, hello: Hello) {
 
 function compileOnce(state: ControllerState, hello: Hello, context: ControllerContext) {
   if (state.source !== undefined) return { source: state.source, warnings: [] }
-  const compiled = attempted(() => context.compile({ stepsPerEpoch: hello.stepsPerEpoch }))
+  const compiled = attempted(() =>
+    context.compile({ stepsPerEpoch: hello.stepsPerEpoch, numClasses: hello.numClasses }),
+  )
   return 'end' in compiled ? compiled : { source: compiled.value, warnings: compiled.value.warnings }
 }
 

@@ -106,7 +106,7 @@ export interface ControllerState {
   /** Stretches of controls that are decided while the run trains; empty until a worker has joined. */
   readonly rules: readonly ControlRule[]
   readonly feedback: Feedback
-  /** Of a run that starts with a small |lambda|: rows are planned no further than its lag at first. */
+  /** Of a run that may start with a small |lambda|: rows are planned no further than its lag at first. */
   readonly cold: ColdStart | undefined
   /** Monotonic milliseconds of the last automatic checkpoint asked for. */
   readonly automaticMs: number
@@ -139,7 +139,10 @@ export interface ControllerContext {
   /** Undefined where nobody watches over lambda. */
   readonly guard: GuardOptions | undefined
   /** Turns durations into steps; throws AbsgdError where that cannot be done. */
-  compile(facts: { stepsPerEpoch: number }): RowSource & { readonly warnings: readonly string[] }
+  compile(facts: {
+    stepsPerEpoch: number
+    numClasses?: number
+  }): RowSource & { readonly warnings: readonly string[] }
   /** What an edit does from the step `from` on; throws AbsgdError where it may not. */
   compileEdit(control: string, to: EditTo, from: number, run: EditedRun): LayerTo
   /** Throws AbsgdError for values that the control does not take. */

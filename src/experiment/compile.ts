@@ -30,6 +30,8 @@ export interface CompileFacts {
   readonly stepsPerEpoch: number
   /** What warnings speak in. @default steps */
   readonly unit?: Unit
+  /** Of the data: what |lambda| is small is told from it. @default 0: not known */
+  readonly numClasses?: number
 }
 
 /**
@@ -38,7 +40,7 @@ export interface CompileFacts {
  */
 export function compileRun(
   resolved: ResolvedExperiment,
-  { stepsPerEpoch, unit = { name: 'step', steps: 1 } }: CompileFacts,
+  { stepsPerEpoch, unit = { name: 'step', steps: 1 }, numClasses = 0 }: CompileFacts,
 ): RunSchedule {
   const { length } = resolved
   if (stepsPerEpoch === 0) requireSteps(resolved)
@@ -57,7 +59,7 @@ export function compileRun(
       Object.fromEntries([...segments].map(([name, laidOut]) => [name, column(laidOut, first, count)])),
     events: (first, count) => eventsOf({ evaluate, checkpoint }, runSteps, first, count),
     segments,
-    warnings: warningsOf(resolved.controls, segments, runSteps, unit),
+    warnings: warningsOf(resolved.controls, segments, { runSteps, unit, numClasses }),
   }
 }
 

@@ -110,7 +110,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Note:
-    """A warning for people."""
+    """For people: one or two sentences, and where training stood."""
 
     text: str
     position: Position

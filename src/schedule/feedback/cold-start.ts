@@ -1,67 +1,86 @@
 /**
- * A run whose λ is negative and small from step 0 on: its losses are all alike at first, and the samples that happen to be
- * learnt first take all the weight within some thirty steps. What is dead then stays dead, so that it is to be seen before.
+ * A run whose |λ| is small while nothing is learnt: its losses are all alike at first, and the samples that happen to be
+ * learnt first take all the weight within some thirty steps. A network that collapsed often stays dead, so it must be seen before.
  */
-import type { ReportedStep } from './rule.js'
+import { isSmall, timesOf, type Beginning } from './beginning.js'
 
 /** How the first steps of such a run are watched: rows are planned no further than `lag` steps ahead of what is reported. */
 export interface ColdStart {
-  /** A negative λ whose |λ| is below this at step 0 is small. In units of loss. */
+  /** A |λ| below so many times the first mean loss is small. */
   readonly below: number
-  /** So many steps are the first. */
+  /** For so many steps from the first that is weighed. */
   readonly steps: number
   readonly lag: number
   readonly patience: number
+  /** By what |λ| is multiplied, at the least. */
   readonly factor: number
+  /** |λ| comes to at least so many times the mean loss: off in all but name. */
+  readonly off: number
   /** Below this share of the batch an effective sample size is too small while nothing is learnt. */
   readonly minEssRatio: number
+  /** The same while little is learnt, for as many steps as the guard's patience: whether the model was trained before or not. */
+  readonly minLastingEssRatio: number
 }
 
 export const COLD_START: ColdStart = {
-  below: 2,
+  below: 1,
   steps: 256,
   lag: 4,
   patience: 3,
   factor: 64,
+  off: 16,
   minEssRatio: 0.8,
-}
-
-/** Whether a run that starts with this λ may start cold; none does for λ > 0, which raises the loss of what is easy on purpose. */
-export function isCold(lambda: number, cold: ColdStart | undefined): boolean {
-  return cold !== undefined && lambda < 0 && lambda > -cold.below
-}
-
-/** Whether a first batch weighed like this one is of a model that knows nothing: the losses of one that was trained before differ. */
-export function isUntrained({ essRatio }: Beginning): boolean {
-  return essRatio > EVEN
-}
-
-/** What the run began with. */
-export interface Beginning {
-  readonly count: number
-  /** Of the mean losses. */
-  readonly sum: number
-  /** Of the first batch; NaN before it. */
-  readonly essRatio: number
+  minLastingEssRatio: 0.6,
 }
 
 /**
- * Whether the weights of an untrained model draw apart before anything is learnt: this batch is not weighed evenly, and the mean
- * loss has not fallen.
+ * Whether a run whose λ is on for the first time now starts cold.
  *
- * @param losses - The newest mean losses
+ * @param loss - The newest mean loss
  */
-export function drawsApart(
-  { essRatio }: ReportedStep,
-  losses: readonly number[],
-  { count, sum }: Beginning,
-  { minEssRatio, patience }: ColdStart,
-): boolean {
-  const newest = losses.slice(-patience)
-  const now = newest.reduce((a, b) => a + b, 0) / newest.length
-  return essRatio < minEssRatio && now >= (LEARNT * sum) / count
+export function isCold(lambda: number, loss: number, first: Beginning, { below }: ColdStart): boolean {
+  return isSmall(lambda, first.loss, below) && loss >= timesOf(first.early, LEARNT)
 }
 
-const EVEN = 0.9
-/** As a share of the mean loss at first. */
+export interface SeenCold {
+  /** As a share of the batch. */
+  readonly ess: number
+  readonly lambda: number
+  /** The newest mean loss. */
+  readonly loss: number
+  readonly isUntrained: boolean
+}
+
+/**
+ * Whether the samples draw apart before anything is learnt: the batch is not weighed evenly, and the mean loss has not fallen. Where the
+ * model may have been trained before, and for λ > 0, which raises the loss of what is easy on purpose, it must have risen.
+ */
+export function drawsApart(
+  { ess, lambda, loss, isUntrained }: SeenCold,
+  first: Beginning,
+  { minEssRatio }: ColdStart,
+): boolean {
+  const times = lambda < 0 && isUntrained ? LEARNT : WORSE
+  return ess < minEssRatio && loss >= timesOf(first.early, times)
+}
+
+/** Whether much less than the batch holds the weight: wrong labels that a trained model turns away from are seldom so many. */
+export function isLopsided(ess: number, lambda: number, { minLastingEssRatio }: ColdStart): boolean {
+  return lambda < 0 && ess < minLastingEssRatio
+}
+
+/** @param loss - The mean over the newest steps */
+export function hasLearntLittle(loss: number, { early }: Beginning): boolean {
+  return loss >= timesOf(early, LITTLE)
+}
+
+/** By what |λ| is to be multiplied: a power of two. @param scale - Of the losses */
+export function factorOf(lambda: number, scale: number, { factor, off }: ColdStart): number {
+  const needed = 2 ** Math.ceil(Math.log2((off * scale) / Math.abs(lambda)))
+  return Math.max(factor, Number.isFinite(needed) ? needed : 0)
+}
+
+/** Times the mean loss at first. */
 const LEARNT = 0.95
+const LITTLE = 0.8
+const WORSE = 1.5

@@ -4,23 +4,32 @@
  * The usual alarms are silent in a collapse: Σw ≈ 1, nothing is infinite, and the weighted loss falls to 0. What shows it is that
  * a few samples, or one class, take all the weight, and that the unweighted mean loss runs away.
  */
-import { COLD_START, drawsApart, isCold, isUntrained, type Beginning, type ColdStart } from './cold-start.js'
+import { isEven, mean, NO_BEGINNING, timesOf, withStep, type Beginning } from './beginning.js'
+import {
+  COLD_START,
+  drawsApart,
+  factorOf,
+  hasLearntLittle,
+  isCold,
+  isLopsided,
+  type ColdStart,
+} from './cold-start.js'
 import type { ReportedStep } from './rule.js'
 
 export interface GuardOptions {
   /** Steps from what is seen to what is done about it. */
   readonly lag: number
-  /** An effective sample size below this share of the batch is too small. */
+  /** An effective sample size below this share of the batch is too small; so is one below two samples. */
   readonly minEssRatio: number
   /** A class with more of the weight than this has too much of it, unless half of the batch is its own. */
   readonly maxClassMass: number
   /** A mean loss above so many times that of the first steps has run away. */
   readonly maxLossRatio: number
-  /** Steps running that it takes. */
+  /** Steps in a row that it takes. */
   readonly patience: number
   /** By what |λ| is multiplied. */
   readonly factor: number
-  /** What else holds for the first steps of an untrained model under a small negative λ; undefined for nothing. */
+  /** What else holds while nothing is learnt under a small |λ|; undefined for nothing. */
   readonly cold: ColdStart | undefined
 }
 
@@ -35,18 +44,30 @@ export const GUARD: GuardOptions = {
   cold: COLD_START,
 }
 
-/** What it remembers. */
+/** What it remembers: a JSON value. */
 export interface GuardState {
-  /** Steps running with too little effective sample size, or too much weight on a class. */
+  /** Steps in a row with too little effective sample size, or too much weight on a class. */
   readonly narrow: number
-  /** The newest mean losses, at most `patience`. */
+  /** Steps in a row in which samples drew apart before anything was learnt. */
+  readonly apart: number
+  /** Steps of a cold start in a row in which much less than the batch held the weight. */
+  readonly lopsided: number
+  /** Steps in a row whose mean loss was not finite. */
+  readonly notFinite: number
+  /** The newest finite mean losses, at most `patience`. */
   readonly losses: readonly number[]
+  /** The newest ESS ratios. */
+  readonly essRatios: readonly number[]
   /** Of the first steps of the run. */
   readonly first: Beginning
-  /** Steps before this one say nothing of the last back-off yet. */
+  /** Steps before this one do not show the last back-off yet. */
   readonly quietUntil: number
-  /** Whether λ was negative and small at step 0. */
-  readonly cold: boolean
+  /** The same for what is seen of a cold start alone. */
+  readonly coldQuietUntil: number
+  /** The run is watched as a cold start up to this step; absent before λ was on. */
+  readonly coldUntil?: number
+  /** Whether the losses of the first batch that was weighed were alike, as those of an untrained model are. */
+  readonly isUntrained: boolean
 }
 
 export interface BackOff {
@@ -61,7 +82,18 @@ export interface BackOff {
 }
 
 export function startGuard(): GuardState {
-  return { narrow: 0, losses: [], first: { count: 0, sum: 0, essRatio: NaN }, quietUntil: 0, cold: false }
+  return {
+    narrow: 0,
+    apart: 0,
+    lopsided: 0,
+    notFinite: 0,
+    losses: [],
+    essRatios: [],
+    first: NO_BEGINNING,
+    quietUntil: 0,
+    coldQuietUntil: 0,
+    isUntrained: false,
+  }
 }
 
 /**
@@ -73,66 +105,145 @@ export function watch(
   step: ReportedStep,
   options: GuardOptions,
 ): { readonly state: GuardState; readonly backOff?: BackOff } {
-  const cold = step.step === 0 ? isCold(step.lambda, options.cold) : before.cold
-  const first = withFirst(before.first, step)
-  const isEarly = cold && step.step < (options.cold?.steps ?? 0) && isUntrained(first)
-  const early = isEarly ? options.cold : undefined
-  const { lag, patience, factor } = early ?? options
-  const losses = [...before.losses, step.meanLoss].slice(-options.patience)
-  const weighed = Number.isFinite(step.lambda)
-  const isApart = early !== undefined && drawsApart(step, losses, first, early)
-  const narrow = weighed && (isApart || isNarrow(step, options)) ? before.narrow + 1 : 0
-  const state = { ...before, first, losses, narrow, cold }
-  if (!weighed || step.step < before.quietUntil || isAsGoodAsOff(step)) return { state }
-  const mark = narrow >= patience ? narrowness(step, narrow) : ranAway(state, options)
-  if (mark === undefined) return { state }
-  return {
-    state: { ...state, narrow: 0, quietUntil: step.step + 2 * lag + patience },
-    backOff: { step: step.step, from: step.step + lag, factor, mark },
+  const { state, ess, loss } = noted(before, step, options)
+  const { lag, patience, factor, cold } = options
+  if (!isWeighed(step) || isAsGoodAsOff(step, state.first)) return { state }
+  if (cold !== undefined && state.apart >= cold.patience && step.step >= state.coldQuietUntil)
+    return backedOffCold(state, step, cold, apartness(ess, loss, state.first))
+  if (step.step < state.quietUntil) return { state }
+  const mark = state.narrow >= patience ? narrowness(ess, step, state.narrow) : ranAway(state, options)
+  if (mark !== undefined) {
+    return {
+      state: { ...state, narrow: 0, quietUntil: step.step + 2 * lag + patience },
+      backOff: { step: step.step, from: step.step + lag, factor, mark },
+    }
   }
+  const lately = mean(state.losses)
+  if (cold === undefined || state.lopsided < patience || !hasLearntLittle(lately, state.first))
+    return { state }
+  return backedOffCold(state, step, cold, apartness(ess, lately, state.first))
+}
+
+function backedOffCold(
+  state: GuardState,
+  { step, lambda, meanLoss }: ReportedStep,
+  cold: ColdStart,
+  mark: string,
+) {
+  const coldQuietUntil = step + 2 * cold.lag + cold.patience
+  const quietUntil = Math.max(state.quietUntil, coldQuietUntil)
+  const factor = factorOf(lambda, scaleOf(meanLoss, state.first), cold)
+  return {
+    state: { ...state, narrow: 0, apart: 0, lopsided: 0, quietUntil, coldQuietUntil },
+    backOff: { step, from: step + cold.lag, factor, mark },
+  }
+}
+
+/** The state with one more step, and the newest ESS ratio and mean loss, of as many steps as are looked at as one. */
+function noted(before: GuardState, step: ReportedStep, options: GuardOptions) {
+  const { lambda, essRatio, meanLoss } = step
+  const { cold } = options
+  const first = withStep(before.first, step, cold?.below ?? 0)
+  const losses = newest(before.losses, meanLoss, options.patience)
+  const essRatios = newest(before.essRatios, essRatio, MOST_TOGETHER)
+  const together = togetherOf(step.n)
+  const ess = mean(essRatios.slice(-together))
+  const loss = mean(losses.slice(-Math.max(together, cold?.patience ?? 1)))
+  const coldUntil = before.coldUntil ?? (isWeighed(step) ? coldEnd(step, losses, first, cold) : undefined)
+  const isUntrained = before.coldUntil === undefined && isWeighed(step) ? isEven(step) : before.isUntrained
+  const isEarly = isWeighed(step) && step.step < (coldUntil ?? 0)
+  const isApart = isEarly && cold !== undefined && drawsApart({ ess, lambda, loss, isUntrained }, first, cold)
+  const state: GuardState = {
+    ...before,
+    narrow: isWeighed(step) && isNarrow(ess, step, options) ? before.narrow + 1 : 0,
+    apart: isApart ? before.apart + 1 : 0,
+    lopsided: isEarly && cold !== undefined && isLopsided(ess, lambda, cold) ? before.lopsided + 1 : 0,
+    notFinite: Number.isFinite(meanLoss) ? 0 : before.notFinite + 1,
+    losses,
+    essRatios,
+    first,
+    isUntrained,
+    ...(coldUntil === undefined ? {} : { coldUntil }),
+  }
+  return { state, ess, loss }
+}
+
+/** Up to which step a run whose λ is on for the first time is watched as a cold start; 0 where it is none. */
+function coldEnd(
+  { step, lambda }: ReportedStep,
+  losses: readonly number[],
+  first: Beginning,
+  cold: ColdStart | undefined,
+): number {
+  return cold !== undefined && isCold(lambda, mean(losses), first, cold) ? step + cold.steps : 0
+}
+
+function isWeighed({ lambda }: ReportedStep): boolean {
+  return Number.isFinite(lambda)
+}
+
+/** With one more, if it is finite. */
+function newest(values: readonly number[], value: number, most: number): readonly number[] {
+  return Number.isFinite(value) ? [...values, value].slice(-most) : values
 }
 
 /** What it did last holds so many steps later than it asked for: so much longer it says nothing of it. */
 export function quieter(state: GuardState, steps: number): GuardState {
-  return { ...state, quietUntil: state.quietUntil + steps }
-}
-
-function withFirst(first: Beginning, { step, meanLoss, essRatio }: ReportedStep): Beginning {
-  const begun = step === 0 ? { ...first, essRatio } : first
-  if (first.count >= FIRST_STEPS || !Number.isFinite(meanLoss)) return begun
-  return { ...begun, count: first.count + 1, sum: first.sum + meanLoss }
+  return { ...state, quietUntil: state.quietUntil + steps, coldQuietUntil: state.coldQuietUntil + steps }
 }
 
 /** What is wrong then is something else than λ. Told from λ as applied: one that is set by hand is watched anew. */
-function isAsGoodAsOff({ lambda, meanLoss }: ReportedStep): boolean {
-  const scale = Number.isFinite(meanLoss) ? Math.max(1, Math.abs(meanLoss)) : 1
-  return Math.abs(lambda) >= OFF_FROM * scale
+function isAsGoodAsOff({ lambda, meanLoss }: ReportedStep, first: Beginning): boolean {
+  return Math.abs(lambda) >= OFF_FROM * (scaleOf(meanLoss, first) || 1)
 }
 
+/** Of the losses, at first or now: the larger one. */
+function scaleOf(meanLoss: number, { loss }: Beginning): number {
+  return Math.max(Math.abs(loss), Number.isFinite(meanLoss) ? Math.abs(meanLoss) : 0)
+}
+
+/** Batches of so few samples that one says little: as many as it takes are looked at as one. */
+function togetherOf(n: number): number {
+  return n >= 1 ? Math.min(MOST_TOGETHER, Math.ceil(MANY_SAMPLES / n)) : 1
+}
+
+/** @param ess - As a share of the batch, over as many batches as are looked at as one */
 function isNarrow(
-  { essRatio, topClassMass, topClassShare }: ReportedStep,
+  ess: number,
+  { n, topClassMass, topClassShare }: ReportedStep,
   { minEssRatio, maxClassMass }: GuardOptions,
 ): boolean {
-  return essRatio < minEssRatio || (topClassMass > maxClassMass && topClassShare < HALF)
+  // ESS/B cannot come below 1/B, and in a small batch the samples that hold the weight are of one class by chance.
+  if (n >= LEAST_SAMPLES && ess < Math.max(minEssRatio, TWO_SAMPLES / n)) return true
+  return n >= MANY_SAMPLES && topClassMass > maxClassMass && topClassShare < HALF
 }
 
-function narrowness({ essRatio, topClassMass, topClassShare }: ReportedStep, steps: number): string {
-  const ess = `effective sample size ${percent(essRatio)} of the batch`
+function narrowness(ess: number, { topClassMass, topClassShare }: ReportedStep, steps: number): string {
+  const share = `effective sample size ${percent(ess)} of the batch`
   const mass = Number.isNaN(topClassMass)
     ? ''
     : `, one class with ${percent(topClassMass)} of the weight and ${percent(topClassShare)} of the samples`
-  return `for ${steps} steps a few samples held the weight (${ess}${mass})`
+  return `for ${steps} steps a few samples held the weight (${share}${mass})`
+}
+
+function apartness(ess: number, loss: number, first: Beginning): string {
+  return (
+    `a few samples hold the weight before anything is learnt (effective sample size ${percent(ess)} of the batch, ` +
+    `unweighted mean loss ${loss.toPrecision(3)}, at first ${first.loss.toPrecision(3)})`
+  )
 }
 
 function ranAway(
-  { losses, first }: GuardState,
+  { losses, notFinite, first }: GuardState,
   { maxLossRatio, patience }: GuardOptions,
 ): string | undefined {
-  if (first.count < FIRST_STEPS || losses.length < patience) return undefined
-  const now = losses.reduce((a, b) => a + b, 0) / losses.length
-  const then = first.sum / first.count
-  if (!(now > maxLossRatio * then)) return undefined
-  return `the unweighted mean loss is ${now.toPrecision(3)}, ${(now / then).toPrecision(2)} times that of the first ${FIRST_STEPS} steps`
+  if (notFinite >= NOT_FINITE_STEPS)
+    return `the unweighted mean loss has not been finite for ${notFinite} steps`
+  if (first.leastCount === 0 || losses.length < patience) return undefined
+  const now = mean(losses)
+  if (!(now > timesOf(first.least, maxLossRatio))) return undefined
+  const times = (now / first.least).toPrecision(2)
+  return `the unweighted mean loss is ${now.toPrecision(3)}, ${times} times that of the first ${first.leastCount} steps`
 }
 
 function percent(share: number): string {
@@ -141,5 +252,10 @@ function percent(share: number): string {
 
 /** In mean losses: weights are even to some digits from there on. */
 const OFF_FROM = 1e5
-const FIRST_STEPS = 100
 const HALF = 0.5
+/** Below so many samples an effective sample size says nothing. */
+const LEAST_SAMPLES = 4
+const TWO_SAMPLES = 2
+const MANY_SAMPLES = 32
+const MOST_TOGETHER = 8
+const NOT_FINITE_STEPS = 3

@@ -14,6 +14,8 @@ export interface ReportedStep {
   /** Effective sample size over n, in (0, 1]; before a class factor, where there is one. */
   readonly essRatio: number
   readonly sumW: number
+  /** Σwℓ/Σw: the mean loss as the weights see it. */
+  readonly weightedLoss: number
   /** Of the class with the most weight: its share of the weight, in [0, 1]; NaN without labels, and under a class factor. */
   readonly topClassMass: number
   /** Of the same class: its share of the batch's samples, in [0, 1]; NaN without labels. */

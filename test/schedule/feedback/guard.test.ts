@@ -1,42 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import {
-  GUARD as WITH_COLD,
-  startGuard,
-  watch,
-  type BackOff,
-  type GuardOptions,
-  type GuardState,
-} from '../../../src/schedule/feedback/guard.js'
+import type { BackOff } from '../../../src/schedule/feedback/guard.js'
 import type { ReportedStep } from '../../../src/schedule/feedback/rule.js'
 import { FRESH_STATE, weigh } from '../../../src/weighting/rule.js'
 import { report } from './reports.js'
-
-/** As it is once a run is under way. */
-const GUARD: GuardOptions = { ...WITH_COLD, cold: undefined }
+import { GUARD, watched } from './watched.js'
 
 const product = (backOffs: readonly BackOff[]) => backOffs.reduce((all, { factor }) => all * factor, 1)
-
-interface Watched {
-  readonly state: GuardState
-  readonly backOffs: readonly BackOff[]
-}
-
-/** What the guard says of `count` steps, each seen with the lambda that its back-offs have led to by then. */
-function watched(
-  count: number,
-  reportOf: (step: number, factor: number) => ReportedStep,
-  options: GuardOptions = GUARD,
-): Watched {
-  let state = startGuard()
-  const backOffs: BackOff[] = []
-  for (let step = 0; step < count; step++) {
-    const inEffect = backOffs.filter((one) => one.step + options.lag <= step).length
-    const next = watch(state, reportOf(step, options.factor ** inEffect), options)
-    state = JSON.parse(JSON.stringify(next.state)) as GuardState
-    if (next.backOff !== undefined) backOffs.push(next.backOff)
-  }
-  return { state, backOffs }
-}
 
 const CLASSES = 10
 const labels = Array.from({ length: 64 }, (_, i) => i % CLASSES)
@@ -83,7 +52,9 @@ describe('a collapse from step 0', () => {
   })
 
   test('has lambda back off until the weights are wide again, and no further', () => {
-    const { backOffs } = watched(2_000, (step, factor) => collapse(step, -0.5 * factor))
+    // By its weights alone: the mean loss of this one never comes down again.
+    const byWeights = { ...GUARD, maxLossRatio: Infinity }
+    const { backOffs } = watched(2_000, (step, factor) => collapse(step, -0.5 * factor), byWeights)
     expect(collapse(2_000, -0.5 * product(backOffs)).essRatio).toBeGreaterThan(0.15)
     expect(collapse(2_000, (-0.5 * product(backOffs)) / GUARD.factor).essRatio).toBeLessThan(0.15)
     expect(backOffs.length).toBeGreaterThan(1)
@@ -129,11 +100,66 @@ describe('a loss that runs away', () => {
     expect(rising(5.1)).toHaveLength(2)
   })
 
-  test('is told from the first 100 steps, so that it is none within them', () => {
-    const jump = (step: number) => report(step, { lambda: -2, meanLoss: step < 80 ? 1 : 1e6 })
-    const early = watched(99, jump, { ...GUARD, maxLossRatio: 3 })
-    expect(early.backOffs).toEqual([])
-    expect(watched(100, jump, { ...GUARD, maxLossRatio: 3 }).backOffs).toHaveLength(1)
+  test('is seen within the first 100 steps too, which it does not raise', () => {
+    const jump = (at: number) => (step: number) => report(step, { lambda: -2, meanLoss: step < at ? 1 : 1e6 })
+    expect(watched(85, jump(80)).backOffs).toMatchObject([
+      { step: 80, mark: expect.stringMatching(/of the first 80 steps$/) as string },
+    ])
+    expect(watched(40, jump(15)).backOffs).toMatchObject([{ step: 19 }])
+  })
+
+  test('is told from the beginning whatever the sign and the unit of the losses', () => {
+    for (const unit of [0.01, 1, 100]) {
+      const rising = (loss: (step: number) => number) =>
+        watched(300, (step) => report(step, { lambda: -2 * unit, meanLoss: unit * loss(step) })).backOffs
+          .length
+      expect(rising((step) => (step < 150 ? -2 : -1))).toBe(0)
+      expect(rising((step) => (step < 150 ? -2 : 7))).toBeGreaterThan(0)
+      expect(rising((step) => (step < 150 ? 2 : 9))).toBe(0)
+    }
+  })
+
+  test('is none for a batch that is not finite, and one for several in a row', () => {
+    const broken = (steps: number, loss: number) =>
+      watched(200, (step) =>
+        report(step, { lambda: -2, meanLoss: step >= 50 && step < 50 + steps ? loss : 2 }),
+      ).backOffs
+    for (const loss of [NaN, Infinity]) {
+      expect(broken(2, loss)).toEqual([])
+      expect(broken(3, loss)).toMatchObject([
+        { step: 52, mark: 'the unweighted mean loss has not been finite for 3 steps' },
+      ])
+    }
+  })
+})
+
+describe('in small batches', () => {
+  const narrow = (n: number, samples: number) =>
+    watched(200, (step) => report(step, { n, lambda: -1, essRatio: samples / n })).backOffs.length > 0
+
+  test('fewer than two samples are too few, as ESS/B cannot come below 1/B', () => {
+    for (const n of [4, 8, 12]) expect([n, narrow(n, 1.1), narrow(n, 2.1)]).toEqual([n, true, false])
+    expect([narrow(64, 9), narrow(64, 10)]).toEqual([true, false])
+    expect([narrow(2, 1), narrow(3, 1)]).toEqual([false, false])
+  })
+
+  test('as many as have 32 samples are looked at as one', () => {
+    // Half of the batches of 8 have one sample that counts, the others six.
+    const mixed = (step: number) =>
+      report(step, { n: 8, lambda: -1, essRatio: step % 2 === 0 ? 1 / 8 : 6 / 8 })
+    expect(watched(200, mixed).backOffs).toEqual([])
+    const mostly = (step: number) =>
+      report(step, { n: 8, lambda: -1, essRatio: step % 4 === 0 ? 3 / 8 : 1 / 8 })
+    expect(watched(200, mostly).backOffs.length).toBeGreaterThan(0)
+  })
+
+  test('a class with most of the weight is one by chance', () => {
+    const ofOne = (n: number) =>
+      watched(200, (step) =>
+        report(step, { n, lambda: 2, essRatio: 0.4, topClassMass: 0.9, topClassShare: 0.3 }),
+      ).backOffs.length
+    expect([ofOne(8), ofOne(31)]).toEqual([0, 0])
+    expect(ofOne(32)).toBeGreaterThan(0)
   })
 })
 
@@ -186,63 +212,4 @@ test('a lambda that is set anew by hand is watched as the first was', () => {
 test('what is remembered stays small', () => {
   const { state } = watched(5_000, (step) => report(step, { lambda: -1, meanLoss: 1 / 3 }))
   expect(JSON.stringify(state).length).toBeLessThan(700)
-})
-
-describe('a run that starts with a small λ < 0', () => {
-  test('is watched more closely for its first steps: sooner, and by more', () => {
-    const narrow = (step: number) => report(step, { lambda: -0.5, essRatio: step < 10 ? 0.95 : 0.05 })
-    expect(watched(16, narrow, WITH_COLD).backOffs).toMatchObject([{ step: 12, from: 16, factor: 64 }])
-    const ramped = (step: number) => ({ ...narrow(step), lambda: step === 0 ? -5 : -0.5 })
-    expect(watched(16, ramped, WITH_COLD).backOffs).toEqual([])
-  })
-
-  test('is watched as any other where the model was trained before, whose losses differ from the first batch on', () => {
-    const trained = (step: number) => report(step, { lambda: -0.5, essRatio: step < 10 ? 0.85 : 0.05 })
-    expect(watched(40, trained, WITH_COLD).backOffs).toMatchObject([{ step: 29, factor: 4 }])
-  })
-
-  test('is watched as any other for λ > 0, whose few hard samples may well be of one class for three steps of small batches', () => {
-    const hard = (step: number) =>
-      report(step, {
-        lambda: 0.7,
-        essRatio: step === 0 ? 0.95 : 0.3,
-        topClassMass: 0.91,
-        topClassShare: 0.38,
-      })
-    expect(watched(19, hard, WITH_COLD).backOffs).toEqual([])
-    expect(watched(20, hard, WITH_COLD).backOffs).toMatchObject([{ step: 19, factor: 4 }])
-  })
-
-  test('is watched as any other after them', () => {
-    const late = (step: number) => report(step, { lambda: -0.5, essRatio: step < 300 ? 0.85 : 0.05 })
-    expect(watched(330, late, WITH_COLD).backOffs).toMatchObject([
-      { step: 319, from: 319 + WITH_COLD.lag, factor: 4 },
-    ])
-  })
-
-  describe('backs off while its weights draw apart', () => {
-    const apart = (given: (step: number) => Partial<ReportedStep>) =>
-      watched(
-        40,
-        (step) =>
-          report(step, { lambda: -0.5, meanLoss: 2.3, essRatio: step < 20 ? 0.95 : 0.7, ...given(step) }),
-        WITH_COLD,
-      ).backOffs.map(({ step }) => step)
-
-    test('and nothing is learnt', () => {
-      expect(apart(() => ({}))).toEqual([22, 33])
-    })
-
-    test('but not where the loss falls', () => {
-      expect(apart((step) => ({ meanLoss: 2.3 * 0.99 ** step }))).toEqual([])
-    })
-
-    test('nor where they were apart from the first batch on', () => {
-      expect(apart((step) => (step === 0 ? { essRatio: 0.85 } : {}))).toEqual([])
-    })
-
-    test('nor for λ > 0, which holds back on purpose what is easy', () => {
-      expect(apart(() => ({ lambda: 0.5 }))).toEqual([])
-    })
-  })
 })

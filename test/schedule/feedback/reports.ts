@@ -12,6 +12,7 @@ export function report(step: number, given: Partial<ReportedStep> = {}): Reporte
     meanLoss: 1,
     essRatio: 1,
     sumW: 1,
+    weightedLoss: NaN,
     topClassMass: NaN,
     topClassShare: NaN,
     metrics: {},

@@ -64,6 +64,11 @@ class Controlled:
         # A rank that dials nobody has no weights.
         return True
 
+    @property
+    def has_guard(self) -> bool:
+        # The controller's; an experiment may say that there is to be none.
+        return True
+
     def next(self, step: int) -> Mapping[str, float]:
         """See `Source`; the first call dials, and waits to be admitted.
 

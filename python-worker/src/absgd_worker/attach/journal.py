@@ -18,7 +18,7 @@ from absgd_worker.codec import attempt_begun
 from absgd_worker.console import complain
 from absgd_worker.exchange import FromTraining
 from absgd_worker.messages import Position
-from absgd_worker.reports import Evaluation, Joined, Rewind
+from absgd_worker.reports import Evaluation, Joined, Note, Rewind
 from absgd_worker.rings import StepEntry
 from absgd_worker.weights import Rule
 
@@ -73,6 +73,14 @@ class Journal:
     @property
     def chooses_rule(self) -> bool:
         return self._source.chooses_rule
+
+    @property
+    def has_guard(self) -> bool:
+        return self._source.has_guard
+
+    def note(self, text: str) -> None:
+        if self._recording is not None:
+            self._ring.append(Note(text=text, position=self._position))
 
     def between(self, step: int) -> StopTraining | None:
         return self._source.between(step)

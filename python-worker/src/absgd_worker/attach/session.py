@@ -24,6 +24,7 @@ from absgd_worker.attach.between_steps import begin_another, carry_out
 from absgd_worker.attach.boundary import Boundary
 from absgd_worker.attach.caller import is_recomputing, require_thread
 from absgd_worker.attach.choices import Choices
+from absgd_worker.attach.collapse_watch import CollapseWatch
 from absgd_worker.attach.comparison import Comparison
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.granularity import Granularity
@@ -36,7 +37,7 @@ from absgd_worker.attach.notebook import running_cell
 from absgd_worker.attach.optimizers import Hyperparameters
 from absgd_worker.attach.place import calls_on_stack
 from absgd_worker.attach.ranks import require_one_rank
-from absgd_worker.attach.source import Recorded, Source, StopTraining
+from absgd_worker.attach.source import Noting, Recorded, Source, StopTraining
 from absgd_worker.attach.start_line import StartLine
 from absgd_worker.attach.step_end import StepEnd
 from absgd_worker.attach.trainings import Trainings
@@ -104,6 +105,7 @@ class Session:
         self._began = 0.0
         self._unseen = UnseenSteps()
         self._non_finite = NonFinite()
+        self._collapse = CollapseWatch(*([self.source.note] if isinstance(self.source, Noting) else []))
         self._use: Use | None = None
         self._uses = Uses()
         self._applied: dict[str, float] = {}
@@ -165,6 +167,7 @@ class Session:
             self.abandon()
             self._weighings.close()
             self._non_finite.close()
+            self._collapse.close()
             if self._mirror is not None:
                 self._mirror.close()
             self.source.close(error)
@@ -414,6 +417,8 @@ class Session:
         self._applied = {}
         self._non_finite.step(self.step, numbers_of(entry))
         self.source.report(entry)
+        if self.source.wants_lambda and not self.source.has_guard:
+            self._collapse.step(entry)
         self.start_line.several(self._uses.several_of(parts.keys()))
         self.start_line.samples(known=entry.indices_B is not None)
         if self._mirror is not None:

@@ -69,6 +69,11 @@ class Source(Protocol):
         """Whether losses are weighed or recorded, or may be: compiled code breaks where they are then."""
         ...
 
+    @property
+    def has_guard(self) -> bool:
+        """Whether somebody else watches over lambda, or was told not to."""
+        ...
+
     def next(self, step: int) -> Mapping[str, float]:
         """The controls of the step that begins: `lambda`, `gamma`, and whatever else is planned.
 
@@ -132,6 +137,15 @@ class Recorded(Protocol):
         ...
 
 
+@runtime_checkable
+class Noting(Protocol):
+    """A source that records what people should know."""
+
+    def note(self, text: str) -> None:
+        """A warning, with the step that was reported last."""
+        ...
+
+
 class Uncontrolled:
     """What sources have in common that nobody steers. `next` is theirs."""
 
@@ -139,6 +153,7 @@ class Uncontrolled:
     rule: Rule | None = None
     chooses_rule = False
     wants_lambda = True
+    has_guard = False
 
     @property
     def wants_losses(self) -> bool:

@@ -1,0 +1,34 @@
+/**
+ * Prints the table of docs/results.md, "The guard": trainings drawn at random under a constant lambda from step 0.
+ *
+ *     node scripts/build.mjs && node --import ./bench/loader.mjs bench/guard.ts [draws, 300] [most cells of B·C, 60,000]
+ */
+import { drawOf, isSaid, outcomeOf, type Outcome } from './collapses.js'
+
+const draws = Number(process.argv[2] ?? 300)
+const cells = Number(process.argv[3] ?? 60_000)
+const outcomes: Outcome[] = []
+for (let seed = 0; seed < draws; seed++) {
+  const outcome = outcomeOf(drawOf(seed, cells), 200)
+  if (outcome.isHealthyOff) outcomes.push(outcome)
+  if (!outcome.isHealthyOff || outcome.endsHealthyGuarded || isSaid(outcome)) continue
+  console.log(`not said: seed ${seed}, ${JSON.stringify({ ...outcome.toy, lambda: outcome.lambda })}`)
+}
+console.log(`${draws} draws, ${outcomes.length} of them healthy at lambda off\n`)
+console.log(
+  '| λ | runs | collapse | of these said | healthy under the guard | healthy anyway | of these backed off |',
+)
+console.log('|---|---|---|---|---|---|---|')
+for (const [name, isOne] of [
+  ['< 0', (lambda: number) => lambda < 0],
+  ['> 0', (lambda: number) => lambda > 0],
+] as const) {
+  const own = outcomes.filter(({ lambda }) => isOne(lambda))
+  const collapse = own.filter(({ endsHealthy }) => !endsHealthy)
+  const healthy = own.filter(({ endsHealthy }) => endsHealthy)
+  const said = collapse.filter(isSaid)
+  const mended = collapse.filter(({ endsHealthyGuarded }) => endsHealthyGuarded)
+  const touched = healthy.filter(({ backOffs }) => backOffs.length > 0)
+  const counts = [own, collapse, said, mended, healthy, touched].map(({ length }) => length)
+  console.log(`| ${[name, ...counts].join(' | ')} |`)
+}
