@@ -91,11 +91,8 @@ def encode_record(
     elif isinstance(body, r.SamplePredictions):
         record.sample_predictions.CopyFrom(report_pb2.SamplePredictions(**vars(body)))
     elif isinstance(body, r.CheckpointWritten):
-        written = record.checkpoint_written
-        written.position.CopyFrom(_position(body.position))
-        written.path, written.sha256, written.bytes = body.path, body.sha256, body.bytes
-        written.seconds = body.seconds
-        written.deleted.extend(body.deleted)
+        fields = {**vars(body), "position": _position(body.position)}
+        record.checkpoint_written.CopyFrom(record_pb2.CheckpointWritten(**fields))
     elif isinstance(body, r.Gap):
         record.gap.attempt, record.gap.first_step = body.attempt, body.first_step
         record.gap.reason = body.reason  # type: ignore[assignment]
@@ -103,11 +100,10 @@ def encode_record(
         record.worker_joined.hello.CopyFrom(_hello(body.hello))
         record.worker_joined.attempt = body.attempt
     elif isinstance(body, r.Rewind):
-        record.rewind.attempt, record.rewind.to_step, record.rewind.cause = (
-            body.attempt,
-            body.to_step,
-            body.cause,
-        )
+        record.rewind.CopyFrom(record_pb2.Rewind(**vars(body)))
+    elif isinstance(body, r.Note):
+        level, text = record_pb2.Note.LEVEL_WARNING, _text(body.text)
+        record.note.CopyFrom(record_pb2.Note(level=level, text=text, position=_position(body.position)))
     else:
         record.bye.CopyFrom(_bye(body, lease_epoch))
     return record.SerializeToString()

@@ -47,16 +47,28 @@ class Loop:
         keep_samples = every > 0 and self._standing.step % every == 0
         self._exchange.ring.append(self._trainer.step(row.controls, keep_samples=keep_samples))
         self.helm.count_step()
-        for event in row.events:
-            if event is EventKind.EVALUATE:
+        try:
+            if EventKind.EVALUATE in row.events:
                 self._deeds.evaluate()
-            else:
+        finally:
+            # What goes wrong in an evaluation ends the run, and must not cost the checkpoint of this step.
+            if EventKind.CHECKPOINT in row.events:
                 self._deeds.try_to_checkpoint()
 
     def _complete(self) -> None:
-        self._deeds.evaluate()
-        self._deeds.try_to_checkpoint()
+        refusal = ""
+        try:
+            self._deeds.evaluate()
+        finally:
+            refusal = self._deeds.try_to_checkpoint()
         # Last, as it may take long and may fail: what was trained is on disk by then.
         said, is_well = self._deeds.predict(self.helm.nobody_wants_an_end)
-        say(f"all {count(self._standing.step, 'step')} trained")
-        self.helm.end(Reason.COMPLETED, "" if is_well else said)
+        trained = f"all {count(self._standing.step, 'step')} trained"
+        say(trained)
+        if refusal:
+            self.helm.end(Reason.FAILED, f"{trained}, but the model is not saved: {refusal}; {REMEDY}")
+        else:
+            self.helm.end(Reason.COMPLETED, "" if is_well else said)
+
+
+REMEDY = "make room on the disk or mend it, then resume the run: it goes on from its last checkpoint"

@@ -104,6 +104,14 @@ class Gap:
 
 
 @dataclass(frozen=True)
+class Note:
+    """A warning for people: one or two sentences, and where training stood."""
+
+    text: str
+    position: Position
+
+
+@dataclass(frozen=True)
 class Joined:
     """Of a worker without a controller: in its place it says who trains."""
 
@@ -123,4 +131,4 @@ class Rewind:
 Report: TypeAlias = (
     "StepBatch | SampleBatch | SampleInfo | SamplePredictions | Evaluation | CheckpointWritten | Gap | Bye"
 )
-Body: TypeAlias = "Report | Joined | Rewind"
+Body: TypeAlias = "Report | Note | Joined | Rewind"

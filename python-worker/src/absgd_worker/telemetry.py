@@ -15,7 +15,15 @@ from absgd_worker.codec import encode_record
 from absgd_worker.console import complain
 from absgd_worker.exchange import FromTraining
 from absgd_worker.messages import Acked, Bye, CommandResult
-from absgd_worker.reports import Body, Gap, GapReason, SampleBatch, SampleInfo, SamplePredictions
+from absgd_worker.reports import (
+    Body,
+    CheckpointWritten,
+    Gap,
+    GapReason,
+    SampleBatch,
+    SampleInfo,
+    SamplePredictions,
+)
 from absgd_worker.rings import StepEntry, runs_of, sample_batches, step_batch, tensor_bytes
 from absgd_worker.sample_notes import SampleNotes
 from absgd_worker.spool import Spool
@@ -49,6 +57,10 @@ class Frames(Protocol):
     def append(self, payload: bytes) -> int: ...
     def read(self, _seq: int, /) -> bytes | None: ...
     def acknowledge(self, _seq: int, /) -> None: ...
+    def sync(self) -> bool:
+        """Puts every frame on disk for good. Returns False where the disk refuses that."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -82,6 +94,8 @@ class Telemetry:
         self._notes = SampleNotes()
         self.lease_epoch = 0
         self.last_entry: StepEntry | None = None
+        self.checkpoint_recorded = False
+        """Whether the record of the last checkpoint is on disk for good."""
 
     @property
     def sent(self) -> Acked:
@@ -107,6 +121,8 @@ class Telemetry:
                 told.append(bye)
             else:
                 self._append(item)
+                if isinstance(item, CheckpointWritten):
+                    self.checkpoint_recorded = self._steps.sync()
         self._take_steps(entries)
         return told
 

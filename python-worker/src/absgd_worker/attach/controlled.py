@@ -109,10 +109,12 @@ class Controlled:
     def between(self, step: int) -> StopTraining | None:
         if self._line is None:
             return None
-        for event in self._events:
-            if event is EventKind.EVALUATE:
+        try:
+            if EventKind.EVALUATE in self._events:
                 self._line.deeds.evaluate()
-            else:
+        finally:
+            # What goes wrong in an evaluation ends the script, and must not cost what it saves at this step.
+            if EventKind.CHECKPOINT in self._events:
                 self._line.deeds.try_to_checkpoint()
         try:
             self._line.helm.stand()
