@@ -95,7 +95,7 @@ function sha256Of(fd: number): string {
 
 function namesIn(folder: string): string[] {
   try {
-    return readdirSync(folder)
+    return readdirSync(folder, { withFileTypes: true }).flatMap((one) => (one.isFile() ? [one.name] : []))
   } catch {
     return []
   }
