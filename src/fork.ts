@@ -9,8 +9,11 @@ import { compileRun } from './experiment/compile.js'
 import { compileEdit, requireInRange } from './experiment/edit.js'
 import type { ResolvedExperiment } from './experiment/resolve.js'
 import { copyCheckpoint } from './log/checkpoint-store.js'
-import { createRunDirectory, readManifest } from './log/directory.js'
+import { problemOf } from './log/checkpoint-files.js'
+import { createRunDirectory, readManifest, removeNewRunDirectory } from './log/directory.js'
 import { readRun } from './log/reader.js'
+import { readStepEntries } from './log/entries.js'
+import { newestWhole, unrecordedCheckpoints, type LoggedCheckpoints } from './log/whole-checkpoint.js'
 import { openLogWriter } from './log/writer.js'
 import { addCheckpoint, visibleCheckpoints } from './record/checkpoints.js'
 import { editsAfter, foldEdits, type EditEntry } from './record/edit-history.js'
@@ -32,22 +35,31 @@ export interface ForkOptions {
   readonly why: string
   /** Whether the parent's edits go along. @default true */
   readonly inherits?: boolean
+  /** Whether no other checkpoint will do than that of `at`. @default the one before it, where it is damaged */
+  readonly exact?: boolean
+}
+
+export interface ForkedRun {
+  readonly dir: string
+  readonly manifest: Manifest
+  /** Steps done at the checkpoint. */
+  readonly at: number
+  /** One sentence about each checkpoint that was asked for first, and why it could not be used. */
+  readonly notes: readonly string[]
 }
 
 /**
- * Makes the directory of a run that begins at a checkpoint of the run in `dir`. Whoever takes it up trains it from there.
+ * Makes the directory of a run that begins at a checkpoint of the run in `dir`. Whoever takes it up trains it from there. Where
+ * the checkpoint is damaged, missing or cannot be read, the whole one before it is used.
  *
- * @throws AbsgdError 'run-directory' where there is no such checkpoint, naming the two nearest; 'usage' or 'experiment' for an
- * edit that the run does not take. Nothing is left behind then.
+ * @throws AbsgdError 'run-directory' where there is no such checkpoint, naming the two nearest, or none that is whole; 'usage' or
+ * 'experiment' for an edit that the run does not take; 'log' when the disk refuses. Nothing is left behind then.
  */
-export async function forkRun(
-  dir: string,
-  options: ForkOptions,
-): Promise<{ readonly dir: string; readonly manifest: Manifest; readonly at: number }> {
+export async function forkRun(dir: string, options: ForkOptions): Promise<ForkedRun> {
   const parent = readManifest(dir)
   requireTask(parent, options.resolved)
   const logged = await readParent(dir)
-  const checkpoint = checkpointAt(parent.run, logged.checkpoints, options.at)
+  const { checkpoint, notes } = checkpointAt(dir, parent.run, logged, options)
   const { step } = checkpoint.position
   const { inherits = true } = options
   const edits = inherits ? editsAfter(logged.edits, { attempt: 1, toStep: step, cause: 'fork' }) : []
@@ -61,25 +73,33 @@ export async function forkRun(
     parent: { run: parent.run, dir, step },
   }
   const forked = createRunDirectory(dirname(dir), options.name, manifest)
-  const path = copyCheckpoint({
-    from: dir,
-    path: checkpoint.path,
-    to: forked,
-    position: { attempt: 1, step },
-  })
-  const bodies: Body[] = [
-    { type: 'rewind', attempt: 1, toStep: step, cause: 'fork' },
-    { ...checkpoint, position: { attempt: 1, step }, path, deleted: [] },
-    ...opening,
-  ]
-  await writeLog(forked, bodies)
-  return { dir: forked, manifest, at: step }
+  try {
+    const position = { attempt: 1, step }
+    const path = copyCheckpoint({ from: dir, checkpoint, to: forked, position })
+    const bodies: Body[] = [
+      { type: 'rewind', attempt: 1, toStep: step, cause: 'fork' },
+      { ...checkpoint, position, path, deleted: [] },
+      ...notes.map((text): Body => ({ type: 'note', level: 'warning', text, position })),
+      ...opening,
+    ]
+    await writeLog(forked, bodies)
+  } catch (error) {
+    removeNewRunDirectory(forked)
+    throw error
+  }
+  return { dir: forked, manifest, at: step, notes }
 }
 
-/** Whether the run in `dir` can be taken up at that step. */
+/** Whether the run in `dir` has a whole checkpoint of that step. */
 export async function hasCheckpoint(dir: string, step: number): Promise<boolean> {
   const { checkpoints } = await readParent(dir)
-  return checkpoints.some(({ position }) => position.step === step)
+  return checkpoints.some((one) => one.position.step === step && problemOf(dir, one) === undefined)
+}
+
+/** Whether a controller has begun to drive the run in `dir`. */
+export async function wasDriven(dir: string): Promise<boolean> {
+  for await (const { body } of readStepEntries(dir)) if (body?.type === 'controller-started') return true
+  return false
 }
 
 function requireTask({ run, config }: Manifest, { program }: ResolvedExperiment): void {
@@ -95,9 +115,8 @@ function requireTask({ run, config }: Manifest, { program }: ResolvedExperiment)
 
 type Requested = Extract<Body, { type: 'requested' }>
 
-interface Parent {
+interface Parent extends LoggedCheckpoints {
   readonly hello: Hello
-  readonly checkpoints: readonly CheckpointWritten[]
   readonly edits: readonly EditEntry[]
   /** By id. */
   readonly requests: ReadonlyMap<string, Requested>
@@ -117,22 +136,30 @@ async function readParent(dir: string): Promise<Parent> {
     checkpoints = visibleCheckpoints(checkpoints, rewinds)
   }
   const hello = await firstHello(dir)
-  if (hello !== undefined) return { hello, checkpoints, edits, requests }
+  if (hello !== undefined) return { hello, checkpoints, rewinds, edits, requests }
   throw new AbsgdError('run-directory', `no worker ever joined the run in ${dir}: there is nothing to fork`)
 }
 
 function checkpointAt(
+  dir: string,
   run: string,
-  checkpoints: readonly CheckpointWritten[],
-  at: number | undefined,
-): CheckpointWritten {
-  const found =
-    at === undefined ? checkpoints.at(-1) : checkpoints.findLast(({ position }) => position.step === at)
-  if (found !== undefined) return found
-  const steps = checkpoints.map(({ position }) => position.step)
+  logged: LoggedCheckpoints,
+  { at, exact = false }: ForkOptions,
+): { readonly checkpoint: CheckpointWritten; readonly notes: readonly string[] } {
+  const unrecorded = unrecordedCheckpoints(dir, logged)
+  const steps = [...logged.checkpoints, ...unrecorded].map(({ position }) => position.step)
+  if (at === undefined ? steps.length === 0 : !steps.includes(at)) throw noCheckpoint(run, steps, at)
+  const { checkpoint, notes } = newestWhole(dir, logged, at)
+  if (checkpoint !== undefined && !(exact && checkpoint.position.step !== at)) return { checkpoint, notes }
+  throw new AbsgdError('run-directory', `the run "${run}" cannot be forked: ${notes.join('; ')}`, {
+    hint: 'put a whole copy of the checkpoint in its place',
+  })
+}
+
+function noCheckpoint(run: string, steps: readonly number[], at: number | undefined): AbsgdError {
   const wanted = at ?? 0
   const near = steps.toSorted((a, b) => Math.abs(a - wanted) - Math.abs(b - wanted)).slice(0, 2)
-  throw new AbsgdError(
+  return new AbsgdError(
     'run-directory',
     at === undefined
       ? `the run "${run}" has no checkpoint`

@@ -6,7 +6,7 @@ import { requireInRange } from './experiment/edit.js'
 import { readManifest, runAt } from './log/directory.js'
 import { readStepEntries } from './log/entries.js'
 import { readRun } from './log/reader.js'
-import type { Hello, LogRecord } from './record/record.js'
+import type { CheckpointWritten, Hello, LogRecord } from './record/record.js'
 import type { GuardOptions } from './schedule/feedback/guard.js'
 import type { Segment } from './schedule/segment.js'
 
@@ -18,6 +18,8 @@ export interface RecalledRun {
   readonly guard: GuardOptions | undefined
   /** Decide again what the log has decisions for. @default false */
   readonly anew?: boolean
+  /** A checkpoint to return to that the log has no record of: it was written behind the last step in the log. */
+  readonly found?: CheckpointWritten | undefined
 }
 
 /**
@@ -29,7 +31,8 @@ export async function recallFeedback(dir: string, run: RecalledRun): Promise<Fee
   const rules = rulesOf(run.segments, run.runSteps)
   if (rules.length === 0 && run.guard === undefined) return startFeedback()
   const parent = parentOf(dir)
-  let feedback = parent === undefined ? startFeedback() : await recallFeedback(parent, run)
+  let feedback =
+    parent === undefined ? startFeedback() : await recallFeedback(parent, { ...run, found: undefined })
   const outlook = outlookOf({ rules }, run)
   const samples = outlook.needsLosses
     ? readRun(dir, { streams: ['samples'] })[Symbol.asyncIterator]()
@@ -65,6 +68,8 @@ export async function recallFeedback(dir: string, run: RecalledRun): Promise<Fee
     }).feedback
   }
   await samples?.return?.(undefined)
+  if (run.found !== undefined)
+    feedback = { ...feedback, back: takeNote(feedback.back, run.found, attempt, outlook) }
   return feedback
 }
 

@@ -117,7 +117,8 @@ async function replayDirectory(
   if (run.parent === undefined) return createRunDirectory(dirname(dir), name, run)
   const { dir: parent, step } = run.parent
   const from = (await hasCheckpoint(dir, step)) ? dir : parent
-  const forked = await forkRun(from, { resolved, name, at: step, edits: [], why: '', inherits: false })
+  const exactly = { at: step, exact: true, inherits: false }
+  const forked = await forkRun(from, { resolved, name, edits: [], why: '', ...exactly })
   return forked.dir
 }
 

@@ -21,7 +21,7 @@ export interface Run {
   /** Trains `steps` steps of a paused run. */
   step(steps?: number): Promise<Applied>
   checkpoint(): Promise<Applied>
-  /** Returns to the last checkpoint that was written at `step`. */
+  /** Returns to the last checkpoint that was written at `step`; where that is damaged, to the one before it: `appliedAt` says to which. */
   restore(step: number): Promise<Applied>
   evaluate(): Promise<Applied>
   /**

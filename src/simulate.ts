@@ -1,5 +1,5 @@
 /** Composes a simulated worker: its channel in memory, its files in the run directory. Part of `start.ts`. */
-import { readCheckpoint, writeCheckpoint } from './log/checkpoint-store.js'
+import { deleteCheckpoints, readCheckpoint, writeCheckpoint } from './log/checkpoint-store.js'
 import { openSpool } from './log/spool-writer.js'
 import type { Manifest } from './record/manifest.js'
 import type { ControllerChannel } from './wire/channel.js'
@@ -30,7 +30,10 @@ export function simulationFor(
         params,
         channel: memory.connect(),
         checkpoints: {
-          write: (position, bytes, keep) => writeCheckpoint(dir, position, bytes, keep),
+          write: (position, bytes, keep, automatic) => writeCheckpoint(dir, position, bytes, keep, automatic),
+          delete: (paths) => {
+            deleteCheckpoints(dir, paths)
+          },
           read: (path, sha256) => readCheckpoint(dir, path, sha256),
         },
         openSpool: (incarnation) => openSpool(dir, incarnation),

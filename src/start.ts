@@ -2,9 +2,9 @@
 import { statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startController, type Controller, type RunEnd } from './controller/controller.js'
-import { beginsAnew, restarted, withUnsettled, type Recovered } from './controller/recovery.js'
-import { returnTo, rulesOf } from './controller/feedback.js'
-import { acceptance, type ControllerContext, type ControllerState } from './controller/state.js'
+import { beginningOf, withRecalled, type Origin } from './beginning.js'
+import type { Recovered } from './controller/recovery.js'
+import { acceptance, type ControllerContext } from './controller/state.js'
 import { AbsgdError } from './errors.js'
 import { compileRun } from './experiment/compile.js'
 import { compileEdit, requireInRange } from './experiment/edit.js'
@@ -22,16 +22,15 @@ import { refuseLostLog } from './log/lost-log.js'
 import { here, identityOf, isRunning } from './process-identity.js'
 import { readRun } from './log/reader.js'
 import { readSpool, removeSpool } from './log/spool.js'
+import { unrecordedCheckpoints } from './log/whole-checkpoint.js'
 import { openLogWriter } from './log/writer.js'
 import type { Manifest } from './record/manifest.js'
 import type { Body, Evaluation, StepBatch } from './record/record.js'
-import { firstHello, recallFeedback } from './recall.js'
 import { noiseRanking } from './record/noise.js'
 import { emptySampleLosses, withSamples } from './record/samples.js'
 import { DEFAULT_WEIGHTING } from './record/weighting.js'
 import { simulationFor } from './simulate.js'
 import { absorbSpool, cutNote, holdsNothing, recoverLog, takeOverNote } from './take-up.js'
-import { VERSION } from './version.js'
 import { encodeRecord } from './wire/codec.js'
 import { areOurs, localEndpoints, removeSockets } from './wire/endpoints.js'
 import type { ControllerChannel, Endpoints } from './wire/channel.js'
@@ -56,9 +55,6 @@ export interface StartOptions {
   /** Wraps the controller's end of the sockets: to slow down, count or lose what passes. */
   readonly through?: (channel: ControllerChannel) => ControllerChannel
 }
-
-/** How a run was taken up. */
-export type Origin = 'new' | 're-attached' | 'restarted'
 
 export interface StartedRun {
   readonly controller: Controller
@@ -109,8 +105,9 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
     const log = openLogWriter(dir, () => lock.isHeld())
     held.push(log)
     const recovered = await absorbSpool(dir, log, logged, living !== undefined)
-    const { state: begun, origin, opening } = beginning(recovered, living !== undefined, options)
-    const state = await withRecalled(begun, recovered, options)
+    const taken = { ...options, kind: workerKind(options), living: living !== undefined }
+    const { state: begun, origin, opening, found } = beginningOf(recovered, taken)
+    const state = await withRecalled(begun, recovered, taken, found)
 
     const paths = runPaths(dir)
     const outputOffset = living === undefined ? sizeOf(paths.workerLog) : 0
@@ -149,6 +146,7 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
       ...(workerKind(options) === 'task' ? {} : { helloLimitMs: Infinity }),
       lastLines: simulated?.lastLines ?? (() => lastLines(paths.workerLog, { offset: outputOffset })),
       leftovers: () => readSpool(dir),
+      unrecorded: (known) => (workerKind(options) === 'task' ? unrecordedCheckpoints(dir, known) : []),
       summary: () => summarizeSamples(dir),
       encode: encodeRecord,
       ...(options.onReport === undefined ? {} : { onReport: options.onReport }),
@@ -193,22 +191,6 @@ function announce(dir: string, endpoints: Endpoints, workerPid: number | undefin
   })
 }
 
-/** A run that goes on at an earlier step has forgotten what came after it. */
-async function withRecalled(
-  state: ControllerState,
-  logged: Recovered,
-  { dir, resolved }: StartOptions,
-): Promise<ControllerState> {
-  const hello = await firstHello(dir)
-  // A fork whose parent is gone knows where it begins, and nothing of what came before.
-  if (hello === undefined) return { ...state, feedback: returnTo(state.feedback, [], state.reported.step) }
-  const { segments, runSteps } = compileRun(resolved, { stepsPerEpoch: hello.stepsPerEpoch })
-  const { sampleEvery, guard } = resolved
-  const feedback = await recallFeedback(dir, { segments, runSteps, sampleEvery, guard })
-  if (state.attempt === logged.state.attempt) return { ...state, feedback }
-  return { ...state, feedback: returnTo(feedback, rulesOf(segments, runSteps), state.reported.step) }
-}
-
 /** How well the mean loss of a sample finds wrong labels, where an experiment knows which are wrong. */
 async function summarizeSamples(dir: string): Promise<Readonly<Record<string, number>>> {
   if (!(await knowsTrueLabels(dir))) return {}
@@ -232,27 +214,6 @@ function livingWorker(recovered: Recovered, file: ControllerFile | undefined) {
   if (file === undefined || worker === undefined || !isRunning(worker)) return undefined
   if (recovered.worker !== undefined && recovered.worker.pid !== worker.pid) return undefined
   return { worker, endpoints: file.endpoints }
-}
-
-function beginning(recovered: Recovered, living: boolean, options: StartOptions) {
-  const started: Body = {
-    type: 'controller-started',
-    version: VERSION,
-    pid: process.pid,
-    manifestJson: JSON.stringify(options.manifest),
-  }
-  if (living) return { state: withUnsettled(recovered), origin: 're-attached', opening: [started] } as const
-  if (recovered.worker === undefined) {
-    // A fork's log begins with a checkpoint of its parent.
-    const restore = recovered.state.checkpoints.at(-1)
-    return { state: { ...recovered.state, restore }, origin: 'new', opening: [started] } as const
-  }
-  // What a script has to restore is its own.
-  if (workerKind(options) !== 'task')
-    return { state: beginsAnew(recovered), origin: 'restarted', opening: [started] } as const
-  const { state, toStep } = restarted(recovered)
-  const rewind: Body = { type: 'rewind', attempt: state.attempt, toStep, cause: 'resume' }
-  return { state, origin: 'restarted', opening: [started, rewind] } as const
 }
 
 function sizeOf(file: string): number {

@@ -249,3 +249,17 @@ def test_records_are_read_as_those_of_a_task(served):
     assert worker.wait() == 0
     assert {record.origin for record in controller.records} == {"script"}
     assert all(isinstance(record, record_pb2.Record) for record in controller.records)
+
+
+def test_a_script_that_cannot_save_itself_is_noted_and_trains_on(served):
+    controller, worker = served(script=[SCRIPT, "8", "saves", "disk-full"])
+    controller.await_welcomed()
+    controller.plan(0, 8, lambda_=2.0, events=[(3, "evaluate"), (3, "checkpoint")])
+    bye = controller.release()
+    assert worker.wait() == 0
+    assert (bye.reason, bye.position.step) == (session_pb2.BYE_REASON_COMPLETED, 8)
+    ((level, at, text),) = [(note.level, note.position.step, note.text) for note in controller.bodies("note")]
+    assert (level, at) == (record_pb2.Note.LEVEL_WARNING, 4)
+    assert text == (
+        "not saved after 4 steps: the script's function that saves it raised OSError('no space is left')"
+    )

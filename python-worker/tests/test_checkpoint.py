@@ -10,7 +10,7 @@ import numpy
 import pytest
 import torch
 
-from absgd_worker.checkpoint import read_checkpoint, write_checkpoint
+from absgd_worker.checkpoint import delete_checkpoints, read_checkpoint, write_checkpoint
 from absgd_worker.errors import CheckpointError
 from absgd_worker.messages import Position
 from absgd_worker.randomness import random_state, seed_all, set_random_state
@@ -40,20 +40,24 @@ def test_what_was_written_is_read_back_and_is_what_the_record_says(tmp_path):
 def test_the_newest_are_kept_by_attempt_and_then_by_step(tmp_path):
     for step, attempt in [(10, 1), (90, 1), (20, 2)]:
         write(tmp_path, step, attempt)
-    assert write(tmp_path, 30, 2, keep=3).deleted == ("checkpoints/step-000000010.1.pt",)
+    deleted = write(tmp_path, 30, 2, keep=3).deleted
+    assert deleted == ("checkpoints/step-000000010.1.pt",)
+    # Until the record of the new one is on disk it stays.
+    assert "step-000000010.1.pt" in names(tmp_path)
+    delete_checkpoints(tmp_path, deleted)
     assert names(tmp_path) == ["step-000000020.2.pt", "step-000000030.2.pt", "step-000000090.1.pt"]
 
 
 def test_the_one_just_written_is_kept_whatever_others_are_there(tmp_path):
     write(tmp_path, 90)
-    write(tmp_path, 10, keep=1)
+    delete_checkpoints(tmp_path, write(tmp_path, 10, keep=1).deleted)
     assert names(tmp_path) == ["step-000000010.1.pt"]
 
 
 def test_unfinished_files_of_a_killed_worker_are_cleared_away(tmp_path):
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "step-000000003.unfinished").touch()
-    write(tmp_path, 7)
+    delete_checkpoints(tmp_path, write(tmp_path, 7).deleted)
     assert names(tmp_path) == ["step-000000007.1.pt"]
 
 

@@ -1,7 +1,7 @@
 /** `absgd fork`: a new run from a checkpoint of another one. */
 import { Command } from 'commander'
-import { forkRun } from '../fork.js'
-import { readManifest, runsRoot } from '../log/directory.js'
+import { forkRun, wasDriven } from '../fork.js'
+import { readManifest, removeNewRunDirectory, runsRoot } from '../log/directory.js'
 import { selectRun } from '../log/select.js'
 import { parseEdit } from '../operator/edit-text.js'
 import type { ControlEdit } from '../record/edits.js'
@@ -50,13 +50,21 @@ async function fork(nameOrPath: string, options: ForkOptions): Promise<void> {
   const parent = readManifest(parentDir)
   const resolved = await experimentOf(parent)
   const python = await interpreterFor(parent, options.python)
-  const { dir, manifest } = await forkRun(parentDir, {
+  const { dir, manifest, at, notes } = await forkRun(parentDir, {
     resolved,
     name: options.name ?? freeNameBeside(parentDir, 'fork'),
     edits: options.set,
     why: options.why ?? '',
     ...(options.at === undefined ? {} : { at: options.at }),
   })
+  for (const note of notes) process.stderr.write(`absgd: ${note}\n`)
+  if (notes.length > 0) process.stderr.write(`absgd: ${manifest.run} begins at step ${at}\n`)
   const { threads, runs, stay, detach = false } = options
-  await takeUp(dir, manifest, { python, threads, runs, ui, stay, detach })
+  try {
+    await takeUp(dir, manifest, { python, threads, runs, ui, stay, detach })
+  } catch (error) {
+    // This command made the directory; without a controller nothing was trained in it.
+    if (!(await wasDriven(dir))) removeNewRunDirectory(dir)
+    throw error
+  }
 }

@@ -75,8 +75,9 @@ async function resume(nameOrPath: string, options: ResumeOptions): Promise<void>
 const WHAT = `
 A paused run goes on. A run whose controller is gone but whose worker still
 trains gets a new controller. A run without either starts a new attempt from
-its last checkpoint, or from the beginning; its first line says which. A script
-is started again, and goes on from what it saved itself.
+its newest whole checkpoint, or from the beginning; its first lines say which,
+and which checkpoints are damaged or missing. A script is started again, and
+goes on from what it saved itself.
 
 A run that a process on another machine, or in a container, drives or drove is
 held: nobody can see from here whether that still runs. It is refused, with

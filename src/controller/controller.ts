@@ -1,7 +1,8 @@
 /** The controller's loop: feeds what happens to `transition`, and carries out what follows. */
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { nameOf, type RecordName } from '../record/name.js'
-import type { Action, Body, Evaluation, LogRecord, Position } from '../record/record.js'
+import type { Action, Body, CheckpointWritten, Evaluation, LogRecord, Position } from '../record/record.js'
 import type { RequestResult, StepBatch } from '../record/record.js'
 import { type AbsgdError, toAbsgdError } from '../errors.js'
 import type { Entry } from '../log/entries.js'
@@ -33,6 +34,8 @@ export interface ControllerParts {
   readonly lastLines: () => string
   /** What the worker's spool holds beyond the log, once its process is gone. */
   readonly leftovers: () => AsyncIterable<Entry>
+  /** Whole checkpoints in the run directory that are newer than all that the controller knows of. @default none */
+  readonly unrecorded?: (known: ControllerState) => readonly CheckpointWritten[]
   /** Numbers to be computed from the whole log once training is over. */
   readonly summary: () => Promise<Readonly<Record<string, number>>>
   readonly encode: (record: LogRecord) => Uint8Array
@@ -181,7 +184,7 @@ export function startController(parts: ControllerParts): Controller {
   }
 
   async function finish(): Promise<void> {
-    const exit = await Promise.race([worker.exited, delay(EXIT_GRACE_MS)])
+    const exit = await Promise.race([worker.exited, sleep(EXIT_GRACE_MS, undefined, { ref: false })])
     if (exit === undefined) worker.kill('SIGKILL')
     await worker.exited
     await absorb()
@@ -213,6 +216,10 @@ export function startController(parts: ControllerParts): Controller {
     workerGone = true
     // What it sent last may still be on its way: the spool has it for certain.
     await absorb()
+    for (const body of parts.unrecorded?.(state) ?? []) {
+      append(body)
+      dispatch({ type: 'checkpoint-found', body })
+    }
     dispatch({
       type: 'worker-exited',
       exitCode: exit.exitCode,
@@ -281,15 +288,6 @@ export function startController(parts: ControllerParts): Controller {
       })
     },
   }
-}
-
-/** Resolves with undefined after `ms`, without keeping the process alive. */
-function delay(ms: number): Promise<undefined> {
-  return new Promise((resolve) => {
-    setTimeout(() => {
-      resolve(undefined)
-    }, ms).unref()
-  })
 }
 
 const SYNC_INTERVAL_MS = 1000

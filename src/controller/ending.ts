@@ -12,7 +12,11 @@ export function endOfBye(state: ControllerState, bye: Bye, context: ControllerCo
     case 'failed':
       return { status: 'failed', reason: bye.message || `the task failed ${at}`, detail: bye.traceback }
     case 'orphaned':
-      return { status: 'resumable', reason: `the worker gave up waiting for a controller ${at}`, detail: '' }
+      return {
+        status: 'resumable',
+        reason: `the worker gave up waiting for a controller ${at}${bye.message === '' ? '' : `: ${bye.message}`}`,
+        detail: '',
+      }
     default:
       return bye.reason satisfies never
   }

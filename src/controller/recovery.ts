@@ -1,7 +1,7 @@
 /** What a log tells a controller that takes up a run where another one left it. Pure. */
 import type { RecordName } from '../record/name.js'
 import { addEdit, settleEdits } from '../record/edit-history.js'
-import type { Body, Hello, Request, RunStatus } from '../record/record.js'
+import type { Body, CheckpointWritten, Hello, Request, RunStatus } from '../record/record.js'
 import { emptyIntake, withCheckpoint, withRewind } from './intake.js'
 import { initialState, type ControllerState, type Intake } from './state.js'
 
@@ -78,13 +78,19 @@ export function withUnsettled({ state, asked }: Recovered): ControllerState {
   }
 }
 
-/** The state of a controller whose worker has to start again: from the last checkpoint, or from the beginning. */
-export function restarted(recovered: Recovered): { state: ControllerState; toStep: number } {
+/**
+ * The state of a controller whose worker has to start again: from a checkpoint, or from the beginning.
+ *
+ * @param restore - The newest that is whole; it may be of an attempt that the log does not know.
+ */
+export function restarted(
+  recovered: Recovered,
+  restore: CheckpointWritten | undefined = recovered.state.checkpoints.at(-1),
+): { state: ControllerState; toStep: number } {
   const state = withUnsettled(recovered)
-  const restore = state.checkpoints.at(-1)
   const toStep = restore?.position.step ?? 0
-  const rewind = { attempt: state.attempt + 1, toStep, cause: 'resume' }
-  return { toStep, state: { ...withRewind(state, rewind), restore } }
+  const attempt = Math.max(state.attempt, restore?.position.attempt ?? 0) + 1
+  return { toStep, state: { ...withRewind(state, { attempt, toStep, cause: 'resume' }), restore } }
 }
 
 /** The same where a worker restores nothing by order: it says in its Hello at which step it goes on. */

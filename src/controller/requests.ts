@@ -10,6 +10,7 @@ import { returnTo } from './feedback.js'
 import { withRewind } from './intake.js'
 import { startPace } from './planning.js'
 import { withEdits } from './rows.js'
+import { pendingOf, refusedFirst, tryEarlier } from './restoring.js'
 import { onSaved } from './saving.js'
 import type { ControllerContext, ControllerState, Effect, Lease, Transition } from './state.js'
 
@@ -100,13 +101,18 @@ export function onCommandResult(
   nowMs: number,
   context: ControllerContext,
 ): Transition {
-  const pending = state.pending[result.id]
+  const pending = pendingOf(state, result.id)
   if (pending === undefined) return { state, effects: [] }
   const { request, action } = pending
+  const earlier = tryEarlier(state, lease, pending, result)
+  if (earlier !== undefined) return earlier
   if (action.type === 'checkpoint') return onSaved(state, pending, result, nowMs, context)
   if (isSet(request)) return { state, effects: [] }
   const taken = request.action.type === 'undo' ? takenBack(state, action) : ''
-  const { state: settled, effects } = settle(state, pending, result.ok, result.message + taken, result.step)
+  const message = result.message + taken + refusedFirst(pending)
+  const goesOn = action.type === 'stop' && !result.ok && state.stopping === 'stopped'
+  const known = goesOn ? { ...state, stopping: undefined } : state
+  const { state: settled, effects } = settle(known, pending, result.ok, message, result.step)
   if (!result.ok || action.type !== 'restore') return { state: settled, effects }
   return restored(settled, lease, action, { cause: request.action.type, effects, nowMs, context })
 }

@@ -9,6 +9,7 @@ import { returnTo } from './feedback.js'
 import { acknowledgement, intakeOf, refusalOf, withForgotten, withRewind } from './intake.js'
 import { resendFrom } from './edits.js'
 import { refuseAll } from './requests.js'
+import { commandId } from './restoring.js'
 import { unmetControl } from './admission.js'
 import { endOfBye, endOfExit } from './ending.js'
 import { plannedControls, withEdits } from './rows.js'
@@ -220,15 +221,20 @@ function failed(state: ControllerState, peer: PeerId, end: End): Transition {
 
 /** A worker that was out of sight may have missed commands; it answers a repeated one from memory. */
 function unanswered(state: ControllerState, peer: PeerId): Effect[] {
-  return Object.values(state.pending).flatMap(({ request, action }): Effect[] =>
+  return Object.values(state.pending).flatMap((pending): Effect[] =>
     // An edit is no command: it has been sent again with the plans.
-    action.type === 'set'
+    pending.action.type === 'set'
       ? []
       : [
           {
             type: 'send',
             peer,
-            message: { type: 'command', leaseEpoch: state.leaseEpoch, id: request.id, action },
+            message: {
+              type: 'command',
+              leaseEpoch: state.leaseEpoch,
+              id: commandId(pending),
+              action: pending.action,
+            },
           },
         ],
   )

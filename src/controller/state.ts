@@ -68,6 +68,8 @@ export interface Pending {
   /** Where the answer goes; absent for requests made in this process. */
   readonly peer: PeerId | undefined
   readonly action: Action
+  /** Of a return to a checkpoint: why newer ones than that of `action` could not be used. */
+  readonly refusals?: readonly string[]
   /** Of a checkpoint that the worker has written, whose record is still on its way. */
   readonly written?: { readonly attempt: number; readonly result: CommandResult }
 }
@@ -177,6 +179,8 @@ export type ControllerEvent =
       readonly signal: string
       readonly lastLines: string
     }
+  /** A checkpoint of a worker that died before it had recorded it. */
+  | { readonly type: 'checkpoint-found'; readonly body: CheckpointWritten }
   /** The worker's process is still alive, but has not said Hello within the limit. */
   | { readonly type: 'hello-overdue'; readonly seconds: number }
 

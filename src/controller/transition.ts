@@ -1,6 +1,6 @@
 /** The controller's decisions: what follows from what happened. Pure; the loop in `controller.ts` carries it out. */
 import { onPlanAck } from './edits.js'
-import { afterDurable, afterTelemetry, welcomeOperator } from './intake.js'
+import { afterDurable, afterTelemetry, welcomeOperator, withCheckpoint } from './intake.js'
 import { interrupt, onCommandResult, onRequest } from './requests.js'
 import { onBye, onHello, onProgress, onWorkerExited } from './session.js'
 import type { ControllerContext, ControllerEvent, ControllerState, Transition } from './state.js'
@@ -22,6 +22,8 @@ export function transition(
       return onRequest(state, event.request, undefined, event.nowMs, context)
     case 'interrupt':
       return interrupt(state, event.id, event.nowMs, context)
+    case 'checkpoint-found':
+      return { state: withCheckpoint(state, event.body), effects: [] }
     case 'worker-exited':
       return onWorkerExited(state, event, context)
     case 'hello-overdue':

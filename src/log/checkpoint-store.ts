@@ -1,4 +1,4 @@
-/** Checkpoints of a worker that lives in this process: whole files or none, named and deleted as a Python worker's are. */
+/** Checkpoints of a worker that lives in this process: whole files or none, named as a Python worker's are. */
 import { createHash } from 'node:crypto'
 import {
   closeSync,
@@ -15,14 +15,16 @@ import {
 import { basename, join, resolve } from 'node:path'
 import { AbsgdError } from '../errors.js'
 import type { CheckpointWritten, Position } from '../record/record.js'
+import { problemOf } from './checkpoint-files.js'
 import { runPaths } from './paths.js'
 
 /** What is known of a checkpoint file. */
 export type WrittenFile = Pick<CheckpointWritten, 'path' | 'sha256' | 'bytes' | 'deleted'>
 
 /**
- * Writes a checkpoint of the run in `dir` beside its final name, syncs and renames it, and keeps the `keep` newest (0: all);
- * of automatic ones, counted by themselves, the last three.
+ * Writes a checkpoint of the run in `dir` beside its final name, syncs and renames it. Earlier ones stay: `deleted` names
+ * those that make room for it, so that the `keep` newest stay (0: all) and, of automatic ones, the last three.
+ * `deleteCheckpoints` deletes them, once the record of the new one is on disk.
  *
  * @throws AbsgdError 'run-directory' when the disk refuses; earlier checkpoints are untouched.
  */
@@ -51,7 +53,18 @@ export function writeCheckpoint(
     path: pathOf(file),
     sha256: sha256Of(bytes),
     bytes: bytes.length,
-    deleted: deleteOld(checkpoints, basename(file), automatic ? AUTOMATIC_KEPT : keep, automatic),
+    deleted: superseded(checkpoints, basename(file), automatic ? AUTOMATIC_KEPT : keep, automatic),
+  }
+}
+
+/** Deletes checkpoints by path. One that cannot be deleted stays; the next checkpoint names it again. */
+export function deleteCheckpoints(dir: string, paths: readonly string[]): void {
+  for (const path of paths) {
+    try {
+      rmSync(resolve(dir, path), { force: true })
+    } catch {
+      // As said above.
+    }
   }
 }
 
@@ -80,27 +93,32 @@ export function readCheckpoint(dir: string, path: string, sha256: string): Uint8
 /**
  * Copies a checkpoint of the run in `from` into that in `to`, named for `position` there. Returns its path in that run.
  *
- * @throws AbsgdError 'run-directory' when the disk refuses
+ * @throws AbsgdError 'run-directory' when the disk refuses, or the copy is not what `checkpoint` says
  */
 export function copyCheckpoint({
   from,
-  path,
+  checkpoint,
   to,
   position: { attempt, step },
 }: {
   readonly from: string
-  readonly path: string
+  readonly checkpoint: Pick<CheckpointWritten, 'path' | 'sha256' | 'bytes'>
   readonly to: string
   readonly position: Position
 }): string {
+  const { path } = checkpoint
   const extension = path.slice(path.lastIndexOf('.'))
   const copy = join(runPaths(to).checkpoints, `step-${String(step).padStart(9, '0')}.${attempt}${extension}`)
   try {
     copyFileSync(resolve(from, path), copy)
   } catch (error) {
-    throw problem(`the checkpoint ${path} of ${from} cannot be copied`, error, 'take another one')
+    throw problem(`the checkpoint ${path} of ${from} cannot be copied`, error, 'make room on the disk')
   }
-  return pathOf(copy)
+  const wrong = problemOf(to, { ...checkpoint, path: pathOf(copy) })
+  if (wrong === undefined) return pathOf(copy)
+  throw new AbsgdError('run-directory', `the copy ${copy} of the checkpoint ${path} is not whole: ${wrong}`, {
+    hint: 'try again',
+  })
 }
 
 function writeSynced(file: string, bytes: Uint8Array): void {
@@ -113,7 +131,8 @@ function writeSynced(file: string, bytes: Uint8Array): void {
   }
 }
 
-function deleteOld(checkpoints: string, newest: string, keep: number, automatic: boolean): string[] {
+/** The checkpoints of the same kind beyond the `keep` newest, by path; the new one is always kept. */
+function superseded(checkpoints: string, newest: string, keep: number, automatic: boolean): string[] {
   if (keep === 0) return []
   const others = readdirSync(checkpoints)
     .flatMap((name) => {
@@ -123,9 +142,7 @@ function deleteOld(checkpoints: string, newest: string, keep: number, automatic:
         : [{ name, step: Number(step), attempt: Number(attempt) }]
     })
     .sort((a, b) => b.attempt - a.attempt || b.step - a.step)
-  const old = others.slice(keep - 1).map(({ name }) => join(checkpoints, name))
-  for (const file of old) rmSync(file, { force: true })
-  return old.map(pathOf)
+  return others.slice(keep - 1).map(({ name }) => pathOf(name))
 }
 
 function pathOf(file: string): string {

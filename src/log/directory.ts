@@ -72,6 +72,11 @@ export function createRunDirectory(root: string, name: string, manifest: Manifes
   return dir
 }
 
+/** Removes a directory that the caller has made by {@link createRunDirectory} just now, and in which nothing was trained. */
+export function removeNewRunDirectory(dir: string): void {
+  rmSync(dir, { recursive: true, force: true })
+}
+
 /**
  * The directory of a run, given its name below `root` or a path.
  *

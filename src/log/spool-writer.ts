@@ -1,5 +1,5 @@
 /** The spool of a worker that lives in this process; `spool.ts` reads it, as it reads a Python worker's. */
-import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Acked, Stream } from '../record/record.js'
 import { VERSION } from '../version.js'
@@ -9,6 +9,8 @@ import { runPaths } from './paths.js'
 export interface SpoolWriter {
   /** Writes the stream's next frame. False when the disk refuses it: the next one goes into another segment. */
   append(stream: Stream, payload: Uint8Array): boolean
+  /** Puts every frame of the steps on disk for good. False where the disk refuses that. */
+  sync(): boolean
   /** Deletes segments of which every frame is acknowledged, but for the one that is being written. */
   acknowledge(acked: Acked): void
   /** Lets go of the files; those that are acknowledged as a whole leave the disk. May be called twice. */
@@ -43,6 +45,14 @@ export function openSpool(dir: string, incarnation: string): SpoolWriter {
           return false
         }
       },
+      sync(): boolean {
+        try {
+          for (const { descriptor } of segments) if (descriptor !== undefined) fsyncSync(descriptor)
+          return true
+        } catch {
+          return false
+        }
+      },
       acknowledge(through: number) {
         acked = Math.max(acked, through)
         while (segments.length > 1 && segments[0]!.last <= acked) deleteSegment(segments.shift()!)
@@ -58,6 +68,7 @@ export function openSpool(dir: string, incarnation: string): SpoolWriter {
 
   return {
     append: (stream, payload) => streams[stream].append(payload),
+    sync: () => streams.steps.sync(),
     acknowledge(acked) {
       streams.steps.acknowledge(acked.steps)
       streams.samples.acknowledge(acked.samples)

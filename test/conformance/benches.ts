@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { TestContext } from 'vitest'
-import { readCheckpoint, writeCheckpoint } from '../../src/log/checkpoint-store.js'
+import { deleteCheckpoints, readCheckpoint, writeCheckpoint } from '../../src/log/checkpoint-store.js'
 import { openSpool } from '../../src/log/spool-writer.js'
 import type { ControllerChannel, PeerChannel } from '../../src/wire/channel.js'
 import { localEndpoints, socketPath } from '../../src/wire/endpoints.js'
@@ -118,7 +118,10 @@ function startSimulated(wire: Wire, dir: string): Worker {
     params: PARAMS,
     channel: wire.connect(),
     checkpoints: {
-      write: (position, bytes, keep) => writeCheckpoint(dir, position, bytes, keep),
+      write: (position, bytes, keep, automatic) => writeCheckpoint(dir, position, bytes, keep, automatic),
+      delete: (paths) => {
+        deleteCheckpoints(dir, paths)
+      },
       read: (path, sha256) => readCheckpoint(dir, path, sha256),
     },
     openSpool: (incarnation) => openSpool(dir, incarnation),

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { readCheckpoint, writeCheckpoint } from '../../src/log/checkpoint-store.js'
+import { deleteCheckpoints, readCheckpoint, writeCheckpoint } from '../../src/log/checkpoint-store.js'
 import { temporaryRoot } from '../helpers/runs.js'
 
 const at = (step: number, attempt = 1) => ({ attempt, step })
@@ -30,7 +30,7 @@ test('one that is missing, or not what was written, is refused by name', () => {
   expect(() => readCheckpoint(dir, 'checkpoints/none', '')).toThrow('cannot be read')
 })
 
-test('the newest are kept, by attempt and step; what is no checkpoint of ours is left alone', () => {
+test('the newest are kept, by attempt and step, and the others named; what is no checkpoint of ours is left alone', () => {
   const dir = temporaryRoot()
   mkdirSync(join(dir, 'checkpoints'))
   writeFileSync(join(dir, 'checkpoints/step-000000001.1.pt'), '')
@@ -47,6 +47,9 @@ test('the newest are kept, by attempt and step; what is no checkpoint of ours is
     'checkpoints/step-000000010.1.json',
     'checkpoints/step-000000020.1.json',
   ])
+  // Until the record of the new one is on disk they stay.
+  expect(deleted.every((path) => existsSync(join(dir, path)))).toBe(true)
+  deleteCheckpoints(dir, deleted)
   expect(readdirSync(join(dir, 'checkpoints')).toSorted()).toEqual([
     'step-000000001.1.pt',
     'step-000000005.2.json',

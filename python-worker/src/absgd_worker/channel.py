@@ -228,6 +228,7 @@ class Channel:
             self._outbox.append(told)
         with self._exchange.condition:
             self._exchange.turns += 1
+            self._exchange.checkpoint_recorded = self._telemetry.checkpoint_recorded
             self._exchange.condition.notify_all()
 
     def _greet(self, now: float) -> None:

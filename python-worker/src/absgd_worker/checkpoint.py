@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -41,12 +41,22 @@ def check_cost(state: Mapping[str, Any], bytes_per_second: float | None) -> None
 
 
 def write_checkpoint(
-    run_dir: Path, position: Position, state: Mapping[str, Any], *, keep: int, automatic: bool = False
+    run_dir: Path,
+    position: Position,
+    state: Mapping[str, Any],
+    *,
+    keep: int,
+    automatic: bool = False,
+    before_naming: Callable[[], object] = lambda: None,
 ) -> CheckpointWritten:
-    """Writes `state` beside its final name, syncs and renames it, and keeps the `keep` newest (0: all).
+    """Writes `state` beside its final name, syncs it, and renames it. Every earlier checkpoint stays.
 
-    Automatic ones are counted by themselves: the last three are kept. A failure leaves every earlier
-    checkpoint as it was.
+    The record names in `deleted` those that make room for it, so that the `keep` newest stay (0: all) and, of
+    automatic ones, the last three. `delete_checkpoints` deletes them, once the record is on disk.
+
+    Args:
+        before_naming: called when the file is whole, before it gets its name. A file with its name can be
+            resumed from, so what must be on disk by then is put there by this function.
 
     Raises:
         CheckpointError: the disk refuses.
@@ -65,6 +75,7 @@ def write_checkpoint(
             file.flush()
             os.fsync(file.fileno())
         size = unfinished.stat().st_size
+        before_naming()
         os.replace(unfinished, path)
         _sync_directory(directory)
     except OSError as error:
@@ -74,15 +85,25 @@ def write_checkpoint(
             f"no checkpoint could be written to {directory}: {error.strerror or error}; "
             "earlier ones are untouched"
         ) from None
-    deleted = tuple(_delete_old(directory, path, AUTOMATIC_KEPT if automatic else keep))
     return CheckpointWritten(
         position=position,
         path=f"{DIRECTORY}/{path.name}",
         sha256=hashing.sha256.hexdigest(),
         bytes=size,
         seconds=time.perf_counter() - began,
-        deleted=deleted,
+        deleted=_superseded(directory, path, AUTOMATIC_KEPT if automatic else keep),
     )
+
+
+def delete_checkpoints(run_dir: Path, paths: Sequence[str]) -> None:
+    """Deletes checkpoints by path, and the unfinished files that a killed worker has left.
+
+    A file that cannot be deleted stays; the next checkpoint names it again.
+    """
+    leftovers = (run_dir / DIRECTORY).glob("*.unfinished")
+    for file in (*(run_dir / path for path in paths), *leftovers):
+        with contextlib.suppress(OSError):
+            file.unlink()
 
 
 def read_checkpoint(run_dir: Path, path: str, sha256: str) -> dict[str, Any]:
@@ -113,21 +134,16 @@ def read_checkpoint(run_dir: Path, path: str, sha256: str) -> dict[str, Any]:
     return state
 
 
-def _delete_old(directory: Path, newest: Path, keep: int) -> Iterator[str]:
-    for leftover in directory.glob("*.unfinished"):
-        with contextlib.suppress(OSError):
-            leftover.unlink()
+def _superseded(directory: Path, newest: Path, keep: int) -> tuple[str, ...]:
+    """The checkpoints of the same kind beyond the `keep` newest, by path; the new one is always kept."""
     if not keep:
-        return
+        return ()
     found = []
     for file in directory.iterdir():
         match = _NAME.fullmatch(file.name)
         if match is not None and file != newest and bool(match["auto"]) == newest.name.endswith(".auto.pt"):
             found.append((int(match["attempt"]), int(match["step"]), file))
-    for _, _, file in sorted(found, reverse=True)[keep - 1 :]:
-        with contextlib.suppress(OSError):
-            file.unlink()
-            yield f"{DIRECTORY}/{file.name}"
+    return tuple(f"{DIRECTORY}/{file.name}" for _, _, file in sorted(found, reverse=True)[keep - 1 :])
 
 
 class _HashingFile:

@@ -91,8 +91,10 @@ def encode_record(
     elif isinstance(body, r.Evaluation):
         _fill_evaluation(part, body)
     elif isinstance(body, (r.CheckpointWritten, r.Note)):
-        known = {name: value for name, value in vars(body).items() if name != "position"}
-        part.MergeFrom(type(part)(position=_position(body.position), **known))
+        known = {**vars(body), "position": _position(body.position)}
+        if isinstance(body, r.Note):
+            known["text"] = text_that_fits(body.text)
+        part.MergeFrom(type(part)(**known))
     elif isinstance(body, r.Joined):
         part.MergeFrom(record_pb2.WorkerJoined(hello=_hello(body.hello), attempt=body.attempt))
     elif isinstance(body, r.SampleInfo):

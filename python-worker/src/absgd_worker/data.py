@@ -51,6 +51,11 @@ def batch_maker(data: Any, collate: Callable[[list[Any]], Any]) -> Callable[[Ten
     return lambda indices_B: collate([data[index] for index in indices_B.tolist()])
 
 
+def has_columns(data: object) -> bool:
+    """Whether the data is tensors whose first dimension is the samples: each of them can be read."""
+    return _tensors_of(data) is not None
+
+
 def _select(tensor_N: Tensor, indices_B: Tensor) -> Tensor:
     return torch.index_select(tensor_N, 0, indices_B.to(tensor_N.device, non_blocking=True))
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from absgd_worker.checkpoint import check_cost, read_checkpoint, write_checkpoint
-from absgd_worker.console import complain, say
+from absgd_worker.checkpoint import check_cost, delete_checkpoints, read_checkpoint, write_checkpoint
+from absgd_worker.console import complain, count, say
 from absgd_worker.errors import CheckpointError
 from absgd_worker.evaluation import evaluate
 from absgd_worker.exchange import Exchange
@@ -15,6 +15,7 @@ from absgd_worker.failure import describe_failure
 from absgd_worker.helm import Refused
 from absgd_worker.messages import Phase, Position
 from absgd_worker.prediction import predict
+from absgd_worker.reports import Note
 from absgd_worker.trainer import Trainer
 
 
@@ -104,26 +105,37 @@ class Deeds:
     def checkpoint(self, *, automatic: bool = False) -> str:
         """Writes a checkpoint, once per position. An automatic one is kept apart, the last three of them.
 
+        Its record is on disk when this returns, and older checkpoints are deleted only then: whatever happens
+        to this process, there is a checkpoint that is known.
+
         Raises:
-            CheckpointError: the disk refuses, or an automatic one would be large or slow; earlier checkpoints
-                are untouched.
+            CheckpointError: the disk refuses, which is recorded as well; or an automatic one would be large
+                or slow. Earlier checkpoints are untouched.
         """
         position = self._standing.position
         if self._saved == position:
             return f"the checkpoint of step {position.step:,} is on disk already"
-        welcome = self._exchange.welcome
+        exchange = self._exchange
         with self._phase(Phase.CHECKPOINTING):
             state = self._trainer.state_dict()
             if automatic:
                 check_cost(state, self._bytes_per_second)
-            written = write_checkpoint(
-                self._run_dir,
-                position,
-                state,
-                keep=welcome.keep_checkpoints if welcome else 0,
-                automatic=automatic,
-            )
-        self._exchange.ring.append(written)
+            try:
+                written = write_checkpoint(
+                    self._run_dir,
+                    position,
+                    state,
+                    keep=exchange.welcome.keep_checkpoints if exchange.welcome else 0,
+                    automatic=automatic,
+                    # Reports of the steps before it must not be lost where it is found without a record.
+                    before_naming=exchange.settle,
+                )
+            except CheckpointError as error:
+                exchange.ring.append(Note(f"no checkpoint {_after(position)}: {error}", position))
+                raise
+            exchange.ring.append(written)
+            if exchange.settle() and exchange.checkpoint_recorded:
+                delete_checkpoints(self._run_dir, written.deleted)
         self._saved = position
         self._bytes_per_second = written.bytes / max(written.seconds, 1e-6)
         said = f"checkpoint {written.path} ({written.bytes:,} bytes, {written.seconds:.2f} s)"
@@ -138,22 +150,29 @@ class Deeds:
         """Evaluates and predicts, as far as the task can.
 
         Raises:
-            Refused: it can do neither, or no step is trained yet.
+            Refused: it can do neither, no step is trained yet, or `evaluate` raised: training goes on then.
         """
         if not self.can_evaluate and not self.can_predict:
             raise Refused("the task has neither evaluate nor predict")
         if self._standing.step == 0:
             raise Refused("no step is trained yet: ask again after the first")
-        evaluated = self.evaluate() if self.can_evaluate else ""
+        try:
+            evaluated = self.evaluate() if self.can_evaluate else ""
+        except (Exception, SystemExit) as error:
+            failure = describe_failure(error)
+            complain(failure.text)
+            raise Refused(f"the evaluation failed, training goes on: {failure.message}") from None
         predicted, _ = self.predict(goes_on)
         return "; ".join(said for said in (evaluated, predicted) if said)
 
-    def try_to_checkpoint(self) -> None:
-        """As `checkpoint`, where nobody asked who could be told of a refusal."""
+    def try_to_checkpoint(self) -> str:
+        """Like `checkpoint`, but returns why there is none instead of raising; empty where all is well."""
         try:
             self.checkpoint()
         except CheckpointError as error:
             complain(f"absgd worker: {error}")
+            return str(error)
+        return ""
 
     def restore(self, path: str, sha256: str, attempt: int) -> str:
         """Returns to a checkpoint and goes on under `attempt`; rows of another attempt are void.
@@ -178,3 +197,7 @@ class Deeds:
             yield
         finally:
             self._standing.phase = before
+
+
+def _after(position: Position) -> str:
+    return f"after {count(position.step, 'step')}"

@@ -66,6 +66,8 @@ class Exchange:
         self.released = False
         # How often the background thread has taken what was in the ring.
         self.turns = 0
+        # Whether the record of the last checkpoint that was taken from the ring is on disk for good.
+        self.checkpoint_recorded = False
         # Samples of steps t with t % sample_every == 0 are kept; 0 for none.
         self.sample_every = 0
         # Monotonic seconds of the controller's last message.
@@ -73,13 +75,18 @@ class Exchange:
         # Set once the background thread runs: makes it take what is in the ring now.
         self.flush: Callable[[], None] = lambda: None
 
-    def settle(self) -> None:
-        """Returns once all that was put into the ring is in the spool; after a while in any case."""
+    def settle(self) -> bool:
+        """Returns once all that was put into the ring is in the spool; after a while in any case.
+
+        Returns:
+            Whether it is.
+        """
         with self.condition:
             # The turn that is under way may have begun before.
             for wanted in (self.turns + 1, self.turns + 2):
                 self.flush()
                 self.condition.wait_for(lambda wanted=wanted: self.turns >= wanted, SETTLE_SECONDS / 2)
+            return self.turns >= wanted
 
     def deliver(self, message: Command | Fault) -> None:
         """Puts a message before the training thread, which looks at its next step boundary."""

@@ -36,7 +36,9 @@ def describe_failure(error: BaseException) -> Failure:
     else:
         said = str(error).strip().partition("\n")[0]
         message = f"the task failed: {type(error).__qualname__}" + (f": {said}" if said else "")
-    told = traceback.TracebackException.from_exception(error)
+    # What this package says of a failure of the user's code is raised from it: its frames are what helps.
+    cause = error.__cause__ if isinstance(error, WorkerError) else None
+    told = traceback.TracebackException.from_exception(cause or error)
     theirs = [frame for frame in told.stack if not _is_ours(frame.filename)]
     if not theirs and isinstance(error, WorkerError):
         return Failure(message, "")

@@ -38,7 +38,7 @@ class Heartbeat:
         run_steps = self._exchange.plan.run_steps
         parts = [f"step {step:,}" + (f" of {run_steps:,}" if run_steps else "")]
         entry = self._telemetry.last_entry
-        if entry is not None:
+        if entry is not None and entry.statistics is not None:
             parts.append(f"mean loss {read_statistics(entry.statistics).mean_loss:.4g}")
         parts.append(f"{pace:.3g} steps/s" if phase is Phase.TRAINING else phase.name.lower())
         return " · ".join(parts)

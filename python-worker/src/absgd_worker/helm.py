@@ -51,8 +51,8 @@ class Obedient(Protocol):
         """Raises CheckpointError or Refused."""
         ...
 
-    def try_to_checkpoint(self) -> None:
-        """As `checkpoint`, where nobody asked who could be told of a refusal."""
+    def try_to_checkpoint(self) -> str:
+        """Like `checkpoint`, but returns why there is none instead of raising; empty where all is well."""
         ...
 
     def checkpoint_to_stop(self) -> str:
@@ -201,8 +201,10 @@ class Helm:
         if self.ending is None and time.monotonic() - max(heard, since) > limit:
             message = f"no controller was heard for {limit:g} s"
             complain(f"{message}: giving up")
-            self._deeds.try_to_checkpoint()
-            self.end(Reason.ORPHANED, message)
+            refusal = self._deeds.try_to_checkpoint()
+            self.end(
+                Reason.ORPHANED, f"{message}; the last steps are not saved: {refusal}" if refusal else message
+            )
 
     def _wait(self, until: Callable[[], bool]) -> None:
         with self._exchange.condition:

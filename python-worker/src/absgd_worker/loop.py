@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from absgd_worker.batches import LeftOut
 from absgd_worker.console import count, say
 from absgd_worker.deeds import Deeds
 from absgd_worker.exchange import Exchange
 from absgd_worker.helm import Helm
 from absgd_worker.messages import Bye, EventKind, Position, Reason, Welcome
 from absgd_worker.plan import Row
+from absgd_worker.reports import Note
 from absgd_worker.trainer import Trainer
 
 
@@ -19,6 +21,7 @@ class Loop:
         self._exchange = exchange
         self._standing = exchange.standing
         self._deeds = deeds
+        self._left_out = LeftOut(trainer.batches)
         self.helm = Helm(exchange, deeds)
 
     def run(self, welcome: Welcome) -> Bye:
@@ -46,17 +49,32 @@ class Loop:
         every = self._exchange.sample_every
         keep_samples = every > 0 and self._standing.step % every == 0
         self._exchange.ring.append(self._trainer.step(row.controls, keep_samples=keep_samples))
+        for text in self._left_out.notes():
+            self._exchange.ring.append(Note(text, self._standing.position))
         self.helm.count_step()
-        for event in row.events:
-            if event is EventKind.EVALUATE:
+        try:
+            if EventKind.EVALUATE in row.events:
                 self._deeds.evaluate()
-            else:
+        finally:
+            # What goes wrong in an evaluation ends the run, and must not cost the checkpoint of this step.
+            if EventKind.CHECKPOINT in row.events:
                 self._deeds.try_to_checkpoint()
 
     def _complete(self) -> None:
-        self._deeds.evaluate()
-        self._deeds.try_to_checkpoint()
+        refusal = ""
+        try:
+            self._deeds.evaluate()
+        finally:
+            refusal = self._deeds.try_to_checkpoint()
         # Last, as it may take long and may fail: what was trained is on disk by then.
         said, is_well = self._deeds.predict(self.helm.nobody_wants_an_end)
-        say(f"all {count(self._standing.step, 'step')} trained")
-        self.helm.end(Reason.COMPLETED, "" if is_well else said)
+        trained = f"all {count(self._standing.step, 'step')} trained"
+        say(trained)
+        if refusal:
+            self.helm.end(Reason.FAILED, f"{trained}, but the model is not saved: {refusal}; {REMEDY}")
+        else:
+            words = [self._trainer.batches.summary(), "" if is_well else said]
+            self.helm.end(Reason.COMPLETED, "; ".join(word for word in words if word))
+
+
+REMEDY = "make room on the disk or mend it, then resume the run: it goes on from its last checkpoint"

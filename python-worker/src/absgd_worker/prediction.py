@@ -5,12 +5,14 @@ Shapes: N samples in the training data, B in a batch, C classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from absgd_worker.data import batch_maker
+from absgd_worker.batches import Batches, Drawn
 from absgd_worker.errors import TaskError
 from absgd_worker.evaluation import without_trace
 from absgd_worker.reports import SamplePredictions
@@ -30,8 +32,9 @@ def predict(
 ) -> bool:
     """Predicts every training sample after `step`, in eval mode, without gradients, in the data's order.
 
-    Emits a piece every `PIECE_SAMPLES`, so that memory stays bounded. Its random numbers depend on `seed` and
-    `step` alone, and those of training, and every module's mode, are as before.
+    Emits a piece every `PIECE_SAMPLES`, so that memory stays bounded; more where samples are left out. Its
+    random numbers depend on `seed` and `step` alone, and those of training, and every module's mode, are as
+    before.
 
     Returns:
         Whether all of it was predicted: `goes_on` is asked before every batch.
@@ -40,7 +43,7 @@ def predict(
         TaskError: what `predict` returned is not what it promises. What it raises passes through.
     """
     assert task.predict is not None
-    make_batch = batch_maker(task.data, task.collate)
+    batches = Batches(task)
     with without_trace(task.model, mix(mix(seed, -1 - step), _STREAM)):
         for first in range(0, task.size, PIECE_SAMPLES):
             end = min(first + PIECE_SAMPLES, task.size)
@@ -48,24 +51,55 @@ def predict(
             for start in range(first, end, task.batch_size):
                 if not goes_on():
                     return False
-                indices_B = torch.arange(start, min(start + task.batch_size, end))
-                predicted = task.predict(task.model, make_batch(indices_B))
-                results.append(_checked(predicted, indices_B, task.labels))
-            labels, probabilities = zip(*results, strict=True)
-            emit(
-                SamplePredictions(
-                    attempt,
-                    step,
-                    first,
-                    end - first,
-                    tensor_bytes(torch.cat(labels)),
-                    tensor_bytes(torch.cat(probabilities)),
-                )
-            )
+                drawn = batches.draw(torch.arange(start, min(start + task.batch_size, end)))
+                if not drawn.is_empty:
+                    predicted = task.predict(task.model, drawn.batch)
+                    results.extend(_checked(predicted, drawn, task.labels))
+            for first_index, count, labels, probabilities in _joined(results):
+                emit(SamplePredictions(attempt, step, first_index, count, labels, probabilities))
     return True
 
 
-def _checked(predicted: object, indices_B: Tensor, labels_N: object) -> tuple[Tensor, Tensor]:
+class _Predicted(NamedTuple):
+    """Of consecutive samples."""
+
+    first_index: int
+    classes_K: Tensor
+    """int32 bits."""
+    probabilities_K: Tensor
+    """Of the labels, float32; [0] where unknown."""
+
+
+def _joined(results: Sequence[_Predicted]) -> Iterator[tuple[int, int, bytes, bytes]]:
+    """Results of consecutive samples as one: first index, number, classes and probabilities."""
+    run: list[_Predicted] = []
+    end = -1
+    for result in [*results, None]:
+        if run and (result is None or result.first_index != end):
+            classes = torch.cat([one.classes_K for one in run])
+            probabilities = torch.cat([one.probabilities_K for one in run])
+            count = classes.shape[0]
+            yield run[0].first_index, count, tensor_bytes(classes), tensor_bytes(probabilities)
+            run = []
+        if result is not None:
+            run.append(result)
+            end = result.first_index + result.classes_K.shape[0]
+
+
+def _checked(predicted: object, drawn: Drawn, labels_N: object) -> Iterator[_Predicted]:
+    """What was predicted, cut where samples were left out; nothing where it is not known whose it is."""
+    rows = predicted.shape[0] if isinstance(predicted, Tensor) and predicted.ndim else -1
+    indices_K = drawn.indices_of(rows) if drawn.fits(rows) else drawn.given_B
+    if indices_K is None:
+        return
+    classes_K, probabilities_K = _classes_of(predicted, indices_K, labels_N)
+    indices = indices_K.tolist()
+    cuts = [0, *(i for i in range(1, len(indices)) if indices[i] != indices[i - 1] + 1), len(indices)]
+    for start, stop in pairwise(cuts):
+        yield _Predicted(indices[start], classes_K[start:stop], probabilities_K[start:stop])
+
+
+def _classes_of(predicted: object, indices_B: Tensor, labels_N: object) -> tuple[Tensor, Tensor]:
     """Classes as int32 bits and probabilities of the labels, float32: [B] and [B], or [0] where unknown."""
     size = indices_B.shape[0]
     if not isinstance(predicted, Tensor):

@@ -34,8 +34,8 @@ class StepEntry(NamedTuple):
     waits: int
     controls: dict[str, float]
     """As they were applied."""
-    statistics: Statistics | Tensor
-    """On a device float64 [10], in the order of the fields."""
+    statistics: Statistics | Tensor | None
+    """On a device float64 [10], in the order of the fields; None where no sample was left to weigh."""
     losses_B: Tensor
     """Detached, before weighting."""
     weights_B: Tensor
@@ -132,6 +132,8 @@ def _labels_alone(entry: StepEntry) -> Tensor:
 
 def _weighings(run: Sequence[StepEntry], labels_N: Tensor | None, num_classes: int) -> list[Weighing]:
     first = run[0]
+    if first.statistics is None:
+        return []
     rows = [entry.statistics for entry in run]
     columns = _statistics(rows, first.losses_B.device) | _class_mass(run, labels_N, num_classes) | _bare(run)
     others = [
@@ -149,6 +151,7 @@ def _continues(run: Sequence[StepEntry], entry: StepEntry) -> bool:
         and entry.controls.keys() == last.controls.keys()
         and entry.name == last.name
         and entry.has_main == last.has_main
+        and (entry.statistics is None) == (last.statistics is None)
         and [name for name, _ in entry.others] == [name for name, _ in last.others]
         and (entry.indices_B is None) == (last.indices_B is None)
         and (entry.labels_B is None) == (last.labels_B is None)

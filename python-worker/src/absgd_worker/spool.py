@@ -31,6 +31,7 @@ class Spool:
         self._memory_bytes = 0
         self._homeless: set[int] = set()
         self._reader: tuple[_Segment, int] | None = None
+        self._synced = 0
         self.last = 0
         self.acked = 0
 
@@ -91,6 +92,23 @@ class Spool:
     def take_back(self, seq: int) -> None:
         """Counts only what `seq` covers as acknowledged, as far as the rest can still be read."""
         self.acked = min(self.acked, max(seq, self.forgotten))
+
+    def sync(self) -> bool:
+        """Puts every frame on disk for good.
+
+        Returns:
+            False where the disk refuses that, or has refused a frame that is not acknowledged.
+        """
+        try:
+            for segment in self._segments:
+                if segment.last > self._synced:
+                    _sync(segment.path)
+            if self._segments:
+                _sync(self._directory)
+        except OSError:
+            return False
+        self._synced = self.last
+        return not self._homeless
 
     def close(self) -> None:
         """Lets go of the files; those that are acknowledged as a whole are deleted. May be called twice."""
@@ -203,6 +221,14 @@ class _Segment:
             os.ftruncate(self._file, self.size)
             raise
         self.size += len(frame)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 FORMAT = 1

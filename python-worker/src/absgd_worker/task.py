@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -56,7 +56,15 @@ class Task:
         num_classes: C; by default the largest label plus one.
         drop_last: leave out the last, smaller batch of an epoch.
         collate: makes a batch of a list of samples of a map-style dataset. Default: torch's
-            `default_collate`.
+            `default_collate`. One of your own may leave samples out, and return None where none is left; how
+            many there are is told by the first dimension of all its tensors. Losses keep the indices of their
+            samples where it leaves out exactly those that are None; else they are recorded without an index.
+            A step whose batch has no sample left trains nothing: it is counted, has no loss, and the estimate
+            that weighs samples stays as it is.
+        on_bad_sample: what to do with a sample of a map-style dataset that cannot be read (`data[i]` raises,
+            or is None where collate is the default). "raise" fails the run and names the sample. "skip"
+            leaves it out of its batch, names it in the log, and counts it (`train.skipped_samples`). The
+            order, the length of an epoch and the number of steps stay the same.
     """
 
     model: nn.Module
@@ -72,6 +80,7 @@ class Task:
     num_classes: int | None = None
     drop_last: bool = False
     collate: Callable[[list[Any]], Any] = collate_default
+    on_bad_sample: Literal["raise", "skip"] = "raise"
 
     def __post_init__(self) -> None:
         _check_model(self.model, self.optimizer)
@@ -81,6 +90,8 @@ class Task:
             is_left_out = name in ("evaluate", "predict") and getattr(self, name) is None
             if not is_left_out and not callable(getattr(self, name)):
                 raise TaskError(f"{name} must be a function, not {_kind(getattr(self, name))}")
+        if self.on_bad_sample not in ("raise", "skip"):
+            raise TaskError(f'on_bad_sample must be "raise" or "skip", not {self.on_bad_sample!r}')
         largest = -1
         for name in ("labels", "true_labels"):
             if getattr(self, name) is not None:

@@ -16,7 +16,15 @@ from absgd_worker.console import complain
 from absgd_worker.exchange import FromTraining
 from absgd_worker.frame_size import LARGEST, bytes_of, parts_that_fit
 from absgd_worker.messages import Acked, Bye, CommandResult, Position
-from absgd_worker.reports import Body, Gap, GapReason, Note, SampleBatch, SampleInfo
+from absgd_worker.reports import (
+    Body,
+    CheckpointWritten,
+    Gap,
+    GapReason,
+    Note,
+    SampleBatch,
+    SampleInfo,
+)
 from absgd_worker.rings import StepEntry, runs_of, sample_batches, step_batch, tensor_bytes
 from absgd_worker.sample_notes import SampleNotes
 from absgd_worker.spool import Spool
@@ -53,6 +61,10 @@ class Frames(Protocol):
     def take_back(self, _seq: int, /) -> None: ...
     def read(self, _seq: int, /) -> bytes | None: ...
     def acknowledge(self, _seq: int, /) -> None: ...
+    def sync(self) -> bool:
+        """Puts every frame on disk for good. Returns False where the disk refuses that."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -87,6 +99,8 @@ class Telemetry:
         self._lost: set[tuple[str, int]] = set()
         self.lease_epoch = 0
         self.last_entry: StepEntry | None = None
+        self.checkpoint_recorded = False
+        """Whether the record of the last checkpoint is on disk for good."""
 
     @property
     def sent(self) -> Acked:
@@ -117,6 +131,8 @@ class Telemetry:
                 told.append(bye)
             else:
                 self._append(item)
+                if isinstance(item, CheckpointWritten):
+                    self.checkpoint_recorded = self._steps.sync()
         self._take_steps(entries)
         return told
 

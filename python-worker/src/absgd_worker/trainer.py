@@ -10,12 +10,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from absgd_worker.batches import Batches, Drawn
 from absgd_worker.class_balance import ClassBalance, weigh_balanced
 from absgd_worker.context import Context
 from absgd_worker.controls import Controls
-from absgd_worker.data import batch_maker
 from absgd_worker.errors import CheckpointError, ControlError, TaskError
 from absgd_worker.exchange import Standing
 from absgd_worker.messages import Position
@@ -35,7 +36,7 @@ class Trainer:
         self._context = context
         self._standing = standing
         self._sampler = Sampler(task.size, task.batch_size, seed=context.seed, drop_last=task.drop_last)
-        self._make_batch = batch_maker(task.data, task.collate)
+        self.batches = Batches(task)
         self._normaliser = _normaliser_for(Rule())
         self._balance = ClassBalance(task.labels)
 
@@ -55,11 +56,15 @@ class Trainer:
         lam, gamma = _weighting_of(row)
         applied = self.controls.apply(row)
         self._context._enter_step(applied)
-        indices_B = self._sampler.draw()
-        losses_B = task.loss(task.model, self._make_batch(indices_B))
-        _check_losses(losses_B, indices_B.shape[0])
+        drawn = self.batches.draw(self._sampler.draw())
+        if drawn.is_empty:
+            self.batches.confirm(drawn, 0)
+            return self._untrained(began, applied, drawn)
+        losses_B = task.loss(task.model, drawn.batch)
+        _check_losses(losses_B, drawn)
+        indices_B = self.batches.confirm(drawn, losses_B.shape[0])
         detached_B = losses_B.detach()
-        factors_B = self._balance.factors(row, indices_B, detached_B)
+        factors_B = self._factors(row, indices_B, detached_B)
         bare = None
         if factors_B is None:
             weights_B, statistics = self._normaliser.weigh(detached_B, lam=lam, gamma=gamma)
@@ -71,12 +76,8 @@ class Trainer:
         weighted_loss(losses_B, weights_B).backward()
         self.controls.clip(row)
         task.optimizer.step()
-        attempt, step = standing.position
-        standing.position = Position(attempt, step + 1)
         return StepEntry(
-            attempt,
-            step,
-            time.perf_counter() - began,
+            *self._step_done(began),
             standing.waits,
             applied,
             statistics,
@@ -84,8 +85,34 @@ class Trainer:
             weights_B,
             indices_B,
             keep_samples,
-            self._context._take_logged(),
+            self._numbers(drawn.size - losses_B.shape[0]),
             bare,
+        )
+
+    def _untrained(self, began: float, applied: dict[str, float], drawn: Drawn) -> StepEntry:
+        """A step whose batch has no sample left: nothing is trained, and the estimate stays as it is."""
+        none = torch.empty(0)
+        waits, numbers = self._standing.waits, self._numbers(drawn.size)
+        return StepEntry(*self._step_done(began), waits, applied, None, none, none, None, False, numbers)
+
+    def _step_done(self, began: float) -> tuple[int, int, float]:
+        attempt, step = self._standing.position
+        self._standing.position = Position(attempt, step + 1)
+        return attempt, step, time.perf_counter() - began
+
+    def _numbers(self, skipped: int) -> dict[str, float | Tensor] | None:
+        """What the task logged at this step, and how many samples its batch lacks."""
+        logged = self._context._take_logged()
+        return {"skipped_samples": float(skipped), **(logged or {})} if skipped else logged
+
+    def _factors(self, row: Mapping[str, float], indices_B: Tensor | None, losses_B: Tensor) -> Tensor | None:
+        if indices_B is not None:
+            return self._balance.factors(row, indices_B, losses_B)
+        if not row.get("class_balance"):
+            return None
+        raise ControlError(
+            "the plan sets class_balance, but collate returned fewer samples without saying which: let the "
+            "data set give None for a sample that is to be left out"
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -99,6 +126,7 @@ class Trainer:
             "normalisers": {"loss": self._normaliser.state_dict()},
             "sampler": dict(self._sampler.state_dict()),
             "random": random_state(),
+            "left_out": dict(self.batches.left_out),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> int:
@@ -121,6 +149,7 @@ class Trainer:
         self._normaliser = normaliser
         self._sampler.load_state_dict(state["sampler"])
         set_random_state(state["random"])
+        self.batches.left_out = dict(state.get("left_out", {}))
         return int(state["step"])
 
 
@@ -134,12 +163,13 @@ def _weighting_of(row: Mapping[str, float]) -> tuple[float, float]:
     return lam, gamma
 
 
-def _check_losses(losses_B: object, size: int) -> None:
+def _check_losses(losses_B: object, drawn: Drawn) -> None:
+    size = drawn.given_B.shape[0]
     if not isinstance(losses_B, Tensor):
         raise TaskError(
             f"loss must return a tensor of one loss per sample, [{size}], not {type(losses_B).__name__}"
         )
-    if losses_B.ndim != 1 or losses_B.shape[0] != size:
+    if losses_B.ndim != 1 or not drawn.fits(losses_B.shape[0]):
         raise TaskError(
             f"loss must return one loss per sample, shape [{size}], not {list(losses_B.shape)}: "
             "use reduction='none', and average over any dimension but the first"

@@ -6,7 +6,10 @@ gives them), `rare` (whether the first classes are), `fail` (how to misbehave), 
 
 from __future__ import annotations
 
+import os
 import random
+import signal
+import sys
 import time
 from typing import Any, cast
 
@@ -55,6 +58,10 @@ def build(params, context):
     def evaluate(model):
         if fail == "evaluate":
             return cast("Any", {"test": {"accuracy": "high"}})
+        if fail == "evaluate-raises":
+            raise KeyError("a bug in evaluate")
+        if fail == "evaluate-exits":
+            sys.exit(3)
         # Uses random numbers on purpose: training must not notice.
         _ = torch.randn(3), random.random()
         predicted = model(points).argmax(1)
@@ -70,6 +77,8 @@ def build(params, context):
         _ = torch.randn(3), random.random()
         if fail == "predict":
             raise KeyError("a bug in predict")
+        if fail == "predict-dies":
+            os.kill(os.getpid(), signal.SIGKILL)
         return model(batch[0])
 
     return Task(

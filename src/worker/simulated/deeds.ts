@@ -13,9 +13,12 @@ export interface Deeds {
   evaluate(position: Position): string
   /** Says what the model takes the training data for; once per position, as `evaluate`. */
   predict(position: Position): void
-  /** Once per position; an automatic one is kept apart. Throws AbsgdError when the disk refuses. */
+  /**
+   * Once per position; an automatic one is kept apart. Its record is on disk before older ones are deleted. Throws
+   * AbsgdError when the disk refuses, which is recorded as well.
+   */
   checkpoint(position: Position, keep: number, automatic?: boolean): string
-  /** As `checkpoint`, where nobody asked who could be told of a refusal. */
+  /** Like `checkpoint`, but returns why there is none instead of throwing; empty where all is well. */
   tryToCheckpoint(position: Position, keep: number): string
   /** Loads a checkpoint and returns its step. Throws AbsgdError, with nothing changed. */
   restore(path: string, sha256: string): number
@@ -24,7 +27,7 @@ export interface Deeds {
 export interface DeedsParts {
   readonly trainer: Trainer
   readonly data: SimulatedData
-  readonly telemetry: Pick<Telemetry, 'append'>
+  readonly telemetry: Pick<Telemetry, 'append' | 'sync'>
   readonly checkpoints: CheckpointStore
   /** Monotonic milliseconds. */
   readonly clock: () => number
@@ -38,18 +41,31 @@ export function createDeeds({ trainer, data, telemetry, checkpoints, clock }: De
   function checkpoint(position: Position, keep: number, automatic = false): string {
     if (isSame(position, saved)) return `the checkpoint of step ${position.step} is on disk already`
     const began = clock()
-    const written = checkpoints.write(position, trainer.save(position), keep, automatic)
+    const written = write(position, keep, automatic)
     const seconds = (clock() - began) / 1000
     telemetry.append({ type: 'checkpoint-written', position, seconds, ...written })
+    if (telemetry.sync()) checkpoints.delete(written.deleted)
     saved = position
     return `checkpoint ${written.path} (${written.bytes} bytes)`
+  }
+
+  function write(position: Position, keep: number, automatic: boolean) {
+    try {
+      return checkpoints.write(position, trainer.save(position), keep, automatic)
+    } catch (thrown) {
+      const steps = position.step === 1 ? '1 step' : `${position.step} steps`
+      const text = `no checkpoint after ${steps}: ${toAbsgdError(thrown, 'run-directory').message}`
+      telemetry.append({ type: 'note', level: 'warning', text, position })
+      throw thrown
+    }
   }
 
   return {
     checkpoint,
     tryToCheckpoint(position, keep) {
       try {
-        return checkpoint(position, keep)
+        checkpoint(position, keep)
+        return ''
       } catch (thrown) {
         return toAbsgdError(thrown, 'run-directory').message
       }

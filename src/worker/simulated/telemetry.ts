@@ -17,6 +17,8 @@ export interface TelemetryParts {
 
 export interface Telemetry {
   append(body: Body): void
+  /** Whether every record of the steps so far is on disk for good, or acknowledged. */
+  sync(): boolean
   /** Unless the quota is used up or the spool full: then one Gap is recorded for all that is left out. */
   appendSamples(batch: SampleBatch): void
   /** The last word, as it is recorded: itself the last of its stream. */
@@ -71,6 +73,7 @@ export function createTelemetry(parts: TelemetryParts): Telemetry {
     append,
     acknowledge,
     forgotten: () => ({ steps: streams.steps.acked, samples: streams.samples.acked }),
+    sync: () => spool.sync() && streams.steps.refused <= streams.steps.acked,
     appendSamples(batch) {
       if (gap === 'quota') return
       const frame = encode('samples', batch)

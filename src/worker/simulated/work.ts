@@ -57,15 +57,11 @@ export function createWork({ self, trainer, deeds, telemetry, link, clock }: Wor
         return void restore(restorePath, restoreSha256, attempt)
       }
       case 'complete':
-        deeds.evaluate(self.state.position)
-        deeds.tryToCheckpoint(self.state.position, keep())
-        deeds.predict(self.state.position)
-        return end('completed')
+        return complete()
       case 'terminate':
         return terminate()
       case 'give-up':
-        deeds.tryToCheckpoint(self.state.position, keep())
-        return end('orphaned', deed.message)
+        return giveUp(deed.message)
       default:
         return deed satisfies never
     }
@@ -80,10 +76,31 @@ export function createWork({ self, trainer, deeds, telemetry, link, clock }: Wor
     entries.push({ ...step, ...position, seconds: (clock() - began) / 1000, waits, keepSamples })
     self.state = trained(self.state)
     if (events.length > 0) report({ fully: true })
-    for (const event of events) {
-      if (event === 'evaluate') deeds.evaluate(self.state.position)
-      else deeds.tryToCheckpoint(self.state.position, keep())
+    try {
+      if (events.includes('evaluate')) deeds.evaluate(self.state.position)
+    } finally {
+      // What goes wrong in an evaluation ends the run, and must not cost the checkpoint of this step.
+      if (events.includes('checkpoint')) deeds.tryToCheckpoint(self.state.position, keep())
     }
+  }
+
+  function complete(): void {
+    const { position } = self.state
+    let refusal = ''
+    try {
+      deeds.evaluate(position)
+    } finally {
+      refusal = deeds.tryToCheckpoint(position, keep())
+    }
+    deeds.predict(position)
+    if (refusal === '') return end('completed')
+    const trained = `all ${position.step} ${position.step === 1 ? 'step' : 'steps'} trained`
+    end('failed', `${trained}, but the model is not saved: ${refusal}; ${REMEDY}`)
+  }
+
+  function giveUp(message: string): void {
+    const refusal = deeds.tryToCheckpoint(self.state.position, keep())
+    end('orphaned', refusal === '' ? message : `${message}; the last steps are not saved: ${refusal}`)
   }
 
   function obey(command: Command): void {
@@ -177,3 +194,4 @@ export function createWork({ self, trainer, deeds, telemetry, link, clock }: Wor
 /** As many steps as a Python worker puts into one report, or what gathers in this time. */
 const REPORT_STEPS = 256
 const REPORT_MS = 50
+const REMEDY = 'make room on the disk or mend it, then resume the run: it goes on from its last checkpoint'

@@ -16,6 +16,7 @@ function open({ limitBytes = 1e9 } = {}) {
         if (!disk.refuses) disk.frames.push([stream, frame])
         return !disk.refuses
       },
+      sync: () => true,
       acknowledge: () => undefined,
       close: () => undefined,
     },

@@ -116,10 +116,12 @@ class Controlled:
         if self._line is None:
             return None
         events, self._events = self._events, []
-        for event in events:
-            if event is EventKind.EVALUATE:
+        try:
+            if EventKind.EVALUATE in events:
                 self._line.deeds.evaluate()
-            else:
+        finally:
+            # What goes wrong in an evaluation ends the script, and must not cost what it saves at this step.
+            if EventKind.CHECKPOINT in events:
                 self._line.deeds.try_to_checkpoint()
         try:
             self._line.helm.stand()

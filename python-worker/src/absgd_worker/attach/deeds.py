@@ -9,13 +9,14 @@ from contextlib import nullcontext
 import torch
 
 from absgd_worker.attach.source import Script
-from absgd_worker.console import complain
+from absgd_worker.console import complain, count
 from absgd_worker.errors import CheckpointError
 from absgd_worker.evaluation import evaluations, without_trace
 from absgd_worker.exchange import Exchange
 from absgd_worker.failure import describe_failure
 from absgd_worker.helm import Refused
 from absgd_worker.messages import Phase, Position
+from absgd_worker.reports import Note
 
 
 class ScriptDeeds:
@@ -51,7 +52,11 @@ class ScriptDeeds:
         except Exception as error:
             failure = describe_failure(error)
             complain(failure.text)
-            raise CheckpointError(f"the script's function that saves it raised {error!r}") from None
+            said = f"the script's function that saves it raised {error!r}"
+            self._exchange.ring.append(
+                Note(f"not saved after {count(position.step, 'step')}: {said}", position)
+            )
+            raise CheckpointError(said) from None
         finally:
             self._standing.phase = before
         self._saved = position
@@ -61,14 +66,17 @@ class ScriptDeeds:
             else f"the script saved itself ({time.perf_counter() - began:.2f} s)"
         )
 
-    def try_to_checkpoint(self) -> None:
-        """As `checkpoint`, where nobody asked who could be told of a refusal."""
+    def try_to_checkpoint(self) -> str:
+        """Like `checkpoint`, but returns why there is none instead of raising; empty where all is well, and
+        for a script that has no function that saves it."""
         if self._script.on_checkpoint is None:
-            return
+            return ""
         try:
             complain(f"absgd: at step {self._standing.step:,}: {self.checkpoint()}")
         except CheckpointError as error:
             complain(f"absgd: {error}")
+            return str(error)
+        return ""
 
     def checkpoint_to_stop(self) -> str:
         """As `checkpoint`; a script that cannot be saved stops all the same.
@@ -91,7 +99,8 @@ class ScriptDeeds:
         """Has the script evaluate its model.
 
         Raises:
-            Refused: it has given no function for it, or no step is trained yet.
+            Refused: it has given no function for it, no step is trained yet, or the function raised: training
+                goes on then.
         """
         if self._script.on_evaluate is None:
             raise Refused(
@@ -100,7 +109,12 @@ class ScriptDeeds:
             )
         if self._standing.step == 0:
             raise Refused("no step is trained yet: ask again after the first")
-        return self.evaluate()
+        try:
+            return self.evaluate()
+        except Exception as error:
+            failure = describe_failure(error)
+            complain(failure.text)
+            raise Refused(f"the evaluation failed, training goes on: {failure.message}") from None
 
     def evaluate(self) -> str:
         """Evaluates, once per position, without a trace in training. What it raises passes through."""

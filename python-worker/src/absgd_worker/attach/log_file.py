@@ -63,6 +63,14 @@ class LogFile:
     def acknowledge(self, _seq: int) -> None:
         pass
 
+    def sync(self) -> bool:
+        """Puts every frame on disk for good. Returns False where the disk refuses that."""
+        try:
+            os.fsync(self._file)
+        except OSError:
+            return False
+        return not self.is_refused
+
     def close(self) -> None:
         """May be called twice."""
         if self._file >= 0:

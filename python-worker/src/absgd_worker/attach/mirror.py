@@ -58,7 +58,9 @@ class Mirror:
         while not over:
             over = self._closing.wait(0 if written < 0 else self._interval)
             # Steps of several losses, as of a discriminator and its generator, come in turn.
-            latest = sorted(tuple(self._latest.values()), key=lambda one: one[0].step)
+            # A copy is made at once: the training thread adds to it.
+            latest = [*self._latest.values()]
+            latest.sort(key=lambda one: one[0].step)
             new = [one for one in latest if one[0].step > written]
             if new:
                 written = new[-1][0].step

@@ -102,7 +102,7 @@ export type Record = Message<"absgd.v1.Record"> & {
     case: "sampleInfo";
   } | {
     /**
-     * By the worker: a checkpoint is on disk.
+     * By the worker: a checkpoint is on disk; by the controller where it found one that its worker died before recording.
      *
      * @generated from field: absgd.v1.CheckpointWritten checkpoint_written = 9;
      */
@@ -190,7 +190,7 @@ export type Record = Message<"absgd.v1.Record"> & {
     case: "rewind";
   } | {
     /**
-     * By the controller: something that people should know.
+     * By the controller or the worker: something that people should know.
      *
      * @generated from field: absgd.v1.Note note = 23;
      */
@@ -415,7 +415,8 @@ export type CheckpointWritten = Message<"absgd.v1.CheckpointWritten"> & {
   seconds: number;
 
   /**
-   * Checkpoints that were deleted to make room, by path.
+   * Checkpoints that make room for it, by path. They are deleted once this record is on disk, so that a run always has one that
+   * is known; a worker that dies in between leaves them.
    *
    * @generated from field: repeated string deleted = 6;
    */
