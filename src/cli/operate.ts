@@ -86,7 +86,7 @@ async function confirmUndo(selector: string, { runs, json }: OperateOptions): Pr
   const { snapshot } = await readRunView(selectRun(runsRoot(runs), selector))
   const target = undoTarget(snapshot.edits, snapshot.checkpoints)
   if (target.type !== 'checkpoint' || target.requests === 1) return false
-  const words = takenBackInWords(target, snapshot.position)
+  const words = takenBackInWords(target, snapshot.position - target.checkpoint.position.step)
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
   const question = `undo ${words}: to step ${target.checkpoint.position.step}. Go back that far? [y/N] `
   const reply = await terminal.question(question)

@@ -1,6 +1,6 @@
 /** What operators, scripts and signals ask for, and what comes of it. Pure. */
 import type { Action, CheckpointWritten, Request } from '../record/record.js'
-import { beyondLastEdit, takenBackInWords, undoTarget } from '../record/undo.js'
+import { beyondLastEdit, editsFrom, takenBackInWords, undoTarget } from '../record/undo.js'
 import type { PeerId } from '../wire/channel.js'
 import type { CommandResult } from '../wire/message.js'
 import { answer, settle, standing, withPending } from './answers.js'
@@ -119,8 +119,8 @@ export function onCommandResult(
 
 function takenBack(state: ControllerState, action: Action): string {
   if (action.type !== 'restore') return ''
-  const target = undoTarget(state.edits, state.checkpoints)
-  return target.type === 'checkpoint' ? `; ${takenBackInWords(target, standing(state).step)}` : ''
+  const { step } = action
+  return `; ${takenBackInWords(editsFrom(state.edits, step), standing(state).step - step)}`
 }
 
 interface Restored {
@@ -251,7 +251,10 @@ function decideOnUndo(state: ControllerState, lease: Lease, all: boolean): Decis
     case 'no-edit':
       return { type: 'refuse', why: 'there is no edit to undo' }
     case 'no-checkpoint':
-      return { type: 'refuse', why: `no checkpoint before the edit at step ${target.edit}: ${stepsOf(state)}` }
+      return {
+        type: 'refuse',
+        why: `no checkpoint before the edit at step ${target.edit}: ${stepsOf(state)}`,
+      }
     case 'checkpoint': {
       const { checkpoint, requests } = target
       if (requests === 1 || all) return restoreOf(state, lease, checkpoint)

@@ -27,26 +27,31 @@ export function undoTarget(
   if (last === undefined) return { type: 'no-edit' }
   const checkpoint = checkpoints.findLast(({ position }) => position.step <= last.effective)
   if (checkpoint === undefined) return { type: 'no-checkpoint', edit: last.effective }
-  const taken = edits.filter(({ effective }) => effective >= checkpoint.position.step)
+  return { type: 'checkpoint', checkpoint, ...editsFrom(edits, checkpoint.position.step) }
+}
+
+type Found = Extract<UndoTarget, { type: 'checkpoint' }>
+
+/** What a return to the state before `step` takes back. */
+export function editsFrom(edits: readonly EditEntry[], step: number): Pick<Found, 'controls' | 'requests'> {
+  const taken = edits.filter(({ effective }) => effective >= step)
   return {
-    type: 'checkpoint',
-    checkpoint,
     controls: [...new Set(taken.map(({ edited }) => edited.control))],
     requests: new Set(taken.map(({ edited }) => edited.request)).size,
   }
 }
 
-type Found = Extract<UndoTarget, { type: 'checkpoint' }>
-
-/** `takes back 2 edits of lambda, and 25 steps`; `position`: steps done when it is asked for. */
-export function takenBackInWords({ controls, requests, checkpoint }: Found, position: number): string {
+/** `takes back 2 edits of lambda, and 25 steps`. */
+export function takenBackInWords(
+  { controls, requests }: Pick<Found, 'controls' | 'requests'>,
+  steps: number,
+): string {
   const edits = `${requests === 1 ? 'the edit' : `${requests} edits`} of ${controls.join(', ')}`
-  const steps = Math.max(0, position - checkpoint.position.step)
   return `takes back ${edits}, and ${steps} ${steps === 1 ? 'step' : 'steps'}`
 }
 
-/** Why an undo of more than the last edit has to be asked for by name. */
+/** Why an undo of more than the last edit has to be asked for by name; `position`: steps done by now. */
 export function beyondLastEdit(target: Found, position: number): string {
   const { step } = target.checkpoint.position
-  return `the newest checkpoint before the last edit is at step ${step}: undo ${takenBackInWords(target, position)}; ask for it with --all`
+  return `the newest checkpoint before the last edit is at step ${step}: undo ${takenBackInWords(target, position - step)}; ask for it with --all`
 }
