@@ -210,11 +210,12 @@ function togetherOf(n: number): number {
 /** @param ess - As a share of the batch, over as many batches as are looked at as one */
 function isNarrow(
   ess: number,
-  { n, topClassMass, topClassShare }: ReportedStep,
+  { lambda, n, topClassMass, topClassShare }: ReportedStep,
   { minEssRatio, maxClassMass }: GuardOptions,
 ): boolean {
+  // λ > 0 puts the weight on the few hardest samples on purpose: whether the run learns is told by its mean loss.
   // ESS/B cannot come below 1/B, and in a small batch the samples that hold the weight are of one class by chance.
-  if (n >= LEAST_SAMPLES && ess < Math.max(minEssRatio, TWO_SAMPLES / n)) return true
+  if (lambda < 0 && n >= LEAST_SAMPLES && ess < Math.max(minEssRatio, TWO_SAMPLES / n)) return true
   return n >= MANY_SAMPLES && topClassMass > maxClassMass && topClassShare < HALF
 }
 

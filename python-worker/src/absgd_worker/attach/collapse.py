@@ -145,8 +145,10 @@ def _noted(before: Watch, seen: SeenStep) -> tuple[Watch, float, float]:
     times = LEARNT if seen.lam < 0 and is_untrained else WORSE
     is_apart = is_early and ess < COLD_MIN_ESS_RATIO and loss >= _times(first.early, times)
     is_lopsided = is_early and seen.lam < 0 and ess < COLD_MIN_LASTING_ESS_RATIO
-    # ESS/B cannot come below 1/B.
-    is_narrow = is_weighed and seen.n >= LEAST_SAMPLES and ess < max(MIN_ESS_RATIO, 2 / seen.n)
+    # ESS/B cannot come below 1/B; lambda above 0 puts the weight on the few hardest samples on purpose.
+    is_narrow = (
+        is_weighed and seen.lam < 0 and seen.n >= LEAST_SAMPLES and ess < max(MIN_ESS_RATIO, 2 / seen.n)
+    )
     state = before._replace(
         narrow=before.narrow + 1 if is_narrow else 0,
         apart=before.apart + 1 if is_apart else 0,
