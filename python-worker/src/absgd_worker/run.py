@@ -184,8 +184,8 @@ def _parser() -> argparse.ArgumentParser:
         "--lam",
         type=_lam,
         metavar="L",
-        help="lambda from the first step on, in units of loss: not 0; inf or off is off (default). A size below "
-        "the first mean loss is for models that are trained already: --plan begins with it off",
+        help="lambda from the first step on, in units of loss: not 0; inf or off is off (default). A size "
+        "below the first mean loss is for models that are trained already: --plan begins with it off",
     )
     parser.add_argument(
         "--plan", metavar="FILE", help='controls of every step: "absgd plan EXPERIMENT -o FILE"'
