@@ -1,6 +1,6 @@
 """`absgd-run`: runs a training script as it stands, and weighs the losses that it trains on.
 
-    absgd-run --lam -2 --gamma 0.9 train.py --its own --arguments
+    absgd-run --plan plan.json train.py --its own --arguments
     absgd-run -m package.train …
     absgd-run package.module:function …
 
@@ -238,7 +238,11 @@ def _parser() -> argparse.ArgumentParser:
     # -1e9 and -inf are numbers, too, and no options.
     parser._negative_number_matcher = re.compile(r"^-(inf|(\d+\.?\d*|\.\d+)(e[-+]?\d+)?)$", re.IGNORECASE)
     parser.add_argument(
-        "--lam", type=_lam, metavar="L", help="lambda, in units of loss: not 0; inf or off is off (default)"
+        "--lam",
+        type=_lam,
+        metavar="L",
+        help="lambda from the first step on, in units of loss: not 0; inf or off is off (default). A size "
+        "below the first mean loss is for models that are trained already: --plan begins with it off",
     )
     parser.add_argument(
         "--plan", metavar="FILE", help='controls of every step: "absgd plan EXPERIMENT -o FILE"'

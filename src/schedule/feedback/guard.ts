@@ -111,7 +111,7 @@ export function watch(
   if (cold !== undefined && state.apart >= cold.patience && step.step >= state.coldQuietUntil)
     return backedOffCold(state, step, cold, apartness(ess, loss, state.first))
   if (step.step < state.quietUntil) return { state }
-  const mark = state.narrow >= patience ? narrowness(ess, step, state.narrow) : ranAway(state, options)
+  const mark = state.narrow >= patience ? narrowness(ess, step, state.narrow) : ranAway(state, step, options)
   if (mark !== undefined) {
     return {
       state: { ...state, narrow: 0, quietUntil: step.step + 2 * lag + patience },
@@ -210,11 +210,12 @@ function togetherOf(n: number): number {
 /** @param ess - As a share of the batch, over as many batches as are looked at as one */
 function isNarrow(
   ess: number,
-  { n, topClassMass, topClassShare }: ReportedStep,
+  { lambda, n, topClassMass, topClassShare }: ReportedStep,
   { minEssRatio, maxClassMass }: GuardOptions,
 ): boolean {
+  // λ > 0 puts the weight on the few hardest samples on purpose: whether the run learns is told by its mean loss.
   // ESS/B cannot come below 1/B, and in a small batch the samples that hold the weight are of one class by chance.
-  if (n >= LEAST_SAMPLES && ess < Math.max(minEssRatio, TWO_SAMPLES / n)) return true
+  if (lambda < 0 && n >= LEAST_SAMPLES && ess < Math.max(minEssRatio, TWO_SAMPLES / n)) return true
   return n >= MANY_SAMPLES && topClassMass > maxClassMass && topClassShare < HALF
 }
 
@@ -235,13 +236,16 @@ function apartness(ess: number, loss: number, first: Beginning): string {
 
 function ranAway(
   { losses, notFinite, first }: GuardState,
+  { lambda }: ReportedStep,
   { maxLossRatio, patience }: GuardOptions,
 ): string | undefined {
   if (notFinite >= NOT_FINITE_STEPS)
     return `the unweighted mean loss has not been finite for ${notFinite} steps`
   if (first.leastCount === 0 || losses.length < patience) return undefined
   const now = mean(losses)
-  if (!(now > timesOf(first.least, maxLossRatio))) return undefined
+  // λ > 0 raises the loss of what is easy on purpose.
+  const most = lambda > 0 ? TWICE * maxLossRatio : maxLossRatio
+  if (!(now > timesOf(first.least, most))) return undefined
   const times = (now / first.least).toPrecision(2)
   return `the unweighted mean loss is ${now.toPrecision(3)}, ${times} times that of the first ${first.leastCount} steps`
 }
@@ -253,6 +257,7 @@ function percent(share: number): string {
 /** In mean losses: weights are even to some digits from there on. */
 const OFF_FROM = 1e5
 const HALF = 0.5
+const TWICE = 2
 /** Below so many samples an effective sample size says nothing. */
 const LEAST_SAMPLES = 4
 const TWO_SAMPLES = 2

@@ -143,6 +143,11 @@ describe('in small batches', () => {
     expect([narrow(2, 1), narrow(3, 1)]).toEqual([false, false])
   })
 
+  test('under λ > 0 they are the hardest ones, which have the weight on purpose', () => {
+    const hard = (step: number) => report(step, { lambda: 1, essRatio: 0.03 })
+    expect(watched(300, hard).backOffs).toEqual([])
+  })
+
   test('as many as have 32 samples are looked at as one', () => {
     // Half of the batches of 8 have one sample that counts, the others six.
     const mixed = (step: number) =>

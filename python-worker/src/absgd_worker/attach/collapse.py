@@ -96,7 +96,7 @@ def watch(before: Watch, seen: SeenStep) -> tuple[Watch, BackOff | None]:
         return _backed_off_cold(state, seen, ess, loss)
     if step < state.quiet_until:
         return state, None
-    found = _narrowness(state, ess) if state.narrow >= PATIENCE else _ran_away(state)
+    found = _narrowness(state, ess) if state.narrow >= PATIENCE else _ran_away(state, seen.lam)
     if found is not None:
         after = state._replace(narrow=0, quiet_until=step + 2 * LAG + PATIENCE)
         return after, BackOff(step, step + LAG, FACTOR, *found)
@@ -145,8 +145,10 @@ def _noted(before: Watch, seen: SeenStep) -> tuple[Watch, float, float]:
     times = LEARNT if seen.lam < 0 and is_untrained else WORSE
     is_apart = is_early and ess < COLD_MIN_ESS_RATIO and loss >= _times(first.early, times)
     is_lopsided = is_early and seen.lam < 0 and ess < COLD_MIN_LASTING_ESS_RATIO
-    # ESS/B cannot come below 1/B.
-    is_narrow = is_weighed and seen.n >= LEAST_SAMPLES and ess < max(MIN_ESS_RATIO, 2 / seen.n)
+    # ESS/B cannot come below 1/B; lambda above 0 puts the weight on the few hardest samples on purpose.
+    is_narrow = (
+        is_weighed and seen.lam < 0 and seen.n >= LEAST_SAMPLES and ess < max(MIN_ESS_RATIO, 2 / seen.n)
+    )
     state = before._replace(
         narrow=before.narrow + 1 if is_narrow else 0,
         apart=before.apart + 1 if is_apart else 0,
@@ -187,14 +189,15 @@ def _is_even(seen: SeenStep) -> bool:
     return seen.ess_ratio > EVEN_ESS_RATIO or gap < EVEN_GAP * abs(seen.mean_loss)
 
 
-def _ran_away(state: Watch) -> tuple[Literal["ran away", "not finite"], str] | None:
+def _ran_away(state: Watch, lam: float) -> tuple[Literal["ran away", "not finite"], str] | None:
     if state.not_finite >= NOT_FINITE_STEPS:
         return "not finite", f"the unweighted mean loss has not been finite for {state.not_finite} steps"
     least, steps = state.first.least, state.first.least_steps
     if steps == 0 or len(state.losses) < PATIENCE:
         return None
     now = _mean(state.losses)
-    if not now > _times(least, MAX_LOSS_RATIO):
+    # Lambda above 0 raises the loss of what is easy on purpose.
+    if not now > _times(least, 2 * MAX_LOSS_RATIO if lam > 0 else MAX_LOSS_RATIO):
         return None
     times = f"{now / least:.2g} times that of the first {steps} steps"
     return "ran away", f"the unweighted mean loss is {now:.3g}, {times}"

@@ -2,7 +2,7 @@
 
 from absgd_worker.integrations.hugging_face import AbsgdCallback
 
-Trainer(model, args, train_dataset=…, callbacks=[AbsgdCallback(lam=-2.0)])
+Trainer(model, args, train_dataset=…, callbacks=[AbsgdCallback(lam=annealed)])
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from absgd_worker.integrations.lightning import AbsgdCallback
 
-Trainer(callbacks=[AbsgdCallback(lam=-2.0)])
+Trainer(callbacks=[AbsgdCallback(lam=annealed)])
 """
 
 from __future__ import annotations
