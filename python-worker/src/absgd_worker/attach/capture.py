@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from absgd_worker.attach.batches import Origin
 from absgd_worker.attach.caller import is_vmapped
 from absgd_worker.attach.compilation import is_left_whole
 from absgd_worker.attach.errors import NotWeighable
@@ -168,10 +169,11 @@ class Capture(TransparentMode):
                 return func(*args, **kwargs)
         name = self._name_of_place()
         layout = layout_of(given, session.watch, self._picks.rows(given, session.watch))
+        origin = session.watch.passes.of_loss(given)
         if elements.reduction == "none":
-            self.unreduced.begin(result, Pending.of(elements, result.grad_fn, name, layout))
+            self.unreduced.begin(result, Pending.of(elements, result.grad_fn, name, layout, origin))
             return result
-        factors = self._factors(name, elements, layout)
+        factors = self._factors(name, elements, layout, origin)
         if not is_off and factors is not None:
             total = (elements.losses * factors).sum()
             if elements.reduction != "sum":
@@ -203,7 +205,8 @@ class Capture(TransparentMode):
         plain = losses.detach()
         grouping = group_elements(plain, None, "sample", Layout())
         about = f"per-sample losses, then {call.kind}"
-        factors = factors_of_elements(session, self._name_of_place(), about, grouping, plain)
+        origin = session.watch.passes.of_losses(losses)
+        factors = factors_of_elements(session, self._name_of_place(), about, grouping, plain, origin=origin)
         result = call.plain() if session.is_off else call.weighed(factors)
         session.follow(result)
         return result
@@ -214,7 +217,9 @@ class Capture(TransparentMode):
             names, prefix = self._own_names, f"{self._name} "
         return names.of(self._name, calling_place(), prefix=prefix)
 
-    def _factors(self, name: str, elements: Elements, layout: Layout) -> Tensor | None:
+    def _factors(
+        self, name: str, elements: Elements, layout: Layout, origin: Origin | None
+    ) -> Tensor | None:
         """What every element is multiplied by: of mean 1 over the samples, where Σw is 1. None while λ is
         off, and which samples there are cannot be told."""
         try:
@@ -227,7 +232,7 @@ class Capture(TransparentMode):
             grouping = grouping.summed()
         identity = Identity(labels=elements.label)
         return factors_of_elements(
-            self._session, name, elements.about, grouping, elements.plain, identity=identity
+            self._session, name, elements.about, grouping, elements.plain, identity=identity, origin=origin
         )
 
 

@@ -49,7 +49,11 @@ def weigh_losses(
     grouping = group_elements(shaped.detach(), valid, granularity, Layout.of(session.watch), group=group)
     identity = given_identity(grouping.losses_G.shape[0], index, label, ids)
     about = f"{name} {reduction}"
-    factors = factors_of_elements(session, name, about, grouping, shaped.detach(), identity=identity)
+    # Groups are numbered by who made them, in any order.
+    origin = None if group is not None or index is not None else session.watch.passes.of_losses(shaped)
+    factors = factors_of_elements(
+        session, name, about, grouping, shaped.detach(), identity=identity, origin=origin
+    )
     if not session.is_off:
         shaped = shaped * factors.to(shaped.dtype)
     # A capture around this is to see losses that are weighed already.

@@ -26,6 +26,7 @@ from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.granularity import Granularity
 from absgd_worker.attach.host import Host
 from absgd_worker.attach.identity import NOBODY, Identity
+from absgd_worker.attach.known_samples import KnownSamples
 from absgd_worker.attach.mirror import Mirror
 from absgd_worker.attach.notebook import running_cell
 from absgd_worker.attach.optimizers import Hyperparameters
@@ -78,12 +79,9 @@ class Session:
         self.host: Host | None = None
         """Of absgd-run's session: what becomes of those that the script enters."""
         self.is_weighing = False
-        self.indices: Tensor | None = None
-        """Which samples the batch under way holds, int64 [B], as `track` tells; None where nobody does."""
-        self.ids: tuple[str, ...] | None = None
-        """Their names; None where `indices` is, or nobody tells."""
         self.watch = ModelWatch()
         self.names = Names()
+        self._samples = KnownSamples()
         self.step = 0
         """Steps that were made."""
 
@@ -282,6 +280,7 @@ class Session:
             self.on_stop()
 
     def _report(self, parts: Mapping[str, Part], optimizer: Optimizer) -> None:
+        parts = self._samples.checked(parts)
         entry = entry_of(
             parts,
             attempt=self.source.attempt,
@@ -293,6 +292,6 @@ class Session:
         self._applied = {}
         self.source.report(entry)
         self.start_line.several(self._weighings.several)
-        self.start_line.samples(known=entry.indices_B is not None)
+        self.start_line.samples(known=entry.indices_B is not None, doubt=self._samples.doubt)
         if self._mirror is not None:
             self._mirror.report(entry, optimizer.param_groups[0].get("lr"))

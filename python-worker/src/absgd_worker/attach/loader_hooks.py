@@ -1,0 +1,207 @@
+"""Sees which samples a DataLoader of torch gives, where it gives them: its own iterators are asked.
+
+Loaders around it (Accelerate's, a subclass that reads ahead, drops or changes batches) may do what they
+want: what they give is known by its tensors. Shapes: B samples of a batch.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from absgd_worker.attach.batches import Batch, Names, Origin, batches
+from absgd_worker.attach.collation import WatchedCollate, keeps_order
+from absgd_worker.attach.sample_numbers import SampleNumbers
+from absgd_worker.attach.structure import tensors_in
+
+
+class RecordingSampler:
+    """A sampler that notes what it draws: `drawn` belongs to the iterator that was begun last."""
+
+    def __init__(self, sampler: Any, hooks: Hooks) -> None:
+        self.plain = sampler
+        self.hooks = hooks
+        self.drawn: deque[Tensor | None] = deque()
+
+    def __iter__(self) -> Iterator[Any]:
+        self.drawn = drawn = deque[Tensor | None]()
+        return self._draw(drawn)
+
+    def _draw(self, drawn: deque[Tensor | None]) -> Iterator[Any]:
+        for indices in self.plain:
+            drawn.append(_whole_numbers(indices))
+            yield indices
+
+    def __len__(self) -> int:
+        return len(self.plain)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "plain":
+            raise AttributeError(name)
+        return getattr(self.plain, name)
+
+
+class Hooks:
+    """Of one DataLoader, for as long as it lives."""
+
+    def __init__(self, loader: DataLoader[Any], ids: Names | None) -> None:
+        self._loader = loader
+        self._ids = ids
+        self._numbers: SampleNumbers | None = None
+        self._unlisted: tuple[Any, Batch] | None = None
+        self.has_begun = False
+        """Whether an iterator of the loader was seen to begin."""
+        attribute = "sampler" if loader.batch_sampler is None else "batch_sampler"
+        self._recording = RecordingSampler(getattr(loader, attribute), self)
+        # The loader refuses that it is set; it reads it anew whenever it is iterated over.
+        object.__setattr__(loader, attribute, self._recording)
+        self._collate: WatchedCollate | None = None
+        if not keeps_order(loader.collate_fn):
+            self._collate = WatchedCollate(loader.collate_fn, has_workers=loader.num_workers > 0)
+            loader.collate_fn = self._collate
+        loader._get_iterator = self._begin  # type: ignore[method-assign]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_numbers": None, "_unlisted": None}
+
+    def name(self, ids: Names | None) -> None:
+        """As `ids` of `track`, from the next batch on."""
+        self._ids, self._numbers = ids, None
+        self.numbers()
+
+    def numbers(self) -> SampleNumbers:
+        """Raises TaskError where names do not fit the samples."""
+        if self._numbers is None:
+            self._numbers = SampleNumbers(self._loader.dataset, self._loader, self._ids)
+        return self._numbers
+
+    def of_batch(self, batch: Any) -> Batch | None:
+        """The samples of what a loader gave; None where they are not certain."""
+        if self._unlisted is not None and self._unlisted[0] is batch:
+            return self._unlisted[1]
+        found = {origin.batch for one in tensors_in(batch) if (origin := batches.find(one)) is not None}
+        return found.pop() if len(found) == 1 else None
+
+    def _begin(self) -> Any:
+        plain = type(self._loader)._get_iterator(self._loader)
+        return _Told(plain, self, self._recording)
+
+    def give(self, batch: Any, drawn: deque[Tensor | None]) -> None:
+        """An iterator gave `batch`; `drawn` is what its sampler has drawn for that and later ones."""
+        self._unlisted = None
+        batches.given += 1
+        told = self._drawn_for_this(drawn)
+        # A batch of one sample has one order.
+        if told is not None and self._collate is not None and told.shape[0] > 1:
+            order = self._collate.order(told.shape[0], by_workers=self._loader.num_workers > 0)
+            if order is None:
+                collate = getattr(self._collate.plain, "__qualname__", type(self._collate.plain).__name__)
+                batches.doubt = (
+                    f"which sample each row is cannot be seen in what the collate function {collate} gives; "
+                    "absgd_worker.track(loader, index=…) takes it from the batch"
+                )
+            told = None if order is None else told[torch.tensor(order, dtype=torch.int64)]
+        if told is None:
+            return
+        made = self.numbers().batch(told)
+        if not remember_batch(batch, made):
+            self._unlisted = (batch, made)
+
+    def _drawn_for_this(self, drawn: deque[Tensor | None]) -> Tensor | None:
+        if not drawn:
+            return None
+        workers = self._loader.num_workers
+        if not workers:
+            # Loaders that take up an epoch in its middle draw what they leave out.
+            told = drawn.pop()
+            drawn.clear()
+        else:
+            told = drawn.popleft()
+            # More than workers are given in advance: some were left out, and which is not known.
+            told = None if len(drawn) > workers * (self._loader.prefetch_factor or 2) else told
+        if told is None:
+            batches.doubt = (
+                "the loader's sampler does not draw the numbers of a batch's samples, one batch after the "
+                "other; absgd_worker.track(loader, index=…) takes them from the batch"
+            )
+        return told
+
+
+class _Told:
+    """An iterator of a loader, in every other respect the one that it was."""
+
+    def __init__(self, plain: Any, hooks: Hooks, recording: RecordingSampler) -> None:
+        self._plain = plain
+        self._hooks = hooks
+        self._recording = recording
+        self._drawn = recording.drawn
+        hooks.has_begun = True
+
+    @property
+    def __class__(self) -> Any:  # type: ignore[override]
+        return type(self._plain)
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
+        batch = next(self._plain)
+        self._hooks.give(batch, self._drawn)
+        return batch
+
+    def _reset(self, *args: Any, **kwargs: Any) -> None:
+        self._plain._reset(*args, **kwargs)
+        self._drawn = self._recording.drawn
+
+    def __len__(self) -> int:
+        return len(self._plain)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_plain":
+            raise AttributeError(name)
+        return getattr(self._plain, name)
+
+
+def hooks_of(loader: DataLoader[Any], ids: Names | None) -> Hooks:
+    """Those of the innermost loader, put in where there are none. Raises what `Hooks.numbers` does."""
+    # Accelerate's loaders draw with the one inside them.
+    while isinstance(inner := vars(loader).get("base_dataloader"), DataLoader):
+        loader = inner
+    for sampler in (loader.batch_sampler, loader.sampler):
+        if isinstance(sampler, RecordingSampler):
+            sampler.hooks.name(ids)
+            return sampler.hooks
+    # Names that do not fit leave the loader as it is.
+    SampleNumbers(loader.dataset, loader, ids)
+    return Hooks(loader, ids)
+
+
+def remember_batch(batch: Any, told: Batch) -> bool:
+    """From now on the tensors in `batch` hold these samples. False where it has no tensors."""
+    tensors = list(tensors_in(batch))
+    count = told.indices.shape[0]
+    columns = [one for one in tensors if one.numel() == count][:MOST_COLUMNS]
+    told.columns = tuple(one.detach().clone() for one in columns if one.device.type == "cpu")
+    told.has_columns_elsewhere = any(one.device.type != "cpu" for one in columns)
+    for tensor in tensors:
+        batches.remember(tensor, Origin(told))
+    return bool(tensors)
+
+
+def _whole_numbers(indices: Any) -> Tensor | None:
+    """int64 [B]; None for what is no row of whole numbers."""
+    try:
+        numbers = torch.as_tensor(indices)
+    except (TypeError, ValueError, RuntimeError):
+        return None
+    if numbers.is_floating_point() or numbers.is_complex() or numbers.dtype == torch.bool or numbers.ndim > 1:
+        return None
+    return numbers.to(torch.int64).reshape(-1)
+
+
+MOST_COLUMNS = 4

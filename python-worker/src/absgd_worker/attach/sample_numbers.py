@@ -1,0 +1,65 @@
+"""What the samples of a loader are called: their numbers in the data set, and the user's own names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Subset
+
+from absgd_worker.attach.batches import Batch, DataSet, Names
+from absgd_worker.errors import TaskError
+
+
+class SampleNumbers:
+    """Numbers are those of the whole data set: a sample of a `Subset`, or of a subset of a subset, has the
+    number that it has in what they were taken from. The parts of a split share one numbering that way.
+
+    Args:
+        data: the loader's.
+        holder: an object that keeps it alive.
+        ids: one name a sample, of the whole data set or of the loader's own; or by number.
+        is_told: whether batches tell their numbers themselves, which are not translated then.
+
+    Raises:
+        TaskError: `ids` are not one for each sample, or may be meant in two ways.
+    """
+
+    def __init__(self, data: Any, holder: object, ids: Names | None, *, is_told: bool = False) -> None:
+        self._places: list[Tensor] = []
+        while isinstance(data, Subset):
+            if not is_told:
+                self._places.append(torch.as_tensor(data.indices, dtype=torch.int64))
+            data = data.dataset
+        self._data = DataSet(data, holder)
+        self._names = ids if ids is None or is_told or isinstance(ids, Mapping) else self._named(ids, data)
+
+    def batch(self, drawn: Tensor, columns: Sequence[Tensor] = ()) -> Batch:
+        """Of samples by their numbers in the loader's data set, int64 [B]."""
+        return Batch(self._whole(drawn), self._data, self._names, columns)
+
+    def _whole(self, numbers: Tensor) -> Tensor:
+        for places in self._places:
+            numbers = places[numbers]
+        return numbers
+
+    def _named(self, ids: Sequence[str], data: Any) -> Names:
+        own = self._whole(torch.arange(self._places[0].shape[0])) if self._places else None
+        whole = len(data) if hasattr(data, "__len__") else len(ids) if own is None else None
+        is_of_whole = len(ids) == whole
+        if own is None or len(ids) != own.shape[0]:
+            if is_of_whole:
+                return ids
+            of_subset = "" if own is None else f", or {own.shape[0]:,}, one for each of the subset that is loaded"
+            raise TaskError(
+                f"ids are {len(ids):,} names, must be {whole if whole is None else format(whole, ',')}, one "
+                f"for each sample of the data set{of_subset}"
+            )
+        if is_of_whole and not torch.equal(own, torch.arange(len(ids))):
+            raise TaskError(
+                f"ids are {len(ids):,} names, which fit the samples of the subset in its order and those of "
+                "the whole data set in its: give ids={number in the whole data set: name}"
+            )
+        return dict(zip(own.tolist(), ids, strict=True))
