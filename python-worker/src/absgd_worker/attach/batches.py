@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
-
-Names = Sequence[str] | Mapping[int, str]
 
 
 class DataSet:
@@ -38,23 +36,18 @@ class DataSet:
 class Batch:
     """The samples of one batch of a tracked loader."""
 
-    def __init__(
-        self, indices: Tensor, data: DataSet, names: Names | None = None, columns: Sequence[Tensor] = ()
-    ) -> None:
+    def __init__(self, indices: Tensor, data: DataSet, ids: tuple[str, ...] | None = None) -> None:
         self.indices = indices
         """int64 [B], on the CPU."""
         self.data = data
-        self.columns = tuple(columns)
+        self.ids = ids
+        """The user's own names of them; None where there are none."""
+        self.columns: tuple[Tensor, ...] = ()
         """Copies of the batch's tensors with one number a sample, as labels are; those on the CPU."""
         self.has_columns_elsewhere = False
         """Whether it has such tensors on other devices."""
         self.is_told = False
         """Whether the batch itself told its indices, which holds against what was seen of the loader."""
-        self._names = names
-
-    def names_of(self, indices: Tensor) -> tuple[str, ...] | None:
-        """The user's names of these samples; None where there are none."""
-        return None if self._names is None else tuple([self._names[one] for one in indices.tolist()])
 
 
 class Origin(NamedTuple):
@@ -65,19 +58,25 @@ class Origin(NamedTuple):
     """Of the batch; None for all of them."""
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """Samples."""
         return self.batch.indices.shape[0] if self.rows is None else len(self.rows)
 
     @property
     def indices(self) -> Tensor:
-        """int64 [count]."""
+        """int64 [size]."""
         indices = self.batch.indices
         return indices if self.rows is None else indices[torch.tensor(self.rows, dtype=torch.int64)]
 
+    @property
+    def ids(self) -> tuple[str, ...] | None:
+        """Their names; None where there are none."""
+        ids = self.batch.ids
+        return ids if ids is None or self.rows is None else tuple([ids[row] for row in self.rows])
+
     def at(self, rows: Sequence[int]) -> Origin:
         """Of these of its samples; IndexError where it has not as many."""
-        everything: Sequence[int] = range(self.count) if self.rows is None else self.rows
+        everything: Sequence[int] = range(self.size) if self.rows is None else self.rows
         chosen = tuple([everything[row] for row in rows])
         return Origin(self.batch, None if chosen == tuple(range(self.batch.indices.shape[0])) else chosen)
 
@@ -206,7 +205,7 @@ def _place(tensor: Tensor) -> tuple[Any, _Geometry, int] | None:
             if tensor.is_meta or not tensor.numel():
                 return None
             version = -1 if tensor.is_inference() else tensor._version
-            where = _Geometry(tensor.storage_offset(), tuple(tensor.shape), tensor.stride())
+            where = _Geometry(int(tensor.storage_offset()), tuple(tensor.shape), tensor.stride())
             return tensor.untyped_storage(), where, version
     except (RuntimeError, NotImplementedError):
         # Sparse tensors, and those of tracing, have no memory of their own.
@@ -234,35 +233,37 @@ def agree(one: Origin | None, other: Origin | None) -> bool:
 def _within(memory: _Memory, view: _Geometry) -> Origin | None:
     """The samples of a view of a tensor; None where its rows are not whole rows of samples."""
     whole, origin = memory.where, memory.origin
-    start = view.offset - whole.offset
-    if origin is None or start < 0:
+    if origin is None or view.offset < whole.offset:
         return None
-    if start == 0 and view.dims == whole.dims:
+    if view.offset == whole.offset and view.dims == whole.dims:
         # All elements, with other dimensions.
         return origin
+    rows = _rows_of(view, whole) if whole.shape and whole.shape[0] == origin.size else None
+    return None if rows is None else origin.at(rows)
+
+
+def _rows_of(view: _Geometry, whole: _Geometry) -> range | None:
+    """The rows of `whole` in the order of those of `view`; None where these are no parts of them."""
     step = _row_step(whole)
-    if not whole.shape or whole.shape[0] != origin.count or step is None:
-        return None
     extent = sum((size - 1) * stride for size, stride in zip(view.shape, view.strides, strict=True))
-    if start + extent >= whole.shape[0] * step:
+    start = view.offset - whole.offset
+    if step is None or start + extent >= whole.shape[0] * step:
         return None
     first, column = divmod(start, step)
     rows, stride = (view.shape[0], view.strides[0]) if view.shape else (1, 0)
     # Each row of the view is a part of one row of the tensor.
     if column + extent - (rows - 1) * stride < step and (rows == 1 or (stride and stride % step == 0)):
         by = max(stride // step, 1)
-        return origin.at(range(first, first + by * rows, by))
+        return range(first, first + by * rows, by)
     # Rows that were put together or taken apart: [B, T] as [B·T].
     if view.is_contiguous and whole.is_contiguous and column == 0 and (extent + 1) % step == 0:
-        return origin.at(range(first, first + (extent + 1) // step))
+        return range(first, first + (extent + 1) // step)
     return None
 
 
 def _row_step(whole: _Geometry) -> int | None:
     """Elements from one row of samples to the next; None where rows lie in each other."""
-    inner = sum(
-        (size - 1) * stride for size, stride in zip(whole.shape[1:], whole.strides[1:], strict=True)
-    )
+    inner = sum((size - 1) * stride for size, stride in zip(whole.shape[1:], whole.strides[1:], strict=True))
     step = whole.strides[0] if whole.shape and whole.shape[0] > 1 else inner + 1
     return step if step > inner else None
 

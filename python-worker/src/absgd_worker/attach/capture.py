@@ -217,9 +217,7 @@ class Capture(TransparentMode):
             names, prefix = self._own_names, f"{self._name} "
         return names.of(self._name, calling_place(), prefix=prefix)
 
-    def _factors(
-        self, name: str, elements: Elements, layout: Layout, origin: Origin | None
-    ) -> Tensor | None:
+    def _factors(self, name: str, elements: Elements, layout: Layout, origin: Origin | None) -> Tensor | None:
         """What every element is multiplied by: of mean 1 over the samples, where Σw is 1. None while λ is
         off, and which samples there are cannot be told."""
         try:

@@ -44,8 +44,8 @@ class WatchedCollate:
 
     def __call__(self, samples: Any) -> Any:
         parts: Any = None
-        if isinstance(samples, list):
-            given = list(samples)
+        given = list(samples) if isinstance(samples, list) else []
+        if given:
             # What cannot be compared is not certain; it must not end a script.
             with suppress(Exception):
                 parts = taken_apart(given)

@@ -55,7 +55,7 @@ def follow() -> None:
 
 
 _METHODS = (
-    "to cuda cpu xpu npu pin_memory float double half bfloat16 long int short byte type type_as clone "
-    "contiguous copy_"
-).split()
+    *("to", "cuda", "cpu", "xpu", "pin_memory", "type", "type_as", "clone", "contiguous", "copy_"),
+    *("float", "double", "half", "bfloat16", "long", "int", "short", "byte"),
+)
 """Their result has the rows of what they are called on; of `copy_`, of what is copied."""

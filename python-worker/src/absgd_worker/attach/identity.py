@@ -74,7 +74,10 @@ def given_identity(
 def joined(parts: Sequence[Identity]) -> Identity:
     """Of all calls of a step: what all of them know. Samples of several data sets have no common index."""
     first = parts[0].data
-    if any((one is None) != (first is None) or (one and first and not one.is_same(first)) for one in (part.data for part in parts)):
+    if any(
+        (one is None) != (first is None) or (one and first and not one.is_same(first))
+        for one in (part.data for part in parts)
+    ):
         parts = [part.unnamed() for part in parts]
     index = [part.indices for part in parts if part.indices is not None]
     label = [part.labels for part in parts if part.labels is not None]

@@ -17,15 +17,14 @@ from absgd_worker.attach.weighing import Part
 def identity_of(origin: Origin | None, count: int, index_M: Tensor | None = None) -> Identity:
     """Of `count` samples of a loss: all that `origin` tells of, in their order, or those that `index_M`
     chooses. Nobody's where their number is another."""
-    if origin is None or (index_M is None and origin.count != count):
+    if origin is None or (index_M is None and origin.size != count):
         return NOBODY
     if index_M is not None:
         chosen: list[int] = index_M.tolist()
-        if len(chosen) != count or max(chosen) >= origin.count:
+        if len(chosen) != count or max(chosen) >= origin.size:
             return NOBODY
         origin = origin.at(chosen)
-    indices = origin.indices
-    return Identity(indices, None, origin.batch.names_of(indices), origin.batch.data)
+    return Identity(origin.indices, None, origin.ids, origin.batch.data)
 
 
 class KnownSamples:

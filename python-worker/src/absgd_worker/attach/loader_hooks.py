@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from absgd_worker.attach.batches import Batch, Names, Origin, batches
+from absgd_worker.attach.batches import Batch, Origin, batches
 from absgd_worker.attach.collation import WatchedCollate, keeps_order
-from absgd_worker.attach.sample_numbers import SampleNumbers
+from absgd_worker.attach.sample_numbers import Names, SampleNumbers
 from absgd_worker.attach.structure import tensors_in
 
 
@@ -96,9 +96,11 @@ class Hooks:
         self._unlisted = None
         batches.given += 1
         told = self._drawn_for_this(drawn)
-        # A batch of one sample has one order.
-        if told is not None and self._collate is not None and told.shape[0] > 1:
+        if told is not None and self._collate is not None:
             order = self._collate.order(told.shape[0], by_workers=self._loader.num_workers > 0)
+            if order is None and told.shape[0] == 1:
+                # One sample has one order.
+                order = (0,)
             if order is None:
                 collate = getattr(self._collate.plain, "__qualname__", type(self._collate.plain).__name__)
                 batches.doubt = (

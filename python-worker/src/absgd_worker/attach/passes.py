@@ -26,7 +26,7 @@ class Passes:
         self._given = _samples_of(given) if batches else None
 
     def within(self, given: tuple[Any, ...]) -> None:
-        """A part of it is called: a model may take its batch by keywords, or hand on what it has made of it."""
+        """A part of it is called: a model may take its batch by keywords, or hand on what it made of it."""
         if self._looks and self._given is None and self._is_running and batches:
             self._looks -= 1
             self._given = _samples_of(given)

@@ -31,21 +31,24 @@ def order_of(samples: Sequence[Any], parts: Sequence[Sample], batch: Any) -> Ord
     """`parts`: what `taken_apart` gave; `samples`: in the order in which they were given."""
     chosen = _by_objects(samples, parts, batch)
     proofs = [] if chosen is None else [chosen]
+    columns = _columns(parts)
     explained: list[list[Choices]] = []
     for table in _tables(batch, len(samples)):
-        found = [one for column in _columns(parts) if (one := _match(table, column)) is not None]
+        found = [one for column in columns if (one := _match(table, column)) is not None]
+        found = [one for one in found if _is_enough(one, len(samples))]
         explained += [found] if found else []
     equal = _Equal(parts)
     for found in explained:
         proofs += [order for one in found if (order := equal.resolved(one)) is not None][:1]
-    if not proofs and all(len(found) == 1 for found in explained) and explained:
+    if not proofs and explained and all(len(found) == 1 for found in explained):
         # What several columns together leave.
-        together = [sorted(set(rows[0]).intersection(*rows)) for rows in zip(*(one[0] for one in explained))]
+        each = zip(*(one[0] for one in explained), strict=True)
+        together = [sorted(set(rows[0]).intersection(*rows)) for rows in each]
         proofs += [order] if (order := equal.resolved(together)) is not None else []
     if not proofs or any(not equal.are_same(proofs[0], other) for other in proofs[1:]):
         return None
     order = proofs[0]
-    fits = all(any(_fits(order, choices, equal) for choices in found) for found in explained)
+    fits = all(any(_fits(order, choices) for choices in found) for found in explained)
     return order if fits else None
 
 
@@ -83,7 +86,13 @@ def _print(leaf: Any) -> Any:
     return leaf if isinstance(leaf, (str, bytes, int, float, bool, tuple)) else id(leaf)
 
 
-def _fits(order: Order, choices: Choices, equal: _Equal) -> bool:
+def _is_enough(choices: Choices, count: int) -> bool:
+    """Whether samples are as many as rows of their numbers; those of another column may be so by chance."""
+    rows = Counter(tuple(samples) for samples in choices)
+    return len(choices) > count or all(number <= len(samples) for samples, number in rows.items())
+
+
+def _fits(order: Order, choices: Choices) -> bool:
     return len(order) == len(choices) and all(
         sample in samples for sample, samples in zip(order, choices, strict=True)
     )

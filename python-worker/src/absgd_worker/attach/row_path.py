@@ -42,12 +42,14 @@ def is_same(one: Origin, other: Found) -> bool:
 
 def mark(output: Tensor, found: Found) -> None:
     """Notes the samples of what a model gave, on its node of the graph, with which the note is gone."""
-    if output.grad_fn is not None and found is not None:
-        output.grad_fn.metadata[_MARK] = found
+    node: Any = output.grad_fn
+    if node is not None and found is not None:
+        node.metadata[_MARK] = found
 
 
 def has_mark(output: Tensor) -> bool:
-    return output.grad_fn is not None and _MARK in output.grad_fn.metadata
+    node: Any = output.grad_fn
+    return node is not None and _MARK in node.metadata
 
 
 def made_of(tensor: Tensor) -> Found:
@@ -99,8 +101,8 @@ class _Walk:
         if name in _WITH_TARGET and isinstance(before, Origin) and is_rearranged(node._saved_target, before):
             raise _Unproved
         if name == "Slice" and isinstance(before, Origin) and _signed(node._saved_dim) == 0:
-            rows = range(before.count)[node._saved_start : node._saved_end : node._saved_step]
-            if node._saved_self_sym_sizes[0] != before.count:
+            rows = range(before.size)[node._saved_start : node._saved_end : node._saved_step]
+            if node._saved_self_sym_sizes[0] != before.size:
                 raise _Unproved
             return before.at(rows)
         return before
@@ -119,9 +121,10 @@ def is_rearranged(target: object, origin: Origin) -> bool:
     given = target.detach().reshape(-1)
     for column, alike in zip(batch.columns, is_alike, strict=True):
         own = column.reshape(-1)
-        if alike and not torch.equal(own.to(given.dtype), given):
-            if torch.equal(own.to(given.dtype).sort().values, given.sort().values):
-                return True
+        if not alike or torch.equal(own.to(given.dtype), given):
+            continue
+        if torch.equal(own.to(given.dtype).sort().values, given.sort().values):
+            return True
     return False
 
 
@@ -178,14 +181,17 @@ def _picks_in_rows(node: Any) -> bool:
     return torch.equal(first.reshape(-1), torch.arange(rows))
 
 
-_OVER = _not_over_rows("_saved_dim")
+def _named(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
 _BY_DIMENSION: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(
-        (
-            "Sum Mean Prod Amax Amin Max Min Logsumexp LinalgVectorNorm Norm Var Std Cumsum LogSoftmax Softmax "
-            "Sort Topk Gather Select Split SplitWithSizes Cat Stack IndexSelect Unsqueeze"
-        ).split(),
-        _OVER,
+        _named(
+            "Sum Mean Prod Amax Amin Max Min Logsumexp LinalgVectorNorm Norm Var Std Cumsum LogSoftmax "
+            "Softmax Sort Topk Gather Select Split SplitWithSizes Cat Stack IndexSelect Unsqueeze"
+        ),
+        _not_over_rows("_saved_dim"),
     ),
     "Slice": lambda node: True,
     "Transpose": _not_over_rows("_saved_dim0", "_saved_dim1"),
@@ -196,15 +202,18 @@ _BY_DIMENSION: dict[str, Callable[[Any], bool]] = {
     "Expand": _adds_none_before,
     "Index": _picks_in_rows,
 }
-_WITH_TARGET = frozenset(
+"""Operations, by the names of their nodes, that keep rows where they do not work over them."""
+_WITH_TARGET = _named(
     "NllLoss NllLoss2D BinaryCrossEntropy BinaryCrossEntropyWithLogits MseLoss SmoothL1Loss HuberLoss KlDiv "
-    "SoftMarginLoss MultiMarginLoss MultilabelMarginLoss".split()
+    "SoftMarginLoss MultiMarginLoss MultilabelMarginLoss"
 )
-_ELEMENTWISE = _WITH_TARGET | frozenset(
+"""Losses whose nodes hold their target."""
+_ELEMENTWISE = _WITH_TARGET | _named(
     "Add Sub Rsub Mul Div Neg Pow Sqrt Rsqrt Exp Exp2 Expm1 Log Log1p Log2 Abs Sign Clamp ClampMin ClampMax "
-    "Relu Threshold Hardtanh LeakyRelu Elu Gelu Silu Softplus Sigmoid LogSigmoid Tanh NanToNum Maximum Minimum "
-    "Fmax Fmin Where MaskedFill Lerp Xlogy Addcmul Addcdiv Reciprocal Square ToCopy Copy Clone Alias Detach "
-    "Squeeze NativeDropout".split()
+    "Relu Threshold Hardtanh LeakyRelu Elu Gelu Silu Softplus Sigmoid LogSigmoid Tanh NanToNum Maximum "
+    "Minimum Fmax Fmin Where MaskedFill Lerp Xlogy Addcmul Addcdiv Reciprocal Square ToCopy Copy Clone Alias "
+    "Detach Squeeze NativeDropout"
 )
 DEEPEST = 64
+"""Operations between a loss and the output of a model."""
 _MARK = "absgd: samples"

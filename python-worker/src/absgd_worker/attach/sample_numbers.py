@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Subset
 
-from absgd_worker.attach.batches import Batch, DataSet, Names
+from absgd_worker.attach.batches import Batch, DataSet
 from absgd_worker.errors import TaskError
+
+Names = Sequence[str] | Mapping[int, str]
 
 
 class SampleNumbers:
@@ -34,11 +36,27 @@ class SampleNumbers:
                 self._places.append(torch.as_tensor(data.indices, dtype=torch.int64))
             data = data.dataset
         self._data = DataSet(data, holder)
-        self._names = ids if ids is None or is_told or isinstance(ids, Mapping) else self._named(ids, data)
+        self._names: Any = ids
+        if ids is not None and not is_told and not isinstance(ids, Mapping):
+            self._names = self._named(ids, data)
 
-    def batch(self, drawn: Tensor, columns: Sequence[Tensor] = ()) -> Batch:
-        """Of samples by their numbers in the loader's data set, int64 [B]."""
-        return Batch(self._whole(drawn), self._data, self._names, columns)
+    def batch(self, drawn: Tensor) -> Batch:
+        """Of samples by their numbers in the loader's data set, int64 [B]. Raises TaskError for one that has
+        no name where names were given."""
+        numbers = self._whole(drawn)
+        return Batch(numbers, self._data, None if self._names is None else self._names_of(numbers))
+
+    def _names_of(self, numbers: Tensor) -> tuple[str, ...]:
+        try:
+            return tuple([self._names[one] for one in numbers.tolist()])
+        except LookupError as error:
+            raise TaskError(
+                f"ids has {len(self._names):,} names, and none of sample {error.args[0]}: give one for each "
+                "number that the batches hold"
+                if isinstance(error, KeyError)
+                else f"ids has {len(self._names):,} names, and batches hold samples up to {numbers.max():,}: "
+                "give one for each number that they hold"
+            ) from error
 
     def _whole(self, numbers: Tensor) -> Tensor:
         for places in self._places:
@@ -47,19 +65,27 @@ class SampleNumbers:
 
     def _named(self, ids: Sequence[str], data: Any) -> Names:
         own = self._whole(torch.arange(self._places[0].shape[0])) if self._places else None
-        whole = len(data) if hasattr(data, "__len__") else len(ids) if own is None else None
-        is_of_whole = len(ids) == whole
+        whole = _size(data)
         if own is None or len(ids) != own.shape[0]:
-            if is_of_whole:
+            if len(ids) == whole or (own is None and whole is None):
                 return ids
-            of_subset = "" if own is None else f", or {own.shape[0]:,}, one for each of the subset that is loaded"
-            raise TaskError(
-                f"ids are {len(ids):,} names, must be {whole if whole is None else format(whole, ',')}, one "
-                f"for each sample of the data set{of_subset}"
+            of_own = (
+                "" if own is None else f", or {own.shape[0]:,}, one for each of the subset that is loaded"
             )
-        if is_of_whole and not torch.equal(own, torch.arange(len(ids))):
+            size = "as many as samples" if whole is None else format(whole, ",")
+            raise TaskError(
+                f"ids are {len(ids):,} names, must be {size}, one for each sample of the data set{of_own}"
+            )
+        if len(ids) == whole and not torch.equal(own, torch.arange(len(ids))):
             raise TaskError(
                 f"ids are {len(ids):,} names, which fit the samples of the subset in its order and those of "
                 "the whole data set in its: give ids={number in the whole data set: name}"
             )
         return dict(zip(own.tolist(), ids, strict=True))
+
+
+def _size(data: Any) -> int | None:
+    try:
+        return len(data)
+    except (TypeError, NotImplementedError):
+        return None

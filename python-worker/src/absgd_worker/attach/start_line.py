@@ -64,5 +64,5 @@ class StartLine:
                 "absgd: no sample identity: history and suspects are off (absgd_worker.track(loader) and "
                 "weigh(losses, index=…) tell it)"
                 if doubt is None
-                else f"absgd: no sample identity is recorded for a step whose samples are not certain: {doubt}"
+                else f"absgd: no sample identity is recorded where it is not certain which it is: {doubt}"
             )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from itertools import islice
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 from torch import Tensor
@@ -11,12 +13,7 @@ from torch import Tensor
 
 def tensors_in(batch: Any, depth: int = 5) -> Iterator[Tensor]:
     """Those of tuples, lists, mappings, dataclasses and objects with attributes, at most `MOST`."""
-    found = 0
-    for tensor in _walk(batch, depth):
-        yield tensor
-        found += 1
-        if found == MOST:
-            return
+    yield from islice(_walk(batch, depth), MOST)
 
 
 def _walk(value: Any, depth: int) -> Iterator[Tensor]:
@@ -33,7 +30,7 @@ def parts_of(value: Any) -> Mapping[Any, Any]:
         return value
     if isinstance(value, (list, tuple)):
         return dict(enumerate(value[:MOST]))
-    if isinstance(value, type) or isinstance(value, _LEAVES):
+    if isinstance(value, _LEAVES):
         return {}
     if dataclasses.is_dataclass(value):
         return {one.name: getattr(value, one.name, None) for one in dataclasses.fields(value)}
@@ -48,4 +45,4 @@ def parts_of(value: Any) -> Mapping[Any, Any]:
 
 
 MOST = 64
-_LEAVES = (str, bytes, int, float, complex, bool, type(None), type(len))
+_LEAVES = (type, str, bytes, int, float, complex, bool, type(None), FunctionType, BuiltinFunctionType)

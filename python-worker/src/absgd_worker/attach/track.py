@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from absgd_worker.attach.batches import Names, batches
+from absgd_worker.attach.batches import batches
 from absgd_worker.attach.followed import follow
 from absgd_worker.attach.loader_hooks import Hooks, hooks_of, remember_batch
-from absgd_worker.attach.sample_numbers import SampleNumbers
+from absgd_worker.attach.sample_numbers import Names, SampleNumbers
 from absgd_worker.errors import TaskError
 
 IndexOf = Callable[[Any], Any] | str | int

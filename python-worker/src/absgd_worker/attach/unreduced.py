@@ -122,6 +122,8 @@ class Unreduced:
         made = Pending(of.name, of.about, result.grad_fn, plain, of.layout, ratio, valid, None, merged)
         if within.origin is not None:
             chosen = within.index_M
-            made = made._replace(origin=within.origin if chosen is None else within.origin.at(chosen.tolist()))
+            made = made._replace(
+                origin=within.origin if chosen is None else within.origin.at(chosen.tolist())
+            )
         self.begin(result, made)
         return result

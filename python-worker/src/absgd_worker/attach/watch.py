@@ -94,7 +94,10 @@ class ModelWatch:
         self.passes.begin(args)
 
     def _after(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        if module is self.model and not torch.compiler.is_compiling() and torch.is_grad_enabled():
+        # Asked first, as compiled code is to follow nothing further.
+        if torch.compiler.is_compiling() or not torch.is_grad_enabled():
+            return
+        if module is self.model:
             self.passes.end(output)
 
     def _within(self, module: nn.Module, args: tuple[Any, ...]) -> None:

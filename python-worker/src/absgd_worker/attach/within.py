@@ -72,7 +72,7 @@ def samples_within(losses: Tensor, trail: Trail, granularity: Granularity) -> Wi
     label_M = None if of.label is None or own.of_N is not None else here(of.label)
     is_order = groups.of_N is None and own.of_N is None
     # Samples are numbered in their order, whatever was made of the elements; some may be missing.
-    origin = of.origin if of.origin is not None and of.origin.count == groups.number else None
+    origin = of.origin if of.origin is not None and of.origin.size == groups.number else None
     return Within(plain, valid, own, label_M, index_M if is_order else None, origin)
 
 
