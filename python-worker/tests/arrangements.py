@@ -18,7 +18,15 @@ import torch
 import torch.nn.functional as F
 from test_attach_session import Recorder
 from torch import Tensor, nn
-from torch.utils.data import BatchSampler, ConcatDataset, DataLoader, Dataset, RandomSampler, Subset, TensorDataset
+from torch.utils.data import (
+    BatchSampler,
+    ConcatDataset,
+    DataLoader,
+    Dataset,
+    RandomSampler,
+    Subset,
+    TensorDataset,
+)
 
 from absgd_worker.attach import api
 from absgd_worker.rings import StepEntry
@@ -73,7 +81,7 @@ def sorted_anew(items: list[Any]) -> tuple[Tensor, Tensor]:
 def padded(items: list[Any]) -> tuple[Tensor, Tensor, Tensor]:
     """Rows of other lengths than the samples', and a tensor that no sample holds."""
     x, y = stacked(items[::-1])
-    return F.pad(x, (0, 3)), y, x.gt(0).sum(1)
+    return F.pad(x, (0, 3)), y, x.gt(0).sum(1) + CLASSES
 
 
 def without_some(items: list[Any]) -> tuple[Tensor, Tensor]:
@@ -150,7 +158,9 @@ def drawn_loader(draw: random.Random, data: Any, collate: Any, workers: int = 0)
     size = draw.randint(1, 6)
     options: dict[str, Any] = {"collate_fn": collate, "num_workers": workers}
     generator = torch.Generator().manual_seed(draw.randrange(99))
-    sampler = RandomSampler(data, replacement=draw.random() < 0.5, num_samples=2 * size + 3, generator=generator)
+    sampler = RandomSampler(
+        data, replacement=draw.random() < 0.5, num_samples=2 * size + 3, generator=generator
+    )
     how = draw.choice(["shuffled", "in order", "sampler", "batch sampler"])
     if how == "batch sampler":
         return DataLoader(data, batch_sampler=BatchSampler(sampler, size, False), **options)
@@ -238,7 +248,9 @@ LOSSES: dict[str, tuple[Loss, bool]] = {
     "weighed by hand": (lambda model, x, y: api.weigh(by_hand(scores_of(model, x), y)), False),
     "captured": (lambda model, x, y: F.cross_entropy(scores_of(model, x), y), True),
     "captured, hardest first": (
-        lambda model, x, y: F.cross_entropy(scores_of(model, x), y, reduction="none").sort(descending=True)[0].mean(),
+        lambda model, x, y: (
+            F.cross_entropy(scores_of(model, x), y, reduction="none").sort(descending=True)[0].mean()
+        ),
         True,
     ),
     "soft targets": (
