@@ -150,7 +150,7 @@ def drawn_data(draw: random.Random) -> tuple[Dataset[Any], Dataset[Any]]:
     part: Any = whole
     for _ in range(draw.choice([0, 0, 1, 2])):
         chosen = draw.sample(range(len(part)), draw.randint(min(6, len(part)), len(part)))
-        part = Subset(part, draw.choice([list, torch.tensor])(chosen))
+        part = Subset(part, draw.choice([list, tuple])(chosen))
     return whole, part
 
 

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from torch.utils.data import ConcatDataset, DataLoader, Subset, TensorDataset, random_split
 
 from absgd_worker.attach import api
-from absgd_worker.attach.batches import Batch, Batches, DataSet, Origin, batches
-from absgd_worker.attach.row_order import order_of, taken_apart
+from absgd_worker.attach.batches import Batches, batches
+from absgd_worker.attach.origin import Batch, DataSet, Origin
+from absgd_worker.attach.row_match import taken_apart
+from absgd_worker.attach.row_order import order_of
 from absgd_worker.errors import TaskError
 
 DATA = TensorDataset(torch.zeros(1))

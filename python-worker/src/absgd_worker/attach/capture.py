@@ -12,7 +12,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from absgd_worker.attach.batches import Origin
 from absgd_worker.attach.caller import is_vmapped
 from absgd_worker.attach.compilation import is_left_whole
 from absgd_worker.attach.errors import NotWeighable
@@ -21,6 +20,7 @@ from absgd_worker.attach.functionals import LOSSES, Elements, elements_of, reduc
 from absgd_worker.attach.granularity import Granularity, GranularityError, group_elements
 from absgd_worker.attach.identity import Identity
 from absgd_worker.attach.layout import Layout, layout_of
+from absgd_worker.attach.origin import Origin
 from absgd_worker.attach.pending import Pending
 from absgd_worker.attach.picks import PICKING, Picks
 from absgd_worker.attach.place import Names, calling_place

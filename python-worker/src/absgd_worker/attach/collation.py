@@ -14,7 +14,8 @@ import torch
 from torch.utils.data import get_worker_info
 from torch.utils.data._utils.collate import default_collate, default_convert
 
-from absgd_worker.attach.row_order import Order, order_of, taken_apart
+from absgd_worker.attach.row_match import taken_apart
+from absgd_worker.attach.row_order import Order, order_of
 
 
 def keeps_order(collate: Any) -> bool:

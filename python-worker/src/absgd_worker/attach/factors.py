@@ -8,10 +8,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from absgd_worker.attach.batches import Origin
 from absgd_worker.attach.granularity import GranularityError, Grouping
 from absgd_worker.attach.identity import NOBODY, Identity
 from absgd_worker.attach.known_samples import identity_of
+from absgd_worker.attach.origin import Origin
 from absgd_worker.attach.session import Session
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from absgd_worker.attach.batches import DataSet
+from absgd_worker.attach.origin import DataSet
 
 
 class Identity(NamedTuple):

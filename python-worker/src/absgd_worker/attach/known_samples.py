@@ -9,8 +9,9 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from absgd_worker.attach.batches import DataSet, Origin, batches
+from absgd_worker.attach.batches import batches
 from absgd_worker.attach.identity import NOBODY, Identity
+from absgd_worker.attach.origin import DataSet, Origin
 from absgd_worker.attach.weighing import Part
 
 

@@ -6,44 +6,18 @@ want: what they give is known by its tensors. Shapes: B samples of a batch.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from absgd_worker.attach.batches import Batch, Origin, batches
+from absgd_worker.attach.batches import batches
 from absgd_worker.attach.collation import WatchedCollate, keeps_order
+from absgd_worker.attach.origin import Batch, Origin
+from absgd_worker.attach.recorded_draws import Drawn, RecordingSampler, ToldIterator
 from absgd_worker.attach.sample_numbers import Names, SampleNumbers
 from absgd_worker.attach.structure import tensors_in
-
-
-class RecordingSampler:
-    """A sampler that notes what it draws: `drawn` belongs to the iterator that was begun last."""
-
-    def __init__(self, sampler: Any, hooks: Hooks) -> None:
-        self.plain = sampler
-        self.hooks = hooks
-        self.drawn: deque[Tensor | None] = deque()
-
-    def __iter__(self) -> Iterator[Any]:
-        self.drawn = drawn = deque[Tensor | None]()
-        return self._draw(drawn)
-
-    def _draw(self, drawn: deque[Tensor | None]) -> Iterator[Any]:
-        for indices in self.plain:
-            drawn.append(_whole_numbers(indices))
-            yield indices
-
-    def __len__(self) -> int:
-        return len(self.plain)
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "plain":
-            raise AttributeError(name)
-        return getattr(self.plain, name)
 
 
 class Hooks:
@@ -89,9 +63,9 @@ class Hooks:
 
     def _begin(self) -> Any:
         plain = type(self._loader)._get_iterator(self._loader)
-        return _Told(plain, self, self._recording)
+        return ToldIterator(plain, self, self._recording)
 
-    def give(self, batch: Any, drawn: deque[Tensor | None]) -> None:
+    def give(self, batch: Any, drawn: Drawn) -> None:
         """An iterator gave `batch`; `drawn` is what its sampler has drawn for that and later ones."""
         self._unlisted = None
         batches.given += 1
@@ -114,7 +88,7 @@ class Hooks:
         if not remember_batch(batch, made):
             self._unlisted = (batch, made)
 
-    def _drawn_for_this(self, drawn: deque[Tensor | None]) -> Tensor | None:
+    def _drawn_for_this(self, drawn: Drawn) -> Tensor | None:
         if not drawn:
             return None
         workers = self._loader.num_workers
@@ -132,41 +106,6 @@ class Hooks:
                 "other; absgd_worker.track(loader, index=…) takes them from the batch"
             )
         return told
-
-
-class _Told:
-    """An iterator of a loader, in every other respect the one that it was."""
-
-    def __init__(self, plain: Any, hooks: Hooks, recording: RecordingSampler) -> None:
-        self._plain = plain
-        self._hooks = hooks
-        self._recording = recording
-        self._drawn = recording.drawn
-        hooks.has_begun = True
-
-    @property
-    def __class__(self) -> Any:  # type: ignore[override]
-        return type(self._plain)
-
-    def __iter__(self) -> Any:
-        return self
-
-    def __next__(self) -> Any:
-        batch = next(self._plain)
-        self._hooks.give(batch, self._drawn)
-        return batch
-
-    def _reset(self, *args: Any, **kwargs: Any) -> None:
-        self._plain._reset(*args, **kwargs)
-        self._drawn = self._recording.drawn
-
-    def __len__(self) -> int:
-        return len(self._plain)
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "_plain":
-            raise AttributeError(name)
-        return getattr(self._plain, name)
 
 
 def hooks_of(loader: DataLoader[Any], ids: Names | None) -> Hooks:
@@ -193,17 +132,6 @@ def remember_batch(batch: Any, told: Batch) -> bool:
     for tensor in tensors:
         batches.remember(tensor, Origin(told))
     return bool(tensors)
-
-
-def _whole_numbers(indices: Any) -> Tensor | None:
-    """int64 [B]; None for what is no row of whole numbers."""
-    try:
-        numbers = torch.as_tensor(indices)
-    except (TypeError, ValueError, RuntimeError):
-        return None
-    if numbers.is_floating_point() or numbers.is_complex() or numbers.dtype == torch.bool or numbers.ndim > 1:
-        return None
-    return numbers.to(torch.int64).reshape(-1)
 
 
 MOST_COLUMNS = 4

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from absgd_worker.attach.batches import Origin, batches
+from absgd_worker.attach.batches import batches
+from absgd_worker.attach.origin import Origin
 from absgd_worker.attach.row_path import MIXED, Found, has_mark, is_rearranged, is_same, joint, made_of, mark
 from absgd_worker.attach.structure import tensors_in
 

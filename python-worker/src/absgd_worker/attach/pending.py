@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from absgd_worker.attach.batches import Origin
 from absgd_worker.attach.functionals import Elements
 from absgd_worker.attach.granularity import Groups
 from absgd_worker.attach.layout import Layout
+from absgd_worker.attach.origin import Origin
 
 
 class Pending(NamedTuple):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Subset
 
-from absgd_worker.attach.batches import Batch, DataSet
+from absgd_worker.attach.origin import Batch, DataSet
 from absgd_worker.errors import TaskError
 
 Names = Sequence[str] | Mapping[int, str]

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from absgd_worker.attach.batches import Origin
 from absgd_worker.attach.granularity import Granularity, Groups, groups_of
+from absgd_worker.attach.origin import Origin
 from absgd_worker.attach.trails import Trail
 
 
