@@ -130,6 +130,8 @@ def _of_both(before: _Memory, made: _Memory) -> _Memory:
         was, now = before.origin.batch.is_told, made.origin.batch.is_told
         if was != now:
             return before if was else made
+        if not before.origin.batch.data.is_alive:
+            return made
     return made if agree(before.origin, made.origin) else made._replace(origin=None)
 
 

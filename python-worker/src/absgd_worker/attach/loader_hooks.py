@@ -6,6 +6,7 @@ want: what they give is known by its tensors. Shapes: B samples of a batch.
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import torch
@@ -24,7 +25,8 @@ class Hooks:
     """Of one DataLoader, for as long as it lives."""
 
     def __init__(self, loader: DataLoader[Any], ids: Names | None) -> None:
-        self._loader = loader
+        # The loader holds its hooks, which are not to keep it alive in a circle.
+        self._alive = weakref.ref(loader)
         self._ids = ids
         self._numbers: SampleNumbers | None = None
         self._unlisted: tuple[Any, Batch] | None = None
@@ -40,8 +42,17 @@ class Hooks:
             loader.collate_fn = self._collate
         loader._get_iterator = self._begin  # type: ignore[method-assign]
 
+    @property
+    def _loader(self) -> DataLoader[Any]:
+        loader = self._alive()
+        assert loader is not None
+        return loader
+
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_numbers": None, "_unlisted": None}
+        return {**vars(self), "_numbers": None, "_unlisted": None, "_alive": self._alive()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _alive=weakref.ref(state["_alive"]))
 
     def name(self, ids: Names | None) -> None:
         """As `ids` of `track`, from the next batch on."""
@@ -62,8 +73,8 @@ class Hooks:
         return found.pop() if len(found) == 1 else None
 
     def _begin(self) -> Any:
-        plain = type(self._loader)._get_iterator(self._loader)
-        return ToldIterator(plain, self, self._recording)
+        loader = self._loader
+        return ToldIterator(type(loader)._get_iterator(loader), loader, self, self._recording)
 
     def give(self, batch: Any, drawn: Drawn) -> None:
         """An iterator gave `batch`; `drawn` is what its sampler has drawn for that and later ones."""

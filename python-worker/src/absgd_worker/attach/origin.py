@@ -28,7 +28,11 @@ class DataSet:
         """Whether indices of both mean the same samples."""
         if self is other:
             return True
-        return self._id == other._id and self._alive() is not None and other._alive() is not None
+        return self._id == other._id and self.is_alive and other.is_alive
+
+    @property
+    def is_alive(self) -> bool:
+        return self._alive() is not None
 
 
 class Batch:

@@ -9,7 +9,16 @@ from torch import Tensor
 
 from absgd_worker.attach.batches import batches
 from absgd_worker.attach.origin import Origin
-from absgd_worker.attach.row_path import MIXED, Found, has_mark, is_rearranged, is_same, joint, made_of, mark
+from absgd_worker.attach.row_path import (
+    MIXED,
+    Found,
+    has_mark,
+    is_same,
+    joint,
+    made_of,
+    mark,
+    may_be_rearranged,
+)
 from absgd_worker.attach.structure import tensors_in
 
 
@@ -55,7 +64,7 @@ class Passes:
             if isinstance(scores, Tensor) and not has_mark(scores):
                 mark(scores, of_target)
             return of_target
-        if not isinstance(of_scores, Origin) or is_rearranged(target, of_scores):
+        if not isinstance(of_scores, Origin) or may_be_rearranged(target, of_scores):
             return None
         return of_scores
 

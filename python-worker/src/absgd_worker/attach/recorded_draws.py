@@ -45,8 +45,10 @@ class RecordingSampler:
 class ToldIterator:
     """An iterator of a loader, in every other respect the one that it was."""
 
-    def __init__(self, plain: Any, hooks: Any, recording: RecordingSampler) -> None:
+    def __init__(self, plain: Any, loader: Any, hooks: Any, recording: RecordingSampler) -> None:
         self._plain = plain
+        # A persistent iterator is held by its loader, and one that is not may outlive it.
+        self._loader = None if loader.persistent_workers else loader
         self._hooks = hooks
         self._recording = recording
         self._drawn = recording.drawn

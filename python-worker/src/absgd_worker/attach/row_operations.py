@@ -29,8 +29,14 @@ def keeps_rows(node: Any) -> bool:
 
 
 def target_of(node: Any) -> Tensor | None:
-    """The target of a loss of torch; None for other operations."""
-    return node._saved_target if kind_of(node) in _WITH_TARGET else None
+    """The labels that a loss of torch is given, or by which scores are picked in their rows; None for other
+    operations."""
+    kind = kind_of(node)
+    if kind in _WITH_TARGET:
+        return node._saved_target  # type: ignore[no-any-return]
+    if kind == "Gather":
+        return node._saved_index  # type: ignore[no-any-return]
+    return node._saved_indices[-1] if kind == "Index" else None
 
 
 def sliced_rows(node: Any, count: int) -> range | None:

@@ -95,30 +95,25 @@ class _Walk:
         before = joint([self.at(parent) for parent, _ in node.next_functions if parent is not None])
         if not isinstance(before, Origin):
             return before
-        if target is not None and is_rearranged(target, before):
+        if target is not None and may_be_rearranged(target, before):
             raise _Unproved
         rows = sliced_rows(node, before.size)
         return before if rows is None else before.at(rows)
 
 
-def is_rearranged(target: object, origin: Origin) -> bool:
+def may_be_rearranged(target: object, origin: Origin) -> bool:
     """Whether a loss's target, which is of no batch as it stands, may hold numbers of the batch's samples in
     another order."""
     batch = origin.batch
     if not isinstance(target, Tensor) or target.numel() != batch.indices.shape[0] or target.numel() == 1:
         return False
-    is_alike = [one.is_floating_point() == target.is_floating_point() for one in batch.columns]
+    alike = [one for one in batch.columns if one.is_floating_point() == target.is_floating_point()]
     if target.device.type != "cpu":
         # What would tell is on the device, for which nothing waits.
-        return any(is_alike) or batch.has_columns_elsewhere
-    given = target.detach().reshape(-1)
-    for column, alike in zip(batch.columns, is_alike, strict=True):
-        own = column.reshape(-1)
-        if not alike or torch.equal(own.to(given.dtype), given):
-            continue
-        if torch.equal(own.to(given.dtype).sort().values, given.sort().values):
-            return True
-    return False
+        return bool(alike) or batch.has_columns_elsewhere
+    given = target.detach().reshape(-1).sort().values
+    # Equal ones too: samples of one label may have changed places.
+    return any(torch.equal(one.reshape(-1).to(given.dtype).sort().values, given) for one in alike)
 
 
 DEEPEST = 64
