@@ -39,8 +39,8 @@ class TestOrder:
         source = Recorder(gamma=1.0)
         with api.session(source=source), api.capture():
             optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
-            for _ in api.track(DataLoader(TensorDataset(points), batch_size=B)):
-                losses = F.cross_entropy(model(points), labels, weight=weights, reduction="none")
+            for (batch,) in api.track(DataLoader(TensorDataset(points), batch_size=B)):
+                losses = F.cross_entropy(model(batch), labels, weight=weights, reduction="none")
                 made(losses).mean().backward()
                 optimizer.step()
         (entry,) = source.entries

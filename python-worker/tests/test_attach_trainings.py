@@ -9,6 +9,12 @@ from typing import Any
 
 import pytest
 import torch
+from test_attach_journal import records
+from torch import Tensor
+
+from absgd_worker import run
+from absgd_worker.attach import api
+from absgd_worker.attach.sessions import leave_implicit
 from arrangements import (
     ARRANGEMENTS,
     Laboratory,
@@ -16,12 +22,6 @@ from arrangements import (
     folds_that_leave_a_micro_batch_without_a_step,
     tensors_without_a_module,
 )
-from test_attach_journal import records
-from torch import Tensor
-
-from absgd_worker import run
-from absgd_worker.attach import api
-from absgd_worker.attach.sessions import leave_implicit
 
 
 @pytest.fixture(autouse=True)

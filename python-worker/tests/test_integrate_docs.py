@@ -33,6 +33,8 @@ def of_a_loop(folder: Path) -> dict[str, Any]:
         "folder": folder,
         "model": model,
         "optimizer": torch.optim.SGD(model.parameters(), lr=0.1),
+        "data": TensorDataset(images, labels),
+        "DataLoader": DataLoader,
         "loader": DataLoader(TensorDataset(images, labels), batch_size=8),
         "class_weights": torch.tensor([1.0, 2.0, 3.0]),
         "my_loss": lambda logits, labels: F.cross_entropy(logits, labels, reduction="none"),

@@ -9,11 +9,10 @@ with absgd.session(lam=-2.0):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, overload
 
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from absgd_worker.attach.capture import Capture
 from absgd_worker.attach.criteria import Criterion, weighed_criterion, weighed_function
@@ -158,25 +157,30 @@ def capture(*, name: str = "loss", granularity: Granularity = "auto", leave: Col
     return Capture(current(), name=name, granularity=granularity, leave=leave)
 
 
-def track(loader: DataLoader[Any] | Tracked, *, ids: Sequence[str] | None = None) -> Tracked:
-    """The loader, telling which samples each of its batches holds: `absgd samples` stands on that.
+def track(
+    loader: Iterable[Any],
+    *,
+    ids: Sequence[str] | Mapping[int, str] | None = None,
+    index: Callable[[Any], Any] | str | int | None = None,
+) -> Tracked:
+    """The loader, whose batches are known from now on: `absgd samples` stands on that.
 
-    `indices` of what it gives are those of the last batch, int64 [B]. Not for batches that the loop takes
-    apart before it computes their losses: give those `weigh(losses, index=…)`.
+    What a loss is computed of says which samples it is of: its labels, or what the model was given. Batches
+    may be fetched ahead, mixed up, moved and cut into slices before. An index that is not certain is not
+    recorded. `indices` of what this gives are those of the batch that it gave last, int64 [B]; None where
+    they are not certain. An index is that of the whole data set where the loader's is a `Subset` of it.
 
     Args:
-        ids: your own name of every sample of the data set, a path or URL.
+        ids: your own name of every sample of the data set or of its subset, a path or URL; or by index.
+        index: what a batch holds of its samples' numbers, int [B]: its key or place, or a function of the
+            batch. For a collate function whose order cannot be seen, for streams, and for loaders that are
+            no DataLoader. Numbers of all loaders of a run are of one numbering then.
 
     Raises:
-        TaskError: no DataLoader, a stream, batches that come in any order, or past the sampler.
+        TaskError: without `index`: no DataLoader, a stream, batches that come in any order, or past the
+            sampler. `ids` that are not one for each sample. Batches without that `index`.
     """
-
-    def tell(indices: Tensor) -> None:
-        session = current()
-        session.indices = indices
-        session.ids = None if ids is None else tuple([ids[int(index)] for index in indices.tolist()])
-
-    return Tracked(loader, tell)
+    return Tracked(loader, ids=ids, index=index)
 
 
 def log(**numbers: float | Tensor) -> None:

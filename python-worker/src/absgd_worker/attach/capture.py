@@ -23,6 +23,7 @@ from absgd_worker.attach.graph_terms import mark_known
 from absgd_worker.attach.identity import Identity
 from absgd_worker.attach.layout import Layout, layout_of
 from absgd_worker.attach.mixtures import refusal_of_mixture
+from absgd_worker.attach.origin import Origin
 from absgd_worker.attach.pending import Pending
 from absgd_worker.attach.picks import PICKING, Picks
 from absgd_worker.attach.session import Session
@@ -165,10 +166,11 @@ class Capture(TransparentMode):
                 return func(*args, **kwargs)
         name = self.name_of_place()
         layout = layout_of(given, session.watch, self._picks.rows(given, session.watch))
+        origin = session.watch.passes.of_loss(given)
         if elements.reduction == "none":
-            self.unreduced.begin(result, Pending.of(elements, result.grad_fn, name, layout))
+            self.unreduced.begin(result, Pending.of(elements, result.grad_fn, name, layout, origin))
             return result
-        factors = self._factors(name, elements, layout)
+        factors = self._factors(name, elements, layout, origin)
         if not is_off and factors is not None:
             total = (elements.losses * factors).sum()
             if elements.reduction != "sum":
@@ -200,7 +202,8 @@ class Capture(TransparentMode):
         plain = losses.detach()
         grouping = group_elements(plain, None, "sample", Layout())
         about = f"per-sample losses, then {call.kind}"
-        factors = factors_of_elements(session, self.name_of_place(), about, grouping, plain)
+        origin = session.watch.passes.of_losses(losses)
+        factors = factors_of_elements(session, self.name_of_place(), about, grouping, plain, origin=origin)
         result = call.plain() if session.is_off else call.weighed(factors)
         session.follow(result)
         return result
@@ -212,7 +215,7 @@ class Capture(TransparentMode):
             return uses.name_here(self._name)
         return uses.term_of(self._name, self._within, self._calls_of_terms)
 
-    def _factors(self, name: str, elements: Elements, layout: Layout) -> Tensor | None:
+    def _factors(self, name: str, elements: Elements, layout: Layout, origin: Origin | None) -> Tensor | None:
         """What every element is multiplied by: of mean 1 over the samples, where Σw is 1. None while λ is
         off, and which samples there are cannot be told."""
         try:
@@ -225,7 +228,7 @@ class Capture(TransparentMode):
             grouping = grouping.summed()
         identity = Identity(labels=elements.label)
         return factors_of_elements(
-            self._session, name, elements.about, grouping, elements.plain, identity=identity
+            self._session, name, elements.about, grouping, elements.plain, identity=identity, origin=origin
         )
 
 

@@ -37,6 +37,7 @@ def weighed_criterion(
         return _weighed_forward(
             lambda: kind.forward(self, *args, **kwargs),
             session,
+            (*args, *kwargs.values()),
             what=kind.__name__,
             name=name,
             granularity=granularity,
@@ -91,7 +92,12 @@ def weighed_function(
         if not session.is_training:
             return criterion(*args, **kwargs)
         return _weighed_forward(
-            lambda: criterion(*args, **kwargs), session, what=called, name=name, granularity=granularity
+            lambda: criterion(*args, **kwargs),
+            session,
+            (*args, *kwargs.values()),
+            what=called,
+            name=name,
+            granularity=granularity,
         )
 
     setattr(weighed, _PLAIN, criterion)
@@ -99,9 +105,16 @@ def weighed_function(
 
 
 def _weighed_forward(
-    forward: Callable[[], Any], session: Session, *, what: str, name: str | None, granularity: Granularity
+    forward: Callable[[], Any],
+    session: Session,
+    given: tuple[Any, ...],
+    *,
+    what: str,
+    name: str | None,
+    granularity: Granularity,
 ) -> Any:
     before = session.captured
+    session.watch.passes.of_criterion(given)
     within = None if name is None else _weighed_forward.__code__
     own = Capture(session, name=name or "loss", granularity=granularity, reductions=True, within=within)
     with own as capture:
@@ -140,7 +153,16 @@ def _weigh_elements(
         say_or_raise(session, name, f"{what} none", error)
         return losses
     labels = Identity(labels=None if within is None else within.label_M)
-    factors = factors_of_elements(session, name, f"{what} none", grouping, plain, identity=labels)
+    factors = factors_of_elements(
+        session,
+        name,
+        f"{what} none",
+        grouping,
+        plain,
+        identity=labels,
+        index_M=None if within is None else within.index_M,
+        origin=session.watch.passes.of_losses(losses) if within is None else within.origin,
+    )
     weighed = losses if session.is_off else losses * factors.to(losses.dtype)
     session.follow(weighed)
     return weighed

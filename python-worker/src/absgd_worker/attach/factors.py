@@ -10,6 +10,8 @@ from torch import Tensor
 
 from absgd_worker.attach.granularity import GranularityError, Grouping
 from absgd_worker.attach.identity import NOBODY, Identity
+from absgd_worker.attach.known_samples import identity_of
+from absgd_worker.attach.origin import Origin
 from absgd_worker.attach.session import Session
 
 
@@ -29,22 +31,18 @@ def factors_of_elements(
     *,
     identity: Identity = NOBODY,
     index_M: Tensor | None = None,
+    origin: Origin | None = None,
 ) -> Tensor:
     """Weighs the samples of a loss and gives every element of `plain` its sample's factor. The start line
     says `about` it, once. A sample without a valid element has weight 0, and does not count.
 
-    `index_M`: as in `Within`.
+    `index_M`, `origin`: as in `Within`. An index in `identity` was given by hand, and holds.
     """
     session.start_line.loss(about, grouping.unit, name)
     losses_G, counts_G = grouping.losses_G, grouping.counts_G
-    tracked = session.indices
-    names = session.ids
-    if tracked is not None and index_M is not None and int(index_M.max()) < tracked.shape[0]:
-        chosen = index_M.to(tracked.device)
-        names = None if names is None else tuple(names[int(one)] for one in chosen)
-        tracked = tracked[chosen]
-    if identity.indices is None and tracked is not None and tracked.shape[0] == losses_G.shape[0]:
-        identity = identity._replace(indices=tracked, ids=names)
+    if identity.indices is None:
+        known = identity_of(origin, losses_G.shape[0], index_M)
+        identity = identity._replace(indices=known.indices, ids=known.ids, data=known.data)
     if identity.labels is not None and identity.labels.shape[0] != losses_G.shape[0]:
         # Those of tokens are none of their sequence.
         identity = identity._replace(labels=None)

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from absgd_worker.attach.origin import DataSet
+
 
 class Identity(NamedTuple):
     """Any part of it may be unknown."""
@@ -21,6 +23,8 @@ class Identity(NamedTuple):
     """int64 [G], on any device: their classes, from 0; below 0 for those that have none."""
     ids: tuple[str, ...] | None = None
     """The user's own names of them; only with `indices`."""
+    data: DataSet | None = None
+    """What `indices` count; None where they were given by hand."""
 
     def of(self, kept_G: Tensor) -> Identity:
         """Of those samples that `kept_G`, bool [G], is true for."""
@@ -29,7 +33,11 @@ class Identity(NamedTuple):
         ids = self.ids
         if ids is not None:
             ids = tuple(name for name, kept in zip(ids, kept_G.tolist(), strict=True) if kept)
-        return Identity(index, label, ids)
+        return Identity(index, label, ids, self.data)
+
+    def unnamed(self) -> Identity:
+        """Without what says which samples they are."""
+        return self._replace(indices=None, ids=None, data=None)
 
 
 NOBODY = Identity()
@@ -64,7 +72,13 @@ def given_identity(
 
 
 def joined(parts: Sequence[Identity]) -> Identity:
-    """Of all calls of a step: what all of them know."""
+    """Of all calls of a step: what all of them know. Samples of several data sets have no common index."""
+    first = parts[0].data
+    if any(
+        (one is None) != (first is None) or (one and first and not one.is_same(first))
+        for one in (part.data for part in parts)
+    ):
+        parts = [part.unnamed() for part in parts]
     index = [part.indices for part in parts if part.indices is not None]
     label = [part.labels for part in parts if part.labels is not None]
     ids = [part.ids for part in parts if part.ids is not None]
@@ -72,4 +86,5 @@ def joined(parts: Sequence[Identity]) -> Identity:
         torch.cat(index) if len(index) == len(parts) else None,
         torch.cat(label) if len(label) == len(parts) else None,
         tuple(name for names in ids for name in names) if len(ids) == len(parts) else None,
+        parts[0].data,
     )

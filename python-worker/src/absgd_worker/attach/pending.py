@@ -10,6 +10,7 @@ from torch import Tensor
 from absgd_worker.attach.functionals import Elements
 from absgd_worker.attach.granularity import Groups
 from absgd_worker.attach.layout import Layout
+from absgd_worker.attach.origin import Origin
 
 
 class Pending(NamedTuple):
@@ -29,14 +30,19 @@ class Pending(NamedTuple):
     """int64 S, the class of each; None where there are none."""
     groups: Groups | None = None
     """The samples, where they are not for `layout` to tell."""
+    origin: Origin | None = None
+    """Which samples of the data they are; None where that is not certain."""
 
     @classmethod
-    def of(cls, elements: Elements, node: Any, name: str, layout: Layout) -> Pending:
+    def of(
+        cls, elements: Elements, node: Any, name: str, layout: Layout, origin: Origin | None = None
+    ) -> Pending:
         """Of a loss as its function gave it."""
         ratio = None
         if elements.has_class_weights:
             ratio = torch.nan_to_num(elements.plain / elements.losses.detach(), 1, 1, 1)
-        return cls(name, elements.about, node, elements.plain, layout, ratio, elements.valid, elements.label)
+        made = cls(name, elements.about, node, elements.plain, layout, ratio, elements.valid, elements.label)
+        return made._replace(origin=origin)
 
 
 class Pendings:

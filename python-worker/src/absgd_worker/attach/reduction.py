@@ -52,7 +52,11 @@ def weigh_losses(
     identity = given_identity(grouping.losses_G.shape[0], index, label, ids)
     about = f"{name or 'loss'} {reduction}"
     estimate = _name_of_estimate(session, name)
-    factors = factors_of_elements(session, estimate, about, grouping, shaped.detach(), identity=identity)
+    # Groups are numbered by who made them, in any order.
+    origin = None if group is not None or index is not None else session.watch.passes.of_losses(shaped)
+    factors = factors_of_elements(
+        session, estimate, about, grouping, shaped.detach(), identity=identity, origin=origin
+    )
     if not session.is_off:
         shaped = shaped * factors.to(shaped.dtype)
     # A capture around this is to see losses that are weighed already.

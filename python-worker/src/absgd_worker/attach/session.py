@@ -31,6 +31,7 @@ from absgd_worker.attach.granularity import Granularity
 from absgd_worker.attach.graph_terms import mark_known
 from absgd_worker.attach.host import Host
 from absgd_worker.attach.identity import NOBODY, Identity
+from absgd_worker.attach.known_samples import KnownSamples
 from absgd_worker.attach.mirror import Mirror
 from absgd_worker.attach.non_finite import NonFinite
 from absgd_worker.attach.notebook import running_cell
@@ -88,10 +89,6 @@ class Session:
         self.host: Host | None = None
         """Of absgd-run's session: what becomes of those that the script enters."""
         self.is_weighing = False
-        self.indices: Tensor | None = None
-        """Which samples the batch under way holds, int64 [B], as `track` tells; None where nobody does."""
-        self.ids: tuple[str, ...] | None = None
-        """Their names; None where `indices` is, or nobody tells."""
         self.watch.on_training_call = self._model_is_called
         self._set_to_start()
 
@@ -108,6 +105,7 @@ class Session:
         self._collapse = CollapseWatch(*([self.source.note] if isinstance(self.source, Noting) else []))
         self._use: Use | None = None
         self._uses = Uses()
+        self._samples = KnownSamples()
         self._applied: dict[str, float] = {}
         self.step_end = StepEnd()
         self.stopping: StopTraining | None = None
@@ -405,6 +403,7 @@ class Session:
         return self.start_line.is_wanted or not self._rule.is_off(lam)
 
     def _report(self, parts: Mapping[str, Part], optimizer: Optimizer) -> None:
+        parts = self._samples.checked(parts)
         entry = entry_of(
             parts,
             main=self._weighings.main,
@@ -420,6 +419,6 @@ class Session:
         if self.source.wants_lambda and not self.source.has_guard:
             self._collapse.step(entry)
         self.start_line.several(self._uses.several_of(parts.keys()))
-        self.start_line.samples(known=entry.indices_B is not None)
+        self.start_line.samples(known=entry.indices_B is not None, doubt=self._samples.doubt)
         if self._mirror is not None:
             self._mirror.report(entry, optimizer.param_groups[0].get("lr"))

@@ -15,6 +15,7 @@ class StartLine:
         self._unweighed: set[str] = set()
         self._several: set[str] = set()
         self._knows_samples: bool | None = None
+        self._has_said_samples = False
 
     def loss(self, about: str, unit: str, name: str) -> None:
         """Of the weighing `name`, with the samples of its first batch."""
@@ -52,13 +53,17 @@ class StartLine:
         if self.is_wanted and global_rank() == 0:
             complain(f"absgd: not weighed: {reason}")
 
-    def samples(self, *, known: bool) -> None:
-        """Whether the first step knows which samples its batch held."""
-        if self._knows_samples is not None:
+    def samples(self, *, known: bool, doubt: str | None = None) -> None:
+        """Whether a step knows which samples its batch held, and why not; said of the first that does not.
+        Without a tracked loader there is no `doubt`, and the first step alone is asked."""
+        is_first, self._knows_samples = self._knows_samples is None, known
+        if known or self._has_said_samples or (doubt is None and not is_first):
             return
-        self._knows_samples = known
-        if self.is_wanted and not known and global_rank() == 0:
+        self._has_said_samples = True
+        if self.is_wanted and global_rank() == 0:
             complain(
                 "absgd: no sample identity: history and suspects are off (absgd_worker.track(loader) and "
                 "weigh(losses, index=…) tell it)"
+                if doubt is None
+                else f"absgd: no sample identity is recorded where it is not certain which it is: {doubt}"
             )

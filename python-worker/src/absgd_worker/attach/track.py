@@ -1,98 +1,116 @@
-"""Which samples a data loader's batches hold."""
+"""Data loaders that tell which samples their batches hold."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
+from absgd_worker.attach.batches import batches
+from absgd_worker.attach.followed import follow
+from absgd_worker.attach.loader_hooks import Hooks, hooks_of, remember_batch
+from absgd_worker.attach.sample_numbers import Names, SampleNumbers
 from absgd_worker.errors import TaskError
+
+IndexOf = Callable[[Any], Any] | str | int
 
 
 class Tracked:
-    """A data loader that tells what its sampler drew; in every other respect the loader that it was.
+    """A data loader whose batches are known by their tensors; in every other respect the loader that it was.
 
-    The samples of the batch that was given last are in `indices`, int64 [B]. Random numbers are drawn as
-    without it, with worker processes too: samplers run in this process, and batches come in their order.
+    The samples of the batch that was given last are in `indices`, int64 [B]; None where they are not certain.
+    Random numbers are drawn as without it, with worker processes too.
     """
 
-    def __init__(self, loader: DataLoader[Any] | Tracked, tell: Callable[[Tensor], None]) -> None:
+    def __init__(
+        self,
+        loader: Iterable[Any],
+        *,
+        ids: Names | None = None,
+        index: IndexOf | None = None,
+    ) -> None:
         # A cell of a notebook that is run twice tracks what it has tracked.
-        plain = loader._loader if isinstance(loader, Tracked) else loader
-        if not isinstance(plain, DataLoader):
-            raise TaskError(
-                f"only a torch DataLoader's samples can be told, not those of {type(plain).__name__}: "
-                "track the loader inside it, or give weigh(losses, index=…)"
-            )
-        if isinstance(plain.dataset, IterableDataset):
-            raise TaskError(
-                "the loader's data set is a stream (IterableDataset), whose samples have no numbers: "
-                "give weigh(losses, index=…) what names them, or leave it out"
-            )
-        if not getattr(plain, "in_order", True):
-            raise TaskError("the loader gives batches in any order (in_order=False): leave that out")
+        plain: Any = loader._loader if isinstance(loader, Tracked) else loader
+        self._hooks: Hooks | None = None
+        if index is None:
+            _require_numbers(plain)
+            self._hooks = hooks_of(plain, ids)
+        self._numbers = SampleNumbers(getattr(plain, "dataset", plain), plain, ids, is_told=index is not None)
+        self._index = index
         self._loader = plain
-        self._tell = tell
-        self._recording = _recording(plain)
         self.indices: Tensor | None = None
+        follow()
 
     def __iter__(self) -> Iterator[Any]:
-        drawn: deque[Tensor] | None = None
         for batch in self._loader:
-            # Loaders of frameworks begin with their sampler at the first batch.
-            drawn = self._recording.drawn if drawn is None else drawn
-            if not drawn:
-                raise TaskError(
-                    f"{type(self._loader).__name__} has begun with its sampler before it was tracked, or "
-                    "passes it by, so that its samples cannot be told: give weigh(losses, index=…)"
-                )
-            self.indices = drawn.popleft()
-            self._tell(self.indices)
+            if self._index is not None:
+                told = self._numbers.batch(_told(batch, self._index))
+                told.is_told = True
+                batches.given += 1
+                remember_batch(batch, told)
+                self.indices = told.indices
+            else:
+                self.indices = self._found(batch)
             yield batch
+
+    def _found(self, batch: Any) -> Tensor | None:
+        assert self._hooks is not None
+        if not self._hooks.has_begun:
+            raise TaskError(
+                f"{type(self._loader).__name__} has begun with its sampler before it was tracked, or passes "
+                "it by, so that its samples cannot be told: track(loader, index=…) takes what a batch holds "
+                "of them, weigh(losses, index=…) what the loop knows"
+            )
+        found = self._hooks.of_batch(batch)
+        return None if found is None else found.indices
 
     def __len__(self) -> int:
         return len(self._loader)
 
     def __getattr__(self, name: str) -> Any:
+        if name == "_loader":
+            raise AttributeError(name)
         return getattr(self._loader, name)
 
 
-class _Recording:
-    """A sampler that notes what it draws: `drawn` belongs to the iterator that was begun last."""
-
-    def __init__(self, sampler: Any) -> None:
-        self.plain = sampler
-        self.drawn: deque[Tensor] = deque()
-
-    def __iter__(self) -> Iterator[Any]:
-        self.drawn = drawn = deque[Tensor]()
-        return self._draw(drawn)
-
-    def _draw(self, drawn: deque[Tensor]) -> Iterator[Any]:
-        for indices in self.plain:
-            drawn.append(torch.as_tensor(indices, dtype=torch.int64).reshape(-1))
-            yield indices
-
-    def __len__(self) -> int:
-        return len(self.plain)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.plain, name)
+def _require_numbers(loader: Any) -> None:
+    """Raises TaskError for what does not draw its samples by number."""
+    if not isinstance(loader, DataLoader):
+        raise TaskError(
+            f"only a torch DataLoader's samples can be told, not those of {type(loader).__name__}: track the "
+            "loader inside it, or say what a batch holds of them, track(loader, index=…), or give "
+            "weigh(losses, index=…)"
+        )
+    if isinstance(loader.dataset, IterableDataset):
+        raise TaskError(
+            "the loader's data set is a stream (IterableDataset), whose samples have no numbers: say what a "
+            "batch holds that numbers them, track(loader, index=…), give weigh(losses, index=…), or leave it "
+            "out"
+        )
+    if not getattr(loader, "in_order", True):
+        raise TaskError(
+            "the loader gives batches in any order (in_order=False): leave that out, or say what a batch "
+            "holds of its samples, track(loader, index=…)"
+        )
 
 
-def _recording(loader: DataLoader[Any]) -> _Recording:
-    # Accelerate's loaders draw with the one inside them.
-    while isinstance(inner := vars(loader).get("base_dataloader"), DataLoader):
-        loader = inner
-    attribute = "sampler" if loader.batch_sampler is None else "batch_sampler"
-    sampler = getattr(loader, attribute)
-    if isinstance(sampler, _Recording):
-        return sampler
-    recording = _Recording(sampler)
-    # The loader refuses that it is set; it reads it anew whenever it is iterated over.
-    object.__setattr__(loader, attribute, recording)
-    return recording
+def _told(batch: Any, index: IndexOf) -> Tensor:
+    """What a batch holds of its samples, int64 [B]."""
+    try:
+        given = index(batch) if callable(index) else batch[index]
+    except (KeyError, IndexError, TypeError) as error:
+        raise TaskError(
+            f"track(loader, index={index!r}) finds nothing in a batch, which is a {type(batch).__name__}: "
+            f"{type(error).__name__}: {error}. Give the key or place at which the batch holds the samples' "
+            "numbers, or a function of the batch that gives them"
+        ) from error
+    numbers = given.detach().cpu() if isinstance(given, Tensor) else torch.as_tensor(given)
+    if numbers.is_floating_point() or numbers.is_complex() or numbers.dtype == torch.bool:
+        raise TaskError(
+            f"track(loader, index=…) gives {numbers.dtype} of shape {list(numbers.shape)}, must be whole "
+            "numbers, one for each sample of the batch"
+        )
+    return numbers.to(torch.int64).reshape(-1)

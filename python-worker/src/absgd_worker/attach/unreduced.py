@@ -99,6 +99,7 @@ class Unreduced:
                 within.plain,
                 identity=identity,
                 index_M=within.index_M,
+                origin=within.origin,
             )
         self._numbers[of.plain] = session.uses.number_of_last(of.name)
         result = call.plain() if session.is_off else call.weighed(factors)
@@ -128,5 +129,10 @@ class Unreduced:
             valid = None if within.valid is None else call.any_of(within.valid)
             ratio = None if of.ratio is None else torch.nan_to_num(plain / result.detach(), 1, 1, 1)
         made = Pending(of.name, of.about, result.grad_fn, plain, of.layout, ratio, valid, None, merged)
+        if within.origin is not None:
+            chosen = within.index_M
+            made = made._replace(
+                origin=within.origin if chosen is None else within.origin.at(chosen.tolist())
+            )
         self.begin(result, made)
         return result

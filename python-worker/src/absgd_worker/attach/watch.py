@@ -9,7 +9,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.module import register_module_forward_pre_hook
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+
+from absgd_worker.attach.passes import Passes
 
 
 class ModelWatch:
@@ -37,21 +39,26 @@ class ModelWatch:
         there was none."""
         self.calls = 0
         """How often outermost modules were called so far, but in compiled code."""
-        self._handle: Any = None
         self.on_training_call: Callable[[], None] = _nothing
         """Called before an outermost module in training mode is."""
+        self.passes = Passes()
+        """Which samples the outermost modules were given."""
+        self._handles: list[Any] = []
 
     def open(self) -> None:
         # The hook does no harm when it runs twice.
         warnings.filterwarnings(
             "ignore", message=r"Using `torch\.compile\(module\)` when there are global hooks"
         )
-        self._handle = register_module_forward_pre_hook(self._before)
+        self._handles = [
+            register_module_forward_pre_hook(self._before),
+            register_module_forward_hook(self._after),
+        ]
 
     def close(self) -> None:
-        if self._handle is not None:
-            self._handle.remove()
-            self._handle = None
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
 
     @property
     def batches(self) -> tuple[int, ...]:
@@ -96,11 +103,20 @@ class ModelWatch:
         self.calls += 1
         self.in_training = any(one.training for one in self._called)
         self._is_by_keywords = not self._add(args)
+        self.passes.begin(args)
+
+    def _after(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        # Asked first, as compiled code is to follow nothing further.
+        if torch.compiler.is_compiling() or not torch.is_grad_enabled():
+            return
+        if module is self.model:
+            self.passes.end(output)
 
     def _within(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         # A model that was called by keywords alone hands its input on: which of them, nobody tells.
         if self._is_by_keywords:
             self._add(args)
+        self.passes.within(args)
         given = args[0] if args else None
         if isinstance(module, nn.RNNCellBase) and isinstance(given, Tensor) and given.ndim == 2:
             self.cells = given.shape[0]

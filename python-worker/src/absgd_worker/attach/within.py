@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from absgd_worker.attach.granularity import Granularity, Groups, groups_of
+from absgd_worker.attach.origin import Origin
 from absgd_worker.attach.trails import Trail
 
 
@@ -26,6 +27,9 @@ class Within(NamedTuple):
     """int64, the class of each; None where there are none."""
     index_M: Tensor | None = None
     """int64: which sample of the loss each is; None where they are all, in order, or several are one."""
+    origin: Origin | None = None
+    """The samples of the loss as it was computed, of which `index_M` chooses; None where they are not
+    certain."""
 
     def merged_over(self, dims: tuple[int, ...]) -> Groups | None:
         """The samples of what is left when these dimensions are added up; None where samples would be added
@@ -67,7 +71,9 @@ def samples_within(losses: Tensor, trail: Trail, granularity: Granularity) -> Wi
         valid = None
     label_M = None if of.label is None or own.of_N is not None else here(of.label)
     is_order = groups.of_N is None and own.of_N is None
-    return Within(plain, valid, own, label_M, index_M if is_order else None)
+    # Samples are numbered in their order, whatever was made of the elements; some may be missing.
+    origin = of.origin if of.origin is not None and of.origin.size == groups.number else None
+    return Within(plain, valid, own, label_M, index_M if is_order else None, origin)
 
 
 def _numbered(group: Tensor, what: str) -> Groups:
