@@ -14,8 +14,10 @@ from torch import Tensor, nn
 
 from absgd_worker.attach.caller import is_vmapped
 from absgd_worker.attach.compilation import is_left_whole
+from absgd_worker.attach.criterion_call import CriterionCall, refuse_statistic
 from absgd_worker.attach.errors import NotWeighable
 from absgd_worker.attach.factors import factors_of_elements, say_or_raise
+from absgd_worker.attach.following import unreduced_of
 from absgd_worker.attach.functionals import LOSSES, Elements, elements_of, reduction_of, refusal
 from absgd_worker.attach.granularity import Granularity, GranularityError, group_elements
 from absgd_worker.attach.identity import Identity
@@ -27,7 +29,7 @@ from absgd_worker.attach.session import Session
 from absgd_worker.attach.sums import SUMS, Sum, sum_of
 from absgd_worker.attach.trails import FOLLOWED
 from absgd_worker.attach.transparency import TransparentMode
-from absgd_worker.attach.unreduced import Unreduced
+from absgd_worker.attach.use import Use
 
 _Call = TypeVar("_Call", bound=Callable[..., Any])
 
@@ -49,8 +51,8 @@ class Capture(TransparentMode):
 
     Args:
         leave: losses that stay as they are, by the names of their functions: "mse_loss".
-        reductions: weigh any such reduction of one number a sample: for a criterion that is known to be a
-            loss.
+        criterion: the call of a wrapped criterion that it is for, whose reductions of one number a sample may
+            be losses as well; None for a script.
     """
 
     def __init__(
@@ -60,7 +62,7 @@ class Capture(TransparentMode):
         name: str = "loss",
         granularity: Granularity = "auto",
         leave: Collection[str] = (),
-        reductions: bool = False,
+        criterion: CriterionCall | None = None,
     ) -> None:
         names = {func.__name__ for func in LOSSES}
         if unknown := set(leave) - names:
@@ -71,11 +73,10 @@ class Capture(TransparentMode):
         self._session = session
         self._name = name
         # The terms of a criterion, wherever it is called; the places of a script.
-        self._own_names = Names() if reductions else None
+        self._own_names = None if criterion is None else Names()
         self._granularity: Granularity = granularity
         self._leave = frozenset(leave)
-        self._reductions = reductions
-        self.unreduced = Unreduced(granularity)
+        self._criterion = criterion
         self._picks = Picks()
 
     def weigh_for(self, session: Session) -> None:
@@ -94,7 +95,7 @@ class Capture(TransparentMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         # Of all that torch does: this is asked at every operation.
-        if func not in _SEEN:
+        if func not in _SEEN or self._session.is_weighing:
             return func(*args, **(kwargs or {}))
         kwargs = kwargs or {}
         if func in SUMS:
@@ -103,7 +104,7 @@ class Capture(TransparentMode):
             return self._loss(func, args, kwargs)
         if torch.compiler.is_compiling():
             return func(*args, **kwargs)
-        result = self.unreduced.call(func, args, kwargs)
+        result = unreduced_of(self._session).call(func, args, kwargs)
         if func in PICKING:
             self._picks.note(func, args, result)
         return result
@@ -130,7 +131,7 @@ class Capture(TransparentMode):
 
     def _weigh(self, func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         session = self._session
-        if session.is_weighing or not session.is_training or is_left_whole(session.source, args):
+        if not session.is_training or is_left_whole(session.source, args):
             return func(*args, **kwargs)
         # A capture around this one is to see a call that is weighed already.
         session.is_weighing = True
@@ -148,65 +149,111 @@ class Capture(TransparentMode):
         # A penalty on a parameter has no samples; what needs no gradient is not trained on.
         if isinstance(given[0], nn.Parameter) or not _is_trained_on(args, kwargs):
             return func(*args, **kwargs)
-        is_off = session.is_off
         if is_vmapped(given[0]):
             reason = "a loss inside of torch.func.vmap sees no batch: weigh(losses) what vmap gives"
-            if not is_off:
+            if not session.is_off:
                 raise NotWeighable(reason)
             session.start_line.unweighed("vmap", reason)
             return func(*args, **kwargs)
-        if is_off:
-            result = func(*args, **kwargs)
-            if not result.requires_grad:
-                return result
-            with torch.no_grad():
-                elements = elements_of(func, args, kwargs)
-        else:
-            elements = elements_of(func, args, kwargs)
-            result = elements.losses
-            if not result.requires_grad:
-                return func(*args, **kwargs)
+        elements, result = self._elements(func, args, kwargs, is_off=session.is_off)
+        weighed = None if elements is None else self._weigh_elements(elements, result, given)
+        if weighed is not None:
+            return weighed
+        return result if session.is_off or elements is None else func(*args, **kwargs)
+
+    def _weigh_elements(self, elements: Elements, result: Tensor, given: tuple[Any, ...]) -> Tensor | None:
+        """What the loss is that a call of `given` is to give; None where it is to stay what it is.
+
+        `result`: of the call, where lambda is off; else the elements.
+        """
+        session, criterion = self._session, self._criterion
+        if not elements.losses.numel():
+            self._note_empty()
+            return None
         name = self._name_of_place()
+        if criterion is not None and criterion.mix_samples(elements.losses, name):
+            refuse_statistic(session, criterion.what)
+            return None
         layout = layout_of(given, session.watch, self._picks.rows(given, session.watch))
         if elements.reduction == "none":
-            self.unreduced.begin(result, Pending.of(elements, result.grad_fn, name, layout))
+            pending = Pending.of(elements, result.grad_fn, name, layout, self._granularity)
+            unreduced_of(session).begin(result, pending, elements.factors)
             return result
         factors = self._factors(name, elements, layout)
-        if not is_off and factors is not None:
+        if factors is None:
+            return None
+        if not session.is_off:
             total = (elements.losses * factors).sum()
             if elements.reduction != "sum":
                 total = total / elements.denominator
             result = total.to(elements.losses.dtype)
-        session.follow(result)
+        use = session.take_use()
+        if use is not None:
+            self._follow(result, use)
         return result
+
+    def _elements(
+        self, func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any], *, is_off: bool
+    ) -> tuple[Elements | None, Tensor]:
+        """What a loss is made of, and what its call gives: itself while lambda is off, else the elements.
+        None for one that is not trained on."""
+        if not is_off:
+            elements = elements_of(func, args, kwargs)
+            is_trained = elements.losses.requires_grad
+            return (elements, elements.losses) if is_trained else (None, func(*args, **kwargs))
+        result = func(*args, **kwargs)
+        if not result.requires_grad:
+            return None, result
+        try:
+            with torch.no_grad():
+                return elements_of(func, args, kwargs), result
+        except _OF_TORCH as error:
+            # What torch can compute by itself must not fail because its elements cannot be had.
+            about = f"{func.__name__}: its elements cannot be computed ({error})"
+            self._session.start_line.unweighed(func.__name__, about)
+            return None, result
+
+    def _note_empty(self) -> None:
+        self._session.note_empty_loss()
+        if self._criterion is not None:
+            self._criterion.is_empty = True
+
+    def _follow(self, result: Tensor, use: Use) -> None:
+        if self._criterion is None:
+            use.follow(result)
+        else:
+            self._criterion.follow(result, use)
 
     def _reduce(self, func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """`mean()` or `sum()` of the elements of a loss."""
         call = sum_of(func, args, kwargs)
-        if call is None or not call.losses.requires_grad or not call.losses.numel():
+        if call is None or not call.losses.requires_grad:
             return func(*args, **kwargs)
         session = self._session
-        if session.is_weighing or not session.is_training or is_left_whole(session.source, args):
+        if not session.is_training or is_left_whole(session.source, args):
             return func(*args, **kwargs)
-        return self._reduce_losses(call)
+        if not call.losses.numel():
+            if self._criterion is not None or unreduced_of(session).is_known(call.losses):
+                self._note_empty()
+            return func(*args, **kwargs)
+        # A capture around this one is to see losses that are weighed already.
+        session.is_weighing = True
+        try:
+            return self._reduce_losses(call)
+        finally:
+            session.is_weighing = False
 
     @_eager
     def _reduce_losses(self, call: Sum) -> Tensor:
         session, losses = self._session, call.losses
-        result = self.unreduced.reduce(session, call)
+        result = unreduced_of(session).reduce(session, call, self._follow)
         if result is not None:
             return result
         # Of a criterion, which may make its losses of any operations.
-        is_one_a_sample = self._reductions and losses.shape[0] == losses.numel()
-        if not is_one_a_sample or losses.shape[0] not in session.watch.batches:
+        is_one_a_sample = losses.shape[0] == losses.numel() and call.dims is None
+        if self._criterion is None or not is_one_a_sample or losses.shape[0] not in session.watch.batches:
             return call.plain()
-        plain = losses.detach()
-        grouping = group_elements(plain, None, "sample", Layout())
-        about = f"per-sample losses, then {call.kind}"
-        factors = factors_of_elements(session, self._name_of_place(), about, grouping, plain)
-        result = call.plain() if session.is_off else call.weighed(factors)
-        session.follow(result)
-        return result
+        return self._criterion.propose(call, self._name_of_place())
 
     def _name_of_place(self) -> str:
         names, prefix = self._session.names, ""
@@ -215,10 +262,12 @@ class Capture(TransparentMode):
         return names.of(self._name, calling_place(), prefix=prefix)
 
     def _factors(self, name: str, elements: Elements, layout: Layout) -> Tensor | None:
-        """What every element is multiplied by: of mean 1 over the samples, where Σw is 1. None while λ is
-        off, and which samples there are cannot be told."""
+        """What every element is multiplied by: of mean 1 over the samples, where Σw is 1. None where no
+        sample counts, and where λ is off and which samples there are cannot be told."""
         try:
-            grouping = group_elements(elements.plain, elements.valid, self._granularity, layout)
+            grouping = group_elements(
+                elements.plain, elements.valid, self._granularity, layout, factors=elements.factors
+            )
         except GranularityError as error:
             say_or_raise(self._session, name, elements.about, error)
             return None
@@ -226,13 +275,17 @@ class Capture(TransparentMode):
             # The mean is over samples alone, whose elements are summed.
             grouping = grouping.summed()
         identity = Identity(labels=elements.label)
-        return factors_of_elements(
+        factors = factors_of_elements(
             self._session, name, elements.about, grouping, elements.plain, identity=identity
         )
+        if factors is None:
+            self._note_empty()
+        return factors
 
 
 def _is_trained_on(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
     return any(isinstance(one, Tensor) and one.requires_grad for one in (*args, *kwargs.values()))
 
 
+_OF_TORCH = (RuntimeError, ValueError, TypeError, IndexError)
 _SEEN = SUMS | LOSSES | FOLLOWED | PICKING

@@ -29,14 +29,20 @@ def factors_of_elements(
     *,
     identity: Identity = NOBODY,
     index_M: Tensor | None = None,
-) -> Tensor:
+) -> Tensor | None:
     """Weighs the samples of a loss and gives every element of `plain` its sample's factor. The start line
-    says `about` it, once. A sample without a valid element has weight 0, and does not count.
+    says `about` it, once. A sample without a valid element has weight 0, and does not count. None where there
+    is no sample that counts: nothing is weighed then, and the loss is to stay what it is.
 
     `index_M`: as in `Within`.
     """
-    session.start_line.loss(about, grouping.unit, name)
     losses_G, counts_G = grouping.losses_G, grouping.counts_G
+    kept = None if counts_G is None else counts_G > 0
+    held_G = losses_G if kept is None else losses_G[kept]
+    if not held_G.shape[0]:
+        session.note_empty_loss()
+        return None
+    session.start_line.loss(about, grouping.unit, name)
     tracked = session.indices
     names = session.ids
     if tracked is not None and index_M is not None and int(index_M.max()) < tracked.shape[0]:
@@ -48,14 +54,9 @@ def factors_of_elements(
     if identity.labels is not None and identity.labels.shape[0] != losses_G.shape[0]:
         # Those of tokens are none of their sequence.
         identity = identity._replace(labels=None)
-    if counts_G is None:
-        weights_G = session.weigh(name, losses_G, identity)
-        factors_G = weights_G * losses_G.shape[0]
+    if kept is None:
+        factors_G = session.weigh(name, losses_G, identity) * losses_G.shape[0]
     else:
-        kept = counts_G > 0
-        held_G = losses_G[kept]
-        if held_G.shape[0] == 0:
-            return torch.ones_like(plain)
         weights = session.weigh(name, held_G, identity.of(kept))
         factors_G = torch.zeros_like(losses_G, dtype=weights.dtype)
         factors_G[kept] = weights * held_G.shape[0]

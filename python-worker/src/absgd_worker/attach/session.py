@@ -60,6 +60,7 @@ class Session:
         self._began = 0.0
         self._unseen = UnseenSteps()
         self._use: Use | None = None
+        self._has_empty_loss = False
         self._boundary = Boundary(self)
         self._applied: dict[str, float] = {}
         self._hyperparameters = Hyperparameters(choices.groups)
@@ -78,6 +79,8 @@ class Session:
         self.host: Host | None = None
         """Of absgd-run's session: what becomes of those that the script enters."""
         self.is_weighing = False
+        self.stop_following: Callable[[], None] | None = None
+        """Of losses that a wrapped criterion gave without reduction: see `Following`."""
         self.indices: Tensor | None = None
         """Which samples the batch under way holds, int64 [B], as `track` tells; None where nobody does."""
         self.ids: tuple[str, ...] | None = None
@@ -134,6 +137,8 @@ class Session:
     def abandon(self) -> None:
         """Lets go of models and optimizers alone: in a process that was forked, the rest is its parent's."""
         self.is_open = False
+        if self.stop_following is not None:
+            self.stop_following()
         self._boundary.close()
         self.watch.close()
 
@@ -182,12 +187,21 @@ class Session:
 
         return Capture(self, name=name, granularity=granularity, leave=leave)
 
+    def take_use(self) -> Use | None:
+        """Of the samples that were weighed last: what follows whether anybody trains on their loss."""
+        use, self._use = self._use, None
+        return use
+
     def follow(self, loss: Tensor) -> Use | None:
         """The loss that the script gets, whose samples were weighed last: does anybody train on it?"""
-        use, self._use = self._use, None
+        use = self.take_use()
         if use is not None:
             use.follow(loss)
         return use
+
+    def note_empty_loss(self) -> None:
+        """A loss of this step has no sample that counts: it is seen, and there is nothing to weigh."""
+        self._has_empty_loss = True
 
     def log(self, **numbers: float | Tensor) -> None:
         """Reports numbers with the step under way."""
@@ -264,6 +278,12 @@ class Session:
     def after_step(self, optimizer: Optimizer) -> None:
         self._hyperparameters.put_back(optimizer)
         parts = self._weighings.take()
+        if self.stop_following is not None:
+            self.stop_following()
+        has_empty_loss, self._has_empty_loss = self._has_empty_loss, False
+        if not parts and has_empty_loss:
+            self.watch.end_step()
+            return
         if not parts:
             self._unseen.add(optimizer, self.captured, self.source.wants_lambda, self.watch.in_training)
             return

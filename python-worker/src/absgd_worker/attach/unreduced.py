@@ -10,47 +10,60 @@ from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from absgd_worker.attach.factors import factors_of_elements, say_or_raise
-from absgd_worker.attach.granularity import Granularity, GranularityError, Groups, grouped
+from absgd_worker.attach.granularity import GranularityError, Groups, grouped
 from absgd_worker.attach.identity import Identity
 from absgd_worker.attach.pending import Pending, Pendings
 from absgd_worker.attach.session import Session
 from absgd_worker.attach.sums import Sum
-from absgd_worker.attach.trails import Trail, Trails
+from absgd_worker.attach.trail import Trail
+from absgd_worker.attach.trails import Trails
+from absgd_worker.attach.use import Use
 from absgd_worker.attach.within import Within, samples_within
+
+Follow = Callable[[Tensor, Use], None]
+"""Is told of a loss, and of what follows whether anybody trains on it."""
 
 
 class Unreduced:
-    """Those of a capture."""
+    """Those of a session, whoever of its captures and wrapped criteria sees them computed and reduced."""
 
-    def __init__(self, granularity: Granularity) -> None:
-        self._granularity: Granularity = granularity
+    def __init__(self) -> None:
         self._pendings = Pendings()
         self._trails = Trails()
         self._weighed: Any = WeakTensorKeyDictionary()
 
-    def begin(self, losses: Tensor, pending: Pending) -> None:
-        """`losses`: as they were computed."""
+    def begin(self, losses: Tensor, pending: Pending, factors: tuple[Tensor, ...] = ()) -> None:
+        """`losses`: as they were computed; `factors`: each of their shape, what they were multiplied by."""
         self._pendings.add(pending)
-        self._trails.begin(losses, pending)
+        self._trails.begin(losses, Trail(pending, factors=factors))
+
+    def is_known(self, losses: Tensor) -> bool:
+        """Whether it is known of which loss they are made."""
+        return self._trails.get(losses) is not None
 
     def call(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Calls one of `FOLLOWED`."""
         return self._trails.call(func, args, kwargs)
 
-    def within(self, losses: Tensor) -> Within | None:
-        """The samples of losses, which are weighed by who asks; None where they are not known.
+    def source_of(self, losses: Tensor) -> Pending | None:
+        """Of which loss they are made; None where that is none, or not known.
 
         Raises:
-            GranularityError: which they are cannot be told.
+            GranularityError: of one, in a way that does not tell their samples.
         """
-        trail = self._trails.get(losses)
-        if trail is None:
-            return None
-        self._pendings.are_weighed_in(losses, trail.of)
-        return samples_within(losses, trail, self._granularity)
+        trail = self._trails.get(losses) or self._guess(losses)
+        return None if trail is None else trail.of
 
-    def reduce(self, session: Session, call: Sum) -> Tensor | None:
-        """What the sum of losses is; None where they are not known for any.
+    def are_weighed_in(self, losses: Tensor, result: Tensor) -> None:
+        """Somebody else has weighed `losses`, and `result` is made of them."""
+        trail = self._trails.get(losses)
+        found = None if trail is not None else self._pendings.source_of(losses)
+        of = trail.of if trail is not None else found[0] if found is not None else None
+        if of is not None:
+            self._pendings.are_weighed_in(result, of)
+
+    def reduce(self, session: Session, call: Sum, follow: Follow) -> Tensor | None:
+        """What the sum of losses is; None where they are not known for any. `follow` is told of the result.
 
         Raises:
             GranularityError: lambda is on, and which samples there are cannot be told.
@@ -62,7 +75,7 @@ class Unreduced:
             of, factors, use = again
             result = call.plain() if session.is_off else call.weighed(factors)
             if use is not None:
-                use.follow(result)
+                follow(result, use)
             self._pendings.are_weighed_in(result, of)
             return result
         trail = self._trails.get(losses)
@@ -72,14 +85,14 @@ class Unreduced:
             if trail is None:
                 return None
             of = trail.of
-            within = samples_within(losses, trail, self._granularity)
+            within = samples_within(losses, trail)
         except GranularityError as error:
             if call.dims is None:
                 name, about = ("loss", "a loss") if of is None else (of.name, of.about)
                 say_or_raise(session, name, f"{about}, then {call.kind}", error)
             return call.plain()
         if call.dims is not None and (merged := within.merged_over(call.dims)) is not None:
-            return self._add_up(call, of, within, merged)
+            return self._add_up(call, of, within, merged, trail.factors)
         about = f"{of.about.replace(' none', '', 1)}, then {call.kind}"
         grouping = grouped(within.plain, within.valid, within.groups)
         identity = Identity(labels=within.label_M)
@@ -92,8 +105,13 @@ class Unreduced:
             identity=identity,
             index_M=within.index_M,
         )
+        if factors is None:
+            return call.plain()
         result = call.plain() if session.is_off else call.weighed(factors)
-        self._weighed[losses] = (of, factors, session.follow(result))
+        use = session.take_use()
+        self._weighed[losses] = (of, factors, use)
+        if use is not None:
+            follow(result, use)
         self._pendings.are_weighed_in(result, of)
         return result
 
@@ -111,13 +129,18 @@ class Unreduced:
             )
         return Trail(pending)
 
-    def _add_up(self, call: Sum, of: Pending, within: Within, merged: Groups) -> Tensor:
+    def _add_up(
+        self, call: Sum, of: Pending, within: Within, merged: Groups, factors: tuple[Tensor, ...]
+    ) -> Tensor:
         """The elements of each sample become fewer: what is left of them is weighed later."""
         result = call.plain()
         with torch.no_grad():
             plain = call.of(within.plain)
             valid = None if within.valid is None else call.any_of(within.valid)
-            ratio = None if of.ratio is None else torch.nan_to_num(plain / result.detach(), 1, 1, 1)
-        made = Pending(of.name, of.about, result.grad_fn, plain, of.layout, ratio, valid, None, merged)
+            is_same = of.ratio is None and not factors
+            ratio = None if is_same else torch.nan_to_num(plain / result.detach(), 1, 1, 1)
+        made = of._replace(
+            node=result.grad_fn, plain=plain, ratio=ratio, valid=valid, label=None, groups=merged
+        )
         self.begin(result, made)
         return result
