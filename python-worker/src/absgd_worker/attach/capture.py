@@ -16,15 +16,14 @@ from absgd_worker.attach.caller import is_vmapped
 from absgd_worker.attach.compilation import is_left_whole
 from absgd_worker.attach.criterion_call import CriterionCall, refuse_statistic
 from absgd_worker.attach.errors import NotWeighable
-from absgd_worker.attach.factors import factors_of_elements, say_or_raise
 from absgd_worker.attach.following import unreduced_of
 from absgd_worker.attach.functionals import LOSSES, Elements, elements_of, reduction_of, refusal
-from absgd_worker.attach.granularity import Granularity, GranularityError, group_elements
-from absgd_worker.attach.identity import Identity
-from absgd_worker.attach.layout import Layout, layout_of
+from absgd_worker.attach.granularity import Granularity
+from absgd_worker.attach.layout import layout_of
 from absgd_worker.attach.pending import Pending
 from absgd_worker.attach.picks import PICKING, Picks
 from absgd_worker.attach.place import Names, calling_place
+from absgd_worker.attach.reduced_call import weigh_reduced
 from absgd_worker.attach.session import Session
 from absgd_worker.attach.sums import SUMS, Sum, sum_of
 from absgd_worker.attach.trails import FOLLOWED
@@ -104,7 +103,7 @@ class Capture(TransparentMode):
             return self._loss(func, args, kwargs)
         if torch.compiler.is_compiling():
             return func(*args, **kwargs)
-        result = unreduced_of(self._session).call(func, args, kwargs)
+        result = unreduced_of(self._session).call(func, args, kwargs, self._follow)
         if func in PICKING:
             self._picks.note(func, args, result)
         return result
@@ -179,18 +178,18 @@ class Capture(TransparentMode):
             pending = Pending.of(elements, result.grad_fn, name, layout, self._granularity)
             unreduced_of(session).begin(result, pending, elements.factors)
             return result
-        factors = self._factors(name, elements, layout)
-        if factors is None:
-            return None
-        if not session.is_off:
-            total = (elements.losses * factors).sum()
-            if elements.reduction != "sum":
-                total = total / elements.denominator
-            result = total.to(elements.losses.dtype)
-        use = session.take_use()
-        if use is not None:
-            self._follow(result, use)
-        return result
+        weighed = weigh_reduced(
+            session,
+            name,
+            elements,
+            result,
+            granularity=self._granularity,
+            layout=layout,
+            follow=self._follow,
+        )
+        if weighed is None and criterion is not None:
+            criterion.is_empty = True
+        return weighed
 
     def _elements(
         self, func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any], *, is_off: bool
@@ -260,27 +259,6 @@ class Capture(TransparentMode):
         if self._own_names is not None:
             names, prefix = self._own_names, f"{self._name} "
         return names.of(self._name, calling_place(), prefix=prefix)
-
-    def _factors(self, name: str, elements: Elements, layout: Layout) -> Tensor | None:
-        """What every element is multiplied by: of mean 1 over the samples, where Σw is 1. None where no
-        sample counts, and where λ is off and which samples there are cannot be told."""
-        try:
-            grouping = group_elements(
-                elements.plain, elements.valid, self._granularity, layout, factors=elements.factors
-            )
-        except GranularityError as error:
-            say_or_raise(self._session, name, elements.about, error)
-            return None
-        if elements.reduction == "batchmean":
-            # The mean is over samples alone, whose elements are summed.
-            grouping = grouping.summed()
-        identity = Identity(labels=elements.label)
-        factors = factors_of_elements(
-            self._session, name, elements.about, grouping, elements.plain, identity=identity
-        )
-        if factors is None:
-            self._note_empty()
-        return factors
 
 
 def _is_trained_on(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:

@@ -17,7 +17,7 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from absgd_worker.attach.data_factors import factors_of
 from absgd_worker.attach.errors import NotWeighable
-from absgd_worker.attach.factors import factors_of_elements
+from absgd_worker.attach.factors import factors_of_elements, hidden_from_captures
 from absgd_worker.attach.granularity import group_elements
 from absgd_worker.attach.independence import depend_on_others, without_hooks
 from absgd_worker.attach.layout import Layout
@@ -38,8 +38,6 @@ class _Reduction(NamedTuple):
     """Of one that is weighed already."""
     call: Sum | None = None
     """Of one that is weighed if it proves to be a loss."""
-    value: Tensor | None = None
-    """Of `call`, detached."""
     name: str = ""
 
 
@@ -66,8 +64,7 @@ class CriterionCall:
     def propose(self, call: Sum, name: str) -> Tensor:
         """A reduction of one number a sample, which may be a loss. Gives its plain result."""
         result = call.plain()
-        edge = get_gradient_edge(result)
-        self._found.append(_Reduction(edge, result, None, call, result.detach().clone(), name))
+        self._found.append(_Reduction(get_gradient_edge(result), result, None, call, name))
         return result
 
     def mix_samples(self, losses: Tensor, name: str) -> bool:
@@ -90,20 +87,26 @@ class CriterionCall:
         found = [
             one for one in self._found if one.call is None or not self.mix_samples(one.call.losses, one.name)
         ]
+        with hidden_from_captures(self._session):
+            return self._settled(result, found)
+
+    def _settled(self, result: Any, found: list[_Reduction]) -> tuple[Any, bool]:
         outputs = [one for one in tensors_in(result) if one.requires_grad and one.numel() == 1]
         slopes = [_slopes(output, found, self.sources) for output in outputs]
         is_other = any(slope is None for of_output in slopes for slope in of_output)
         if is_other:
             return self._refused(result), False
-        used = [any(isinstance(of_output[at], Tensor) for of_output in slopes) for at in range(len(found))]
+        used: list[Any] = [
+            next((one[at] for one in slopes if isinstance(one[at], Tensor)), None) for at in range(len(found))
+        ]
         changes: list[Tensor | None] = []
         is_weighed = False
-        for one, is_used in zip(found, used, strict=True):
-            change = self._weighed(one, outputs[0]) if one.call is not None and is_used else None
-            changes.append(change)
+        for one, slope in zip(found, used, strict=True):
+            is_new = one.call is not None and slope is not None
+            changes.append(self._weighed(one, slope, outputs[0]) if is_new else None)
             if one.use is not None:
                 one.use.follow(one.result)
-            is_weighed = is_weighed or one.use is not None or (one.call is not None and is_used)
+            is_weighed = is_weighed or one.use is not None or is_new
         if not any(change is not None for change in changes):
             return result, is_weighed
         made = {
@@ -112,12 +115,13 @@ class CriterionCall:
         }
         return _mapped(result, lambda one: made.get(id(one), one)), is_weighed
 
-    def _weighed(self, one: _Reduction, output: Tensor) -> Tensor | None:
-        """By how much weighing changes a reduction; None where it does not."""
+    def _weighed(self, one: _Reduction, slope: Tensor, output: Tensor) -> Tensor | None:
+        """By how much weighing changes a reduction; None where it does not. Under a negative `slope` its
+        numbers are likelihoods, of which the losses are the negatives."""
         session, call = self._session, one.call
         assert call is not None
-        assert one.value is not None
         plain = call.losses.detach()
+        plain = -plain if bool(slope.sum() < 0) else plain
         factors = factors_of(call.losses)
         grouping = group_elements(plain, factors.kept, "sample", Layout(), factors=factors.of)
         about = f"per-sample losses, then {call.kind}"
@@ -128,12 +132,13 @@ class CriterionCall:
         use = session.take_use()
         if use is not None:
             use.follow(output)
-        return None if session.is_off else call.weighed(weights) - one.value
+        # The gradient of the plain reduction goes with its value.
+        return None if session.is_off else call.weighed(weights) - call.plain()
 
     def _refused(self, result: Any) -> Any:
         for one in self._found:
             if one.use is not None:
-                one.use.forget()
+                self._session.forget(one.use)
         refuse_statistic(self._session, self.what)
         return result
 

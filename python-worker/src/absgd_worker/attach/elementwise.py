@@ -42,7 +42,7 @@ def after(
     strangers = [
         one for one in values if isinstance(one, Tensor) and all(one is not it for it, _ in followed)
     ]
-    if func in _PRODUCTS:
+    if func in PRODUCTS:
         # A square is not linear.
         alone = trail if uses == 1 else trail._replace(factors=())
         numbers = [value for value in values if isinstance(value, (int, float))]
@@ -57,7 +57,7 @@ def after(
     if func in _ADDITIONS and any(one.requires_grad for one in strangers):
         # What is 0 in the losses is another term's number now.
         trail = trail._replace(kept=None)
-    is_scaled = func in _SCALINGS or (func in _QUOTIENTS and values[0] is given and uses == 1)
+    is_scaled = func in _SCALINGS or (func in QUOTIENTS and values[0] is given and uses == 1)
     is_sum_alone = func in _ADDITIONS and bool(others) and not strangers
     return trail if is_scaled or is_sum_alone else trail._replace(factors=())
 
@@ -115,8 +115,8 @@ def _are_same(some: tuple[Tensor, ...], others: tuple[Tensor, ...]) -> bool:
     return len(some) == len(others) and all(torch.equal(a, b) for a, b in zip(some, others, strict=True))
 
 
-_PRODUCTS = named("mul multiply mul_ multiply_ __mul__ __rmul__ __imul__")
-_QUOTIENTS = named("div divide true_divide div_ __truediv__ __itruediv__ __div__")
+PRODUCTS = named("mul multiply mul_ multiply_ __mul__ __rmul__ __imul__")
+QUOTIENTS = named("div divide true_divide div_ __truediv__ __itruediv__ __div__")
 _ADDITIONS = named("add sub subtract rsub add_ sub_ __add__ __radd__ __iadd__ __sub__ __rsub__ __isub__")
 _SCALINGS = named("neg negative neg_ __neg__ float double half bfloat16 to type type_as")
 """Linear in the losses: factors stay what they are."""
@@ -128,5 +128,7 @@ _OTHERS = named(
     "addcdiv dropout pow_ sqrt_ exp_ log_ abs_ clamp_ clamp_min_ clamp_max_ clip_ relu_ nan_to_num_ "
     "__rtruediv__ __pow__ __rpow__ __ipow__ __abs__"
 )
-ELEMENTWISE = frozenset(_PRODUCTS | _QUOTIENTS | _ADDITIONS | _SCALINGS | _FILLS | _CHOICES | _OTHERS)
+IN_PLACE = named("mul_ multiply_ div_")
+"""Of these, those that change a tensor and may not give another."""
+ELEMENTWISE = frozenset(PRODUCTS | QUOTIENTS | _ADDITIONS | _SCALINGS | _FILLS | _CHOICES | _OTHERS)
 """Functions of torch that make a number of every number."""

@@ -5,19 +5,40 @@ Shapes: G samples, N elements.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
 
+from absgd_worker.attach.functionals import LOSSES
 from absgd_worker.attach.granularity import GranularityError, Grouping
 from absgd_worker.attach.identity import NOBODY, Identity
 from absgd_worker.attach.session import Session
 
 
+@contextmanager
+def hidden_from_captures(session: Session) -> Iterator[None]:
+    """What is computed in here is weighed already, and no capture is to look at it."""
+    before, session.is_weighing = session.is_weighing, True
+    try:
+        yield
+    finally:
+        session.is_weighing = before
+
+
 def say_or_raise(session: Session, name: str, about: str, error: GranularityError) -> None:
-    """Raises it; while λ is off, it is said."""
+    """Raises it, with the loss that it is `about`; while λ is off, it is said."""
+    function = about.split(" ", 1)[0].rstrip(",")
+    message = f"{about}: {error}"
+    if function in _NAMES:
+        message += (
+            f". Or leave it as it is, as a loss of a detector's boxes: capture(leave=[{function!r}]), "
+            f"absgd-run --leave {function}"
+        )
     if not session.is_off:
-        raise error
-    session.start_line.unweighed(name, f"{about}: {error}")
+        raise GranularityError(message) from None
+    session.start_line.unweighed(name, message)
 
 
 def factors_of_elements(
@@ -62,3 +83,6 @@ def factors_of_elements(
         factors_G[kept] = weights * held_G.shape[0]
     factors_N = factors_G if grouping.group_N is None else factors_G[grouping.group_N]
     return factors_N.reshape(plain.shape)
+
+
+_NAMES = {function.__name__ for function in LOSSES}

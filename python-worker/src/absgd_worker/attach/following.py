@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 from torch import Tensor
 
+from absgd_worker.attach.factors import hidden_from_captures
 from absgd_worker.attach.session import Session
 from absgd_worker.attach.sums import SUMS, sum_of
 from absgd_worker.attach.trails import FOLLOWED
@@ -39,6 +40,7 @@ def follow_to_reduction(session: Session) -> None:
 
     def stop() -> None:
         session.stop_following = None
+        mode.losses.units.close()
         mode.is_over = not take_away(mode)
 
     session.stop_following = stop
@@ -50,7 +52,7 @@ class Following(TransparentMode):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._losses = unreduced_of(session)
+        self.losses = unreduced_of(session)
         self.is_over = False
         """Whether it was left where it lies, by another thread than that which laid it there."""
 
@@ -66,18 +68,15 @@ class Following(TransparentMode):
         if func not in _SEEN or self.is_over or session.is_weighing or not session.is_training:
             return func(*args, **kwargs)
         if func not in SUMS:
-            return self._losses.call(func, args, kwargs)
+            return self.losses.call(func, args, kwargs, follow)
         call = sum_of(func, args, kwargs)
-        if call is None or not call.losses.requires_grad or not self._losses.is_known(call.losses):
+        if call is None or not call.losses.requires_grad or not self.losses.is_known(call.losses):
             return func(*args, **kwargs)
         if not call.losses.numel():
             session.note_empty_loss()
             return func(*args, **kwargs)
-        session.is_weighing = True
-        try:
-            result = self._losses.reduce(session, call, follow)
-        finally:
-            session.is_weighing = False
+        with hidden_from_captures(session):
+            result = self.losses.reduce(session, call, follow)
         return func(*args, **kwargs) if result is None else result
 
 

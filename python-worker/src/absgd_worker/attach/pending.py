@@ -16,8 +16,8 @@ class Fate:
     """What became of losses."""
 
     def __init__(self) -> None:
-        self.is_weighed = False
-        """Whether they were reduced, and weighed there."""
+        self.is_reduced = False
+        """Whether they were reduced where that was seen, and weighed if there was a sample that counts."""
 
 
 class Pending(NamedTuple):
@@ -76,7 +76,7 @@ class Pendings:
 
     def are_weighed_in(self, result: Tensor, pending: Pending) -> None:
         """What is made of `result` is made of weighed losses."""
-        pending.fate.is_weighed = True
+        pending.fate.is_reduced = True
         self._all = [one for one in self._all if one.name != pending.name]
         if result.grad_fn is not None:
             # On the node itself, so that it is gone with its graph.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from absgd_worker.attach.data_factors import factors_of
-from absgd_worker.attach.factors import factors_of_elements
+from absgd_worker.attach.factors import factors_of_elements, hidden_from_captures
 from absgd_worker.attach.following import unreduced_of
 from absgd_worker.attach.granularity import Granularity, group_elements
 from absgd_worker.attach.identity import given_identity
@@ -64,14 +64,10 @@ def weigh_losses(
     factors = factors_of_elements(session, name, f"{name} {reduction}", grouping, plain, identity=identity)
     if factors is None:
         return _reduced(shaped, valid, losses, reduction)
-    # A capture around this is to see losses that are weighed already.
-    before, session.is_weighing = session.is_weighing, True
-    try:
+    with hidden_from_captures(session):
         if not session.is_off:
             shaped = shaped * factors.to(shaped.dtype)
         result = _reduced(shaped, valid, losses, reduction)
-    finally:
-        session.is_weighing = before
     session.follow(result)
     unreduced_of(session).are_weighed_in(losses, result)
     return result

@@ -22,6 +22,7 @@ from torch.optim.optimizer import Optimizer
 from absgd_worker.attach.boundary import Boundary
 from absgd_worker.attach.caller import is_recomputing, require_thread
 from absgd_worker.attach.choices import Choices
+from absgd_worker.attach.effect import Effect
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.granularity import Granularity
 from absgd_worker.attach.host import Host
@@ -59,6 +60,7 @@ class Session:
         self._is_made = False
         self._began = 0.0
         self._unseen = UnseenSteps()
+        self._effect = Effect()
         self._use: Use | None = None
         self._has_empty_loss = False
         self._boundary = Boundary(self)
@@ -199,6 +201,10 @@ class Session:
             use.follow(loss)
         return use
 
+    def forget(self, use: Use) -> None:
+        """What was weighed was no loss, or is weighed anew."""
+        self._weighings.forget(use)
+
     def note_empty_loss(self) -> None:
         """A loss of this step has no sample that counts: it is seen, and there is nothing to weigh."""
         self._has_empty_loss = True
@@ -312,6 +318,9 @@ class Session:
         )
         self._applied = {}
         self.source.report(entry)
+        lam = entry.controls.get("lambda", math.inf)
+        weighings = [part.statistics for part in parts.values()]
+        self._effect.add(weighings, lam, is_off=self._rule.is_off(lam))
         self.start_line.several(self._weighings.several)
         self.start_line.samples(known=entry.indices_B is not None)
         if self._mirror is not None:

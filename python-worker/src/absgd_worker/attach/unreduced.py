@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from absgd_worker.attach.factors import factors_of_elements, say_or_raise
+from absgd_worker.attach.factors import factors_of_elements, hidden_from_captures, say_or_raise
 from absgd_worker.attach.granularity import GranularityError, Groups, grouped
 from absgd_worker.attach.identity import Identity
 from absgd_worker.attach.pending import Pending, Pendings
@@ -17,11 +17,8 @@ from absgd_worker.attach.session import Session
 from absgd_worker.attach.sums import Sum
 from absgd_worker.attach.trail import Trail
 from absgd_worker.attach.trails import Trails
-from absgd_worker.attach.use import Use
+from absgd_worker.attach.units import Follow, Unit, Units, last_alone
 from absgd_worker.attach.within import Within, samples_within
-
-Follow = Callable[[Tensor, Use], None]
-"""Is told of a loss, and of what follows whether anybody trains on it."""
 
 
 class Unreduced:
@@ -31,6 +28,7 @@ class Unreduced:
         self._pendings = Pendings()
         self._trails = Trails()
         self._weighed: Any = WeakTensorKeyDictionary()
+        self.units = Units()
 
     def begin(self, losses: Tensor, pending: Pending, factors: tuple[Tensor, ...] = ()) -> None:
         """`losses`: as they were computed; `factors`: each of their shape, what they were multiplied by."""
@@ -41,8 +39,11 @@ class Unreduced:
         """Whether it is known of which loss they are made."""
         return self._trails.get(losses) is not None
 
-    def call(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    def call(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], follow: Follow
+    ) -> Any:
         """Calls one of `FOLLOWED`."""
+        args = self.units.divided(func, args, kwargs, follow) or args
         return self._trails.call(func, args, kwargs)
 
     def source_of(self, losses: Tensor) -> Pending | None:
@@ -93,23 +94,43 @@ class Unreduced:
             return call.plain()
         if call.dims is not None and (merged := within.merged_over(call.dims)) is not None:
             return self._add_up(call, of, within, merged, trail.factors)
-        about = f"{of.about.replace(' none', '', 1)}, then {call.kind}"
+        # Over some dimensions: what becomes of the others is not known yet.
+        is_sum = call.kind == "sum" and call.dims is None
+        unit: Unit = self.units.of_sum(of.name) if is_sum else "mean"
+
+        def weigh(unit: Unit, follow: Follow) -> Tensor | None:
+            with hidden_from_captures(session):
+                return self._weigh(session, call, of, within, unit=unit, follow=follow)
+
+        again = last_alone(session.forget, weigh)
+        result = again(unit, follow)
+        if result is None:
+            of.fate.is_reduced = True
+            return call.plain()
+        if is_sum and unit == "sum":
+            grouping = grouped(within.plain, within.valid, within.groups)
+            self.units.begin(result, of.name, grouping, again)
+        return result
+
+    def _weigh(
+        self, session: Session, call: Sum, of: Pending, within: Within, *, unit: Unit, follow: Follow
+    ) -> Tensor | None:
+        """The sum of weighed losses; None where no sample counts."""
         grouping = grouped(within.plain, within.valid, within.groups)
-        identity = Identity(labels=within.label_M)
         factors = factors_of_elements(
             session,
             of.name,
-            about,
-            grouping,
+            f"{of.about.replace(' none', '', 1)}, then {call.kind}",
+            grouping.summed() if unit == "sum" else grouping,
             within.plain,
-            identity=identity,
+            identity=Identity(labels=within.label_M),
             index_M=within.index_M,
         )
         if factors is None:
-            return call.plain()
+            return None
         result = call.plain() if session.is_off else call.weighed(factors)
         use = session.take_use()
-        self._weighed[losses] = (of, factors, use)
+        self._weighed[call.losses] = (of, factors, use)
         if use is not None:
             follow(result, use)
         self._pendings.are_weighed_in(result, of)

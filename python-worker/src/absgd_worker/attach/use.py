@@ -41,10 +41,6 @@ class Use:
 
             loss.register_hook(mark)
 
-    def forget(self) -> None:
-        """It is no loss, and nobody trains on it."""
-        self._is_followed = True
-
     @property
     def is_known_unused(self) -> bool:
         """A figure for the log, a validation without `no_grad`: computed like a loss, and not trained on."""

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
+from absgd_worker.attach.batch_sizes import BatchSizes
+
 
 class ModelWatch:
     """Watches the outermost modules with parameters, from `open` to `close`; costs a look-up a module
@@ -19,6 +21,7 @@ class ModelWatch:
         self._root: weakref.ref[nn.Module] | None = None
         self._inner: set[int] = set()
         self._batches: list[int] = []
+        self._sizes = BatchSizes()
         self._is_by_keywords = False
         self._called: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self.may_be_time_first = False
@@ -48,8 +51,8 @@ class ModelWatch:
 
     @property
     def batches(self) -> tuple[int, ...]:
-        """First dimensions of what the outermost modules of this step were given, each once; of a list of
-        tensors its length as well. Empty where no module was called, or within compiled code."""
+        """Sizes that the batches may have which the outermost modules of this step were given, each once: see
+        `BatchSizes`. Empty where no module was called, or within compiled code."""
         return tuple(self._batches)
 
     def end_step(self) -> None:
@@ -94,23 +97,10 @@ class ModelWatch:
             self.cells = given.shape[0]
 
     def _add(self, args: tuple[Any, ...]) -> bool:
-        found = _batch_sizes(args)
+        found = self._sizes.of(args)
         self._batches += [one for one in found if one not in self._batches]
         return bool(found)
 
     def _forget(self, root: weakref.ref[nn.Module]) -> None:
         if root is self._root:
             self.in_training = True
-
-
-def _batch_sizes(values: Any) -> list[int]:
-    """What may be the batch size of the first of `values` that has tensors."""
-    for value in values:
-        if isinstance(value, Tensor) and value.ndim:
-            return [value.shape[0]]
-        if isinstance(value, dict) and (found := _batch_sizes(value.values())):
-            return found
-        if isinstance(value, (list, tuple)) and (found := _batch_sizes(value)):
-            # Several inputs of a batch, or a batch of images of any size.
-            return [*found, len(value)] if isinstance(value, list) else found
-    return []

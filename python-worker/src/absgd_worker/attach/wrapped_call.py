@@ -47,6 +47,9 @@ def weighed_call(
         if losses.is_known(result) or not is_weighed:
             _follow(result, call, session, what=what, name=name, granularity=granularity)
         return result
+    if isinstance(result, Tensor) and unreduced_of(session).units.is_open(result):
+        # What the script divides the sum by tells the unit of its losses.
+        follow_to_reduction(session)
     if is_weighed or call.is_empty or session.captured != before:
         return result
     if call.mixes:
@@ -106,7 +109,7 @@ def _require_reduction(losses: Tensor, fate: Fate, what: str) -> None:
 
     @unserializable_hook
     def check(gradient: Tensor) -> None:
-        if not fate.is_weighed:
+        if not fate.is_reduced:
             raise NotWeighable(
                 f"the losses that {what} gave without reduction became one number in a way that is not "
                 "followed, and are not weighed: reduce them by mean() or sum(), or weigh them with "
