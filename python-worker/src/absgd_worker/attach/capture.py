@@ -204,7 +204,8 @@ class Capture(TransparentMode):
         if not result.requires_grad:
             return None, result
         try:
-            with torch.no_grad():
+            # Of a criterion it is asked whether the elements depend on several samples each.
+            with torch.set_grad_enabled(self._criterion is not None):
                 return elements_of(func, args, kwargs), result
         except _OF_TORCH as error:
             # What torch can compute by itself must not fail because its elements cannot be had.

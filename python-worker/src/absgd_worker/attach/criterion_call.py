@@ -72,7 +72,7 @@ class CriterionCall:
         out once for each `name`."""
         known = _mixes.setdefault(self._session, {})
         key = (self.what, name)
-        if key not in known and losses.ndim and losses.shape[0] > 1:
+        if key not in known and losses.requires_grad and losses.ndim and losses.shape[0] > 1:
             known[key] = depend_on_others(losses, self.sources)
         is_mixed = known.get(key, False)
         self.mixes = self.mixes or is_mixed
@@ -103,7 +103,7 @@ class CriterionCall:
         is_weighed = False
         for one, slope in zip(found, used, strict=True):
             is_new = one.call is not None and slope is not None
-            changes.append(self._weighed(one, slope, outputs[0]) if is_new else None)
+            changes.append(None if slope is None or not is_new else self._weighed(one, slope, outputs[0]))
             if one.use is not None:
                 one.use.follow(one.result)
             is_weighed = is_weighed or one.use is not None or is_new

@@ -49,7 +49,7 @@ def weigh_reduced(
     again = last_alone(session.forget, weigh)
     weighed = again(unit, follow)
     if weighed is not None and elements.reduction == "sum" and unit == "sum":
-        units.begin(weighed, name, grouping, again)
+        units.begin(weighed, name, grouping, again, elements.factors)
     return weighed
 
 

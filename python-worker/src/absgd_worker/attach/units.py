@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
+import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
@@ -46,8 +47,10 @@ class _Open(NamedTuple):
     """A sum whose divisor is not known yet."""
 
     name: str
-    samples: Tensor | int
-    elements: Tensor | int
+    samples: list[Tensor]
+    """What their number may be taken for: a count, or the sum of their weights."""
+    elements: list[Tensor]
+    """As `samples`, of the elements."""
     again: Again
     """Weighs the same losses by their means."""
 
@@ -63,12 +66,28 @@ class Units:
         """That of a sum of the weighing `name`."""
         return self._of.get(name, "sum")
 
-    def begin(self, result: Tensor, name: str, grouping: Grouping, again: Again) -> None:
-        """`result`: the sum of the elements of `grouping`, weighed by the sums of its samples."""
-        if name in self._of or grouping.counts_G is None or grouping.group_N is None:
+    def begin(
+        self,
+        result: Tensor,
+        name: str,
+        grouping: Grouping,
+        again: Again,
+        factors: tuple[Tensor, ...] = (),
+    ) -> None:
+        """`result`: the sum of the elements of `grouping`, weighed by the sums of its samples. `factors`:
+        each of the elements' shape, by which the script has multiplied them."""
+        counts_G, group_N = grouping.counts_G, grouping.group_N
+        if name in self._of or counts_G is None or group_N is None:
             return
-        counts_G = grouping.counts_G
-        self._open[result] = _Open(name, (counts_G > 0).sum(), counts_G.sum(), again)
+        samples, elements = [(counts_G > 0).sum()], [counts_G.sum()]
+        if factors:
+            weight_N = torch.ones_like(group_N, dtype=counts_G.dtype)
+            for factor in factors:
+                weight_N = weight_N * factor.reshape(-1).abs()
+            sums_G = torch.zeros_like(counts_G).index_add_(0, group_N, weight_N.to(counts_G.dtype))
+            samples.append((sums_G / counts_G.clamp(min=1)).sum())
+            elements.append(sums_G.sum())
+        self._open[result] = _Open(name, samples, elements, again)
 
     def is_open(self, result: Tensor) -> bool:
         """Whether what divides it is to be seen yet."""
@@ -91,7 +110,7 @@ class Units:
         divisor = None if found is None else _divisor(func, by)
         if found is None or divisor is None:
             return None
-        unit = _unit(divisor, float(found.samples), float(found.elements))
+        unit = _unit(divisor, [*map(float, found.samples)], [*map(float, found.elements)])
         self._of[found.name] = unit
         del self._open[total]
         # A tensor that is changed in place stays the one that it is: those of further steps are in the unit.
@@ -114,8 +133,12 @@ def _divisor(func: Callable[..., Any], by: object) -> float | None:
     return float(by)
 
 
-def _unit(divisor: float, samples: float, elements: float) -> Unit:
-    """ "mean" where a divisor is nearer to the number of elements than to that of samples, as ratios."""
-    if not 0 < divisor < math.inf or not 0 < samples < elements:
+def _unit(divisor: float, samples: list[float], elements: list[float]) -> Unit:
+    """ "mean" where a divisor is nearer to a number of elements than to one of samples, as ratios."""
+    if not 0 < divisor < math.inf:
         return "sum"
-    return "mean" if divisor * divisor > samples * elements else "sum"
+
+    def distance(numbers: list[float]) -> float:
+        return min((abs(math.log(divisor / one)) for one in numbers if one > 0), default=math.inf)
+
+    return "mean" if distance(elements) < distance(samples) else "sum"

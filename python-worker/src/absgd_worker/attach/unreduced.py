@@ -109,7 +109,7 @@ class Unreduced:
             return call.plain()
         if is_sum and unit == "sum":
             grouping = grouped(within.plain, within.valid, within.groups)
-            self.units.begin(result, of.name, grouping, again)
+            self.units.begin(result, of.name, grouping, again, trail.factors)
         return result
 
     def _weigh(
