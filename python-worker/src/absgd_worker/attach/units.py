@@ -83,7 +83,7 @@ class Units:
         if factors:
             weight_N = torch.ones_like(group_N, dtype=counts_G.dtype)
             for factor in factors:
-                weight_N = weight_N * factor.reshape(-1).abs()
+                weight_N = weight_N * factor.reshape(-1).to(weight_N.dtype).abs()
             sums_G = torch.zeros_like(counts_G).index_add_(0, group_N, weight_N.to(counts_G.dtype))
             samples.append((sums_G / counts_G.clamp(min=1)).sum())
             elements.append(sums_G.sum())
