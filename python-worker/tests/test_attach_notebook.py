@@ -67,10 +67,11 @@ def test_a_criterion_that_is_wrapped_twice_is_weighed_once(reduction: str) -> No
             criterion = api.wrap(criterion)  # type: ignore[call-overload]
         source = Recorder()
         with api.session(source=source) as session:
-            value = criterion(model(points), labels)  # type: ignore[operator]
+            # Without reduction it is weighed where it is reduced.
+            value = criterion(model(points), labels).mean()  # type: ignore[operator]
             optimizer.step()
             assert session.captured == 1
-        return value.flatten().tolist()
+        return [value.item()]
 
     model.requires_grad_()
     for criterion in (loss, nn.CrossEntropyLoss(reduction=reduction)):

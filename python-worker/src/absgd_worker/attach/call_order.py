@@ -59,6 +59,11 @@ class CallOrder:
         held = self._held.get(name)
         return held[-1].number if held else None
 
+    def forget(self, use: Use) -> None:
+        """The call whose loss that is holds its number no more."""
+        for name, held in self._held.items():
+            self._held[name] = [one for one in held if one.use is not use]
+
     def end_step(self) -> None:
         """What was computed for the step before is of no account to the next."""
         for name in self._held:

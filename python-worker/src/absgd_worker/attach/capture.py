@@ -15,22 +15,22 @@ from torch import Tensor, nn
 
 from absgd_worker.attach.caller import is_vmapped
 from absgd_worker.attach.compilation import eager, is_left_whole
+from absgd_worker.attach.criterion_call import CriterionCall, refuse_statistic
 from absgd_worker.attach.errors import NotWeighable
-from absgd_worker.attach.factors import factors_of_elements, say_or_raise
+from absgd_worker.attach.following import unreduced_of
 from absgd_worker.attach.functionals import LOSSES, Elements, elements_of, reduction_of, refusal
-from absgd_worker.attach.granularity import Granularity, GranularityError, group_elements
+from absgd_worker.attach.granularity import Granularity
 from absgd_worker.attach.graph_terms import mark_known
-from absgd_worker.attach.identity import Identity
-from absgd_worker.attach.layout import Layout, layout_of
+from absgd_worker.attach.layout import layout_of
 from absgd_worker.attach.mixtures import refusal_of_mixture
-from absgd_worker.attach.origin import Origin
 from absgd_worker.attach.pending import Pending
 from absgd_worker.attach.picks import PICKING, Picks
+from absgd_worker.attach.reduced_call import weigh_reduced
 from absgd_worker.attach.session import Session
 from absgd_worker.attach.sums import SUMS, Sum, sum_of
 from absgd_worker.attach.trails import FOLLOWED
 from absgd_worker.attach.transparency import TransparentMode
-from absgd_worker.attach.unreduced import Unreduced
+from absgd_worker.attach.use import Use
 
 
 class Capture(TransparentMode):
@@ -42,8 +42,8 @@ class Capture(TransparentMode):
 
     Args:
         leave: losses that stay as they are, by the names of their functions: "mse_loss".
-        reductions: weigh any such reduction of one number a sample: for a criterion that is known to be a
-            loss.
+        criterion: the call of a wrapped criterion that it is for, whose reductions of one number a sample may
+            be losses as well; None for a script.
         within: for a criterion whose name the script gives: code of ours that calls it. The estimate is that
             of the name then, and not that of the place.
     """
@@ -55,7 +55,7 @@ class Capture(TransparentMode):
         name: str = "loss",
         granularity: Granularity = "auto",
         leave: Collection[str] = (),
-        reductions: bool = False,
+        criterion: CriterionCall | None = None,
         within: CodeType | None = None,
     ) -> None:
         names = {func.__name__ for func in LOSSES}
@@ -70,8 +70,7 @@ class Capture(TransparentMode):
         self._calls_of_terms: dict[str, int] = {}
         self._granularity: Granularity = granularity
         self._leave = frozenset(leave)
-        self._reductions = reductions
-        self.unreduced = Unreduced(granularity)
+        self._criterion = criterion
         self._picks = Picks()
 
     def weigh_for(self, session: Session) -> None:
@@ -90,7 +89,7 @@ class Capture(TransparentMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         # Of all that torch does: this is asked at every operation.
-        if func not in _SEEN:
+        if func not in _SEEN or self._session.is_weighing:
             return func(*args, **(kwargs or {}))
         kwargs = kwargs or {}
         if func in SUMS:
@@ -99,7 +98,7 @@ class Capture(TransparentMode):
             return self._loss(func, args, kwargs)
         if torch.compiler.is_compiling():
             return func(*args, **kwargs)
-        result = self.unreduced.call(func, args, kwargs)
+        result = unreduced_of(self._session).call(func, args, kwargs, self._follow)
         if func in PICKING:
             self._picks.note(func, args, result)
         return result
@@ -128,7 +127,7 @@ class Capture(TransparentMode):
 
     def _weigh(self, func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         session = self._session
-        if session.is_weighing or not session.is_training or is_left_whole(session.source, args):
+        if not session.is_training or is_left_whole(session.source, args):
             return func(*args, **kwargs)
         # A capture around this one is to see a call that is weighed already.
         session.is_weighing = True
@@ -146,67 +145,114 @@ class Capture(TransparentMode):
         # A penalty on a parameter has no samples; what needs no gradient is not trained on.
         if isinstance(given[0], nn.Parameter) or not _is_trained_on(args, kwargs):
             return func(*args, **kwargs)
-        is_off = session.is_off
         if is_vmapped(given[0]):
             reason = "a loss inside of torch.func.vmap sees no batch: weigh(losses) what vmap gives"
-            if not is_off:
+            if not session.is_off:
                 raise NotWeighable(reason)
             session.start_line.unweighed("vmap", reason)
             return func(*args, **kwargs)
-        if is_off:
-            result = func(*args, **kwargs)
-            if not result.requires_grad:
-                return result
-            with torch.no_grad():
-                elements = elements_of(func, args, kwargs)
-        else:
-            elements = elements_of(func, args, kwargs)
-            result = elements.losses
-            if not result.requires_grad:
-                return func(*args, **kwargs)
+        elements, result = self._elements(func, args, kwargs, is_off=session.is_off)
+        weighed = None if elements is None else self._weigh_elements(elements, result, given)
+        if weighed is not None:
+            return weighed
+        return result if session.is_off or elements is None else func(*args, **kwargs)
+
+    def _weigh_elements(self, elements: Elements, result: Tensor, given: tuple[Any, ...]) -> Tensor | None:
+        """What the loss is that a call of `given` is to give; None where it is to stay what it is.
+
+        `result`: of the call, where lambda is off; else the elements.
+        """
+        session, criterion = self._session, self._criterion
+        if not elements.losses.numel():
+            self._note_empty()
+            return None
         name = self.name_of_place()
+        if criterion is not None and criterion.mix_samples(elements.losses, name):
+            refuse_statistic(session, criterion.what)
+            return None
         layout = layout_of(given, session.watch, self._picks.rows(given, session.watch))
         origin = session.watch.passes.of_loss(given)
         if elements.reduction == "none":
-            self.unreduced.begin(result, Pending.of(elements, result.grad_fn, name, layout, origin))
+            pending = Pending.of(elements, result.grad_fn, name, layout, self._granularity, origin=origin)
+            unreduced_of(session).begin(result, pending, elements.factors)
             return result
-        factors = self._factors(name, elements, layout, origin)
-        if not is_off and factors is not None:
-            total = (elements.losses * factors).sum()
-            if elements.reduction != "sum":
-                total = total / elements.denominator
-            result = total.to(elements.losses.dtype)
-        session.follow(result)
-        return result
+        weighed = weigh_reduced(
+            session,
+            name,
+            elements,
+            result,
+            granularity=self._granularity,
+            layout=layout,
+            origin=origin,
+            follow=self._follow,
+        )
+        if weighed is None and criterion is not None:
+            criterion.is_empty = True
+        return weighed
+
+    def _elements(
+        self, func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any], *, is_off: bool
+    ) -> tuple[Elements | None, Tensor]:
+        """What a loss is made of, and what its call gives: itself while lambda is off, else the elements.
+        None for one that is not trained on."""
+        if not is_off:
+            elements = elements_of(func, args, kwargs)
+            is_trained = elements.losses.requires_grad
+            return (elements, elements.losses) if is_trained else (None, func(*args, **kwargs))
+        result = func(*args, **kwargs)
+        if not result.requires_grad:
+            return None, result
+        try:
+            # Of a criterion it is asked whether the elements depend on several samples each.
+            with torch.set_grad_enabled(self._criterion is not None):
+                return elements_of(func, args, kwargs), result
+        except _OF_TORCH as error:
+            # What torch can compute by itself must not fail because its elements cannot be had.
+            about = f"{func.__name__}: its elements cannot be computed ({error})"
+            self._session.start_line.unweighed(func.__name__, about)
+            return None, result
+
+    def _note_empty(self) -> None:
+        self._session.note_empty_loss()
+        if self._criterion is not None:
+            self._criterion.is_empty = True
+
+    def _follow(self, result: Tensor, use: Use) -> None:
+        if self._criterion is None:
+            use.follow(result)
+        else:
+            self._criterion.follow(result, use)
 
     def _reduce(self, func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """`mean()` or `sum()` of the elements of a loss."""
         call = sum_of(func, args, kwargs)
-        if call is None or not call.losses.requires_grad or not call.losses.numel():
+        if call is None or not call.losses.requires_grad:
             return func(*args, **kwargs)
         session = self._session
-        if session.is_weighing or not session.is_training or is_left_whole(session.source, args):
+        if not session.is_training or is_left_whole(session.source, args):
             return func(*args, **kwargs)
-        return self._reduce_losses(call)
+        if not call.losses.numel():
+            if self._criterion is not None or unreduced_of(session).is_known(call.losses):
+                self._note_empty()
+            return func(*args, **kwargs)
+        # A capture around this one is to see losses that are weighed already.
+        session.is_weighing = True
+        try:
+            return self._reduce_losses(call)
+        finally:
+            session.is_weighing = False
 
     @eager
     def _reduce_losses(self, call: Sum) -> Tensor:
         session, losses = self._session, call.losses
-        result = self.unreduced.reduce(session, call)
+        result = unreduced_of(session).reduce(session, call, self._follow)
         if result is not None:
             return result
         # Of a criterion, which may make its losses of any operations.
-        is_one_a_sample = self._reductions and losses.shape[0] == losses.numel()
-        if not is_one_a_sample or losses.shape[0] not in session.watch.batches:
+        is_one_a_sample = losses.shape[0] == losses.numel() and call.dims is None
+        if self._criterion is None or not is_one_a_sample or losses.shape[0] not in session.watch.batches:
             return call.plain()
-        plain = losses.detach()
-        grouping = group_elements(plain, None, "sample", Layout())
-        about = f"per-sample losses, then {call.kind}"
-        origin = session.watch.passes.of_losses(losses)
-        factors = factors_of_elements(session, self.name_of_place(), about, grouping, plain, origin=origin)
-        result = call.plain() if session.is_off else call.weighed(factors)
-        session.follow(result)
-        return result
+        return self._criterion.propose(call, self.name_of_place())
 
     def name_of_place(self) -> str:
         """Of the estimate of the loss that is computed now."""
@@ -214,22 +260,6 @@ class Capture(TransparentMode):
         if self._within is None:
             return uses.name_here(self._name)
         return uses.term_of(self._name, self._within, self._calls_of_terms)
-
-    def _factors(self, name: str, elements: Elements, layout: Layout, origin: Origin | None) -> Tensor | None:
-        """What every element is multiplied by: of mean 1 over the samples, where Σw is 1. None while λ is
-        off, and which samples there are cannot be told."""
-        try:
-            grouping = group_elements(elements.plain, elements.valid, self._granularity, layout)
-        except GranularityError as error:
-            say_or_raise(self._session, name, elements.about, error)
-            return None
-        if elements.reduction == "batchmean":
-            # The mean is over samples alone, whose elements are summed.
-            grouping = grouping.summed()
-        identity = Identity(labels=elements.label)
-        return factors_of_elements(
-            self._session, name, elements.about, grouping, elements.plain, identity=identity, origin=origin
-        )
 
 
 def _left(result: Any) -> Any:
@@ -243,4 +273,5 @@ def _is_trained_on(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
     return any(isinstance(one, Tensor) and one.requires_grad for one in (*args, *kwargs.values()))
 
 
+_OF_TORCH = (RuntimeError, ValueError, TypeError, IndexError)
 _SEEN = SUMS | LOSSES | FOLLOWED | PICKING

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from torch import Tensor, nn
+from torch import nn
 
-from absgd_worker.attach.capture import Capture
 from absgd_worker.attach.errors import NotWeighable
-from absgd_worker.attach.factors import factors_of_elements, say_or_raise
-from absgd_worker.attach.granularity import Granularity, GranularityError, group_elements, grouped
-from absgd_worker.attach.identity import Identity
-from absgd_worker.attach.layout import Layout
+from absgd_worker.attach.granularity import Granularity
 from absgd_worker.attach.session import Session
+from absgd_worker.attach.wrapped_call import weighed_call
 
 Criterion = TypeVar("Criterion", bound=nn.Module)
 
@@ -34,10 +31,10 @@ def weighed_criterion(
         session = find_session()
         if not self.training or not session.is_training:
             return kind.forward(self, *args, **kwargs)
-        return _weighed_forward(
+        return weighed_call(
             lambda: kind.forward(self, *args, **kwargs),
+            (args, kwargs),
             session,
-            (*args, *kwargs.values()),
             what=kind.__name__,
             name=name,
             granularity=granularity,
@@ -91,80 +88,16 @@ def weighed_function(
         session = find_session()
         if not session.is_training:
             return criterion(*args, **kwargs)
-        return _weighed_forward(
+        return weighed_call(
             lambda: criterion(*args, **kwargs),
+            (args, kwargs),
             session,
-            (*args, *kwargs.values()),
             what=called,
             name=name,
             granularity=granularity,
         )
 
     setattr(weighed, _PLAIN, criterion)
-    return weighed
-
-
-def _weighed_forward(
-    forward: Callable[[], Any],
-    session: Session,
-    given: tuple[Any, ...],
-    *,
-    what: str,
-    name: str | None,
-    granularity: Granularity,
-) -> Any:
-    before = session.captured
-    session.watch.passes.of_criterion(given)
-    within = None if name is None else _weighed_forward.__code__
-    own = Capture(session, name=name or "loss", granularity=granularity, reductions=True, within=within)
-    with own as capture:
-        result = forward()
-    if session.captured == before and isinstance(result, Tensor) and result.requires_grad:
-        if result.ndim:
-            named = capture.unreduced.name_of(result) or capture.name_of_place()
-            return _weigh_elements(result, session, capture, name=named, granularity=granularity, what=what)
-        if not session.is_off:
-            raise NotWeighable(
-                f"{what} gives one number for the whole batch, and how it comes from the samples "
-                f"cannot be seen: "
-                'give it reduction="none" and weigh its losses with absgd_worker.weigh(losses)'
-            )
-    elif session.captured == before and not isinstance(result, Tensor) and not session.is_off:
-        raise NotWeighable(
-            f"{what} gives {type(result).__name__}, and not the loss of each sample: take the losses of "
-            "samples from it, and weigh them with absgd_worker.weigh(losses)"
-        )
-    return result
-
-
-def _weigh_elements(
-    losses: Tensor, session: Session, capture: Capture, *, name: str, granularity: Granularity, what: str
-) -> Tensor:
-    """A criterion without reduction: what its caller makes of the elements is made of weighed ones."""
-    try:
-        within = capture.unreduced.within(losses)
-        plain = losses.detach() if within is None else within.plain
-        grouping = (
-            group_elements(plain, None, granularity, Layout.of(session.watch))
-            if within is None
-            else grouped(plain, within.valid, within.groups)
-        )
-    except GranularityError as error:
-        say_or_raise(session, name, f"{what} none", error)
-        return losses
-    labels = Identity(labels=None if within is None else within.label_M)
-    factors = factors_of_elements(
-        session,
-        name,
-        f"{what} none",
-        grouping,
-        plain,
-        identity=labels,
-        index_M=None if within is None else within.index_M,
-        origin=session.watch.passes.of_losses(losses) if within is None else within.origin,
-    )
-    weighed = losses if session.is_off else losses * factors.to(losses.dtype)
-    session.follow(weighed)
     return weighed
 
 

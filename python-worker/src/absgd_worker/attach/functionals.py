@@ -15,6 +15,7 @@ import torch.nn._reduction
 import torch.nn.functional as F
 from torch import Tensor
 
+from absgd_worker.attach.weights_given import BY_CLASS, denominator, weights_given
 from absgd_worker.rings import MAX_CLASSES
 
 
@@ -26,7 +27,7 @@ class Elements(NamedTuple):
     plain: Tensor
     """S, detached: without class weights, which stay outside the exponent."""
     valid: Tensor | None
-    """S, bool: false for what `ignore_index` leaves out; None where nothing is."""
+    """S, bool: false for what `ignore_index` or a weight of 0 leaves out; None where nothing is."""
     reduction: str
     denominator: Tensor | float
     """What the criterion's own mean divides the sum by."""
@@ -36,6 +37,8 @@ class Elements(NamedTuple):
     """Whether `losses` are other than `plain`."""
     label: Tensor | None = None
     """int64 S, the class of each; None where there are none, or more than are reported."""
+    factors: tuple[Tensor, ...] = ()
+    """Each S: the weights of elements, by which `plain` is multiplied."""
 
 
 def reduction_of(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
@@ -59,19 +62,27 @@ def elements_of(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapp
     """The elements of one of `LOSSES`, as its call would make them."""
     given = _given(func, args, kwargs)
     reduction = given.get("reduction", "mean")
-    weights = {name: given[name] for name in _CLASS_WEIGHTS if given.get(name) is not None}
     losses = func(**{**given, "reduction": "none"})
-    if weights:
+    weights = weights_given(func, given, losses.shape)
+    if weights.of_classes:
         with torch.no_grad():
-            plain = func(**{**given, **dict.fromkeys(weights), "reduction": "none"})
+            plain = func(**{**given, **dict.fromkeys(weights.of_classes), "reduction": "none"})
     else:
         plain = losses.detach()
-    valid, denominator = _reduces(func, given, losses, reduction)
     name = getattr(func, "__name__", str(func))
-    suffix = ", class weights outside the exponent" if weights else ""
-    about = f"{name} {reduction}{suffix}"
-    label = _label(func, given, plain)
-    return Elements(losses, plain, valid, reduction, denominator, about, bool(weights), label)
+    has_any = bool(weights.of_classes)
+    about = f"{name} {reduction}{', class weights outside the exponent' if has_any else ''}"
+    return Elements(
+        losses,
+        plain,
+        weights.valid,
+        reduction,
+        denominator(func, given, losses, reduction),
+        about,
+        has_any,
+        _label(func, given, plain),
+        weights.factors,
+    )
 
 
 def _given(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,30 +97,10 @@ def _given(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[s
 
 def _label(func: object, given: Mapping[str, Any], plain: Tensor) -> Tensor | None:
     target, scores = given.get("target"), given.get("input")
-    if func not in _BY_CLASS or not isinstance(target, Tensor) or not isinstance(scores, Tensor):
+    if func not in BY_CLASS or not isinstance(target, Tensor) or not isinstance(scores, Tensor):
         return None
     is_one_a_sample = plain.ndim == 1 and target.shape == plain.shape and not target.is_floating_point()
     return target if is_one_a_sample and scores.shape[-1] <= MAX_CLASSES else None
-
-
-def _reduces(
-    func: object, given: Mapping[str, Any], losses: Tensor, reduction: str
-) -> tuple[Tensor | None, Tensor | float]:
-    target = given.get("target")
-    if func in _BY_CLASS and isinstance(target, Tensor) and not target.is_floating_point():
-        valid = target != given["ignore_index"]
-        weight = given.get("weight")
-        if weight is None:
-            return valid, valid.sum()
-        weights = weight[target.where(valid, 0)].where(valid, 0)
-        # A class of weight 0 is one that is left out, as padding is.
-        return weights != 0, weights.sum()
-    weight = given.get("weight")
-    if func in _BY_WEIGHT and isinstance(weight, Tensor):
-        return None, weight.expand(losses.shape).sum()
-    if reduction == "batchmean":
-        return None, float(losses.shape[0])
-    return None, float(losses.numel())
 
 
 @lru_cache(maxsize=64)
@@ -117,11 +108,7 @@ def _signature(func: Callable[..., Tensor]) -> inspect.Signature:
     return inspect.signature(func)
 
 
-_BY_CLASS = {F.cross_entropy, F.nll_loss}
-_BY_WEIGHT = {F.mse_loss, F.l1_loss}
-"""Their mean divides by the sum of the weights of elements."""
-_CLASS_WEIGHTS = ("weight", "pos_weight")
-_WEIGHABLE = _BY_CLASS | {
+_WEIGHABLE = BY_CLASS | {
     F.binary_cross_entropy,
     F.binary_cross_entropy_with_logits,
     F.gaussian_nll_loss,

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from absgd_worker.attach.layout import Layout
+from absgd_worker.attach.sample_weights import without_weights
 from absgd_worker.errors import WorkerError
 
 Granularity = Literal["auto", "sample", "sequence", "time-first", "token", "group"]
@@ -45,10 +46,12 @@ def group_elements(
     layout: Layout,
     *,
     group: Tensor | None = None,
+    factors: tuple[Tensor, ...] = (),
 ) -> Grouping:
     """Puts the elements of a loss together to samples.
 
     `plain`: S, detached. `group`: the sample of every element, int [N] from 0, for `granularity="group"`.
+    `factors`: each S, what `plain` was multiplied by; it is divided by those that are weights of samples.
 
     Raises:
         GranularityError: what a sample is cannot be told.
@@ -63,8 +66,10 @@ def group_elements(
                 f"{'none' if group is None else list(group.shape)}"
             )
         group_N = group.reshape(-1).to(plain.device)
-        return grouped(plain, valid, Groups(group_N, int(group_N.max()) + 1, "groups"))
-    return grouped(plain, valid, groups_of(plain, granularity, layout))
+        groups = Groups(group_N, int(group_N.max()) + 1, "groups")
+    else:
+        groups = groups_of(plain, granularity, layout)
+    return grouped(without_weights(plain, factors, groups.of_N, groups.number, valid), valid, groups)
 
 
 class Groups(NamedTuple):

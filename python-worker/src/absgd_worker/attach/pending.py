@@ -8,9 +8,17 @@ import torch
 from torch import Tensor
 
 from absgd_worker.attach.functionals import Elements
-from absgd_worker.attach.granularity import Groups
+from absgd_worker.attach.granularity import Granularity, Groups
 from absgd_worker.attach.layout import Layout
 from absgd_worker.attach.origin import Origin
+
+
+class Fate:
+    """What became of losses."""
+
+    def __init__(self) -> None:
+        self.is_reduced = False
+        """Whether they were reduced where that was seen, and weighed if there was a sample that counts."""
 
 
 class Pending(NamedTuple):
@@ -30,19 +38,40 @@ class Pending(NamedTuple):
     """int64 S, the class of each; None where there are none."""
     groups: Groups | None = None
     """The samples, where they are not for `layout` to tell."""
+    granularity: Granularity = "auto"
+    fate: Fate = Fate()
+    """Shared with what is made of these losses by adding up some of their dimensions."""
     origin: Origin | None = None
     """Which samples of the data they are; None where that is not certain."""
 
     @classmethod
     def of(
-        cls, elements: Elements, node: Any, name: str, layout: Layout, origin: Origin | None = None
+        cls,
+        elements: Elements,
+        node: Any,
+        name: str,
+        layout: Layout,
+        granularity: Granularity,
+        *,
+        origin: Origin | None = None,
     ) -> Pending:
         """Of a loss as its function gave it."""
         ratio = None
         if elements.has_class_weights:
             ratio = torch.nan_to_num(elements.plain / elements.losses.detach(), 1, 1, 1)
-        made = cls(name, elements.about, node, elements.plain, layout, ratio, elements.valid, elements.label)
-        return made._replace(origin=origin)
+        return cls(
+            name,
+            elements.about,
+            node,
+            elements.plain,
+            layout,
+            ratio,
+            elements.valid,
+            elements.label,
+            granularity=granularity,
+            fate=Fate(),
+            origin=origin,
+        )
 
 
 class Pendings:
@@ -58,6 +87,7 @@ class Pendings:
 
     def are_weighed_in(self, result: Tensor, pending: Pending) -> None:
         """What is made of `result` is made of weighed losses."""
+        pending.fate.is_reduced = True
         self._all = [one for one in self._all if one.name != pending.name]
         if result.grad_fn is not None:
             # On the node itself, so that it is gone with its graph.

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from absgd_worker.attach.compilation import eager
-from absgd_worker.attach.factors import factors_of_elements
+from absgd_worker.attach.data_factors import factors_of
+from absgd_worker.attach.factors import factors_of_elements, hidden_from_captures
+from absgd_worker.attach.following import unreduced_of
 from absgd_worker.attach.granularity import Granularity, group_elements
 from absgd_worker.attach.identity import given_identity
 from absgd_worker.attach.layout import Layout
@@ -35,10 +37,10 @@ def weigh_losses(
     """See `absgd_worker.weigh`."""
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f'reduction is {reduction!r}, must be "mean", "sum" or "none"')
-    if not losses.is_floating_point() or losses.numel() == 0:
+    if not losses.is_floating_point():
         raise ValueError(
-            f"losses are {losses.dtype} of shape {list(losses.shape)}, must be floating, at least one: "
-            "one loss a sample, as reduction='none' gives it"
+            f"losses are {losses.dtype} of shape {list(losses.shape)}, must be floating: one loss a sample, "
+            "as reduction='none' gives it"
         )
     if mask is not None and mask.shape != losses.shape:
         raise ValueError(
@@ -48,24 +50,32 @@ def weigh_losses(
     valid = None if mask is None else mask.bool().reshape(shaped.shape)
     if not session.is_training or not losses.requires_grad:
         return _reduced(shaped, valid, losses, reduction)
-    grouping = group_elements(shaped.detach(), valid, granularity, Layout.of(session.watch), group=group)
+    if not losses.numel():
+        session.note_empty_loss()
+        return _reduced(shaped, valid, losses, reduction)
+    counted, made_by = valid, factors_of(shaped)
+    if made_by.kept is not None:
+        # What the script has multiplied by 0 does not count; its mean still divides by all that it was given.
+        counted = made_by.kept if valid is None else valid & made_by.kept
+    plain = shaped.detach()
+    layout = Layout.of(session.watch)
+    grouping = group_elements(plain, counted, granularity, layout, group=group, factors=made_by.of)
+    if reduction == "sum":
+        grouping = grouping.summed()
     identity = given_identity(grouping.losses_G.shape[0], index, label, ids)
     about = f"{name or 'loss'} {reduction}"
     estimate = _name_of_estimate(session, name)
     # Groups are numbered by who made them, in any order.
     origin = None if group is not None or index is not None else session.watch.passes.of_losses(shaped)
-    factors = factors_of_elements(
-        session, estimate, about, grouping, shaped.detach(), identity=identity, origin=origin
-    )
-    if not session.is_off:
-        shaped = shaped * factors.to(shaped.dtype)
-    # A capture around this is to see losses that are weighed already.
-    before, session.is_weighing = session.is_weighing, True
-    try:
+    factors = factors_of_elements(session, estimate, about, grouping, plain, identity=identity, origin=origin)
+    if factors is None:
+        return _reduced(shaped, valid, losses, reduction)
+    with hidden_from_captures(session):
+        if not session.is_off:
+            shaped = shaped * factors.to(shaped.dtype)
         result = _reduced(shaped, valid, losses, reduction)
-    finally:
-        session.is_weighing = before
     session.follow(result)
+    unreduced_of(session).are_weighed_in(losses, result)
     return result
 
 

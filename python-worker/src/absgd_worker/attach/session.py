@@ -26,6 +26,7 @@ from absgd_worker.attach.caller import is_recomputing, require_thread
 from absgd_worker.attach.choices import Choices
 from absgd_worker.attach.collapse_watch import CollapseWatch
 from absgd_worker.attach.comparison import Comparison
+from absgd_worker.attach.effect import Effect
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.granularity import Granularity
 from absgd_worker.attach.graph_terms import mark_known
@@ -89,6 +90,8 @@ class Session:
         self.host: Host | None = None
         """Of absgd-run's session: what becomes of those that the script enters."""
         self.is_weighing = False
+        self.stop_following: Callable[[], None] | None = None
+        """Of losses that a wrapped criterion gave without reduction: see `Following`."""
         self.watch.on_training_call = self._model_is_called
         self._set_to_start()
 
@@ -101,6 +104,8 @@ class Session:
         self._is_made = False
         self._began = 0.0
         self._unseen = UnseenSteps()
+        self._effect = Effect()
+        self._has_empty_loss = False
         self._non_finite = NonFinite()
         self._collapse = CollapseWatch(*([self.source.note] if isinstance(self.source, Noting) else []))
         self._use: Use | None = None
@@ -173,6 +178,8 @@ class Session:
     def abandon(self) -> None:
         """Lets go of models and optimizers alone: in a process that was forked, the rest is its parent's."""
         self.is_open = False
+        if self.stop_following is not None:
+            self.stop_following()
         self._boundary.close()
         self._ignore_backward()
         self.trainings.close()
@@ -283,13 +290,27 @@ class Session:
 
         return Capture(self, name=name, granularity=granularity, leave=leave)
 
+    def take_use(self) -> Use | None:
+        """Of the samples that were weighed last: what follows whether anybody trains on their loss."""
+        use, self._use = self._use, None
+        return use
+
     def follow(self, loss: Tensor) -> Use | None:
         """The loss that the script gets, whose samples were weighed last: does anybody train on it?"""
-        use, self._use = self._use, None
+        use = self.take_use()
         mark_known(loss)
         if use is not None:
             use.follow(loss)
         return use
+
+    def forget(self, use: Use) -> None:
+        """What was weighed was no loss, or is weighed anew."""
+        self._weighings.forget(use)
+        self._uses.forget(use)
+
+    def note_empty_loss(self) -> None:
+        """A loss of this step has no sample that counts: it is seen, and there is nothing to weigh."""
+        self._has_empty_loss = True
 
     def log(self, **numbers: float | Tensor) -> None:
         """Reports numbers with the step under way."""
@@ -372,6 +393,12 @@ class Session:
         parts = self._weighings.take()
         self._uses.end_step()
         self.step_end.add(optimizer, is_step=bool(parts))
+        if self.stop_following is not None:
+            self.stop_following()
+        has_empty_loss, self._has_empty_loss = self._has_empty_loss, False
+        if not parts and has_empty_loss:
+            self.watch.end_step()
+            return
         if not parts:
             self._unseen.add(optimizer, self.captured, self.source.wants_lambda, self.watch.in_training)
             return
@@ -416,6 +443,9 @@ class Session:
         self._applied = {}
         self._non_finite.step(self.step, numbers_of(entry))
         self.source.report(entry)
+        lam = entry.controls.get("lambda", math.inf)
+        weighings = [part.statistics for part in parts.values()]
+        self._effect.add(weighings, lam, is_off=self._rule.is_off(lam))
         if self.source.wants_lambda and not self.source.has_guard:
             self._collapse.step(entry)
         self.start_line.several(self._uses.several_of(parts.keys()))

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 import torch.overrides
 from torch.overrides import TorchFunctionMode
+from torch.utils._device import DeviceContext
 
 _plain = torch.overrides.has_torch_function
 _active: list[TorchFunctionMode] = []
@@ -31,6 +32,39 @@ class TransparentMode(TorchFunctionMode):
         _active.remove(self)
         if not _active:
             torch.overrides.has_torch_function = _plain
+
+
+def lay_below(mode: TransparentMode) -> None:
+    """Enters a mode below all that are entered, so that each of those can be left as ever.
+
+    Newer versions of torch keep the mode of `torch.set_default_device` at the very bottom, and demand it
+    there; that of `with torch.device(…)` is one like others.
+    """
+    stack = torch.overrides._get_current_function_mode_stack()
+    for _ in stack:
+        torch.overrides._pop_mode()
+    is_fixed = "_len_torch_function_stack" in DeviceContext.__exit__.__code__.co_names
+    of_default = getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None)
+    lowest = 1 if is_fixed and stack and stack[0] is of_default else 0
+    for one in stack[:lowest]:
+        torch.overrides._push_mode(one)
+    mode.__enter__()
+    for one in stack[lowest:]:
+        torch.overrides._push_mode(one)
+
+
+def take_away(mode: TransparentMode) -> bool:
+    """Leaves a mode, wherever it lies; False where it is not entered in this thread."""
+    stack = torch.overrides._get_current_function_mode_stack()
+    if mode not in stack:
+        return False
+    for _ in stack:
+        torch.overrides._pop_mode()
+    for one in stack:
+        torch.overrides._push_mode(one)
+        if one is mode:
+            mode.__exit__(None, None, None)
+    return True
 
 
 def _has_torch_function(relevant_args: Iterable[Any]) -> bool:

@@ -9,54 +9,63 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from absgd_worker.attach.factors import factors_of_elements, say_or_raise
-from absgd_worker.attach.granularity import Granularity, GranularityError, Groups, grouped
+from absgd_worker.attach.factors import factors_of_elements, hidden_from_captures, say_or_raise
+from absgd_worker.attach.granularity import GranularityError, Groups, grouped
 from absgd_worker.attach.identity import Identity
 from absgd_worker.attach.pending import Pending, Pendings
 from absgd_worker.attach.session import Session
 from absgd_worker.attach.sums import Sum
-from absgd_worker.attach.trails import Trail, Trails
+from absgd_worker.attach.trail import Trail
+from absgd_worker.attach.trails import Trails
+from absgd_worker.attach.units import Follow, Unit, Units, last_alone
 from absgd_worker.attach.within import Within, samples_within
 
 
 class Unreduced:
-    """Those of a capture."""
+    """Those of a session, whoever of its captures and wrapped criteria sees them computed and reduced."""
 
-    def __init__(self, granularity: Granularity) -> None:
-        self._granularity: Granularity = granularity
+    def __init__(self) -> None:
         self._pendings = Pendings()
         self._trails = Trails()
         self._weighed: Any = WeakTensorKeyDictionary()
         self._numbers: Any = WeakTensorKeyDictionary()
+        self.units = Units()
 
-    def begin(self, losses: Tensor, pending: Pending) -> None:
-        """`losses`: as they were computed."""
+    def begin(self, losses: Tensor, pending: Pending, factors: tuple[Tensor, ...] = ()) -> None:
+        """`losses`: as they were computed; `factors`: each of their shape, what they were multiplied by."""
         self._pendings.add(pending)
-        self._trails.begin(losses, pending)
+        self._trails.begin(losses, Trail(pending, factors=factors))
 
-    def call(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    def is_known(self, losses: Tensor) -> bool:
+        """Whether it is known of which loss they are made."""
+        return self._trails.get(losses) is not None
+
+    def call(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], follow: Follow
+    ) -> Any:
         """Calls one of `FOLLOWED`."""
+        args = self.units.divided(func, args, kwargs, follow) or args
         return self._trails.call(func, args, kwargs)
 
-    def within(self, losses: Tensor) -> Within | None:
-        """The samples of losses, which are weighed by who asks; None where they are not known.
+    def source_of(self, losses: Tensor) -> Pending | None:
+        """Of which loss they are made; None where that is none, or not known.
 
         Raises:
-            GranularityError: which they are cannot be told.
+            GranularityError: of one, in a way that does not tell their samples.
         """
-        trail = self._trails.get(losses)
-        if trail is None:
-            return None
-        self._pendings.are_weighed_in(losses, trail.of)
-        return samples_within(losses, trail, self._granularity)
+        trail = self._trails.get(losses) or self._guess(losses)
+        return None if trail is None else trail.of
 
-    def name_of(self, losses: Tensor) -> str | None:
-        """The name of the estimate of what these are made of; None where that is not known."""
+    def are_weighed_in(self, losses: Tensor, result: Tensor) -> None:
+        """Somebody else has weighed `losses`, and `result` is made of them."""
         trail = self._trails.get(losses)
-        return None if trail is None else trail.of.name
+        found = None if trail is not None else self._pendings.source_of(losses)
+        of = trail.of if trail is not None else found[0] if found is not None else None
+        if of is not None:
+            self._pendings.are_weighed_in(result, of)
 
-    def reduce(self, session: Session, call: Sum) -> Tensor | None:
-        """What the sum of losses is; None where they are not known for any.
+    def reduce(self, session: Session, call: Sum, follow: Follow) -> Tensor | None:
+        """What the sum of losses is; None where they are not known for any. `follow` is told of the result.
 
         Raises:
             GranularityError: lambda is on, and which samples there are cannot be told.
@@ -68,7 +77,7 @@ class Unreduced:
             of, factors, use = again
             result = call.plain() if session.is_off else call.weighed(factors)
             if use is not None:
-                use.follow(result)
+                follow(result, use)
             self._pendings.are_weighed_in(result, of)
             return result
         trail = self._trails.get(losses)
@@ -78,32 +87,57 @@ class Unreduced:
             if trail is None:
                 return None
             of = trail.of
-            within = samples_within(losses, trail, self._granularity)
+            within = samples_within(losses, trail)
         except GranularityError as error:
             if call.dims is None:
                 name, about = ("loss", "a loss") if of is None else (of.name, of.about)
                 say_or_raise(session, name, f"{about}, then {call.kind}", error)
             return call.plain()
         if call.dims is not None and (merged := within.merged_over(call.dims)) is not None:
-            return self._add_up(call, of, within, merged)
-        about = f"{of.about.replace(' none', '', 1)}, then {call.kind}"
+            return self._add_up(call, of, within, merged, trail.factors)
+        # Over some dimensions: what becomes of the others is not known yet.
+        is_sum = call.kind == "sum" and call.dims is None
+        unit: Unit = self.units.of_sum(of.name) if is_sum else "mean"
+
+        def weigh(unit: Unit, follow: Follow) -> Tensor | None:
+            with hidden_from_captures(session):
+                return self._weigh(session, call, of, within, unit=unit, follow=follow)
+
+        again = last_alone(session.forget, weigh)
+        result = again(unit, follow)
+        if result is None:
+            of.fate.is_reduced = True
+            return call.plain()
+        if is_sum and unit == "sum":
+            grouping = grouped(within.plain, within.valid, within.groups)
+            self.units.begin(result, of.name, grouping, again, trail.factors)
+        return result
+
+    def _weigh(
+        self, session: Session, call: Sum, of: Pending, within: Within, *, unit: Unit, follow: Follow
+    ) -> Tensor | None:
+        """The sum of weighed losses; None where no sample counts."""
         grouping = grouped(within.plain, within.valid, within.groups)
-        identity = Identity(labels=within.label_M)
         # Parts of one loss, reduced one by one, are one use of it.
         with session.uses.part_of(of.name, self._numbers.get(of.plain)):
             factors = factors_of_elements(
                 session,
                 of.name,
-                about,
-                grouping,
+                f"{of.about.replace(' none', '', 1)}, then {call.kind}",
+                grouping.summed() if unit == "sum" else grouping,
                 within.plain,
-                identity=identity,
+                identity=Identity(labels=within.label_M),
                 index_M=within.index_M,
                 origin=within.origin,
             )
+        if factors is None:
+            return None
         self._numbers[of.plain] = session.uses.number_of_last(of.name)
         result = call.plain() if session.is_off else call.weighed(factors)
-        self._weighed[losses] = (of, factors, session.follow(result))
+        use = session.take_use()
+        self._weighed[call.losses] = (of, factors, use)
+        if use is not None:
+            follow(result, use)
         self._pendings.are_weighed_in(result, of)
         return result
 
@@ -121,14 +155,19 @@ class Unreduced:
             )
         return Trail(pending)
 
-    def _add_up(self, call: Sum, of: Pending, within: Within, merged: Groups) -> Tensor:
+    def _add_up(
+        self, call: Sum, of: Pending, within: Within, merged: Groups, factors: tuple[Tensor, ...]
+    ) -> Tensor:
         """The elements of each sample become fewer: what is left of them is weighed later."""
         result = call.plain()
         with torch.no_grad():
             plain = call.of(within.plain)
             valid = None if within.valid is None else call.any_of(within.valid)
-            ratio = None if of.ratio is None else torch.nan_to_num(plain / result.detach(), 1, 1, 1)
-        made = Pending(of.name, of.about, result.grad_fn, plain, of.layout, ratio, valid, None, merged)
+            is_same = of.ratio is None and not factors
+            ratio = None if is_same else torch.nan_to_num(plain / result.detach(), 1, 1, 1)
+        made = of._replace(
+            node=result.grad_fn, plain=plain, ratio=ratio, valid=valid, label=None, groups=merged
+        )
         if within.origin is not None:
             chosen = within.index_M
             made = made._replace(

@@ -38,10 +38,12 @@ class Use:
         self.has_waited = False
         """Whether a step was made in the meantime."""
 
-    def follow(self, loss: Tensor) -> None:
-        """`loss`: what the script was given; what it makes of that is up to it."""
+    def follow(self, loss: Tensor, *, is_known: bool = True) -> None:
+        """`loss`: what the script was given; what it makes of that is up to it. `is_known`: nothing below it
+        is left unweighed."""
         if loss.requires_grad:
-            mark_known(loss)
+            if is_known:
+                mark_known(loss)
             graph = _Graph()
             value = loss.detach() if marks.wants_values else None
             self._graphs.append(weakref.ref(graph))

@@ -94,6 +94,10 @@ class Uses:
         if name in self._open:
             self._open[name] = self._open[name]._replace(use=use)
 
+    def forget(self, use: Use) -> None:
+        """The call that `use` follows was no loss, or is weighed anew: its number is free again."""
+        self._order.forget(use)
+
     @property
     def are_open(self) -> bool:
         """Whether there are places of which it is not known which function trains."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
+from absgd_worker.attach.batch_sizes import BatchSizes
 from absgd_worker.attach.passes import Passes
 
 
@@ -22,6 +23,7 @@ class ModelWatch:
         self._root: weakref.ref[nn.Module] | None = None
         self._inner: set[int] = set()
         self._batches: list[int] = []
+        self._sizes = BatchSizes()
         self._is_by_keywords = False
         self._called: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self.trained: weakref.WeakSet[nn.Module] = weakref.WeakSet()
@@ -62,8 +64,8 @@ class ModelWatch:
 
     @property
     def batches(self) -> tuple[int, ...]:
-        """First dimensions of what the outermost modules of this step were given, each once; of a list of
-        tensors its length as well. Empty where no module was called, or within compiled code."""
+        """Sizes that the batches may have which the outermost modules of this step were given, each once: see
+        `BatchSizes`. Empty where no module was called, or within compiled code."""
         return tuple(self._batches)
 
     def end_step(self) -> None:
@@ -122,7 +124,7 @@ class ModelWatch:
             self.cells = given.shape[0]
 
     def _add(self, args: tuple[Any, ...]) -> bool:
-        found = _batch_sizes(args)
+        found = self._sizes.of(args)
         self._batches += [one for one in found if one not in self._batches]
         return bool(found)
 
@@ -133,16 +135,3 @@ class ModelWatch:
 
 def _nothing() -> None:
     pass
-
-
-def _batch_sizes(values: Any) -> list[int]:
-    """What may be the batch size of the first of `values` that has tensors."""
-    for value in values:
-        if isinstance(value, Tensor) and value.ndim:
-            return [value.shape[0]]
-        if isinstance(value, dict) and (found := _batch_sizes(value.values())):
-            return found
-        if isinstance(value, (list, tuple)) and (found := _batch_sizes(value)):
-            # Several inputs of a batch, or a batch of images of any size.
-            return [*found, len(value)] if isinstance(value, list) else found
-    return []

@@ -108,6 +108,14 @@ class NamedWeighing:
             )
         return weights_G, call.use
 
+    def forget(self, use: Use) -> None:
+        """The call that `use` follows, since the last `take`, was no loss, or was weighed anew."""
+        held = len(self._calls)
+        self._calls = [call for call in self._calls if call.use is not use]
+        self._fresh = [call for call in self._fresh if call.use is not use]
+        self._unsettled = [call for call in self._unsettled if call.use is not use]
+        self.total_calls -= held - len(self._calls)
+
     def _settle(self) -> None:
         """Moves the estimate by the calls that were trained on since the last time, in their order."""
         # What no pass has come by since is as unused as it was.

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from absgd_worker.attach.use import Use
 from absgd_worker.attach.weighing import NamedWeighing, Part
 from absgd_worker.rings import StepEntry
 from absgd_worker.weights import Rule, Statistics
@@ -39,6 +40,11 @@ class Weighings:
     def calls(self) -> int:
         """Losses weighed so far, over all names."""
         return sum(weighing.total_calls for weighing in self._of.values())
+
+    def forget(self, use: Use) -> None:
+        """The call that `use` follows was no loss, or was weighed anew."""
+        for weighing in self._of.values():
+            weighing.forget(use)
 
     def take(self) -> dict[str, Part]:
         """What the calls since the last `take` or `drop` add up to, of every name that had one."""

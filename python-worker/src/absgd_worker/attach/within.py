@@ -10,16 +10,17 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from absgd_worker.attach.granularity import Granularity, Groups, groups_of
+from absgd_worker.attach.granularity import Groups, groups_of
 from absgd_worker.attach.origin import Origin
-from absgd_worker.attach.trails import Trail
+from absgd_worker.attach.sample_weights import without_weights
+from absgd_worker.attach.trail import Trail
 
 
 class Within(NamedTuple):
     """What is known of losses."""
 
     plain: Tensor
-    """S, detached: without class weights."""
+    """S, detached: without class weights and weights of samples."""
     valid: Tensor | None
     """S, bool: which count; None where all do."""
     groups: Groups
@@ -44,14 +45,14 @@ class Within(NamedTuple):
         return _numbered(last, self.groups.what)
 
 
-def samples_within(losses: Tensor, trail: Trail, granularity: Granularity) -> Within:
+def samples_within(losses: Tensor, trail: Trail) -> Within:
     """`losses`: not empty; `trail`: theirs.
 
     Raises:
         GranularityError: what a sample is cannot be told.
     """
     of = trail.of
-    groups = of.groups or groups_of(of.plain, granularity, of.layout)
+    groups = of.groups or groups_of(of.plain, of.granularity, of.layout)
     index_M = None if trail.element is None else trail.element.reshape(-1)
     own = groups
     if index_M is not None:
@@ -69,6 +70,7 @@ def samples_within(losses: Tensor, trail: Trail, granularity: Granularity) -> Wi
         valid = computed if valid is None else valid & computed
     if valid is not None and bool(valid.all()):
         valid = None
+    plain = without_weights(plain, trail.factors, own.of_N, own.number, valid)
     label_M = None if of.label is None or own.of_N is not None else here(of.label)
     is_order = groups.of_N is None and own.of_N is None
     # Samples are numbered in their order, whatever was made of the elements; some may be missing.
