@@ -54,7 +54,9 @@ def test_each_stretch_of_losses_that_are_not_finite_is_said_once_at_both_ends(
             for parameter in model.parameters():
                 parameter.grad = torch.zeros_like(parameter)
             optimizer.step()
-    assert capsys.readouterr().err.splitlines() == events_of("train.loss", values)
+    # That the run collapses is said besides.
+    said = [line for line in capsys.readouterr().err.splitlines() if "collapses under lambda" not in line]
+    assert said == events_of("train.loss", values)
 
 
 def test_metrics_of_evaluations_and_numbers_of_steps_are_said_by_their_names(

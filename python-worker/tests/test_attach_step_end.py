@@ -135,8 +135,9 @@ class Looks(Recorder):
 
 
 def ended(loop: Loop, session: api.Session) -> list[Any]:
-    """Every number of the loop and of the session at its end."""
-    return _flat([loop.state(), session.state_dict()])
+    """Every number of the loop and of the session at its end, but for the lines that call the loop."""
+    state = {name: value for name, value in session.state_dict().items() if name != "names"}
+    return _flat([loop.state(), state])
 
 
 def _flat(value: Any) -> list[Any]:

@@ -157,20 +157,17 @@ class TestASum:
         with pytest.raises(GranularityError, match="does not tell their samples"):
             weighed(lambda: mixed(F.cross_entropy(model(points), labels, reduction="none")).mean())
 
-    def test_of_calls_that_one_pass_goes_through_moves_the_estimate_by_each(self) -> None:
-        def state(*, together: bool) -> object:
+    def test_of_calls_that_one_pass_goes_through_moves_an_estimate_of_each(self) -> None:
+        def state(*parts: Tensor) -> list[object]:
             model, _ = a_model()
             with api.session(lam=-1.0, gamma=0.5) as session, api.capture():
-                losses = [F.mse_loss(model(half), half) for half in points.split(4)] if together else []
-                for half in [] if together else points.split(4):
-                    F.mse_loss(model(half), half).backward()
-                if together:
-                    sum(losses).backward()  # type: ignore[union-attr]
+                total = sum(F.mse_loss(model(part), part) for part in parts)
+                total.backward()  # type: ignore[union-attr]
                 torch.optim.SGD(model.parameters(), lr=0.0).step()
-                return session.state_dict()["weighings"]
+                return [one["normaliser"] for one in session.state_dict()["weighings"].values()]
 
-        one, other = (state(together=way) for way in (False, True))
-        assert [*one.values()] == [*other.values()]  # type: ignore[attr-defined]
+        first, second = points.split(4)
+        assert state(first, second) == [*state(first), *state(second)]
 
 
 class TestWhileLambdaIsOff:
