@@ -116,7 +116,7 @@ class CollapseWatch:
         where = "" if of.name == "loss" else f" at {of.name}"
         first = self._watches[of.name].first.loss
         text = (
-            f"training collapses under lambda {of.lam:.4g} (after step {of.step:,}{where}): {found.mark}. "
+            f"training collapses under lambda {of.lam:.4g} (after {of.step + 1:,} steps{where}): {found.mark}. "
             "The weighted loss does not show it: watch the unweighted mean loss. Leave lambda off until the "
             "loss has fallen, then let it come down slowly in size, from above the first mean loss "
             f"({first:.3g} here): docs/when.md"
