@@ -82,7 +82,9 @@ class Estimates(Recorder):
 
     def between(self, step: int) -> None:
         (weighing,) = api.current().state_dict()["weighings"].values()
-        within = read_statistics(self.entries[-1].statistics).free_energy
+        statistics = self.entries[-1].statistics
+        assert statistics is not None
+        within = read_statistics(statistics).free_energy
         self.pairs.append((within, weighing["normaliser"]["free_energy"]))
         self.sizes.append(self.entries[-1].losses_B.shape[0])
 

@@ -87,7 +87,7 @@ def test_a_classifier_of_1000_classes_is_said_to_collapse(
     said = [line for line in capsys.readouterr().err.splitlines() if "collapses" in line]
     assert sum(losses[-10:]) / 10 > 1.5 * losses[0]
     assert len({line.split("(")[0] for line in said}) == 1
-    assert "training collapses under lambda -2 (after  in said[0]
+    assert "training collapses under lambda -2 (after " in said[0]
     assert "unweighted mean loss" in said[0]
     notes = [record.note for record in records(tmp_path / "cold" / "steps.log") if record.HasField("note")]
     assert [f"absgd: {note.text}" for note in notes] == said

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,7 +75,7 @@ def test_it_is_taken_over_where_that_is_asked_for_and_its_holder_knows(tmp_path,
 
 
 def test_a_recording_whose_run_was_taken_over_writes_nothing_more(tmp_path, capfd):
-    ring = deque([Note("mine", Position(1, 0))])
+    ring: Any = deque([Note("mine", Position(1, 0))])
     recording = Recording(tmp_path, ring, lambda _payload: None)
     recording.write()
     (tmp_path / "lock").unlink()

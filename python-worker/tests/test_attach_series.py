@@ -26,19 +26,19 @@ def trained(kinds: list[str], state: Any = None) -> tuple[list[StepEntry], list[
     with api.session(source=source) as session, api.capture():
         if state is not None:
             session.load_state_dict(state)
-        for number, kind in enumerate(kinds):
+        batches = [torch.arange(64).roll(number)[:16] for number in range(len(kinds))]
+        data = [(batch, points[batch], labels[batch]) for batch in batches]
+        tracked: Any = api.track(data, index=lambda given: given[0])  # type: ignore[arg-type]
+        for kind, (_, own_points, own_labels) in zip(kinds, tracked, strict=True):
             model, optimizer = nets["generator" if kind == "generator" else "discriminator"]
-            batch = torch.arange(64).roll(number)[:16]
-            # Which samples they are, as `track` tells.
-            session.indices, session.ids = batch, None
-            scores = model(points[batch])
-            told.append((kind, F.cross_entropy(scores.detach(), labels[batch], reduction="none")))
+            scores = model(own_points)
+            told.append((kind, F.cross_entropy(scores.detach(), own_labels, reduction="none")))
             if kind == "generator":
-                loss = F.cross_entropy(scores, labels[batch])
+                loss = F.cross_entropy(scores, own_labels)
             else:
-                loss = F.cross_entropy(scores, labels[batch])
+                loss = F.cross_entropy(scores, own_labels)
                 if kind == "auxiliary":
-                    loss = loss + F.mse_loss(scores, points[batch])
+                    loss = loss + F.mse_loss(scores, own_points)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -81,6 +81,8 @@ def test_the_micro_batches_of_a_step_are_reported_as_one() -> None:
                     model.load_state_dict(a_model()[0].state_dict())
     assert [entry.losses_B.shape[0] for entry in apart.entries] == [32, 32]
     for one, other in zip(together.entries, apart.entries, strict=True):
+        assert one.statistics is not None
+        assert other.statistics is not None
         wanted, found = read_statistics(one.statistics), read_statistics(other.statistics)
         for name in ("n", "sum_w", "sum_w2", "sum_wl", "max_w", "mean_loss", "non_finite"):
             assert getattr(found, name) == pytest.approx(getattr(wanted, name), rel=1e-6)

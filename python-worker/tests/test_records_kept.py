@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from test_telemetry import bodies, sent, telemetry
@@ -17,13 +18,19 @@ from absgd_worker.reports import FIELDS, Evaluation, Note, SampleInfo, SamplePre
 from worker_process import read_segment
 
 
+def stream_of_field(field: Any) -> int:
+    """What the contract says at a field of Record."""
+    option: Any = stream_pb2.stream
+    return field.GetOptions().Extensions[option]
+
+
 def predictions(first):
     return SamplePredictions(1, 0, first, 1, bytes(4), bytes(4))
 
 
 def test_every_kind_of_record_names_its_stream_in_the_contract():
     fields = record_pb2.Record.DESCRIPTOR.oneofs_by_name["body"].fields
-    said = {field.name: field.GetOptions().Extensions[stream_pb2.stream] for field in fields}
+    said = {field.name: stream_of_field(field) for field in fields}
     assert stream_pb2.STREAM_UNSPECIFIED not in said.values()
     assert [name for name, stream in said.items() if stream == stream_pb2.STREAM_SAMPLES] == [
         "sample_batch",
@@ -38,7 +45,7 @@ def test_the_stream_of_a_body_is_that_of_its_kind():
         encoded = encode_record(body, origin="w", incarnation=1, seq=1, time_ms=0)
         kind = record_pb2.Record.FromString(encoded).WhichOneof("body")
         field = record_pb2.Record.DESCRIPTOR.fields_by_name[kind]
-        said = field.GetOptions().Extensions[stream_pb2.stream]
+        said = stream_of_field(field)
         assert stream_of(body) == {1: "steps", 2: "samples"}[said]
 
 
@@ -57,7 +64,7 @@ def test_any_interleaving_of_records_welcomes_and_acknowledgements_delivers_all(
                 return
             record = record_pb2.Record.FromString(frame)
             kind = record_pb2.Record.DESCRIPTOR.fields_by_name[record.WhichOneof("body")]
-            name = {1: "steps", 2: "samples"}[kind.GetOptions().Extensions[stream_pb2.stream]]
+            name = {1: "steps", 2: "samples"}[stream_of_field(kind)]
             if record.seq == len(taken[name]) + 1:
                 taken[name].append(frame)
             made.advance()

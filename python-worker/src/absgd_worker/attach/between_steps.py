@@ -15,10 +15,10 @@ from absgd_worker.attach.trainings import EACH_ITS_SESSION
 from absgd_worker.console import complain, count
 
 if TYPE_CHECKING:
-    from absgd_worker.attach.session import Session
+    from absgd_worker.attach.session_steps import SessionSteps
 
 
-def carry_out(session: Session) -> StopTraining | None:
+def carry_out(session: SessionSteps) -> StopTraining | None:
     """Has the source carry out what was asked for, all of the last step being done.
 
     Returns:
@@ -35,7 +35,7 @@ def carry_out(session: Session) -> StopTraining | None:
     return stop
 
 
-def begin_another(session: Session) -> bool:
+def begin_another(session: SessionSteps) -> bool:
     """Another training begins in the script: says so.
 
     Returns:

@@ -54,7 +54,7 @@ class CollapseWatch:
             step = _Step(name, entry.step, lam)
             if isinstance(statistics, Tensor):
                 self._on_device.append((step, statistics))
-            else:
+            elif statistics is not None:
                 self._see(step, statistics)
         if self._on_device or self._under_way is not None:
             self._read_what_is_there()
@@ -116,10 +116,10 @@ class CollapseWatch:
         where = "" if of.name == "loss" else f" at {of.name}"
         first = self._watches[of.name].first.loss
         text = (
-            f"training collapses under lambda {of.lam:.4g} (after {of.step + 1:,} steps{where}): {found.mark}. "
-            "The weighted loss does not show it: watch the unweighted mean loss. Leave lambda off until the "
-            "loss has fallen, then let it come down slowly in size, from above the first mean loss "
-            f"({first:.3g} here): docs/when.md"
+            f"training collapses under lambda {of.lam:.4g} (after {of.step + 1:,} steps{where}): "
+            f"{found.mark}. The weighted loss does not show it: watch the unweighted mean loss. Leave "
+            "lambda off until the loss has fallen, then let it come down slowly in size, from above the "
+            f"first mean loss ({first:.3g} here): docs/when.md"
         )
         complain(f"absgd: {text}")
         self._note(text)

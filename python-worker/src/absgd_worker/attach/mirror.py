@@ -102,6 +102,8 @@ def figures(entry: StepEntry, lr: float | Tensor | None) -> dict[str, float]:
     numbers = {} if math.isinf(lam) else {f"{PREFIX}lambda": lam}
     for name, given in ((entry.name, entry.statistics), *entry.others):
         row = Statistics(*given.tolist()) if isinstance(given, Tensor) else given
+        if row is None:
+            continue
         is_main = entry.has_main and name == entry.name
         of = PREFIX if is_main else f"{PREFIX}{name}/"
         numbers[f"{of}ess_ratio"] = row.sum_w**2 / row.sum_w2 / row.n if row.sum_w2 > 0 else math.nan

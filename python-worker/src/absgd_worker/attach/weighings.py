@@ -113,7 +113,10 @@ def numbers_of(entry: StepEntry) -> Iterator[tuple[str, float | Tensor]]:
     losses = [(main, entry.statistics)]
     losses += [(f"train.{name}.loss", statistics) for name, statistics in entry.others]
     for name, statistics in losses:
-        yield name, statistics[_MEAN_LOSS] if isinstance(statistics, Tensor) else statistics.mean_loss
+        if isinstance(statistics, Tensor):
+            yield name, statistics[_MEAN_LOSS]
+        elif statistics is not None:
+            yield name, statistics.mean_loss
     for name, number in (entry.metrics or {}).items():
         yield f"train.{name}", number
 
