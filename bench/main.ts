@@ -14,6 +14,7 @@ import { ingest } from './ingest.js'
 import { memory } from './memory.js'
 import { reportCost } from './report-cost.js'
 import { stepOverhead } from './step-overhead.js'
+import { summaries } from './summaries.js'
 import { waits } from './waits.js'
 import { weights } from './weights.js'
 
@@ -26,6 +27,7 @@ const BENCHES: readonly Bench[] = [
   memory,
   cockpit,
   disk,
+  summaries,
   determinism,
 ]
 

@@ -47,7 +47,7 @@ async function ls(options: LsOptions, print: Print): Promise<void> {
 
 async function entryOf(dir: string): Promise<Entry> {
   try {
-    return await readRunSummary(dir, { checkSamplesUpTo: CHECKED_BYTES })
+    return await readRunSummary(dir)
   } catch (thrown) {
     return {
       run: basename(dir),
@@ -138,5 +138,3 @@ const COLUMNS: readonly Column[] = [
 
 /** Folders that a line names. */
 const NAMED = 5
-/** A list stays quick: `show` checks larger sample logs. */
-const CHECKED_BYTES = 256 * 1024 * 1024

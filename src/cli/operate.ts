@@ -116,13 +116,16 @@ function base(name: string, description: string): Command {
     .option('--json', 'print the answer as JSON')
 }
 
-/** Asks the run that is named, or every run of a pattern that has a controller. A refusal is an error, after all were asked. */
+/**
+ * Asks the run that is named, or every run of a pattern that has a controller here: one that is held elsewhere cannot be asked
+ * from here. A refusal is an error, after all were asked.
+ */
 async function ask(selector: string, action: Action, options: OperateOptions): Promise<void> {
   const root = runsRoot(options.runs)
   if (!isPattern(selector)) return askOne(selectRun(root, selector), action, options)
-  const live = selectRuns(root, [selector]).filter((dir) => lockHolder(dir) !== undefined)
+  const live = selectRuns(root, [selector]).filter((dir) => lockHolder(dir)?.isElsewhere === false)
   if (live.length === 0) {
-    throw new AbsgdError('unreachable', `no run that matches "${selector}" has a controller`, {
+    throw new AbsgdError('unreachable', `no run that matches "${selector}" has a controller here`, {
       hint: '"absgd ls" shows how they stand',
     })
   }

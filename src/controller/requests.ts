@@ -1,18 +1,13 @@
 /** What operators, scripts and signals ask for, and what comes of it. Pure. */
-import type { Action, CheckpointWritten, Request } from '../record/record.js'
-import { beyondLastEdit, editsFrom, takenBackInWords, undoTarget } from '../record/undo.js'
+import type { Action, Request } from '../record/record.js'
 import type { PeerId } from '../wire/channel.js'
 import type { CommandResult } from '../wire/message.js'
 import { answer, settle, standing, withPending } from './answers.js'
 import { answerNothing, isSet, makeEdits, propose } from './edits.js'
-import { extendPlans } from './extend.js'
-import { returnTo } from './feedback.js'
-import { withRewind } from './intake.js'
-import { startPace } from './planning.js'
-import { withEdits } from './rows.js'
 import { pendingOf, refusedFirst, tryEarlier } from './restoring.js'
 import { onSaved } from './saving.js'
 import type { ControllerContext, ControllerState, Effect, Lease, Transition } from './state.js'
+import { restoreAction, restored, takenBack, undoAction, type Refusal } from './undo.js'
 
 /** Idempotent by id: a repeated request is answered with the first answer, or joins the wait for it. */
 export function onRequest(
@@ -117,62 +112,6 @@ export function onCommandResult(
   return restored(settled, lease, action, { cause: request.action.type, effects, nowMs, context })
 }
 
-function takenBack(state: ControllerState, action: Action): string {
-  if (action.type !== 'restore') return ''
-  const { step } = action
-  return `; ${takenBackInWords(editsFrom(state.edits, step), standing(state).step - step)}`
-}
-
-interface Restored {
-  /** What was asked for: "restore" or "undo". */
-  readonly cause: string
-  readonly effects: readonly Effect[]
-  readonly nowMs: number
-  readonly context: ControllerContext
-}
-
-function restored(
-  state: ControllerState,
-  lease: Lease,
-  { attempt, step }: Extract<Action, { type: 'restore' }>,
-  { cause, effects, nowMs, context }: Restored,
-): Transition {
-  const position = { attempt, step }
-  const rewound: ControllerState = {
-    ...withRewind(state, { attempt, toStep: step, cause }),
-    feedback: returnTo(state.feedback, state.rules, step),
-    lease: {
-      ...lease,
-      position,
-      planning: { planSeq: state.planSeq, sentThrough: step },
-      pace: startPace(nowMs, step),
-    },
-  }
-  const { state: kept, effects: refusals } = refuseTakenBack(rewound)
-  const { state: planned, effects: plans } = extendPlans(
-    withEdits(kept, kept.edits, lease.hello, context),
-    nowMs,
-  )
-  const rewind: Effect = { type: 'append', body: { type: 'rewind', attempt, toStep: step, cause } }
-  return { state: planned, effects: [rewind, ...effects, ...refusals, ...plans] }
-}
-
-/** Edits that a return took back before the worker had their rows: nobody would answer them any more. */
-function refuseTakenBack(rewound: ControllerState): Transition {
-  const holds = (id: string) => rewound.edits.some(({ edited }) => edited.request === id)
-  const lost = rewound.awaiting.filter(({ id }) => !holds(id))
-  const awaiting = rewound.awaiting.filter(({ id }) => holds(id))
-  return lost.reduce<Transition>(
-    (before, { id }) => {
-      const pending = before.state.pending[id]
-      if (pending === undefined) return before
-      const { state, effects } = settle(before.state, pending, false, 'taken back before it took effect')
-      return { state, effects: [...before.effects, ...effects] }
-    },
-    { state: { ...rewound, awaiting }, effects: [] },
-  )
-}
-
 /** Whoever still waits learns that nobody is left to answer. An edit is in the log by then, and holds from there. */
 export function refuseAll(state: ControllerState, why: string): Transition {
   return Object.values(state.pending).reduce<Transition>(
@@ -206,7 +145,7 @@ type Decision =
   /** What is asked for holds anyway. */
   | { readonly type: 'nothing'; readonly message: string }
   | { readonly type: 'end' }
-  | { readonly type: 'refuse'; readonly why: string }
+  | Refusal
 
 function decide(
   state: ControllerState,
@@ -230,9 +169,9 @@ function decide(
     case 'set':
       return decideOnSet(state, lease, request, nowMs, context)
     case 'undo':
-      return decideOnUndo(state, lease, action.all === true)
+      return commandOf(lease, undoAction(state, action.all === true))
     case 'restore':
-      return checkpointAt(state, lease, action.step)
+      return commandOf(lease, restoreAction(state, action.step))
     case 'pause':
     case 'resume':
     case 'step-on':
@@ -245,24 +184,8 @@ function decide(
   }
 }
 
-function decideOnUndo(state: ControllerState, lease: Lease, all: boolean): Decision {
-  const target = undoTarget(state.edits, state.checkpoints)
-  switch (target.type) {
-    case 'no-edit':
-      return { type: 'refuse', why: 'there is no edit to undo' }
-    case 'no-checkpoint':
-      return {
-        type: 'refuse',
-        why: `no checkpoint before the edit at step ${target.edit}: ${stepsOf(state)}`,
-      }
-    case 'checkpoint': {
-      const { checkpoint, requests } = target
-      if (requests === 1 || all) return restoreOf(state, lease, checkpoint)
-      return { type: 'refuse', why: beyondLastEdit(target, standing(state).step) }
-    }
-    default:
-      return target satisfies never
-  }
+function commandOf(lease: Lease, action: Action | Refusal): Decision {
+  return action.type === 'refuse' ? action : { type: 'command', lease, action }
 }
 
 function decideOnSet(
@@ -281,29 +204,6 @@ function decideOnSet(
   const canReturn = context.worker === 'task' && standing(state).step > 0
   if (!request.action.checkpoint || !due || !canReturn) return { type: 'edit', request }
   return { type: 'command', lease, action: { type: 'checkpoint', automatic: true } }
-}
-
-function checkpointAt(state: ControllerState, lease: Lease, step: number): Decision {
-  const checkpoint = state.checkpoints.findLast(({ position }) => position.step === step)
-  if (checkpoint !== undefined) return restoreOf(state, lease, checkpoint)
-  return { type: 'refuse', why: `no checkpoint at step ${step}: ${stepsOf(state)}` }
-}
-
-function stepsOf({ checkpoints }: ControllerState): string {
-  const steps = checkpoints.map(({ position }) => position.step)
-  return steps.length === 0 ? 'there is none yet' : `there are checkpoints at steps ${steps.join(', ')}`
-}
-
-function restoreOf(
-  state: ControllerState,
-  lease: Lease,
-  { path, sha256, position }: CheckpointWritten,
-): Decision {
-  return {
-    type: 'command',
-    lease,
-    action: { type: 'restore', step: position.step, path, sha256, attempt: state.attempt + 1 },
-  }
 }
 
 /** Nobody edits so often that more of them would be wanted back. */

@@ -9,11 +9,11 @@ import { z } from 'zod'
 import { VERSION } from '../version.js'
 import { runPaths } from './paths.js'
 
-/** What the text of a summary was made of: sizes of logs and spool, the manifest, and the version that made it. */
+/** What the text of a summary was made of: sizes and times of logs and spool, the manifest, and the version that made it. */
 export function summaryKey(dir: string): string {
   const { steps, samples, spool, manifest } = runPaths(dir)
-  const spooled = namesIn(spool).map((name) => `${name} ${sizeOf(join(spool, name))}`)
-  const parts = [`absgd ${VERSION}`, sizeOf(steps), sizeOf(samples), textOf(manifest), ...spooled]
+  const spooled = namesIn(spool).map((name) => `${name} ${stampOf(join(spool, name))}`)
+  const parts = [`absgd ${VERSION}`, stampOf(steps), stampOf(samples), textOf(manifest), ...spooled]
   return createHash('sha256').update(parts.join('\n')).digest('hex')
 }
 
@@ -48,8 +48,10 @@ function namesIn(dir: string): string[] {
   }
 }
 
-function sizeOf(path: string): string {
-  return String(statSync(path, { throwIfNoEntry: false })?.size ?? '-')
+/** The time too: a byte that somebody changes leaves the size as it is. */
+function stampOf(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false })
+  return found === undefined ? '-' : `${found.size} ${found.mtimeMs}`
 }
 
 function textOf(path: string): string {

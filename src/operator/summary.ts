@@ -3,20 +3,20 @@ import { readManifest } from '../log/directory.js'
 import { readSummaryText, summaryKey, writeSummaryText } from '../log/summary-file.js'
 import { lockHolder } from '../log/lock.js'
 import type { RunSummary } from '../record/summary.js'
-import { readRunView, type ViewOptions } from './view.js'
+import { readRunView } from './view.js'
 
 /**
  * The summary of the run in `dir`. That of a run that has ended undamaged is kept beside its log, and taken from there while the
- * log is as it was.
+ * log is as it was. Sample logs are looked through for damage: what is kept must not hide it.
  *
  * @throws as {@link readRunView}
  */
-export async function readRunSummary(dir: string, options: ViewOptions = {}): Promise<RunSummary> {
+export async function readRunSummary(dir: string): Promise<RunSummary> {
   const key = lockHolder(dir) === undefined ? summaryKey(dir) : undefined
   const kept = key === undefined ? undefined : readSummaryText(dir, key)
   // A directory that was copied or renamed is another run.
   if (kept !== undefined) return { ...revived(kept), dir, run: readManifest(dir).run }
-  const { summary } = await readRunView(dir, options)
+  const { summary } = await readRunView(dir, { checkSamplesUpTo: CHECKED_BYTES })
   const isFinal = summary.status !== 'running' && summary.status !== 'lost' && summary.damage === undefined
   if (key !== undefined && isFinal && lockHolder(dir) === undefined && summaryKey(dir) === key)
     writeSummaryText(dir, key, textOf(summary))
@@ -37,3 +37,5 @@ function revived(text: string): RunSummary {
 }
 
 const NUMBER = 'absgd:number'
+/** A list stays quick: `show` checks larger sample logs. */
+const CHECKED_BYTES = 256 * 1024 * 1024

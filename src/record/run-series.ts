@@ -83,17 +83,13 @@ function addBatch(
     }
     const sum = weighing.sumW[i]!
     sumW.add(step, finite(sum))
-    loss.add(step, weighing.meanLoss[i]!)
+    loss.add(step, weighing.meanLoss[i])
     essRatio.add(step, finite(sum ** 2 / (weighing.n[i]! * weighing.sumW2[i]!)))
   }
 }
 
 /** The other weighings, and the user's own numbers. */
-function addOthers(
-  metric: (name: string) => Series,
-  batch: StepBatch,
-  end: number,
-): void {
+function addOthers(metric: (name: string) => Series, batch: StepBatch, end: number): void {
   if (end <= 0) return
   const { firstStep, weighings, metrics } = batch
   for (const weighing of weighings) {

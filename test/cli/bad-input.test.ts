@@ -52,10 +52,10 @@ describe('before a worker starts', () => {
     expect(namesIn(runs)).toEqual([])
   })
 
-  it('a name that is taken is refused, and the run that has it stays as it is', async () => {
+  it('an exact name that is taken is refused, and the run that has it stays as it is', async () => {
     const runs = temporaryFolder()
     mkdirSync(join(runs, 'taken'))
-    const outcome = await cli(runArgs('tiny.ts', runs, '--name', 'taken'))
+    const outcome = await cli(runArgs('tiny.ts', runs, '--name', 'taken', '--exact-name'))
     expectRefusal(outcome, 2, ['"taken" exists', 'another --name', 'absgd resume taken'])
     expect(namesIn(runs)).toEqual(['taken'])
     expect(namesIn(join(runs, 'taken'))).toEqual([])

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { lsCommand } from '../../src/cli/ls.js'
+import { operatorCommands } from '../../src/cli/operate.js'
 import { showCommand } from '../../src/cli/show.js'
 import { acquireLock } from '../../src/log/lock.js'
 import { runPaths } from '../../src/log/paths.js'
@@ -43,5 +44,22 @@ test('what is asked of it says where it has to be asked', async () => {
   const { dir } = await heldRun()
   await expect(requestOf(dir, 'digits-1', { type: 'pause' })).rejects.toThrow(
     'the run "digits-1" is held elsewhere: process',
+  )
+})
+
+test.each([
+  ['pause', []],
+  ['checkpoint', []],
+  ['evaluate', []],
+  ['stop', []],
+  ['step', []],
+  ['restore', ['--to', '5']],
+  ['set', ['lambda=-2']],
+  ['undo', []],
+])('%s of a pattern passes over it, as over a run without a controller', async (name, args) => {
+  const { root } = await heldRun()
+  const command = operatorCommands().find((one) => one.name() === name)!
+  await expect(command.parseAsync(['digits-*', ...args, '--runs', root], { from: 'user' })).rejects.toThrow(
+    'no run that matches "digits-*" has a controller here',
   )
 })

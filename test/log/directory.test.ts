@@ -30,29 +30,19 @@ describe('the name of a run', () => {
     checkRunName(name)
   })
 
-  test.each([
-    '',
-    '.',
-    '..',
-    '../x',
-    'a/b',
-    '/tmp/x',
-    '-rf',
-    '.hidden',
-    'a b',
-    'ä',
-    'a\n',
-    'x'.repeat(65),
-  ])('may not be "%s"', (name) => {
-    const refusal = expect.objectContaining({
-      code: 'run-directory',
-      hint: expect.stringContaining('1 to 64 characters') as string,
-    }) as Error
-    expect(() => {
-      checkRunName(name)
-    }).toThrow(refusal)
-    expect(() => createRunDirectory(temporaryDirectory(), name, manifestOf(name))).toThrow(refusal)
-  })
+  test.each(['', '.', '..', '../x', 'a/b', '/tmp/x', '-rf', '.hidden', 'a b', 'ä', 'a\n', 'x'.repeat(65)])(
+    'may not be "%s"',
+    (name) => {
+      const refusal = expect.objectContaining({
+        code: 'run-directory',
+        hint: expect.stringContaining('1 to 64 characters') as string,
+      }) as Error
+      expect(() => {
+        checkRunName(name)
+      }).toThrow(refusal)
+      expect(() => createRunDirectory(temporaryDirectory(), name, manifestOf(name))).toThrow(refusal)
+    },
+  )
 })
 
 describe('a new run directory', () => {

@@ -1,4 +1,12 @@
-import { appendFileSync, cpSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { acquireLock } from '../../src/log/lock.js'
@@ -24,6 +32,14 @@ function forge(dir: string): void {
   writeFileSync(file(dir), readFileSync(file(dir), 'utf8').replaceAll('accuracy', 'forged__'))
 }
 
+function flipLastByte(path: string): void {
+  const bytes = readFileSync(path)
+  bytes[bytes.length - 1]! ^= 1
+  writeFileSync(path, bytes)
+  // The clock of a file system may be too coarse to tell two writes of a test apart.
+  utimesSync(path, new Date(), new Date(Date.now() + 10_000))
+}
+
 const isForged = async (dir: string) => JSON.stringify(await readRunSummary(dir)).includes('forged__')
 
 describe('the summary of a run that has ended', () => {
@@ -39,7 +55,8 @@ describe('the summary of a run that has ended', () => {
 
   test.each<[title: string, change: (dir: string) => unknown]>([
     ['its log has grown', (dir) => appendFileSync(join(dir, 'steps.log'), 'x')],
-    ['its samples have', (dir) => appendFileSync(join(dir, 'samples.log'), 'x')],
+    ['a byte of its log has changed', (dir) => flipLastByte(join(dir, 'steps.log'))],
+    ['its samples have grown', (dir) => appendFileSync(join(dir, 'samples.log'), 'x')],
     ['there is something in its spool', (dir) => writeFileSync(join(dir, 'spool', 'a.steps.1.log'), '')],
     ['it is no JSON', (dir) => writeFileSync(file(dir), '{')],
     ['it is of something else', (dir) => writeFileSync(file(dir), '{"format":2}')],
@@ -74,5 +91,27 @@ describe('the summary of a run that has ended', () => {
     appendFileSync(join(damaged, 'steps.log'), 'not a frame')
     expect(await readRunSummary(damaged)).toMatchObject({ status: 'completed' })
     expect([lost, held, damaged].map((dir) => existsSync(file(dir)))).toEqual([false, false, false])
+  })
+
+  test('is not kept where its samples are damaged', async () => {
+    const dir = await writeRun(temporaryRoot(), complete)
+    appendFileSync(join(dir, 'samples.log'), 'not a frame')
+    expect((await readRunSummary(dir)).damage).toMatchObject([{ file: 'samples.log' }])
+    expect(existsSync(file(dir))).toBe(false)
+  })
+
+  test('says which losses were NaN or infinite', async () => {
+    const broken = {
+      ...steps(50, 2),
+      weighings: steps(50, 2).weighings.map((one) => ({ ...one, meanLoss: Float64Array.of(NaN, Infinity) })),
+    }
+    const dir = await writeRun(temporaryRoot(), [started(), joined(), steps(0, 50), broken, ended(52)])
+    const first = await readRunSummary(dir)
+    expect(first.nonFinite).toMatchObject([
+      { name: 'train.loss', values: 2, stretches: 1, firstStep: 50, lastStep: 51, now: true },
+    ])
+    expect(first.final['train.loss']).toBe(Infinity)
+    expect(existsSync(file(dir))).toBe(true)
+    expect(await readRunSummary(dir)).toEqual(first)
   })
 })

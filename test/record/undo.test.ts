@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { addEdit, type EditEntry } from '../../src/record/edit-history.js'
-import type { CheckpointWritten } from '../../src/record/record.js'
 import { beyondLastEdit, undoTarget } from '../../src/record/undo.js'
 import { checkpoint } from '../helpers/records.js'
 
@@ -24,7 +23,7 @@ function editsOf(all: readonly ReturnType<typeof edit>[]): readonly EditEntry[] 
   )
 }
 
-const at = (...steps: number[]) => steps.map((step) => checkpoint(step) as CheckpointWritten)
+const at = (...steps: number[]) => steps.map((step) => checkpoint(step))
 
 describe('undo returns to the newest checkpoint before the last edit', () => {
   test.each([

@@ -1,10 +1,24 @@
 /** Messages and records at random, all of them within the contract. */
 import fc from 'fast-check'
-import type { Action, Body, Hello, LogRecord, StepSamples, Weighing } from '../../src/record/record.js'
+import type { Action, Body, Hello, LogRecord } from '../../src/record/record.js'
 import type { WeightingRule } from '../../src/record/weighting.js'
 import type { ToController, ToPeer } from '../../src/wire/message.js'
 import { edits, setAction } from './edit-arbitraries.js'
-import { f32, f64, integer, name, position, text, type, u32, uint32 } from './value-arbitraries.js'
+import {
+  columns,
+  f32,
+  f64,
+  integer,
+  maybe,
+  name,
+  position,
+  probabilities,
+  text,
+  type,
+  u32,
+  uint32,
+} from './value-arbitraries.js'
+import { balancedWeighing, stepSamples } from './weighing-arbitraries.js'
 
 const seconds = fc.double({ min: 0, max: 1e9, noNaN: true })
 const incarnation = fc
@@ -18,48 +32,6 @@ const weighting: fc.Arbitrary<WeightingRule> = fc.oneof(
     preset: fc.constant('reference'),
     alpha: fc.double({ min: 0, minExcluded: true, max: Number.MAX_VALUE, noNaN: true }),
     floor: fc.boolean(),
-  }),
-)
-
-const probabilities = (count: number) => f32(count).map((array) => array.map((value) => Math.abs(value) % 1))
-const capped = (count: number) =>
-  fc.int8Array({ min: -1, max: 1, minLength: count, maxLength: count }).map((array) => Int8Array.from(array))
-const maybe = (count: number) => fc.oneof(u32(0), u32(count))
-const columns = (count: number) => fc.dictionary(name, f64(count), { maxKeys: 3 })
-
-const weighing = (count: number): fc.Arbitrary<Weighing> =>
-  fc.record({
-    name,
-    n: u32(count),
-    m: f64(count),
-    sumW: f64(count),
-    sumW2: f64(count),
-    sumWL: f64(count),
-    maxW: f64(count),
-    meanLoss: f64(count),
-    freeEnergy: f64(count),
-    capped: capped(count),
-    nonFinite: u32(count),
-    classMass: fc.nat({ max: 4 }).chain((classes) => f32(count * classes)),
-    topClassShare: fc.oneof(f32(0), f32(count)),
-  })
-
-const balancedWeighing = (count: number): fc.Arbitrary<Weighing> =>
-  fc.oneof(
-    weighing(count),
-    fc
-      .tuple(weighing(count), f64(count), f64(count))
-      .map(([plain, kl, ess]) => ({ ...plain, bare: { kl, ess } })),
-  )
-
-const stepSamples: fc.Arbitrary<StepSamples> = fc.nat({ max: 6 }).chain((n) =>
-  fc.record({
-    step: integer,
-    losses: f32(n),
-    weights: f32(n),
-    indices: maybe(n),
-    labels: maybe(n),
-    weighing: name,
   }),
 )
 

@@ -15,3 +15,9 @@ export const f32 = (count: number) =>
   fc.float32Array({ minLength: count, maxLength: count }).map((array) => Float32Array.from(array))
 export const u32 = (count: number) =>
   fc.uint32Array({ minLength: count, maxLength: count }).map((array) => Uint32Array.from(array))
+export const probabilities = (count: number) =>
+  f32(count).map((array) => array.map((value) => Math.abs(value) % 1))
+export const capped = (count: number) =>
+  fc.int8Array({ min: -1, max: 1, minLength: count, maxLength: count }).map((array) => Int8Array.from(array))
+export const maybe = (count: number) => fc.oneof(u32(0), u32(count))
+export const columns = (count: number) => fc.dictionary(name, f64(count), { maxKeys: 3 })
