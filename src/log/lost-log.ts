@@ -16,7 +16,7 @@ import { runPaths } from './paths.js'
 export function refuseLostLog(dir: string): void {
   const { steps, samples, checkpoints } = runPaths(dir)
   const left = [
-    ...(namesIn(checkpoints).length > 0 ? ['checkpoints'] : []),
+    ...(filesIn(checkpoints).length > 0 ? ['checkpoints'] : []),
     ...(sizeOf(samples) > HEADER_BYTES ? ['samples.log'] : []),
   ]
   if (left.length === 0) return
@@ -29,9 +29,9 @@ export function refuseLostLog(dir: string): void {
   )
 }
 
-function namesIn(directory: string): string[] {
+function filesIn(directory: string): unknown[] {
   try {
-    return readdirSync(directory)
+    return readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isFile())
   } catch {
     return []
   }
