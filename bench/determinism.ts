@@ -179,7 +179,7 @@ async function editAtRandom(run: Run, count: number, random: () => number): Prom
 
 /** Where nothing is to be undone, or no checkpoint lies before it, there is none. */
 function undone(run: Run): Promise<number> {
-  return run.undo().then(
+  return run.undo({ all: true }).then(
     () => 1,
     () => 0,
   )

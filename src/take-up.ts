@@ -40,7 +40,7 @@ export function takeOverNote(holder: LockHolder, position: Position): Body {
   return { type: 'note', level: 'warning', text, position }
 }
 
-/** Whether the log of steps holds no record at all. */
+/** Whether the log of steps holds no record of a worker. */
 export function holdsNothing({ state, worker, asked }: Recovered): boolean {
   const { attempt, rewinds, checkpoints, intake } = state
   return (

@@ -26,10 +26,10 @@ describe('a set of runs', () => {
     const root = temporaryRoot()
     const { runs } = await plan(root, { arms: ['sgd', 'annealed'], seeds: [200, 3] })
     expect(runs.map(({ manifest }) => [manifest.run, manifest.arm, manifest.params['seed']])).toEqual([
-      ['noisy-digits-sgd-seed200', 'sgd', 200],
-      ['noisy-digits-annealed-seed200', 'annealed', 200],
-      ['noisy-digits-sgd-seed3', 'sgd', 3],
-      ['noisy-digits-annealed-seed3', 'annealed', 3],
+      ['Noisy-digits-sgd-seed200', 'sgd', 200],
+      ['Noisy-digits-annealed-seed200', 'annealed', 200],
+      ['Noisy-digits-sgd-seed3', 'sgd', 3],
+      ['Noisy-digits-annealed-seed3', 'annealed', 3],
     ])
     expect(runs.map(({ dir }) => dir)).toEqual(runs.map(({ manifest }) => join(root, manifest.run)))
   })
@@ -37,8 +37,8 @@ describe('a set of runs', () => {
   test('takes the seed of the parameters where none is asked for, and every arm where all are', async () => {
     const { runs } = await plan(temporaryRoot(), { arms: ['all'], params: { lr: '0.5' } })
     expect(runs.map(({ dir }) => basename(dir))).toEqual([
-      'noisy-digits-sgd-seed4',
-      'noisy-digits-annealed-seed4',
+      'Noisy-digits-sgd-seed4',
+      'Noisy-digits-annealed-seed4',
     ])
   })
 
@@ -73,15 +73,15 @@ describe('refused is', () => {
     await expect(refusal).rejects.toMatchObject({
       code: 'run-directory',
       message:
-        'the run "noisy-digits-annealed-seed0" exists with other settings:\n' +
+        'the run "Noisy-digits-annealed-seed0" exists with other settings:\n' +
         '  params.lr is 0.1; asked for is 0.2\n  controls.lr is "0.1"; asked for is "0.2"',
-      hint: expect.stringMatching(/--name PREFIX .* remove .*noisy-digits-annealed-seed0$/) as string,
+      hint: expect.stringMatching(/--name PREFIX .* remove .*Noisy-digits-annealed-seed0$/) as string,
     })
   })
 
   test('a folder of that name that is no run', async () => {
     const root = temporaryRoot()
-    mkdirSync(join(root, 'noisy-digits-seed0'))
+    mkdirSync(join(root, 'Noisy-digits-seed0'))
     await expect(plan(root, { seeds: [0] })).rejects.toMatchObject({ code: 'run-directory' })
   })
 

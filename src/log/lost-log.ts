@@ -8,19 +8,20 @@ import { runPaths } from './paths.js'
 /**
  * Refuses to begin a run anew over what an earlier training left: its checkpoints would be overwritten and deleted as old ones.
  *
- * To be called where the log of steps holds no record.
+ * To be called where the log of steps holds no record of a worker. Edits and rewinds are not known then, so that the checkpoints
+ * alone are not enough to go on from.
  *
  * @throws AbsgdError 'log'
  */
 export function refuseLostLog(dir: string): void {
   const { steps, samples, checkpoints } = runPaths(dir)
   const left = [
-    ...(namesIn(checkpoints).length > 0 ? ['checkpoints'] : []),
+    ...(filesIn(checkpoints).length > 0 ? ['checkpoints'] : []),
     ...(sizeOf(samples) > HEADER_BYTES ? ['samples.log'] : []),
   ]
   if (left.length === 0) return
   const size = statSync(steps, { throwIfNoEntry: false })?.size
-  const what = size === undefined ? 'is missing' : `holds nothing that can be read, in ${size} bytes`
+  const what = size === undefined ? 'is missing' : `holds no record of its training, in ${size} bytes`
   throw new AbsgdError(
     'log',
     `the run "${basename(dir)}" cannot be gone on with: its steps.log ${what}, but it was trained, as ${left.join(' and ')} show`,
@@ -28,9 +29,9 @@ export function refuseLostLog(dir: string): void {
   )
 }
 
-function namesIn(directory: string): string[] {
+function filesIn(directory: string): unknown[] {
   try {
-    return readdirSync(directory)
+    return readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isFile())
   } catch {
     return []
   }

@@ -3,19 +3,20 @@ import { readManifest } from '../log/directory.js'
 import { readSummaryText, summaryKey, writeSummaryText } from '../log/summary-file.js'
 import { lockHolder } from '../log/lock.js'
 import type { RunSummary } from '../record/summary.js'
-import { readRunView } from './view.js'
 
 /**
  * The summary of the run in `dir`. That of a run that has ended undamaged is kept beside its log, and taken from there while the
  * log is as it was. Sample logs are looked through for damage: what is kept must not hide it.
  *
- * @throws as {@link readRunView}
+ * @throws as `readRunView`
  */
 export async function readRunSummary(dir: string): Promise<RunSummary> {
   const key = lockHolder(dir) === undefined ? summaryKey(dir) : undefined
   const kept = key === undefined ? undefined : readSummaryText(dir, key)
   // A directory that was copied or renamed is another run.
   if (kept !== undefined) return { ...revived(kept), dir, run: readManifest(dir).run }
+  // Loaded when a log has to be read: a list of runs that have all ended starts in half the time without.
+  const { readRunView } = await import('./view.js')
   const { summary } = await readRunView(dir, { checkSamplesUpTo: CHECKED_BYTES })
   const isFinal = summary.status !== 'running' && summary.status !== 'lost' && summary.damage === undefined
   if (key !== undefined && isFinal && lockHolder(dir) === undefined && summaryKey(dir) === key)

@@ -26,7 +26,7 @@ describe('a run that is steered from the command line', () => {
     const at = ['--runs', runs]
     const started = await cli([
       ...['run', fixturePath('simulated.ts'), '--simulate', '--pace', '400', '--name', 'a'],
-      ...['--param', 'length=1500'],
+      ...['--param', 'length=3000'],
       ...['--detach', ...at],
     ])
     expect(started.code).toBe(0)

@@ -26,7 +26,8 @@ describe('edits of a run that trains', () => {
     const refused = await run.set({ lambda: 0 }).catch((error: unknown) => error)
     expect(refused).toBeInstanceOf(AbsgdError)
     for await (const report of run.reports()) if (report.step >= later.appliedAt + 5) break
-    const undone = await run.undo()
+    // Of both: no checkpoint lies between them.
+    const undone = await run.undo({ all: true })
     await run.result
 
     const before = await bodiesOf(run.dir, 'step-batch')

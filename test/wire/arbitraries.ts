@@ -36,7 +36,8 @@ const weighting: fc.Arbitrary<WeightingRule> = fc.oneof(
 )
 
 const action: fc.Arbitrary<Action> = fc.oneof(
-  fc.record({ type: fc.constantFrom('pause', 'resume', 'evaluate', 'undo') }),
+  fc.record({ type: fc.constantFrom('pause', 'resume', 'evaluate') }),
+  fc.record({ type: type('undo'), all: type(true) }, { requiredKeys: ['type'] }),
   fc.record({ type: type('checkpoint'), automatic: type(true) }, { requiredKeys: ['type'] }),
   setAction,
   fc.record({ type: type('step-on'), steps: fc.integer({ min: 1 }) }),
