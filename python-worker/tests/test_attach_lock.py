@@ -88,3 +88,13 @@ def test_a_recording_whose_run_was_taken_over_writes_nothing_more(tmp_path, capf
     assert "another process has taken the run over" in capfd.readouterr().err
     records = read_segment((tmp_path / "steps.log").rename(tmp_path / "x.steps.log"))
     assert [record.note.text for record in records] == ["mine"]
+
+
+def test_a_lock_that_was_left_stays_gone_whoever_asks_for_it(tmp_path):
+    presence = Presence(tmp_path)
+    (tmp_path / "lock").unlink()
+    assert presence.is_held
+    assert is_held(tmp_path)
+    presence.leave()
+    assert presence.is_held
+    assert not is_held(tmp_path)

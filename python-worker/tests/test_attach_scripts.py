@@ -114,8 +114,8 @@ def test_a_script_that_replaces_its_process_is_refused_and_its_children_are_not(
         "assert os.wait()[1] == 0\n"
         "os.execv(sys.executable, [sys.executable, '-V'])\n"
     )
-    with pytest.raises(SessionError, match=r"replaces its own process \(os.execv\)"):
-        run.main(["--quiet", str(script)])
+    with pytest.raises(SessionError, match=r"replaces its own process \(os.exec\)"):
+        run.main(["--quiet", "--lam", "-1", str(script)])
     assert os.execv.__module__ == "posix"
 
 

@@ -31,6 +31,7 @@ class Presence:
         if taken is None:
             raise held(directory, holder)
         self._identity = taken
+        self._has_left = False
         if holder is not None:
             # The one before looks at its lock once a second at least: by then it has stopped writing.
             time.sleep(TAKE_OVER_SECONDS)
@@ -43,7 +44,7 @@ class Presence:
         """
         try:
             found = _read(self._path)
-            if found is None and not _place(self._path, self._identity, os.link):
+            if found is None and not self._has_left and not _place(self._path, self._identity, os.link):
                 found = _read(self._path)
         except OSError:
             # The directory is gone, and with it whoever could write there.
@@ -52,6 +53,7 @@ class Presence:
 
     def leave(self) -> None:
         """May be called twice."""
+        self._has_left = True
         _release(self._path, self._identity["id"])
 
 

@@ -38,7 +38,7 @@ class Tracked:
         if index is None:
             _require_numbers(plain)
             self._hooks = hooks_of(plain, ids)
-        self._numbers = SampleNumbers(getattr(plain, "dataset", plain), plain, ids, is_told=index is not None)
+        self._numbers = SampleNumbers(getattr(plain, "dataset", plain), self, ids, is_told=index is not None)
         self._index = index
         self._loader = plain
         self.indices: Tensor | None = None

@@ -7,13 +7,13 @@ another shape. A capture changes no tensor, so that they need not know of it.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import Any
 
 import torch
 import torch.overrides
 from torch.overrides import TorchFunctionMode
-from torch.utils._device import DeviceContext
 
 _plain = torch.overrides.has_torch_function
 _active: list[TorchFunctionMode] = []
@@ -43,7 +43,10 @@ def lay_below(mode: TransparentMode) -> None:
     stack = torch.overrides._get_current_function_mode_stack()
     for _ in stack:
         torch.overrides._pop_mode()
-    is_fixed = "_len_torch_function_stack" in DeviceContext.__exit__.__code__.co_names
+    # Loaded by torch where a default device is set.
+    contexts = sys.modules.get("torch.utils._device")
+    names = () if contexts is None else contexts.DeviceContext.__exit__.__code__.co_names
+    is_fixed = "_len_torch_function_stack" in names
     of_default = getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None)
     lowest = 1 if is_fixed and stack and stack[0] is of_default else 0
     for one in stack[:lowest]:
