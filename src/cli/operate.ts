@@ -142,8 +142,12 @@ async function askOne(dir: string, action: Action, { why, json }: OperateOptions
   const { step, message } = requireDone(await requestOf(dir, run, action, why === undefined ? {} : { why }))
   const line = json
     ? JSON.stringify({ run, action: action.type, step, message })
-    : action.type === 'set'
-      ? `${run}: from step ${step} on: ${message}`
-      : `${run}: ${message || action.type} at step ${step}`
+    : `${run}: ${answerInWords(action, step, message)}`
   process.stdout.write(`${line}\n`)
+}
+
+function answerInWords({ type }: Action, step: number, message: string): string {
+  if (type === 'set') return `from step ${step} on: ${message}`
+  if (type === 'undo' || type === 'restore') return `back to step ${step}: ${message}`
+  return `${message || type} at step ${step}`
 }

@@ -41,12 +41,13 @@ export function editsFrom(edits: readonly EditEntry[], step: number): Pick<Found
   }
 }
 
-/** `takes back 2 edits of lambda, and 25 steps`. */
+/** `takes back 2 edits of lambda, and 25 steps`; without the steps where none was trained since. */
 export function takenBackInWords(
   { controls, requests }: Pick<Found, 'controls' | 'requests'>,
   steps: number,
 ): string {
   const edits = `${requests === 1 ? 'the edit' : `${requests} edits`} of ${controls.join(', ')}`
+  if (steps === 0) return `takes back ${edits}`
   return `takes back ${edits}, and ${steps} ${steps === 1 ? 'step' : 'steps'}`
 }
 

@@ -46,7 +46,7 @@ describe('a run that is steered from the command line', () => {
     expect(misspelt.stderr).toContain('"cosine"?')
 
     const undo = await cli(['undo', 'a', ...at])
-    expect(undo.stdout).toMatch(/takes back the edit of lambda, lr, and \d+ steps?\n$/)
+    expect(undo.stdout).toMatch(/^a: back to step \d+: .*takes back the edit of lambda, lr\n$/)
     expect((await cli(['stop', 'a', ...at])).code).toBe(0)
 
     const lines = await json<Line[]>(['ledger', 'a', ...at])

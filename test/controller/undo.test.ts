@@ -21,7 +21,7 @@ describe('undo', () => {
       {
         ok: false,
         message:
-          'the newest checkpoint before the last edit is at step 10: undo takes back 2 edits of lambda, and 0 steps; ask for it with --all',
+          'the newest checkpoint before the last edit is at step 10: undo takes back 2 edits of lambda; ask for it with --all',
       },
     ])
     const all = controller.message(
@@ -41,7 +41,7 @@ describe('undo', () => {
     expect(controller.state().edits).toEqual([])
     expect([...plans(done)[0]!.columns['lambda']!]).toEqual(new Array(190).fill(2))
     expect(sent(done).find(({ type }) => type === 'request-result')).toMatchObject({
-      message: 'restored; takes back 2 edits of lambda, and 0 steps',
+      message: 'restored; takes back 2 edits of lambda',
     })
   })
 
