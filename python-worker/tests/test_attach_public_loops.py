@@ -271,31 +271,6 @@ def folds(script: Script) -> None:
     fit([11, 10, 9, 8, 7, 6, 5])
 
 
-def gradient_penalty(script: Script) -> None:
-    """R1: a penalty on the gradient of the scores beside a binary cross-entropy of a discriminator."""
-    model = nn.Sequential(script.model(2, 5), nn.Softplus(), script.model(5, 1))
-    criterion = script.wrap(nn.BCEWithLogitsLoss())
-
-    def loss(number: int) -> Tensor:
-        real, fake = script.randn(6, 2).requires_grad_(), script.randn(6, 2)
-        a, b = model(real).view(-1), model(fake).view(-1)
-        (slope,) = torch.autograd.grad(a.sum(), real, create_graph=True)
-        penalty = slope.pow(2).sum(1).mean()
-        if script.is_by_hand:
-            one = F.binary_cross_entropy_with_logits(a, torch.ones_like(a), reduction="none")
-            two = F.binary_cross_entropy_with_logits(b, torch.zeros_like(b), reduction="none")
-            return (
-                (script.factors(one, "real") * one).mean()
-                + (script.factors(two, "fake") * two).mean()
-                + 5 * penalty
-            )
-        of_real = criterion(a, torch.ones_like(a))
-        of_fake = criterion(b, torch.zeros_like(b))
-        return of_real + of_fake + 5 * penalty
-
-    script.train(model, loss)
-
-
 CASES: list[tuple[Trained, str]] = [
     (last_window_that_is_shorter, "capture wrap"),
     (sharpness_aware, "capture wrap"),
@@ -308,7 +283,6 @@ CASES: list[tuple[Trained, str]] = [
     (two_backward_passes, "capture wrap"),
     (resumed_from_a_checkpoint, "capture wrap"),
     (folds, "capture wrap"),
-    (gradient_penalty, "capture wrap"),
 ]
 
 
