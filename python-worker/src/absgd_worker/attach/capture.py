@@ -155,7 +155,10 @@ class Capture(TransparentMode):
         weighed = None if elements is None else self._weigh_elements(elements, result, given)
         if weighed is not None:
             return weighed
-        return result if session.is_off or elements is None else func(*args, **kwargs)
+        if elements is None:
+            return result
+        plain = result if session.is_off else func(*args, **kwargs)
+        return plain if elements.has_samples else _left(plain)
 
     def _weigh_elements(self, elements: Elements, result: Tensor, given: tuple[Any, ...]) -> Tensor | None:
         """What the loss is that a call of `given` is to give; None where it is to stay what it is.
@@ -234,6 +237,7 @@ class Capture(TransparentMode):
         if not call.losses.numel():
             if self._criterion is not None or unreduced_of(session).is_known(call.losses):
                 self._note_empty()
+                return _left(func(*args, **kwargs))
             return func(*args, **kwargs)
         # A capture around this one is to see losses that are weighed already.
         session.is_weighing = True
@@ -263,7 +267,7 @@ class Capture(TransparentMode):
 
 
 def _left(result: Any) -> Any:
-    """A loss that is left as it is, which has been said."""
+    """A loss that is left as it is, which has been said or needs not be."""
     if isinstance(result, Tensor):
         mark_known(result)
     return result

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from torch import Tensor
 
 from absgd_worker.attach.factors import hidden_from_captures
+from absgd_worker.attach.graph_terms import mark_known
 from absgd_worker.attach.session import Session
 from absgd_worker.attach.sums import SUMS, sum_of
 from absgd_worker.attach.trails import FOLLOWED
@@ -74,7 +75,9 @@ class Following(TransparentMode):
             return func(*args, **kwargs)
         if not call.losses.numel():
             session.note_empty_loss()
-            return func(*args, **kwargs)
+            result = func(*args, **kwargs)
+            mark_known(result)
+            return result
         with hidden_from_captures(session):
             result = self.losses.reduce(session, call, follow)
         return func(*args, **kwargs) if result is None else result

@@ -40,6 +40,11 @@ class Elements(NamedTuple):
     factors: tuple[Tensor, ...] = ()
     """Each S: the weights of elements, by which `plain` is multiplied."""
 
+    @property
+    def has_samples(self) -> bool:
+        """Whether there is an element that counts. Waits for the device."""
+        return bool(self.losses.numel()) and (self.valid is None or bool(self.valid.any()))
+
 
 def reduction_of(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
     """Of one of `LOSSES`: "mean", "sum", "none" or "batchmean"."""

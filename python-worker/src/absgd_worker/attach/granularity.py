@@ -193,7 +193,8 @@ def _in_table(
 def _in_row(count: int, granularity: Granularity, layout: Layout) -> Samples:
     """Of losses in one row, of which nothing tells how they came to be one."""
     known = layout.batches
-    if granularity == "auto" and (not known or count in known or layout.has_rows):
+    is_words = count in layout.words and known != (count,)
+    if granularity == "auto" and not is_words and (not known or count in known or layout.has_rows):
         return Samples(count, "")
     # That it divides proves nothing: so does a number of boxes.
     if granularity == "sequence" and known and 0 < known[-1] <= count and count % known[-1] == 0:

@@ -33,10 +33,20 @@ class Layout(NamedTuple):
     """int64, of each row of the loss's input: which row of the model's output it was picked from, as by a
     mask over tokens; None where that is not so, or not known."""
 
+    words: frozenset[int] = frozenset()
+    """How many elements the packed sequences have that the models were given: so many losses are none of one
+    sample each."""
+
     @classmethod
     def of(cls, watch: ModelWatch) -> Layout:
         """What is known of the models alone."""
-        return cls(watch.batches, None, watch.may_be_time_first, watch.cells)
+        return cls(
+            watch.batches,
+            None,
+            watch.may_be_time_first,
+            watch.cells,
+            words=frozenset(watch.words),
+        )
 
 
 def layout_of(given: tuple[Any, ...], watch: ModelWatch, picked: Tensor | None = None) -> Layout:

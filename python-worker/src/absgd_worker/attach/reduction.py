@@ -13,6 +13,7 @@ from absgd_worker.attach.data_factors import factors_of
 from absgd_worker.attach.factors import factors_of_elements, hidden_from_captures
 from absgd_worker.attach.following import unreduced_of
 from absgd_worker.attach.granularity import Granularity, group_elements
+from absgd_worker.attach.graph_terms import mark_known
 from absgd_worker.attach.identity import given_identity
 from absgd_worker.attach.layout import Layout
 from absgd_worker.attach.session import Session
@@ -52,7 +53,7 @@ def weigh_losses(
         return _reduced(shaped, valid, losses, reduction)
     if not losses.numel():
         session.note_empty_loss()
-        return _reduced(shaped, valid, losses, reduction)
+        return _left(_reduced(shaped, valid, losses, reduction))
     counted, made_by = valid, factors_of(shaped)
     if made_by.kept is not None:
         # What the script has multiplied by 0 does not count; its mean still divides by all that it was given.
@@ -69,13 +70,19 @@ def weigh_losses(
     origin = None if group is not None or index is not None else session.watch.passes.of_losses(shaped)
     factors = factors_of_elements(session, estimate, about, grouping, plain, identity=identity, origin=origin)
     if factors is None:
-        return _reduced(shaped, valid, losses, reduction)
+        return _left(_reduced(shaped, valid, losses, reduction))
     with hidden_from_captures(session):
         if not session.is_off:
             shaped = shaped * factors.to(shaped.dtype)
         result = _reduced(shaped, valid, losses, reduction)
     session.follow(result)
     unreduced_of(session).are_weighed_in(losses, result)
+    return result
+
+
+def _left(result: Tensor) -> Tensor:
+    """What holds no sample that counts, and so nothing that could be weighed."""
+    mark_known(result)
     return result
 
 

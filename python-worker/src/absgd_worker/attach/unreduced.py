@@ -11,6 +11,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from absgd_worker.attach.factors import factors_of_elements, hidden_from_captures, say_or_raise
 from absgd_worker.attach.granularity import GranularityError, Groups, grouped
+from absgd_worker.attach.graph_terms import mark_known
 from absgd_worker.attach.identity import Identity
 from absgd_worker.attach.pending import Pending, Pendings
 from absgd_worker.attach.session import Session
@@ -107,7 +108,10 @@ class Unreduced:
         result = again(unit, follow)
         if result is None:
             of.fate.is_reduced = True
-            return call.plain()
+            plain = call.plain()
+            # Nothing in it is there to be weighed.
+            mark_known(plain)
+            return plain
         if is_sum and unit == "sum":
             grouping = grouped(within.plain, within.valid, within.groups)
             self.units.begin(result, of.name, grouping, again, trail.factors)

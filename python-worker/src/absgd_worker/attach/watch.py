@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.nn.utils.rnn import PackedSequence
 
 from absgd_worker.attach.batch_sizes import BatchSizes
 from absgd_worker.attach.passes import Passes
@@ -28,8 +29,10 @@ class ModelWatch:
         self._called: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self.trained: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         """The outermost modules that were called in this step while they were in training mode."""
+        self._has_time_first = False
         self.may_be_time_first = False
-        """Whether the one that was called last has layers with `batch_first=False`."""
+        """Whether any outermost module that was called in this step has layers with `batch_first=False`: an
+        encoder and a decoder may be modules of their own."""
         self.in_training = True
         """Whether any outermost module that was called in this step is in training mode: beside a model that
         is trained, others may give what its loss is compared with. True where none ever was.
@@ -37,8 +40,10 @@ class ModelWatch:
         A plain value, as compiled code asks for it: a look-up of the module would be followed.
         """
         self.cells: int | None = None
-        """Of the last recurrent cell (as `nn.LSTMCell`) within a model, which is given a batch; None where
-        there was none."""
+        """Of the last recurrent cell (as `nn.LSTMCell`) of a model, which is given a batch; None where there
+        was none."""
+        self.words: set[int] = set()
+        """Of the packed sequences that outermost modules of this step were given: their elements."""
         self.calls = 0
         """How often outermost modules were called so far, but in compiled code."""
         self.on_training_call: Callable[[], None] = _nothing
@@ -74,6 +79,7 @@ class ModelWatch:
         self._called.clear()
         self.trained.clear()
         self.cells = None
+        self.words.clear()
 
     @property
     def model(self) -> nn.Module | None:
@@ -94,17 +100,19 @@ class ModelWatch:
             if next(module.parameters(), None) is None:
                 return
             inner = {id(one) for one in module.modules()}
-            self.may_be_time_first = any(
+            self._has_time_first = any(
                 vars(one).get("batch_first", True) is False for one in module.modules()
             )
             self._root, self._inner = weakref.ref(module, self._forget), inner
         if module.training:
             self.on_training_call()
             self.trained.add(module)
+        self.may_be_time_first = self._has_time_first or (bool(self._called) and self.may_be_time_first)
         self._called.add(module)
         self.calls += 1
         self.in_training = any(one.training for one in self._called)
         self._is_by_keywords = not self._add(args)
+        self._note_cell(module, args)
         self.passes.begin(args)
 
     def _after(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
@@ -119,12 +127,16 @@ class ModelWatch:
         if self._is_by_keywords:
             self._add(args)
         self.passes.within(args)
+        self._note_cell(module, args)
+
+    def _note_cell(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         given = args[0] if args else None
         if isinstance(module, nn.RNNCellBase) and isinstance(given, Tensor) and given.ndim == 2:
             self.cells = given.shape[0]
 
     def _add(self, args: tuple[Any, ...]) -> bool:
         found = self._sizes.of(args)
+        self.words.update(one.data.shape[0] for one in args if isinstance(one, PackedSequence))
         self._batches += [one for one in found if one not in self._batches]
         return bool(found)
 

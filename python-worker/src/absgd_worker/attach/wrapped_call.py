@@ -15,6 +15,7 @@ from absgd_worker.attach.errors import NotWeighable
 from absgd_worker.attach.factors import say_or_raise
 from absgd_worker.attach.following import follow_to_reduction, unreduced_of
 from absgd_worker.attach.granularity import Granularity, GranularityError
+from absgd_worker.attach.graph_terms import mark_known
 from absgd_worker.attach.layout import Layout
 from absgd_worker.attach.pending import Fate, Pending
 from absgd_worker.attach.session import Session
@@ -87,6 +88,7 @@ def _follow(
     """`result`: elements of a loss, of any shape but []."""
     if not result.numel():
         session.note_empty_loss()
+        mark_known(result)
         return
     if call.mix_samples(result, "none"):
         refuse_statistic(session, what)
