@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
+from test_attach_session import Recorder
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset, WeightedRandomSampler
 
@@ -14,7 +15,6 @@ from absgd_worker.attach import api
 from absgd_worker.attach.errors import NotWeighable
 from absgd_worker.attach.granularity import GranularityError
 from public_scripts import Script, Trained, run
-from test_attach_session import Recorder
 
 
 class Captions(nn.Module):

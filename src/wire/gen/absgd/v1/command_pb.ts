@@ -360,7 +360,7 @@ export const ControlEditSchema: GenMessage<ControlEdit> = /*@__PURE__*/
  */
 export type Undo = Message<"absgd.v1.Undo"> & {
   /**
-   * Also take back earlier edits, where the newest checkpoint before the last edit lies before them too. Since 1.3.
+   * Also take back earlier edits, where the newest checkpoint before the last edit lies before them too.
    *
    * @generated from field: bool all = 1;
    */
