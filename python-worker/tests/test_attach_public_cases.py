@@ -223,6 +223,39 @@ def next_word(script: Script) -> None:
     script.train(model, loss)
 
 
+def adversarial(script: Script) -> None:
+    """DCGAN: one criterion on three lines, two backward passes of the discriminator, labels refilled."""
+    nets = script.model(2, 1), script.model(3, 2)
+    criterion = script.wrap(nn.BCELoss())
+    optimizers = [torch.optim.Adam(net.parameters(), lr=0.05) for net in nets]
+    script.lambdas = script.lambdas[1:2] * 8
+
+    def by_hand(out: Tensor, label: Tensor, name: str) -> Tensor:
+        losses = F.binary_cross_entropy(out, label, reduction="none")
+        return (script.factors(losses, name) * losses).mean()
+
+    with script.training():
+        for _ in range(3):
+            label = torch.ones(6, dtype=torch.float64)
+            nets[0].zero_grad()
+            real, fake = script.randn(6, 2), nets[1](script.randn(6, 3))
+            out = torch.sigmoid(nets[0](real)).view(-1)
+            one = by_hand(out, label, "real") if script.is_by_hand else criterion(out, label)
+            one.backward()
+            label.fill_(0)
+            out = torch.sigmoid(nets[0](fake.detach())).view(-1)
+            two = by_hand(out, label, "fake") if script.is_by_hand else criterion(out, label)
+            two.backward()
+            optimizers[0].step()
+            nets[1].zero_grad()
+            label.fill_(1)
+            out = torch.sigmoid(nets[0](fake)).view(-1)
+            three = by_hand(out, label, "generator") if script.is_by_hand else criterion(out, label)
+            three.backward()
+            optimizers[1].step()
+            script.print(one, two, three, *nets[0].parameters(), *nets[1].parameters())
+
+
 CASES: list[tuple[Trained, str]] = [
     (token_classification, "capture wrap"),
     (cutmix_with_smoothing, "capture wrap"),
@@ -233,6 +266,7 @@ CASES: list[tuple[Trained, str]] = [
     (ordinal_regression, "wrap weigh"),
     (quantile_loss, "wrap weigh"),
     (next_word, "capture wrap"),
+    (adversarial, "capture wrap"),
 ]
 
 

@@ -184,6 +184,30 @@ def diffusion(script: Script) -> None:
     script.train(model, loss)
 
 
+def batch_that_is_skipped(script: Script) -> None:
+    """`if not torch.isfinite(loss): continue`: the batch moves no estimate."""
+    model = script.model(3, 4)
+    criterion = script.wrap(nn.CrossEntropyLoss())
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    with script.training():
+        for number in range(len(script.lambdas) + 1):
+            x, y = script.randn(6, 3), script.randint(4, 6)
+            if number == 2:
+                x[1] = nan
+            if script.is_by_hand:
+                losses = F.cross_entropy(model(x), y, reduction="none")
+                loss = losses.mean() if number == 2 else (script.factors(losses) * losses).mean()
+            else:
+                loss = criterion(model(x), y)
+            if not torch.isfinite(loss):
+                continue
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            script.print(loss, *model.parameters())
+            script.step += 1
+
+
 CASES: list[tuple[Trained, str]] = [
     (fixmatch, "capture wrap"),
     (prioritized_replay, "capture wrap"),
@@ -194,6 +218,7 @@ CASES: list[tuple[Trained, str]] = [
     (smoothing_with_class_weights, "capture wrap"),
     (curriculum, "capture wrap weigh"),
     (diffusion, "capture wrap"),
+    (batch_that_is_skipped, "capture wrap"),
 ]
 
 
