@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -30,6 +33,28 @@ def test_a_second_half_of_training_that_is_not_weighed_is_said_once(
             optimizer.step()
     assert session.step == 10
     assert capsys.readouterr().err.count(IN_A_ROW) == 1
+
+
+@pytest.mark.parametrize(
+    ("lam", "is_refused"),
+    [
+        (-1.0, True),
+        (lambda step: -1.0, True),
+        (math.inf, False),
+        (lambda step: math.inf if step < 500 else -1.0, False),
+    ],
+)
+def test_a_script_without_a_weighed_loss_is_refused_where_lambda_is_on_and_told_where_it_is_off(
+    lam: Any, is_refused: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, optimizer = a_model()
+    refused = pytest.raises(api.NotApplied, match="no loss was weighed") if is_refused else nullcontext()
+    with api.session(lam=lam), refused:
+        for _ in range(40):
+            optimizer.zero_grad()
+            (model(points) - points).square().max().backward()
+            optimizer.step()
+    assert capsys.readouterr().err.count("no loss was weighed") == (not is_refused)
 
 
 def test_many_optimizers_of_one_backward_pass_are_no_steps_in_a_row(

@@ -55,6 +55,9 @@ class Controlled:
         # An operator may set it at any time.
         return not self._is_follower
 
+    def is_on_at(self, step: int) -> bool:
+        return self.wants_lambda
+
     @property
     def wants_losses(self) -> bool:
         return not self._is_follower

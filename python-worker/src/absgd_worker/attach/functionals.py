@@ -15,7 +15,7 @@ import torch.nn._reduction
 import torch.nn.functional as F
 from torch import Tensor
 
-from absgd_worker.attach.weights_given import BY_CLASS, denominator, weights_given
+from absgd_worker.attach.given_weights import BY_CLASS, denominator, weights_given
 from absgd_worker.rings import MAX_CLASSES
 
 

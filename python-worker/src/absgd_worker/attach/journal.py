@@ -66,6 +66,9 @@ class Journal:
     def wants_lambda(self) -> bool:
         return self._source.wants_lambda
 
+    def is_on_at(self, step: int) -> bool:
+        return self._source.is_on_at(step)
+
     @property
     def wants_losses(self) -> bool:
         return True

@@ -18,6 +18,10 @@ class Local(Uncontrolled):
 
         self.wants_lambda = callable(lam) or math.isfinite(lam)
 
+    def is_on_at(self, step: int) -> bool:
+        lam = self._settings["lambda"]
+        return math.isfinite(lam(step) if callable(lam) else lam)
+
     def next(self, step: int) -> Mapping[str, float]:
         return {
             name: float(setting(step) if callable(setting) else setting)

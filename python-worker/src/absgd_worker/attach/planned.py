@@ -39,6 +39,9 @@ class Planned(Uncontrolled):
         _, lambdas = self._pieces.get("lambda", ([], []))
         self.wants_lambda = any(math.isfinite(lam) for lam in lambdas)
 
+    def is_on_at(self, step: int) -> bool:
+        return step < self.run_steps and math.isfinite(self.next(step).get("lambda", math.inf))
+
     def next(self, step: int) -> Mapping[str, float]:
         over = self.over(step)
         if over is not None:

@@ -45,8 +45,16 @@ def _is_of_samples(factor: Tensor, group_N: Tensor | None, samples: int, valid: 
 
 def sample_weight_of_rows(factor: Tensor, dims: tuple[int, ...]) -> Tensor:
     """What a factor of elements is for what is left of them when `dims` are added up: its number where it has
-    one alone beside 0; 1 where it has several, which are part of the loss; 0 where it is 0 throughout."""
+    one alone beside 0; 1 where it has several, which are part of the loss; 0 where it is 0 throughout.
+
+    The logarithm of a one-hot label is 0 for its class and one negative number for all others, in every
+    sample: that number is a scale of the loss, and no weight.
+    """
     size = factor.abs()
     high = size.amax(dims)
+    sizes = size[size != 0]
+    is_scale = sizes.numel() < size.numel() and bool((factor < 0).any()) and bool((sizes == sizes[0]).all())
+    if is_scale:
+        return (high != 0).to(high.dtype)
     low = size.masked_fill(size == 0, float("inf")).amin(dims)
     return torch.where((high == low) | (high == 0), high, torch.ones_like(high))

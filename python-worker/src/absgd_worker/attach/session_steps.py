@@ -234,7 +234,9 @@ class SessionSteps:
             self.watch.end_step()
             return
         if not parts:
-            self._unseen.add(optimizer, self.captured, self.source.wants_lambda, self.watch.in_training)
+            self._unseen.add(
+                optimizer, self.captured, lambda: self.source.is_on_at(self.step), self.watch.in_training
+            )
             return
         self._report(parts, optimizer)
         self.step += 1

@@ -64,6 +64,10 @@ class Source(Protocol):
         """Whether lambda is on at some step, or may be: losses that nobody weighs are an error then."""
         ...
 
+    def is_on_at(self, step: int) -> bool:
+        """Whether lambda is on at that step; where only a controller knows, whether it may be on at some."""
+        ...
+
     @property
     def wants_losses(self) -> bool:
         """Whether losses are weighed or recorded, or may be: compiled code breaks where they are then."""
@@ -154,6 +158,9 @@ class Uncontrolled:
     chooses_rule = False
     wants_lambda = True
     has_guard = False
+
+    def is_on_at(self, step: int) -> bool:
+        return self.wants_lambda
 
     @property
     def wants_losses(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch.optim import Optimizer
 
 from absgd_worker.attach.errors import NotApplied
@@ -17,8 +19,9 @@ class UnseenSteps:
         self._first: Optimizer | None = None
         self._is_told = False
 
-    def add(self, optimizer: Optimizer, captured: int, wants_lambda: bool, in_training: bool) -> None:
-        """`captured`: losses weighed so far. `in_training`: whether the model is.
+    def add(self, optimizer: Optimizer, captured: int, is_on: Callable[[], bool], in_training: bool) -> None:
+        """`captured`: losses weighed so far. `is_on`: whether lambda is, or may be, at this step.
+        `in_training`: whether the model is.
 
         Raises:
             NotApplied: lambda is on, or may be, and has no effect. Where it is off, that is said.
@@ -33,7 +36,7 @@ class UnseenSteps:
         self._is_told = captured > 0
         if self._is_told:
             complain(f"absgd: {BARE_STEPS} optimizer steps in a row {_IN_A_ROW}")
-        elif wants_lambda:
+        elif is_on():
             raise NotApplied(f"{_NOTHING}, so that lambda has no effect: {_remedy(in_training)}")
         else:
             complain(f"absgd: {_NOTHING}: {_remedy(in_training)}")

@@ -65,6 +65,9 @@ class Wished(Uncontrolled):
     def wants_lambda(self) -> bool:  # type: ignore[override]
         return wishes.are_there
 
+    def is_on_at(self, step: int) -> bool:
+        return self.wants_lambda and math.isfinite(wishes.row(step)[0])
+
     def next(self, step: int) -> Mapping[str, float]:
         lam, gamma = wishes.row(step)
         if self._tells and math.isinf(lam):
