@@ -183,7 +183,7 @@ describe('the cockpit', () => {
 
   test('shows one chart large when asked to, over the steps', () => {
     const shown = text(viewOf([stateOf()], { chart: 1 }))
-    expect(shown).toContain('val.accuracy 0.9512  best 0.9512 @ 40')
+    expect(shown).toContain('val.accuracy 0.9512  best 0.9512 after 40')
     expect(shown).toMatch(/step 0 +step 39/)
     // Once, in the line of numbers: its chart is not shown.
     expect(shown.match(/ess ratio/g)).toHaveLength(1)

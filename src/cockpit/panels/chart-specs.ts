@@ -18,7 +18,7 @@ export interface ChartSpec {
   /** Whether the value is NaN or infinite. */
   readonly isBroken?: boolean
   /** Beside them where there is room. */
-  readonly more: string
+  readonly more: readonly string[]
   readonly paint: Paint
   readonly series: readonly ChartSeries[]
   readonly options: Partial<ChartOptions>
@@ -52,9 +52,7 @@ export function chartSpec(
           lowest === undefined ? '' : `lowest ${formatNumber(lowest)}`,
           meanOf(points),
           logScale ? 'log' : '',
-        ]
-          .filter(Boolean)
-          .join(', '),
+        ].filter(Boolean),
         paint: paint.loss,
         series: [...bandOf(points, paint.band), lineOf(points, paint.loss)],
         options: { log: logScale, outliers: 'clip' },
@@ -68,7 +66,7 @@ export function chartSpec(
       return {
         title: glyph.lambda,
         value: now === undefined ? '' : formatControl('lambda', now),
-        more: 'as applied; a gap is off',
+        more: ['as applied; a gap is off'],
         paint: paint.lambda,
         series: [{ x: points.x, y: points.mean, paint: paint.lambda }],
         options: { empty: now === undefined ? 'no data yet' : 'off: every sample has the same weight' },
@@ -79,7 +77,7 @@ export function chartSpec(
       return {
         title: 'ess ratio',
         value: formatOptional(points.mean.findLast(isNumber)),
-        more: 'share of the batch that counts',
+        more: ['share of the batch that counts'],
         paint: paint.ess,
         series: [{ x: points.x, y: points.mean, paint: paint.ess }],
         options: { y: { min: 0, max: 1 } },
@@ -108,11 +106,9 @@ function metricSpec(
     title: sanitize(found?.name ?? 'evaluation'),
     ...(points === undefined ? { value: '' } : valueOf(found!.series!, points)),
     more: [
-      best === null ? '' : `best ${formatNumber(best.value)} @ ${formatCount(best.step + 1)}`,
+      best === null ? '' : `best ${formatNumber(best.value)} after ${formatCount(best.step + 1)}`,
       names.length > 1 ? `${names.indexOf(found?.name ?? '') + 1} of ${names.length}` : '',
-    ]
-      .filter(Boolean)
-      .join(', '),
+    ].filter(Boolean),
     paint: paint.metric,
     series: points === undefined ? [] : [lineOf(points, paint.metric)],
     options: { empty: 'not evaluated yet', outliers: 'clip' },

@@ -38,7 +38,7 @@ function oneChart(
       { text: label, paint: spec.paint },
       { text: value, paint: spec.isBroken === true ? theme.tone.bad : spec.paint },
     ],
-    [{ text: spec.more, paint: theme.paint.muted }],
+    ...spec.more.map((text) => [{ text, paint: theme.paint.muted }]),
   ]
   const chart = chartLines(spec.series, {
     width,
