@@ -57,7 +57,7 @@ export default tseslint.config(
   },
   { files: ['src/**'], rules: without() },
   {
-    files: ['src/worker/**', 'src/environment/**', 'src/process-identity.ts', 'src/foreground.ts'],
+    files: ['src/worker/**', 'src/environment/**', 'src/process/identity.ts', 'src/process/foreground.ts'],
     rules: without(processes),
   },
   { files: ['src/wire/zmq-*.ts'], rules: without(zmq) },

@@ -1,6 +1,6 @@
 /** Figures as lines of JSON, as a table for a terminal, and as one for a page. */
-import { formatNumber } from '../src/output/format.js'
-import { table } from '../src/output/layout.js'
+import { formatNumber } from '../src/ui/text/format.js'
+import { table } from '../src/ui/text/layout.js'
 import { isMet, type Budget, type Figure } from './figure.js'
 
 /** A figure and the benchmark that measured it. */

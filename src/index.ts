@@ -11,7 +11,7 @@ export type {
   Weighting,
   WorkerSpec,
 } from './experiment/experiment.js'
-export { loadExperiment } from './experiment/load.js'
+export { loadExperiment } from './experiment/files/load.js'
 
 // Durations and schedules
 export { epochs, every, untilStopped } from './schedule/duration.js'
@@ -32,26 +32,26 @@ export { describe } from './schedule/describe.js'
 export type { Bounds, ControlValue, Piece, Schedule, Space } from './schedule/schedule.js'
 
 // Runs
-export { launch } from './launch.js'
-export type { LaunchOptions } from './launch.js'
-export type { Applied, Run } from './run.js'
-export { times } from './experiment/changes.js'
-export type { Changes, SetOptions, Times } from './experiment/changes.js'
-export type { ReportOptions } from './report-feed.js'
-export type { Report } from './record/report.js'
-export type { BestEvaluation, RunSummary } from './record/summary.js'
-export type { RunError } from './record/run-error.js'
-export { suspects } from './operator/suspects.js'
-export type { NamedSuspect, Suspects, SuspectsOptions } from './operator/suspects.js'
-export type { SampleOverview } from './record/sample-overview.js'
-export { whatIf } from './operator/what-if.js'
-export type { Candidate, WhatIf, WhatIfOptions } from './operator/what-if.js'
-export { suggest } from './operator/suggest.js'
-export type { Suggestions, SuggestOptions } from './operator/suggest.js'
-export type { RecentOptions } from './operator/recent-losses.js'
-export type { ClassShare, Outcome, Share, Target } from './weighting/what-if.js'
-export type { LossesRead, LossSpread } from './weighting/spread.js'
-export type { BoundedSuggestion, Suggestion } from './weighting/suggestion.js'
+export { launch } from './run/launch.js'
+export type { LaunchOptions } from './run/launch.js'
+export type { Applied, Run } from './experiment/run-handle.js'
+export { times } from './experiment/controls/changes.js'
+export type { Changes, SetOptions, Times } from './experiment/controls/changes.js'
+export type { ReportOptions } from './run/report-feed.js'
+export type { Report } from './history/step-report.js'
+export type { BestEvaluation, RunSummary } from './history/summary.js'
+export type { RunError } from './history/run-error.js'
+export { suspects } from './analysis/suspects.js'
+export type { NamedSuspect, Suspects, SuspectsOptions } from './analysis/suspects.js'
+export type { SampleOverview } from './samples/overview.js'
+export { whatIf } from './analysis/what-if.js'
+export type { Candidate, WhatIf, WhatIfOptions } from './analysis/what-if.js'
+export { suggest } from './analysis/suggest.js'
+export type { Suggestions, SuggestOptions } from './analysis/suggest.js'
+export type { RecentOptions } from './analysis/recent-losses.js'
+export type { ClassShare, Outcome, Share, Target } from './analysis/outcome.js'
+export type { LossesRead, LossSpread } from './analysis/loss-spread.js'
+export type { BoundedSuggestion, Suggestion } from './analysis/suggestion.js'
 
 // Arms side by side
 export { compareRuns } from './statistics/comparison.js'
@@ -63,8 +63,8 @@ export type {
   Comparison,
   PairedDifference,
 } from './statistics/comparison.js'
-export { comparisonLines } from './output/comparison.js'
-export type { ComparisonLinesOptions } from './output/comparison.js'
+export { comparisonLines } from './ui/lines/comparison.js'
+export type { ComparisonLinesOptions } from './ui/lines/comparison.js'
 
 // Errors
 export { AbsgdError } from './errors.js'

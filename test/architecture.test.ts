@@ -28,13 +28,13 @@ describe('a violation is found:', () => {
     ],
     [
       'a process in the state machine',
-      'src/controller/state.ts',
+      'src/controller/state/state.ts',
       'export const p = process.pid',
       /uses process/,
     ],
     [
       'the log in the state machine, as a type',
-      'src/controller/transition.ts',
+      'src/controller/decisions/transition.ts',
       "import type { LogWriter } from '../log/writer.js'",
       /imports src\/log\/writer\.ts: pure/,
     ],
@@ -45,7 +45,7 @@ describe('a violation is found:', () => {
     ['fs in the cockpit', 'src/cockpit/x.ts', "import { readFileSync } from 'node:fs'", /imports node:fs/],
     ['fs in the controller', 'src/controller/controller.ts', "import 'node:fs/promises'", /imports node:fs/],
     ['zeromq beside its channel', 'src/wire/x.ts', "export * from 'zeromq'", /imports zeromq/],
-    ['zeromq loaded late', 'src/start.ts', "export const z = () => import('zeromq')", /imports zeromq/],
+    ['zeromq loaded late', 'src/run/start.ts', "export const z = () => import('zeromq')", /imports zeromq/],
     [
       'generated code outside the codec',
       'src/log/x.ts',
@@ -75,20 +75,20 @@ describe('a violation is found:', () => {
     ['a folder without a rule', 'src/extra/x.ts', 'export {}', /without a rule/],
     [
       'our own code in the rule',
-      'python-worker/src/absgd_worker/weights.py',
-      'from absgd_worker.plan import Plan',
+      'python-worker/src/absgd_worker/weights/normaliser.py',
+      'from absgd_worker.link.plan_table import Plan',
       /torch alone/,
     ],
     [
       'numpy in the worker',
-      'python-worker/src/absgd_worker/task.py',
+      'python-worker/src/absgd_worker/task/task.py',
       'import os, numpy as np',
       /imports numpy/,
     ],
-    ['zmq beside its channel', 'python-worker/src/absgd_worker/loop.py', '    import zmq', /imports zmq/],
+    ['zmq beside its channel', 'python-worker/src/absgd_worker/training/loop.py', '    import zmq', /imports zmq/],
     [
       'generated code outside codec.py',
-      'python-worker/src/absgd_worker/loop.py',
+      'python-worker/src/absgd_worker/training/loop.py',
       'from absgd_worker.gen import plan_pb2',
       /gen/,
     ],
@@ -114,14 +114,14 @@ test('what is allowed raises no violation', () => {
   const allowed: Sources = {
     'src/schedule/x.ts':
       "// a Date, Math.random and async in words\nexport const x = { process: 1, text: 'Promise' }.process",
-    'src/controller/state.ts': "import type { Plan } from '../record/record.js'\nimport '../wire/message.js'",
+    'src/controller/state/state.ts': "import type { Plan } from '../record/record.js'\nimport '../wire/message.js'",
     'src/statistics/x.ts': "import '@stdlib/stats-base-dists-t-quantile'",
     'src/wire/zmq-channel.ts': "import { Router } from 'zeromq'",
     'src/wire/codec/plan.ts': "import '../gen/absgd/v1/plan_pb.js'",
     'src/environment/command.ts': "import { execa } from 'execa'\nimport 'node:fs'",
-    'src/cockpit/app.tsx': "import { Text } from 'ink'\nimport '../record/snapshot.js'",
+    'src/ui/cockpit/app.tsx': "import { Text } from 'ink'\nimport '../record/snapshot.js'",
     'src/wire/gen/absgd/v1/plan_pb.ts': '\n'.repeat(900),
-    'python-worker/src/absgd_worker/weights.py': 'import math\nfrom torch import Tensor',
+    'python-worker/src/absgd_worker/weights/normaliser.py': 'import math\nfrom torch import Tensor',
   }
   expect(violations(allowed)).toEqual([])
 })

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from threading import Condition
 from typing import Any, NamedTuple
 
-from absgd_worker import channel
-from absgd_worker.channel import Channel
-from absgd_worker.loop import Loop
-from absgd_worker.plan import Row
+from absgd_worker.link import channel
+from absgd_worker.link.channel import Channel
+from absgd_worker.training.loop import Loop
+from absgd_worker.link.plan_table import Row
 
 
 class Spent(NamedTuple):

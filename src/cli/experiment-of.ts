@@ -1,7 +1,7 @@
 /** The experiment that a run was made of, loaded again from its file. */
 import { AbsgdError } from '../errors.js'
 import { byHand } from '../experiment/by-hand.js'
-import { loadExperiment } from '../experiment/load.js'
+import { loadExperiment } from '../experiment/files/load.js'
 import { resolveExperiment, type ResolvedExperiment } from '../experiment/resolve.js'
 import type { Manifest } from '../record/manifest.js'
 

@@ -1,6 +1,6 @@
 /** Ctrl-C and SIGTERM on their way to a run's controller. */
-import { onInterrupt } from '../signals.js'
-import type { ProcessHandle } from '../worker/process.js'
+import { onInterrupt } from '../process/interrupt.js'
+import type { ProcessHandle } from '../process/child.js'
 
 export interface Interrupts {
   /** Passes on what came until now, and what comes. */

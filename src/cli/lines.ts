@@ -1,10 +1,10 @@
 /** A run as lines on the standard output, until it is over. */
-import { readRunSummary } from '../operator/summary.js'
-import { endLine, recordLine } from '../output/json.js'
-import { createPlainOutput } from '../output/plain.js'
+import { readRunSummary } from '../log/run-summary.js'
+import { endLine, recordLine } from '../ui/lines/json.js'
+import { createPlainOutput } from '../ui/lines/plain.js'
 import type { Manifest } from '../record/manifest.js'
 import type { LogRecord } from '../record/record.js'
-import type { RunSummary } from '../record/summary.js'
+import type { RunSummary } from '../history/summary.js'
 import { toStdout as print } from './print.js'
 import type { LinesUi } from './ui.js'
 

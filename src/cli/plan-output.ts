@@ -5,11 +5,11 @@ import { compileRun } from '../experiment/compile.js'
 import { resolveExperiment, type ResolvedExperiment } from '../experiment/resolve.js'
 import type { Experiment } from '../experiment/experiment.js'
 import { readManifest, runsRoot } from '../log/directory.js'
-import { selectRun } from '../log/select.js'
+import { selectRun } from '../log/select-runs.js'
 import { readRun } from '../log/reader.js'
-import { planFileOf, planFileText, type PlanFile } from '../record/plan-file.js'
-import { createStepHistory } from '../record/step-history.js'
-import { armsOf } from '../run-set.js'
+import { planFileOf, planFileText, type PlanFile } from '../history/plan-file.js'
+import { createStepHistory } from '../history/series/step-history.js'
+import { armsOf } from '../run/run-set.js'
 
 export interface PlanOutputOptions {
   readonly arm?: readonly string[]

@@ -1,10 +1,10 @@
 /** What is printed of a set of runs. */
 import type { AbsgdError } from '../errors.js'
-import { comparisonLines, seedsInWords } from '../output/comparison.js'
-import { formatDuration } from '../output/format.js'
-import { endLine, jsonText } from '../output/json.js'
-import { wrap } from '../output/layout.js'
-import { simulatedLines } from '../output/page.js'
+import { comparisonLines, seedsInWords } from '../ui/lines/comparison.js'
+import { formatDuration } from '../ui/text/format.js'
+import { endLine, jsonText } from '../ui/lines/json.js'
+import { wrap } from '../ui/text/layout.js'
+import { simulatedLines } from '../ui/lines/page.js'
 import {
   beginningLine,
   endingLines,
@@ -12,9 +12,9 @@ import {
   secondsLeft,
   type Beginning,
   type SetProgress,
-} from '../output/run-set.js'
-import type { RunSummary } from '../record/summary.js'
-import type { RunSet } from '../run-set.js'
+} from '../ui/lines/run-set.js'
+import type { RunSummary } from '../history/summary.js'
+import type { RunSet } from '../run/run-set.js'
 import { compareRuns, type Comparison } from '../statistics/comparison.js'
 import type { LinesUi } from './ui.js'
 import { toStdout, type Print } from './print.js'

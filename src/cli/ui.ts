@@ -2,7 +2,7 @@
 import { Option } from 'commander'
 import { isatty } from 'node:tty'
 import { AbsgdError } from '../errors.js'
-import { isInForeground, leaveTerminalAlone } from '../foreground.js'
+import { isInForeground, leaveTerminalAlone } from '../process/foreground.js'
 
 export type Ui = 'cockpit' | LinesUi
 export type LinesUi = 'plain' | 'json' | 'none'

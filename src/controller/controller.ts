@@ -1,15 +1,15 @@
 /** The controller's loop: feeds what happens to `transition`, and carries out what follows. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { nameOf, type RecordName } from '../record/name.js'
+import { nameOf, type RecordName } from '../record/record-id.js'
 import type { Action, Body, CheckpointWritten, Evaluation, LogRecord, Position } from '../record/record.js'
 import type { RequestResult, StepBatch } from '../record/record.js'
 import { type AbsgdError, toAbsgdError } from '../errors.js'
-import type { Entry } from '../log/entries.js'
-import type { LogWriter } from '../log/writer.js'
+import type { Entry } from '../log/files/entries.js'
+import type { LogWriter } from '../log/files/writer.js'
 import type { ControllerChannel, Incoming, PeerId } from '../wire/channel.js'
-import type { ProcessHandle } from '../worker/process.js'
-import { strike, type Strikes } from './strikes.js'
+import type { ProcessHandle } from '../process/child.js'
+import { strike, type Strikes } from './bad-frames.js'
 import {
   acceptance,
   type ControllerContext,
@@ -17,8 +17,8 @@ import {
   type ControllerState,
   type Effect,
   type End,
-} from './state.js'
-import { transition } from './transition.js'
+} from './state/state.js'
+import { transition } from './decisions/transition.js'
 
 export interface ControllerParts {
   readonly context: ControllerContext

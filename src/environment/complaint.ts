@@ -1,8 +1,8 @@
 /** Every error about the environment: what was tried, what came back, and the next command to type. */
 import { AbsgdError } from '../errors.js'
 import type { Candidate } from './candidate.js'
-import { PYTHON_MINIMUM, type Extra } from './requirements.js'
-import { quote } from '../quote.js'
+import { PYTHON_MINIMUM, type Extra } from './install/requirements.js'
+import { quote } from '../utils/shell-quote.js'
 import type { Verdict } from './verdict.js'
 
 type Lacks = Verdict & { readonly status: 'lacks' }

@@ -1,6 +1,6 @@
 /** What is asked of the environment, and what comes back. */
-import type { Extra } from './requirements.js'
-import type { Versions } from './stamp.js'
+import type { Extra } from './install/requirements.js'
+import type { Versions } from './install/stamp.js'
 
 export interface PythonEnvironment {
   /** The interpreter. */

@@ -1,9 +1,9 @@
 /** What is there to make an environment with: a Python, uv, pip's configuration. */
 import { runCommand } from './command.js'
-import { installerEnv, type Installer, type InstallerOptions } from './installer.js'
-import { createPip } from './pip.js'
-import { PYTHON_MINIMUM } from './requirements.js'
-import { createUv } from './uv.js'
+import { installerEnv, type Installer, type InstallerOptions } from './install/installer.js'
+import { createPip } from './install/pip.js'
+import { PYTHON_MINIMUM } from './install/requirements.js'
+import { createUv } from './install/uv.js'
 import { atLeast } from './version.js'
 
 export interface Tools {

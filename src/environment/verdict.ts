@@ -1,8 +1,8 @@
 /** What an interpreter's answer means for a worker. Pure. */
 import { lastLines } from './command.js'
 import type { Facts, Probe } from './probe.js'
-import { missingFrom, packagesOf, PYTHON_MINIMUM, requirementOf, TORCH, TORCH_RANGE } from './requirements.js'
-import type { Extra } from './requirements.js'
+import { missingFrom, packagesOf, PYTHON_MINIMUM, requirementOf, TORCH, TORCH_RANGE } from './install/requirements.js'
+import type { Extra } from './install/requirements.js'
 import { atLeast, compareVersions } from './version.js'
 
 export type Verdict =

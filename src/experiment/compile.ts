@@ -7,7 +7,7 @@ import type { Segment } from '../schedule/segment.js'
 import { eventsOf, periodOf } from './events.js'
 import type { ResolvedExperiment } from './resolve.js'
 import { spokenDurations } from './spoken.js'
-import { warningsOf, type Unit } from './warnings.js'
+import { warningsOf, type Unit } from './controls/warnings.js'
 
 export interface RunSchedule {
   /** 0: until stopped. */

@@ -1,6 +1,6 @@
 /** What zod found, for people: path, value, what is permitted. */
 import type { z } from 'zod'
-import { nearest } from '../edit-distance.js'
+import { nearest } from '../utils/nearest.js'
 import { keysAt, permitted, schemaAt } from './permitted.js'
 
 /**

@@ -3,7 +3,7 @@ import type { RunConfig } from '../record/manifest.js'
 import type { Program } from '../record/program.js'
 import { describe } from '../schedule/describe.js'
 import { describeDuration } from '../schedule/duration.js'
-import { programInWords } from './program.js'
+import { programInWords } from './files/program.js'
 import type { ResolvedExperiment } from './resolve.js'
 import type { Cadence } from './settings.js'
 

@@ -1,8 +1,8 @@
 /** What a user writes: `export default defineExperiment({ … })`. */
 import type { z } from 'zod'
 import { AbsgdError } from '../errors.js'
-import type { Run } from '../run.js'
-import type { Report } from '../record/report.js'
+import type { Run } from './run-handle.js'
+import type { Report } from '../history/step-report.js'
 import type { DurationLike, UntilStopped } from '../schedule/duration.js'
 import type { GuardOptions } from '../schedule/feedback/guard.js'
 import type { ControlValue } from '../schedule/schedule.js'

@@ -2,7 +2,7 @@
 import { dirname } from 'node:path'
 import { AbsgdError, toAbsgdError } from '../errors.js'
 import type { Program } from '../record/program.js'
-import type { WeightingRule } from '../record/weighting.js'
+import type { WeightingRule } from '../record/weighting-rule.js'
 import {
   describeDuration,
   isSurelyShorter,
@@ -14,12 +14,12 @@ import { parseSchedule } from '../schedule/expression.js'
 import type { GuardOptions } from '../schedule/feedback/guard.js'
 import { extentOf, leavesOf } from '../schedule/parts.js'
 import { shown, unknownName } from './complaint.js'
-import { resolveControls, type ResolvedControls } from './controls.js'
+import { resolveControls, type ResolvedControls } from './controls/controls.js'
 import type { Experiment, OnReport } from './experiment.js'
 import { resolveParams, type Params } from './params.js'
-import { resolveProgram } from './program.js'
+import { resolveProgram } from './files/program.js'
 import { lengthSchema, type Cadence } from './settings.js'
-import { userFrames } from './stack.js'
+import { userFrames } from './files/stack.js'
 
 export interface ResolvedExperiment {
   readonly name: string

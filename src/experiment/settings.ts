@@ -10,7 +10,7 @@ import {
 } from '../schedule/duration.js'
 import { off } from '../schedule/anneal.js'
 import { isSource, sourceOf, type ControlValue } from '../schedule/schedule.js'
-import type { WeightingRule } from '../record/weighting.js'
+import type { WeightingRule } from '../record/weighting-rule.js'
 import { GUARD, type GuardOptions } from '../schedule/feedback/guard.js'
 import type { OnReport } from './experiment.js'
 

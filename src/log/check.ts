@@ -1,9 +1,9 @@
 /** Whether a log can be read to its end. */
 import { statSync } from 'node:fs'
-import { openCursor, type Damage } from './cursor.js'
-import { lockHolder } from './lock.js'
+import { openCursor, type Damage } from './files/cursor.js'
+import { lockHolder } from './lock/lock.js'
 import { runPaths } from './paths.js'
-import { emptyReport, noteEnd } from './report.js'
+import { emptyReport, noteEnd } from './files/read-problems.js'
 
 /** The damage of the log of samples, found by its checksums alone; none is looked for in a log above `limit` bytes. */
 export async function checkSamples(dir: string, limit: number): Promise<readonly Damage[]> {

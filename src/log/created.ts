@@ -1,7 +1,7 @@
 /** Run directories that this process made: nothing else is ever removed as a whole. */
 import { lstatSync, readdirSync, readFileSync, rmSync, rmdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { HEADER_BYTES } from './frame.js'
+import { HEADER_BYTES } from './files/frame.js'
 import { runPaths } from './paths.js'
 
 interface Made {

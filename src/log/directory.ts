@@ -15,7 +15,7 @@ import { AbsgdError } from '../errors.js'
 import type { Manifest } from '../record/manifest.js'
 import { noteCreated } from './created.js'
 import { readManifest } from './manifest.js'
-import { nearest } from './nearest.js'
+import { nearest } from '../utils/nearest-run.js'
 import { isRunName, runPaths } from './paths.js'
 
 export { removeUnused } from './created.js'
@@ -26,7 +26,7 @@ export {
   workerOf,
   writeControllerFile,
   type ControllerFile,
-} from './controller-file.js'
+} from './lock/controller-file.js'
 export { runPaths } from './paths.js'
 
 /** @throws AbsgdError 'run-directory' for a name that could leave the runs root or trouble a shell. */

@@ -2,7 +2,7 @@
 import { readdirSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { AbsgdError } from '../errors.js'
-import { HEADER_BYTES } from './frame.js'
+import { HEADER_BYTES } from './files/frame.js'
 import { runPaths } from './paths.js'
 
 /**

@@ -1,15 +1,15 @@
 /** Reads a run: its logs, then what only the worker's spool has. Streams; a log may be larger than memory. */
-import { nameOf } from '../record/name.js'
+import { nameOf } from '../record/record-id.js'
 import type { LogRecord, Stream } from '../record/record.js'
-import { openCursor, type Frame } from './cursor.js'
+import { openCursor, type Frame } from './files/cursor.js'
 import { runPaths } from './paths.js'
-import { lockHolder } from './lock.js'
-import { emptyReport, noteEnd, readRecord, type OpenReport, type ReadReport } from './report.js'
-import { createSeen, type Seen } from './seen.js'
-import { readSpoolRecords } from './spool.js'
+import { lockHolder } from './lock/lock.js'
+import { emptyReport, noteEnd, readRecord, type OpenReport, type ReadReport } from './files/read-problems.js'
+import { createSeen, type Seen } from './files/seen.js'
+import { readSpoolRecords } from './files/spool.js'
 
-export type { Damage } from './cursor.js'
-export type { ReadReport } from './report.js'
+export type { Damage } from './files/cursor.js'
+export type { ReadReport } from './files/read-problems.js'
 
 export interface ReadOptions {
   /**

@@ -1,13 +1,13 @@
 /** Follows a run: everything so far, then what is appended, until the run is over. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { nameOf } from '../record/name.js'
+import { nameOf } from '../record/record-id.js'
 import type { LogRecord, Stream } from '../record/record.js'
-import { openCursor, type Cursor, type Frame } from './cursor.js'
+import { openCursor, type Cursor, type Frame } from './files/cursor.js'
 import { runPaths } from './paths.js'
-import { lockHolder } from './lock.js'
-import { emptyReport, readRecord } from './report.js'
-import { createSeen } from './seen.js'
-import { readSpoolRecords } from './spool.js'
+import { lockHolder } from './lock/lock.js'
+import { emptyReport, readRecord } from './files/read-problems.js'
+import { createSeen } from './files/seen.js'
+import { readSpoolRecords } from './files/spool.js'
 
 export interface TailOptions {
   /** Ends the tail, without an error. */

@@ -1,5 +1,5 @@
 /** What is known of a run before its first record: written once as `manifest.json`, never changed. */
-import type { WeightingRule } from './weighting.js'
+import type { WeightingRule } from './weighting-rule.js'
 
 export interface Manifest {
   /** Of this file's layout. */

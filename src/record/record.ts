@@ -2,10 +2,10 @@
  * What a run consists of: the records of its log, in terms of the domain. Steps are optimizer steps from 0; a position `step`
  * means that many steps done. Losses and `lambda` are in the units of the task's loss; a `lambda` of ±Infinity is off.
  */
-import type { ControlEdit, Decided, Edited } from './edits.js'
+import type { ControlEdit, Decided, Edited } from './control-edit.js'
 import type { SampleBatch, SampleInfo, SamplePredictions } from './sample-records.js'
 
-export type { ControlEdit, Decided, Edited, EditTo, EditWhen } from './edits.js'
+export type { ControlEdit, Decided, Edited, EditTo, EditWhen } from './control-edit.js'
 export type { SampleBatch, SampleInfo, SamplePredictions, StepSamples } from './sample-records.js'
 
 /** A point of a run: `step` steps done in `attempt` (from 1; 0 before the first welcome). */

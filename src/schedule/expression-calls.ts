@@ -1,5 +1,5 @@
 /** What can be called in the text of a schedule, and with what. */
-import { nearest } from '../edit-distance.js'
+import { nearest } from '../utils/nearest.js'
 import { AbsgdError } from '../errors.js'
 import { constant, cosine, exponential, linear, off, piecewise, steps } from './anneal.js'
 import { bound, join, scale, twoStage, warmup } from './compose.js'

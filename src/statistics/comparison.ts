@@ -1,6 +1,6 @@
 /** Arms of an experiment side by side: every metric's mean and deviation, and the differences seed by seed. */
 import { AbsgdError } from '../errors.js'
-import type { RunSummary } from '../record/summary.js'
+import type { RunSummary } from '../history/summary.js'
 import { figuresOf, metricsOf, winnerOf, type ComparedMetric, type Objective } from './figures.js'
 import { groupRuns, seedOf, type Group, type Seed } from './groups.js'
 import { differencesWithin, differingSettings, type DifferingSetting } from './settings.js'

@@ -1,5 +1,5 @@
 /** One metric of each arm, and its differences to the baseline. */
-import type { RunSummary } from '../record/summary.js'
+import type { RunSummary } from '../history/summary.js'
 import { seedOf, type Group } from './groups.js'
 import { confidenceInterval, mean, standardDeviation, type Interval } from './sample.js'
 

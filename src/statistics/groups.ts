@@ -1,5 +1,5 @@
 /** Completed runs by what they were set to do, their seed apart. */
-import type { RunSummary } from '../record/summary.js'
+import type { RunSummary } from '../history/summary.js'
 
 /** The value of the parameter `seed`, a text for what is no number; null for runs without one. */
 export type Seed = number | string | null

@@ -1,5 +1,5 @@
 /** In which settings the runs that are compared differ, besides what arms are for. */
-import type { RunSummary } from '../record/summary.js'
+import type { RunSummary } from '../history/summary.js'
 import { settingsOf, type Group } from './groups.js'
 
 export interface DifferingSetting {

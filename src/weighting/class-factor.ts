@@ -3,7 +3,7 @@
  *
  * Class-balanced weights of arXiv 1901.05555; formulas in proto/README.md, "The class factor".
  */
-import { DEFAULT_WEIGHTING, type WeightingRule } from '../record/weighting.js'
+import { DEFAULT_WEIGHTING, type WeightingRule } from '../record/weighting-rule.js'
 import type { WeightState } from './presets.js'
 import { weigh, type Weighed, type WeightControls, type WeighingStatistics } from './rule.js'
 

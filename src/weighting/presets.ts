@@ -1,5 +1,5 @@
 /** The presets of the rule of weights: what becomes of the past, and how a new batch joins it. */
-import type { WeightingRule } from '../record/weighting.js'
+import type { WeightingRule } from '../record/weighting-rule.js'
 
 /** What a weighing remembers between batches. */
 export interface WeightState {

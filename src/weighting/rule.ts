@@ -4,7 +4,7 @@
  * Paper: ABSGD, arXiv 2012.06951, Algorithm 1; DESIGN section 3; formulas in proto/README.md, "The rule of weights".
  */
 import { AbsgdError } from '../errors.js'
-import { DEFAULT_WEIGHTING, type WeightingRule } from '../record/weighting.js'
+import { DEFAULT_WEIGHTING, type WeightingRule } from '../record/weighting-rule.js'
 import { FRESH_STATE, isOff, moveOn, standStill, type Mixing, type WeightState } from './presets.js'
 
 export { FRESH_STATE, type WeightState }

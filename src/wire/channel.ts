@@ -1,5 +1,5 @@
 /** The two ends of a run's sockets. The ZeroMQ twin is `zmq-channel.ts`, the one in memory `memory-channel.ts`. */
-import type { RecordName } from '../record/name.js'
+import type { RecordName } from '../record/record-id.js'
 import type { LogRecord } from '../record/record.js'
 import type { ToController, ToPeer } from './message.js'
 

@@ -2,7 +2,7 @@
 import type { ControllerChannel, Incoming, PeerChannel } from './channel.js'
 import { decodeToPeer, encodeRecord, encodeToController, encodeToPeer } from './codec.js'
 import { takeControl, takeTelemetry } from './intake.js'
-import { createMailbox, type Mailbox } from './mailbox.js'
+import { createMailbox, type Mailbox } from '../utils/async-queue.js'
 import type { ToPeer } from './message.js'
 
 export interface MemoryChannel {

@@ -10,7 +10,7 @@ import type {
   Request,
   RequestResult,
 } from '../record/record.js'
-import type { WeightingRule } from '../record/weighting.js'
+import type { WeightingRule } from '../record/weighting-rule.js'
 
 export const PROTOCOL = { major: 1, minor: 2 } as const
 

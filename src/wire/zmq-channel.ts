@@ -13,7 +13,7 @@ import {
   socketPath,
 } from './endpoints.js'
 import { takeControl, takeTelemetry } from './intake.js'
-import { createMailbox } from './mailbox.js'
+import { createMailbox } from '../utils/async-queue.js'
 import type { ToPeer } from './message.js'
 import { closeSocket, createSender, forEachMessage } from './zmq-socket.js'
 

@@ -1,8 +1,8 @@
 /** A worker that somebody else starts. */
-import type { ProcessIdentity } from '../process-identity.js'
-import { identityOf, processExists } from '../process-identity.js'
+import type { ProcessIdentity } from '../process/identity.js'
+import { identityOf, processExists } from '../process/identity.js'
 import type { ControllerChannel, Incoming } from '../wire/channel.js'
-import { watchProcess, type ProcessExit, type ProcessHandle } from './process.js'
+import { watchProcess, type ProcessExit, type ProcessHandle } from '../process/child.js'
 
 export interface AttachedOptions {
   /** The controller's end of the sockets that it will dial. */

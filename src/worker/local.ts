@@ -1,11 +1,11 @@
 /** A Python worker on this machine. */
 import { fileURLToPath } from 'node:url'
 import { delimiter } from 'node:path'
-import { quote } from '../quote.js'
+import { quote } from '../utils/shell-quote.js'
 import type { Program } from '../record/program.js'
 import type { Endpoints } from '../wire/channel.js'
 import { commonEndpoint } from '../wire/endpoints.js'
-import { spawnDetached, type ProcessHandle } from './process.js'
+import { spawnDetached, type ProcessHandle } from '../process/child.js'
 
 /** What a worker is told by its environment (proto/README.md, "Sockets"). */
 export interface WorkerSettings {

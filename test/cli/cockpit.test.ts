@@ -132,7 +132,7 @@ describe('the cockpit', () => {
 
   it('gives the terminal back when something goes wrong in it', async () => {
     const script = `
-      import { openCockpit } from ${JSON.stringify(new URL('../../dist/cockpit/open.js', import.meta.url).href)}
+      import { openCockpit } from ${JSON.stringify(new URL('../../dist/ui/cockpit/open.js', import.meta.url).href)}
       const { default: manifest } = await import(${JSON.stringify(`file://${runs}/done/manifest.json`)}, { with: { type: 'json' } })
       const calm = { manifest, dir: '', isDriven: () => true, workerLines: () => [], ask: async () => {}, comeBack: '', resume: '' }
       const broken = process.env.BROKEN === 'later'
@@ -150,7 +150,7 @@ describe('the cockpit', () => {
 
   it('leaves by itself once a run has ended that was interrupted before it opened', async () => {
     const script = `
-      import { openCockpit } from ${JSON.stringify(new URL('../../dist/cockpit/open.js', import.meta.url).href)}
+      import { openCockpit } from ${JSON.stringify(new URL('../../dist/ui/cockpit/open.js', import.meta.url).href)}
       const { default: manifest } = await import(${JSON.stringify(`file://${runs}/done/manifest.json`)}, { with: { type: 'json' } })
       const over = { manifest, dir: '', isDriven: () => false, workerLines: () => [], ask: async () => {}, comeBack: '', resume: '' }
       const records = async function* (signal) { yield []; await new Promise((resolve) => signal.addEventListener('abort', resolve)) }

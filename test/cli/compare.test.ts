@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { compareCommand } from '../../src/cli/compare.js'
+import { compareCommand } from '../../src/cli/commands/compare.js'
 import type { AbsgdError } from '../../src/errors.js'
 import type { Comparison } from '../../src/statistics/comparison.js'
 import { ended, evaluation, joined, started, steps } from '../helpers/records.js'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { doctorCommand, formatFinding } from '../../src/cli/doctor.js'
-import { setupCommand } from '../../src/cli/setup.js'
+import { doctorCommand, formatFinding } from '../../src/cli/commands/doctor.js'
+import { setupCommand } from '../../src/cli/commands/setup.js'
 
 test('a finding is its mark, its subject and its detail', () => {
   expect(formatFinding({ status: 'ok', subject: 'Node', detail: '20.19.4' })).toBe('✓ Node     20.19.4')

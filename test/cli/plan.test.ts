@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { planCommand } from '../../src/cli/plan.js'
+import { planCommand } from '../../src/cli/commands/plan.js'
 import { fixturePath } from '../helpers/cli.js'
 
 const DIGITS = join(fileURLToPath(new URL('../..', import.meta.url)), 'examples/noisy-digits/experiment.ts')

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createRunDirectory } from '../../src/log/directory.js'
-import { processExists } from '../../src/process-identity.js'
+import { processExists } from '../../src/process/identity.js'
 import {
   cli,
   jsonLines,

@@ -1,10 +1,10 @@
 import { mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { resumeCommand } from '../../src/cli/resume.js'
-import { showCommand } from '../../src/cli/show.js'
+import { resumeCommand } from '../../src/cli/commands/resume.js'
+import { showCommand } from '../../src/cli/commands/show.js'
 import { AbsgdError } from '../../src/errors.js'
-import { acquireLock } from '../../src/log/lock.js'
+import { acquireLock } from '../../src/log/lock/lock.js'
 import type { Body } from '../../src/record/record.js'
 import {
   checkpoint,

@@ -7,7 +7,7 @@ import {
   type LogRecord,
   type Plan,
 } from '../../src/record/record.js'
-import { DEFAULT_WEIGHTING } from '../../src/record/weighting.js'
+import { DEFAULT_WEIGHTING } from '../../src/record/weighting-rule.js'
 import type { ControllerChannel, PeerId } from '../../src/wire/channel.js'
 import type { CommandResult, ToController, ToPeer, Welcome } from '../../src/wire/message.js'
 

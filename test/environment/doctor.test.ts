@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { doctor, type Finding } from '../../src/environment/doctor.js'
-import { PACKAGES } from '../../src/environment/requirements.js'
+import { PACKAGES } from '../../src/environment/install/requirements.js'
 import { bareEnv, makeVenv, pinnedWheels, script, torchWheel } from './wheelhouse.js'
 
 let folder: string

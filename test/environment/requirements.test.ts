@@ -9,7 +9,7 @@ import {
   TORCH_RANGE,
   WORKER_DIRECTORY,
   type Part,
-} from '../../src/environment/requirements.js'
+} from '../../src/environment/install/requirements.js'
 
 const parts = Object.keys(PACKAGES) as Part[]
 const pyproject = readFileSync(join(WORKER_DIRECTORY, 'pyproject.toml'), 'utf8')

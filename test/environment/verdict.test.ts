@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Facts, Probe } from '../../src/environment/probe.js'
 import { judge } from '../../src/environment/verdict.js'
-import { describeDownload, pickTorch } from '../../src/environment/torch-build.js'
+import { describeDownload, pickTorch } from '../../src/environment/install/torch-build.js'
 import { compareVersions } from '../../src/environment/version.js'
 
 const versions = { torch: '2.6.0+cu124', pyzmq: '26.4.0', protobuf: '4.25.8' }

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { requirementsFile, type Part } from '../../src/environment/requirements.js'
+import { requirementsFile, type Part } from '../../src/environment/install/requirements.js'
 
 export interface Wheel {
   readonly name: string

@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { resolveExperiment } from '../../src/experiment/resolve.js'
 import { launch, loadExperiment } from '../../src/index.js'
-import { readRunView } from '../../src/operator/view.js'
+import { readRunView } from '../../src/log/run-view.js'
 import { PYTHON, runsFolder } from '../integration/helpers.js'
 
 const ROOT = join(import.meta.dirname, '../..')

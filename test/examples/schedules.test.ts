@@ -6,8 +6,8 @@ import { compileRun } from '../../src/experiment/compile.js'
 import { previewRun } from '../../src/experiment/preview.js'
 import { resolveExperiment } from '../../src/experiment/resolve.js'
 import * as absgd from '../../src/index.js'
-import { parseEdit } from '../../src/operator/edit-text.js'
-import { planLines } from '../../src/output/plan.js'
+import { parseEdit } from '../../src/experiment/controls/edit-text.js'
+import { planLines } from '../../src/ui/lines/plan.js'
 
 const pageOf = (name: string) => readFileSync(join(import.meta.dirname, '../../docs', name), 'utf8')
 const page = pageOf('schedules.md')

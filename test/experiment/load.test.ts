@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AbsgdError } from '../../src/errors.js'
 import { describeConfig } from '../../src/experiment/describe.js'
-import { loadExperiment } from '../../src/experiment/load.js'
+import { loadExperiment } from '../../src/experiment/files/load.js'
 import { resolveExperiment } from '../../src/experiment/resolve.js'
 import { fixture } from './helper.js'
 

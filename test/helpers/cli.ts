@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
-import { readRunView } from '../../src/operator/view.js'
-import type { RunSummary } from '../../src/record/summary.js'
+import { readRunView } from '../../src/log/run-view.js'
+import type { RunSummary } from '../../src/history/summary.js'
 
 export interface Outcome {
   readonly code: number | null

@@ -1,13 +1,13 @@
 /** A controller's pure half, driven by hand. */
-import { compileEdit, requireInRange } from '../../src/experiment/edit.js'
+import { compileEdit, requireInRange } from '../../src/experiment/controls/edit.js'
 import {
   initialState,
   type ControllerContext,
   type ControllerEvent,
   type ControllerState,
   type Effect,
-} from '../../src/controller/state.js'
-import { transition } from '../../src/controller/transition.js'
+} from '../../src/controller/state/state.js'
+import { transition } from '../../src/controller/decisions/transition.js'
 import type { Body, CheckpointWritten, Hello, StepBatch } from '../../src/record/record.js'
 import type { ToController, ToPeer } from '../../src/wire/message.js'
 

@@ -1,6 +1,6 @@
 /** Edits asked of a controller's pure half. */
 import type { Action, ControlEdit, Plan, Request } from '../../src/record/record.js'
-import { type ControllerContext, initialState } from '../../src/controller/state.js'
+import { type ControllerContext, initialState } from '../../src/controller/state/state.js'
 import { context, drive, hello, sent, stepBatch } from './controller.js'
 
 type SetAction = Extract<Action, { type: 'set' }>

@@ -2,11 +2,11 @@ import { statSync, truncateSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { every, exponential, join, off, steps } from '../../src/index.js'
 import type { RunConfig } from '../../src/record/manifest.js'
-import { isVisible } from '../../src/record/visible.js'
-import { startRun } from '../../src/start.js'
+import { isVisible } from '../../src/history/visible.js'
+import { startRun } from '../../src/run/start.js'
 import { resolveExperiment } from '../../src/experiment/resolve.js'
 import { readManifest, runPaths } from '../../src/log/directory.js'
-import { readRunView } from '../../src/operator/view.js'
+import { readRunView } from '../../src/log/run-view.js'
 import { bodiesOf, launchTiny, runsFolder, tiny, tinyParams, PYTHON, TINY } from './helpers.js'
 import { defineExperiment } from '../../src/index.js'
 
@@ -149,7 +149,7 @@ describe('telemetry', () => {
 })
 
 async function startDelayed(runs: string, seed: number | undefined): Promise<string> {
-  const { prepareRun } = await import('../../src/prepare.js')
+  const { prepareRun } = await import('../../src/run/prepare.js')
   const prepared = await prepareRun({ experiment: tiny(spec), runs, python: PYTHON })
   const random = seed === undefined ? undefined : generator(seed)
   const { ended } = await startRun({

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { readRunView } from '../../src/operator/view.js'
+import { readRunView } from '../../src/log/run-view.js'
 import { bodiesOf, launchTiny, PYTHON, runsFolder, TINY } from './helpers.js'
 
 const CLI = join(import.meta.dirname, '../../dist/cli/main.js')

@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest'
 import { constant, epochs, join, off, steps } from '../../src/index.js'
 import { readManifest } from '../../src/log/directory.js'
-import { readRunView } from '../../src/operator/view.js'
-import { pageLines } from '../../src/output/page.js'
+import { readRunView } from '../../src/log/run-view.js'
+import { pageLines } from '../../src/ui/lines/page.js'
 import { bodiesOf, launchTiny } from './helpers.js'
 
 const ALPHA = 0.5

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import { readRunView } from '../../src/operator/view.js'
+import { readRunView } from '../../src/log/run-view.js'
 import { cli } from '../helpers/cli.js'
 import { bodiesOf, PYTHON, runsFolder } from './helpers.js'
 

@@ -2,9 +2,9 @@ import { expect, test } from 'vitest'
 import { every, exponential, join, launch, off, steps, untilStopped } from '../../src/index.js'
 import { readManifest } from '../../src/log/directory.js'
 import { resolveExperiment } from '../../src/experiment/resolve.js'
-import { prepareRun } from '../../src/prepare.js'
-import { readRunView } from '../../src/operator/view.js'
-import { startRun } from '../../src/start.js'
+import { prepareRun } from '../../src/run/prepare.js'
+import { readRunView } from '../../src/log/run-view.js'
+import { startRun } from '../../src/run/start.js'
 import { bodiesOf, runsFolder, tiny } from './helpers.js'
 
 const spec = {

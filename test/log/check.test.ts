@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { checkSamples } from '../../src/log/check.js'
-import { acquireLock } from '../../src/log/lock.js'
+import { acquireLock } from '../../src/log/lock/lock.js'
 import { runPaths } from '../../src/log/paths.js'
 import { range, samples, temporaryDirectory, writeLog } from './fixtures.js'
 

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { encodeHeader } from '../../src/log/frame.js'
+import { encodeHeader } from '../../src/log/files/frame.js'
 import { runPaths } from '../../src/log/paths.js'
 import { readAll } from '../../src/log/reader.js'
 import { encodeRecord } from '../../src/wire/codec.js'

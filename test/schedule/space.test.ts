@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { cosine, linear, off, piecewise } from '../../src/schedule/anneal.js'
-import { checkSource } from '../../src/experiment/controls.js'
+import { checkSource } from '../../src/experiment/controls/controls.js'
 import { column, compile } from '../../src/schedule/compile.js'
 import { bound, join, scale, warmup } from '../../src/schedule/compose.js'
 import { epochs } from '../../src/schedule/duration.js'

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import type { WeightingRule } from '../../src/record/weighting.js'
+import type { WeightingRule } from '../../src/record/weighting-rule.js'
 import { classFactors, weighBalanced } from '../../src/weighting/class-factor.js'
 import { diagnose } from '../../src/weighting/diagnostics.js'
 import { FRESH_STATE, weigh, type WeighingStatistics } from '../../src/weighting/rule.js'

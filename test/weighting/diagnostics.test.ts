@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { WeightingRule } from '../../src/record/weighting.js'
+import type { WeightingRule } from '../../src/record/weighting-rule.js'
 import { diagnose } from '../../src/weighting/diagnostics.js'
 import { FRESH_STATE, weigh } from '../../src/weighting/rule.js'
 

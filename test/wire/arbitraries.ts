@@ -1,7 +1,7 @@
 /** Messages and records at random, all of them within the contract. */
 import fc from 'fast-check'
 import type { Action, Body, Hello, LogRecord } from '../../src/record/record.js'
-import type { WeightingRule } from '../../src/record/weighting.js'
+import type { WeightingRule } from '../../src/record/weighting-rule.js'
 import type { ToController, ToPeer } from '../../src/wire/message.js'
 import { edits, setAction } from './edit-arbitraries.js'
 import {

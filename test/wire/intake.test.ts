@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { decodeName, encodeRecord } from '../../src/wire/codec.js'
 import { takeTelemetry } from '../../src/wire/intake.js'
-import { nameOf } from '../../src/record/name.js'
+import { nameOf } from '../../src/record/record-id.js'
 import { steps, record, unknownRecord, WORKER } from '../helpers/records.js'
 
 describe('telemetry', () => {

@@ -1,6 +1,6 @@
 import { getOption } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
-import { nameOf } from '../../src/record/name.js'
+import { nameOf } from '../../src/record/record-id.js'
 import { streamOf, type Body, type LogRecord } from '../../src/record/record.js'
 import { decodeName, encodeRecord } from '../../src/wire/codec.js'
 import { RecordSchema } from '../../src/wire/gen/absgd/v1/record_pb.js'

@@ -11,20 +11,20 @@ import sys
 
 import torch
 
-from absgd_worker.build import build_task
-from absgd_worker.channel import Channel
+from absgd_worker.task.build import build_task
+from absgd_worker.link.channel import Channel
 from absgd_worker.console import complain, count, say
-from absgd_worker.deeds import Deeds
-from absgd_worker.exchange import Exchange
-from absgd_worker.failure import describe_failure
-from absgd_worker.helm import Broken
-from absgd_worker.introduction import introduction, objection, objection_to_params
-from absgd_worker.loop import Loop
-from absgd_worker.messages import Bye, Reason
-from absgd_worker.settings import Settings, read_settings
-from absgd_worker.task import Task
-from absgd_worker.telemetry import Telemetry
-from absgd_worker.trainer import Trainer
+from absgd_worker.training.actions import Deeds
+from absgd_worker.link.thread_exchange import Exchange
+from absgd_worker.link.failure import describe_failure
+from absgd_worker.link.command_loop import Broken
+from absgd_worker.training.hello import introduction, objection, objection_to_params
+from absgd_worker.training.loop import Loop
+from absgd_worker.link.messages import Bye, Reason
+from absgd_worker.link.environment import Settings, read_settings
+from absgd_worker.task.task import Task
+from absgd_worker.link.telemetry import Telemetry
+from absgd_worker.training.trainer import Trainer
 from absgd_worker.version import VERSION
 
 

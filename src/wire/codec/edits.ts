@@ -1,5 +1,5 @@
 /** Edits of controls, and what feedback schedules said. */
-import type { ControlEdit, Decided, Edited, EditTo, EditWhen } from '../../record/edits.js'
+import type { ControlEdit, Decided, Edited, EditTo, EditWhen } from '../../record/control-edit.js'
 import type { ControlEdit as WireControlEdit, ControlEditSchema } from '../gen/absgd/v1/command_pb.js'
 import {
   Decided_Bound as Bound,

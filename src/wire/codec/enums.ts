@@ -10,7 +10,7 @@ import {
   Role,
   WeightingPreset,
 } from '../gen/absgd/v1/session_pb.js'
-import type { WeightingRule } from '../../record/weighting.js'
+import type { WeightingRule } from '../../record/weighting-rule.js'
 import type { RejectCode } from '../message.js'
 import { violation } from './numbers.js'
 

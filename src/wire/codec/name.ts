@@ -1,7 +1,7 @@
 /** A record's name, read without its body: it holds for kinds of a newer version, and costs next to nothing. */
 import { getOption } from '@bufbuild/protobuf'
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
-import type { RecordName } from '../../record/name.js'
+import type { RecordName } from '../../record/record-id.js'
 import type { Stream } from '../../record/record.js'
 import { RecordSchema } from '../gen/absgd/v1/record_pb.js'
 import { Stream as WireStream, stream as streamOption } from '../gen/absgd/v1/stream_pb.js'

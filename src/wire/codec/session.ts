@@ -17,7 +17,7 @@ import type {
   WelcomeSchema,
 } from '../gen/absgd/v1/session_pb.js'
 import type { Position as WirePosition, PositionSchema } from '../gen/absgd/v1/common_pb.js'
-import { DEFAULT_WEIGHTING, type WeightingRule } from '../../record/weighting.js'
+import { DEFAULT_WEIGHTING, type WeightingRule } from '../../record/weighting-rule.js'
 import type { Reject, Welcome } from '../message.js'
 import { byeReasons, phases, readWord, rejectCodes, roles, weightingPresets, writeWord } from './enums.js'
 import type { Init } from './init.js'

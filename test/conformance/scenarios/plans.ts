@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { classFactors, weighBalanced } from '../../../src/weighting/class-factor.js'
 import { FRESH_STATE, weigh, type WeightState } from '../../../src/weighting/rule.js'
-import type { WeightingRule } from '../../../src/record/weighting.js'
+import type { WeightingRule } from '../../../src/record/weighting-rule.js'
 import type { Bench } from '../benches.js'
 import { range, samplesOf, stepsOf } from '../steps.js'
 

@@ -1,7 +1,7 @@
 /** How a worker comes, is lost, found again, and goes. */
 import { expect, test } from 'vitest'
-import { transition } from '../../../src/controller/transition.js'
-import { initialState } from '../../../src/controller/state.js'
+import { transition } from '../../../src/controller/decisions/transition.js'
+import { initialState } from '../../../src/controller/state/state.js'
 import { context as controllerContext, hello as anyHello, sent } from '../../helpers/controller.js'
 import type { Bench } from '../benches.js'
 import { range, stepsOf, TO_20, train20 } from '../steps.js'

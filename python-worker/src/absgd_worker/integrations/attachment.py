@@ -10,13 +10,13 @@ from typing import Any, Literal, TypedDict
 import torch
 from torch import Tensor
 
-from absgd_worker.attach import sessions
-from absgd_worker.attach.capture import Capture
-from absgd_worker.attach.granularity import Granularity
-from absgd_worker.attach.local import Setting
-from absgd_worker.attach.mirror import Mirroring
-from absgd_worker.attach.optimizers import Groups
-from absgd_worker.attach.session import Session
+from absgd_worker.attach.session.session import current as sessions
+from absgd_worker.attach.capture.capture import Capture
+from absgd_worker.attach.provenance.granularity import Granularity
+from absgd_worker.attach.source.constant import Setting
+from absgd_worker.attach.mirror.mirror import Mirroring
+from absgd_worker.attach.hooks.hyperparameters import Groups
+from absgd_worker.attach.session.session import Session
 from absgd_worker.console import complain
 from absgd_worker.weights import Rule
 

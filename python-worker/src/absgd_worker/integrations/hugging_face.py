@@ -17,7 +17,7 @@ from transformers.training_args import TrainingArguments
 
 from absgd_worker.attach import api
 from absgd_worker.attach.errors import NotWeighable
-from absgd_worker.attach.granularity import Granularity
+from absgd_worker.attach.provenance.granularity import Granularity
 from absgd_worker.integrations.attachment import Attachment, Settings
 
 if TYPE_CHECKING:

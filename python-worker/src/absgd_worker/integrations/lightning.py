@@ -14,8 +14,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from absgd_worker.attach.granularity import Granularity
-from absgd_worker.attach.session import Session
+from absgd_worker.attach.provenance.granularity import Granularity
+from absgd_worker.attach.session.session import Session
 from absgd_worker.integrations.attachment import Attachment, Settings
 
 if TYPE_CHECKING:

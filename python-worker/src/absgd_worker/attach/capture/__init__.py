@@ -1,0 +1,1 @@
+"""Finds the losses of a loop where they are computed, and weighs them."""

@@ -1,0 +1,136 @@
+"""Which estimate a loss has: that of the place that uses it, and of its turn among the calls of one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from types import CodeType
+from typing import Any, NamedTuple
+
+from absgd_worker.attach.estimates.call_order import CallOrder
+from absgd_worker.attach.estimates.names import Names
+from absgd_worker.attach.estimates.call_site import Stack, calls_on_stack, function_that_trains, place_of, up_to
+from absgd_worker.attach.hooks.backward_use import Use
+
+
+class Uses:
+    """Those of a session."""
+
+    def __init__(self) -> None:
+        self._names = Names()
+        self._order = CallOrder()
+        self._of_places: set[str] = set()
+        self._open: dict[str, _Open] = {}
+        self._several: dict[str, str] = {}
+        self._part_of: dict[str, int] = {}
+
+    def name_here(self, first: str) -> str:
+        """The name of the place that computes a loss now. Its calls are told apart by `of_call`."""
+        stack = calls_on_stack(self._names.functions)
+        name = self._names.of(first, place_of(stack))
+        self._of_places.add(name)
+        if not stack or stack[-1].function not in self._names.functions:
+            self._open[name] = _Open(first, stack, None)
+        return name
+
+    def asked_for(self, name: str) -> str:
+        """A name that the script gives. All that ask for it share an estimate, in all of their calls."""
+        return self._names.asked_for(name)
+
+    def term_of(self, name: str, within: CodeType, numbers: dict[str, int]) -> str:
+        """The name of a term of a criterion whose name the script gives.
+
+        Args:
+            within: code of ours that has called the criterion.
+            numbers: calls of the terms so far in this call of the criterion, by name; one is added.
+        """
+        stack = calls_on_stack(within=within)
+        term, function = place_of(stack)[:1], "/".join(stack[-1].function) if stack else ""
+        found = self._names.asked_for(name, function, term)
+        numbers[found] = numbers.get(found, 0) + 1
+        return self._names.of_call(found, numbers[found])
+
+    def of_call(self, name: str, models: int) -> tuple[str, int]:
+        """The name of the weighing of the next call, and its number among those of one backward pass.
+
+        Args:
+            models: calls of models so far.
+        """
+        if name not in self._of_places:
+            return name, 1
+        number = self._part_of.get(name) or self._order.number(name, models)
+        own_name = self._names.of_call(name, number)
+        if number == 2:
+            self._several[name] = own_name
+        return own_name, number
+
+    @contextmanager
+    def part_of(self, name: str, number: int | None) -> Iterator[None]:
+        """What is weighed inside is part of the losses that one call computed.
+
+        Args:
+            number: that the first part had; None for the first part.
+        """
+        if number is not None:
+            self._part_of[name] = number
+        try:
+            yield
+        finally:
+            self._part_of.clear()
+
+    def number_of_last(self, name: str) -> int | None:
+        """The number that the last call of a place had; None where its calls have none."""
+        return self._order.last(name)
+
+    def several_of(self, trained: Collection[str]) -> set[str]:
+        """Places of which one backward pass went through several calls, of those weighings trained on."""
+        return {name for name, second in self._several.items() if second in trained}
+
+    def hold(self, name: str, number: int, use: Use, models: int) -> None:
+        """`name` and `number` as `of_call` took and gave them; `use`: of that call's loss."""
+        if name not in self._of_places:
+            return
+        self._order.hold(name, number, use, models)
+        if name in self._open:
+            self._open[name] = self._open[name]._replace(use=use)
+
+    def forget(self, use: Use) -> None:
+        """The call that `use` follows was no loss, or is weighed anew: its number is free again."""
+        self._order.forget(use)
+
+    @property
+    def are_open(self) -> bool:
+        """Whether there are places of which it is not known which function trains."""
+        return bool(self._open)
+
+    def learn(self, backward: Stack) -> None:
+        """A backward pass is over, which was begun here."""
+        for one in self._open.values():
+            if one.use is not None and one.use.passes:
+                function = function_that_trains(one.stack, backward)
+                self._names.functions |= set() if function is None else {function}
+        for name, one in list(self._open.items()):
+            known = up_to(one.stack, self._names.functions)
+            if known is not None:
+                self._names.move(one.first, place_of(one.stack), place_of(known))
+                del self._open[name]
+
+    def end_step(self) -> None:
+        """See `CallOrder`."""
+        self._order.end_step()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {**self._names.state_dict(), "most": self._order.state_dict()}
+
+    def load_state_dict(self, state: Any) -> None:
+        self._names.load_state_dict(state)
+        self._of_places, self._open, self._several = self._names.of_places(), {}, {}
+        self._order.load_state_dict(state.get("most", {}) if "places" in state else {})
+
+
+class _Open(NamedTuple):
+    """A place of which it is not known which function trains."""
+
+    first: str
+    stack: Stack
+    use: Use | None

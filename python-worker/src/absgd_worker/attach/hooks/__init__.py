@@ -1,0 +1,1 @@
+"""What is hooked into torch: optimizers, models, backward passes, scalers."""

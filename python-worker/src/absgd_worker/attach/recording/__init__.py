@@ -1,0 +1,1 @@
+"""Writes a run that no controller drives as a run directory."""

@@ -1,0 +1,1 @@
+"""Runs a training script as Python itself would."""

@@ -1,0 +1,1 @@
+"""A session: the steps of one training loop, their controls and their figures."""

@@ -1,0 +1,35 @@
+"""How a session goes about it, whoever decides lambda."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from absgd_worker.attach.mirror.mirror import Mirroring
+from absgd_worker.attach.hooks.hyperparameters import Groups
+from absgd_worker.weights import Rule
+
+
+class Choices(NamedTuple):
+    """See `absgd_worker.session`."""
+
+    rule: Rule | None = None
+    """None: the default one."""
+    accumulate: int | None = None
+    announce: bool = False
+    normaliser: str = "refuse"
+    groups: Groups = "scaled"
+    on_checkpoint: Callable[[], object] | None = None
+    on_evaluate: Callable[[], Mapping[str, Any] | str] | None = None
+    mirror: Mirroring = "auto"
+
+    def checked(self) -> Choices:
+        """Itself. Raises ValueError for what is none of the permitted values."""
+        if self.accumulate is not None and (not isinstance(self.accumulate, int) or self.accumulate < 1):
+            raise ValueError(f"accumulate is {self.accumulate!r}, must be a whole number from 1, or None")
+        for name, permitted in (("normaliser", ("refuse", "rank-local")), ("mirror", ("auto", "off"))):
+            if getattr(self, name) not in permitted:
+                raise ValueError(
+                    f'{name} is {getattr(self, name)!r}, must be "{permitted[0]}" or "{permitted[1]}"'
+                )
+        return self

@@ -1,0 +1,192 @@
+"""A session: ABSGD in one training loop, from its first weighed loss to its end.
+
+A step is an optimizer step that at least one weighed loss led to. All losses of a step share its controls; a
+state lives in the session, by name, however often a criterion is made anew.
+
+Shapes: G samples of one call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from absgd_worker.attach.hooks.backward_calls import around_backward
+from absgd_worker.attach.hooks.call_context import is_recomputing, require_thread
+from absgd_worker.attach.session.options import Choices
+from absgd_worker.attach.errors import SessionError
+from absgd_worker.attach.provenance.granularity import Granularity
+from absgd_worker.attach.hooks.graph_terms import mark_known
+from absgd_worker.attach.samples.sample_identity import NOBODY, Identity
+from absgd_worker.attach.hooks.hyperparameters import Hyperparameters
+from absgd_worker.attach.hooks.ranks import require_one_rank
+from absgd_worker.attach.session.session_steps import SessionSteps
+from absgd_worker.attach.source.source import Recorded
+from absgd_worker.attach.hooks.backward_use import Use
+from absgd_worker.attach.estimates.estimates import Uses
+
+
+class Session(SessionSteps):
+    """Made by `absgd_worker.session`; used from the thread that trains alone."""
+
+    @contextmanager
+    def hosting(self, guest: Choices) -> Iterator[None]:
+        """Under a controller: what a session of the script says, which is this one; its functions, until it
+        ends."""
+        host, self.host = self.host, None
+        # What is trained in one session of the script is one training, but no other session's.
+        may_begin_anew, self.may_begin_anew = self.may_begin_anew, self.step > 0
+        self._rule = guest.rule or self._rule
+        self._accumulate = guest.accumulate or self._accumulate
+        self._weighings.expect(self._accumulate)
+        self._ranks_are_fine = self._ranks_are_fine or guest.normaliser == "rank-local"
+        if guest.groups != "scaled":
+            self._hyperparameters = Hyperparameters(guest.groups)
+        if guest.mirror == "off" and self._mirror is not None:
+            self._mirror.close()
+            self._mirror = None
+        own = (self.on_checkpoint, self.on_evaluate)
+        self.on_checkpoint, self.on_evaluate = guest.on_checkpoint or own[0], guest.on_evaluate or own[1]
+        try:
+            yield
+            self.finish_step(is_last=True)
+        finally:
+            self.on_checkpoint, self.on_evaluate, self.host = (*own, host)
+            self.may_begin_anew = may_begin_anew
+
+    def open(self) -> None:
+        """Begins to watch the models and optimizers of this process."""
+        if self.is_open:
+            return
+        self.watch.open()
+        self.trainings.open()
+        self._boundary.open()
+        self._ignore_backward = around_backward(self._around_backward)
+        self.is_open = True
+        self.source.begin(self)
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Lets go of everything; a step that no optimizer made is forgotten. May be called twice."""
+        if not self.is_open:
+            return
+        try:
+            if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+                self.finish_step(is_last=True)
+        finally:
+            self.abandon()
+            self._weighings.close()
+            self._non_finite.close()
+            self._collapse.close()
+            if self._mirror is not None:
+                self._mirror.close()
+            self.source.close(error)
+
+    def abandon(self) -> None:
+        """Lets go of models and optimizers alone: in a process that was forked, the rest is its parent's."""
+        self.is_open = False
+        if self.stop_following is not None:
+            self.stop_following()
+        self._boundary.close()
+        self._ignore_backward()
+        self.trainings.close()
+        self.watch.close()
+
+    @property
+    def uses(self) -> Uses:
+        """The names of losses; those of a state that was loaded, which waits for the first step's rule."""
+        if self._saved is not None:
+            _ = self.controls
+        return self._uses
+
+    def weigh(self, name: str, losses_G: Tensor, identity: Identity = NOBODY) -> Tensor:
+        """The weights of one call's samples, detached, 1/G included; even ones where λ is off. Raises
+        SessionError in another thread, or where several ranks train; NotWeighable in the backward pass."""
+        if is_recomputing(is_off=self.is_off):
+            return torch.full_like(losses_G, 1 / losses_G.shape[0]).detach()
+        require_thread(self._owner)
+        if not self._ranks_are_fine and not self.is_off:
+            require_one_rank()
+            self._ranks_are_fine = True
+        models = self.watch.calls
+        own_name, number = self.uses.of_call(name, models)
+        weighing = self._weighings.of(own_name, self._rule)
+        weights_G, self._use = weighing.weigh(losses_G.detach(), self.controls, identity)
+        self.uses.hold(name, number, self._use, models)
+        return weights_G
+
+    def capture(
+        self, *, name: str = "loss", granularity: Granularity = "auto", leave: Collection[str] = ()
+    ) -> AbstractContextManager[Any]:
+        """See `absgd_worker.capture`."""
+        from absgd_worker.attach.capture.capture import Capture  # noqa: PLC0415 (it knows sessions)
+
+        return Capture(self, name=name, granularity=granularity, leave=leave)
+
+    def take_use(self) -> Use | None:
+        """Of the samples that were weighed last: what follows whether anybody trains on their loss."""
+        use, self._use = self._use, None
+        return use
+
+    def follow(self, loss: Tensor) -> Use | None:
+        """The loss that the script gets, whose samples were weighed last: does anybody train on it?"""
+        use = self.take_use()
+        mark_known(loss)
+        if use is not None:
+            use.follow(loss)
+        return use
+
+    def forget(self, use: Use) -> None:
+        """What was weighed was no loss, or is weighed anew."""
+        self._weighings.forget(use)
+        self._uses.forget(use)
+
+    def note_empty_loss(self) -> None:
+        """A loss of this step has no sample that counts: it is seen, and there is nothing to weigh."""
+        self._has_empty_loss = True
+
+    def log(self, **numbers: float | Tensor) -> None:
+        """Reports numbers with the step under way."""
+        self._numbers.log(**numbers)
+
+    def control(self, name: str, default: float) -> float:
+        """The planned value of a control at this step; `default` where nothing is planned."""
+        return self.controls.get(name, default)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Step, state of every weighing, and where the run is recorded: to be saved beside the model's.
+
+        Python numbers and strings. What was reported is in the run's log when this returns.
+        """
+        own = {"rule": str(self._rule), "names": self._uses.state_dict()}
+        own |= {"weighings": self._weighings.state_dict(), "main": self._weighings.main}
+        weighed = own if self._saved is None else {name: self._saved.get(name, {}) for name in own}
+        run = self.source.place() if isinstance(self.source, Recorded) else None
+        return {"format": 1, "step": self.step, **weighed, "run": run}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on where `state_dict` was called, as a new attempt of the run that it was recorded as. Raises
+        ValueError for no such state, SessionError where a living process writes that run."""
+        if state.get("format") != 1:
+            raise ValueError("this is no state of a session: load what state_dict() gave")
+        if self.source.chooses_rule:
+            # By which rule this is to go on is known with the first step.
+            self._saved = state
+        else:
+            self._load_weighings(state)
+        if isinstance(self.source, Recorded):
+            self.source.go_on(state.get("run"), int(state["step"]))
+        self.step = int(state["step"])
+        self._controls = None
+
+    def evaluated(self, split: str, metrics: Mapping[str, float | Tensor]) -> None:
+        """Reports what the script found out about its model, after the step that was trained last. Raises
+        SessionError before the first."""
+        if self.step == 0:
+            raise SessionError("evaluated(…) tells of a model after a step, and none is trained yet")
+        numbers = {name: float(value) for name, value in metrics.items()}
+        self._non_finite.evaluated(split, numbers, self.step)
+        self.source.evaluated(split, numbers)

@@ -1,0 +1,228 @@
+"""What is said on the control socket, in terms of the worker. Fields: proto/absgd/v1."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple, TypeAlias
+
+from absgd_worker.weights.presets import Rule
+
+# Numbers of enums are those of the contract.
+
+
+class Phase(IntEnum):
+    """What the training thread is doing."""
+
+    STARTING = 1
+    TRAINING = 2
+    PAUSED = 3
+    WAITING = 4
+    EVALUATING = 5
+    CHECKPOINTING = 6
+    ENDING = 7
+
+
+class Reason(IntEnum):
+    """How a worker's session ended."""
+
+    COMPLETED = 1
+    STOPPED = 2
+    FAILED = 3
+    ORPHANED = 4
+
+
+class EventKind(IntEnum):
+    """What to do right after a step; of several at one step in this order."""
+
+    EVALUATE = 1
+    CHECKPOINT = 2
+
+
+class RejectCode(IntEnum):
+    """Why a peer was refused or cut off."""
+
+    PROTOCOL = 1
+    LEASE_HELD = 2
+    WRONG_RUN = 3
+    NO_LEASE = 4
+    MALFORMED = 5
+
+
+class Position(NamedTuple):
+    """`step` steps done in `attempt`, which is 0 before the first welcome."""
+
+    attempt: int
+    step: int
+
+
+class Acked(NamedTuple):
+    """Telemetry sequences, per stream; 0 for none."""
+
+    steps: int = 0
+    samples: int = 0
+
+
+NONE_ACKED = Acked()
+
+
+# From the controller.
+
+_DEFAULT_RULE = Rule()
+
+
+@dataclass(frozen=True)
+class Welcome:
+    run: str
+    attempt: int
+    lease_epoch: int
+    params_json: str
+    acked: Acked
+    sample_every: int
+    sample_quota_bytes: int
+    orphan_limit_seconds: float
+    keep_checkpoints: int
+    restore_path: str = ""
+    restore_sha256: str = ""
+    run_steps: int = 0
+    weighting: Rule = _DEFAULT_RULE
+
+
+@dataclass(frozen=True)
+class Reject:
+    code: int
+    hint: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Rows for the steps [first_step, first_step + count); a column has `count` values or one for all."""
+
+    lease_epoch: int
+    plan_seq: int
+    attempt: int
+    first_step: int
+    count: int
+    columns: Mapping[str, array[float]]
+    events: Sequence[tuple[int, EventKind]] = ()
+    run_steps: int = 0
+
+
+@dataclass(frozen=True)
+class Pause:
+    pass
+
+
+@dataclass(frozen=True)
+class Resume:
+    pass
+
+
+@dataclass(frozen=True)
+class StepOn:
+    steps: int
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    automatic: bool = False
+
+
+@dataclass(frozen=True)
+class Restore:
+    path: str
+    sha256: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    pass
+
+
+@dataclass(frozen=True)
+class Stop:
+    checkpoint: bool
+
+
+Action: TypeAlias = "Pause | Resume | StepOn | Checkpoint | Restore | Evaluate | Stop"
+
+
+@dataclass(frozen=True)
+class Command:
+    lease_epoch: int
+    id: str
+    action: Action
+
+
+@dataclass(frozen=True)
+class TelemetryAck:
+    incarnation: int
+    acked: Acked
+
+
+@dataclass(frozen=True)
+class Released:
+    pass
+
+
+FromController: TypeAlias = "Welcome | Reject | Plan | Command | TelemetryAck | Released"
+
+
+# To the controller.
+
+
+@dataclass(frozen=True)
+class Hello:
+    run: str
+    peer: str
+    incarnation: int
+    pid: int
+    steps_per_epoch: int
+    dataset_size: int
+    num_classes: int
+    position: Position
+    planned_through: int
+    versions: Mapping[str, str]
+    device: str
+    initial: Mapping[str, float]
+    batch_size: int
+    forgotten: Acked = NONE_ACKED
+    """Telemetry that it cannot send any more: an earlier controller had it."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    position: Position
+    phase: Phase
+    waits: int
+    waited_seconds: float
+
+
+@dataclass(frozen=True)
+class PlanAck:
+    plan_seq: int
+    attempt: int
+    effective_from: int
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    id: str
+    ok: bool
+    step: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Bye:
+    reason: Reason
+    position: Position
+    message: str = ""
+    traceback: str = ""
+    sent: Acked = NONE_ACKED
+
+
+ToController: TypeAlias = "Hello | Progress | PlanAck | CommandResult | Bye"

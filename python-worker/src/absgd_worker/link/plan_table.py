@@ -1,0 +1,129 @@
+"""The rows that the controller sent ahead: what to apply at which step (proto/README.md, "Plans")."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from threading import Condition
+from typing import NamedTuple
+
+from absgd_worker.link.messages import EventKind, Plan
+
+
+class Row(NamedTuple):
+    """What one step applies, and what happens right after it, in order."""
+
+    controls: dict[str, float]
+    events: tuple[EventKind, ...]
+
+
+class PlanTable:
+    """Rows by step. Filled by the background thread, read by the training thread; `condition` guards it.
+
+    For each step the plan with the highest sequence counts, among those that arrived before the step began.
+    """
+
+    def __init__(self, condition: Condition) -> None:
+        self._condition = condition
+        self._segments: list[_Segment] = []
+        self._current: _Segment | None = None
+        self._begun = 0
+        self._attempt = 0
+        self._last_seq = 0
+        self._run_steps = 0
+
+    def begin_attempt(self, attempt: int, step: int) -> None:
+        """The next step to begin is `step` of `attempt`; rows of another attempt are void."""
+        with self._condition:
+            self._begun = step
+            self._current = None
+            if attempt != self._attempt:
+                self._segments.clear()
+                self._last_seq = 0
+                self._attempt = attempt
+
+    def set_length(self, run_steps: int) -> None:
+        """The run has this many steps; 0 while unknown. A later plan may know better."""
+        with self._condition:
+            self._run_steps = run_steps
+
+    def add(self, plan: Plan) -> int | None:
+        """Takes in a plan and returns the first step that it reaches; None for a plan of another attempt."""
+        with self._condition:
+            if plan.attempt != self._attempt:
+                return None
+            if plan.plan_seq > self._last_seq:
+                self._last_seq = plan.plan_seq
+                self._run_steps = plan.run_steps
+            self._segments = [segment for segment in self._segments if segment.end > self._begun]
+            self._segments.append(_Segment(plan))
+            self._segments.sort(key=lambda segment: -segment.seq)
+            self._current = None
+            self._condition.notify_all()
+            return max(plan.first_step, self._begun)
+
+    def take(self, step: int) -> Row | None:
+        """Begins `step` with its row; None, and nothing begun, when there is none."""
+        with self._condition:
+            segment = self._current
+            if segment is None or not segment.first <= step < segment.end:
+                segment = self._current = self._find(step)
+                if segment is None:
+                    return None
+            self._begun = step + 1
+        return segment.row(step)
+
+    def is_over(self, step: int) -> bool:
+        """Whether the run ends before `step`, as far as the plan tells."""
+        # Asked at every step, and one number: no lock is needed to read it.
+        return 0 < self._run_steps <= step
+
+    @property
+    def run_steps(self) -> int:
+        """Steps of the whole run; 0 while unknown."""
+        with self._condition:
+            return self._run_steps
+
+    def planned_through(self) -> int:
+        """The first step from the next one on that has no row."""
+        with self._condition:
+            step = self._begun
+            while True:
+                segment = self._find(step)
+                if segment is None:
+                    return step
+                step = segment.end
+
+    def _find(self, step: int) -> _Segment | None:
+        # Highest sequence first; where a later plan begins inside this one, this one ends there.
+        for index, segment in enumerate(self._segments):
+            if segment.first <= step < segment.end:
+                later = [other.first for other in self._segments[:index] if step < other.first < segment.end]
+                return segment.until(min(later)) if later else segment
+        return None
+
+
+class _Segment:
+    """The rows of one plan, or of its beginning."""
+
+    def __init__(self, plan: Plan, end: int | None = None) -> None:
+        self._plan = plan
+        self.seq = plan.plan_seq
+        self.first = plan.first_step
+        self.end = plan.first_step + plan.count if end is None else end
+        self._constants = {name: values[0] for name, values in plan.columns.items() if len(values) == 1}
+        self._series: Mapping[str, array[float]] = {
+            name: values for name, values in plan.columns.items() if len(values) > 1
+        }
+        self._events: dict[int, tuple[EventKind, ...]] = {}
+        for step, kind in plan.events:
+            self._events[step] = tuple(sorted({*self._events.get(step, ()), kind}))
+
+    def until(self, end: int) -> _Segment:
+        return _Segment(self._plan, end)
+
+    def row(self, step: int) -> Row:
+        index = step - self.first
+        controls = {name: values[index] for name, values in self._series.items()}
+        controls.update(self._constants)
+        return Row(controls, self._events.get(step, ()))

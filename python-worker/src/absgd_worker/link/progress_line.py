@@ -1,0 +1,59 @@
+"""A line of progress now and then, printed whether there is a controller or not."""
+
+from __future__ import annotations
+
+import time
+
+from absgd_worker.console import say
+from absgd_worker.link.thread_exchange import Exchange
+from absgd_worker.link.messages import Phase
+from absgd_worker.link.telemetry import Telemetry
+from absgd_worker.weights import read_statistics
+
+
+class Heartbeat:
+    """Prints from the background thread: reading a loss may wait for the device."""
+
+    def __init__(self, exchange: Exchange, telemetry: Telemetry) -> None:
+        self._exchange = exchange
+        self._telemetry = telemetry
+        self._printed = time.monotonic()
+        self._printed_step = 0
+        self._printed_phase = Phase.STARTING
+        self._silent = False
+
+    def beat(self, now: float) -> None:
+        """Prints when the last line is old, and when the controller goes or returns."""
+        if self._exchange.welcome is None:
+            return
+        self._watch_controller(now)
+        standing = self._exchange.standing
+        step, phase = standing.step, standing.phase
+        if now - self._printed < PRINT_SECONDS or (step, phase) == (self._printed_step, self._printed_phase):
+            return
+        say(self._line(step, phase, max(0, step - self._printed_step) / (now - self._printed)))
+        self._printed, self._printed_step, self._printed_phase = now, step, phase
+
+    def _line(self, step: int, phase: Phase, pace: float) -> str:
+        run_steps = self._exchange.plan.run_steps
+        parts = [f"step {step:,}" + (f" of {run_steps:,}" if run_steps else "")]
+        entry = self._telemetry.last_entry
+        if entry is not None and entry.statistics is not None:
+            parts.append(f"mean loss {read_statistics(entry.statistics).mean_loss:.4g}")
+        parts.append(f"{pace:.3g} steps/s" if phase is Phase.TRAINING else phase.name.lower())
+        return " · ".join(parts)
+
+    def _watch_controller(self, now: float) -> None:
+        silent = now - self._exchange.heard > SILENCE_SECONDS
+        if silent and not self._silent:
+            through = self._exchange.plan.planned_through()
+            say(f"the controller is gone: training goes on to the end of its plan, step {through:,}")
+        elif self._silent and not silent:
+            say("the controller is back")
+        self._silent = silent
+
+
+PRINT_SECONDS = 10.0
+
+SILENCE_SECONDS = 5.0
+"""A living controller answers every Progress, which comes once a second."""

@@ -1,0 +1,154 @@
+"""What a worker reports: the bodies of its records. Fields: proto/absgd/v1/report.proto, record.proto.
+
+Arrays are `bytes` (little-endian) already: they are made where the tensors are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TypeAlias
+
+from absgd_worker.link.messages import Bye, Hello, Position
+
+
+class GapReason(IntEnum):
+    """Why samples were not kept. Numbers are those of the contract."""
+
+    QUOTA = 1
+    SPOOL = 2
+    SIZE = 3
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """Columns of one weighing's statistics, by the names of the contract."""
+
+    name: str
+    columns: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class StepBatch:
+    attempt: int
+    first_step: int
+    count: int
+    controls: Mapping[str, bytes]
+    weighings: Sequence[Weighing]
+    metrics: Mapping[str, bytes]
+    step_seconds: bytes
+    waits: int
+    without_main: bool = False
+    """Whether these steps have no loss of the run's main weighing."""
+
+
+@dataclass(frozen=True)
+class StepSamples:
+    step: int
+    n: int
+    losses: bytes
+    weights: bytes
+    indices: bytes
+    labels: bytes = b""
+    weighing: str = ""
+    """Empty for "loss"."""
+
+
+@dataclass(frozen=True)
+class SampleBatch:
+    attempt: int
+    steps: Sequence[StepSamples]
+
+
+@dataclass(frozen=True)
+class SampleInfo:
+    first_index: int
+    count: int
+    labels: bytes = b""
+    true_labels: bytes = b""
+    ids: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class SamplePredictions:
+    attempt: int
+    step: int
+    first_index: int
+    count: int
+    labels: bytes
+    label_probabilities: bytes = b""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    attempt: int
+    step: int
+    split: str
+    metrics: Mapping[str, float]
+    num_classes: int
+    confusion: bytes
+    seconds: float
+
+
+@dataclass(frozen=True)
+class CheckpointWritten:
+    position: Position
+    path: str
+    sha256: str
+    bytes: int
+    seconds: float
+    deleted: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Gap:
+    attempt: int
+    first_step: int
+    reason: GapReason
+
+
+@dataclass(frozen=True)
+class Note:
+    """For people: one or two sentences, and where training stood."""
+
+    text: str
+    position: Position
+    level: int = 2
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Of a worker without a controller: in its place it says who trains."""
+
+    hello: Hello
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Rewind:
+    """Of a worker without a controller, that goes on where an earlier one was."""
+
+    attempt: int
+    to_step: int
+    cause: str = "resume"
+
+
+OfSamples: TypeAlias = "SampleBatch | SampleInfo | SamplePredictions"
+Report: TypeAlias = "OfSamples | StepBatch | Evaluation | CheckpointWritten | Gap | Note | Bye"
+Body: TypeAlias = "Report | Joined | Rewind"
+
+FIELDS: dict[type, str] = {
+    StepBatch: "step_batch",
+    SampleBatch: "sample_batch",
+    Evaluation: "evaluation",
+    SampleInfo: "sample_info",
+    SamplePredictions: "sample_predictions",
+    CheckpointWritten: "checkpoint_written",
+    Gap: "gap",
+    Note: "note",
+    Joined: "worker_joined",
+    Rewind: "rewind",
+    Bye: "bye",
+}
+"""Names of the fields of Record, by what a body is."""

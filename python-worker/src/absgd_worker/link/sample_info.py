@@ -1,0 +1,50 @@
+"""What a loop tells of its samples batch by batch, noted once a sample."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+
+from absgd_worker.link.records import SampleInfo
+from absgd_worker.link.step_reports import StepEntry
+
+
+class SampleNotes:
+    """Remembers which samples were described by this process."""
+
+    def __init__(self) -> None:
+        self._described: set[int] = set()
+
+    def of(self, run: Sequence[StepEntry]) -> Iterator[SampleInfo]:
+        """Describes those samples of the steps that are new, where the steps tell labels or names of them."""
+        new: dict[int, tuple[int, str]] = {}
+        for entry in run:
+            if entry.indices_B is None or (entry.labels_B is None and entry.ids is None):
+                continue
+            indices = entry.indices_B.tolist()
+            labels = [-1] * len(indices) if entry.labels_B is None else entry.labels_B.tolist()
+            names = entry.ids or ("",) * len(indices)
+            for index, label, name in zip(indices, labels, names, strict=True):
+                if index not in self._described:
+                    new.setdefault(index, (label, name))
+        self._described |= new.keys()
+        piece: list[int] = []
+        for index in sorted(new):
+            # A piece tells the same of all its samples.
+            if piece and (index != piece[-1] + 1 or (new[index][0] < 0) != (new[piece[-1]][0] < 0)):
+                yield _info(piece, new)
+                piece = []
+            piece.append(index)
+        if piece:
+            yield _info(piece, new)
+
+
+def _info(piece: Sequence[int], told: dict[int, tuple[int, str]]) -> SampleInfo:
+    labels = [told[index][0] for index in piece]
+    names = [told[index][1] for index in piece]
+    return SampleInfo(
+        first_index=piece[0],
+        count=len(piece),
+        labels=b"" if labels[0] < 0 else array("I", labels).tobytes(),
+        ids=names if any(names) else (),
+    )

@@ -1,0 +1,280 @@
+"""From what the training thread hands over to numbered records in the spool, on the background thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from absgd_worker.link.codec import encode_record, stream_of
+from absgd_worker.console import complain
+from absgd_worker.link.thread_exchange import FromTraining
+from absgd_worker.link.frame_size import LARGEST, bytes_of, parts_that_fit
+from absgd_worker.link.messages import Acked, Bye, CommandResult, Position
+from absgd_worker.link.records import (
+    Body,
+    CheckpointWritten,
+    Gap,
+    GapReason,
+    Note,
+    SampleBatch,
+    SampleInfo,
+)
+from absgd_worker.link.step_reports import StepEntry, runs_of, sample_batches, step_batch, tensor_bytes
+from absgd_worker.link.sample_info import SampleNotes
+from absgd_worker.link.spool import Spool
+
+
+class Described(Protocol):
+    """What is known of the samples that are trained on."""
+
+    @property
+    def size(self) -> int: ...
+    @property
+    def labels(self) -> object: ...
+    @property
+    def true_labels(self) -> object: ...
+    @property
+    def ids(self) -> Sequence[str] | None: ...
+    @property
+    def num_classes(self) -> int | None: ...
+
+
+class Frames(Protocol):
+    """Where the frames of a stream go: a spool, or a log."""
+
+    last: int
+    acked: int
+
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def is_refused(self) -> bool: ...
+    @property
+    def forgotten(self) -> int: ...
+    def append(self, payload: bytes) -> int: ...
+    def take_back(self, _seq: int, /) -> None: ...
+    def read(self, _seq: int, /) -> bytes | None: ...
+    def acknowledge(self, _seq: int, /) -> None: ...
+    def sync(self) -> bool:
+        """Puts every frame on disk for good. Returns False where the disk refuses that."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Telemetry:
+    """The two streams of one worker process. Never blocks on the network; scalars are never dropped."""
+
+    def __init__(
+        self,
+        task: Described,
+        *,
+        origin: str,
+        incarnation: int,
+        directory: Path,
+        limit: int | None = None,
+        files: tuple[Frames, Frames] | None = None,
+    ) -> None:
+        self._task = task
+        self._origin = origin
+        self.incarnation = incarnation
+        self._limit = SPOOL_BYTES if limit is None else limit
+        steps, samples = files or (
+            Spool(directory, incarnation, "steps"),
+            Spool(directory, incarnation, "samples"),
+        )
+        self._steps: Frames = steps
+        self._samples: Frames = samples
+        self._next = {"steps": 1, "samples": 1}
+        self._offered = "steps"
+        self._quota: int | None = None
+        self._gap: GapReason | None = None
+        self._notes = SampleNotes()
+        self._lost: set[tuple[str, int]] = set()
+        self.lease_epoch = 0
+        self.last_entry: StepEntry | None = None
+        self.checkpoint_recorded = False
+        """Whether the record of the last checkpoint is on disk for good."""
+
+    @property
+    def sent(self) -> Acked:
+        """The last sequences that exist."""
+        return Acked(self._steps.last, self._samples.last)
+
+    @property
+    def forgotten(self) -> Acked:
+        """The last sequences that cannot be sent any more, as a controller had them."""
+        return Acked(self._steps.forgotten, self._samples.forgotten)
+
+    def take(self, items: Sequence[FromTraining]) -> list[CommandResult | Bye]:
+        """Records what training handed over, in its order. Returns what the controller is to be told."""
+        told: list[CommandResult | Bye] = []
+        entries: list[StepEntry] = []
+        for item in items:
+            if isinstance(item, StepEntry):
+                entries.append(item)
+                continue
+            self._take_steps(entries)
+            entries = []
+            if isinstance(item, CommandResult):
+                told.append(item)
+            elif isinstance(item, Bye):
+                # The record of it is itself the last of its stream.
+                bye = replace(item, sent=Acked(self._steps.last + 1, self._samples.last))
+                self._append(bye)
+                told.append(bye)
+            else:
+                self._append(item)
+                if isinstance(item, CheckpointWritten):
+                    self.checkpoint_recorded = self._steps.sync()
+        self._take_steps(entries)
+        return told
+
+    def describe_samples(self) -> None:
+        """Records what the task knows of its samples."""
+        task = self._task
+        if task.labels is None and task.true_labels is None and task.ids is None:
+            return
+        for first in range(0, task.size, INFO_SAMPLES):
+            part = slice(first, min(first + INFO_SAMPLES, task.size))
+            self._append(
+                SampleInfo(
+                    first_index=first,
+                    count=part.stop - first,
+                    labels=_labels(task.labels, part),
+                    true_labels=_labels(task.true_labels, part),
+                    ids=() if task.ids is None else task.ids[part],
+                )
+            )
+
+    def welcome(self, acked: Acked, lease_epoch: int, quota: int) -> None:
+        """Sends again what the controller does not have, and may record `quota` bytes of samples."""
+        self.acknowledge(acked)
+        # Less than before, where an earlier controller's log lost its end.
+        self._steps.take_back(acked.steps)
+        self._samples.take_back(acked.samples)
+        self._next = {"steps": self._steps.acked + 1, "samples": self._samples.acked + 1}
+        self.lease_epoch = lease_epoch
+        self._quota = quota - self._samples.bytes
+        if self._gap is GapReason.QUOTA and self._quota > 0:
+            self._gap = None
+
+    def acknowledge(self, acked: Acked) -> None:
+        """Forgets what the controller's log has."""
+        self._steps.acknowledge(acked.steps)
+        self._samples.acknowledge(acked.samples)
+
+    def next_frame(self) -> bytes | None:
+        """The frame to be sent next, scalars first; the same again until `advance` says that it was sent."""
+        for stream, spool in (("steps", self._steps), ("samples", self._samples)):
+            if self._next[stream] <= spool.last:
+                self._offered = stream
+                seq = self._next[stream]
+                return spool.read(seq) or self._in_place_of(stream, seq)
+        return None
+
+    def advance(self) -> None:
+        """What `next_frame` gave was sent."""
+        self._next[self._offered] += 1
+
+    @property
+    def has_unsent(self) -> bool:
+        return self._next["steps"] <= self._steps.last or self._next["samples"] <= self._samples.last
+
+    def close(self) -> None:
+        """Closes the spool; what is acknowledged leaves the disk, what is not stays. May be called twice."""
+        self._steps.close()
+        self._samples.close()
+
+    def _take_steps(self, entries: Sequence[StepEntry]) -> None:
+        for run in runs_of(entries):
+            self.last_entry = run[-1]
+            self._append(
+                step_batch(
+                    run, labels_N=_as_tensor(self._task.labels), num_classes=self._task.num_classes or 0
+                )
+            )
+            for info in self._notes.of(run):
+                self._append(info)
+            for batch in sample_batches(run):
+                self._append_samples(batch)
+
+    def _in_place_of(self, stream: str, seq: int) -> bytes:
+        """A record that says nothing under the sequence of one that the disk lost.
+
+        The controller takes records without holes alone: it would ask for the lost one for ever, and take
+        none of those behind it.
+        """
+        if (stream, seq) not in self._lost:
+            self._lost.add((stream, seq))
+            text = f"record {seq} of the {stream} of this worker is lost: its spool could not be read"
+            complain(f"absgd worker: {text}")
+            if stream == "samples":
+                self._append(Note(text, self._standing))
+        body = SampleBatch(self._standing.attempt, ()) if stream == "samples" else Note(_LOST, self._standing)
+        return self._encode(body, seq)
+
+    @property
+    def _standing(self) -> Position:
+        last = self.last_entry
+        return Position(0, 0) if last is None else Position(last.attempt, last.step + 1)
+
+    def _append_samples(self, batch: SampleBatch) -> None:
+        if self._gap is GapReason.QUOTA:
+            return
+        full = (
+            self._steps.bytes + self._samples.bytes > self._limit
+            or self._steps.is_refused
+            or self._samples.is_refused
+        )
+        large = bytes_of(batch) > LARGEST
+        payload = b"" if full or large else self._encode(batch, self._samples.last + 1)
+        over = self._quota is not None and len(payload) > self._quota
+        reason = GapReason.SIZE if large else GapReason.SPOOL if full else GapReason.QUOTA if over else None
+        if reason is not None:
+            if self._gap is not reason:
+                self._append(Gap(batch.attempt, batch.steps[0].step, reason))
+            self._gap = reason
+            return
+        self._gap = None
+        self._samples.append(payload)
+        if self._quota is not None:
+            self._quota -= len(payload)
+
+    def _append(self, body: Body) -> None:
+        for part in parts_that_fit(body):
+            spool = self._samples if stream_of(part) == "samples" else self._steps
+            spool.append(self._encode(part, spool.last + 1))
+
+    def _encode(self, body: Body, seq: int) -> bytes:
+        return encode_record(
+            body,
+            origin=self._origin,
+            incarnation=self.incarnation,
+            seq=seq,
+            time_ms=time.time_ns() // 1_000_000,
+            lease_epoch=self.lease_epoch,
+        )
+
+
+def _labels(labels: object, part: slice) -> bytes:
+    return tensor_bytes(labels[part].to(torch.int32)) if isinstance(labels, Tensor) else b""
+
+
+def _as_tensor(labels: object) -> Tensor | None:
+    return labels if isinstance(labels, Tensor) else None
+
+
+SPOOL_BYTES = 1 << 30
+"""Telemetry that may wait on disk for a controller: samples are dropped above it."""
+
+_LOST = "a record of this worker is lost: its spool could not be read"
+
+INFO_SAMPLES = 1 << 16
+"""Samples described in one record."""

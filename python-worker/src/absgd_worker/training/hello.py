@@ -1,0 +1,73 @@
+"""How a worker introduces itself, and whether the controller's answer fits."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from absgd_worker.errors import SettingsError
+from absgd_worker.link.thread_exchange import Exchange
+from absgd_worker.link.messages import Hello, Welcome
+from absgd_worker.link.environment import Settings, parse_params
+from absgd_worker.training.trainer import Trainer
+from absgd_worker.version import VERSION
+
+
+def introduction(settings: Settings, trainer: Trainer, exchange: Exchange, incarnation: int) -> Hello:
+    """The Hello of this moment: where the worker stands and how far its plan goes change."""
+    task = trainer.task
+    return Hello(
+        run=settings.address.run,
+        peer=settings.worker,
+        incarnation=incarnation,
+        pid=os.getpid(),
+        steps_per_epoch=task.steps_per_epoch,
+        dataset_size=task.size,
+        num_classes=task.num_classes or 0,
+        position=exchange.standing.position,
+        planned_through=exchange.plan.planned_through(),
+        versions={
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "absgd_worker": VERSION,
+            "pyzmq": version("pyzmq"),
+            "protobuf": version("protobuf"),
+        },
+        device=str(task.device),
+        initial=trainer.controls.initial | ({} if task.labels is None else {"class_balance": 0.0}),
+        batch_size=task.batch_size,
+    )
+
+
+def objection(run: str, welcome: Welcome, earlier: Welcome | None) -> str | None:
+    """Why this worker cannot train what it was welcomed to; None when it can. `earlier`: its last Welcome."""
+    if welcome.run != run:
+        return f"the controller runs {welcome.run!r}, this worker was started for {run!r}"
+    if earlier is not None and welcome.weighting != earlier.weighting:
+        return (
+            f"the controller's rule of weights is {str(welcome.weighting)!r} now, this worker trains by "
+            f"{str(earlier.weighting)!r}: start a new worker"
+        )
+    return None
+
+
+def objection_to_params(built_with: Mapping[str, Any], welcome: Welcome) -> str | None:
+    """As `objection`, of the parameters that the task was built with."""
+    try:
+        params = parse_params(welcome.params_json)
+    except SettingsError as error:
+        return str(error)
+    if params == built_with:
+        return None
+    names = sorted(
+        name for name in params.keys() | built_with.keys() if params.get(name) != built_with.get(name)
+    )
+    return (
+        "the task was built with other parameters (ABSGD_PARAMS) than the controller's: "
+        f"{', '.join(names)} differ; start a new worker"
+    )

@@ -1,0 +1,207 @@
+"""One batch of the rule of weights, twice: in Python floats (host) and in tensors nobody waits for (device).
+
+With c = max loss for lam > 0, else min loss, and d = (loss - c)/lam <= 0, everything follows from
+p = softmax(d): no exponent is positive, and losses are subtracted before they are divided. The normaliser is
+exp(m + held), hence w = p·exp(-held), to which a floor adds 1/B.
+
+    log mean exp(d) = -log(B·max p)      m = c/lam + log mean exp(d)      KL = Σ p·d - log mean exp(d)
+
+Shapes: B is the number of samples weighed together, at least 1; tensors without a suffix have no dimension.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple, TypeVar
+
+import torch
+from torch import Tensor
+
+from absgd_worker.weights.presets import Mixing
+
+Number = TypeVar("Number", float, Tensor)
+
+
+class Statistics(NamedTuple):
+    """What one weighing leaves for the report; formulas in proto/README.md, "The rule of weights"."""
+
+    n: int
+    """Samples weighed."""
+    m: float
+    """log mean exp(loss/lam); NaN where the batch was weighed evenly: lam off, or losses not finite."""
+    sum_w: float
+    """Sum of the weights: what multiplies the learning rate. In [exp(-5), 2] in `default` alone."""
+    sum_w2: float
+    """Sum of the squared weights."""
+    sum_wl: float
+    """Sum of weight times loss: the scalar that is differentiated."""
+    max_w: float
+    """Largest weight."""
+    mean_loss: float
+    """Unweighted mean: the signal of progress."""
+    free_energy: float
+    """lam·log(normaliser) after the step, in units of loss; NaN while there is none."""
+    capped: int
+    """-1: the normaliser was held by its lower cap (Σw = 2), +1: by its upper (Σw = exp(-5)), 0: by none."""
+    non_finite: int
+    """Losses that are NaN or infinite."""
+
+
+def weigh_on_host(
+    losses_B: Tensor, lam: float, mixing: Mixing, prior: float, kl: float
+) -> tuple[Tensor, Statistics, float, float]:
+    """Weights, statistics, and the state after: free energy and KL.
+
+    `mixing` says how this batch joins the running mean, `prior` is the free energy before it at this lam
+    (NaN for none), `kl` that of the batch before. A batch whose numbers are not all finite is weighed evenly
+    and leaves `prior` and `kl` standing.
+    """
+    x_B = _host_copy(losses_B)
+    n = x_B.shape[0]
+    pivot = (x_B.max() if lam > 0 else x_B.min()).item()
+    d_B = x_B.sub(pivot).div_(lam)
+    # As softmax has it, whose largest term is exp(0): fewer and cheaper operations, a few microseconds each.
+    e_B = d_B.exp()
+    total = e_B.sum().item()
+    mean_d = e_B.dot(d_B).item() / total
+    mean_loss = x_B.sum().item() / n
+
+    log_mean = math.log(total / n)
+    new_kl = mean_d - log_mean
+    gap = _log_add(mixing.log_old + ((prior - pivot) / lam - log_mean), mixing)
+    held = min(max(gap, mixing.lower), mixing.upper)
+    free_energy = pivot + lam * (log_mean + held)
+    if not math.isfinite(mean_loss + new_kl + free_energy):
+        return *weigh_evenly_on_host(losses_B, prior), prior, kl
+
+    scale = math.exp(-held)
+    share = scale / total
+    sums = (scale, share * share * e_B.dot(e_B).item(), scale * (pivot + lam * mean_d), share)
+    e_B.mul_(share)
+    if mixing.floor:
+        sums = _raised(sums, mean_loss, n)
+        e_B.add_(1.0 / n)
+    sum_w, sum_w2, sum_wl, max_w = sums
+    statistics = Statistics(
+        n=n,
+        m=pivot / lam + log_mean,
+        sum_w=sum_w,
+        sum_w2=sum_w2,
+        sum_wl=sum_wl,
+        max_w=max_w,
+        mean_loss=mean_loss,
+        free_energy=free_energy,
+        capped=(gap > mixing.upper) - (gap < mixing.lower),
+        non_finite=0,
+    )
+    return _as_weights(e_B, losses_B), statistics, free_energy, new_kl
+
+
+def weigh_evenly_on_host(losses_B: Tensor, free_energy: float) -> tuple[Tensor, Statistics]:
+    """Weights 1/B, as lam = ±inf has them; the statistics carry the `free_energy` given."""
+    x_B = _host_copy(losses_B)
+    n = x_B.shape[0]
+    mean_loss = x_B.sum().item() / n
+    non_finite = 0 if math.isfinite(mean_loss) else n - int(x_B.isfinite().sum().item())
+    statistics = Statistics(
+        n, math.nan, 1.0, 1.0 / n, mean_loss, 1.0 / n, mean_loss, free_energy, 0, non_finite
+    )
+    return _even_weights(losses_B), statistics
+
+
+def weigh_on_device(
+    losses_B: Tensor, lam: float, mixing: Mixing, prior: Tensor, kl: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """As `weigh_on_host`, in float64 on the losses' device; the statistics: a [10] ordered as `Statistics`.
+
+    Python numbers enter only where they become arguments of a kernel: `torch.where` and `torch.tensor` would
+    copy them to the device and wait.
+    """
+    x_B = losses_B.detach().double()
+    n = x_B.shape[0]
+    pivot = x_B.amax() if lam > 0 else x_B.amin()
+    d_B = (x_B - pivot) / lam
+    p_B = torch.softmax(d_B, 0)
+    max_p = p_B.amax()
+    mean_d = p_B.dot(d_B)
+
+    log_mean = -torch.log(max_p * n)
+    new_kl = mean_d - log_mean
+    old = (prior - pivot) / lam - log_mean + mixing.log_old
+    gap = torch.logaddexp(old, torch.full_like(old, mixing.log_new))
+    gap = gap.masked_fill(old.isnan(), mixing.log_first)
+    held = gap.clamp(mixing.lower, mixing.upper)
+    free_energy = pivot + (log_mean + held) * lam
+
+    even_B, even = weigh_evenly_on_device(losses_B, prior)
+    mean_loss = even[Statistics._fields.index("mean_loss")]
+    good = torch.isfinite(mean_loss + new_kl + free_energy)
+    scale = torch.exp(-held)
+    sums = (scale, scale * scale * p_B.dot(p_B), scale * (mean_d * lam + pivot), scale * max_p)
+    w_B = p_B * scale
+    if mixing.floor:
+        sums = _raised(sums, mean_loss, n)
+        w_B = w_B + 1.0 / n
+    sum_w, sum_w2, sum_wl, max_w = sums
+    weighed = {
+        "n": torch.full_like(held, n),
+        "m": pivot / lam + log_mean,
+        "sum_w": sum_w,
+        "sum_w2": sum_w2,
+        "sum_wl": sum_wl,
+        "max_w": max_w,
+        "mean_loss": mean_loss,
+        "free_energy": free_energy,
+        "capped": (gap > mixing.upper).double() - (gap < mixing.lower).double(),
+        "non_finite": torch.zeros_like(held),
+    }
+    weights_B = torch.where(good, _as_weights(w_B, losses_B), even_B)
+    statistics = torch.where(good, torch.stack([weighed[name] for name in Statistics._fields]), even)
+    return weights_B, statistics, torch.where(good, free_energy, prior), torch.where(good, new_kl, kl)
+
+
+def weigh_evenly_on_device(losses_B: Tensor, free_energy: Tensor) -> tuple[Tensor, Tensor]:
+    """As `weigh_evenly_on_host`, without waiting."""
+    x_B = losses_B.detach().double()
+    n = x_B.shape[0]
+    mean_loss = x_B.sum() / n
+    non_finite = n - x_B.isfinite().double().sum()
+    one = torch.ones_like(mean_loss)
+    share = one / n
+    nan = one * math.nan
+    rows = [one * n, nan, one, share, mean_loss, share, mean_loss, free_energy, one * 0, non_finite]
+    return _even_weights(losses_B), torch.stack(rows)
+
+
+def _even_weights(losses_B: Tensor) -> Tensor:
+    n = losses_B.shape[0]
+    dtype = torch.float64 if losses_B.dtype == torch.float64 else torch.float32
+    return torch.full((n,), 1.0 / n, dtype=dtype, device=losses_B.device)
+
+
+def _as_weights(w_B: Tensor, losses_B: Tensor) -> Tensor:
+    """In the dtype and on the device of the weights of `losses_B`."""
+    narrow_B = w_B if losses_B.dtype == torch.float64 else w_B.float()
+    return narrow_B if losses_B.is_cpu else narrow_B.to(losses_B.device)
+
+
+def _host_copy(losses_B: Tensor) -> Tensor:
+    # Every operation costs ten microseconds after a step has filled the caches: only those that are needed.
+    x_B = losses_B.detach() if losses_B.requires_grad else losses_B
+    return (x_B if x_B.is_cpu else x_B.cpu()).double()
+
+
+def _raised(
+    sums: tuple[Number, Number, Number, Number], mean_loss: Number, n: int
+) -> tuple[Number, Number, Number, Number]:
+    """Σw, Σw², Σw·loss and max w once every weight is raised by 1/n."""
+    sum_w, sum_w2, sum_wl, max_w = sums
+    return sum_w + 1.0, sum_w2 + (sum_w * 2.0 + 1.0) / n, sum_wl + mean_loss, max_w + 1.0 / n
+
+
+def _log_add(old: float, mixing: Mixing) -> float:
+    """log(exp(old) + exp(log_new)); `log_first` where NaN says that there is nothing old."""
+    if math.isnan(old):
+        return mixing.log_first
+    high, low = max(old, mixing.log_new), min(old, mixing.log_new)
+    return high + math.log1p(math.exp(low - high))

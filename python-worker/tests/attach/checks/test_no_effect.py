@@ -1,0 +1,134 @@
+"""A lambda without effect is said; batches of lists are read as they are."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from test_attach_session import Recorder, a_model, labels, points
+from torch import Tensor, nn
+
+from absgd_worker.attach import api
+from absgd_worker.attach.hooks.batch_sizes import BatchSizes
+from absgd_worker.attach.checks.no_effect import Effect
+from absgd_worker.attach.provenance.granularity import GranularityError
+from absgd_worker.weights import Normaliser
+
+
+def said(
+    capsys: pytest.CaptureFixture[str], *, lam: float, scale: float, size: int = 8, steps: int = 250
+) -> int:
+    """How often a run of these losses says so."""
+    effect, normaliser = Effect(), Normaliser()
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(steps):
+        losses = scale * torch.rand(size, generator=generator)
+        statistics = normaliser.weigh(losses, lam=lam, gamma=0.9).statistics
+        effect.add([statistics], lam, is_off=math.isinf(lam))
+    return capsys.readouterr().err.count("lambda had no effect in 100 steps")
+
+
+@pytest.mark.parametrize("size", [2, 8, 128])
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize("ratio", [0.01, 1.0, 5.0, 300.0, 1e5])
+def test_a_lambda_that_is_large_against_the_losses_is_said_once(
+    capsys: pytest.CaptureFixture[str], size: int, sign: int, ratio: float
+) -> None:
+    for scale in (0.01, 1.0, 100.0):
+        assert said(capsys, lam=sign * ratio * scale, scale=scale, size=size) == (ratio >= 300)
+
+
+def test_nothing_is_said_of_lambda_off_of_single_samples_or_of_fewer_steps(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert said(capsys, lam=math.inf, scale=1.0) == 0
+    assert said(capsys, lam=-1e6, scale=1.0, size=1) == 0
+    assert said(capsys, lam=-1e6, scale=1.0, steps=99) == 0
+
+
+def test_a_script_says_it_on_stderr_and_names_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    model, optimizer = a_model()
+    with api.session(source=Recorder(**{"lambda": -1e6})):
+        criterion = api.wrap(nn.CrossEntropyLoss())
+        for _ in range(210):
+            optimizer.zero_grad()
+            criterion(model(points), labels).backward()
+            optimizer.step()
+    err = capsys.readouterr().err
+    assert err.count("lambda = -1e+06 is large against") == 1
+    assert "absgd suggest" in err
+
+
+def images(*heights: int, channels: int = 3) -> list[Tensor]:
+    return [torch.zeros(channels, height, 9) for height in heights]
+
+
+@pytest.mark.parametrize(
+    ("given", "sizes"),
+    [
+        ((torch.zeros(6, 3),), [6]),
+        ((images(8, 9, 7, 8, 6),), [5]),
+        ((images(8, 8),), [2]),
+        ((tuple(images(8, 9, 7, 8)), [{"boxes": torch.zeros(2, 4)}]), [4]),
+        ((images(8, 9, channels=1),), [2]),
+        (([torch.zeros(5, 3), torch.zeros(7, 3), torch.zeros(2, 3)],), [3]),
+        (([torch.zeros(8, 9, 3), torch.zeros(7, 5, 3)],), [2]),
+        (([torch.zeros(16, 5, 3), torch.zeros(16, 2, 3)],), [16, 2]),
+        (([torch.zeros(16, 5), torch.zeros(2, 16, 8)],), [16, 2]),
+        (((torch.zeros(16, 5), torch.zeros(16, 8)),), [16]),
+        (({"ids": torch.zeros(4, 7)},), [4]),
+        (([{"image": torch.zeros(3, 8, 9)}] * 2,), [3, 2]),
+        ((nn.utils.rnn.pack_sequence([torch.zeros(3, 2), torch.zeros(1, 2)]),), [2]),
+        ((1, None, torch.zeros(4, 2)), [4]),
+    ],
+)
+def test_the_batch_of_a_model_is_read_from_its_arguments(given: tuple[object, ...], sizes: list[int]) -> None:
+    assert BatchSizes().of(given) == sizes
+
+
+def test_a_small_last_batch_of_several_inputs_is_no_batch_of_images() -> None:
+    sizes = BatchSizes()
+    assert sizes.of(([torch.zeros(16, 5, 3), torch.zeros(16, 2, 3)],)) == [16, 2]
+    assert sizes.of(([torch.zeros(3, 5, 3), torch.zeros(3, 2, 3)],)) == [3, 2]
+
+
+class Detector(nn.Module):
+    """Losses of boxes, as torchvision's detectors give them in training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(3, 4)
+
+    def forward(self, given: list[Tensor], boxes: list[Tensor]) -> dict[str, Tensor]:
+        of_boxes = torch.cat(
+            [self.head(image.mean((1, 2))).expand(len(b), 4) for image, b in zip(given, boxes, strict=True)]
+        )
+        return {
+            "classes": F.cross_entropy(of_boxes, torch.zeros(len(of_boxes), dtype=torch.long)),
+            "boxes": F.smooth_l1_loss(of_boxes, torch.cat(boxes)),
+        }
+
+
+@pytest.mark.parametrize("counts", [(2, 1), (1, 1, 1, 1, 2), (3, 0), (4, 3)])
+def test_the_losses_of_boxes_are_refused_by_their_function_and_may_be_left(counts: tuple[int, ...]) -> None:
+    """Three boxes are not the samples of images with three channels."""
+    model = Detector()
+    given, boxes = images(*[8 + k for k in range(len(counts))]), [torch.zeros(k, 4) for k in counts]
+    with (
+        api.session(lam=-1.0),
+        api.capture(),
+        pytest.raises(GranularityError, match=r"^cross_entropy mean: .*--leave cross_entropy"),
+    ):
+        model(given, boxes)
+    with api.session() as session, api.capture():
+        plain = model(given, boxes)
+    assert session.captured == 0
+    leave = ["cross_entropy", "smooth_l1_loss"]
+    with api.session(lam=-1.0) as session, api.capture(leave=leave):
+        found = model(given, boxes)
+    assert session.captured == 0
+    assert {name: one.item() for name, one in found.items()} == {
+        name: one.item() for name, one in plain.items()
+    }

@@ -1,0 +1,260 @@
+"""A session: what a step is, what outlives a criterion, what is refused."""
+
+from __future__ import annotations
+
+import copy
+import math
+import threading
+from collections.abc import Iterator
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from absgd_worker.attach import api
+from absgd_worker.attach.errors import SessionError
+from absgd_worker.attach.source.source import StopTraining, Uncontrolled
+from absgd_worker.attach.session.accumulation import NamedWeighing
+from absgd_worker.link.step_reports import StepEntry
+from absgd_worker.weights import Normaliser, Rule, read_statistics
+
+points = torch.randn(64, 4, generator=torch.Generator().manual_seed(1))
+labels = points.argmax(1)
+
+
+class Recorder(Uncontrolled):
+    """A source of constants that keeps what is reported."""
+
+    def __init__(self, **controls: float) -> None:
+        self.controls = {"lambda": -1.0, "gamma": 0.5, **controls}
+        self.entries: list[StepEntry] = []
+        self.closed: list[BaseException | None] = []
+
+    def next(self, step: int) -> dict[str, float]:
+        if step == 1000:
+            raise StopTraining("that is enough")
+        return self.controls
+
+    def report(self, entry: StepEntry) -> None:
+        self.entries.append(entry)
+
+    def close(self, error: BaseException | None) -> None:
+        self.closed.append(error)
+
+
+def a_model() -> tuple[nn.Linear, torch.optim.Optimizer]:
+    torch.manual_seed(0)
+    model = nn.Linear(4, 4)
+    return model, torch.optim.SGD(model.parameters(), lr=0.1)
+
+
+def batches(size: int) -> Iterator[Tensor]:
+    return iter(torch.arange(64).split(size))
+
+
+def test_a_step_is_an_optimizer_step_that_a_weighed_loss_led_to() -> None:
+    model, optimizer = a_model()
+    other = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
+    with api.session(source=Recorder()) as session:
+        criterion = api.wrap(nn.CrossEntropyLoss())
+        for number, batch in enumerate(batches(8)):
+            criterion(model(points[batch]), labels[batch]).backward()
+            other.step()
+            if number % 4 == 3:
+                optimizer.step()
+        # The other optimizer's step ends what the losses before it began; a step without losses is none.
+        assert (session.step, session.captured) == (8, 8)
+
+
+def test_the_micro_batches_of_a_step_are_reported_as_one() -> None:
+    model, optimizer = a_model()
+    model.requires_grad_()
+    together, apart = Recorder(**{"lambda": math.inf}), Recorder(**{"lambda": math.inf})
+    for source, size in ((together, 32), (apart, 8)):
+        with api.session(source=source):
+            criterion = api.wrap(nn.CrossEntropyLoss())
+            for number, batch in enumerate(batches(size)):
+                (criterion(model(points[batch]), labels[batch]) * size / 32).backward()
+                if (number + 1) * size % 32 == 0:
+                    optimizer.step()
+                    model.load_state_dict(a_model()[0].state_dict())
+    assert [entry.losses_B.shape[0] for entry in apart.entries] == [32, 32]
+    for one, other in zip(together.entries, apart.entries, strict=True):
+        assert one.statistics is not None
+        assert other.statistics is not None
+        wanted, found = read_statistics(one.statistics), read_statistics(other.statistics)
+        for name in ("n", "sum_w", "sum_w2", "sum_wl", "max_w", "mean_loss", "non_finite"):
+            assert getattr(found, name) == pytest.approx(getattr(wanted, name), rel=1e-6)
+        assert torch.allclose(one.losses_B, other.losses_B)
+
+
+def test_a_calls_a_step_move_the_estimate_as_one_call_would() -> None:
+    losses = torch.rand(32, generator=torch.Generator().manual_seed(4)).double() + 1
+    weighing, whole = NamedWeighing(Rule(), 32), Normaliser()
+    for _ in range(20):
+        for loss in losses:
+            weighing.weigh(loss.reshape(1), {"lambda": -2.0, "gamma": 0.5})
+        whole.weigh(losses, lam=-2.0, gamma=0.5)
+        weighing.take()
+    estimate = weighing.state_dict()["normaliser"]["free_energy"]
+    assert estimate == pytest.approx(whole.state_dict()["free_energy"], abs=0.02)
+    each = Normaliser()
+    for _ in range(20):
+        for loss in losses:
+            each.weigh(loss.reshape(1), lam=-2.0, gamma=1 - 0.5 ** (1 / 32))
+    assert estimate == pytest.approx(each.state_dict()["free_energy"], rel=1e-12)
+
+
+def test_how_many_calls_a_step_has_is_learnt_from_the_step_before() -> None:
+    told, learnt = NamedWeighing(Rule(), 4), NamedWeighing(Rule(), None)
+    for _ in range(4):
+        learnt.weigh(torch.ones(3), {"lambda": -1.0, "gamma": 0.5})
+    learnt.take()
+    learnt.load_state_dict({**learnt.state_dict(), "normaliser": told.state_dict()["normaliser"]})
+    for losses in (torch.rand(3), torch.rand(3)):
+        weights = [one.weigh(losses, {"lambda": -1.0, "gamma": 0.5})[0] for one in (told, learnt)]
+        assert torch.equal(*weights)
+
+
+def test_a_step_that_the_scaler_skips_does_not_count() -> None:
+    model, optimizer = a_model()
+    source = Recorder()
+    scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    with api.session(source=source) as session:
+        criterion = api.wrap(nn.CrossEntropyLoss())
+        for number, batch in enumerate(batches(16)):
+            optimizer.zero_grad()
+            scaler.scale(criterion(model(points[batch]), labels[batch])).backward()
+            if number == 1:
+                optimizer.param_groups[0]["params"][0].grad.fill_(math.inf)
+            scaler.step(optimizer)
+            scaler.update()
+        assert (session.step, session.captured) == (3, 4)
+    assert [entry.losses_B.shape[0] for entry in source.entries] == [16, 16, 16]
+
+
+def test_a_criterion_that_is_made_anew_goes_on_where_the_last_one_was() -> None:
+    def trained(anew: bool) -> Tensor:
+        model, optimizer = a_model()
+        with api.session(lam=-0.5, gamma=0.3):
+            criterion = api.wrap(nn.CrossEntropyLoss())
+            for batch in batches(16):
+                criterion = api.wrap(nn.CrossEntropyLoss()) if anew else criterion
+                criterion(model(points[batch]), labels[batch]).backward()
+                optimizer.step()
+        return model.weight.detach()
+
+    assert torch.equal(trained(True), trained(False))
+
+
+def test_a_saved_session_goes_on_bit_for_bit() -> None:
+    def part(model: nn.Linear, optimizer: torch.optim.Optimizer, session: api.Session, first: int) -> None:
+        criterion = api.wrap(nn.CrossEntropyLoss())
+        for batch in list(batches(8))[first : first + 4]:
+            optimizer.zero_grad()
+            criterion(model(points[batch]), labels[batch]).backward()
+            optimizer.step()
+
+    model, optimizer = a_model()
+    lam = lambda step: -1.0 - 0.1 * step  # noqa: E731
+    with api.session(lam=lam, gamma=0.3) as session:
+        part(model, optimizer, session, 0)
+        saved = copy.deepcopy((model.state_dict(), session.state_dict()))
+        part(model, optimizer, session, 4)
+    resumed, optimizer = a_model()
+    resumed.load_state_dict(saved[0])
+    with api.session(lam=lam, gamma=0.3) as session:
+        session.load_state_dict(saved[1])
+        assert session.step == 4
+        part(resumed, optimizer, session, 4)
+    assert torch.equal(model.weight, resumed.weight)
+
+
+def test_several_losses_of_a_step_have_each_its_own_state_and_one_report() -> None:
+    model, optimizer = a_model()
+    source = Recorder()
+    with api.session(source=source):
+        first, second = api.wrap(nn.CrossEntropyLoss(), name="a"), api.wrap(nn.MSELoss(), name="b")
+        for batch in batches(32):
+            out = model(points[batch])
+            (first(out, labels[batch]) + second(out, points[batch])).backward()
+            optimizer.step()
+    assert [(entry.name, [name for name, _ in entry.others]) for entry in source.entries] == [
+        ("a", ["b"])
+    ] * 2
+
+
+def test_numbers_and_controls_of_the_users_own_belong_to_the_step() -> None:
+    model, optimizer = a_model()
+    source = Recorder(dropout=0.25)
+    with api.session(source=source):
+        assert api.control("dropout", 0.5) == 0.25
+        assert api.control("other", 0.5) == 0.5
+        api.log(acc=0.75)
+        api.wrap(nn.CrossEntropyLoss())(model(points), labels).backward()
+        optimizer.step()
+    assert source.entries[0].metrics == {"acc": 0.75}
+    assert source.entries[0].controls["dropout"] == 0.25
+
+
+def test_a_loss_in_another_thread_is_refused_as_in_replicas_of_data_parallel() -> None:
+    model, _ = a_model()
+    caught: list[BaseException] = []
+
+    def replica() -> None:
+        try:
+            criterion(model(points), labels)
+        except SessionError as error:
+            caught.append(error)
+
+    with api.session(source=Recorder()):
+        criterion = api.wrap(nn.CrossEntropyLoss())
+        thread = threading.Thread(target=replica)
+        thread.start()
+        thread.join()
+    assert "DataParallel" in str(caught[0])
+
+
+def test_several_ranks_are_refused_unless_lambda_is_off_or_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+    model, _ = a_model()
+    with (
+        api.session(lam=-1.0),
+        pytest.raises(SessionError, match=r'2 ranks train.*normaliser="rank-local".*--normaliser'),
+    ):
+        api.wrap(nn.CrossEntropyLoss())(model(points), labels)
+    for options in ({"lam": math.inf}, {"lam": -1.0, "normaliser": "rank-local"}):
+        with api.session(**options):  # type: ignore[arg-type]
+            api.wrap(nn.CrossEntropyLoss())(model(points), labels)
+
+
+def test_a_session_in_a_session_is_refused_and_one_may_follow_another() -> None:
+    with api.session(), pytest.raises(SessionError, match="there is a session already"), api.session():
+        pass
+    with api.session() as session:
+        assert api.current() is session
+
+
+def test_outside_of_any_session_the_criterion_says_what_lambda_is() -> None:
+    model, _ = a_model()
+    criterion = api.wrap(nn.CrossEntropyLoss(), lam=-0.5)
+    plain = F.cross_entropy(model(points), labels)
+    assert not torch.equal(criterion(model(points), labels), plain)
+    with api.session() as session:
+        assert torch.equal(criterion(model(points), labels), plain)
+        assert session.captured == 1
+
+
+def test_its_end_tells_the_source_how_it_came() -> None:
+    ended = Recorder()
+    with api.session(source=ended):
+        pass
+    failed = Recorder()
+    with pytest.raises(ZeroDivisionError), api.session(source=failed):
+        raise ZeroDivisionError
+    assert ended.closed == [None]
+    assert [type(error) for error in failed.closed] == [ZeroDivisionError]

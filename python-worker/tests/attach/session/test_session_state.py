@@ -1,0 +1,234 @@
+"""A session whose state was saved goes on with its run."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from test_attach_journal import bodies, records, runs
+from test_attach_session import a_model, batches, labels, points
+from torch import nn
+
+from absgd_worker.attach import api
+from absgd_worker.attach.errors import SessionError
+from absgd_worker.attach.recording.run_lock import Presence
+
+__all__ = ["runs"]
+
+
+def train(steps: int, run: str | None = "mine", state: dict[str, Any] | None = None) -> dict[str, Any]:
+    model, optimizer = a_model()
+    criterion = api.wrap(nn.CrossEntropyLoss())
+    with api.session(run=run, lam=-1.0) as session:
+        if state is not None:
+            session.load_state_dict(state)
+        for batch in list(batches(16))[:steps]:
+            criterion(model(points[batch]), labels[batch]).backward()
+            optimizer.step()
+        return session.state_dict()
+
+
+def attempts(directory: Path) -> list[tuple[str, int, int]]:
+    """What begins an attempt, and what each reports: kind, attempt, first step."""
+    found = []
+    for record in records(directory / "steps.log"):
+        kind = record.WhichOneof("body")
+        if kind == "rewind":
+            found.append((record.rewind.cause, record.rewind.attempt, record.rewind.to_step))
+        # The steps of an attempt come in as many reports as they take.
+        if kind == "step_batch" and (not found or found[-1][0] != "steps"):
+            found.append(("steps", record.step_batch.attempt, record.step_batch.first_step))
+    return found
+
+
+def test_the_state_names_the_run_and_all_that_was_reported_is_in_its_log_by_then(runs: Path) -> None:
+    model, optimizer = a_model()
+    with api.session(run="mine", lam=-1.0) as session:
+        assert session.state_dict()["run"] is None
+        for batch in list(batches(16))[:2]:
+            api.wrap(nn.CrossEntropyLoss())(model(points[batch]), labels[batch]).backward()
+            optimizer.step()
+        state = session.state_dict()
+        assert sum(record.step_batch.count for record in records(runs / "mine" / "steps.log")) == 2
+    assert state["run"] == {"name": "mine", "directory": str((runs / "mine").absolute()), "attempt": 1}
+    assert json.loads(json.dumps(state)) == state
+    assert train(1, run=None)["run"] is None
+
+
+def test_a_restart_is_a_new_attempt_of_the_same_run_whatever_an_earlier_one_had_saved(runs: Path) -> None:
+    state = train(2)
+    for attempt in (2, 3):
+        # Of the second attempt nothing was saved.
+        assert train(1, state=state)["run"]["attempt"] == attempt
+    assert [path.name for path in runs.iterdir()] == ["mine"]
+    assert attempts(runs / "mine") == [
+        ("steps", 1, 0),
+        ("resume", 2, 2),
+        ("steps", 2, 2),
+        ("resume", 3, 2),
+        ("steps", 3, 2),
+    ]
+
+
+def test_the_run_that_a_numbered_name_made_is_found_again(runs: Path) -> None:
+    train(1)
+    state = train(1)
+    assert train(1, state=state)["run"] == {**state["run"], "attempt": 2}
+    assert sorted(path.name for path in runs.iterdir()) == ["mine", "mine.2"]
+
+
+def test_a_state_that_is_loaded_in_the_middle_takes_the_run_back(runs: Path) -> None:
+    model, optimizer = a_model()
+    with api.session(run="mine", lam=-1.0) as session:
+        best = session.state_dict()
+        for number, batch in enumerate(batches(16)):
+            if number == 2:
+                best = session.state_dict()
+            if number == 3:
+                session.load_state_dict(best)
+                assert session.step == 2
+            api.wrap(nn.CrossEntropyLoss())(model(points[batch]), labels[batch]).backward()
+            optimizer.step()
+    assert ("restore", 2, 2) in attempts(runs / "mine")
+    assert attempts(runs / "mine")[-1] == ("steps", 2, 2)
+
+
+def test_under_another_name_it_is_a_run_of_its_own_that_names_its_parent(runs: Path) -> None:
+    state = train(2)
+    train(1, run="other", state=state)
+    assert attempts(runs / "other") == [("fork", 1, 2), ("steps", 1, 2)]
+    parent = json.loads((runs / "other" / "manifest.json").read_text())["parent"]
+    assert parent == {"run": "mine", "dir": state["run"]["directory"], "step": 2}
+    # A name is what a run is recorded under: without one it is not.
+    train(1, run=None, state=state)
+    assert len(list(runs.iterdir())) == 2
+
+
+def test_a_run_that_is_gone_is_said_to_be_and_goes_on_as_a_new_one(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = train(2)
+    (runs / "mine").rename(runs / "away")
+    train(1, state=state)
+    assert f"{state['run']['directory']} is gone" in capsys.readouterr().err
+    assert attempts(runs / "mine") == [("fork", 1, 2), ("steps", 1, 2)]
+
+
+def test_a_run_that_a_living_process_writes_is_refused_before_anything_is_trained(runs: Path) -> None:
+    state = train(2)
+    before = (runs / "mine" / "steps.log").read_bytes()
+    presence = Presence(runs / "mine")
+    with pytest.raises(SessionError, match=f"written by the living process {os.getpid()}: end that one"):
+        train(1, state=state)
+    presence.leave()
+    assert (runs / "mine" / "steps.log").read_bytes() == before
+    train(1, state=state)
+    assert not (runs / "mine" / "lock").exists()
+
+
+def test_the_lock_of_a_dead_process_is_taken_over_and_its_heirs_with_it(tmp_path: Path) -> None:
+    code = (
+        "import pathlib, sys; from absgd_worker.attach.recording.run_lock import Presence; Presence(pathlib.Path('.'))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(api.__file__).parents[2])},
+        check=True,
+    )
+    dead = json.loads((tmp_path / "lock").read_text())
+    (tmp_path / f"lock.{dead['id']}").write_text("no lock at all")
+    presence = Presence(tmp_path)
+    with pytest.raises(SessionError, match="living process"):
+        Presence(tmp_path)
+    presence.leave()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", [b"ABSGDLOG\x09\0\x01\0\0\0\0\0", b"some other file, much longer"])
+def test_a_log_of_another_format_is_refused_and_left_as_it_is(runs: Path, damage: bytes) -> None:
+    state = train(1)
+    log = runs / "mine" / "steps.log"
+    log.write_bytes(damage)
+    with pytest.raises(SessionError, match="it is no log of this kind"):
+        train(1, state=state)
+    assert log.read_bytes() == damage
+    assert not (runs / "mine" / "lock").exists()
+
+
+def test_a_state_that_is_none_leaves_the_session_as_it_was(runs: Path) -> None:
+    state = train(1)
+    for broken in (
+        {**state, "run": {"name": 1}},
+        {**state, "format": 2},
+        {**state, "weighings": {"loss": {}}},
+    ):
+        with api.session(run="mine") as session:
+            with pytest.raises((ValueError, KeyError)):
+                session.load_state_dict(broken)
+            assert session.step == 0
+
+
+def test_what_is_trained_on_is_the_same_whether_it_was_interrupted_or_not(runs: Path) -> None:
+    def trained(cut: int) -> torch.Tensor:
+        model, optimizer = a_model()
+        criterion = api.wrap(nn.CrossEntropyLoss())
+        state = None
+        parts = list(batches(16))
+        for part in (parts[:cut], parts[cut:]):
+            with api.session(lam=lambda step: -1.0 / (1 + step), gamma=0.5) as session:
+                if state is not None:
+                    session.load_state_dict(state)
+                for batch in part:
+                    criterion(model(points[batch]), labels[batch]).backward()
+                    optimizer.step()
+                state = session.state_dict()
+        return model.weight.detach()
+
+    assert torch.equal(trained(4), trained(2))
+    assert not runs.exists()
+
+
+def test_bodies_of_a_resumed_run_end_with_its_last_word(runs: Path) -> None:
+    train(1, state=train(1))
+    kinds = [kind for kind, _ in itertools.groupby(bodies(runs / "mine"))]
+    assert kinds == [
+        *("worker_joined", "step_batch", "bye"),
+        *("rewind", "worker_joined", "step_batch", "bye"),
+    ]
+
+
+def test_each_place_of_a_script_goes_on_with_its_own_estimate_whichever_comes_first() -> None:
+    def trained(steps: range, state: dict[str, Any] | None, weights: Any) -> Any:
+        model, optimizer = a_model()
+        if weights is not None:
+            model.load_state_dict(weights)
+        with api.session(lam=-1.0, gamma=0.3) as session:
+            if state is not None:
+                session.load_state_dict(state)
+            for step in steps:
+                optimizer.zero_grad()
+                scores = model(points)
+                with api.capture():
+                    # A branch of its own for every second step.
+                    if step % 2 == 0:
+                        loss = torch.nn.functional.cross_entropy(scores, labels)
+                    else:
+                        loss = torch.nn.functional.mse_loss(scores, points)
+                loss.backward()
+                optimizer.step()
+            return json.loads(json.dumps(session.state_dict())), model.state_dict()
+
+    state, weights = trained(range(3), None, None)
+    assert len(state["weighings"]) == 2
+    resumed = trained(range(3, 6), state, weights)
+    unbroken = trained(range(6), None, None)
+    assert resumed[0] == unbroken[0]
+    assert torch.equal(resumed[1]["weight"], unbroken[1]["weight"])

@@ -1,0 +1,127 @@
+"""Small models for Hugging Face's Trainer, made here, and an operator who asks for things."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from test_attach_session import Recorder
+from torch import Tensor
+
+from absgd_worker.attach.source.source import StopTraining
+
+transformers = pytest.importorskip("transformers")
+
+MAX_STEPS = 4
+
+
+class Lines(torch.utils.data.Dataset[dict[str, Any]]):
+    def __init__(self, count: int = 36) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, i: int) -> dict[str, Any]:
+        tokens = (torch.arange(12) * (i + 3) + i) % 30
+        labels = tokens.clone()
+        labels[6 + i % 6 :] = -100
+        return {"input_ids": tokens, "attention_mask": (labels != -100).long(), "labels": labels}
+
+
+class Sentences(Lines):
+    """For classification; of vectors where `width` is not 0."""
+
+    def __init__(self, width: int = 0) -> None:
+        super().__init__()
+        self.width = width
+
+    def __getitem__(self, i: int) -> dict[str, Any]:
+        words = (torch.arange(8) * (i + 5) + i) % 30
+        label: Any = i * 7 % 3
+        if self.width:
+            label = torch.tensor([float((i >> bit) & 1) for bit in range(self.width)])
+        return {"input_ids": words, "attention_mask": torch.ones(8, dtype=torch.long), "labels": label}
+
+
+def language_model() -> Any:
+    torch.manual_seed(0)
+    config = transformers.GPT2Config(
+        vocab_size=32, n_positions=16, n_embd=8, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0
+    )
+    return transformers.GPT2LMHeadModel(config)
+
+
+def classifier(**options: Any) -> Any:
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=32,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=16,
+        **{"num_labels": 3, **options},
+    )
+    return transformers.BertForSequenceClassification(config)
+
+
+def trainer_of(folder: Path, model: Any, data: Lines, *, callback: Any = None, **options: Any) -> Any:
+    loss = options.pop("compute_loss_func", None)
+    settings = {
+        "max_steps": MAX_STEPS,
+        "per_device_train_batch_size": 4,
+        "learning_rate": 1e-2,
+        "save_strategy": "no",
+        "logging_steps": 1,
+        "report_to": [],
+        "disable_tqdm": True,
+        "use_cpu": True,
+        **options,
+    }
+    trainer = transformers.Trainer(
+        model=model,
+        args=transformers.TrainingArguments(str(folder), **settings),
+        train_dataset=data,
+        eval_dataset=data,
+        compute_loss_func=loss,
+        callbacks=None if callback is None else [callback],
+    )
+    trainer.remove_callback(transformers.PrinterCallback)
+    return trainer
+
+
+def outcome(trainer: Any) -> tuple[list[float], Tensor]:
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    return losses, torch.cat([parameter.detach().flatten() for parameter in trainer.model.parameters()])
+
+
+def same(one: tuple[list[float], Tensor], other: tuple[list[float], Tensor]) -> bool:
+    return one[0] == other[0] and torch.equal(one[1], other[1])
+
+
+class Stops(Recorder):
+    """Asks for things at steps, as an operator would."""
+
+    def __init__(self, callback: Any, at: dict[int, str]) -> None:
+        super().__init__()
+        self.callback, self.at, self.said = callback, at, []
+        self.found: list[tuple[int, str, dict[str, float]]] = []
+
+    def between(self, step: int) -> StopTraining | None:
+        session = self.callback.session
+        assert session is not None
+        wish = self.at.get(step)
+        if wish == "save" and session.on_checkpoint is not None:
+            self.said.append(session.on_checkpoint())
+        if wish == "evaluate" and session.on_evaluate is not None:
+            self.said.append(session.on_evaluate())
+        return StopTraining("by an operator") if wish == "stop" else None
+
+    def over(self, step: int) -> StopTraining | None:
+        return StopTraining("complete") if self.at.get(step) == "over" else None
+
+    def evaluated(self, split: str, metrics: Any) -> None:
+        self.found.append((self.entries[-1].step, split, dict(metrics)))

@@ -1,0 +1,71 @@
+"""How planned hyperparameters reach the optimizer."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from absgd_worker.task.optimizer_controls import Controls
+from absgd_worker.errors import ControlError
+
+
+def parameters(count=2):
+    return [torch.nn.Parameter(torch.ones(3)) for _ in range(count)]
+
+
+def test_the_planned_values_are_set_and_the_rest_is_reported_as_it_is():
+    optimizer = torch.optim.SGD(parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
+    applied = Controls(optimizer).apply({"lr": 0.5, "lambda": -1.0, "temperature": 2.0})
+    assert optimizer.param_groups[0]["lr"] == 0.5
+    assert applied == {"lr": 0.5, "lambda": -1.0, "temperature": 2.0, "momentum": 0.9, "weight_decay": 1e-4}
+
+
+def test_momentum_is_the_first_beta_of_adam():
+    optimizer = torch.optim.AdamW(parameters(), lr=0.1, betas=(0.9, 0.95))
+    controls = Controls(optimizer)
+    assert controls.initial == {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01}
+    controls.apply({"momentum": 0.5})
+    assert optimizer.param_groups[0]["betas"] == (0.5, 0.95)
+
+
+def test_groups_keep_their_proportions():
+    one, other = parameters()
+    optimizer = torch.optim.SGD(
+        [{"params": [one], "lr": 0.01, "weight_decay": 0.0}, {"params": [other], "lr": 0.1}],
+        lr=1.0,
+        weight_decay=1e-3,
+    )
+    controls = Controls(optimizer)
+    assert controls.initial == {"lr": 0.1, "momentum": 0.0, "weight_decay": 1e-3}
+    controls.apply({"lr": 0.5, "weight_decay": 0.2, "momentum": 0.7})
+    groups = optimizer.param_groups
+    assert [group["lr"] for group in groups] == pytest.approx([0.05, 0.5])
+    assert [group["weight_decay"] for group in groups] == [0.0, 0.2]
+    assert [group["momentum"] for group in groups] == [0.7, 0.7]
+
+
+def test_a_group_of_the_planned_rate_gets_it_to_the_last_bit():
+    optimizer = torch.optim.SGD(parameters(), lr=0.3)
+    Controls(optimizer).apply({"lr": 0.1})
+    assert optimizer.param_groups[0]["lr"] == 0.1
+
+
+def test_a_learning_rate_that_is_a_tensor_stays_one():
+    lr = torch.tensor(0.1)
+    optimizer = torch.optim.Adam(parameters(), lr=lr)
+    Controls(optimizer).apply({"lr": 0.25})
+    assert optimizer.param_groups[0]["lr"] is lr
+    assert lr.item() == 0.25
+
+
+def test_a_control_that_the_optimizer_lacks_is_refused_by_name():
+    with pytest.raises(ControlError, match="the plan sets weight_decay, but the optimizer Rprop has none"):
+        Controls(torch.optim.Rprop(parameters())).apply({"weight_decay": 0.1})
+
+
+@pytest.mark.parametrize(("planned", "norm"), [(float("inf"), 5.0), (10.0, 5.0), (1.0, 1.0)])
+def test_gradients_are_clipped_to_the_norm_over_all_parameters(planned, norm):
+    one, other = parameters()
+    one.grad, other.grad = torch.tensor([3.0, 0.0, 0.0]), torch.tensor([0.0, 4.0, 0.0])
+    Controls(torch.optim.SGD([one, other], lr=1)).clip({"clip_norm": planned})
+    assert torch.cat([one.grad, other.grad]).norm().item() == pytest.approx(norm, rel=1e-5)

@@ -1,0 +1,92 @@
+/** `absgd attach`: waits for a script that somebody starts by hand, and drives it. */
+import { resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Command } from 'commander'
+import { loadExperiment } from '../../experiment/files/load.js'
+import { byHand } from '../../experiment/by-hand.js'
+import { readControllerFile } from '../../log/directory.js'
+import { prepareRun } from '../../run/prepare.js'
+import type { Program } from '../../record/program.js'
+import { commandByHand } from '../../worker/local.js'
+import { startAndFollow, type ControllerProcess } from '../follow.js'
+import { exactNameOption, paramOption, setOption } from '../options.js'
+import { chooseUi, stayOption, uiOption, type UiFlag } from '../ui.js'
+
+interface AttachOptions {
+  readonly arm?: string
+  readonly param: Readonly<Record<string, string>>
+  readonly set: Readonly<Record<string, string>>
+  readonly name?: string
+  readonly exactName?: true
+  readonly runs?: string
+  readonly ui: UiFlag
+  readonly stay?: true
+}
+
+export function attachCommand(): Command {
+  return new Command('attach')
+    .description('wait for a script that you start by hand, and drive it')
+    .argument('[experiment]', 'TypeScript file with its controls (default: lambda off, until "absgd set")')
+    .option('--arm <name>', 'an arm of the experiment')
+    .addOption(paramOption())
+    .addOption(setOption())
+    .option('--name <name>', 'name of the run (default: experiment, arm and a number)')
+    .addOption(exactNameOption())
+    .option('--runs <dir>', 'folder of runs (default: $ABSGD_RUNS, else ./runs)')
+    .addOption(uiOption())
+    .addOption(stayOption())
+    .addHelpText('after', WHAT)
+    .action(attach)
+}
+
+async function attach(file: string | undefined, options: AttachOptions): Promise<void> {
+  const { arm, name, runs, param: params, set } = options
+  const ui = chooseUi(options.ui)
+  const experimentFile = file === undefined ? undefined : resolve(file)
+  const experiment = experimentFile === undefined ? byHand('attached') : await loadExperiment(experimentFile)
+  const { dir, manifest, resolved } = await prepareRun({
+    experiment,
+    params,
+    set,
+    exactName: options.exactName === true,
+    attach: true,
+    onSetup: (line) => process.stderr.write(`absgd: ${line}\n`),
+    ...(experimentFile === undefined ? {} : { experimentFile }),
+    ...(arm === undefined ? {} : { arm }),
+    ...(name === undefined ? {} : { name }),
+    ...(runs === undefined ? {} : { runs }),
+  })
+  await startAndFollow({ dir, python: undefined }, manifest, {
+    ui,
+    runs,
+    stay: options.stay,
+    started: (controller) => awaitScript(dir, resolved.program, controller),
+  })
+}
+
+/** Says what to type, and returns once a script has joined, or nobody waits for one any more. */
+export async function awaitScript(
+  dir: string,
+  program: Program,
+  controller: ControllerProcess,
+): Promise<void> {
+  const endpoints = readControllerFile(dir)?.endpoints
+  // It has joined and gone already.
+  if (endpoints === undefined) return
+  const command = commandByHand({ endpoints, runDirectory: resolve(dir), program })
+  process.stderr.write(
+    `absgd: waiting for a script; start it on this machine, in another terminal:\n\n${command}\n\n` +
+      '  or, if it imports absgd_worker itself, by its own command with the same variables\n\n',
+  )
+  let isOver = false
+  void controller.exited.then(() => (isOver = true))
+  while (!isOver && readControllerFile(dir)?.workerPid === undefined) await sleep(LOOK_MS)
+}
+
+const LOOK_MS = 100
+const WHAT = `
+Prints the command that starts the script in another terminal of this machine,
+and shows the run once it has joined, with its first training step. The run ends
+with the script. Should the controller die, the script trains on to the end of
+its plan, and "absgd resume RUN" finds it again.
+Ctrl-C stops the script; exit codes are those of "absgd run".`

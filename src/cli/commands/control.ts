@@ -1,0 +1,35 @@
+/** The controller's own process: started by `run` and `resume`, never typed. */
+import { Command } from 'commander'
+import { readManifest } from '../../log/directory.js'
+import { driveRun } from '../../run/drive.js'
+import { experimentOf } from '../experiment-of.js'
+
+export function controlCommand(): Command {
+  return new Command('__control')
+    .argument('<dir>')
+    .option('--python <path>')
+    .option('--threads <n>', '', Number)
+    .option('--take-over')
+    .action(control)
+}
+
+interface ControlOptions {
+  readonly python?: string
+  readonly threads?: number
+  readonly takeOver?: true
+}
+
+async function control(dir: string, options: ControlOptions): Promise<void> {
+  // The terminal that started the run may close: training goes on.
+  process.on('SIGHUP', () => undefined)
+  const manifest = readManifest(dir)
+  const resolved = await experimentOf(manifest)
+  const run = await driveRun(
+    { dir, manifest, resolved, python: options.python },
+    {
+      takeOver: options.takeOver === true,
+      ...(options.threads === undefined ? {} : { threads: options.threads }),
+    },
+  )
+  await run.result
+}

@@ -1,0 +1,180 @@
+/** `absgd run` with several arms or seeds: each run has its own controller process, some at a time. */
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pLimit from 'p-limit'
+import { ensureEnvironment } from '../../environment/environment.js'
+import { toAbsgdError } from '../../errors.js'
+import { loadExperiment } from '../../experiment/files/load.js'
+import { createRunDirectory } from '../../log/directory.js'
+import { heldElsewhere, lockHolder } from '../../log/lock/lock.js'
+import { readRunSummary } from '../../log/run-summary.js'
+import type { Beginning } from '../../ui/lines/run-set.js'
+import type { RunSummary } from '../../history/summary.js'
+import { planRunSet, standingOf, type PlannedRun, type RunSet } from '../../run/run-set.js'
+import { onInterrupt } from '../../process/interrupt.js'
+import { watchProcess, type ProcessHandle } from '../../process/child.js'
+import { exitCodeOf } from '../exit-code.js'
+import { startControllerProcess } from '../follow.js'
+import { createSetOutput, type SetOutput } from '../set-output.js'
+import type { LinesUi } from '../ui.js'
+
+export interface RunManyOptions {
+  readonly arms?: readonly string[]
+  readonly seeds?: readonly number[]
+  readonly jobs: number
+  readonly param: Readonly<Record<string, string>>
+  readonly set: Readonly<Record<string, string>>
+  readonly name?: string
+  readonly runs?: string
+  readonly ui: LinesUi
+  readonly python?: string
+  readonly threads?: number
+  readonly simulate?: true
+  readonly pace?: number
+}
+
+/** Trains what of the set is not completed, prints the comparison, and sets the exit code. */
+export async function runMany(file: string, options: RunManyOptions): Promise<void> {
+  const { arms, seeds, jobs, name, runs, ui, simulate, pace } = options
+  const experimentFile = resolve(file)
+  const set = await planRunSet({
+    experiment: await loadExperiment(experimentFile),
+    experimentFile,
+    params: options.param,
+    set: options.set,
+    ...(arms === undefined ? {} : { arms }),
+    ...(seeds === undefined ? {} : { seeds }),
+    ...(name === undefined ? {} : { name }),
+    ...(runs === undefined ? {} : { runs }),
+    ...(simulate === undefined ? {} : { simulate }),
+    ...(pace === undefined ? {} : { pace }),
+  })
+  const threads =
+    options.threads ?? (jobs > 1 ? Math.max(1, Math.floor(availableParallelism() / jobs)) : undefined)
+  const output = createSetOutput(set, { ui, jobs, threads })
+  const python = simulate === true ? undefined : await pythonFor(set, options.python)
+  const trainer = { python, threads, jobs, output }
+  const outcomes = await trainSet(set, trainer)
+  output.end(outcomes.summaries)
+  process.exitCode = exitCodeOfSet(outcomes)
+}
+
+async function pythonFor({ runs }: RunSet, python: string | undefined): Promise<string> {
+  if (runs.every(({ summary }) => summary?.status === 'completed')) return ''
+  const environment = await ensureEnvironment({
+    directory: process.cwd(),
+    report: (line) => process.stderr.write(`${line}\n`),
+    ...(python === undefined ? {} : { python }),
+  })
+  return environment.python
+}
+
+interface Trainer {
+  readonly python: string | undefined
+  readonly threads: number | undefined
+  readonly jobs: number
+  readonly output: SetOutput
+}
+
+export interface Outcomes {
+  /** In the order of the set: how the runs that exist stand. */
+  readonly summaries: readonly RunSummary[]
+  /** Runs that could not be started. */
+  readonly refused: number
+  /** Whether Ctrl-C ended the set. */
+  readonly interrupted: boolean
+}
+
+async function trainSet(
+  { root, runs }: RunSet,
+  { python, threads, jobs, output }: Trainer,
+): Promise<Outcomes> {
+  /** Those under way; without a controller while it starts. */
+  const underWay = new Map<PlannedRun, ProcessHandle | undefined>()
+  const ended = new Map<PlannedRun, RunSummary>()
+  let refused = 0
+  let interrupts = 0
+  const stopListening = onInterrupt(() => {
+    interrupts += 1
+    const what = underWay.size === 1 ? '1 run' : `${underWay.size} runs`
+    const stopping = `checkpointing and stopping ${what}; once more ends at once`
+    process.stderr.write(`absgd: ${interrupts === 1 ? stopping : `ending ${what} now`}\n`)
+    for (const controller of underWay.values()) controller?.kill('SIGINT')
+  })
+  const createdAt = ascendingTimes()
+
+  function conclude(planned: PlannedRun, summary: RunSummary): void {
+    ended.set(planned, summary)
+    output.over(summary)
+  }
+
+  async function train(planned: PlannedRun): Promise<void> {
+    if (interrupts > 0) return
+    const { dir, manifest } = planned
+    underWay.set(planned, undefined)
+    try {
+      // The same command may be at work in another terminal.
+      const standing = await standingOf(planned)
+      const holder = lockHolder(dir)
+      if (holder?.isElsewhere === true) throw heldElsewhere(manifest.run, holder)
+      output.begin(manifest.run, beginningOf(standing, holder?.pid))
+      if (standing.summary === undefined)
+        createRunDirectory(root, manifest.run, { ...manifest, createdAt: createdAt() })
+      if (standing.summary?.status === 'completed') {
+        conclude(planned, standing.summary)
+        return
+      }
+      const controller =
+        holder === undefined
+          ? await startControllerProcess({ dir, python, ...(threads === undefined ? {} : { threads }) })
+          : watchProcess(holder)
+      underWay.set(planned, controller)
+      // What was pressed while it started.
+      if (interrupts > 0) controller.kill('SIGINT')
+      if (holder === undefined) await controller.exited
+      else while (lockHolder(dir)?.pid === holder.pid) await sleep(LOOK_INTERVAL_MS)
+      conclude(planned, await readRunSummary(dir))
+    } catch (thrown) {
+      refused += 1
+      output.refuse(manifest.run, toAbsgdError(thrown, 'run-directory'))
+    } finally {
+      underWay.delete(planned)
+    }
+  }
+
+  try {
+    const limit = pLimit(jobs)
+    const open = runs.filter((run) => run.summary?.status !== 'completed')
+    await Promise.all(open.map((run) => limit(train, run)))
+  } finally {
+    stopListening()
+  }
+  const summaries = runs.flatMap((run) => ended.get(run) ?? run.summary ?? [])
+  return { summaries, refused, interrupted: interrupts > 0 }
+}
+
+/** Now, and never twice the same: the order of the set can be told from its runs. */
+function ascendingTimes(): () => string {
+  let last = 0
+  return () => {
+    last = Math.max(Date.now(), last + 1)
+    return new Date(last).toISOString()
+  }
+}
+
+function beginningOf({ summary }: PlannedRun, controllerPid: number | undefined): Beginning {
+  if (controllerPid !== undefined) return { type: 'joined', pid: controllerPid }
+  if (summary === undefined) return { type: 'new' }
+  return { type: 'resumed', status: summary.status, steps: summary.steps }
+}
+
+/** A failed run is worse than one that can be resumed. */
+export function exitCodeOfSet({ summaries, refused, interrupted }: Outcomes): number {
+  if (interrupted) return exitCodeOf('interrupted')
+  const codes = summaries.map(({ status }) => exitCodeOf(status))
+  if (refused > 0 || codes.includes(1)) return exitCodeOf('failed')
+  return Math.max(0, ...codes)
+}
+
+const LOOK_INTERVAL_MS = 200

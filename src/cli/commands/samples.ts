@@ -1,0 +1,97 @@
+/** `absgd samples`: which training samples are hard, and most likely to be labelled wrong. */
+import { once } from 'node:events'
+import { Command, Option } from 'commander'
+import { runsRoot } from '../../log/directory.js'
+import { selectRun } from '../../log/select-runs.js'
+import { rankedSuspects, readSamples, type NamedSuspect } from '../../analysis/suspects.js'
+import { jsonText } from '../../ui/lines/json.js'
+import { WIDTH } from '../../ui/text/layout.js'
+import { notesOf, overviewLines, type SamplePage } from '../../ui/lines/samples.js'
+import { sanitize } from '../../ui/text/sanitize.js'
+import { suspectLines } from '../../ui/lines/suspects.js'
+import { csvHeader, csvRows } from '../../ui/lines/suspects-csv.js'
+import { overviewOf } from '../../samples/overview.js'
+import { positiveInteger, wholeNumber } from '../options.js'
+import { toStdout, type Print } from '../print.js'
+
+interface SamplesOptions {
+  readonly suspects?: number | true
+  readonly class?: number
+  readonly runs?: string
+  readonly csv?: true
+  readonly json?: true
+}
+
+export function samplesCommand(print: Print = toStdout): Command {
+  return new Command('samples')
+    .description('find the samples that are hard, and most likely labelled wrong')
+    .argument('<run>', 'name of a run, live or finished, or its directory')
+    .option('--suspects [n]', 'the n samples with the largest mean loss (n: 50)', positiveInteger)
+    .option('--class <label>', 'only samples with this label', wholeNumber)
+    .option('--runs <dir>', 'folder of runs (default: $ABSGD_RUNS, else ./runs)')
+    .addOption(
+      new Option('--csv', 'print CSV, every sample unless --suspects says how many').conflicts('json'),
+    )
+    .option('--json', 'print one JSON object')
+    .action((run: string, options: SamplesOptions) => samples(run, options, print))
+}
+
+async function samples(nameOrPath: string, options: SamplesOptions, print: Print): Promise<void> {
+  const dir = selectRun(runsRoot(options.runs), nameOrPath)
+  const { view, losses } = await readSamples(dir, options.class)
+  const asked = options.suspects === true ? SUSPECTS : options.suspects
+  const count = asked ?? (options.csv === true ? losses.size : 0)
+  const ranking = rankedSuspects(dir, losses, count)
+  if (options.csv === true) return printCsv(ranking, print)
+
+  const suspects: NamedSuspect[] = []
+  for await (const block of ranking) for (const one of block) suspects.push(one)
+  const { summary, snapshot } = view
+  const page: SamplePage = { summary, snapshot, losses, overview: overviewOf(losses), label: options.class }
+  if (options.json === true) print(jsonOf(page, asked === undefined ? undefined : suspects))
+  else for (const line of linesOf(page, asked === undefined ? undefined : suspects)) print(line)
+}
+
+function linesOf(page: SamplePage, suspects: readonly NamedSuspect[] | undefined): string[] {
+  if (suspects === undefined) return overviewLines(page)
+  const width = process.stdout.isTTY ? Math.max(WIDTH, process.stdout.columns) : WIDTH
+  return suspectLines(page, suspects, width)
+}
+
+function jsonOf(page: SamplePage, suspects: readonly NamedSuspect[] | undefined): string {
+  const { run, dir, status, steps, epochs, damage = [] } = page.summary
+  const { overview, label = null } = page
+  const notes = notesOf(page)
+  return jsonText({
+    run,
+    dir,
+    status,
+    steps,
+    epochs,
+    label,
+    notes,
+    damage,
+    ...overview,
+    ...(suspects === undefined ? {} : { suspects }),
+  })
+}
+
+/** Waits for a reader that is slow: a million samples are a hundred megabytes of text. */
+async function printCsv(ranking: AsyncIterable<readonly NamedSuspect[]>, print: Print): Promise<void> {
+  print(csvHeader())
+  for await (const block of ranking) {
+    for (let first = 0; first < block.length; first += ROWS) {
+      print(csvRows(block.slice(first, first + ROWS).map(printable)))
+      if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain')
+    }
+  }
+}
+
+/** A file gets names as they are; a terminal would obey what is in them. */
+function printable(suspect: NamedSuspect): NamedSuspect {
+  return process.stdout.isTTY && suspect.id !== undefined ? { ...suspect, id: sanitize(suspect.id) } : suspect
+}
+
+const SUSPECTS = 50
+/** Printed at a time. */
+const ROWS = 4096

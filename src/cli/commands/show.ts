@@ -1,0 +1,37 @@
+/** `absgd show`: everything that is known of a run. */
+import { Command } from 'commander'
+import { runsRoot } from '../../log/directory.js'
+import { isPattern, selectRun, selectRuns } from '../../log/select-runs.js'
+import { readRunView } from '../../log/run-view.js'
+import { jsonText } from '../../ui/lines/json.js'
+import { pageLines } from '../../ui/lines/page.js'
+import type { RunSummary } from '../../history/summary.js'
+import { toStdout, type Print } from '../print.js'
+
+interface ShowOptions {
+  readonly runs?: string
+  readonly json?: true
+}
+
+export function showCommand(print: Print = toStdout): Command {
+  return new Command('show')
+    .description('show how a run stands, or how it ended')
+    .argument('<run>', 'name of a run, its directory, or a pattern ("exp-*"): all that match')
+    .option('--runs <dir>', 'folder of runs (default: $ABSGD_RUNS, else ./runs)')
+    .option('--json', 'print the summary as one JSON object; of a pattern an array')
+    .action((run: string, options: ShowOptions) => show(run, options, print))
+}
+
+async function show(nameOrPath: string, options: ShowOptions, print: Print): Promise<void> {
+  const root = runsRoot(options.runs)
+  const several = isPattern(nameOrPath)
+  const summaries: RunSummary[] = []
+  for (const dir of several ? selectRuns(root, [nameOrPath]) : [selectRun(root, nameOrPath)])
+    summaries.push((await readRunView(dir, { checkSamplesUpTo: Infinity })).summary)
+  if (options.json === true) {
+    print(jsonText(several ? summaries : summaries[0]))
+    return
+  }
+  for (const [i, summary] of summaries.entries())
+    for (const line of [...(i === 0 ? [] : ['']), ...pageLines(summary)]) print(line)
+}

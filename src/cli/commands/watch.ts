@@ -1,0 +1,59 @@
+/** `absgd watch`: shows runs, live or finished. */
+import { Command } from 'commander'
+import { AbsgdError } from '../../errors.js'
+import { listRuns, runsRoot } from '../../log/directory.js'
+import { lockHolder } from '../../log/lock/lock.js'
+import { selectRuns } from '../../log/select-runs.js'
+import { tailRun } from '../../log/tail.js'
+import { manifestOfRun } from '../../log/run-view.js'
+import { showCockpit } from '../cockpit.js'
+import { exitCodeOf } from '../exit-code.js'
+import { printRun } from '../lines.js'
+import { chooseUi, uiOption, type UiFlag } from '../ui.js'
+
+interface WatchOptions {
+  readonly runs?: string
+  readonly ui: UiFlag
+}
+
+export function watchCommand(): Command {
+  return new Command('watch')
+    .description('show runs, live or finished; leaving never stops one')
+    .argument(
+      '[run...]',
+      'runs by name, directory, pattern ("exp-*") or experiment (default: the newest that trains, else the newest)',
+    )
+    .option('--runs <dir>', 'folder of runs (default: $ABSGD_RUNS, else ./runs)')
+    .addOption(uiOption())
+    .addHelpText('after', ABOUT)
+    .action(watch)
+}
+
+async function watch(names: readonly string[], options: WatchOptions): Promise<void> {
+  const ui = chooseUi(options.ui)
+  const root = runsRoot(options.runs)
+  const dirs = names.length === 0 ? [newest(root)] : selectRuns(root, names)
+  if (ui === 'cockpit') return showCockpit({ dirs, runs: options.runs })
+  const [dir, ...more] = dirs
+  if (dir === undefined || more.length > 0) {
+    throw new AbsgdError('usage', `--ui ${ui} shows one run, and ${dirs.length} are named`, {
+      hint: 'name one, or use --ui cockpit, which switches between them',
+    })
+  }
+  const records = tailRun(dir, { streams: ['steps'] })
+  const { status } = await printRun(records, await manifestOfRun(dir), dir, { ui })
+  process.exitCode = exitCodeOf(status)
+}
+
+function newest(root: string): string {
+  const dirs = listRuns(root)
+  const dir = dirs.find((one) => lockHolder(one) !== undefined) ?? dirs[0]
+  if (dir !== undefined) return dir
+  throw new AbsgdError('run-directory', `there are no runs in ${root}`, {
+    hint: `"absgd run experiment.ts" trains one; --runs or $ABSGD_RUNS names another root`,
+  })
+}
+
+const ABOUT = `
+In the cockpit ? lists the keys; q leaves. Plain lines follow the run to its
+end. Exit code: that of the run where its end was seen, 0 otherwise.`

@@ -1,0 +1,44 @@
+/** Planning ahead of a worker: the rows that it is to have by now. Pure. */
+import { plannableThrough } from '../state/feedback-rules.js'
+import { measurePace, nextPlans, reachOf } from '../state/plans.js'
+import { rowsOf } from './rows.js'
+import type { ControllerState, Effect, Transition } from '../state/state.js'
+
+/** The rows that bring the worker's plan up to its reach. */
+export function extendPlans(state: ControllerState, nowMs: number): Transition {
+  const { lease } = state
+  const source = rowsOf(state)
+  if (lease === undefined || source === undefined) return { state, effects: [] }
+  const step = Math.max(
+    state.reported.attempt === state.attempt ? state.reported.step : 0,
+    lease.position.step,
+  )
+  const pace = measurePace(lease.pace, nowMs, step)
+  const { planning, plans } = nextPlans(lease.planning, {
+    source,
+    leaseEpoch: lease.epoch,
+    attempt: state.attempt,
+    step,
+    reach: reachOf(pace),
+    through: Math.min(
+      plannableThrough(state.rules, state.feedback.decisions, state.layers),
+      coldThrough(state),
+    ),
+  })
+  return {
+    state: { ...state, planSeq: planning.planSeq, lease: { ...lease, pace, planning } },
+    effects: plans.flatMap((plan): Effect[] => [
+      { type: 'append', body: plan },
+      { type: 'send', peer: lease.peer, message: plan },
+    ]),
+  }
+}
+
+/**
+ * While a cold start is watched closely, what the guard says of a step comes before the row that it is for. Whether a run starts cold is
+ * known with its first step.
+ */
+function coldThrough({ cold, feedback }: ControllerState): number {
+  const { front, guard } = feedback.back
+  return cold === undefined || front >= (guard.coldUntil ?? cold.steps) ? Infinity : front + cold.lag
+}

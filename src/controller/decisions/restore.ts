@@ -1,0 +1,58 @@
+/** A checkpoint that the worker cannot return to: it is named, and the one before it is tried. Pure. */
+import type { Action } from '../../record/record.js'
+import type { CommandResult } from '../../wire/message.js'
+import { withPending } from './replies.js'
+import type { ControllerState, Effect, Lease, Pending, Transition } from '../state/state.js'
+
+/** The id under which the worker knows what was asked for. A worker obeys an id once, so a second try has another one. */
+export function commandId({ request, refusals = [] }: Pick<Pending, 'request' | 'refusals'>): string {
+  return refusals.length === 0 ? request.id : `${request.id}.${refusals.length}`
+}
+
+export function pendingOf({ pending }: ControllerState, id: string): Pending | undefined {
+  return Object.values(pending).find((one) => commandId(one) === id)
+}
+
+/** Tries the checkpoint before the one that was refused; undefined where there is none, or nobody to try it. */
+export function tryEarlier(
+  before: ControllerState,
+  lease: Lease,
+  pending: Pending,
+  { ok, message }: CommandResult,
+): Transition | undefined {
+  const { action } = pending
+  if (ok || action.type !== 'restore' || lease.bye !== undefined) return undefined
+  const index = before.checkpoints.findIndex(({ path }) => path === action.path)
+  const note: Effect = {
+    type: 'append',
+    body: { type: 'note', level: 'warning', text: unusable(action, message), position: before.reported },
+  }
+  const earlier = before.checkpoints[index - 1]
+  if (earlier === undefined) return undefined
+  const { path, sha256, position } = earlier
+  const next: Pending = {
+    ...pending,
+    action: { ...action, step: position.step, path, sha256 },
+    refusals: [...(pending.refusals ?? []), unusable(action, message)],
+  }
+  const checkpoints = before.checkpoints.filter((one) => one.path !== action.path)
+  const command = {
+    type: 'command',
+    leaseEpoch: lease.epoch,
+    id: commandId(next),
+    action: next.action,
+  } as const
+  return {
+    state: withPending({ ...before, checkpoints }, next),
+    effects: [note, { type: 'send', peer: lease.peer, message: command }],
+  }
+}
+
+/** What whoever asked is told of the checkpoints that were refused first; empty where none was. */
+export function refusedFirst({ refusals = [] }: Pending): string {
+  return refusals.map((why) => `; ${why}`).join('')
+}
+
+function unusable({ step }: Extract<Action, { type: 'restore' }>, message: string): string {
+  return `the checkpoint of step ${step} cannot be used: ${message.replace(/^refused: /, '')}`
+}

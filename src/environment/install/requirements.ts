@@ -1,0 +1,83 @@
+/** What a Python environment must hold, and where the pins are. */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { atLeast } from '../version.js'
+
+/** What may be asked for beside what the worker needs. */
+export type Extra = 'demo' | 'dev'
+export const EXTRAS: readonly Extra[] = ['demo', 'dev']
+
+/** A part of the environment: it has a file of pins of its own. */
+export type Part = 'worker' | Extra
+
+export interface Package {
+  readonly name: string
+  /** The oldest version that will do. */
+  readonly minimum: string
+}
+
+export const PYTHON_MINIMUM = '3.10'
+export const TORCH = { name: 'torch', minimum: '2.4', below: '3' } as const
+export const TORCH_RANGE = `torch>=${TORCH.minimum},<${TORCH.below}`
+
+/** Direct dependencies, as in python-worker/pyproject.toml. */
+export const PACKAGES: Readonly<Record<Part, readonly Package[]>> = {
+  worker: [
+    { name: 'pyzmq', minimum: '25' },
+    { name: 'protobuf', minimum: '4.21' },
+  ],
+  demo: [{ name: 'scikit-learn', minimum: '1.3' }],
+  dev: [
+    { name: 'pytest', minimum: '8' },
+    { name: 'pytest-xdist', minimum: '3.5' },
+    { name: 'ruff', minimum: '0.6' },
+  ],
+}
+
+/** The worker's package: it runs from here by PYTHONPATH and is never installed. */
+export const WORKER_DIRECTORY = fileURLToPath(new URL('../../../python-worker/', import.meta.url))
+
+export function partsOf(extras: readonly Extra[]): readonly Part[] {
+  return ['worker', ...EXTRAS.filter((extra) => extras.includes(extra))]
+}
+
+export function packagesOf(extras: readonly Extra[]): readonly Package[] {
+  return partsOf(extras).flatMap((part) => PACKAGES[part])
+}
+
+/** A requirement as pip takes it. */
+export function requirementOf({ name, minimum }: Package): string {
+  return `${name}>=${minimum}`
+}
+
+/** Those of `packages` that `versions` lacks or has too old. */
+export function missingFrom(
+  versions: Readonly<Record<string, string>>,
+  packages: readonly Package[],
+): readonly Package[] {
+  return packages.filter(({ name, minimum }) => !atLeast(versions[name], minimum))
+}
+
+/** The versions that matter, in the order in which they are shown. */
+export function versionsOf(
+  { python, versions }: { readonly python: string; readonly versions: Readonly<Record<string, string>> },
+  extras: readonly Extra[],
+): Readonly<Record<string, string>> {
+  const names = [TORCH.name, ...packagesOf(extras).map(({ name }) => name)]
+  const present = names.flatMap((name) =>
+    versions[name] === undefined ? [] : [[name, versions[name]] as const],
+  )
+  return { python, ...Object.fromEntries(present) }
+}
+
+export function requirementsFile(part: Part): string {
+  return join(WORKER_DIRECTORY, 'requirements', `${part}.txt`)
+}
+
+/** Changes whenever what must be installed changes. */
+export function requirementsHash(part: Part): string {
+  const pins = readFileSync(requirementsFile(part), 'utf8')
+  return createHash('sha256').update(`${TORCH_RANGE}\n${pins}`).digest('hex').slice(0, 16)
+}

@@ -1,0 +1,109 @@
+/** The numbers of a run over its visible history, record by record. */
+import { metricsOf } from '../evaluations.js'
+import { mainWeighing } from './main-weighing.js'
+import { isMissing } from './missing-numbers.js'
+import type { LogRecord, StepBatch } from '../../record/record.js'
+import { createSeries, type Series } from './series.js'
+import { createSparseSeries } from './sparse-series.js'
+import { lossName } from './step-numbers.js'
+import { hiddenFrom, isVisible, type RewindPoint } from '../visible.js'
+
+/** Of every step: unweighted mean loss, lambda (a gap where it is off), effective sample size over batch size, Σw, learning rate. */
+export type StepSeriesName = 'loss' | 'lambda' | 'essRatio' | 'sumW' | 'lr'
+
+export interface RunSeries {
+  take(record: LogRecord): void
+  readonly steps: Readonly<Record<StepSeriesName, Series>>
+  /**
+   * By name, in the order in which they came: metrics of evaluations (`val.accuracy`), the user's own numbers of steps
+   * (`train.<name>`), and the losses of all weighings but the first (`train.<weighing>.loss`). As many as there are.
+   */
+  readonly metrics: ReadonlyMap<string, Series>
+}
+
+export function createRunSeries(): RunSeries {
+  const steps = {
+    loss: createSeries(),
+    lambda: createSeries(),
+    essRatio: createSeries(),
+    sumW: createSeries(),
+    lr: createSeries(),
+  }
+  const metrics = new Map<string, Series>()
+  let rewinds: readonly RewindPoint[] = []
+
+  function metric(name: string): Series {
+    let series = metrics.get(name)
+    if (series === undefined) metrics.set(name, (series = createSparseSeries()))
+    return series
+  }
+
+  return {
+    steps,
+    metrics,
+    take({ body }) {
+      switch (body.type) {
+        case 'step-batch': {
+          const end = Math.min(body.count, hiddenFrom(rewinds, body.attempt) - body.firstStep)
+          addBatch(steps, body, end)
+          addOthers(metric, body, end)
+          return
+        }
+        case 'evaluation':
+          if (!isVisible(rewinds, body.attempt, body.step)) return
+          for (const [name, value] of Object.entries(metricsOf(body))) metric(name).add(body.step, value)
+          return
+        case 'rewind':
+          rewinds = [...rewinds, body]
+          for (const series of [...Object.values(steps), ...metrics.values()]) series.cutFrom(body.toStep)
+          return
+        default:
+      }
+    },
+  }
+}
+
+/** The first `end` steps of a batch, from the main weighing of the run. */
+function addBatch(
+  { loss, lambda, essRatio, sumW, lr }: RunSeries['steps'],
+  batch: StepBatch,
+  end: number,
+): void {
+  const { firstStep, controls } = batch
+  const weighing = mainWeighing(batch)
+  const { lambda: lambdas, lr: rates } = controls
+  for (let i = 0; i < end; i += 1) {
+    const step = firstStep + i
+    lambda.add(step, finite(lambdas?.[i]))
+    lr.add(step, finite(rates?.[i]))
+    if (weighing === undefined) {
+      // No gap in the series of a loss that every other step has.
+      for (const series of [sumW, loss, essRatio]) series.skip(step)
+      continue
+    }
+    const sum = weighing.sumW[i]!
+    sumW.add(step, finite(sum))
+    loss.add(step, weighing.meanLoss[i])
+    essRatio.add(step, finite(sum ** 2 / (weighing.n[i]! * weighing.sumW2[i]!)))
+  }
+}
+
+/** The other weighings, and the user's own numbers. */
+function addOthers(metric: (name: string) => Series, batch: StepBatch, end: number): void {
+  if (end <= 0) return
+  const { firstStep, weighings, metrics } = batch
+  for (const weighing of weighings) {
+    if (weighing === mainWeighing(batch)) continue
+    const series = metric(lossName(batch, weighing))
+    for (let i = 0; i < end; i += 1) series.add(firstStep + i, weighing.meanLoss[i])
+  }
+  for (const [name, column] of Object.entries(metrics)) {
+    const series = metric(`train.${name}`)
+    for (let i = 0; i < end; i += 1) if (!isMissing(column, i)) series.add(firstStep + i, column[i])
+  }
+}
+
+/** A lambda that is off and a ratio without meaning are gaps, and no numbers gone wrong. */
+function finite(value: number | undefined): number | undefined {
+  return Number.isFinite(value) ? value : undefined
+}

@@ -1,0 +1,20 @@
+/** A run that no controller drove: what its worker wrote is all that there is. */
+import type { Bye } from '../record/record.js'
+import type { RunEnd } from './snapshot.js'
+
+/** How it ended, by its worker's last word. */
+export function endOfLone({ reason, position, message, traceback }: Bye): RunEnd {
+  const at = `after ${position.step} steps`
+  switch (reason) {
+    case 'completed':
+      return { status: 'completed', reason: message || `the script ended ${at}`, detail: '', position }
+    case 'stopped':
+      return { status: 'stopped', reason: message || `stopped ${at}`, detail: '', position }
+    case 'failed':
+      return { status: 'failed', reason: message || `the script failed ${at}`, detail: traceback, position }
+    case 'orphaned':
+      return { status: 'resumable', reason: message || `given up ${at}`, detail: '', position }
+    default:
+      return reason satisfies never
+  }
+}

@@ -1,0 +1,57 @@
+/** What a reader met besides the records it returned. */
+import { AbsgdError } from '../../errors.js'
+import type { LogRecord } from '../../record/record.js'
+import { decodeName, decodeRecord } from '../../wire/codec.js'
+import type { Cursor, Damage, Frame } from './cursor.js'
+import type { Seen } from './seen.js'
+
+export interface ReadReport {
+  /** In the order in which it was met; what stands before each is read. */
+  readonly damage: readonly Damage[]
+  /** Records of kinds that a newer version wrote; skipped. */
+  readonly unknown: number
+  /** Records that the logs hold twice; the first was returned. */
+  readonly duplicates: number
+}
+
+export interface OpenReport extends ReadReport {
+  damage: Damage[]
+  unknown: number
+  duplicates: number
+}
+
+export function emptyReport(): OpenReport {
+  return { damage: [], unknown: 0, duplicates: 0 }
+}
+
+/** The frame's record; undefined, and noted unless it was seen before, when there is none that this version can read. */
+export function readRecord(
+  { payload, offset }: Frame,
+  { path, stream }: Pick<Cursor, 'path' | 'stream'>,
+  report: OpenReport,
+  seen: Seen,
+): LogRecord | undefined {
+  const isNew = () => {
+    const name = decodeName(payload, stream)
+    return name === undefined || seen.add(name)
+  }
+  try {
+    const record = decodeRecord(payload)
+    if (record === undefined && isNew()) report.unknown += 1
+    return record
+  } catch (error) {
+    if (!(error instanceof AbsgdError)) throw error
+    if (isNew()) report.damage.push({ file: path, offset, reason: 'record', message: error.message })
+    return undefined
+  }
+}
+
+/** Notes why reading stopped. @param writing - whether a writer may still complete the last frame. */
+export function noteEnd(cursor: Cursor, writing: boolean, report: OpenReport): void {
+  const damage = cursor.damage()
+  if (damage !== undefined) report.damage.push(damage)
+  else if (cursor.rest() > 0 && !writing) {
+    const message = `the last frame is incomplete: ${cursor.rest()} bytes`
+    report.damage.push({ file: cursor.path, offset: cursor.offset(), reason: 'torn', message })
+  }
+}

@@ -1,0 +1,88 @@
+/** Runs by what somebody types: names, paths, patterns and experiments. */
+import { basename } from 'node:path'
+import { AbsgdError } from '../errors.js'
+import { findRun, listRuns, readManifest, runAt } from './directory.js'
+import { nearest } from '../utils/nearest-run.js'
+
+/**
+ * The directories of the runs that `selectors` name, each once: in the order of the selectors, for one that names several
+ * the oldest first. A selector is the name or path of a run, a pattern of names (`*` any text, `?` any character), the name of
+ * an experiment, or `experiment/arm`.
+ *
+ * @throws AbsgdError 'run-directory' for a selector without runs, naming what comes near.
+ */
+export function selectRuns(root: string, selectors: readonly string[]): string[] {
+  const runs = listRuns(root)
+    .toReversed()
+    .map((dir) => ({ dir, name: basename(dir), ...labelsOf(dir) }))
+  const selected = selectors.flatMap((selector) => {
+    const one = runAt(root, selector)
+    if (one !== undefined) return [one]
+    const pattern = isPattern(selector) ? patternOf(selector) : undefined
+    const matching = runs.filter(({ name, labels }) => pattern?.test(name) ?? labels.includes(selector))
+    if (matching.length > 0) return matching.map(({ dir }) => dir)
+    const known = [...new Set(runs.flatMap(({ name, labels }) => [...labels, name]))]
+    throw nothingOf(selector, root, known)
+  })
+  return [...new Set(selected)]
+}
+
+/**
+ * The directory of the one run that `selector` names, in any way that {@link selectRuns} takes: for a command of one run.
+ *
+ * @throws AbsgdError 'run-directory' as {@link findRun}, and for a selector of several runs, naming them.
+ */
+export function selectRun(root: string, selector: string): string {
+  const one = runAt(root, selector)
+  if (one !== undefined) return one
+  if (!isPattern(selector) && !listRuns(root).some((dir) => labelsOf(dir).labels.includes(selector)))
+    return findRun(root, selector)
+  const found = selectRuns(root, [selector])
+  if (found.length === 1) return found[0]!
+  const names = found.map((dir) => basename(dir))
+  const more = names.length > NAMED ? `, and ${names.length - NAMED} more` : ''
+  throw new AbsgdError(
+    'run-directory',
+    `"${selector}" names ${names.length} runs, and this command takes one`,
+    {
+      hint: `name one of ${names.slice(0, NAMED).join(', ')}${more}`,
+    },
+  )
+}
+
+/** Whether a selector is a pattern of names: `*` any text, `?` any character. */
+export function isPattern(selector: string): boolean {
+  return /[*?]/.test(selector)
+}
+
+/** What a run can be named by besides its name; nothing where its manifest cannot be read. */
+function labelsOf(dir: string): { readonly labels: readonly string[] } {
+  try {
+    const { experiment, arm } = readManifest(dir)
+    return { labels: arm === undefined ? [experiment] : [experiment, `${experiment}/${arm}`] }
+  } catch {
+    return { labels: [] }
+  }
+}
+
+function patternOf(selector: string): RegExp {
+  const source = selector
+    .replaceAll(/[\\^$.|+()[\]{}]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.')
+  return new RegExp(`^${source}$`)
+}
+
+function nothingOf(selector: string, root: string, known: readonly string[]): AbsgdError {
+  const what = isPattern(selector)
+    ? `no run matches "${selector}"`
+    : `there is no run and no experiment "${selector}"`
+  const near = isPattern(selector) ? [] : nearest(selector, known)
+  const others = near.length > 0 ? `did you mean ${near.join(', ')}?` : 'see "absgd ls"'
+  return new AbsgdError('run-directory', `${what} in ${root}`, {
+    hint: known.length === 0 ? 'there are no runs here; --runs or $ABSGD_RUNS names another root' : others,
+  })
+}
+
+/** Runs that an error names. */
+const NAMED = 5

@@ -1,0 +1,27 @@
+/** Runs driven from a script: the controller lives in the script's own process. */
+import { driveRun, type DriveOptions } from './drive.js'
+import { AbsgdError } from '../errors.js'
+import type { Experiment } from '../experiment/experiment.js'
+import { removeUnused } from '../log/directory.js'
+import { prepareRun, type PrepareOptions } from './prepare.js'
+import type { Run } from '../experiment/run-handle.js'
+
+export interface LaunchOptions
+  extends Omit<PrepareOptions, 'experiment' | 'experimentFile'>, Omit<DriveOptions, 'takeOver'> {}
+
+/**
+ * Starts a run of `experiment` under a controller in this process.
+ *
+ * @throws AbsgdError when the experiment, its parameters, the environment or the run's name do not hold; nothing is left behind then.
+ */
+export async function launch(experiment: Experiment, options: LaunchOptions = {}): Promise<Run> {
+  if (options.signal?.aborted === true)
+    throw new AbsgdError('usage', 'the signal was aborted before the run began')
+  const prepared = await prepareRun({ ...options, experiment })
+  try {
+    return await driveRun(prepared, options)
+  } catch (error) {
+    removeUnused(prepared.dir)
+    throw error
+  }
+}

@@ -1,0 +1,193 @@
+/** Everything that is checked before a run exists: experiment, parameters, name, Python. */
+import { existsSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { ensureEnvironment } from '../environment/environment.js'
+import { AbsgdError } from '../errors.js'
+import { compileRun } from '../experiment/compile.js'
+import { describeConfig } from '../experiment/describe.js'
+import type { Experiment } from '../experiment/experiment.js'
+import { resolveExperiment, type ResolvedExperiment } from '../experiment/resolve.js'
+import { checkRunName, createRunDirectory, runsRoot } from '../log/directory.js'
+import type { Manifest, RunConfig } from '../record/manifest.js'
+import { VERSION } from '../version.js'
+import { simulationOf } from '../simulated/settings.js'
+
+export interface SimulateOptions {
+  /** Train a toy without Python instead of the experiment's task. @default false */
+  readonly simulate?: boolean
+  /** Steps a second of a simulated run. @default as fast as it goes */
+  readonly pace?: number
+}
+
+export interface PrepareOptions extends SimulateOptions {
+  readonly experiment: Experiment
+  /** Where the experiment was loaded from; absent for one that a script made. */
+  readonly experimentFile?: string
+  readonly arm?: string
+  /** Values, or their text as a command line gives it. */
+  readonly params?: Readonly<Record<string, unknown>>
+  /** Schedules as text, by control, in place of the experiment's own. */
+  readonly set?: Readonly<Record<string, string>>
+  /** @default the experiment's name, its arm and the next free number */
+  readonly name?: string
+  /** Refuse a name that exists; false: take `NAME.2`, `NAME.3`, … then. @default true */
+  readonly exactName?: boolean
+  /** Folder of runs. @default $ABSGD_RUNS, else ./runs */
+  readonly runs?: string
+  /** Interpreter; not used where the run is simulated. @default what `absgd setup` finds or makes */
+  readonly python?: string
+  /** Wait for a worker that somebody else starts. @default false */
+  readonly attach?: boolean
+  /** Told what is being set up, a line at a time. */
+  readonly onSetup?: (line: string) => void
+}
+
+export interface PreparedRun {
+  readonly dir: string
+  readonly manifest: Manifest
+  readonly resolved: ResolvedExperiment
+  /** Undefined where the run is simulated. */
+  readonly python: string | undefined
+}
+
+/**
+ * Checks everything, then makes the run directory. When it throws, nothing is left behind.
+ *
+ * @throws AbsgdError 'experiment', 'environment' or 'run-directory'
+ */
+export async function prepareRun(options: PrepareOptions): Promise<PreparedRun> {
+  const { experiment, arm, params = {}, onSetup = () => undefined } = options
+  const { set = {}, exactName = true, name: wanted } = options
+  const resolved = resolveExperiment(experiment, { ...(arm === undefined ? {} : { arm }), params, set })
+  const root = runsRoot(options.runs)
+  if (wanted !== undefined) checkRunName(wanted)
+  if (wanted !== undefined && exactName) refuseExisting(root, wanted)
+  const { simulated } = simulationConfig(resolved, options)
+  const { attach = false } = options
+  requireRunnable(resolved, { attach, simulated })
+  const environment =
+    simulated || attach
+      ? undefined
+      : await ensureEnvironment({
+          directory: process.cwd(),
+          report: onSetup,
+          ...(options.python === undefined ? {} : { python: options.python }),
+        })
+  const base = baseName(resolved.name, arm)
+  for (let number = 1; ; number++) {
+    const run = wanted === undefined ? `${base}-${number}` : numbered(wanted, number)
+    const isTaken = () => !(wanted !== undefined && exactName) && existsSync(join(root, run))
+    if (isTaken()) continue
+    const manifest = manifestOf(resolved, run, options)
+    try {
+      const dir = createRunDirectory(root, run, manifest)
+      if (wanted !== undefined && run !== wanted)
+        onSetup(`a run named "${wanted}" exists: this one is "${run}"`)
+      return { dir, manifest, resolved, python: environment?.python }
+    } catch (error) {
+      // Another process may have taken the name in between.
+      if (!isTaken()) throw error
+    }
+  }
+}
+
+/**
+ * The manifest of a run that is made now.
+ *
+ * @throws AbsgdError 'usage' for a pace that is none, 'experiment' for parameters that a simulation cannot follow
+ */
+export function manifestOf(
+  resolved: ResolvedExperiment,
+  run: string,
+  options: SimulateOptions & Pick<PrepareOptions, 'experimentFile' | 'attach' | 'set'>,
+): Manifest {
+  const { name, arm, params, program } = resolved
+  const { experimentFile, attach = false, set = {} } = options
+  const simulation = simulationConfig(resolved, options)
+  const isStarted = !attach && simulation.simulated === undefined
+  return {
+    format: 1,
+    run,
+    experiment: name,
+    ...(arm === undefined ? {} : { arm }),
+    createdAt: new Date().toISOString(),
+    version: VERSION,
+    ...(experimentFile === undefined ? {} : { experimentFile }),
+    params,
+    ...(Object.keys(set).length === 0 ? {} : { set }),
+    config: {
+      ...describeConfig(resolved),
+      ...(isStarted && program.kind !== 'task' ? { directory: process.cwd() } : {}),
+      ...(attach ? { attached: true } : {}),
+      ...simulation,
+    },
+  }
+}
+
+/**
+ * Refuses what would come to nothing once a worker has joined.
+ *
+ * @throws AbsgdError 'experiment'
+ */
+export function requireRunnable(
+  resolved: ResolvedExperiment,
+  { attach = false, simulated }: { readonly attach?: boolean; readonly simulated: true | undefined },
+): void {
+  const { name, program } = resolved
+  if (simulated === true) return
+  if (attach && program.kind === 'task') {
+    throw new AbsgdError(
+      'experiment',
+      `the experiment "${name}" trains a task, which nobody starts by hand`,
+      {
+        hint: "train it with absgd run; to attach a script, leave worker out, or say worker: { script: 'train.py' }",
+      },
+    )
+  }
+  if (!attach && program.kind === 'unnamed') {
+    throw new AbsgdError('experiment', `the experiment "${name}" does not say what trains`, {
+      hint: "give it worker: { script: 'train.py' }, or wait for what you start by hand: absgd attach",
+    })
+  }
+  // A script has no epochs to wait for: all that a task is held to at its Hello can be held to now.
+  if (program.kind !== 'task') compileRun(resolved, { stepsPerEpoch: 0 })
+}
+
+function simulationConfig(
+  { params }: ResolvedExperiment,
+  { simulate = false, pace }: SimulateOptions,
+): Pick<RunConfig, 'simulated' | 'stepsPerSecond'> {
+  if (simulate) simulationOf(params)
+  if (pace === undefined) return simulate ? { simulated: true } : {}
+  if (simulate && pace > 0 && Number.isFinite(pace)) return { simulated: true, stepsPerSecond: pace }
+  throw new AbsgdError('usage', `a pace of ${pace} steps a second is not possible`, {
+    hint: simulate ? 'it takes a number above 0' : 'only a simulated run has a pace: add --simulate',
+  })
+}
+
+/** `first`, then `first.2`, `first.3`, …, of at most 64 characters. */
+function numbered(name: string, number: number): string {
+  if (number === 1) return name
+  const ending = `.${number}`
+  return `${name.slice(0, MAX_NAME - ending.length)}${ending}`
+}
+
+function refuseExisting(root: string, name: string): void {
+  if (!existsSync(join(root, name))) return
+  throw new AbsgdError('run-directory', `a run named "${name}" exists in ${root}`, {
+    hint: `choose another --name, or go on with it: absgd resume ${basename(name)}`,
+  })
+}
+
+/** A run's name may hold less than an experiment's. */
+function baseName(experiment: string, arm: string | undefined): string {
+  return plainName(arm === undefined ? experiment : `${experiment}-${arm}`).slice(0, 56)
+}
+
+/** The text with nothing in it that a run's name may not hold, of any length. */
+export function plainName(text: string): string {
+  const plain = text.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '')
+  return plain === '' ? 'run' : plain
+}
+
+const MAX_NAME = 64

@@ -1,0 +1,133 @@
+/** The spool of a worker that lives in this process; `spool.ts` reads it, as it reads a Python worker's. */
+import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Acked, Stream } from '../record/record.js'
+import { VERSION } from '../version.js'
+import { encodeFramePrefix, encodeHeader } from '../log/files/frame.js'
+import { runPaths } from '../log/paths.js'
+
+export interface SpoolWriter {
+  /** Writes the stream's next frame. False when the disk refuses it: the next one goes into another segment. */
+  append(stream: Stream, payload: Uint8Array): boolean
+  /** Puts every frame of the steps on disk for good. False where the disk refuses that. */
+  sync(): boolean
+  /** Deletes segments of which every frame is acknowledged, but for the one that is being written. */
+  acknowledge(acked: Acked): void
+  /** Lets go of the files; those that are acknowledged as a whole leave the disk. May be called twice. */
+  close(): void
+}
+
+export function openSpool(dir: string, incarnation: string): SpoolWriter {
+  const { spool } = runPaths(dir)
+  const streams = { steps: openStream('steps'), samples: openStream('samples') }
+
+  function openStream(stream: Stream) {
+    const segments: Segment[] = []
+    let last = 0
+    let acked = 0
+
+    function current(): Segment {
+      const open = segments.at(-1)
+      if (open !== undefined && open.size < SEGMENT_BYTES && open.last === last - 1) return open
+      if (open !== undefined) closeSegment(open)
+      const segment = beginSegment(spool, `${incarnation}.${stream}`, stream, last)
+      segments.push(segment)
+      return segment
+    }
+
+    return {
+      append(payload: Uint8Array): boolean {
+        last += 1
+        try {
+          writeFrame(current(), payload)
+          return true
+        } catch {
+          return false
+        }
+      },
+      sync(): boolean {
+        try {
+          for (const { descriptor } of segments) if (descriptor !== undefined) fsyncSync(descriptor)
+          return true
+        } catch {
+          return false
+        }
+      },
+      acknowledge(through: number) {
+        acked = Math.max(acked, through)
+        while (segments.length > 1 && segments[0]!.last <= acked) deleteSegment(segments.shift()!)
+      },
+      close() {
+        for (const segment of segments.splice(0)) {
+          closeSegment(segment)
+          if (segment.last <= acked) deleteSegment(segment)
+        }
+      },
+    }
+  }
+
+  return {
+    append: (stream, payload) => streams[stream].append(payload),
+    sync: () => streams.steps.sync(),
+    acknowledge(acked) {
+      streams.steps.acknowledge(acked.steps)
+      streams.samples.acknowledge(acked.samples)
+    },
+    close() {
+      streams.steps.close()
+      streams.samples.close()
+    },
+  }
+}
+
+/** One file of frames with consecutive sequences. */
+interface Segment {
+  readonly path: string
+  /** Undefined once it is closed. */
+  descriptor: number | undefined
+  size: number
+  last: number
+}
+
+function beginSegment(spool: string, prefix: string, stream: Stream, first: number): Segment {
+  mkdirSync(spool, { recursive: true, mode: 0o700 })
+  const path = join(spool, `${prefix}.${String(first).padStart(12, '0')}.log`)
+  const segment: Segment = { path, descriptor: openSync(path, 'wx', 0o600), size: 0, last: first - 1 }
+  try {
+    write(segment, encodeHeader(stream, VERSION))
+  } catch (error) {
+    deleteSegment(segment)
+    throw error
+  }
+  return segment
+}
+
+function writeFrame(segment: Segment, payload: Uint8Array): void {
+  write(segment, Buffer.concat([encodeFramePrefix(payload), payload]))
+  segment.last += 1
+}
+
+function write(segment: Segment, bytes: Uint8Array): void {
+  const descriptor = segment.descriptor!
+  try {
+    if (writeSync(descriptor, bytes) !== bytes.length) throw new Error('the disk is full')
+  } catch (error) {
+    // What follows goes elsewhere; this one is to end whole.
+    ftruncateSync(descriptor, segment.size)
+    throw error
+  }
+  segment.size += bytes.length
+}
+
+function closeSegment(segment: Segment): void {
+  if (segment.descriptor !== undefined) closeSync(segment.descriptor)
+  segment.descriptor = undefined
+}
+
+function deleteSegment(segment: Segment): void {
+  closeSegment(segment)
+  rmSync(segment.path, { force: true })
+}
+
+/** A segment is closed once it is this large, so that acknowledged telemetry leaves the disk soon. */
+const SEGMENT_BYTES = 4 * 1024 * 1024

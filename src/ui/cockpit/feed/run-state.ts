@@ -1,0 +1,88 @@
+/** What the cockpit knows of a run, record by record. */
+import type { Manifest } from '../../../record/manifest.js'
+import { initialPace, withPace, type Pace } from '../../../history/series/pace.js'
+import type { LogRecord, Phase, RunStatus } from '../../../record/record.js'
+import { createRunSeries, type RunSeries } from '../../../history/series/run-series.js'
+import { initialSnapshot, reduce, type RunSnapshot } from '../../../history/snapshot.js'
+import { eventsOf, type RunEvent } from './run-events.js'
+
+export type { RunEvent, Tone } from './run-events.js'
+
+export interface RunState {
+  readonly manifest: Manifest
+  readonly snapshot: RunSnapshot
+  /** Grows in place. */
+  readonly series: RunSeries
+  readonly pace: Pace
+  /** The last of them, at most `EVENTS_KEPT`. */
+  readonly events: readonly RunEvent[]
+  /** What the worker printed last. */
+  readonly workerLines: readonly string[]
+  readonly phase: Phase
+  /** Whether a controller drives the run. */
+  readonly driven: boolean
+  /** Whether everything so far was read. */
+  readonly caughtUp: boolean
+  /** Whether the run was seen alive: its end is news. */
+  readonly wasDriven: boolean
+}
+
+export function initialRunState(manifest: Manifest): RunState {
+  return {
+    manifest,
+    snapshot: initialSnapshot(),
+    series: createRunSeries(),
+    pace: initialPace(),
+    events: [],
+    workerLines: [],
+    phase: 'starting',
+    driven: false,
+    caughtUp: false,
+    wasDriven: false,
+  }
+}
+
+/** The state after a record. The series of `state` are taken over: it is not to be used any more. */
+export function withRecord(state: RunState, record: LogRecord): RunState {
+  const { manifest, snapshot: before, series, phase } = state
+  const snapshot = reduce(before, record)
+  series.take(record)
+  const news = eventsOf(record, { run: manifest.run, before, after: snapshot, phase })
+  const events = news.length === 0 ? state.events : [...state.events, ...news].slice(-EVENTS_KEPT)
+  return {
+    ...state,
+    snapshot,
+    pace: withPace(state.pace, record, snapshot),
+    events,
+    phase: phaseAfter(phase, record),
+  }
+}
+
+function phaseAfter(phase: Phase, { body }: LogRecord): Phase {
+  if (body.type === 'progress') return body.phase
+  return body.type === 'worker-joined' ? 'starting' : phase
+}
+
+/** How a run stands. */
+export type Standing =
+  | { readonly type: 'reading' }
+  | { readonly type: 'working'; readonly phase: Phase }
+  /** Its process is gone; the controller may start another. */
+  | { readonly type: 'no-worker' }
+  /** Without an end: the controller died. */
+  | { readonly type: 'no-controller' }
+  | { readonly type: 'ended'; readonly status: RunStatus; readonly reason: string }
+
+export function standingOf({ snapshot, driven, caughtUp }: RunState): Standing {
+  const { end, worker } = snapshot
+  if (end !== undefined) return { type: 'ended', status: end.status, reason: end.reason }
+  if (!caughtUp) return { type: 'reading' }
+  if (!driven) return { type: 'no-controller' }
+  // One that has done its work is gone a moment before the run ends.
+  if (worker.status === 'left') {
+    return worker.exitCode === 0 ? { type: 'working', phase: 'ending' } : { type: 'no-worker' }
+  }
+  return { type: 'working', phase: worker.status === 'joined' ? worker.phase : 'starting' }
+}
+
+const EVENTS_KEPT = 200

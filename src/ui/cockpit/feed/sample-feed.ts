@@ -1,0 +1,145 @@
+/** Reads the samples of a run, once somebody wants to see the suspects among them, and follows them from then on. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { toAbsgdError } from '../../../errors.js'
+import { noiseRanking } from '../../../samples/label-noise.js'
+import type { LogRecord } from '../../../record/record.js'
+import { emptySampleLosses, withSamples, type SampleLosses } from '../../../samples/sample-losses.js'
+import { topSuspects, type Suspect } from '../../../samples/ranking.js'
+import type { RewindPoint } from '../../../history/visible.js'
+import type { RunSource } from './source.js'
+
+/** The samples that are most likely labelled wrong, as far as was read. */
+export interface SuspectsState {
+  readonly status: 'reading' | 'ready' | 'failed'
+  /** Why nothing can be shown; empty unless failed. */
+  readonly problem: string
+  /** The first of the ranking, at most `SUSPECTS_KEPT`. */
+  readonly top: readonly NamedSuspect[]
+  /** Samples that are ranked or could be: one past the largest index. */
+  readonly samples: number
+  /** How well the ranking finds wrong labels; undefined where the truth is not known. */
+  readonly auc: number | undefined
+}
+
+export interface NamedSuspect extends Suspect {
+  /** The user's own name of the sample. */
+  readonly id?: string
+}
+
+export interface SampleFeed {
+  state(): SuspectsState
+  /** Begins to read, if it has not begun. */
+  start(signal: AbortSignal): void
+}
+
+export interface SampleFeedParts {
+  readonly source: Pick<RunSource, 'samples' | 'isDriven'>
+  /** Those that are known; samples that they hide are not counted. */
+  readonly rewinds: () => readonly RewindPoint[]
+  /** Resolves once the rewinds so far are known. */
+  readonly caughtUp: Promise<void>
+  /** Called after every change of the state. */
+  readonly changed: () => void
+}
+
+export function createSampleFeed({ source, rewinds, caughtUp, changed }: SampleFeedParts): SampleFeed {
+  let state = NOTHING_YET
+  let begun = false
+
+  function set(next: SuspectsState): void {
+    state = next
+    changed()
+  }
+
+  /** Reads until a rewind hides some of what was read, or nobody drives the run. */
+  async function readOnce(signal: AbortSignal): Promise<void> {
+    const known = rewinds()
+    let losses = emptySampleLosses(known)
+    const names = new Map<number, string>()
+    let stale = true
+    let status: SuspectsState['status'] = 'reading'
+    let nextMs = -Infinity
+
+    const refresh = () => {
+      const beganMs = performance.now()
+      set(rankingOf(losses, names, status))
+      stale = false
+      // A ranking of millions takes a while: the screen must not wait for it all the time.
+      nextMs = performance.now() + Math.max(REFRESH_MS, REST * (performance.now() - beganMs))
+    }
+    for await (const block of source.samples(signal)) {
+      if (signal.aborted || !isSame(known, rewinds())) return
+      let some = false
+      for (const record of block) {
+        some = true
+        losses = withSamples(losses, record)
+        keepNames(names, record)
+      }
+      stale ||= some
+      // What comes from now on is news.
+      const first = !some && status === 'reading'
+      if (first) status = 'ready'
+      if (first || (stale && performance.now() >= nextMs)) refresh()
+    }
+    if (signal.aborted || !isSame(known, rewinds())) return
+    status = 'ready'
+    refresh()
+    while (!source.isDriven() && isSame(known, rewinds()) && !signal.aborted) {
+      await sleep(IDLE_MS, undefined, { signal }).catch(() => undefined)
+    }
+  }
+
+  async function read(signal: AbortSignal): Promise<void> {
+    await caughtUp
+    while (!signal.aborted) await readOnce(signal)
+  }
+
+  return {
+    state: () => state,
+    start(signal) {
+      if (begun) return
+      begun = true
+      read(signal).catch((thrown: unknown) => {
+        set({ ...NOTHING_YET, status: 'failed', problem: toAbsgdError(thrown, 'log').message })
+      })
+    },
+  }
+}
+
+function rankingOf(
+  losses: SampleLosses,
+  names: ReadonlyMap<number, string>,
+  status: SuspectsState['status'],
+): SuspectsState {
+  const top = topSuspects(losses, SUSPECTS_KEPT).map((suspect): NamedSuspect => {
+    const id = names.get(suspect.index)
+    return id === undefined ? suspect : { ...suspect, id }
+  })
+  return { status, problem: '', top, samples: losses.size, auc: noiseRanking(losses)?.auc }
+}
+
+function keepNames(names: Map<number, string>, { body }: LogRecord): void {
+  if (body.type !== 'sample-info') return
+  body.ids.forEach((id, i) => {
+    if (id !== '' && names.size < NAMES_KEPT) names.set(body.firstIndex + i, id)
+  })
+}
+
+function isSame(a: readonly RewindPoint[], b: readonly RewindPoint[]): boolean {
+  return a.length === b.length && a.every(({ attempt }, i) => attempt === b[i]!.attempt)
+}
+
+export const NOTHING_YET: SuspectsState = {
+  status: 'reading',
+  problem: '',
+  top: [],
+  samples: 0,
+  auc: undefined,
+}
+const SUSPECTS_KEPT = 100
+/** Samples beyond are shown by their index: names of millions would fill the memory. */
+const NAMES_KEPT = 100_000
+const REFRESH_MS = 2000
+/** Times longer than a ranking took until the next. */
+const REST = 20
+const IDLE_MS = 1000

@@ -1,0 +1,56 @@
+/** The last two lines: what is to be said or asked, and the keys. */
+import { sanitize } from '../../text/sanitize.js'
+import { bindings } from '../input/keys.js'
+import type { RunState, Tone } from '../feed/run-state.js'
+import { fitGroups, line, widthOf, type Pieces } from '../../text/styled-line.js'
+import type { Theme } from '../theme.js'
+import { selectedRun, selectedStanding, type CockpitView } from '../view.js'
+import { reasonOf, standingInWords, statusSentence } from '../status-text.js'
+
+export function statusPanel(view: CockpitView, width: number, theme: Theme): string[] {
+  const options = { width, ellipsis: theme.glyph.ellipsis }
+  const { text, tone } = statusOf(view, width)
+  return [line([{ text: sanitize(text), paint: theme.tone[tone] }], options), keyLine(view, width, theme)]
+}
+
+/** What matters most just now. */
+export function statusOf(view: CockpitView, width: number): { readonly text: string; readonly tone: Tone } {
+  const { ui, nowMs } = view
+  const { state, resume } = selectedRun(view)
+  const standing = selectedStanding(view)
+  if (ui.question !== undefined) {
+    const { text, short } = ui.question
+    return { text: widthOf(text) <= width ? text : short, tone: 'warn' }
+  }
+  if (standing.type === 'ended') {
+    const sentence = statusSentence(standing.status, state.snapshot)
+    const again = standing.status === 'completed' ? '' : `; ${resume} goes on`
+    return {
+      text: `${sentence}${reasonOf(standing)}${again}; q leaves`,
+      tone: standingInWords(standing).tone,
+    }
+  }
+  if (standing.type === 'no-controller')
+    return { text: `${resume} takes the run up${workerAlone(state)}`, tone: 'bad' }
+  if (ui.interrupts > 1) return { text: 'ending the run now', tone: 'warn' }
+  if (ui.interrupts === 1)
+    return { text: 'checkpointing and stopping; Ctrl-C once more ends it at once', tone: 'warn' }
+  if (ui.message !== undefined && nowMs < ui.message.untilMs) return ui.message
+  if (standing.type === 'no-worker')
+    return { text: 'the worker is gone: the controller decides what becomes of the run', tone: 'bad' }
+  return { text: '', tone: 'plain' }
+}
+
+/** What may go on without a controller: a simulated worker lives and dies with it. */
+function workerAlone({ manifest, snapshot }: RunState): string {
+  if (manifest.config.simulated === true || snapshot.worker.status !== 'joined') return ''
+  return '; its worker, if it lives, trains to the end of its plan'
+}
+
+function keyLine(view: CockpitView, width: number, theme: Theme): string {
+  const { paint, glyph } = theme
+  const groups = bindings(view).flatMap(({ shown, word }): Pieces[] =>
+    word === undefined ? [] : [[{ text: shown, paint: paint.key }, ` ${word}`]],
+  )
+  return line(fitGroups(groups, width), { width, ellipsis: glyph.ellipsis })
+}

@@ -1,0 +1,90 @@
+/** Colours and characters by meaning; nothing else in the cockpit names one. */
+import { Chalk } from 'chalk'
+import type { Paint } from '../text/chart.js'
+import type { Tone } from './feed/run-state.js'
+
+export interface Theme {
+  readonly ascii: boolean
+  readonly paint: Readonly<Record<PaintName, Paint>>
+  readonly tone: Readonly<Record<Tone, Paint>>
+  readonly glyph: Readonly<Record<GlyphName, string>>
+}
+
+export type PaintName =
+  'name' | 'muted' | 'label' | 'value' | 'key' | 'loss' | 'metric' | 'lambda' | 'ess' | 'chosen' | 'band'
+
+export type GlyphName =
+  | 'training'
+  | 'standing'
+  | 'done'
+  | 'failed'
+  | 'filled'
+  | 'empty'
+  | 'rule'
+  | 'ellipsis'
+  | 'lambda'
+  | 'gamma'
+  | 'sumW'
+  | 'dot'
+  | 'chosen'
+
+export interface Capabilities {
+  /** Of chalk: 0 none, 1 the terminal's own 16. */
+  readonly colours: 0 | 1
+  readonly ascii: boolean
+}
+
+/** Only the terminal's own colours are used: they suit its background, whatever it is. */
+export function createTheme({ colours, ascii }: Capabilities): Theme {
+  const chalk = new Chalk({ level: colours })
+  return {
+    ascii,
+    paint: {
+      name: chalk.bold,
+      muted: chalk.dim,
+      label: chalk.dim,
+      value: chalk.reset,
+      key: chalk.bold.cyan,
+      loss: chalk.cyan,
+      metric: chalk.green,
+      lambda: chalk.magenta,
+      ess: chalk.yellow,
+      chosen: chalk.inverse,
+      band: chalk.dim.cyan,
+    },
+    tone: { plain: chalk.reset, good: chalk.green, warn: chalk.yellow, bad: chalk.red },
+    glyph: ascii ? ASCII : UNICODE,
+  }
+}
+
+const UNICODE: Theme['glyph'] = {
+  training: '●',
+  standing: '‖',
+  done: '✓',
+  failed: '✗',
+  filled: '━',
+  empty: '─',
+  rule: '─',
+  ellipsis: '…',
+  lambda: 'λ',
+  gamma: 'γ',
+  sumW: 'Σw',
+  dot: '·',
+  chosen: '▸',
+}
+
+const ASCII: Theme['glyph'] = {
+  training: '*',
+  standing: '=',
+  done: '+',
+  failed: '!',
+  filled: '#',
+  empty: '.',
+  rule: '-',
+  ellipsis: '~',
+  lambda: 'lambda',
+  gamma: 'gamma',
+  sumW: 'sum w',
+  dot: '-',
+  chosen: '>',
+}

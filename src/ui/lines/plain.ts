@@ -1,0 +1,129 @@
+/** A run as lines of text, at most 80 columns where names allow it, without colours: for logs, pipes and small terminals. */
+import { mainWeighing } from '../../history/series/main-weighing.js'
+import type { Manifest } from '../../record/manifest.js'
+import type { LogRecord, Phase, StepBatch } from '../../record/record.js'
+import { initialSnapshot, reduce, type RunSnapshot } from '../../history/snapshot.js'
+import { configOf, type RunSummary } from '../../history/summary.js'
+import { eventLines } from './events.js'
+import { endLines, headerLines, simulatedLines } from './page.js'
+import { evaluationLine, progressLine } from './progress.js'
+
+export interface PlainOutput {
+  /** The lines of the next record. */
+  take(record: LogRecord): readonly string[]
+  /** The last block. */
+  end(summary: RunSummary): readonly string[]
+}
+
+export function createPlainOutput(manifest: Manifest, dir: string): PlainOutput {
+  let state = initialPlain(manifest, dir)
+  return {
+    take(record) {
+      const { state: next, lines } = plainLines(state, record)
+      state = next
+      return lines
+    },
+    end: (summary) => ['', ...endLines(summary, { withDetail: summary.detail !== state.toldDetail })],
+  }
+}
+
+export interface PlainState {
+  readonly manifest: Manifest
+  readonly dir: string
+  readonly snapshot: RunSnapshot
+  /** Where the present pace is measured from; absent until the first report after a start or a pause. */
+  readonly anchor: { readonly timeMs: number; readonly step: number } | undefined
+  /** Label of the record that a line about training was last printed for. */
+  readonly toldMs: number | undefined
+  /** Of the batches since then: the sum of their mean losses, by steps, and the steps. */
+  readonly loss: { readonly sum: number; readonly steps: number }
+  readonly phase: Phase
+  /** Last lines of a worker that were printed already. */
+  readonly toldDetail: string | undefined
+}
+
+export function initialPlain(manifest: Manifest, dir: string): PlainState {
+  return {
+    manifest,
+    dir,
+    snapshot: initialSnapshot(),
+    anchor: undefined,
+    toldMs: undefined,
+    loss: NO_LOSS,
+    phase: 'starting',
+    toldDetail: undefined,
+  }
+}
+
+/** The lines that a record gives, and the state after it. */
+export function plainLines(before: PlainState, record: LogRecord): { state: PlainState; lines: string[] } {
+  const state = { ...before, snapshot: reduce(before.snapshot, record) }
+  const { body, timeMs } = record
+  const { manifest, dir, phase, snapshot } = state
+  const lines = eventLines(body, { run: manifest.run, before: before.snapshot, after: snapshot, phase })
+  switch (body.type) {
+    case 'step-batch': {
+      const { state: next, lines: progress } = trained(state, body, timeMs)
+      return { state: next, lines: [...lines, ...progress] }
+    }
+    case 'evaluation': {
+      const line = evaluationLine(snapshot, body, manifest.config.objective?.metric)
+      // A line about training comes in between, however often a run evaluates: this one tells neither loss nor lambda.
+      return { state, lines: [line, ...lines] }
+    }
+    case 'controller-started':
+      if (lines.length > 0) return { state, lines: [...simulatedLines(manifest.config), ...lines] }
+      return { state, lines: headerLines(manifest.run, dir, configOf(manifest)) }
+    case 'worker-joined':
+      return { state: { ...state, anchor: undefined, loss: NO_LOSS, phase: 'starting' }, lines }
+    case 'rewind':
+      return { state: { ...state, anchor: undefined, loss: NO_LOSS }, lines }
+    case 'worker-left':
+      return { state: { ...state, toldDetail: lines.length > 0 ? body.lastLines : undefined }, lines }
+    case 'progress':
+      return { state: inPhase(state, body.phase), lines }
+    default:
+      return { state, lines }
+  }
+}
+
+/** Takes a batch; a line at most every three seconds, and every fiftieth of the time since training (re)started. */
+function trained(
+  state: PlainState,
+  batch: StepBatch,
+  timeMs: number,
+): { state: PlainState; lines: string[] } {
+  const { snapshot } = state
+  const anchor = state.anchor ?? { timeMs, step: snapshot.position }
+  const toldMs = state.toldMs ?? timeMs
+  const loss = withLosses(state.loss, batch)
+  const taken = { ...state, anchor, toldMs, loss }
+  const quietMs = Math.max(QUIET_MS, (timeMs - anchor.timeMs) / 50)
+  if (timeMs - toldMs < quietMs || batch.attempt !== snapshot.attempt) return { state: taken, lines: [] }
+  const line = progressLine(snapshot, {
+    loss: latestLoss(snapshot) ?? (loss.steps === 0 ? undefined : loss.sum / loss.steps),
+    secondsPerStep: (timeMs - anchor.timeMs) / 1000 / (snapshot.position - anchor.step),
+  })
+  return { state: { ...taken, toldMs: timeMs, loss: NO_LOSS }, lines: [line] }
+}
+
+/** Those of the main loss that are finite: what is not has a line of its own. */
+function withLosses({ sum, steps }: PlainState['loss'], batch: StepBatch): PlainState['loss'] {
+  const losses = [...(mainWeighing(batch)?.meanLoss ?? [])].filter(Number.isFinite)
+  return { sum: losses.reduce((total, loss) => total + loss, sum), steps: steps + losses.length }
+}
+
+/** The loss of the last step, where it is not finite: the mean of those before it would hide that. */
+function latestLoss({ last }: RunSnapshot): number | undefined {
+  const loss = last?.numbers['train.loss']
+  return Number.isFinite(loss) ? undefined : loss
+}
+
+/** Time in which nothing was trained does not count into the pace. */
+function inPhase(state: PlainState, phase: Phase): PlainState {
+  const stands = phase === 'paused' || phase === 'waiting'
+  return { ...state, phase, ...(stands ? { anchor: undefined } : {}) }
+}
+
+const NO_LOSS = { sum: 0, steps: 0 }
+const QUIET_MS = 3000

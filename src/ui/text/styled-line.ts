@@ -1,0 +1,97 @@
+/** Lines of exactly a given width, made of coloured pieces. */
+import stringWidth from 'string-width'
+import type { Paint } from './chart.js'
+
+export interface Piece {
+  readonly text: string
+  readonly paint?: Paint
+}
+
+export type Pieces = readonly (Piece | string)[]
+
+/** Columns of a terminal that a text without escape sequences takes. */
+export function widthOf(text: string): number {
+  return SIMPLE.test(text) ? text.length : stringWidth(text)
+}
+
+/** The text, or as much of it as fits with an ellipsis behind. */
+export function cutTo(text: string, width: number, ellipsis: string): string {
+  if (widthOf(text) <= width) return text
+  if (width <= ellipsis.length) return ellipsis.slice(0, Math.max(0, width))
+  let kept = ''
+  let used = 0
+  for (const character of text) {
+    const more = widthOf(character)
+    if (used + more > width - ellipsis.length) break
+    kept += character
+    used += more
+  }
+  return kept + ellipsis
+}
+
+export interface LineOptions {
+  readonly width: number
+  readonly ellipsis: string
+}
+
+/** The pieces as one line of `width` columns: cut at its end, or filled with spaces. */
+export function line(pieces: Pieces, { width, ellipsis }: LineOptions): string {
+  let text = ''
+  let room = width
+  for (const piece of pieces) {
+    const { text: content, paint } = typeof piece === 'string' ? { text: piece, paint: undefined } : piece
+    if (content === '') continue
+    const part = cutTo(content, room, ellipsis)
+    room -= widthOf(part)
+    text += paint === undefined ? part : paint(part)
+    if (part !== content) break
+  }
+  return text + ' '.repeat(Math.max(0, room))
+}
+
+/** Left and right, as far apart as they can be; where both do not fit, what is left is cut. */
+export function apart(left: Pieces, right: Pieces, options: LineOptions): string {
+  const rightWidth = widthOfPieces(right)
+  if (rightWidth >= options.width) return line(right, options)
+  return (
+    line(left, { ...options, width: options.width - rightWidth }) +
+    line(right, { ...options, width: rightWidth })
+  )
+}
+
+export function widthOfPieces(pieces: Pieces): number {
+  return pieces.reduce((sum, piece) => sum + widthOf(typeof piece === 'string' ? piece : piece.text), 0)
+}
+
+/** As many groups as fit into the width, with `gap` columns between them. */
+export function fitGroups(groups: readonly Pieces[], width: number, gap = 2): Pieces {
+  const kept: (Piece | string)[] = []
+  let used = 0
+  for (const group of groups) {
+    const more = widthOfPieces(group) + (used === 0 ? 0 : gap)
+    if (used + more > width) continue
+    if (used > 0) kept.push(' '.repeat(gap))
+    kept.push(...group)
+    used += more
+  }
+  return kept
+}
+
+/** Groups on as many lines as they take, none broken. */
+export function flowGroups(groups: readonly Pieces[], width: number, gap = 2): readonly Pieces[] {
+  const lines: (Piece | string)[][] = []
+  let used = Infinity
+  for (const group of groups) {
+    const more = widthOfPieces(group)
+    if (used + gap + more > width) {
+      lines.push([...group])
+      used = more
+    } else {
+      lines.at(-1)!.push(' '.repeat(gap), ...group)
+      used += gap + more
+    }
+  }
+  return lines
+}
+
+const SIMPLE = /^[\x20-\x7e]*$/
