@@ -5,7 +5,8 @@
 Losses are gamma-distributed; |λ| falls from 5 to 0.5 over 200 steps, evenly in log |λ|. At every step
 log û of the rule of weights, as the worker runs it, is compared with the average recomputed at that step's λ
 from the losses of every batch so far, under the same weights of the batches; twice more with the carry-over
-taken out. On the CPU, within seconds. `python-worker/tests/documents/test_carry_over.py` holds what is claimed of it.
+taken out. On the CPU, within seconds. What is claimed of it is held by
+`python-worker/tests/documents/test_carry_over.py`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
     .venv/bin/python bench/defects.py
 
 Every figure is computed here, on the CPU within seconds, from the formulas of the recurrence and from the
-rule of weights as the worker runs it. `python-worker/tests/documents/test_defects_table.py` holds the page to it.
+rule of weights as the worker runs it. The page is held to it by
+`python-worker/tests/documents/test_defects_table.py`.
 """
 
 from __future__ import annotations

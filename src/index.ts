@@ -7,7 +7,6 @@ export type {
   Controls,
   Experiment,
   ExperimentSpec,
-  OnReport,
   Weighting,
   WorkerSpec,
 } from './experiment/experiment.js'
@@ -34,11 +33,10 @@ export type { Bounds, ControlValue, Piece, Schedule, Space } from './schedule/sc
 // Runs
 export { launch } from './run/launch.js'
 export type { LaunchOptions } from './run/launch.js'
-export type { Applied, Run } from './experiment/run-handle.js'
+export type { Applied, OnReport, Run } from './experiment/run-handle.js'
 export { times } from './experiment/controls/changes.js'
 export type { Changes, SetOptions, Times } from './experiment/controls/changes.js'
-export type { ReportOptions } from './run/report-feed.js'
-export type { Report } from './history/step-report.js'
+export type { Report, ReportOptions } from './history/step-report.js'
 export type { BestEvaluation, RunSummary } from './history/summary.js'
 export type { RunError } from './history/run-error.js'
 export { suspects } from './analysis/suspects.js'

@@ -85,7 +85,12 @@ describe('a violation is found:', () => {
       'import os, numpy as np',
       /imports numpy/,
     ],
-    ['zmq beside its channel', 'python-worker/src/absgd_worker/training/loop.py', '    import zmq', /imports zmq/],
+    [
+      'zmq beside its channel',
+      'python-worker/src/absgd_worker/training/loop.py',
+      '    import zmq',
+      /imports zmq/,
+    ],
     [
       'generated code outside codec.py',
       'python-worker/src/absgd_worker/training/loop.py',
@@ -114,7 +119,8 @@ test('what is allowed raises no violation', () => {
   const allowed: Sources = {
     'src/schedule/x.ts':
       "// a Date, Math.random and async in words\nexport const x = { process: 1, text: 'Promise' }.process",
-    'src/controller/state/state.ts': "import type { Plan } from '../record/record.js'\nimport '../wire/message.js'",
+    'src/controller/state/state.ts':
+      "import type { Plan } from '../record/record.js'\nimport '../wire/message.js'",
     'src/statistics/x.ts': "import '@stdlib/stats-base-dists-t-quantile'",
     'src/wire/zmq-channel.ts': "import { Router } from 'zeromq'",
     'src/wire/codec/plan.ts': "import '../gen/absgd/v1/plan_pb.js'",

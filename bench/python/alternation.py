@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from absgd_worker.link import channel
 from absgd_worker.link.channel import Channel
-from absgd_worker.training.loop import Loop
 from absgd_worker.link.plan_table import Row
+from absgd_worker.training.loop import Loop
 
 
 class Spent(NamedTuple):

@@ -18,8 +18,8 @@ import torch
 from timing import interleaved, mean_difference, report
 from torch import Tensor
 
-from absgd_worker.task.context import Context
 from absgd_worker.link.step_reports import StepEntry
+from absgd_worker.task.context import Context
 from absgd_worker.weights import Normaliser
 
 B, LAM, GAMMA = 128, 2.0, 0.9

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from absgd_worker.task.build import build_task
 from absgd_worker.gen import session_pb2
-from absgd_worker.task.sampler import permutation
 from absgd_worker.link.environment import Address, Settings
+from absgd_worker.task.build import build_task
+from absgd_worker.task.sampler import permutation
 from fake_controller import FakeController, short_directory
 from worker_process import TASK, run_interpreter
 

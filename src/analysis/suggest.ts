@@ -2,12 +2,7 @@
 import { AbsgdError } from '../errors.js'
 import { runsRoot } from '../log/directory.js'
 import { selectRun } from '../log/select-runs.js'
-import {
-  forWrongLabels,
-  suggestionsFor,
-  type BoundedSuggestion,
-  type Suggestion,
-} from './suggestion.js'
+import { forWrongLabels, suggestionsFor, type BoundedSuggestion, type Suggestion } from './suggestion.js'
 import { outcomeAt, type Outcome } from './outcome.js'
 import type { LossesRead } from './loss-spread.js'
 import { readRecentLosses, type RecentLosses, type RecentOptions } from './recent-losses.js'

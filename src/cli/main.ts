@@ -44,7 +44,11 @@ const COMMANDS: readonly Commands[] = [
   },
   { names: ['setup'], load: async () => [(await import('./commands/setup.js')).setupCommand()] },
   { names: ['doctor'], load: async () => [(await import('./commands/doctor.js')).doctorCommand()] },
-  { names: ['__control'], load: async () => [(await import('./commands/control.js')).controlCommand()], hidden: true },
+  {
+    names: ['__control'],
+    load: async () => [(await import('./commands/control.js')).controlCommand()],
+    hidden: true,
+  },
 ]
 
 function configure(command: Command): void {

@@ -1,13 +1,13 @@
 /** Peers that send what cannot be read: counted, and cut off after five bad frames in ten seconds. Pure. */
 
 /** Times of recent bad frames, by peer. */
-export type Strikes = Readonly<Record<string, readonly number[]>>
+export type BadFrames = Readonly<Record<string, readonly number[]>>
 
 export function strike(
-  strikes: Strikes,
+  strikes: BadFrames,
   peer: string,
   nowMs: number,
-): { readonly strikes: Strikes; readonly first: boolean; readonly out: boolean } {
+): { readonly strikes: BadFrames; readonly first: boolean; readonly out: boolean } {
   const recent = (strikes[peer] ?? []).filter((atMs) => nowMs - atMs < WINDOW_MS)
   const times = [...recent, nowMs]
   return { strikes: { ...strikes, [peer]: times }, first: recent.length === 0, out: times.length >= LIMIT }

@@ -9,7 +9,7 @@ import type { Entry } from '../log/files/entries.js'
 import type { LogWriter } from '../log/files/writer.js'
 import type { ControllerChannel, Incoming, PeerId } from '../wire/channel.js'
 import type { ProcessHandle } from '../process/child.js'
-import { strike, type Strikes } from './bad-frames.js'
+import { strike, type BadFrames } from './bad-frames.js'
 import {
   acceptance,
   type ControllerContext,
@@ -67,7 +67,7 @@ export function startController(parts: ControllerParts): Controller {
   let seq = 0
   let finishing: Promise<void> | undefined
   let holeAskedMs = -Infinity
-  let strikes: Strikes = {}
+  let strikes: BadFrames = {}
   let workerGone = false
   let resolveEnded: (end: RunEnd) => void
   let rejectEnded: (error: AbsgdError) => void

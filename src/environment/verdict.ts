@@ -1,7 +1,14 @@
 /** What an interpreter's answer means for a worker. Pure. */
 import { lastLines } from './command.js'
 import type { Facts, Probe } from './probe.js'
-import { missingFrom, packagesOf, PYTHON_MINIMUM, requirementOf, TORCH, TORCH_RANGE } from './install/requirements.js'
+import {
+  missingFrom,
+  packagesOf,
+  PYTHON_MINIMUM,
+  requirementOf,
+  TORCH,
+  TORCH_RANGE,
+} from './install/requirements.js'
 import type { Extra } from './install/requirements.js'
 import { atLeast, compareVersions } from './version.js'
 

@@ -1,7 +1,7 @@
 /** What a user writes: `export default defineExperiment({ … })`. */
 import type { z } from 'zod'
 import { AbsgdError } from '../errors.js'
-import type { Run } from './run-handle.js'
+import type { OnReport, Run } from './run-handle.js'
 import type { Report } from '../history/step-report.js'
 import type { DurationLike, UntilStopped } from '../schedule/duration.js'
 import type { GuardOptions } from '../schedule/feedback/guard.js'
@@ -12,9 +12,6 @@ import { specSchema, type Cadence } from './settings.js'
 /** A value, or a function of the run's parameters that gives it. */
 export type Computed<Value, Schema extends z.ZodObject> =
   Value | ((context: { readonly params: z.output<Schema> }) => Value)
-
-/** Called with every report of a run, before its readers are. What it returns is not waited for. */
-export type OnReport = (report: Report, run: Run) => unknown
 
 /** Schedules by control. Names besides these are the user's own, `^[a-z][a-z0-9_]{0,63}$`: the task reads them. */
 export interface Controls {

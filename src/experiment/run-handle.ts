@@ -1,8 +1,7 @@
 /** A run as a script holds it. */
 import type { Changes, SetOptions } from './controls/changes.js'
-import type { Report } from '../history/step-report.js'
+import type { Report, ReportOptions } from '../history/step-report.js'
 import type { RunSummary } from '../history/summary.js'
-import type { ReportOptions } from '../run/report-feed.js'
 
 /** Where in training a request took effect: that many steps were done. */
 export interface Applied {
@@ -40,3 +39,6 @@ export interface Run {
   /** Stops the run if it still trains, and waits for its end. */
   [Symbol.asyncDispose](): Promise<void>
 }
+
+/** Called with every report of a run, before its readers are. What it returns is not waited for. */
+export type OnReport = (report: Report, run: Run) => unknown

@@ -12,7 +12,7 @@ import { off } from '../schedule/anneal.js'
 import { isSource, sourceOf, type ControlValue } from '../schedule/schedule.js'
 import type { WeightingRule } from '../record/weighting-rule.js'
 import { GUARD, type GuardOptions } from '../schedule/feedback/guard.js'
-import type { OnReport } from './experiment.js'
+import type { OnReport } from './run-handle.js'
 
 /** When something happens: `'epoch'` is after every epoch, and at the end alone where the data has no epochs. */
 export type Cadence = Every | 'epoch' | 'end'

@@ -22,7 +22,7 @@ import {
   type Reported,
   type RewindPoint,
 } from './visible.js'
-import { endOfLone } from './unattended-end.js'
+import { unattendedEnd } from './unattended-end.js'
 import { withBye, withLeft, withPhase, withReport, type WorkerState } from './worker-state.js'
 
 export type { NoteEntry, RunEnd } from '../record/run-end.js'
@@ -171,7 +171,7 @@ function take(snapshot: RunSnapshot, { body, incarnation }: LogRecord): RunSnaps
       )
     }
     case 'bye': {
-      const end = snapshot.manifestJson === undefined ? { end: endOfLone(body) } : {}
+      const end = snapshot.manifestJson === undefined ? { end: unattendedEnd(body) } : {}
       return reach({ ...snapshot, worker: withBye(snapshot.worker, body), ...end }, body.position)
     }
     case 'requested':

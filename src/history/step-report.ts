@@ -3,6 +3,16 @@ import type { Evaluation, StepBatch } from '../record/record.js'
 import { metricsOf } from './evaluations.js'
 import { mainWeighing } from './series/main-weighing.js'
 
+export interface ReportOptions {
+  /** Only the reports of steps t with t % every === 0, and every evaluation. @default 1 */
+  readonly every?: number
+  /**
+   * `all` keeps every report until it is read, in memory; `latest` keeps the newest alone, for readers that may be slow.
+   * @default 'all'
+   */
+  readonly buffer?: 'all' | 'latest'
+}
+
 export interface Report {
   readonly attempt: number
   /** The step reported, from 0. */

@@ -1,9 +1,9 @@
 /** A run that no controller drove: what its worker wrote is all that there is. */
 import type { Bye } from '../record/record.js'
-import type { RunEnd } from './snapshot.js'
+import type { RunEnd } from '../record/run-end.js'
 
 /** How it ended, by its worker's last word. */
-export function endOfLone({ reason, position, message, traceback }: Bye): RunEnd {
+export function unattendedEnd({ reason, position, message, traceback }: Bye): RunEnd {
   const at = `after ${position.step} steps`
   switch (reason) {
     case 'completed':

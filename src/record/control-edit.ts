@@ -1,5 +1,5 @@
 /** What a log tells of controls that were changed while a run trained. */
-import type { Position } from './record.js'
+import type { Position } from './position.js'
 
 /** What becomes of a control. */
 export type EditTo =

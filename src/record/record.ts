@@ -2,21 +2,13 @@
  * What a run consists of: the records of its log, in terms of the domain. Steps are optimizer steps from 0; a position `step`
  * means that many steps done. Losses and `lambda` are in the units of the task's loss; a `lambda` of ±Infinity is off.
  */
+import type { Phase, Position, RunStatus } from './position.js'
 import type { ControlEdit, Decided, Edited } from './control-edit.js'
 import type { SampleBatch, SampleInfo, SamplePredictions } from './sample-records.js'
 
+export type { Phase, Position, RunStatus } from './position.js'
 export type { ControlEdit, Decided, Edited, EditTo, EditWhen } from './control-edit.js'
 export type { SampleBatch, SampleInfo, SamplePredictions, StepSamples } from './sample-records.js'
-
-/** A point of a run: `step` steps done in `attempt` (from 1; 0 before the first welcome). */
-export interface Position {
-  readonly attempt: number
-  readonly step: number
-}
-
-export type Phase = 'starting' | 'training' | 'paused' | 'waiting' | 'evaluating' | 'checkpointing' | 'ending'
-
-export type RunStatus = 'completed' | 'stopped' | 'failed' | 'resumable' | 'interrupted'
 
 /** Numbers of consecutive steps: one value a step. */
 export type StepColumns = Readonly<Record<string, Float64Array>>

@@ -1,5 +1,5 @@
 /** What was noted of a run, and how it ended. */
-import type { Position, RunStatus } from './record.js'
+import type { Position, RunStatus } from './position.js'
 
 export interface NoteEntry {
   readonly level: 'info' | 'warning'

@@ -7,7 +7,7 @@ import type { ResolvedExperiment } from '../experiment/resolve.js'
 import { newestWhole } from '../log/checkpoints/whole-checkpoint.js'
 import type { Manifest } from '../record/manifest.js'
 import type { Body, CheckpointWritten, Position } from '../record/record.js'
-import { firstHello, recallFeedback } from './restore-feedback.js'
+import { firstHello, restoreFeedback } from './restore-feedback.js'
 import { VERSION } from '../version.js'
 
 /** How a run was taken up. */
@@ -84,7 +84,7 @@ export async function withRecalled(
   if (hello === undefined) return { ...state, feedback: returnTo(state.feedback, [], state.reported.step) }
   const { segments, runSteps } = compileRun(resolved, { stepsPerEpoch: hello.stepsPerEpoch })
   const { sampleEvery, guard } = resolved
-  const feedback = await recallFeedback(dir, { segments, runSteps, sampleEvery, guard, found })
+  const feedback = await restoreFeedback(dir, { segments, runSteps, sampleEvery, guard, found })
   if (state.attempt === logged.state.attempt) return { ...state, feedback }
   return { ...state, feedback: returnTo(feedback, rulesOf(segments, runSteps), state.reported.step) }
 }

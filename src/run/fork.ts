@@ -13,7 +13,11 @@ import { problemOf } from '../log/checkpoints/checkpoint-files.js'
 import { createRunDirectory, readManifest, removeNewRunDirectory } from '../log/directory.js'
 import { readRun } from '../log/reader.js'
 import { readStepEntries } from '../log/files/entries.js'
-import { newestWhole, unrecordedCheckpoints, type LoggedCheckpoints } from '../log/checkpoints/whole-checkpoint.js'
+import {
+  newestWhole,
+  unrecordedCheckpoints,
+  type LoggedCheckpoints,
+} from '../log/checkpoints/whole-checkpoint.js'
 import { openLogWriter } from '../log/files/writer.js'
 import { addCheckpoint, visibleCheckpoints } from '../history/checkpoints.js'
 import { editsAfter, foldEdits, type EditEntry } from '../history/edit-history.js'

@@ -21,7 +21,7 @@ import {
   type StepHistory,
 } from '../history/series/step-history.js'
 import { isVisible } from '../history/visible.js'
-import { firstHello, recallFeedback } from './restore-feedback.js'
+import { firstHello, restoreFeedback } from './restore-feedback.js'
 import { onInterrupt } from '../process/interrupt.js'
 import { startRun } from './start.js'
 
@@ -182,7 +182,7 @@ async function planAnew(
   if (hello === undefined) return undefined
   const source = compileRun(resolved, { stepsPerEpoch: hello.stepsPerEpoch })
   const { sampleEvery, guard } = resolved
-  const feedback = await recallFeedback(dir, {
+  const feedback = await restoreFeedback(dir, {
     segments: source.segments,
     runSteps: source.runSteps,
     sampleEvery,

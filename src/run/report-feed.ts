@@ -1,16 +1,6 @@
 /** Turns a run's telemetry into reports for any number of readers. */
 import type { Evaluation, StepBatch } from '../record/record.js'
-import { reportsOf, withEvaluation, type Report } from '../history/step-report.js'
-
-export interface ReportOptions {
-  /** Only the reports of steps t with t % every === 0, and every evaluation. @default 1 */
-  readonly every?: number
-  /**
-   * `all` keeps every report until it is read, in memory; `latest` keeps the newest alone, for readers that may be slow.
-   * @default 'all'
-   */
-  readonly buffer?: 'all' | 'latest'
-}
+import { reportsOf, withEvaluation, type Report, type ReportOptions } from '../history/step-report.js'
 
 export interface ReportFeed {
   push(body: StepBatch | Evaluation): void

@@ -1,6 +1,12 @@
 /** What a controller that takes up a run has to remember for its feedback schedules and its guard, from the log. */
 import { outlookOf } from '../controller/decisions/feedback.js'
-import { advance, returnTo, rulesOf, startFeedback, type Feedback } from '../controller/state/feedback-rules.js'
+import {
+  advance,
+  returnTo,
+  rulesOf,
+  startFeedback,
+  type Feedback,
+} from '../controller/state/feedback-rules.js'
 import { takeNote } from '../controller/state/feedback-window.js'
 import { requireInRange } from '../experiment/controls/edit.js'
 import { readManifest, runAt } from '../log/directory.js'
@@ -10,7 +16,7 @@ import type { CheckpointWritten, Hello, LogRecord } from '../record/record.js'
 import type { GuardOptions } from '../schedule/feedback/guard.js'
 import type { Segment } from '../schedule/segment.js'
 
-export interface RecalledRun {
+export interface RestoredFeedback {
   readonly segments: ReadonlyMap<string, readonly Segment[]>
   /** 0 for a run without end. */
   readonly runSteps: number
@@ -26,13 +32,13 @@ export interface RecalledRun {
  * Reads the log of the run in `dir` once, and its samples too where a rule needs losses. Decisions are taken as the log has
  * them: a rule is asked again only for what nobody decided. A fork remembers what its parent does, while that is there.
  */
-export async function recallFeedback(dir: string, run: RecalledRun): Promise<Feedback> {
+export async function restoreFeedback(dir: string, run: RestoredFeedback): Promise<Feedback> {
   const { anew = false } = run
   const rules = rulesOf(run.segments, run.runSteps)
   if (rules.length === 0 && run.guard === undefined) return startFeedback()
   const parent = parentOf(dir)
   let feedback =
-    parent === undefined ? startFeedback() : await recallFeedback(parent, { ...run, found: undefined })
+    parent === undefined ? startFeedback() : await restoreFeedback(parent, { ...run, found: undefined })
   const outlook = outlookOf({ rules }, run)
   const samples = outlook.needsLosses
     ? readRun(dir, { streams: ['samples'] })[Symbol.asyncIterator]()

@@ -1,10 +1,10 @@
 /** One controller's end over two transports: sockets for other processes, memory for a worker in this one. */
 import type { ControllerChannel, Incoming } from '../wire/channel.js'
-import { createMailbox, type Mailbox } from '../utils/async-queue.js'
+import { createAsyncQueue, type AsyncQueue } from '../utils/async-queue.js'
 
 /** Peers of `inner` have names of their own; the endpoints are those of `outer`. Closing it closes both. */
 export function joinChannels(outer: ControllerChannel, inner: ControllerChannel): ControllerChannel {
-  const arrivals = createMailbox<Incoming>(ROOM)
+  const arrivals = createAsyncQueue<Incoming>(ROOM)
   return {
     endpoints: outer.endpoints,
     send(peer, message) {
@@ -23,7 +23,7 @@ export function joinChannels(outer: ControllerChannel, inner: ControllerChannel)
   }
 }
 
-async function pass(source: AsyncIterable<Incoming>, arrivals: Mailbox<Incoming>): Promise<void> {
+async function pass(source: AsyncIterable<Incoming>, arrivals: AsyncQueue<Incoming>): Promise<void> {
   for await (const incoming of source) await arrivals.put(incoming)
 }
 

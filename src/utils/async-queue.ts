@@ -1,6 +1,6 @@
 /** A queue between what arrives and who reads it. */
 
-export interface Mailbox<T> {
+export interface AsyncQueue<T> {
   /** Resolves once there is room for more; what is put after `close` vanishes. */
   put(item: T): Promise<void>
   /** Ends the reading at once. */
@@ -12,7 +12,7 @@ export interface Mailbox<T> {
 }
 
 /** @param room - Items that wait before `put` does. */
-export function createMailbox<T>(room = Infinity): Mailbox<T> {
+export function createAsyncQueue<T>(room = Infinity): AsyncQueue<T> {
   const items: T[] = []
   const blocked: (() => void)[] = []
   let wake: (() => void) | undefined

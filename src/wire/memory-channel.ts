@@ -2,7 +2,7 @@
 import type { ControllerChannel, Incoming, PeerChannel } from './channel.js'
 import { decodeToPeer, encodeRecord, encodeToController, encodeToPeer } from './codec.js'
 import { takeControl, takeTelemetry } from './intake.js'
-import { createMailbox, type Mailbox } from '../utils/async-queue.js'
+import { createAsyncQueue, type AsyncQueue } from '../utils/async-queue.js'
 import type { ToPeer } from './message.js'
 
 export interface MemoryChannel {
@@ -16,8 +16,8 @@ export interface MemoryPeer extends PeerChannel {
 }
 
 export function createMemoryChannel(): MemoryChannel {
-  const arrivals = createMailbox<Incoming>()
-  const peers = new Map<string, Mailbox<ToPeer>>()
+  const arrivals = createAsyncQueue<Incoming>()
+  const peers = new Map<string, AsyncQueue<ToPeer>>()
   let connected = 0
 
   const controller: ControllerChannel = {
@@ -35,7 +35,7 @@ export function createMemoryChannel(): MemoryChannel {
   function connect(): MemoryPeer {
     connected += 1
     const id = connected.toString(16).padStart(10, '0')
-    const messages = createMailbox<ToPeer>()
+    const messages = createAsyncQueue<ToPeer>()
     peers.set(id, messages)
     const sendBytes: MemoryPeer['sendBytes'] = (socket, bytes) => {
       if (!peers.has(id)) return

@@ -13,7 +13,7 @@ import {
   socketPath,
 } from './endpoints.js'
 import { takeControl, takeTelemetry } from './intake.js'
-import { createMailbox } from '../utils/async-queue.js'
+import { createAsyncQueue } from '../utils/async-queue.js'
 import type { ToPeer } from './message.js'
 import { closeSocket, createSender, forEachMessage } from './zmq-socket.js'
 
@@ -67,7 +67,7 @@ export function connectPeer(endpoints: Endpoints): PeerChannel {
   telemetry.connect(endpoints.telemetry)
   const messages = createSender<Uint8Array>(control)
   const records = createSender<Uint8Array>(telemetry)
-  const arrivals = createMailbox<ToPeer>(ROOM)
+  const arrivals = createAsyncQueue<ToPeer>(ROOM)
   let closing: Promise<void> | undefined
   return {
     send: (message) => messages.push(encodeToController(message)),
@@ -91,7 +91,7 @@ export function connectPeer(endpoints: Endpoints): PeerChannel {
 }
 
 function controllerChannel(endpoints: Endpoints, control: Router, telemetry: Pull): ControllerChannel {
-  const arrivals = createMailbox<Incoming>(ROOM)
+  const arrivals = createAsyncQueue<Incoming>(ROOM)
   const answers = createSender<[Buffer, Uint8Array]>(control)
   let closing: Promise<void> | undefined
   return {

@@ -6,7 +6,11 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { TestContext } from 'vitest'
-import { deleteCheckpoints, readCheckpoint, writeCheckpoint } from '../../src/log/checkpoints/checkpoint-store.js'
+import {
+  deleteCheckpoints,
+  readCheckpoint,
+  writeCheckpoint,
+} from '../../src/log/checkpoints/checkpoint-store.js'
 import { openSpool } from '../../src/simulated/spool.js'
 import type { ControllerChannel, PeerChannel } from '../../src/wire/channel.js'
 import { localEndpoints, socketPath } from '../../src/wire/endpoints.js'

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { strike, type Strikes } from '../../src/controller/bad-frames.js'
+import { strike, type BadFrames } from '../../src/controller/bad-frames.js'
 
 function strikeAt(peer: string, ...times: readonly number[]) {
-  let strikes: Strikes = {}
+  let strikes: BadFrames = {}
   return times.map((atMs) => {
     const verdict = strike(strikes, peer, atMs)
     strikes = verdict.strikes

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { createMailbox } from '../../src/utils/async-queue.js'
+import { createAsyncQueue } from '../../src/utils/async-queue.js'
 
 test('a mailbox hands over in order, to a reader that was there first or not', async () => {
-  const mailbox = createMailbox<number>()
+  const mailbox = createAsyncQueue<number>()
   const items = mailbox.items()
   const first = items.next()
   await mailbox.put(1)
@@ -16,7 +16,7 @@ test('a mailbox hands over in order, to a reader that was there first or not', a
 })
 
 test('a full mailbox holds those who put until the reader has made room', async () => {
-  const mailbox = createMailbox<number>(2)
+  const mailbox = createAsyncQueue<number>(2)
   const events: string[] = []
   const puts = [1, 2, 3, 4].map((item) =>
     mailbox.put(item).then(() => {
@@ -36,7 +36,7 @@ test('a full mailbox holds those who put until the reader has made room', async 
 })
 
 test('closing ends the reading and lets go of those who wait to put', async () => {
-  const mailbox = createMailbox<number>(0)
+  const mailbox = createAsyncQueue<number>(0)
   const put = mailbox.put(1)
   mailbox.close()
   await put
@@ -45,14 +45,14 @@ test('closing ends the reading and lets go of those who wait to put', async () =
 })
 
 test('a failure reaches the reader', async () => {
-  const mailbox = createMailbox<number>()
+  const mailbox = createAsyncQueue<number>()
   const reading = mailbox.items().next()
   mailbox.fail(new Error('the socket broke'))
   await expect(reading).rejects.toThrow('the socket broke')
 })
 
 test('a reader that leaves lets go of those who wait to put', async () => {
-  const mailbox = createMailbox<number>(0)
+  const mailbox = createAsyncQueue<number>(0)
   const put = mailbox.put(1)
   for await (const item of mailbox.items()) {
     expect(item).toBe(1)

@@ -9,8 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from absgd_worker import losses
-from absgd_worker.task.context import Context
 from absgd_worker.errors import TaskError
+from absgd_worker.task.context import Context
 from absgd_worker.task.task import Evaluated, Task
 from absgd_worker.version import VERSION as __version__
 

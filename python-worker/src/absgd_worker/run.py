@@ -26,20 +26,20 @@ import torch
 
 from absgd_worker.attach import api
 from absgd_worker.attach.capture.capture import Capture
-from absgd_worker.attach.session.options import Choices
 from absgd_worker.attach.capture.compilation import graphs_that_break
-from absgd_worker.attach.session.host import Host
-from absgd_worker.attach.recording.run_lock import TAKE_OVER_VARIABLE
 from absgd_worker.attach.hooks.ranks import global_rank
+from absgd_worker.attach.recording.run_lock import TAKE_OVER_VARIABLE
 from absgd_worker.attach.script.exec_guard import no_replacement
-from absgd_worker.attach.script.script_errors import show_error
-from absgd_worker.attach.script.run_file import find_module, run_file, run_function, run_module
-from absgd_worker.attach.source.source import StopTraining
-from absgd_worker.attach.session.choose_source import is_controlled, source_of_host
+from absgd_worker.attach.script.options import command_line
 from absgd_worker.attach.script.pty import lend_terminal
+from absgd_worker.attach.script.run_file import find_module, run_file, run_function, run_module
+from absgd_worker.attach.script.script_errors import show_error
+from absgd_worker.attach.session.choose_source import is_controlled, source_of_host
+from absgd_worker.attach.session.host import Host
+from absgd_worker.attach.session.options import SessionOptions
+from absgd_worker.attach.source.source import StopTraining
 from absgd_worker.console import complain, count
 from absgd_worker.errors import WorkerError
-from absgd_worker.attach.script.options import command_line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -129,7 +129,7 @@ def _session(options: argparse.Namespace) -> Iterator[api.Session]:
         options.plan,
         options.name,
         options.exact_name,
-        Choices(**given),
+        SessionOptions(**given),
     )
     with api.session(source=source_of_host(host), **given) as session:
         session.host = host

@@ -11,19 +11,20 @@ import sys
 
 import torch
 
-from absgd_worker.task.build import build_task
-from absgd_worker.link.channel import Channel
 from absgd_worker.console import complain, count, say
-from absgd_worker.training.actions import Deeds
-from absgd_worker.link.thread_exchange import Exchange
-from absgd_worker.link.failure import describe_failure
-from absgd_worker.link.command_loop import Broken
-from absgd_worker.training.hello import introduction, objection, objection_to_params
-from absgd_worker.training.loop import Loop
-from absgd_worker.link.messages import Bye, Reason
+from absgd_worker.link.channel import Channel
+from absgd_worker.link.command_loop import WorkerFault
 from absgd_worker.link.environment import Settings, read_settings
-from absgd_worker.task.task import Task
+from absgd_worker.link.failure import describe_failure
+from absgd_worker.link.hello import objection
+from absgd_worker.link.messages import Bye, Reason
 from absgd_worker.link.telemetry import Telemetry
+from absgd_worker.link.thread_exchange import ThreadExchange
+from absgd_worker.task.build import build_task
+from absgd_worker.task.task import Task
+from absgd_worker.training.actions import Actions
+from absgd_worker.training.hello import introduction, objection_to_params
+from absgd_worker.training.loop import Loop
 from absgd_worker.training.trainer import Trainer
 from absgd_worker.version import VERSION
 
@@ -35,13 +36,13 @@ def main() -> int:
     try:
         settings = read_settings(os.environ)
         task, context = build_task(settings)
-        exchange = Exchange()
+        exchange = ThreadExchange()
         trainer = Trainer(task, context, exchange.standing)
     except (Exception, SystemExit) as error:
         # There is no lease yet under which the controller could be told: it shows the last lines of this.
         complain(describe_failure(error).text)
         return 1
-    loop = Loop(trainer, exchange, Deeds(trainer, exchange, settings.address.run_dir, seed=context.seed))
+    loop = Loop(trainer, exchange, Actions(trainer, exchange, settings.address.run_dir, seed=context.seed))
     channel = _open_channel(settings, trainer, exchange)
     signal.signal(signal.SIGTERM, lambda *_: loop.helm.terminate())
     _say_what_starts(settings, task)
@@ -49,18 +50,18 @@ def main() -> int:
     try:
         bye = _train(loop, exchange)
         return EXIT_CODES[bye.reason]
-    except Broken as error:
+    except WorkerFault as error:
         complain(f"absgd worker: {error}")
         return error.exit_code
     finally:
         channel.close()
 
 
-def _train(loop: Loop, exchange: Exchange) -> Bye:
+def _train(loop: Loop, exchange: ThreadExchange) -> Bye:
     welcome = loop.helm.await_welcome()
     try:
         bye = loop.run(welcome)
-    except Broken:
+    except WorkerFault:
         raise
     except (Exception, SystemExit) as error:
         failure = describe_failure(error)
@@ -70,7 +71,7 @@ def _train(loop: Loop, exchange: Exchange) -> Bye:
     return bye
 
 
-def _open_channel(settings: Settings, trainer: Trainer, exchange: Exchange) -> Channel:
+def _open_channel(settings: Settings, trainer: Trainer, exchange: ThreadExchange) -> Channel:
     incarnation = int.from_bytes(os.urandom(8), "big")
     telemetry = Telemetry(
         trainer.task,

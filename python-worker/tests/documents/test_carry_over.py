@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 
 import pytest
+
 from project import ROOT
 
 BENCH = runpy.run_path(str(ROOT / "bench" / "carry_over.py"))

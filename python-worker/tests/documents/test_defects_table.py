@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import runpy
-from project import ROOT
 
+from project import ROOT
 
 
 def test_the_table_of_defects_is_what_its_command_prints():

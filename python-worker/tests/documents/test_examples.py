@@ -15,7 +15,6 @@ from absgd_worker import Context, Task
 from project import EXAMPLES
 
 
-
 def module_of(example: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(example, EXAMPLES / example / "task.py")
     assert spec is not None

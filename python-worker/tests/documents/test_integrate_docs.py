@@ -60,7 +60,7 @@ def of_hugging_face(folder: Path) -> dict[str, Any]:
 
 def of_lightning(folder: Path) -> dict[str, Any]:
     lightning = pytest.importorskip("lightning")
-    from test_integrations_lightning import Classifier  # noqa: PLC0415
+    from lightning_fit import Classifier  # noqa: PLC0415
 
     data = TensorDataset(torch.randn(48, 6), torch.arange(48) % 3)
     options = {"accelerator": "cpu", "logger": False, "default_root_dir": folder}

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from test_attach_session import labels, points
 from torch import Tensor, nn
 
 from absgd_worker.attach import api
+from recorder import labels, points
 
 
 class Laboratory:

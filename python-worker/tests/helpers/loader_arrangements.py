@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from test_attach_session import Recorder
 from torch import Tensor, nn
 from torch.utils.data import (
     BatchSampler,
@@ -30,6 +29,7 @@ from torch.utils.data import (
 
 from absgd_worker.attach import api
 from absgd_worker.link.step_reports import StepEntry
+from recorder import Recorder
 
 FEATURES, CLASSES = 5, 4
 Item = tuple[Tensor, Any]

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from test_attach_session import Recorder
 from torch import Tensor
 
 from absgd_worker.attach.source.source import StopTraining
+from recorder import Recorder
 
 transformers = pytest.importorskip("transformers")
 

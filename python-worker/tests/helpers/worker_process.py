@@ -22,7 +22,9 @@ TASK = TESTS / "tasks" / "blobs.py"
 
 # Importing torch takes seconds: workers are forked from one process that has it.
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["absgd_worker.serve", "absgd_worker.attach.source.controller", "torch._dynamo"])
+_FORKS.set_forkserver_preload(
+    ["absgd_worker.serve", "absgd_worker.attach.source.controller", "torch._dynamo"]
+)
 
 
 class Worker:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 
 import pytest
-from test_attach_scripts import SCRIPTS, as_it_is
 
 from absgd_worker import run
+from plain_script import as_it_is
+from project import SCRIPTS
 
 FRAMEWORKS = {
     "hf_classification.py": "transformers",

@@ -19,8 +19,8 @@ from absgd_worker.attach.errors import NotWeighable
 transformers = pytest.importorskip("transformers")
 
 from absgd_worker.integrations.hugging_face import AbsgdCallback, loss_function  # noqa: E402
+from project import EXAMPLES  # noqa: E402
 from small_trainer import (  # noqa: E402
-from project import EXAMPLES
     MAX_STEPS,
     Lines,
     Sentences,
@@ -225,7 +225,7 @@ def test_metrics_that_are_no_numbers_are_left_out(tmp_path: Path) -> None:
 
 
 def test_an_exception_leaves_nothing_behind_that_weighs(tmp_path: Path) -> None:
-    class Broken(Sentences):
+    class WorkerFault(Sentences):
         def __getitem__(self, i: int) -> dict[str, Any]:
             if torch.is_grad_enabled() and broken:
                 raise KeyError("of the data")
@@ -233,7 +233,7 @@ def test_an_exception_leaves_nothing_behind_that_weighs(tmp_path: Path) -> None:
 
     broken = True
     callback = AbsgdCallback(lam=-1.0)
-    trainer = trainer_of(tmp_path, classifier(), Broken(), callback=callback)
+    trainer = trainer_of(tmp_path, classifier(), WorkerFault(), callback=callback)
     with pytest.raises(KeyError):
         trainer.train()
     broken = False

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from test_attach_session import Recorder
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from absgd_worker.attach import api
 from absgd_worker.link.step_reports import StepEntry
+from recorder import Recorder
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

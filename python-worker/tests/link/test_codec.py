@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from absgd_worker.link import messages
-from absgd_worker.link.codec import decode_from_controller
 from absgd_worker.errors import ProtocolError
 from absgd_worker.gen import command_pb2, envelope_pb2, plan_pb2, session_pb2
+from absgd_worker.link import messages
+from absgd_worker.link.codec import decode_from_controller
 from absgd_worker.weights.presets import Rule
 
 

@@ -7,8 +7,8 @@ import signal
 
 import pytest
 
-from absgd_worker.link import spool as spools
 from absgd_worker.gen import record_pb2
+from absgd_worker.link import spool as spools
 from absgd_worker.link.spool import Spool
 from worker_process import read_segment
 

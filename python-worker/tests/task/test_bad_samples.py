@@ -15,14 +15,14 @@ from torch import nn
 from torch.utils.data import default_collate
 
 from absgd_worker import Task
-from absgd_worker.task.batches import NAMED, Batches, LeftOut
-from absgd_worker.task.context import Context
 from absgd_worker.errors import ControlError, TaskError
-from absgd_worker.link.thread_exchange import Standing
 from absgd_worker.link.failure import describe_failure
 from absgd_worker.link.messages import Position
-from absgd_worker.task.prediction import predict
 from absgd_worker.link.step_reports import runs_of, sample_batches, step_batch
+from absgd_worker.link.thread_exchange import Standing
+from absgd_worker.task.batches import NAMED, Batches, LeftOut
+from absgd_worker.task.context import Context
+from absgd_worker.task.prediction import predict
 from absgd_worker.task.sampler import permutation
 from absgd_worker.training.trainer import Trainer
 

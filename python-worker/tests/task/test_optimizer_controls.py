@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from absgd_worker.task.optimizer_controls import Controls
 from absgd_worker.errors import ControlError
+from absgd_worker.task.optimizer_controls import Controls
 
 
 def parameters(count=2):

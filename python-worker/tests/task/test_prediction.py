@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from absgd_worker import Task, TaskError
-from absgd_worker.task.task import prediction
 from absgd_worker.gen import session_pb2
+from absgd_worker.task import prediction
 from absgd_worker.task.prediction import predict
 from absgd_worker.task.random_state import random_state, seed_all
 

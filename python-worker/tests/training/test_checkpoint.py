@@ -10,10 +10,10 @@ import numpy
 import pytest
 import torch
 
-from absgd_worker.training.checkpoint import delete_checkpoints, read_checkpoint, write_checkpoint
 from absgd_worker.errors import CheckpointError
 from absgd_worker.link.messages import Position
 from absgd_worker.task.random_state import random_state, seed_all, set_random_state
+from absgd_worker.training.checkpoint import delete_checkpoints, read_checkpoint, write_checkpoint
 
 STATE = {"step": 7, "numbers": [1, 2.5, None], "weights": torch.arange(6.0)}
 

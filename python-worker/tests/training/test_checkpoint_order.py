@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 from absgd_worker import Task
-from absgd_worker.training.checkpoint import read_checkpoint
-from absgd_worker.task.context import Context
-from absgd_worker.training.actions import Deeds
-from absgd_worker.link.thread_exchange import Exchange
 from absgd_worker.link.messages import Acked, Position, Welcome
 from absgd_worker.link.telemetry import Telemetry
+from absgd_worker.link.thread_exchange import ThreadExchange
+from absgd_worker.task.context import Context
+from absgd_worker.training.actions import Actions
+from absgd_worker.training.checkpoint import read_checkpoint
 from absgd_worker.training.trainer import Trainer
 from worker_process import read_segment
 
@@ -27,7 +27,7 @@ class Killed(BaseException):
     """Stands for a SIGKILL: nothing of the process runs after it."""
 
 
-class InOneThread(Exchange):
+class InOneThread(ThreadExchange):
     """Takes what is in the ring when it is asked to, without a thread of its own."""
 
     telemetry: Telemetry
@@ -73,7 +73,7 @@ def train(run_dir: Path, keep: int) -> None:
     exchange.standing.position = Position(1, 0)
     context = Context(run="run", run_dir=run_dir, params={}, seed=0, device=torch.device("cpu"))
     trainer = Trainer(task, context, exchange.standing)
-    deeds = Deeds(trainer, exchange, run_dir, seed=0)
+    deeds = Actions(trainer, exchange, run_dir, seed=0)
     for step in range(1, STEPS + 1):
         exchange.ring.append(trainer.step({"lr": 0.1}, keep_samples=False))
         if step % EVERY == 0:

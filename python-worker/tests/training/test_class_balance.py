@@ -8,12 +8,13 @@ import runpy
 
 import pytest
 import torch
-from test_weights_golden import GOLDEN, close, numbers
 
-from absgd_worker.training.class_balance import ClassBalance, class_factors, weigh_balanced
 from absgd_worker.errors import ControlError
 from absgd_worker.gen import session_pb2
+from absgd_worker.training.class_balance import ClassBalance, class_factors, weigh_balanced
 from absgd_worker.weights import Normaliser, read_statistics, weighted_loss
+from golden_numbers import close, numbers
+from project import GOLDEN
 
 FILE = json.loads((GOLDEN / "class_balance.json").read_text())
 SEQUENCES = FILE["sequences"]

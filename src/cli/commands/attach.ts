@@ -1,14 +1,11 @@
 /** `absgd attach`: waits for a script that somebody starts by hand, and drives it. */
 import { resolve } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
 import { loadExperiment } from '../../experiment/files/load.js'
 import { byHand } from '../../experiment/by-hand.js'
-import { readControllerFile } from '../../log/directory.js'
 import { prepareRun } from '../../run/prepare.js'
-import type { Program } from '../../record/program.js'
-import { commandByHand } from '../../worker/local.js'
-import { startAndFollow, type ControllerProcess } from '../follow.js'
+import { awaitScript } from '../await-script.js'
+import { startAndFollow } from '../follow.js'
 import { exactNameOption, paramOption, setOption } from '../options.js'
 import { chooseUi, stayOption, uiOption, type UiFlag } from '../ui.js'
 
@@ -64,26 +61,6 @@ async function attach(file: string | undefined, options: AttachOptions): Promise
   })
 }
 
-/** Says what to type, and returns once a script has joined, or nobody waits for one any more. */
-export async function awaitScript(
-  dir: string,
-  program: Program,
-  controller: ControllerProcess,
-): Promise<void> {
-  const endpoints = readControllerFile(dir)?.endpoints
-  // It has joined and gone already.
-  if (endpoints === undefined) return
-  const command = commandByHand({ endpoints, runDirectory: resolve(dir), program })
-  process.stderr.write(
-    `absgd: waiting for a script; start it on this machine, in another terminal:\n\n${command}\n\n` +
-      '  or, if it imports absgd_worker itself, by its own command with the same variables\n\n',
-  )
-  let isOver = false
-  void controller.exited.then(() => (isOver = true))
-  while (!isOver && readControllerFile(dir)?.workerPid === undefined) await sleep(LOOK_MS)
-}
-
-const LOOK_MS = 100
 const WHAT = `
 Prints the command that starts the script in another terminal of this machine,
 and shows the run once it has joined, with its first training step. The run ends

@@ -8,7 +8,7 @@ import type { ControllerContext, ControllerState, Pending, Transition } from '..
  * The worker's word on a checkpoint. It comes by another way than the record that names the file, and may overtake it: the
  * answer waits for the record.
  */
-export function onSaved(
+export function onCheckpointReply(
   state: ControllerState,
   pending: Pending,
   result: CommandResult,

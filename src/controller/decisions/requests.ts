@@ -5,7 +5,7 @@ import type { CommandResult } from '../../wire/message.js'
 import { answer, settle, standing, withPending } from './replies.js'
 import { answerNothing, isSet, makeEdits, propose } from './edits.js'
 import { pendingOf, refusedFirst, tryEarlier } from './restore.js'
-import { onSaved } from './checkpoint-replies.js'
+import { onCheckpointReply } from './checkpoint-replies.js'
 import type { ControllerContext, ControllerState, Effect, Lease, Transition } from '../state/state.js'
 import { restoreAction, restored, takenBack, undoAction, type Refusal } from './undo.js'
 
@@ -101,7 +101,7 @@ export function onCommandResult(
   const { request, action } = pending
   const earlier = tryEarlier(state, lease, pending, result)
   if (earlier !== undefined) return earlier
-  if (action.type === 'checkpoint') return onSaved(state, pending, result, nowMs, context)
+  if (action.type === 'checkpoint') return onCheckpointReply(state, pending, result, nowMs, context)
   if (isSet(request)) return { state, effects: [] }
   const taken = request.action.type === 'undo' ? takenBack(state, action) : ''
   const message = result.message + taken + refusedFirst(pending)

@@ -9,8 +9,8 @@ import {
   isKnown,
   lookAt,
   lookFrom,
-  startLookingBack,
-  type LookingBack,
+  startFeedbackWindow,
+  type FeedbackWindow,
   type Outlook,
 } from './feedback-window.js'
 
@@ -24,13 +24,13 @@ export interface ControlRule {
 }
 
 export interface Feedback {
-  readonly back: LookingBack
+  readonly back: FeedbackWindow
   /** Ascending by step; of the visible history. */
   readonly decisions: readonly Decided[]
 }
 
 export function startFeedback(): Feedback {
-  return { back: startLookingBack(), decisions: [] }
+  return { back: startFeedbackWindow(), decisions: [] }
 }
 
 /** The stretches of a run's controls that are decided while it trains. @param runSteps 0 for a run without end */
@@ -178,7 +178,7 @@ export function decisionsAfter(
 
 function nextDecision(
   { control, from, to, rule }: ControlRule,
-  back: LookingBack,
+  back: FeedbackWindow,
   decisions: readonly Decided[],
   { attempt, requireInRange }: AdvanceOptions,
 ): Decided | undefined {

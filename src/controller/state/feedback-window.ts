@@ -30,7 +30,7 @@ interface Saved {
   readonly evaluation: Readonly<Record<string, number>> | undefined
 }
 
-export interface LookingBack {
+export interface FeedbackWindow {
   /** All steps before this one are known. */
   readonly front: number
   /** The newest of them, ascending. */
@@ -48,7 +48,7 @@ export interface LookingBack {
   readonly saved: readonly Saved[]
 }
 
-export function startLookingBack(): LookingBack {
+export function startFeedbackWindow(): FeedbackWindow {
   const guard = startGuard()
   return {
     front: 0,
@@ -63,7 +63,7 @@ export function startLookingBack(): LookingBack {
 }
 
 /** @param batch - Of the attempt that trains, behind all that was taken before */
-export function takeSteps(before: LookingBack, batch: StepBatch): LookingBack {
+export function takeSteps(before: FeedbackWindow, batch: StepBatch): FeedbackWindow {
   const reported = [...before.reported]
   for (let i = 0; i < batch.count; i++) {
     const evaluation = i === 0 ? before.evaluation : undefined
@@ -72,7 +72,7 @@ export function takeSteps(before: LookingBack, batch: StepBatch): LookingBack {
   return { ...before, reported, evaluation: undefined }
 }
 
-function takeSamples(before: LookingBack, { steps }: SampleBatch): LookingBack {
+function takeSamples(before: FeedbackWindow, { steps }: SampleBatch): FeedbackWindow {
   const losses = new Map(before.losses)
   for (const { step, losses: own } of steps) if (!losses.has(step)) losses.set(step, own)
   return {
@@ -83,12 +83,12 @@ function takeSamples(before: LookingBack, { steps }: SampleBatch): LookingBack {
 }
 
 /** From `step` on no samples are recorded. */
-function takeGap(before: LookingBack): LookingBack {
+function takeGap(before: FeedbackWindow): FeedbackWindow {
   return { ...before, sampledThrough: Infinity }
 }
 
 /** Part of the next step's report: it comes before that one whatever else is late. */
-function takeEvaluation(before: LookingBack, found: Evaluation): LookingBack {
+function takeEvaluation(before: FeedbackWindow, found: Evaluation): FeedbackWindow {
   return { ...before, evaluation: { ...before.evaluation, ...metricsOf(found) } }
 }
 
@@ -96,18 +96,18 @@ function takeEvaluation(before: LookingBack, found: Evaluation): LookingBack {
  * A checkpoint is written before any later step is reported. The samples of its steps may still be on their way: what it
  * saves is known when they have come.
  */
-function takeCheckpoint(before: LookingBack, step: number): LookingBack {
+function takeCheckpoint(before: FeedbackWindow, step: number): FeedbackWindow {
   const { seen, guard, evaluation } = before
   return { ...before, saved: withSaved(before.saved, { step, seen, guard, evaluation }) }
 }
 
 /** What a record of the attempt that trains adds; others add nothing. */
 export function takeNote(
-  before: LookingBack,
+  before: FeedbackWindow,
   body: Body | undefined,
   attempt: number,
   { needsLosses }: Pick<Outlook, 'needsLosses'>,
-): LookingBack {
+): FeedbackWindow {
   switch (body?.type) {
     case 'step-batch':
       return body.attempt === attempt ? takeSteps(before, body) : before
@@ -126,7 +126,7 @@ export function takeNote(
 
 /** Whether all is known of a step that was reported. */
 export function isKnown(
-  { sampledThrough }: LookingBack,
+  { sampledThrough }: FeedbackWindow,
   { step }: ReportedStep,
   { needsLosses, sampleEvery }: Outlook,
 ): boolean {
@@ -136,10 +136,10 @@ export function isKnown(
 
 /** Looks at the next step that was reported, all of which is known; the caller takes it off `reported`. */
 export function lookAt(
-  before: LookingBack,
+  before: FeedbackWindow,
   next: ReportedStep,
   { reach, needsLosses, guard: options }: Outlook,
-): { readonly after: LookingBack; readonly backOff?: BackOff } {
+): { readonly after: FeedbackWindow; readonly backOff?: BackOff } {
   // A step without a loss of the run's main weighing: its samples are of another one.
   const isWithoutMain = Number.isNaN(next.n)
   const own = needsLosses && !isWithoutMain ? before.losses.get(next.step) : undefined
@@ -163,12 +163,12 @@ export function lookAt(
 }
 
 /** The run has gone back to the checkpoint of `step`. */
-export function lookFrom({ saved }: LookingBack, step: number): LookingBack {
+export function lookFrom({ saved }: FeedbackWindow, step: number): FeedbackWindow {
   const kept = saved.filter((one) => one.step <= step)
   const last = kept.findLast((one) => one.step === step)
   const { seen = [], guard = startGuard(), evaluation } = last ?? {}
   return {
-    ...startLookingBack(),
+    ...startFeedbackWindow(),
     front: step,
     sampledThrough: step,
     seen,
@@ -178,7 +178,7 @@ export function lookFrom({ saved }: LookingBack, step: number): LookingBack {
   }
 }
 
-function without(losses: LookingBack['losses'], step: number): LookingBack['losses'] {
+function without(losses: FeedbackWindow['losses'], step: number): FeedbackWindow['losses'] {
   const left = new Map(losses)
   left.delete(step)
   return left

@@ -46,7 +46,7 @@ function requireFile(file: string): void {
 async function importFile(file: string): Promise<Readonly<Record<string, unknown>>> {
   const url = pathToFileURL(file).href
   // The same instance, not a second copy of this package: its errors and marks are recognised.
-  const virtualModules: Record<string, unknown> = { absgd: await import('../../index.js') }
+  const virtualModules: Record<string, unknown> = { absgd: await import(PACKAGE) }
   const options = { fsCache: false, interopDefault: false, virtualModules }
   if (createJiti(url, options).esmResolve('zod', { try: true }) === undefined) virtualModules['zod'] = zod
   try {
@@ -86,3 +86,6 @@ function loadError(file: string, thrown: unknown): AbsgdError {
 /** As the loader words it: problem, file, line. */
 const SYNTAX_ERROR = /^ParseError: ([^\n]*?)\s*\n\s*(\S.*):(\d+):\d+$/
 const EXTENSIONS: ReadonlySet<string> = new Set(['.ts', '.mts', '.js', '.mjs'])
+
+/** This package, which an experiment file imports as "absgd". A literal import would be a circle: the package exports `loadExperiment`. */
+const PACKAGE = '../../index.js'

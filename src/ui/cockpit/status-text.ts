@@ -2,7 +2,18 @@
 import { formatCount, formatNumber } from '../text/format.js'
 import type { Phase, RunStatus } from '../../record/record.js'
 import type { RunSnapshot } from '../../history/snapshot.js'
-import type { Standing, Tone } from './feed/run-state.js'
+
+export type Tone = 'plain' | 'good' | 'warn' | 'bad'
+
+/** How a run stands. */
+export type Standing =
+  | { readonly type: 'reading' }
+  | { readonly type: 'working'; readonly phase: Phase }
+  /** Its process is gone; the controller may start another. */
+  | { readonly type: 'no-worker' }
+  /** Without an end: the controller died. */
+  | { readonly type: 'no-controller' }
+  | { readonly type: 'ended'; readonly status: RunStatus; readonly reason: string }
 
 export interface StandingWords {
   readonly text: string

@@ -1,7 +1,7 @@
 /** Colours and characters by meaning; nothing else in the cockpit names one. */
 import { Chalk } from 'chalk'
 import type { Paint } from '../text/chart.js'
-import type { Tone } from './feed/run-state.js'
+import type { Tone } from './status-text.js'
 
 export interface Theme {
   readonly ascii: boolean

@@ -1,6 +1,7 @@
 /** Everything that a frame is drawn from. */
 import type { Action } from '../../record/record.js'
-import { standingOf, type RunState, type Standing, type Tone } from './feed/run-state.js'
+import { standingOf, type RunState } from './feed/run-state.js'
+import type { Standing, Tone } from './status-text.js'
 import type { SuspectsState } from './feed/sample-feed.js'
 import type { Size } from './size.js'
 

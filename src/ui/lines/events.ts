@@ -6,7 +6,13 @@ import { fit, wrap } from '../text/layout.js'
 import { nonFiniteEvents } from './non-finite.js'
 import { detailLines, entry } from './page.js'
 import { sanitize } from '../text/sanitize.js'
-import { actionInWords, editToInWords, exitInWords, metricsInWords, positionInWords } from '../text/wording.js'
+import {
+  actionInWords,
+  editToInWords,
+  exitInWords,
+  metricsInWords,
+  positionInWords,
+} from '../text/wording.js'
 
 /** The run before and after the event, the phase that was last recorded, and its name. */
 export interface EventContext {

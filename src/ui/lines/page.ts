@@ -5,7 +5,13 @@ import { formatBytes, formatCount, formatDuration, formatNumber } from '../text/
 import { flow, labelled, WIDTH, wrap } from '../text/layout.js'
 import { nonFiniteInWords } from './non-finite.js'
 import { sanitize, sanitizeLines } from '../text/sanitize.js'
-import { controlsInWords, damageInWords, metricsInWords, paramsInWords, statusInWords } from '../text/wording.js'
+import {
+  controlsInWords,
+  damageInWords,
+  metricsInWords,
+  paramsInWords,
+  statusInWords,
+} from '../text/wording.js'
 
 /** What the run was set to do. */
 export function headerLines(run: string, dir: string, config: SummaryConfig): string[] {

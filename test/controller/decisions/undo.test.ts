@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { nothingRecovered, recover, restarted, withUnsettled } from '../../../src/controller/decisions/recovery.js'
+import {
+  nothingRecovered,
+  recover,
+  restarted,
+  withUnsettled,
+} from '../../../src/controller/decisions/recovery.js'
 import type { Edited, Request } from '../../../src/record/record.js'
 import { appended, checkpoint, drive, hello, sent } from '../../helpers/controller.js'
 import { ack, at, plans, set, standing, to } from '../../helpers/edits.js'

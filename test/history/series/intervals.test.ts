@@ -1,6 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { addInterval, below, overlaps, totalLength, unionLength } from '../../../src/history/series/intervals.js'
+import {
+  addInterval,
+  below,
+  overlaps,
+  totalLength,
+  unionLength,
+} from '../../../src/history/series/intervals.js'
 
 const interval = fc.tuple(fc.nat(40), fc.nat(10)).map(([from, length]) => ({ from, to: from + length }))
 

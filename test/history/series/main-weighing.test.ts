@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { lookAt, startLookingBack, takeSteps } from '../../../src/controller/state/feedback-window.js'
+import { lookAt, startFeedbackWindow, takeSteps } from '../../../src/controller/state/feedback-window.js'
 import { meanNumbers, stepNumbers } from '../../../src/history/series/step-numbers.js'
 import { reportsOf } from '../../../src/history/step-report.js'
 import { createRunSeries } from '../../../src/history/series/run-series.js'
@@ -75,7 +75,7 @@ test('a step of another loss does not interrupt what the guard counts, and gives
     weighings: [weighing(1, { sumW2: Float64Array.of(1) })],
   })
   const outlook = { reach: 4, needsLosses: true, sampleEvery: 1, guard: { ...GUARD, cold: undefined } }
-  let back = startLookingBack()
+  let back = startFeedbackWindow()
   const backOffs: number[] = []
   for (let step = 0; step < 3 * GUARD.patience; step += 1) {
     const isMain = step % 2 === 0

@@ -2,7 +2,11 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { deleteCheckpoints, readCheckpoint, writeCheckpoint } from '../../../src/log/checkpoints/checkpoint-store.js'
+import {
+  deleteCheckpoints,
+  readCheckpoint,
+  writeCheckpoint,
+} from '../../../src/log/checkpoints/checkpoint-store.js'
 import { temporaryRoot } from '../../helpers/runs.js'
 
 const at = (step: number, attempt = 1) => ({ attempt, step })

@@ -1,7 +1,11 @@
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { drawScreen, rowsOfRegion } from '../../../src/ui/cockpit/layout.js'
-import { createSampleFeed, type NamedSuspect, type SuspectsState } from '../../../src/ui/cockpit/feed/sample-feed.js'
+import {
+  createSampleFeed,
+  type NamedSuspect,
+  type SuspectsState,
+} from '../../../src/ui/cockpit/feed/sample-feed.js'
 import { createTheme } from '../../../src/ui/cockpit/theme.js'
 import type { CockpitView } from '../../../src/ui/cockpit/view.js'
 import type { Body } from '../../../src/record/record.js'

@@ -16,15 +16,15 @@ from torch import Tensor, nn
 
 from absgd_worker.attach.capture.capture import Capture
 from absgd_worker.attach.capture.criteria import Criterion, weighed_criterion, weighed_function
+from absgd_worker.attach.capture.weigh_losses import Reduction, weigh_losses
 from absgd_worker.attach.errors import NotApplied, NotWeighable, SessionError
 from absgd_worker.attach.provenance.granularity import Granularity, GranularityError
-from absgd_worker.attach.source.constant import Setting
-from absgd_worker.attach.capture.weigh_losses import Reduction, weigh_losses
-from absgd_worker.attach.session.session import Session
-from absgd_worker.attach.session.current import current, session
-from absgd_worker.attach.source.source import StopTraining
 from absgd_worker.attach.samples.tracked_loader import Tracked
+from absgd_worker.attach.session.current import current, session
+from absgd_worker.attach.session.session import Session
+from absgd_worker.attach.source.constant import Setting
 from absgd_worker.attach.source.criterion_settings import wishes
+from absgd_worker.attach.source.source import StopTraining
 
 __all__ = [
     "GranularityError",

@@ -10,13 +10,14 @@ from typing import Any, Literal, TypedDict
 import torch
 from torch import Tensor
 
-from absgd_worker.attach.session.session import current as sessions
 from absgd_worker.attach.capture.capture import Capture
-from absgd_worker.attach.provenance.granularity import Granularity
-from absgd_worker.attach.source.constant import Setting
-from absgd_worker.attach.mirror.mirror import Mirroring
 from absgd_worker.attach.hooks.hyperparameters import Groups
+from absgd_worker.attach.mirror.mirror import Mirroring
+from absgd_worker.attach.provenance.granularity import Granularity
+from absgd_worker.attach.session import current as sessions
+from absgd_worker.attach.session.entered import entered
 from absgd_worker.attach.session.session import Session
+from absgd_worker.attach.source.constant import Setting
 from absgd_worker.console import complain
 from absgd_worker.weights import Rule
 
@@ -65,7 +66,7 @@ class Attachment:
         """Raises what `absgd_worker.session` does."""
         # Training that an exception has ended said no goodbye.
         self.end()
-        outer = own = sessions.entered()
+        outer = own = entered()
         if own is None or own.host is not None:
             own = self._stack.enter_context(sessions.session(**self.settings))
             own.is_implicit = outer is None

@@ -17,11 +17,9 @@ from threading import Thread
 
 import zmq
 
-from absgd_worker.link.codec import decode_from_controller, encode_to_controller
 from absgd_worker.console import complain
 from absgd_worker.errors import ProtocolError
-from absgd_worker.link.thread_exchange import Exchange, Fault
-from absgd_worker.link.progress_line import Heartbeat
+from absgd_worker.link.codec import decode_from_controller, encode_to_controller
 from absgd_worker.link.messages import (
     Bye,
     Command,
@@ -38,7 +36,9 @@ from absgd_worker.link.messages import (
     ToController,
     Welcome,
 )
+from absgd_worker.link.progress_line import ProgressLine
 from absgd_worker.link.telemetry import Telemetry
+from absgd_worker.link.thread_exchange import Fault, ThreadExchange
 
 
 class Channel:
@@ -50,7 +50,7 @@ class Channel:
     def __init__(
         self,
         endpoints: tuple[str, str],
-        exchange: Exchange,
+        exchange: ThreadExchange,
         telemetry: Telemetry,
         *,
         introduce: Callable[[], Hello],
@@ -60,7 +60,7 @@ class Channel:
         self._telemetry = telemetry
         self._introduce = introduce
         self._object_to = object_to
-        self._heartbeat = Heartbeat(exchange, telemetry)
+        self._heartbeat = ProgressLine(exchange, telemetry)
         self._lease: int | None = None
         self._hello_due = 0.0
         self._progress_due = 0.0

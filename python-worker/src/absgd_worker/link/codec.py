@@ -8,10 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from absgd_worker.link import messages as m
-from absgd_worker.link import records as r
 from absgd_worker.errors import ProtocolError
-from absgd_worker.link.frame_size import text_that_fits
 from absgd_worker.gen import (
     command_pb2,
     common_pb2,
@@ -22,6 +19,9 @@ from absgd_worker.gen import (
     session_pb2,
     stream_pb2,
 )
+from absgd_worker.link import messages as m
+from absgd_worker.link import records as r
+from absgd_worker.link.frame_size import text_that_fits
 from absgd_worker.link.plan_columns import read_column
 from absgd_worker.version import PROTOCOL_MAJOR, PROTOCOL_MINOR
 from absgd_worker.weights.presets import Rule

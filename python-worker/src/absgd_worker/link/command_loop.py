@@ -11,7 +11,6 @@ from typing import Protocol
 
 from absgd_worker.console import complain, count
 from absgd_worker.errors import CheckpointError
-from absgd_worker.link.thread_exchange import Exchange, Fault
 from absgd_worker.link.messages import (
     Action,
     Bye,
@@ -29,9 +28,10 @@ from absgd_worker.link.messages import (
     Welcome,
 )
 from absgd_worker.link.plan_table import Row
+from absgd_worker.link.thread_exchange import Fault, ThreadExchange
 
 
-class Broken(Exception):
+class WorkerFault(Exception):
     """The worker ends without a last word: there is nobody to hear it."""
 
     def __init__(self, message: str, exit_code: int = 1) -> None:
@@ -43,7 +43,7 @@ class Refused(Exception):
     """A command was not obeyed; the message says why."""
 
 
-class Obedient(Protocol):
+class CommandHandler(Protocol):
     """What an operator may ask of whoever trains, besides standing still and ending. Each says what came
     of it."""
 
@@ -68,10 +68,10 @@ class Obedient(Protocol):
         ...
 
 
-class Helm:
+class CommandLoop:
     """Held by the training thread, which calls `stand` between two steps and `next_row` before one."""
 
-    def __init__(self, exchange: Exchange, deeds: Obedient) -> None:
+    def __init__(self, exchange: ThreadExchange, deeds: CommandHandler) -> None:
         self._exchange = exchange
         self._standing = exchange.standing
         self._deeds = deeds
@@ -93,24 +93,24 @@ class Helm:
         """The controller's answer to Hello.
 
         Raises:
-            Broken: the controller refuses this worker, none answers, or the worker is told to end.
+            WorkerFault: the controller refuses this worker, none answers, or the worker is told to end.
         """
         until = time.monotonic() + WELCOME_SECONDS
         exchange = self._exchange
         while exchange.welcome is None:
             self._wait(lambda: exchange.welcome is not None)
             if self._terminated:
-                raise Broken("ended by SIGTERM before training began", 0)
+                raise WorkerFault("ended by SIGTERM before training began", 0)
             self._obey()
             if time.monotonic() > until:
-                raise Broken(f"no controller answered for {WELCOME_SECONDS:g} s", 75)
+                raise WorkerFault(f"no controller answered for {WELCOME_SECONDS:g} s", 75)
         return exchange.welcome
 
     def stand(self) -> None:
         """Between two steps: obeys, and stands still for as long as an operator wants it to.
 
         Raises:
-            Broken: the controller refuses this worker.
+            WorkerFault: the controller refuses this worker.
         """
         self._obey()
         # Below 0 where a script has made further steps before its loop was whole.
@@ -219,7 +219,7 @@ class Helm:
             if isinstance(message, Fault):
                 if message.is_own:
                     self._deeds.try_to_checkpoint()
-                raise Broken(message.message)
+                raise WorkerFault(message.message)
             self._answer(message)
 
     def _answer(self, command: Command) -> None:

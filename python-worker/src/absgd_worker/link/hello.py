@@ -1,4 +1,4 @@
-"""How a script introduces itself: a stream, as nothing is known of its data."""
+"""How a script introduces itself, and whether the controller's answer fits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-from absgd_worker.link.messages import Hello, Position
+from absgd_worker.link.messages import Hello, Position, Welcome
 from absgd_worker.version import VERSION
 
 
@@ -21,7 +21,10 @@ def script_hello(
     planned_through: int = 0,
     initial: Mapping[str, float] | None = None,
 ) -> Hello:
-    """`initial`: what the optimizers begin with."""
+    """Describes a stream: nothing is known of the data of a script.
+
+    `initial`: the values that the optimizers begin with.
+    """
     return Hello(
         run=run,
         peer="script",
@@ -42,6 +45,18 @@ def script_hello(
         initial=initial or {},
         batch_size=0,
     )
+
+
+def objection(run: str, welcome: Welcome, earlier: Welcome | None) -> str | None:
+    """Why this worker cannot train what it was welcomed to; None when it can. `earlier`: its last Welcome."""
+    if welcome.run != run:
+        return f"the controller runs {welcome.run!r}, this worker was started for {run!r}"
+    if earlier is not None and welcome.weighting != earlier.weighting:
+        return (
+            f"the controller's rule of weights is {str(welcome.weighting)!r} now, this worker trains by "
+            f"{str(earlier.weighting)!r}: start a new worker"
+        )
+    return None
 
 
 def _version(name: str) -> str:

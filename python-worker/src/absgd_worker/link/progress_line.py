@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 
 from absgd_worker.console import say
-from absgd_worker.link.thread_exchange import Exchange
 from absgd_worker.link.messages import Phase
 from absgd_worker.link.telemetry import Telemetry
+from absgd_worker.link.thread_exchange import ThreadExchange
 from absgd_worker.weights import read_statistics
 
 
-class Heartbeat:
+class ProgressLine:
     """Prints from the background thread: reading a loss may wait for the device."""
 
-    def __init__(self, exchange: Exchange, telemetry: Telemetry) -> None:
+    def __init__(self, exchange: ThreadExchange, telemetry: Telemetry) -> None:
         self._exchange = exchange
         self._telemetry = telemetry
         self._printed = time.monotonic()

@@ -11,9 +11,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from absgd_worker.link.codec import encode_record, stream_of
 from absgd_worker.console import complain
-from absgd_worker.link.thread_exchange import FromTraining
+from absgd_worker.link.codec import encode_record, stream_of
 from absgd_worker.link.frame_size import LARGEST, bytes_of, parts_that_fit
 from absgd_worker.link.messages import Acked, Bye, CommandResult, Position
 from absgd_worker.link.records import (
@@ -25,9 +24,10 @@ from absgd_worker.link.records import (
     SampleBatch,
     SampleInfo,
 )
-from absgd_worker.link.step_reports import StepEntry, runs_of, sample_batches, step_batch, tensor_bytes
 from absgd_worker.link.sample_info import SampleNotes
 from absgd_worker.link.spool import Spool
+from absgd_worker.link.step_reports import StepEntry, runs_of, sample_batches, step_batch, tensor_bytes
+from absgd_worker.link.thread_exchange import FromTraining
 
 
 class Described(Protocol):

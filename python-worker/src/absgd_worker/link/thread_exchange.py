@@ -53,7 +53,7 @@ class Fault:
     is_own: bool = False
 
 
-class Exchange:
+class ThreadExchange:
     """What the two threads of a worker hand to each other."""
 
     def __init__(self) -> None:

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from absgd_worker.console import count, say
-from absgd_worker.task.data import batch_maker, collate_default, has_columns
 from absgd_worker.errors import TaskError
+from absgd_worker.task.data import batch_maker, collate_default, has_columns
 from absgd_worker.task.task import Task
 
 

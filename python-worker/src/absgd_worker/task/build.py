@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 
-from absgd_worker.task.context import Context
 from absgd_worker.errors import TaskError
-from absgd_worker.task.random_state import seed_all
 from absgd_worker.link.environment import Settings
+from absgd_worker.task.context import Context
+from absgd_worker.task.random_state import seed_all
 from absgd_worker.task.task import Task
 
 

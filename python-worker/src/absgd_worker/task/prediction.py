@@ -12,11 +12,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from absgd_worker.task.batches import Batches, Drawn
 from absgd_worker.errors import TaskError
-from absgd_worker.task.evaluation import without_trace
 from absgd_worker.link.records import SamplePredictions
 from absgd_worker.link.step_reports import tensor_bytes
+from absgd_worker.task.batches import Batches, Drawn
+from absgd_worker.task.evaluation import without_trace
 from absgd_worker.task.sampler import mix
 from absgd_worker.task.task import Task
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from absgd_worker.task.data import DataLike, collate_default, data_size
 from absgd_worker.errors import TaskError
+from absgd_worker.task.data import DataLike, collate_default, data_size
 
 
 @dataclass(frozen=True, kw_only=True)

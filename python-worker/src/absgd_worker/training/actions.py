@@ -6,23 +6,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from absgd_worker.training.checkpoint import check_cost, delete_checkpoints, read_checkpoint, write_checkpoint
 from absgd_worker.console import complain, count, say
 from absgd_worker.errors import CheckpointError
-from absgd_worker.task.evaluation import evaluate
-from absgd_worker.link.thread_exchange import Exchange
-from absgd_worker.link.failure import describe_failure
 from absgd_worker.link.command_loop import Refused
+from absgd_worker.link.failure import describe_failure
 from absgd_worker.link.messages import Phase, Position
-from absgd_worker.task.prediction import predict
 from absgd_worker.link.records import Note
+from absgd_worker.link.thread_exchange import ThreadExchange
+from absgd_worker.task.evaluation import evaluate
+from absgd_worker.task.prediction import predict
+from absgd_worker.training.checkpoint import check_cost, delete_checkpoints, read_checkpoint, write_checkpoint
 from absgd_worker.training.trainer import Trainer
 
 
-class Deeds:
+class Actions:
     """Done by the training thread, reported through the ring. Methods return what came of it, for people."""
 
-    def __init__(self, trainer: Trainer, exchange: Exchange, run_dir: Path, *, seed: int) -> None:
+    def __init__(self, trainer: Trainer, exchange: ThreadExchange, run_dir: Path, *, seed: int) -> None:
         self._trainer = trainer
         self._exchange = exchange
         self._standing = exchange.standing

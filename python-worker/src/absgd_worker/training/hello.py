@@ -1,4 +1,4 @@
-"""How a worker introduces itself, and whether the controller's answer fits."""
+"""How a worker of a task introduces itself, and whether its parameters are those of the controller."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 import torch
 
 from absgd_worker.errors import SettingsError
-from absgd_worker.link.thread_exchange import Exchange
-from absgd_worker.link.messages import Hello, Welcome
 from absgd_worker.link.environment import Settings, parse_params
+from absgd_worker.link.messages import Hello, Welcome
+from absgd_worker.link.thread_exchange import ThreadExchange
 from absgd_worker.training.trainer import Trainer
 from absgd_worker.version import VERSION
 
 
-def introduction(settings: Settings, trainer: Trainer, exchange: Exchange, incarnation: int) -> Hello:
+def introduction(settings: Settings, trainer: Trainer, exchange: ThreadExchange, incarnation: int) -> Hello:
     """The Hello of this moment: where the worker stands and how far its plan goes change."""
     task = trainer.task
     return Hello(
@@ -44,20 +44,8 @@ def introduction(settings: Settings, trainer: Trainer, exchange: Exchange, incar
     )
 
 
-def objection(run: str, welcome: Welcome, earlier: Welcome | None) -> str | None:
-    """Why this worker cannot train what it was welcomed to; None when it can. `earlier`: its last Welcome."""
-    if welcome.run != run:
-        return f"the controller runs {welcome.run!r}, this worker was started for {run!r}"
-    if earlier is not None and welcome.weighting != earlier.weighting:
-        return (
-            f"the controller's rule of weights is {str(welcome.weighting)!r} now, this worker trains by "
-            f"{str(earlier.weighting)!r}: start a new worker"
-        )
-    return None
-
-
 def objection_to_params(built_with: Mapping[str, Any], welcome: Welcome) -> str | None:
-    """As `objection`, of the parameters that the task was built with."""
+    """Like `objection`, for the parameters that the task was built with."""
     try:
         params = parse_params(welcome.params_json)
     except SettingsError as error:

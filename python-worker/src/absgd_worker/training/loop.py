@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from absgd_worker.task.batches import LeftOut
 from absgd_worker.console import count, say
-from absgd_worker.training.actions import Deeds
-from absgd_worker.link.thread_exchange import Exchange
-from absgd_worker.link.command_loop import Helm
+from absgd_worker.link.command_loop import CommandLoop
 from absgd_worker.link.messages import Bye, EventKind, Position, Reason, Welcome
 from absgd_worker.link.plan_table import Row
 from absgd_worker.link.records import Note
+from absgd_worker.link.thread_exchange import ThreadExchange
+from absgd_worker.task.batches import LeftOut
+from absgd_worker.training.actions import Actions
 from absgd_worker.training.trainer import Trainer
 
 
 class Loop:
     """The training thread of a task."""
 
-    def __init__(self, trainer: Trainer, exchange: Exchange, deeds: Deeds) -> None:
+    def __init__(self, trainer: Trainer, exchange: ThreadExchange, deeds: Actions) -> None:
         self._trainer = trainer
         self._exchange = exchange
         self._standing = exchange.standing
         self._deeds = deeds
         self._left_out = LeftOut(trainer.batches)
-        self.helm = Helm(exchange, deeds)
+        self.helm = CommandLoop(exchange, deeds)
 
     def run(self, welcome: Welcome) -> Bye:
         """Trains to the end of the run, or to whatever ends it sooner. Returns the worker's last word.
 
         Raises:
-            Broken: the controller refuses this worker. What the task raises passes through.
+            WorkerFault: the controller refuses this worker. What the task raises passes through.
         """
         helm, plan, standing = self.helm, self._exchange.plan, self._standing
         standing.position = Position(welcome.attempt, standing.step)

@@ -13,17 +13,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from absgd_worker.errors import CheckpointError, ControlError, TaskError
+from absgd_worker.link.messages import Position
+from absgd_worker.link.step_reports import StepEntry
+from absgd_worker.link.thread_exchange import Standing
 from absgd_worker.task.batches import Batches, Drawn
-from absgd_worker.training.class_balance import ClassBalance, weigh_balanced
 from absgd_worker.task.context import Context
 from absgd_worker.task.optimizer_controls import Controls
-from absgd_worker.errors import CheckpointError, ControlError, TaskError
-from absgd_worker.link.thread_exchange import Standing
-from absgd_worker.link.messages import Position
 from absgd_worker.task.random_state import random_state, set_random_state
-from absgd_worker.link.step_reports import StepEntry
 from absgd_worker.task.sampler import Sampler
 from absgd_worker.task.task import Task
+from absgd_worker.training.class_balance import ClassBalance, weigh_balanced
 from absgd_worker.weights import Normaliser, Rule, weighted_loss
 
 

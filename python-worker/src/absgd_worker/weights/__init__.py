@@ -1,4 +1,7 @@
-"""The rule of weights: exp(loss/lam) over a running estimate of its mean (paper: arXiv 2012.06951, Algorithm 1)."""
+"""The rule of weights: exp(loss/lam) over a running estimate of its mean.
+
+Paper: ABSGD, arXiv 2012.06951, Algorithm 1.
+"""
 
 from __future__ import annotations
 

@@ -9,11 +9,11 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-from test_attach_session import Recorder
 from torch import Tensor, nn
 
 from absgd_worker.attach import api
 from absgd_worker.attach.errors import NotWeighable
+from recorder import Recorder
 
 LAM = -0.5
 Loss = Callable[[Tensor, Tensor], Tensor]

@@ -8,12 +8,12 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-from test_attach_session import Recorder, a_model, labels, points
 from torch import Tensor, nn
 
 from absgd_worker.attach import api
 from absgd_worker.attach.errors import NotApplied, NotWeighable
 from absgd_worker.attach.provenance.granularity import GranularityError
+from recorder import Recorder, a_model, labels, points
 
 LAM = -0.5
 

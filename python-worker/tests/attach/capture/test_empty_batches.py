@@ -8,11 +8,11 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-from test_attach_session import Recorder
 from torch import Tensor, nn
 
 from absgd_worker.attach import api
 from absgd_worker.attach.provenance.functional_losses import LOSSES, refusal
+from recorder import Recorder
 
 B, C = 6, 3
 torch.manual_seed(0)

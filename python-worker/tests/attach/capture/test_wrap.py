@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from test_attach_session import Recorder, a_model, labels, points
 from torch import Tensor, nn
 
 from absgd_worker.attach import api
 from absgd_worker.attach.errors import NotWeighable
+from recorder import Recorder, a_model, labels, points
 
 
 def test_a_wrapped_criterion_is_the_module_that_it_was() -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-from test_attach_journal import records
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -21,6 +20,7 @@ from absgd_worker.attach.source.source import Uncontrolled
 from absgd_worker.link.step_reports import StepEntry
 from absgd_worker.weights import Statistics
 from project import GOLDEN
+from run_records import records
 
 VECTORS = GOLDEN / "guard.json"
 SERIES: list[dict[str, Any]] = json.loads(VECTORS.read_text(encoding="utf-8"))

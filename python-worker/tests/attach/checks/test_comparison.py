@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from test_attach_session import Recorder, a_model, labels, points
 from torch import Tensor, nn
 
 from absgd_worker.attach import api
 from absgd_worker.attach.errors import NotWeighable
+from recorder import Recorder, a_model, labels, points
 
 Term = Callable[[nn.Module, Tensor], Tensor]
 SAID = re.compile(r"absgd: a part of what is trained on is not weighed: (\S+) of the (\S+) that")

@@ -7,14 +7,14 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from test_attach_session import Recorder, a_model, labels, points
 from torch import Tensor, nn
 
 from absgd_worker.attach import api
-from absgd_worker.attach.hooks.batch_sizes import BatchSizes
 from absgd_worker.attach.checks.no_effect import Effect
+from absgd_worker.attach.hooks.batch_sizes import BatchSizes
 from absgd_worker.attach.provenance.granularity import GranularityError
 from absgd_worker.weights import Normaliser
+from recorder import Recorder, a_model, labels, points
 
 
 def said(

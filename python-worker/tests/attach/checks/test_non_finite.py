@@ -8,14 +8,14 @@ import struct
 
 import pytest
 import torch
-from test_attach_session import a_model
-from test_telemetry import entry
 from torch import Tensor
 
 from absgd_worker.attach import api
 from absgd_worker.attach.checks import non_finite
 from absgd_worker.attach.checks.non_finite import READ_TOGETHER, SAID_STRETCHES, Copy, NonFinite
 from absgd_worker.link.step_reports import NOT_A_NUMBER, step_batch
+from recorder import a_model
+from sent_telemetry import entry
 
 VALUES = [0.5, 0.5, 0.5, math.nan, math.inf, -math.inf]
 points = torch.randn(8, 4, generator=torch.Generator().manual_seed(0))

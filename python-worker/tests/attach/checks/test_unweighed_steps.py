@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from test_attach_session import a_model
 from torch import nn
 
 from absgd_worker import run
 from absgd_worker.attach import api
+from recorder import a_model
 
 points = torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
 IN_A_ROW = "20 optimizer steps in a row had no loss that could be weighed"

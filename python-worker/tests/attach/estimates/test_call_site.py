@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from test_attach_session import Recorder
 from torch import Tensor, nn
 
 from absgd_worker.attach import api
+from recorder import Recorder
 
 
 class GanLoss:

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from test_attach_session import Recorder
 from torch import Tensor, nn
 
 from absgd_worker.attach import api
+from recorder import Recorder
 
 LAM, GAMMA, B = -0.6, 0.7, 6
 Loss = Callable[[Tensor, Tensor, Any], Tensor]

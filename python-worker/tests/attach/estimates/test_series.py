@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from test_attach_session import Recorder, a_model, labels, points
 from torch import Tensor
 
 from absgd_worker.attach import api
 from absgd_worker.attach.mirror.mirror import figures
 from absgd_worker.link.step_reports import StepEntry, runs_of, sample_batches, step_batch
+from recorder import Recorder, a_model, labels, points
 
 Told = tuple[str, Tensor]
 """Which loss a step was made for, and the losses of its samples."""

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from test_attach_session import Recorder, a_model, labels, points
 from torch import Tensor, nn
 
 from absgd_worker.attach import api
+from recorder import Recorder, a_model, labels, points
 
 Make = Callable[[list[Tensor]], torch.optim.Optimizer]
 

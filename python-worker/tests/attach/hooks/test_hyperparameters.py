@@ -1,4 +1,4 @@
-"""Planned hyperparameters in optimizers of a script."""
+"""PlanFileSource hyperparameters in optimizers of a script."""
 
 from __future__ import annotations
 

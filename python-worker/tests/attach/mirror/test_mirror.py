@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import torch
-from test_attach_session import Recorder, a_model, batches, labels, points
 from torch import nn
 
 from absgd_worker.attach import api
@@ -20,6 +19,7 @@ from absgd_worker.attach.mirror.mirror import Mirror, figures
 from absgd_worker.attach.mirror.summary_writers import SummaryWriters
 from absgd_worker.link.step_reports import StepEntry
 from absgd_worker.weights import Statistics
+from recorder import Recorder, a_model, batches, labels, points
 
 HOUR = 3600.0
 

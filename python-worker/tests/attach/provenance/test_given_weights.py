@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from test_attach_sample_weights import LAM, check, factors
 from torch import Tensor, nn
 
 from absgd_worker.attach import api
 from absgd_worker.attach.errors import NotWeighable
+from weight_checks import LAM, check, factors
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from test_attach_session import Recorder
 from torch import Tensor, nn
 
 from absgd_worker.attach import api
 from absgd_worker.attach.provenance.granularity import GranularityError
+from recorder import Recorder
 
 B, T, V, H = 8, 5, 30, 16
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-from test_attach_sample_weights import check, factors
 from torch import Tensor, nn
 
 from absgd_worker.attach import api
+from weight_checks import check, factors
 
 Reduce = Callable[[Tensor], Tensor]
 

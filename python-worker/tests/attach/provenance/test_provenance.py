@@ -9,13 +9,13 @@ import weakref
 import pytest
 import torch
 import torch.nn.functional as F
-from test_attach_session import Recorder, a_model
-from test_attach_unreduced import B, Made, factors, labels, points, weighed
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from absgd_worker.attach import api
 from absgd_worker.attach.provenance.granularity import GranularityError
+from recorder import Recorder, a_model
+from unreduced_losses import B, Made, factors, labels, points, weighed
 
 
 class TestOrder:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-from test_attach_session import Recorder
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset, WeightedRandomSampler
 
@@ -15,6 +14,7 @@ from absgd_worker.attach import api
 from absgd_worker.attach.errors import NotWeighable
 from absgd_worker.attach.provenance.granularity import GranularityError
 from public_scripts import Script, Trained, run
+from recorder import Recorder
 
 
 class Captions(nn.Module):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -14,14 +13,8 @@ import torch
 
 from absgd_worker import run
 from absgd_worker.attach.errors import SessionError
+from plain_script import as_it_is
 from project import SCRIPTS
-
-
-
-def as_it_is(script: str, *arguments: str) -> None:
-    sys.argv = [str(SCRIPTS / script), *arguments]
-    torch._dynamo.reset()
-    runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-from test_attach_session import Recorder, a_model, points
 from torch import Tensor, nn
 
 from absgd_worker.attach import api
 from absgd_worker.attach.errors import NotWeighable
+from recorder import Recorder, a_model, points
 
 hard = points.argmax(1)
 soft = torch.softmax(points * 3, 1)

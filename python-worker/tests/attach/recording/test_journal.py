@@ -8,28 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_attach_session import a_model, batches, labels, points
 from torch import nn
 
 from absgd_worker.attach import api
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.source.source import StopTraining
 from absgd_worker.gen import record_pb2
-
-
-@pytest.fixture(autouse=True)
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("ABSGD_RUNS", str(tmp_path / "runs"))
-    return tmp_path / "runs"
-
-
-def records(path: Path) -> list[record_pb2.Record]:
-    data, at, found = path.read_bytes(), 16, []
-    while at < len(data):
-        length, _ = struct.unpack_from("<II", data, at)
-        found.append(record_pb2.Record.FromString(data[at + 8 : at + 8 + length]))
-        at += 8 + length
-    return found
+from recorder import a_model, batches, labels, points
+from run_records import records
 
 
 def train(steps: int = 4) -> None:
@@ -38,10 +24,6 @@ def train(steps: int = 4) -> None:
     for batch in list(batches(16))[:steps]:
         criterion(model(points[batch]), labels[batch]).backward()
         optimizer.step()
-
-
-def bodies(directory: Path) -> list[str]:
-    return [record.WhichOneof("body") or "" for record in records(directory / "steps.log")]
 
 
 def test_every_step_and_sample_is_recorded_with_the_last_word(runs: Path) -> None:

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from absgd_worker.attach.recording.writer import run_lock as locks
 from absgd_worker.attach.errors import SessionError
-from absgd_worker.attach.recording.run_lock import Presence, is_held
+from absgd_worker.attach.recording import run_lock as locks
 from absgd_worker.attach.recording.process_identity import here, place_verdict
+from absgd_worker.attach.recording.run_lock import RunLock, is_held
 from absgd_worker.attach.recording.writer import Recording
 from absgd_worker.link.messages import Position
 from absgd_worker.link.records import Note
-from worker_process import read_segment
 from project import GOLDEN
+from worker_process import read_segment
 
 # test/log/lock/lock-elsewhere.test.ts judges the same cases.
 CASES = json.loads((GOLDEN / "locks.json").read_text())
@@ -44,7 +44,7 @@ def elsewhere(request, tmp_path, monkeypatch):
     """A lock that this process took, as if it had been taken elsewhere; and what is said of it."""
     monkeypatch.setattr(locks, "TAKE_OVER_SECONDS", 0.0)
     change, words = ELSEWHERE[request.param]
-    own = Presence(tmp_path)
+    own = RunLock(tmp_path)
     lock = tmp_path / "lock"
     token = {**json.loads(lock.read_text()), **change}
     lock.write_text(json.dumps({name: value for name, value in token.items() if value is not None}))
@@ -55,7 +55,7 @@ def test_a_lock_that_cannot_be_judged_is_held_and_refused_with_what_is_known(tmp
     _, words = elsewhere
     assert is_held(tmp_path)
     with pytest.raises(SessionError, match="is held elsewhere") as refused:
-        Presence(tmp_path)
+        RunLock(tmp_path)
     assert words in str(refused.value)
     assert "--take-over" in str(refused.value)
 
@@ -64,7 +64,7 @@ def test_it_is_taken_over_where_that_is_asked_for_and_its_holder_knows(tmp_path,
     own, _ = elsewhere
     assert own.is_held
     assert not is_held(tmp_path, take_over=True)
-    taken = Presence(tmp_path, take_over=True)
+    taken = RunLock(tmp_path, take_over=True)
     assert taken.is_held
     assert not own.is_held
     own.leave()
@@ -91,7 +91,7 @@ def test_a_recording_whose_run_was_taken_over_writes_nothing_more(tmp_path, capf
 
 
 def test_a_lock_that_was_left_stays_gone_whoever_asks_for_it(tmp_path):
-    presence = Presence(tmp_path)
+    presence = RunLock(tmp_path)
     (tmp_path / "lock").unlink()
     assert presence.is_held
     assert is_held(tmp_path)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from test_attach_session import Recorder
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -30,6 +29,7 @@ from loader_arrangements import (
     trained,
     wrapped,
 )
+from recorder import Recorder
 
 
 def a_model(draw: random.Random) -> nn.Module:

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from test_attach_journal import records, runs
-from test_attach_session import Recorder, a_model, batches, labels, points
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from absgd_worker import run as command
 from absgd_worker.attach import api
 from absgd_worker.link.step_reports import StepEntry, step_batch
+from recorder import Recorder, a_model, batches, labels, points
+from run_records import records, runs
 
 __all__ = ["runs"]
 

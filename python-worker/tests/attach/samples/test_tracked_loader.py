@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from test_attach_session import Recorder
 from torch import Tensor, nn
 from torch.utils.data import (
     BatchSampler,
@@ -20,6 +19,7 @@ from torch.utils.data import (
 from absgd_worker.attach import api
 from absgd_worker.errors import TaskError
 from absgd_worker.link.step_reports import StepEntry
+from recorder import Recorder
 
 values = torch.arange(40).double() * 10
 data = TensorDataset(values)

@@ -12,8 +12,8 @@ import pytest
 
 from absgd_worker import run
 from absgd_worker.attach.errors import NotWeighable
-from absgd_worker.attach.script.script_errors import script_traceback
 from absgd_worker.attach.script.run_file import find_module, run_file
+from absgd_worker.attach.script.script_errors import script_traceback
 
 WORLD = '''
 import argparse, atexit, inspect, multiprocessing, os, pickle, sys

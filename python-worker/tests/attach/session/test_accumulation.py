@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from test_attach_session import Recorder, a_model
 from torch import Tensor, nn
 
 from absgd_worker.attach import api
 from absgd_worker.weights import read_statistics
+from recorder import Recorder, a_model
 
 
 class ByHand:
@@ -92,9 +92,9 @@ class Estimates(Recorder):
 def test_lightning_says_beforehand_how_many_micro_batches_a_step_has(tmp_path: Path) -> None:
     lightning: Any = pytest.importorskip("lightning")
     from lightning.pytorch.callbacks import GradientAccumulationScheduler  # noqa: PLC0415
-    from test_integrations_lightning import fit  # noqa: PLC0415
 
     from absgd_worker.integrations.lightning import AbsgdCallback  # noqa: PLC0415
+    from lightning_fit import fit  # noqa: PLC0415
 
     assert lightning
     source = Estimates()

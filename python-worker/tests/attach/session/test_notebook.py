@@ -9,13 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch.nn.functional as F
-from test_attach_journal import bodies, records, runs
-from test_attach_session import Recorder, a_model, batches, labels, points
 from torch import Tensor, nn
 
 from absgd_worker.attach import api
-from absgd_worker.attach.session.session import current as sessions
 from absgd_worker.attach.errors import SessionError
+from absgd_worker.attach.session import current as sessions
+from recorder import Recorder, a_model, batches, labels, points
+from run_records import bodies, records, runs
 
 __all__ = ["runs"]
 
@@ -103,11 +103,11 @@ def test_a_session_that_an_earlier_cell_left_open_ends_with_the_next(
 
 
 def test_a_session_that_fails_to_open_is_not_there() -> None:
-    class Broken(Recorder):
+    class WorkerFault(Recorder):
         def begin(self, script: object) -> None:
             raise RuntimeError("nobody there")
 
-    with pytest.raises(RuntimeError, match="nobody there"), api.session(source=Broken()):
+    with pytest.raises(RuntimeError, match="nobody there"), api.session(source=WorkerFault()):
         pass
     with api.session(source=Recorder()):
         pass

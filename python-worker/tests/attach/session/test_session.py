@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 import threading
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -14,43 +13,9 @@ from torch import Tensor, nn
 
 from absgd_worker.attach import api
 from absgd_worker.attach.errors import SessionError
-from absgd_worker.attach.source.source import StopTraining, Uncontrolled
 from absgd_worker.attach.session.accumulation import NamedWeighing
-from absgd_worker.link.step_reports import StepEntry
 from absgd_worker.weights import Normaliser, Rule, read_statistics
-
-points = torch.randn(64, 4, generator=torch.Generator().manual_seed(1))
-labels = points.argmax(1)
-
-
-class Recorder(Uncontrolled):
-    """A source of constants that keeps what is reported."""
-
-    def __init__(self, **controls: float) -> None:
-        self.controls = {"lambda": -1.0, "gamma": 0.5, **controls}
-        self.entries: list[StepEntry] = []
-        self.closed: list[BaseException | None] = []
-
-    def next(self, step: int) -> dict[str, float]:
-        if step == 1000:
-            raise StopTraining("that is enough")
-        return self.controls
-
-    def report(self, entry: StepEntry) -> None:
-        self.entries.append(entry)
-
-    def close(self, error: BaseException | None) -> None:
-        self.closed.append(error)
-
-
-def a_model() -> tuple[nn.Linear, torch.optim.Optimizer]:
-    torch.manual_seed(0)
-    model = nn.Linear(4, 4)
-    return model, torch.optim.SGD(model.parameters(), lr=0.1)
-
-
-def batches(size: int) -> Iterator[Tensor]:
-    return iter(torch.arange(64).split(size))
+from recorder import Recorder, a_model, batches, labels, points
 
 
 def test_a_step_is_an_optimizer_step_that_a_weighed_loss_led_to() -> None:

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 import torch
-from test_attach_journal import bodies, records, runs
-from test_attach_session import a_model, batches, labels, points
 from torch import nn
 
 from absgd_worker.attach import api
 from absgd_worker.attach.errors import SessionError
-from absgd_worker.attach.recording.run_lock import Presence
+from absgd_worker.attach.recording.run_lock import RunLock
+from recorder import a_model, batches, labels, points
+from run_records import bodies, records, runs
 
 __all__ = ["runs"]
 
@@ -124,7 +124,7 @@ def test_a_run_that_is_gone_is_said_to_be_and_goes_on_as_a_new_one(
 def test_a_run_that_a_living_process_writes_is_refused_before_anything_is_trained(runs: Path) -> None:
     state = train(2)
     before = (runs / "mine" / "steps.log").read_bytes()
-    presence = Presence(runs / "mine")
+    presence = RunLock(runs / "mine")
     with pytest.raises(SessionError, match=f"written by the living process {os.getpid()}: end that one"):
         train(1, state=state)
     presence.leave()
@@ -135,7 +135,8 @@ def test_a_run_that_a_living_process_writes_is_refused_before_anything_is_traine
 
 def test_the_lock_of_a_dead_process_is_taken_over_and_its_heirs_with_it(tmp_path: Path) -> None:
     code = (
-        "import pathlib, sys; from absgd_worker.attach.recording.run_lock import Presence; Presence(pathlib.Path('.'))"
+        "import pathlib; from absgd_worker.attach.recording.run_lock import RunLock; "
+        "RunLock(pathlib.Path('.'))"
     )
     subprocess.run(
         [sys.executable, "-c", code],
@@ -145,9 +146,9 @@ def test_the_lock_of_a_dead_process_is_taken_over_and_its_heirs_with_it(tmp_path
     )
     dead = json.loads((tmp_path / "lock").read_text())
     (tmp_path / f"lock.{dead['id']}").write_text("no lock at all")
-    presence = Presence(tmp_path)
+    presence = RunLock(tmp_path)
     with pytest.raises(SessionError, match="living process"):
-        Presence(tmp_path)
+        RunLock(tmp_path)
     presence.leave()
     assert list(tmp_path.iterdir()) == []
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import torch
-from test_attach_session import Recorder, labels, points
 from torch import Tensor, nn
 
 from absgd_worker.attach import api
 from absgd_worker.attach.source.source import StopTraining
+from recorder import Recorder, labels, points
 
 ITERATIONS = 6
 FEATURES = (

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from test_attach_session import Recorder, a_model, labels, points
 from torch import Tensor, nn
 
 from absgd_worker.attach import api
+from recorder import Recorder, a_model, labels, points
 
 
 @pytest.mark.parametrize("accumulation", [1, 2])

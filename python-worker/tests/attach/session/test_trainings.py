@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-from test_attach_journal import records
 from torch import Tensor
 
 from absgd_worker import run
@@ -22,6 +21,7 @@ from arrangements import (
     folds_that_leave_a_micro_batch_without_a_step,
     tensors_without_a_module,
 )
+from run_records import records
 
 
 @pytest.fixture(autouse=True)

@@ -102,7 +102,7 @@ def test_stands_still_saves_evaluates_and_stops_when_asked(served):
 def test_what_it_has_no_function_for_is_refused_with_what_to_give(served):
     controller, worker = served(script=[SCRIPT, "1000000"])
     controller.await_welcomed()
-    # Planned ones are passed over: the script may do both by itself.
+    # PlanFileSource ones are passed over: the script may do both by itself.
     controller.plan(0, 200_000, lambda_=2.0, events=[(2, "evaluate"), (2, "checkpoint")])
     controller.until(lambda: len(controller.steps()) > 8, "steps")
     assert "session(on_checkpoint=save)" in controller.ask("a", checkpoint={}).message

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_attach_session import a_model, labels, points
 from torch import nn
 
 from absgd_worker.attach import api
-from absgd_worker.attach.source.plan_file import PlanError, Planned
+from absgd_worker.attach.source.plan_file import PlanError, PlanFileSource
 from absgd_worker.attach.source.source import StopTraining
+from recorder import a_model, labels, points
 
 PLAN = {
     "format": 1,
@@ -31,7 +31,7 @@ def written(folder: Path, plan: object) -> Path:
 
 
 def test_every_step_has_what_is_planned_for_it(tmp_path: Path) -> None:
-    source = Planned(written(tmp_path, PLAN))
+    source = PlanFileSource(written(tmp_path, PLAN))
     rows = [source.next(step) for step in range(6)]
     assert [row["lambda"] for row in rows] == [math.inf, math.inf, -5, -5, -0.1, -0.1]
     assert [row.get("lr") for row in rows] == [None, None, None, 0.5, 0.5, 0.5]
@@ -84,4 +84,4 @@ def test_a_loop_is_trained_by_it_as_by_the_same_numbers_in_code(tmp_path: Path) 
 )
 def test_what_is_no_plan_is_refused_by_name(tmp_path: Path, plan: object, said: str) -> None:
     with pytest.raises(PlanError, match=said):
-        Planned(written(tmp_path, plan))
+        PlanFileSource(written(tmp_path, plan))

@@ -2,9 +2,7 @@
 import type { Body, LogRecord } from '../../../record/record.js'
 import { eventLines, type EventContext } from '../../lines/events.js'
 import { nonFiniteEvents } from '../../lines/non-finite.js'
-import { statusSentence } from '../status-text.js'
-
-export type Tone = 'plain' | 'good' | 'warn' | 'bad'
+import { statusSentence, type Tone } from '../status-text.js'
 
 export interface RunEvent {
   /** UTC milliseconds, as its writer's clock had it. */

@@ -5,8 +5,9 @@ import type { LogRecord, Phase, RunStatus } from '../../../record/record.js'
 import { createRunSeries, type RunSeries } from '../../../history/series/run-series.js'
 import { initialSnapshot, reduce, type RunSnapshot } from '../../../history/snapshot.js'
 import { eventsOf, type RunEvent } from './run-events.js'
+import type { Standing } from '../status-text.js'
 
-export type { RunEvent, Tone } from './run-events.js'
+export type { RunEvent } from './run-events.js'
 
 export interface RunState {
   readonly manifest: Manifest
@@ -62,16 +63,6 @@ function phaseAfter(phase: Phase, { body }: LogRecord): Phase {
   if (body.type === 'progress') return body.phase
   return body.type === 'worker-joined' ? 'starting' : phase
 }
-
-/** How a run stands. */
-export type Standing =
-  | { readonly type: 'reading' }
-  | { readonly type: 'working'; readonly phase: Phase }
-  /** Its process is gone; the controller may start another. */
-  | { readonly type: 'no-worker' }
-  /** Without an end: the controller died. */
-  | { readonly type: 'no-controller' }
-  | { readonly type: 'ended'; readonly status: RunStatus; readonly reason: string }
 
 export function standingOf({ snapshot, driven, caughtUp }: RunState): Standing {
   const { end, worker } = snapshot

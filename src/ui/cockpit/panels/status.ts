@@ -1,7 +1,8 @@
 /** The last two lines: what is to be said or asked, and the keys. */
 import { sanitize } from '../../text/sanitize.js'
 import { bindings } from '../input/keys.js'
-import type { RunState, Tone } from '../feed/run-state.js'
+import type { RunState } from '../feed/run-state.js'
+import type { Tone } from '../status-text.js'
 import { fitGroups, line, widthOf, type Pieces } from '../../text/styled-line.js'
 import type { Theme } from '../theme.js'
 import { selectedRun, selectedStanding, type CockpitView } from '../view.js'

@@ -13,24 +13,31 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from absgd_worker.attach.hooks.call_context import is_vmapped
-from absgd_worker.attach.capture.compilation import eager, is_left_whole
+from absgd_worker.attach.capture.compilation import is_left_whole
 from absgd_worker.attach.capture.criterion_call import CriterionCall, refuse_statistic
-from absgd_worker.attach.errors import NotWeighable
 from absgd_worker.attach.capture.follow_losses import unreduced_of
-from absgd_worker.attach.provenance.functional_losses import LOSSES, Elements, elements_of, reduction_of, refusal
-from absgd_worker.attach.provenance.granularity import Granularity
-from absgd_worker.attach.hooks.graph_terms import mark_known
-from absgd_worker.attach.provenance.layout import layout_of
 from absgd_worker.attach.capture.loss_mixtures import refusal_of_mixture
-from absgd_worker.attach.provenance.pending_losses import Pending
-from absgd_worker.attach.provenance.row_selection import PICKING, Picks
 from absgd_worker.attach.capture.reduced_call import weigh_reduced
-from absgd_worker.attach.session.session import Session
-from absgd_worker.attach.provenance.reduction_calls import SUMS, Sum, sum_of
-from absgd_worker.attach.provenance.provenance import FOLLOWED
+from absgd_worker.attach.errors import NotWeighable
+from absgd_worker.attach.hooks.backward_use import BackwardUse
+from absgd_worker.attach.hooks.call_context import is_vmapped
+from absgd_worker.attach.hooks.eager import eager
 from absgd_worker.attach.hooks.fast_path import TransparentMode
-from absgd_worker.attach.hooks.backward_use import Use
+from absgd_worker.attach.hooks.graph_terms import mark_known
+from absgd_worker.attach.provenance.functional_losses import (
+    LOSSES,
+    Elements,
+    elements_of,
+    reduction_of,
+    refusal,
+)
+from absgd_worker.attach.provenance.granularity import Granularity
+from absgd_worker.attach.provenance.layout import layout_of
+from absgd_worker.attach.provenance.pending_losses import Pending
+from absgd_worker.attach.provenance.provenance import FOLLOWED
+from absgd_worker.attach.provenance.reduction_calls import REDUCTIONS, ReductionCall, reduction_call_of
+from absgd_worker.attach.provenance.row_selection import PICKING, RowSelections
+from absgd_worker.attach.session.session import Session
 
 
 class Capture(TransparentMode):
@@ -71,7 +78,7 @@ class Capture(TransparentMode):
         self._granularity: Granularity = granularity
         self._leave = frozenset(leave)
         self._criterion = criterion
-        self._picks = Picks()
+        self._picks = RowSelections()
 
     def weigh_for(self, session: Session) -> None:
         """From the next loss on."""
@@ -92,7 +99,7 @@ class Capture(TransparentMode):
         if func not in _SEEN or self._session.is_weighing:
             return func(*args, **(kwargs or {}))
         kwargs = kwargs or {}
-        if func in SUMS:
+        if func in REDUCTIONS:
             return self._reduce(func, args, kwargs)
         if func in LOSSES:
             return self._loss(func, args, kwargs)
@@ -220,7 +227,7 @@ class Capture(TransparentMode):
         if self._criterion is not None:
             self._criterion.is_empty = True
 
-    def _follow(self, result: Tensor, use: Use) -> None:
+    def _follow(self, result: Tensor, use: BackwardUse) -> None:
         if self._criterion is None:
             use.follow(result)
         else:
@@ -228,7 +235,7 @@ class Capture(TransparentMode):
 
     def _reduce(self, func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """`mean()` or `sum()` of the elements of a loss."""
-        call = sum_of(func, args, kwargs)
+        call = reduction_call_of(func, args, kwargs)
         if call is None or not call.losses.requires_grad:
             return func(*args, **kwargs)
         session = self._session
@@ -247,7 +254,7 @@ class Capture(TransparentMode):
             session.is_weighing = False
 
     @eager
-    def _reduce_losses(self, call: Sum) -> Tensor:
+    def _reduce_losses(self, call: ReductionCall) -> Tensor:
         session, losses = self._session, call.losses
         result = unreduced_of(session).reduce(session, call, self._follow)
         if result is not None:
@@ -278,4 +285,6 @@ def _is_trained_on(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
 
 
 _OF_TORCH = (RuntimeError, ValueError, TypeError, IndexError)
-_SEEN = SUMS | LOSSES | FOLLOWED | PICKING
+_SEEN = REDUCTIONS | LOSSES | FOLLOWED | PICKING
+
+Session.make_capture = Capture

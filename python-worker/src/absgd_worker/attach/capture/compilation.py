@@ -6,26 +6,15 @@ nobody wants losses it is left whole, and the losses inside are not seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
 from absgd_worker.attach.source.source import Source
 from absgd_worker.console import complain
-
-_Call = TypeVar("_Call", bound=Callable[..., Any])
-
-
-def eager(call: _Call) -> _Call:
-    """Of code that torch.compile is not to trace: it keeps a state in Python.
-
-    As torch has it for its optimizers: `torch.compiler.disable` would load a second of compiler at import.
-    """
-    return getattr(torch, "_disable_dynamo", torch.compiler.disable)(call)  # type: ignore[no-any-return]
-
 
 _TRIED = ("FakeTensor", "FunctionalTensor")
 

@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 from torch import nn
 
+from absgd_worker.attach.capture.wrapped_call import weighed_call
 from absgd_worker.attach.errors import NotWeighable
 from absgd_worker.attach.provenance.granularity import Granularity
 from absgd_worker.attach.session.session import Session
-from absgd_worker.attach.capture.wrapped_call import weighed_call
 
 Criterion = TypeVar("Criterion", bound=nn.Module)
 

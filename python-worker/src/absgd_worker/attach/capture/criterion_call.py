@@ -15,16 +15,16 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from absgd_worker.attach.provenance.data_factors import factors_of
-from absgd_worker.attach.errors import NotWeighable
 from absgd_worker.attach.capture.element_factors import factors_of_elements, hidden_from_captures
-from absgd_worker.attach.provenance.granularity import group_elements
-from absgd_worker.attach.hooks.graph_terms import mark_known
 from absgd_worker.attach.capture.independence import depend_on_others, without_hooks
+from absgd_worker.attach.errors import NotWeighable
+from absgd_worker.attach.hooks.backward_use import BackwardUse
+from absgd_worker.attach.hooks.graph_terms import mark_known
+from absgd_worker.attach.provenance.data_factors import factors_of
+from absgd_worker.attach.provenance.granularity import group_elements
 from absgd_worker.attach.provenance.layout import Layout
+from absgd_worker.attach.provenance.reduction_calls import ReductionCall
 from absgd_worker.attach.session.session import Session
-from absgd_worker.attach.provenance.reduction_calls import Sum
-from absgd_worker.attach.hooks.backward_use import Use
 
 _mixes: WeakKeyDictionary[Session, dict[tuple[str, str], bool]] = WeakKeyDictionary()
 
@@ -35,9 +35,9 @@ class _Reduction(NamedTuple):
     edge: GradientEdge
     """Where it is in the graph: the script may change the tensor in place."""
     result: Tensor
-    use: Use | None = None
+    use: BackwardUse | None = None
     """Of one that is weighed already."""
-    call: Sum | None = None
+    call: ReductionCall | None = None
     """Of one that is weighed if it proves to be a loss."""
     name: str = ""
 
@@ -58,11 +58,11 @@ class CriterionCall:
         """Whether there are numbers in it that depend on several samples each."""
         self._found: list[_Reduction] = []
 
-    def follow(self, result: Tensor, use: Use) -> None:
+    def follow(self, result: Tensor, use: BackwardUse) -> None:
         """A loss in it is weighed."""
         self._found.append(_Reduction(get_gradient_edge(result), result, use))
 
-    def propose(self, call: Sum, name: str) -> Tensor:
+    def propose(self, call: ReductionCall, name: str) -> Tensor:
         """A reduction of one number a sample, which may be a loss. Gives its plain result."""
         result = call.plain()
         self._found.append(_Reduction(get_gradient_edge(result), result, None, call, name))

@@ -13,13 +13,13 @@ from weakref import WeakKeyDictionary
 from torch import Tensor
 
 from absgd_worker.attach.capture.element_factors import hidden_from_captures
-from absgd_worker.attach.hooks.graph_terms import mark_known
-from absgd_worker.attach.session.session import Session
-from absgd_worker.attach.provenance.reduction_calls import SUMS, sum_of
-from absgd_worker.attach.provenance.provenance import FOLLOWED
-from absgd_worker.attach.hooks.fast_path import TransparentMode, lay_below, take_away
 from absgd_worker.attach.capture.unreduced import Unreduced
-from absgd_worker.attach.hooks.backward_use import Use
+from absgd_worker.attach.hooks.backward_use import BackwardUse
+from absgd_worker.attach.hooks.fast_path import TransparentMode, lay_below, take_away
+from absgd_worker.attach.hooks.graph_terms import mark_known
+from absgd_worker.attach.provenance.provenance import FOLLOWED
+from absgd_worker.attach.provenance.reduction_calls import REDUCTIONS, reduction_call_of
+from absgd_worker.attach.session.session import Session
 
 _unreduced: WeakKeyDictionary[Session, Unreduced] = WeakKeyDictionary()
 
@@ -68,9 +68,9 @@ class Following(TransparentMode):
         session = self._session
         if func not in _SEEN or self.is_over or session.is_weighing or not session.is_training:
             return func(*args, **kwargs)
-        if func not in SUMS:
+        if func not in REDUCTIONS:
             return self.losses.call(func, args, kwargs, follow)
-        call = sum_of(func, args, kwargs)
+        call = reduction_call_of(func, args, kwargs)
         if call is None or not call.losses.requires_grad or not self.losses.is_known(call.losses):
             return func(*args, **kwargs)
         if not call.losses.numel():
@@ -83,9 +83,9 @@ class Following(TransparentMode):
         return func(*args, **kwargs) if result is None else result
 
 
-def follow(loss: Tensor, use: Use) -> None:
+def follow(loss: Tensor, use: BackwardUse) -> None:
     """See `Follow`."""
     use.follow(loss)
 
 
-_SEEN = SUMS | FOLLOWED
+_SEEN = REDUCTIONS | FOLLOWED

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from absgd_worker.attach.capture.element_factors import factors_of_elements, hidden_from_captures, say_or_raise
+from absgd_worker.attach.capture.element_factors import (
+    factors_of_elements,
+    hidden_from_captures,
+    say_or_raise,
+)
 from absgd_worker.attach.capture.follow_losses import unreduced_of
 from absgd_worker.attach.provenance.functional_losses import Elements
 from absgd_worker.attach.provenance.granularity import Granularity, GranularityError, Grouping, group_elements
-from absgd_worker.attach.samples.sample_identity import Identity
 from absgd_worker.attach.provenance.layout import Layout
-from absgd_worker.attach.samples.origin import Origin
-from absgd_worker.attach.session.session import Session
 from absgd_worker.attach.provenance.loss_units import Follow, Unit, last_alone
+from absgd_worker.attach.samples.origin import Origin
+from absgd_worker.attach.samples.sample_identity import Identity
+from absgd_worker.attach.session.session import Session
 
 
 def weigh_reduced(

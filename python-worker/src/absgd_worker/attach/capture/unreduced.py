@@ -9,17 +9,21 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from absgd_worker.attach.capture.element_factors import factors_of_elements, hidden_from_captures, say_or_raise
-from absgd_worker.attach.provenance.granularity import GranularityError, Groups, grouped
+from absgd_worker.attach.capture.element_factors import (
+    factors_of_elements,
+    hidden_from_captures,
+    say_or_raise,
+)
 from absgd_worker.attach.hooks.graph_terms import mark_known
-from absgd_worker.attach.samples.sample_identity import Identity
-from absgd_worker.attach.provenance.pending_losses import Pending, Pendings
-from absgd_worker.attach.session.session import Session
-from absgd_worker.attach.provenance.reduction_calls import Sum
-from absgd_worker.attach.provenance.element_map import Trail
-from absgd_worker.attach.provenance.provenance import Trails
+from absgd_worker.attach.provenance.element_map import ElementMap
+from absgd_worker.attach.provenance.granularity import GranularityError, Groups, grouped
 from absgd_worker.attach.provenance.loss_units import Follow, Unit, Units, last_alone
-from absgd_worker.attach.provenance.sample_mapping import Within, samples_within
+from absgd_worker.attach.provenance.pending_losses import Pending, Pendings
+from absgd_worker.attach.provenance.provenance import Provenance
+from absgd_worker.attach.provenance.reduction_calls import ReductionCall
+from absgd_worker.attach.provenance.sample_mapping import SampleMapping, samples_within
+from absgd_worker.attach.samples.sample_identity import Identity
+from absgd_worker.attach.session.session import Session
 
 
 class Unreduced:
@@ -27,7 +31,7 @@ class Unreduced:
 
     def __init__(self) -> None:
         self._pendings = Pendings()
-        self._trails = Trails()
+        self._trails = Provenance()
         self._weighed: Any = WeakTensorKeyDictionary()
         self._numbers: Any = WeakTensorKeyDictionary()
         self.units = Units()
@@ -35,7 +39,7 @@ class Unreduced:
     def begin(self, losses: Tensor, pending: Pending, factors: tuple[Tensor, ...] = ()) -> None:
         """`losses`: as they were computed; `factors`: each of their shape, what they were multiplied by."""
         self._pendings.add(pending)
-        self._trails.begin(losses, Trail(pending, factors=factors))
+        self._trails.begin(losses, ElementMap(pending, factors=factors))
 
     def is_known(self, losses: Tensor) -> bool:
         """Whether it is known of which loss they are made."""
@@ -65,7 +69,7 @@ class Unreduced:
         if of is not None:
             self._pendings.are_weighed_in(result, of)
 
-    def reduce(self, session: Session, call: Sum, follow: Follow) -> Tensor | None:
+    def reduce(self, session: Session, call: ReductionCall, follow: Follow) -> Tensor | None:
         """What the sum of losses is; None where they are not known for any. `follow` is told of the result.
 
         Raises:
@@ -118,7 +122,14 @@ class Unreduced:
         return result
 
     def _weigh(
-        self, session: Session, call: Sum, of: Pending, within: Within, *, unit: Unit, follow: Follow
+        self,
+        session: Session,
+        call: ReductionCall,
+        of: Pending,
+        within: SampleMapping,
+        *,
+        unit: Unit,
+        follow: Follow,
     ) -> Tensor | None:
         """The sum of weighed losses; None where no sample counts."""
         grouping = grouped(within.plain, within.valid, within.groups)
@@ -145,7 +156,7 @@ class Unreduced:
         self._pendings.are_weighed_in(result, of)
         return result
 
-    def _guess(self, losses: Tensor) -> Trail | None:
+    def _guess(self, losses: Tensor) -> ElementMap | None:
         """Of losses that an unknown operation has made."""
         found = self._pendings.source_of(losses)
         if found is None:
@@ -157,10 +168,15 @@ class Unreduced:
                 "a way that does not tell their samples: weigh them as they are computed, with "
                 'absgd_worker.weigh(losses, reduction="none")'
             )
-        return Trail(pending)
+        return ElementMap(pending)
 
     def _add_up(
-        self, call: Sum, of: Pending, within: Within, merged: Groups, factors: tuple[Tensor, ...]
+        self,
+        call: ReductionCall,
+        of: Pending,
+        within: SampleMapping,
+        merged: Groups,
+        factors: tuple[Tensor, ...],
     ) -> Tensor:
         """The elements of each sample become fewer: what is left of them is weighed later."""
         result = call.plain()

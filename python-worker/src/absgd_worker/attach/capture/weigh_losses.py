@@ -8,14 +8,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from absgd_worker.attach.capture.compilation import eager
-from absgd_worker.attach.provenance.data_factors import factors_of
 from absgd_worker.attach.capture.element_factors import factors_of_elements, hidden_from_captures
 from absgd_worker.attach.capture.follow_losses import unreduced_of
-from absgd_worker.attach.provenance.granularity import Granularity, group_elements
+from absgd_worker.attach.hooks.eager import eager
 from absgd_worker.attach.hooks.graph_terms import mark_known
-from absgd_worker.attach.samples.sample_identity import given_identity
+from absgd_worker.attach.provenance.data_factors import factors_of
+from absgd_worker.attach.provenance.granularity import Granularity, group_elements
 from absgd_worker.attach.provenance.layout import Layout
+from absgd_worker.attach.samples.sample_identity import given_identity
 from absgd_worker.attach.session.session import Session
 
 Reduction = Literal["mean", "sum", "none"]

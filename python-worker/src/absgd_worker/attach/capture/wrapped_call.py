@@ -10,12 +10,12 @@ from torch.utils.hooks import unserializable_hook
 
 from absgd_worker.attach.capture.capture import Capture
 from absgd_worker.attach.capture.criterion_call import CriterionCall, refuse_statistic
-from absgd_worker.attach.provenance.data_factors import factors_of
-from absgd_worker.attach.errors import NotWeighable
 from absgd_worker.attach.capture.element_factors import say_or_raise
 from absgd_worker.attach.capture.follow_losses import follow_to_reduction, unreduced_of
-from absgd_worker.attach.provenance.granularity import Granularity, GranularityError
+from absgd_worker.attach.errors import NotWeighable
 from absgd_worker.attach.hooks.graph_terms import mark_known
+from absgd_worker.attach.provenance.data_factors import factors_of
+from absgd_worker.attach.provenance.granularity import Granularity, GranularityError
 from absgd_worker.attach.provenance.layout import Layout
 from absgd_worker.attach.provenance.pending_losses import Fate, Pending
 from absgd_worker.attach.session.session import Session

@@ -10,7 +10,7 @@ from absgd_worker.attach.errors import NotApplied
 from absgd_worker.console import complain
 
 
-class UnseenSteps:
+class UnweighedSteps:
     """Counts optimizer steps that no weighed loss led to, and loses patience where there never was one."""
 
     def __init__(self) -> None:

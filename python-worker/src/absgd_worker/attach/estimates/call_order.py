@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from absgd_worker.attach.hooks.backward_use import Use, marks
+from absgd_worker.attach.hooks.backward_use import BackwardUse, marks
 
 
 class _Held(NamedTuple):
     number: int
-    use: Use
+    use: BackwardUse
     models: int
 
 
@@ -50,7 +50,7 @@ class CallOrder:
             number = 1
         return min(number, MOST_CALLS_OF_A_PASS)
 
-    def hold(self, name: str, number: int, use: Use, models: int) -> None:
+    def hold(self, name: str, number: int, use: BackwardUse, models: int) -> None:
         """The call that was given this number, and what tells of its loss."""
         self._held.setdefault(name, []).append(_Held(number, use, models))
 
@@ -59,7 +59,7 @@ class CallOrder:
         held = self._held.get(name)
         return held[-1].number if held else None
 
-    def forget(self, use: Use) -> None:
+    def forget(self, use: BackwardUse) -> None:
         """The call whose loss that is holds its number no more."""
         for name, held in self._held.items():
             self._held[name] = [one for one in held if one.use is not use]

@@ -8,12 +8,18 @@ from types import CodeType
 from typing import Any, NamedTuple
 
 from absgd_worker.attach.estimates.call_order import CallOrder
+from absgd_worker.attach.estimates.call_site import (
+    Stack,
+    calls_on_stack,
+    function_that_trains,
+    place_of,
+    up_to,
+)
 from absgd_worker.attach.estimates.names import Names
-from absgd_worker.attach.estimates.call_site import Stack, calls_on_stack, function_that_trains, place_of, up_to
-from absgd_worker.attach.hooks.backward_use import Use
+from absgd_worker.attach.hooks.backward_use import BackwardUse
 
 
-class Uses:
+class Estimates:
     """Those of a session."""
 
     def __init__(self) -> None:
@@ -86,7 +92,7 @@ class Uses:
         """Places of which one backward pass went through several calls, of those weighings trained on."""
         return {name for name, second in self._several.items() if second in trained}
 
-    def hold(self, name: str, number: int, use: Use, models: int) -> None:
+    def hold(self, name: str, number: int, use: BackwardUse, models: int) -> None:
         """`name` and `number` as `of_call` took and gave them; `use`: of that call's loss."""
         if name not in self._of_places:
             return
@@ -94,7 +100,7 @@ class Uses:
         if name in self._open:
             self._open[name] = self._open[name]._replace(use=use)
 
-    def forget(self, use: Use) -> None:
+    def forget(self, use: BackwardUse) -> None:
         """The call that `use` follows was no loss, or is weighed anew: its number is free again."""
         self._order.forget(use)
 
@@ -133,4 +139,4 @@ class _Open(NamedTuple):
 
     first: str
     stack: Stack
-    use: Use | None
+    use: BackwardUse | None

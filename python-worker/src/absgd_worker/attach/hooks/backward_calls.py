@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from absgd_worker.attach.capture.compilation import eager
 from absgd_worker.attach.hooks.backward_use import marks
+from absgd_worker.attach.hooks.eager import eager
 
 Around = Callable[[Sequence[Tensor]], AbstractContextManager[None]]
 

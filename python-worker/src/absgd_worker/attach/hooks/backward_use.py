@@ -28,7 +28,7 @@ class _Marks:
 marks = _Marks()
 
 
-class Use:
+class BackwardUse:
     """Of one weighed loss."""
 
     def __init__(self) -> None:

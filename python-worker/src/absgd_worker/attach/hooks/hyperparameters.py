@@ -1,4 +1,4 @@
-"""Planned hyperparameters in optimizers that are not ours: there for a step, gone after it.
+"""PlanFileSource hyperparameters in optimizers that are not ours: there for a step, gone after it.
 
 A value is put in right before an optimizer steps, and the script's own is put back right after. So a
 scheduler of the script goes on as if nobody was there, and what is planned holds as long as it is planned.
@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from absgd_worker.console import complain
-from absgd_worker.task.optimizer_controls import KEYS, GroupKey, get_value, set_value
 from absgd_worker.errors import ControlError
+from absgd_worker.task.optimizer_controls import KEYS, GroupKey, get_value, set_value
 
 Groups = Literal["scaled", "absolute"]
 

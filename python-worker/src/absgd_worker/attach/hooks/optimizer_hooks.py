@@ -36,7 +36,7 @@ class Steps(Protocol):
         ...
 
 
-class Boundary:
+class OptimizerHooks:
     """Watches all optimizers from `open` to `close`."""
 
     def __init__(self, steps: Steps) -> None:

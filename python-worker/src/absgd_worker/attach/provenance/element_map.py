@@ -13,7 +13,7 @@ from torch import Tensor
 from absgd_worker.attach.provenance.pending_losses import Pending
 
 
-class Trail(NamedTuple):
+class ElementMap(NamedTuple):
     """Of numbers that are made of a loss."""
 
     of: Pending

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from absgd_worker.attach.provenance.element_map import Trail
+from absgd_worker.attach.provenance.element_map import ElementMap
 
 
 def named(names: str) -> set[Any]:
@@ -26,8 +26,8 @@ def after(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
     result: Tensor,
-    followed: list[tuple[Tensor, Trail]],
-) -> Trail | None:
+    followed: list[tuple[Tensor, ElementMap]],
+) -> ElementMap | None:
     """The trail of `result`, which one of `ELEMENTWISE` has made.
 
     `followed`: those arguments that have a trail, at least one; the first has the result's shape. None where
@@ -62,11 +62,11 @@ def after(
     return trail if is_scaled or is_sum_alone else trail._replace(factors=())
 
 
-def _fits(trail: Trail, its: Trail) -> bool:
+def _fits(trail: ElementMap, its: ElementMap) -> bool:
     return trail.element is None and its.element is None and its.of.plain.shape == trail.of.plain.shape
 
 
-def _product(trail: Trail, others: list[Trail], by: list[Any], result: Tensor) -> Trail:
+def _product(trail: ElementMap, others: list[ElementMap], by: list[Any], result: Tensor) -> ElementMap:
     """`others`: of losses that are factors; `by`: tensors that are made of no loss, and numbers."""
     for its in others:
         # A loss times a factor that is made of it, as of a focal loss: 0 where either is.
@@ -84,7 +84,7 @@ def _product(trail: Trail, others: list[Trail], by: list[Any], result: Tensor) -
     return trail
 
 
-def _masked(trail: Trail, mask: Tensor, result: Tensor) -> Trail:
+def _masked(trail: ElementMap, mask: Tensor, result: Tensor) -> ElementMap:
     mask = mask.to(result.device).expand(result.shape)
     return trail._replace(kept=mask if trail.kept is None else trail.kept & mask)
 

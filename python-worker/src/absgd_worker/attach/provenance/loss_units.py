@@ -14,27 +14,27 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from absgd_worker.attach.hooks.backward_use import BackwardUse
 from absgd_worker.attach.provenance.elementwise_operations import IN_PLACE, PRODUCTS, QUOTIENTS
 from absgd_worker.attach.provenance.granularity import Grouping
-from absgd_worker.attach.hooks.backward_use import Use
 
 Unit = Literal["sum", "mean"]
-Follow = Callable[[Tensor, Use], None]
+Follow = Callable[[Tensor, BackwardUse], None]
 """Is told of a loss, and of what follows whether anybody trains on it."""
 Again = Callable[[Unit, Follow], Tensor | None]
 """Weighs losses once more, by another unit, and gives their sum; None where nothing is weighed."""
 
 
-def last_alone(forget: Callable[[Use], None], weigh: Again) -> Again:
+def last_alone(forget: Callable[[BackwardUse], None], weigh: Again) -> Again:
     """`weigh`, of whose calls the last alone counts: `forget` is told of the one before."""
-    uses: list[Use] = []
+    uses: list[BackwardUse] = []
 
     def again(unit: Unit, follow: Follow) -> Tensor | None:
         for use in uses:
             forget(use)
         uses.clear()
 
-        def noted(result: Tensor, use: Use) -> None:
+        def noted(result: Tensor, use: BackwardUse) -> None:
             uses.append(use)
             follow(result, use)
 

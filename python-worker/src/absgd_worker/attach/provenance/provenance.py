@@ -14,22 +14,22 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from absgd_worker.attach.provenance.element_map import ElementMap
 from absgd_worker.attach.provenance.elementwise_operations import ELEMENTWISE, after, is_zero, named
-from absgd_worker.attach.provenance.element_map import Trail
 
 
-class Trails:
+class Provenance:
     """Of the tensors of a script that are alive."""
 
     def __init__(self) -> None:
         self._of: Any = WeakTensorKeyDictionary()
         self._is_within = False
 
-    def begin(self, losses: Tensor, trail: Trail) -> None:
+    def begin(self, losses: Tensor, trail: ElementMap) -> None:
         """`losses`: as they were computed."""
         self._of[losses] = trail
 
-    def get(self, losses: Tensor) -> Trail | None:
+    def get(self, losses: Tensor) -> ElementMap | None:
         """None for what is made of no loss, or in a way that is not known."""
         return self._of.get(losses)  # type: ignore[no-any-return]
 
@@ -118,7 +118,7 @@ class Trails:
             ]
             factors.append(func([one.to(dtype) for one in own], *rest, **options))
         is_sum = any(trail.is_sum for trail in trails)
-        self._of[result] = Trail(trails[0].of, index, kept, is_sum, tuple(factors))
+        self._of[result] = ElementMap(trails[0].of, index, kept, is_sum, tuple(factors))
 
     def _set(self, losses: Tensor, where: Any, value: Any) -> None:
         trail = self._of.get(losses)

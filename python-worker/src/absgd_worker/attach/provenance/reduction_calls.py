@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 
-class Sum(NamedTuple):
+class ReductionCall(NamedTuple):
     """Of `losses`, over all of their dimensions or some."""
 
     func: Callable[..., Tensor]
@@ -41,22 +41,24 @@ class Sum(NamedTuple):
         return torch.sum(mask.to(torch.int32), *self.rest, **self.options) > 0
 
 
-def sum_of(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Sum | None:
-    """What a call of one of `SUMS` means; None where that is not known."""
+def reduction_call_of(
+    func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> ReductionCall | None:
+    """What a call of one of `REDUCTIONS` means; None where that is not known."""
     options = dict(kwargs)
     losses, *rest = args or (options.pop("input", None),)
     if not isinstance(losses, Tensor) or not losses.ndim or "out" in options:
         return None
     over = rest[0] if rest else options.get("dim", options.get("axis"))
     if over is None or over == ():
-        return Sum(func, losses, tuple(rest), options, None)
+        return ReductionCall(func, losses, tuple(rest), options, None)
     chosen = (over,) if isinstance(over, int) else over
     if not isinstance(chosen, (tuple, list)) or not all(isinstance(one, int) for one in chosen):
         return None
     dims = tuple({dim % losses.ndim for dim in chosen})
-    return Sum(func, losses, tuple(rest), options, None if len(dims) == losses.ndim else dims)
+    return ReductionCall(func, losses, tuple(rest), options, None if len(dims) == losses.ndim else dims)
 
 
 _MEANS = {torch.mean, Tensor.mean}
-SUMS = _MEANS | {torch.sum, Tensor.sum}
+REDUCTIONS = _MEANS | {torch.sum, Tensor.sum}
 """Functions of torch."""

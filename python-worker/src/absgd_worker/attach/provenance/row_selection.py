@@ -13,7 +13,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from absgd_worker.attach.hooks.model_watch import ModelWatch
 
 
-class Picks:
+class RowSelections:
     """Of the tensors of a script that are alive."""
 
     def __init__(self) -> None:

@@ -10,13 +10,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from absgd_worker.attach.provenance.element_map import ElementMap
 from absgd_worker.attach.provenance.granularity import Groups, groups_of
-from absgd_worker.attach.samples.origin import Origin
 from absgd_worker.attach.provenance.sample_weights import without_weights
-from absgd_worker.attach.provenance.element_map import Trail
+from absgd_worker.attach.samples.origin import Origin
 
 
-class Within(NamedTuple):
+class SampleMapping(NamedTuple):
     """What is known of losses."""
 
     plain: Tensor
@@ -45,7 +45,7 @@ class Within(NamedTuple):
         return _numbered(last, self.groups.what)
 
 
-def samples_within(losses: Tensor, trail: Trail) -> Within:
+def samples_within(losses: Tensor, trail: ElementMap) -> SampleMapping:
     """`losses`: not empty; `trail`: theirs.
 
     Raises:
@@ -75,7 +75,7 @@ def samples_within(losses: Tensor, trail: Trail) -> Within:
     is_order = groups.of_N is None and own.of_N is None
     # Samples are numbered in their order, whatever was made of the elements; some may be missing.
     origin = of.origin if of.origin is not None and of.origin.size == groups.number else None
-    return Within(plain, valid, own, label_M, index_M if is_order else None, origin)
+    return SampleMapping(plain, valid, own, label_M, index_M if is_order else None, origin)
 
 
 def _numbered(group: Tensor, what: str) -> Groups:

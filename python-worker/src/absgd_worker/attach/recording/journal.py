@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from absgd_worker.link.hello import script_hello
-from absgd_worker.attach.source.farewell import last_word
-from absgd_worker.attach.recording.run_lock import held, is_held, is_take_over_asked
 from absgd_worker.attach.hooks.ranks import global_rank
-from absgd_worker.attach.recording.writer import Recording, finish_closing
 from absgd_worker.attach.recording.run_directory import Parent, RunPlace, RunPlan, make_run_directory
+from absgd_worker.attach.recording.run_lock import held, is_held, is_take_over_asked
+from absgd_worker.attach.recording.writer import Recording, finish_closing
+from absgd_worker.attach.source.farewell import farewell
 from absgd_worker.attach.source.source import Script, Source, StopTraining
-from absgd_worker.link.codec import attempt_begun
 from absgd_worker.console import complain
-from absgd_worker.link.thread_exchange import FromTraining
+from absgd_worker.link.codec import attempt_begun
+from absgd_worker.link.hello import script_hello
 from absgd_worker.link.messages import Position
 from absgd_worker.link.records import Evaluation, Joined, Note, Rewind
 from absgd_worker.link.step_reports import StepEntry
+from absgd_worker.link.thread_exchange import FromTraining
 from absgd_worker.weights import Rule
 
 
@@ -95,7 +95,7 @@ class Journal:
         """The run ends, and another one is made with the next step."""
         self._source.begin_anew()
         if self._recording is not None:
-            self._ring.append(last_word(None, self._position))
+            self._ring.append(farewell(None, self._position))
             self._recording.close()
         self._recording, self._place, self._ring = None, None, deque()
         self._position = Position(1, 0)
@@ -112,7 +112,7 @@ class Journal:
     def close(self, error: BaseException | None) -> None:
         self._source.close(error)
         if self._recording is not None:
-            self._ring.append(last_word(error, self._position))
+            self._ring.append(farewell(error, self._position))
             self._recording.close()
 
     def place(self) -> Mapping[str, Any] | None:

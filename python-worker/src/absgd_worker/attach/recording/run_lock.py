@@ -1,4 +1,7 @@
-"""The lock of a run directory: one writer a run, and none where its process is gone (src/log/lock/lock.ts)."""
+"""The lock of a run directory: one writer a run, and none where its process is gone.
+
+The same as `src/log/lock/lock.ts`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.recording.process_identity import here, liveness, own_identity
 
 
-class Presence:
+class RunLock:
     """Shows that this process writes the run, until `leave`.
 
     Args:

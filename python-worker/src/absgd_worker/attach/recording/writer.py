@@ -10,11 +10,11 @@ from threading import Event, Lock, Thread
 from weakref import WeakSet
 
 from absgd_worker.attach.recording.log_file import LogFile
-from absgd_worker.attach.recording.run_lock import Presence, is_take_over_asked
-from absgd_worker.attach.source.no_dataset import Unknown
+from absgd_worker.attach.recording.run_lock import RunLock, is_take_over_asked
+from absgd_worker.attach.source.no_dataset import NoDataset
 from absgd_worker.console import complain
-from absgd_worker.link.thread_exchange import FromTraining
 from absgd_worker.link.telemetry import Telemetry
+from absgd_worker.link.thread_exchange import FromTraining
 
 
 class Recording:
@@ -33,7 +33,7 @@ class Recording:
         self._lock = Lock()
         self._closing = Event()
         self._is_broken = False
-        self._presence = Presence(directory, is_take_over_asked())
+        self._presence = RunLock(directory, is_take_over_asked())
         try:
             files = (
                 LogFile(directory / "steps.log", "steps", each),
@@ -43,7 +43,7 @@ class Recording:
             self._presence.leave()
             raise
         self._telemetry = Telemetry(
-            Unknown(),
+            NoDataset(),
             origin="script",
             incarnation=self.incarnation,
             directory=directory,

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from absgd_worker.attach.samples.tracked_batches import batches
+from absgd_worker.attach.samples.batch_structure import tensors_in
 from absgd_worker.attach.samples.collation import WatchedCollate, keeps_order
 from absgd_worker.attach.samples.origin import Batch, Origin
 from absgd_worker.attach.samples.recorded_draws import Drawn, RecordingSampler, ToldIterator
 from absgd_worker.attach.samples.sample_numbers import Names, SampleNumbers
-from absgd_worker.attach.samples.batch_structure import tensors_in
+from absgd_worker.attach.samples.tracked_batches import batches
 
 
 class Hooks:

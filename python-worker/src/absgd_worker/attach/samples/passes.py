@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from absgd_worker.attach.samples.tracked_batches import batches
+from absgd_worker.attach.samples.batch_structure import tensors_in
 from absgd_worker.attach.samples.origin import Origin
 from absgd_worker.attach.samples.row_path import (
     MIXED,
@@ -19,7 +19,7 @@ from absgd_worker.attach.samples.row_path import (
     mark,
     may_be_rearranged,
 )
-from absgd_worker.attach.samples.batch_structure import tensors_in
+from absgd_worker.attach.samples.tracked_batches import batches
 
 
 class Passes:

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from absgd_worker.attach.samples.tracked_batches import batches
 from absgd_worker.attach.samples.followed_tensors import follow
 from absgd_worker.attach.samples.loader_hooks import Hooks, hooks_of, remember_batch
 from absgd_worker.attach.samples.sample_numbers import Names, SampleNumbers
+from absgd_worker.attach.samples.tracked_batches import batches
 from absgd_worker.errors import TaskError
 
 IndexOf = Callable[[Any], Any] | str | int

@@ -8,22 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from absgd_worker.attach.errors import SessionError
+from absgd_worker.attach.hooks.replaced import replaced
 from absgd_worker.console import complain
-
-
-@contextmanager
-def replaced(owner: Any, name: str, function: Callable[..., Any]) -> Iterator[None]:
-    """Inside, `owner.name` is `function`, which is given the plain one before the arguments."""
-    plain = getattr(owner, name)
-
-    def instead(*args: Any, **kwargs: Any) -> Any:
-        return function(plain, *args, **kwargs)
-
-    setattr(owner, name, instead)
-    try:
-        yield
-    finally:
-        setattr(owner, name, plain)
 
 
 @contextmanager

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from absgd_worker.attach.errors import NotApplied
+from absgd_worker.attach.hooks.backward_use import BackwardUse, marks
 from absgd_worker.attach.samples.sample_identity import NOBODY, Identity, joined
-from absgd_worker.attach.hooks.backward_use import Use, marks
 from absgd_worker.console import complain
 from absgd_worker.weights import Normaliser, Rule, Statistics, read_statistics
 
@@ -33,7 +33,7 @@ class Part(NamedTuple):
 
 class _Call(NamedTuple):
     part: Part
-    use: Use
+    use: BackwardUse
     before: Normaliser
     after: Normaliser
     micro_batches: int
@@ -82,7 +82,7 @@ class NamedWeighing:
 
     def weigh(
         self, losses_G: Tensor, controls: Mapping[str, float], identity: Identity = NOBODY
-    ) -> tuple[Tensor, Use]:
+    ) -> tuple[Tensor, BackwardUse]:
         """The weights of the next call, [G], 1/G included.
 
         Raises:
@@ -97,7 +97,7 @@ class NamedWeighing:
         after = copy.copy(self._normaliser)
         weights_G, statistics = after.weigh(wide_G, lam=lam, gamma=gamma)
         part = Part(statistics, wide_G, weights_G, identity, controls)
-        call = _Call(part, Use(), self._normaliser, after, calls)
+        call = _Call(part, BackwardUse(), self._normaliser, after, calls)
         self._calls.append(call)
         self._fresh.append(call)
         self.total_calls += 1
@@ -108,7 +108,7 @@ class NamedWeighing:
             )
         return weights_G, call.use
 
-    def forget(self, use: Use) -> None:
+    def forget(self, use: BackwardUse) -> None:
         """The call that `use` follows, since the last `take`, was no loss, or was weighed anew."""
         held = len(self._calls)
         self._calls = [call for call in self._calls if call.use is not use]

@@ -6,7 +6,7 @@ from absgd_worker.attach.hooks.ranks import global_rank
 from absgd_worker.console import complain, count
 
 
-class StartLine:
+class Announcements:
     """Says what is weighed, and what is not known: each once, by the first of several ranks."""
 
     def __init__(self, *, is_wanted: bool) -> None:

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.hooks.ranks import global_rank
-from absgd_worker.attach.source.source import StopTraining
-from absgd_worker.attach.session.trainings import EACH_ITS_SESSION
+from absgd_worker.attach.session.trainings import EACH_ITS_SESSION, Trainings
+from absgd_worker.attach.source.source import Source, StopTraining
 from absgd_worker.console import complain, count
 
-if TYPE_CHECKING:
-    from absgd_worker.attach.session.session_steps import SessionSteps
+
+class Steps(Protocol):
+    """What is needed here of a session."""
+
+    source: Source
+    trainings: Trainings
+    step: int
+    stopping: StopTraining | None
+    on_stop: Callable[[], None] | None
+    may_begin_anew: bool
+    is_told_of_another: bool
+
+    @property
+    def was_off(self) -> bool: ...
 
 
-def carry_out(session: SessionSteps) -> StopTraining | None:
+def carry_out(session: Steps) -> StopTraining | None:
     """Has the source carry out what was asked for, all of the last step being done.
 
     Returns:
@@ -35,7 +47,7 @@ def carry_out(session: SessionSteps) -> StopTraining | None:
     return stop
 
 
-def begin_another(session: SessionSteps) -> bool:
+def begin_another(session: Steps) -> bool:
     """Another training begins in the script: says so.
 
     Returns:

@@ -30,7 +30,7 @@ def watch_steps(module: ModuleType, how: str) -> None:
 
     def before_step(*_args: Any) -> None:
         from absgd_worker.attach.errors import SessionError  # noqa: PLC0415
-        from absgd_worker.attach.session.current import entered  # noqa: PLC0415
+        from absgd_worker.attach.session.entered import entered  # noqa: PLC0415
 
         session = entered()
         if session is None or not session.is_open:

@@ -6,13 +6,14 @@ import math
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
-from absgd_worker.attach.session.host import Host
-from absgd_worker.attach.source.constant import Local, Setting
-from absgd_worker.attach.source.plan_file import Planned
 from absgd_worker.attach.recording.run_directory import RunPlan, experiment_of, require_free
+from absgd_worker.attach.session.host import Host
+from absgd_worker.attach.source.constant import ConstantSource, Setting
+from absgd_worker.attach.source.criterion_settings import CriterionSource
+from absgd_worker.attach.source.plan_file import PlanFileSource
 from absgd_worker.attach.source.source import Source
-from absgd_worker.attach.source.criterion_settings import Wished
 from absgd_worker.link.environment import ADDRESS_VARIABLES, read_address
 
 
@@ -32,11 +33,11 @@ def source_of(
     if is_controlled():
         return _controlled()
     if plan is not None:
-        return _recorded(Planned(plan), run, f"as {plan} says", f"as {plan} says", is_exact=is_exact)
-    return _recorded(Local(lam, gamma), run, _word(lam), _word(gamma), is_exact=is_exact)
+        return _recorded(PlanFileSource(plan), run, f"as {plan} says", f"as {plan} says", is_exact=is_exact)
+    return _recorded(ConstantSource(lam, gamma), run, _word(lam), _word(gamma), is_exact=is_exact)
 
 
-def source_of_host(host: Host) -> Source:
+def source_of_host(host: Host[Any]) -> Source:
     """Of absgd-run's own session. Raises SessionError where its run must have a name that is taken."""
     if host.is_controlled:
         return _controlled()
@@ -46,12 +47,12 @@ def source_of_host(host: Host) -> Source:
         lam, gamma = host.lam or math.inf, host.gamma or 0.9
         return source_of(lam, gamma, host.plan, host.run, is_exact=host.is_exact)
     word = "as the script says" if host.gamma is None else _word(host.gamma)
-    wished = Wished(host.gamma, tells=True)
+    wished = CriterionSource(host.gamma, tells=True)
     return _recorded(wished, host.run, "as the script says", word, is_exact=host.is_exact)
 
 
 def source_of_guest(
-    host: Host, lam: Setting, gamma: Setting, plan: str | Path | None, run: str | None
+    host: Host[Any], lam: Setting, gamma: Setting, plan: str | Path | None, run: str | None
 ) -> Source:
     """Of a session that a script enters under absgd-run."""
     run = host.run or run
@@ -67,14 +68,14 @@ def source_of_guest(
 
 def wished_source() -> Source:
     """Of a session that nobody entered: a controller's, else what wrapped criteria say."""
-    return _controlled() if is_controlled() else Wished()
+    return _controlled() if is_controlled() else CriterionSource()
 
 
 def _controlled() -> Source:
     # Sockets are of no use to whoever has no controller.
-    from absgd_worker.attach.source.controller import Controlled  # noqa: PLC0415
+    from absgd_worker.attach.source.controller import ControllerSource  # noqa: PLC0415
 
-    return Controlled(read_address(os.environ))
+    return ControllerSource(read_address(os.environ))
 
 
 def is_controlled() -> bool:

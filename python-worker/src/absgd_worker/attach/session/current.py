@@ -11,22 +11,22 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from absgd_worker.attach.session.child_guard import refuse_training
-from absgd_worker.attach.session.options import Choices
 from absgd_worker.attach.errors import SessionError
-from absgd_worker.attach.session.host import Host
-from absgd_worker.attach.source.constant import Setting
-from absgd_worker.attach.mirror.mirror import Mirroring
-from absgd_worker.attach.session.notebook import running_cell
 from absgd_worker.attach.hooks.hyperparameters import Groups
-from absgd_worker.attach.session.session import Session
-from absgd_worker.attach.source.source import Source, StopTraining
+from absgd_worker.attach.mirror.mirror import Mirroring
+from absgd_worker.attach.session.child_guard import refuse_training
 from absgd_worker.attach.session.choose_source import source_of, source_of_guest, wished_source
+from absgd_worker.attach.session.entered import entered, sessions
+from absgd_worker.attach.session.host import Host
+from absgd_worker.attach.session.notebook import running_cell
+from absgd_worker.attach.session.options import SessionOptions
+from absgd_worker.attach.session.session import Session
 from absgd_worker.attach.session.started_processes import training_elsewhere_is_refused
+from absgd_worker.attach.source.constant import Setting
+from absgd_worker.attach.source.source import Source, StopTraining
 from absgd_worker.console import complain
 from absgd_worker.weights import Rule
 
-_current: list[Session] = []
 _while_open = ExitStack()
 """What is undone when the last session is left."""
 
@@ -86,7 +86,7 @@ def session(
             of a controller do not fit.
     """
     _leave_forgotten()
-    choices = Choices(
+    choices = SessionOptions(
         # A controller's, or the default one.
         None if weighting == "default" else Rule(weighting) if isinstance(weighting, str) else weighting,
         accumulate,
@@ -131,7 +131,7 @@ def session(
 
 
 @contextmanager
-def _in_place_of(outer: Session, guest: Session, host: Host) -> Iterator[None]:
+def _in_place_of(outer: Session, guest: Session, host: Host[Session]) -> Iterator[None]:
     """The script's session, while absgd-run's own stands aside."""
     outer.abandon()
     host.guests.append(guest)
@@ -152,17 +152,11 @@ def _in_place_of(outer: Session, guest: Session, host: Host) -> Iterator[None]:
         outer.open()
 
 
-def entered() -> Session | None:
-    """The session that the caller has entered; None outside of any."""
-    # In a process that was forked, those of its parent are there and not open.
-    return next((one for one in reversed(_current) if not one.is_implicit and one.is_open), None)
-
-
 def current() -> Session:
     """The session that the caller is in. Outside of any, one whose lambda is off begins."""
-    if not _current:
+    if not sessions:
         _begin_implicit()
-    return _current[-1]
+    return sessions[-1]
 
 
 def _begin_implicit() -> None:
@@ -174,20 +168,20 @@ def _begin_implicit() -> None:
 
 def leave_implicit(error: BaseException | None = None) -> None:
     """Ends the session that began outside of any, if there is one."""
-    for one in [one for one in _current if one.is_implicit]:
+    for one in [one for one in sessions if one.is_implicit]:
         _leave(one, error)
 
 
 def _leave_forgotten() -> None:
     """Those that an earlier cell of a notebook entered, and was interrupted before it left them."""
-    for one in [one for one in _current if one.cell not in (None, running_cell())]:
+    for one in [one for one in sessions if one.cell not in (None, running_cell())]:
         _leave(one, StopTraining("another cell began a session"))
 
 
 def _enter(own: Session) -> None:
-    if not _current:
+    if not sessions:
         _while_open.enter_context(training_elsewhere_is_refused(_lambda_is_wanted))
-    _current.append(own)
+    sessions.append(own)
 
 
 def _leave(own: Session, error: BaseException | None = None) -> None:
@@ -195,20 +189,20 @@ def _leave(own: Session, error: BaseException | None = None) -> None:
         # What saves the script at the end asks for the current session, which is still this one.
         own.close(error)
     finally:
-        if own in _current:
-            _current.remove(own)
-        if not _current:
+        if own in sessions:
+            sessions.remove(own)
+        if not sessions:
             _while_open.close()
 
 
 def _lambda_is_wanted() -> bool:
-    return any(one.is_open and one.source.wants_lambda for one in _current)
+    return any(one.is_open and one.source.wants_lambda for one in sessions)
 
 
 def _abandon_in_child() -> None:
     if _lambda_is_wanted():
         refuse_training("fork")
-    for one in _current:
+    for one in sessions:
         one.abandon()
 
 

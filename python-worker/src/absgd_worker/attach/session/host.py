@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Generic, Protocol, TypeVar
 
-from absgd_worker.attach.session.options import Choices
+from absgd_worker.attach.session.options import SessionOptions
 
-if TYPE_CHECKING:
-    from absgd_worker.attach.capture.capture import Capture
-    from absgd_worker.attach.session.session import Session
+AnySession = TypeVar("AnySession")
+_Weighed_contra = TypeVar("_Weighed_contra", contravariant=True)
+
+
+class ScriptCapture(Protocol[_Weighed_contra]):
+    """A capture of the whole script."""
+
+    def weigh_for(self, session: _Weighed_contra) -> None:
+        """Weighs for this session from the next loss on."""
+        ...
 
 
 @dataclass
-class Host:
+class Host(Generic[AnySession]):
     """What the command line says: None where it does not. A script's own session takes the place of
     absgd-run's; under a controller, which has one line to the script, it is that one."""
 
@@ -25,10 +32,10 @@ class Host:
     run: str | None = None
     is_exact: bool = False
     """Whether a name of a run that is taken is refused."""
-    choices: Choices = field(default_factory=Choices)
-    capture: Capture | None = None
-    """Of the whole script: weighs for the session that is entered."""
-    guests: list[Session] = field(default_factory=list)
+    choices: SessionOptions = field(default_factory=SessionOptions)
+    capture: ScriptCapture[AnySession] | None = None
+    """Weighs for the session that is entered."""
+    guests: list[AnySession] = field(default_factory=list)
     """The script's own sessions, those that it has left included."""
 
     @property
@@ -36,7 +43,7 @@ class Host:
         """Whether what the script says of lambda is of no account."""
         return self.is_controlled or self.lam is not None or self.plan is not None
 
-    def join(self, guest: Choices) -> Choices:
+    def join(self, guest: SessionOptions) -> SessionOptions:
         """Of a script's session: its own, with what the command line adds."""
         own = self.choices
         return guest._replace(

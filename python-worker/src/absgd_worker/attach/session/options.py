@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from absgd_worker.attach.mirror.mirror import Mirroring
 from absgd_worker.attach.hooks.hyperparameters import Groups
+from absgd_worker.attach.mirror.mirror import Mirroring
 from absgd_worker.weights import Rule
 
 
-class Choices(NamedTuple):
+class SessionOptions(NamedTuple):
     """See `absgd_worker.session`."""
 
     rule: Rule | None = None
@@ -23,7 +23,7 @@ class Choices(NamedTuple):
     on_evaluate: Callable[[], Mapping[str, Any] | str] | None = None
     mirror: Mirroring = "auto"
 
-    def checked(self) -> Choices:
+    def checked(self) -> SessionOptions:
         """Itself. Raises ValueError for what is none of the permitted values."""
         if self.accumulate is not None and (not isinstance(self.accumulate, int) or self.accumulate < 1):
             raise ValueError(f"accumulate is {self.accumulate!r}, must be a whole number from 1, or None")

@@ -8,33 +8,36 @@ Shapes: G samples of one call.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from absgd_worker.attach.hooks.backward_calls import around_backward
-from absgd_worker.attach.hooks.call_context import is_recomputing, require_thread
-from absgd_worker.attach.session.options import Choices
 from absgd_worker.attach.errors import SessionError
-from absgd_worker.attach.provenance.granularity import Granularity
+from absgd_worker.attach.estimates.estimates import Estimates
+from absgd_worker.attach.hooks.backward_calls import around_backward
+from absgd_worker.attach.hooks.backward_use import BackwardUse
+from absgd_worker.attach.hooks.call_context import is_recomputing, require_thread
 from absgd_worker.attach.hooks.graph_terms import mark_known
-from absgd_worker.attach.samples.sample_identity import NOBODY, Identity
 from absgd_worker.attach.hooks.hyperparameters import Hyperparameters
 from absgd_worker.attach.hooks.ranks import require_one_rank
+from absgd_worker.attach.provenance.granularity import Granularity
+from absgd_worker.attach.samples.sample_identity import NOBODY, Identity
+from absgd_worker.attach.session.options import SessionOptions
 from absgd_worker.attach.session.session_steps import SessionSteps
 from absgd_worker.attach.source.source import Recorded
-from absgd_worker.attach.hooks.backward_use import Use
-from absgd_worker.attach.estimates.estimates import Uses
 
 
 class Session(SessionSteps):
     """Made by `absgd_worker.session`; used from the thread that trains alone."""
 
+    make_capture: ClassVar[Callable[..., AbstractContextManager[Any]]]
+    """The class of captures. `attach.capture` sets it, since captures import sessions."""
+
     @contextmanager
-    def hosting(self, guest: Choices) -> Iterator[None]:
+    def hosting(self, guest: SessionOptions) -> Iterator[None]:
         """Under a controller: what a session of the script says, which is this one; its functions, until it
         ends."""
         host, self.host = self.host, None
@@ -96,7 +99,7 @@ class Session(SessionSteps):
         self.watch.close()
 
     @property
-    def uses(self) -> Uses:
+    def uses(self) -> Estimates:
         """The names of losses; those of a state that was loaded, which waits for the first step's rule."""
         if self._saved is not None:
             _ = self.controls
@@ -122,16 +125,14 @@ class Session(SessionSteps):
         self, *, name: str = "loss", granularity: Granularity = "auto", leave: Collection[str] = ()
     ) -> AbstractContextManager[Any]:
         """See `absgd_worker.capture`."""
-        from absgd_worker.attach.capture.capture import Capture  # noqa: PLC0415 (it knows sessions)
+        return self.make_capture(self, name=name, granularity=granularity, leave=leave)
 
-        return Capture(self, name=name, granularity=granularity, leave=leave)
-
-    def take_use(self) -> Use | None:
+    def take_use(self) -> BackwardUse | None:
         """Of the samples that were weighed last: what follows whether anybody trains on their loss."""
         use, self._use = self._use, None
         return use
 
-    def follow(self, loss: Tensor) -> Use | None:
+    def follow(self, loss: Tensor) -> BackwardUse | None:
         """The loss that the script gets, whose samples were weighed last: does anybody train on it?"""
         use = self.take_use()
         mark_known(loss)
@@ -139,7 +140,7 @@ class Session(SessionSteps):
             use.follow(loss)
         return use
 
-    def forget(self, use: Use) -> None:
+    def forget(self, use: BackwardUse) -> None:
         """What was weighed was no loss, or is weighed anew."""
         self._weighings.forget(use)
         self._uses.forget(use)

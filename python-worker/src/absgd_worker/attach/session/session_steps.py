@@ -16,29 +16,29 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 
-from absgd_worker.attach.session.between_steps import begin_another, carry_out
-from absgd_worker.attach.hooks.optimizer_hooks import Boundary
-from absgd_worker.attach.session.options import Choices
 from absgd_worker.attach.checks.collapse_watch import CollapseWatch
 from absgd_worker.attach.checks.comparison import Comparison
 from absgd_worker.attach.checks.no_effect import Effect
+from absgd_worker.attach.checks.non_finite import NonFinite
+from absgd_worker.attach.checks.unweighed_steps import UnweighedSteps
+from absgd_worker.attach.estimates.call_site import calls_on_stack
+from absgd_worker.attach.estimates.estimates import Estimates
+from absgd_worker.attach.hooks.backward_use import BackwardUse
+from absgd_worker.attach.hooks.hyperparameters import Hyperparameters
+from absgd_worker.attach.hooks.model_watch import ModelWatch
+from absgd_worker.attach.hooks.optimizer_hooks import OptimizerHooks
+from absgd_worker.attach.mirror.mirror import Mirror
+from absgd_worker.attach.session.accumulation import Part
+from absgd_worker.attach.session.announcements import Announcements
+from absgd_worker.attach.session.between_steps import begin_another, carry_out
 from absgd_worker.attach.session.host import Host
 from absgd_worker.attach.session.known_samples import KnownSamples
-from absgd_worker.attach.mirror.mirror import Mirror
-from absgd_worker.attach.checks.non_finite import NonFinite
 from absgd_worker.attach.session.notebook import running_cell
-from absgd_worker.attach.hooks.hyperparameters import Hyperparameters
-from absgd_worker.attach.estimates.call_site import calls_on_stack
-from absgd_worker.attach.source.source import Noting, Source, StopTraining
-from absgd_worker.attach.session.announcements import StartLine
+from absgd_worker.attach.session.options import SessionOptions
 from absgd_worker.attach.session.step_end import StepEnd
 from absgd_worker.attach.session.trainings import Trainings
-from absgd_worker.attach.checks.unweighed_steps import UnseenSteps
-from absgd_worker.attach.hooks.backward_use import Use
-from absgd_worker.attach.estimates.estimates import Uses
-from absgd_worker.attach.hooks.model_watch import ModelWatch
-from absgd_worker.attach.session.accumulation import Part
 from absgd_worker.attach.session.weighings import Weighings, entry_of, numbers_of
+from absgd_worker.attach.source.source import Noting, Source, StopTraining
 from absgd_worker.console import complain
 from absgd_worker.task.context import StepNumbers
 from absgd_worker.weights import Rule
@@ -47,15 +47,15 @@ from absgd_worker.weights import Rule
 class SessionSteps:
     """The part of a `Session` that goes with the optimizer: all that it holds, and the way of a step."""
 
-    def __init__(self, source: Source, choices: Choices | None = None) -> None:
-        choices = choices or Choices()
+    def __init__(self, source: Source, choices: SessionOptions | None = None) -> None:
+        choices = choices or SessionOptions()
         self.source = source
         self._rule = choices.rule or Rule()
         self._accumulate = choices.accumulate
-        self.start_line = StartLine(is_wanted=choices.announce)
+        self.start_line = Announcements(is_wanted=choices.announce)
         self._ranks_are_fine = choices.normaliser == "rank-local"
         self._owner = threading.get_ident()
-        self._boundary = Boundary(self)
+        self._boundary = OptimizerHooks(self)
         self._comparison = Comparison()
         self._ignore_backward: Callable[[], None] = lambda: None
         self._hyperparameters = Hyperparameters(choices.groups)
@@ -77,7 +77,7 @@ class SessionSteps:
         """Entered by nobody: begun by the first loss weighed outside of any, or by a framework's callback."""
         self.cell = running_cell()
         """Of the notebook that it was made in; None elsewhere."""
-        self.host: Host | None = None
+        self.host: Host[Any] | None = None
         """Of absgd-run's session: what becomes of those that the script enters."""
         self.is_weighing = False
         self.stop_following: Callable[[], None] | None = None
@@ -93,13 +93,13 @@ class SessionSteps:
         self._controls: Mapping[str, float] | None = None
         self._is_made = False
         self._began = 0.0
-        self._unseen = UnseenSteps()
+        self._unseen = UnweighedSteps()
         self._effect = Effect()
         self._has_empty_loss = False
         self._non_finite = NonFinite()
         self._collapse = CollapseWatch(*([self.source.note] if isinstance(self.source, Noting) else []))
-        self._use: Use | None = None
-        self._uses = Uses()
+        self._use: BackwardUse | None = None
+        self._uses = Estimates()
         self._samples = KnownSamples()
         self._applied: dict[str, float] = {}
         self.step_end = StepEnd()
@@ -209,7 +209,7 @@ class SessionSteps:
         self._saved = None
 
     def before_step(self, optimizer: Optimizer, *, computes_loss: bool) -> None:
-        """See `Boundary`, as for the next three."""
+        """See `OptimizerHooks`, as for the next three."""
         controls = self._step_controls(optimizer) if computes_loss else self._controls
         if controls is not None:
             applied = self._hyperparameters.put(optimizer, controls)

@@ -17,9 +17,9 @@ from multiprocessing import spawn
 from pathlib import Path
 from typing import Any
 
-from absgd_worker.attach.session.session import child_guard
 from absgd_worker.attach.errors import SessionError
-from absgd_worker.attach.script.exec_guard import replaced
+from absgd_worker.attach.hooks.replaced import replaced
+from absgd_worker.attach.session import child_guard
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from absgd_worker.attach.hooks.backward_use import Use
+from absgd_worker.attach.hooks.backward_use import BackwardUse
 from absgd_worker.attach.session.accumulation import NamedWeighing, Part
 from absgd_worker.link.step_reports import StepEntry
 from absgd_worker.weights import Rule, Statistics
@@ -41,7 +41,7 @@ class Weighings:
         """Losses weighed so far, over all names."""
         return sum(weighing.total_calls for weighing in self._of.values())
 
-    def forget(self, use: Use) -> None:
+    def forget(self, use: BackwardUse) -> None:
         """The call that `use` follows was no loss, or was weighed anew."""
         for weighing in self._of.values():
             weighing.forget(use)

@@ -10,7 +10,7 @@ from absgd_worker.attach.source.source import Uncontrolled
 Setting = float | Callable[[int], float]
 
 
-class Local(Uncontrolled):
+class ConstantSource(Uncontrolled):
     """A source of constants, or of functions of the step."""
 
     def __init__(self, lam: Setting = math.inf, gamma: Setting = 0.9, **controls: Setting) -> None:

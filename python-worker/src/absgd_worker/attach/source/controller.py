@@ -7,27 +7,26 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from absgd_worker.attach.source.script_actions import ScriptDeeds
 from absgd_worker.attach.errors import SessionError
-from absgd_worker.link.hello import script_hello
-from absgd_worker.attach.source.farewell import last_word
 from absgd_worker.attach.hooks.hyperparameters import initial_values
 from absgd_worker.attach.hooks.ranks import global_rank
+from absgd_worker.attach.source.farewell import farewell
+from absgd_worker.attach.source.no_dataset import NoDataset
+from absgd_worker.attach.source.script_actions import ScriptActions
 from absgd_worker.attach.source.source import Script, StopTraining
-from absgd_worker.attach.source.no_dataset import Unknown
 from absgd_worker.link.channel import Channel
-from absgd_worker.link.thread_exchange import Exchange
-from absgd_worker.link.command_loop import Broken, Helm
-from absgd_worker.training.hello import objection
+from absgd_worker.link.command_loop import CommandLoop, WorkerFault
+from absgd_worker.link.environment import Address
+from absgd_worker.link.hello import objection, script_hello
 from absgd_worker.link.messages import Bye, EventKind, Position, Reason
 from absgd_worker.link.records import Evaluation
 from absgd_worker.link.step_reports import StepEntry
-from absgd_worker.link.environment import Address
 from absgd_worker.link.telemetry import Telemetry
+from absgd_worker.link.thread_exchange import ThreadExchange
 from absgd_worker.weights import Rule
 
 
-class Controlled:
+class ControllerSource:
     """A source of rows that a controller plans. Ranks but the first dial nobody: their lambda is off."""
 
     def __init__(self, address: Address) -> None:
@@ -102,7 +101,7 @@ class Controlled:
                 if over is not None:
                     raise over
                 line.helm.stand()
-        except Broken as error:
+        except WorkerFault as error:
             raise _refusal(error) from None
 
     def report(self, entry: StepEntry) -> None:
@@ -128,7 +127,7 @@ class Controlled:
                 self._line.deeds.try_to_checkpoint()
         try:
             self._line.helm.stand()
-        except Broken as error:
+        except WorkerFault as error:
             raise _refusal(error) from None
         ending = self._line.helm.ending
         return None if ending is None else _stop_of(ending)
@@ -138,7 +137,7 @@ class Controlled:
             return
         try:
             self._line.helm.await_row()
-        except Broken as error:
+        except WorkerFault as error:
             raise _refusal(error) from None
 
     def begin_anew(self) -> None:
@@ -180,7 +179,7 @@ class Controlled:
                 if isinstance(error, StopTraining) and error.exit_code == 1:
                     # The plan is complete, and the script is not.
                     ending = None
-                line.helm.leave(ending or last_word(error, line.exchange.standing.position))
+                line.helm.leave(ending or farewell(error, line.exchange.standing.position))
         finally:
             line.channel.close()
 
@@ -193,7 +192,7 @@ class Controlled:
                 "of its own"
             )
         assert script is not None, "begin comes first"
-        exchange = Exchange()
+        exchange = ThreadExchange()
         exchange.standing.position = Position(0, step)
         incarnation = int.from_bytes(os.urandom(8), "big")
         initial = initial_values()
@@ -201,7 +200,7 @@ class Controlled:
             (address.control, address.telemetry),
             exchange,
             Telemetry(
-                Unknown(), origin="script", incarnation=incarnation, directory=address.run_dir / "spool"
+                NoDataset(), origin="script", incarnation=incarnation, directory=address.run_dir / "spool"
             ),
             introduce=lambda: script_hello(
                 address.run,
@@ -212,14 +211,14 @@ class Controlled:
             ),
             object_to=lambda welcome: objection(address.run, welcome, exchange.welcome),
         )
-        deeds = ScriptDeeds(script, exchange)
-        line = self._line = _Line(exchange, Helm(exchange, deeds), deeds, channel, os.getpid())
+        deeds = ScriptActions(script, exchange)
+        line = self._line = _Line(exchange, CommandLoop(exchange, deeds), deeds, channel, os.getpid())
         channel.start()
         try:
             welcome = line.helm.await_welcome()
             exchange.standing.position = Position(welcome.attempt, step)
             line.helm.stand()
-        except Broken as error:
+        except WorkerFault as error:
             raise _refusal(error) from None
         return line
 
@@ -231,9 +230,9 @@ _left: set[tuple[int, str]] = set()
 class _Line(NamedTuple):
     """An open connection, and who it connects."""
 
-    exchange: Exchange
-    helm: Helm
-    deeds: ScriptDeeds
+    exchange: ThreadExchange
+    helm: CommandLoop
+    deeds: ScriptActions
     channel: Channel
     pid: int
 
@@ -246,5 +245,5 @@ def _stop_of(ending: Bye) -> StopTraining:
     return StopTraining(said, {Reason.FAILED: 1, Reason.ORPHANED: 75}.get(ending.reason, 0))
 
 
-def _refusal(error: Broken) -> Exception:
+def _refusal(error: WorkerFault) -> Exception:
     return SessionError(str(error)) if error.exit_code == 1 else StopTraining(str(error), error.exit_code)

@@ -13,7 +13,7 @@ from absgd_worker.attach.source.source import Uncontrolled
 from absgd_worker.console import complain
 
 
-class Wishes:
+class CriterionSettings:
     """The newest word on every name holds: a cell that is edited and run again, a criterion made anew each
     epoch. As all losses of a step share its controls, names that differ are refused once a step begins."""
 
@@ -49,7 +49,7 @@ class Wishes:
         )
 
 
-class Wished(Uncontrolled):
+class CriterionSource(Uncontrolled):
     """A source of what they say at each step.
 
     Args:
@@ -86,5 +86,5 @@ def _at(setting: Setting, step: int) -> float:
     return float(setting(step) if callable(setting) else setting)
 
 
-wishes = Wishes()
+wishes = CriterionSettings()
 """Of criteria that are wrapped outside of any session."""

@@ -7,7 +7,7 @@ from absgd_worker.link.failure import describe_failure
 from absgd_worker.link.messages import Bye, Position, Reason
 
 
-def last_word(error: BaseException | None, position: Position) -> Bye:
+def farewell(error: BaseException | None, position: Position) -> Bye:
     """`error`: what ended the script; None where its loop came to its end."""
     if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
         return Bye(Reason.COMPLETED, position)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Unknown:
+class NoDataset:
     """What telemetry asks of a task, where there is none."""
 
     size: int = 0

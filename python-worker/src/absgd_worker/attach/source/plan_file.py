@@ -17,7 +17,7 @@ class PlanError(WorkerError, ValueError):
     """A file that is no plan."""
 
 
-class Planned(Uncontrolled):
+class PlanFileSource(Uncontrolled):
     """A source that plays a plan. After its last step training is over.
 
     Raises:

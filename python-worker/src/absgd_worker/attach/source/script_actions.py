@@ -11,18 +11,18 @@ import torch
 from absgd_worker.attach.source.source import Script
 from absgd_worker.console import complain, count
 from absgd_worker.errors import CheckpointError
-from absgd_worker.task.evaluation import evaluations, without_trace
-from absgd_worker.link.thread_exchange import Exchange
-from absgd_worker.link.failure import describe_failure
 from absgd_worker.link.command_loop import Refused
+from absgd_worker.link.failure import describe_failure
 from absgd_worker.link.messages import Phase, Position
 from absgd_worker.link.records import Note
+from absgd_worker.link.thread_exchange import ThreadExchange
+from absgd_worker.task.evaluation import evaluations, without_trace
 
 
-class ScriptDeeds:
+class ScriptActions:
     """Done by the thread that trains, between two steps."""
 
-    def __init__(self, script: Script, exchange: Exchange) -> None:
+    def __init__(self, script: Script, exchange: ThreadExchange) -> None:
         self._script = script
         self._exchange = exchange
         self._standing = exchange.standing

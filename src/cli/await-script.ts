@@ -1,0 +1,28 @@
+/** Waits for a script that somebody starts by hand. */
+import { resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { readControllerFile } from '../log/directory.js'
+import type { Program } from '../record/program.js'
+import { commandByHand } from '../worker/local.js'
+import type { ControllerProcess } from './follow.js'
+
+/** Says what to type, and returns once a script has joined, or nobody waits for one any more. */
+export async function awaitScript(
+  dir: string,
+  program: Program,
+  controller: ControllerProcess,
+): Promise<void> {
+  const endpoints = readControllerFile(dir)?.endpoints
+  // It has joined and gone already.
+  if (endpoints === undefined) return
+  const command = commandByHand({ endpoints, runDirectory: resolve(dir), program })
+  process.stderr.write(
+    `absgd: waiting for a script; start it on this machine, in another terminal:\n\n${command}\n\n` +
+      '  or, if it imports absgd_worker itself, by its own command with the same variables\n\n',
+  )
+  let isOver = false
+  void controller.exited.then(() => (isOver = true))
+  while (!isOver && readControllerFile(dir)?.workerPid === undefined) await sleep(LOOK_MS)
+}
+
+const LOOK_MS = 100
