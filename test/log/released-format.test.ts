@@ -37,7 +37,10 @@ test.each([
 
 test('a run of version 0.1.0 is replayed without a difference in any bit', async () => {
   const folder = releasedRuns()
-  const replay = await replayRun(join(folder, 'simulated'), { resolved: await resolved(folder), name: 'again' })
+  const replay = await replayRun(join(folder, 'simulated'), {
+    resolved: await resolved(folder),
+    name: 'again',
+  })
   expect(replay).toMatchObject({ steps: 60, replayed: 60 })
   expect(replay.difference ?? replay.evaluation ?? replay.planning).toBeUndefined()
 })
