@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from absgd_worker.attach.capture.compilation import is_left_whole
 from absgd_worker.attach.capture.criterion_call import CriterionCall, refuse_statistic
+from absgd_worker.attach.capture.element_factors import hidden_from_captures
 from absgd_worker.attach.capture.follow_losses import unreduced_of
 from absgd_worker.attach.capture.loss_mixtures import refusal_of_mixture
 from absgd_worker.attach.capture.reduced_call import weigh_reduced
@@ -165,7 +166,11 @@ class Capture(TransparentMode):
         if elements is None:
             return result
         plain = result if session.is_off else func(*args, **kwargs)
-        return plain if elements.has_samples else _left(plain)
+        if elements.has_samples:
+            return plain
+        if self._within is None and elements.reduction != "none":
+            session.pass_over(self.name_of_place(plain), plain)
+        return _left(plain)
 
     def _weigh_elements(self, elements: Elements, result: Tensor, given: tuple[Any, ...]) -> Tensor | None:
         """What the loss is that a call of `given` is to give; None where it is to stay what it is.
@@ -176,7 +181,7 @@ class Capture(TransparentMode):
         if not elements.losses.numel():
             self._note_empty()
             return None
-        name = self.name_of_place()
+        name = self.name_of_place(result)
         if criterion is not None and criterion.mix_samples(elements.losses, name):
             refuse_statistic(session, criterion.what)
             return None
@@ -243,8 +248,7 @@ class Capture(TransparentMode):
             return func(*args, **kwargs)
         if not call.losses.numel():
             if self._criterion is not None or unreduced_of(session).is_known(call.losses):
-                self._note_empty()
-                return _left(func(*args, **kwargs))
+                return self._reduce_nothing(call)
             return func(*args, **kwargs)
         # A capture around this one is to see losses that are weighed already.
         session.is_weighing = True
@@ -252,6 +256,16 @@ class Capture(TransparentMode):
             return self._reduce_losses(call)
         finally:
             session.is_weighing = False
+
+    @eager
+    def _reduce_nothing(self, call: ReductionCall) -> Tensor:
+        """Of losses without an element."""
+        session = self._session
+        self._note_empty()
+        with hidden_from_captures(session):
+            result = _left(call.plain())
+        unreduced_of(session).pass_over(session, call.losses, result)
+        return result
 
     @eager
     def _reduce_losses(self, call: ReductionCall) -> Tensor:
@@ -263,13 +277,13 @@ class Capture(TransparentMode):
         is_one_a_sample = losses.shape[0] == losses.numel() and call.dims is None
         if self._criterion is None or not is_one_a_sample or losses.shape[0] not in session.watch.batches:
             return call.plain()
-        return self._criterion.propose(call, self.name_of_place())
+        return self._criterion.propose(call, self.name_of_place(losses))
 
-    def name_of_place(self) -> str:
-        """Of the estimate of the loss that is computed now."""
+    def name_of_place(self, loss: Tensor) -> str:
+        """The name of the estimate of the loss that is computed now; `loss`: as `Estimates.name_here` takes it."""
         uses = self._session.uses
         if self._within is None:
-            return uses.name_here(self._name)
+            return uses.name_here(self._name, loss)
         return uses.term_of(self._name, self._within, self._calls_of_terms)
 
 

@@ -75,8 +75,10 @@ class Following(TransparentMode):
             return func(*args, **kwargs)
         if not call.losses.numel():
             session.note_empty_loss()
-            result = func(*args, **kwargs)
+            with hidden_from_captures(session):
+                result = func(*args, **kwargs)
             mark_known(result)
+            self.losses.pass_over(session, call.losses, result)
             return result
         with hidden_from_captures(session):
             result = self.losses.reduce(session, call, follow)

@@ -51,9 +51,10 @@ def weigh_losses(
     valid = None if mask is None else mask.bool().reshape(shaped.shape)
     if not session.is_training or not losses.requires_grad:
         return _reduced(shaped, valid, losses, reduction)
+    estimate = session.uses.name_here("loss", losses) if name is None else session.uses.asked_for(name)
     if not losses.numel():
         session.note_empty_loss()
-        return _left(_reduced(shaped, valid, losses, reduction))
+        return _left(session, estimate, _reduced(shaped, valid, losses, reduction))
     counted, made_by = valid, factors_of(shaped)
     if made_by.kept is not None:
         # What the script has multiplied by 0 does not count; its mean still divides by all that it was given.
@@ -65,12 +66,11 @@ def weigh_losses(
         grouping = grouping.summed()
     identity = given_identity(grouping.losses_G.shape[0], index, label, ids)
     about = f"{name or 'loss'} {reduction}"
-    estimate = _name_of_estimate(session, name)
     # Groups are numbered by who made them, in any order.
     origin = None if group is not None or index is not None else session.watch.passes.of_losses(shaped)
     factors = factors_of_elements(session, estimate, about, grouping, plain, identity=identity, origin=origin)
     if factors is None:
-        return _left(_reduced(shaped, valid, losses, reduction))
+        return _left(session, estimate, _reduced(shaped, valid, losses, reduction))
     with hidden_from_captures(session):
         if not session.is_off:
             shaped = shaped * factors.to(shaped.dtype)
@@ -80,14 +80,11 @@ def weigh_losses(
     return result
 
 
-def _left(result: Tensor) -> Tensor:
-    """What holds no sample that counts, and so nothing that could be weighed."""
+def _left(session: Session, estimate: str, result: Tensor) -> Tensor:
+    """A loss without a sample that counts: there is nothing to be weighed."""
     mark_known(result)
+    session.pass_over(estimate, result)
     return result
-
-
-def _name_of_estimate(session: Session, name: str | None) -> str:
-    return session.uses.name_here("loss") if name is None else session.uses.asked_for(name)
 
 
 def _reduced(shaped: Tensor, valid: Tensor | None, losses: Tensor, reduction: Reduction) -> Tensor:

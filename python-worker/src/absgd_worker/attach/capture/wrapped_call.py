@@ -102,7 +102,7 @@ def _follow(
     if of is None:
         factors = factors_of(result)
         of = Pending(
-            capture.name_of_place(),
+            capture.name_of_place(result),
             f"{what} none",
             result.grad_fn,
             result.detach(),

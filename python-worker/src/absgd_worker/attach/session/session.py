@@ -100,9 +100,9 @@ class Session(SessionSteps):
 
     @property
     def uses(self) -> Estimates:
-        """The names of losses; those of a state that was loaded, which waits for the first step's rule."""
-        if self._saved is not None:
-            _ = self.controls
+        """The names of the losses of this step. It begins here where none does: another training, or a state
+        that waits for the rule of the first step, may have other names."""
+        _ = self.controls
         return self._uses
 
     def weigh(self, name: str, losses_G: Tensor, identity: Identity = NOBODY) -> Tensor:
@@ -115,10 +115,11 @@ class Session(SessionSteps):
             require_one_rank()
             self._ranks_are_fine = True
         models = self.watch.calls
-        own_name, number = self.uses.of_call(name, models)
+        uses = self.uses
+        own_name, number = uses.of_call(name, models)
         weighing = self._weighings.of(own_name, self._rule)
         weights_G, self._use = weighing.weigh(losses_G.detach(), self.controls, identity)
-        self.uses.hold(name, number, self._use, models)
+        uses.hold(name, number, self._use, models)
         return weights_G
 
     def capture(
@@ -144,6 +145,14 @@ class Session(SessionSteps):
         """What was weighed was no loss, or is weighed anew."""
         self._weighings.forget(use)
         self._uses.forget(use)
+
+    def pass_over(self, name: str, loss: Tensor) -> None:
+        """A loss of the place `name` has no sample that counts. It counts as a call all the same, so that the
+        calls after it keep their numbers."""
+        uses, models, use = self.uses, self.watch.calls, BackwardUse()
+        _, number = uses.of_call(name, models)
+        use.follow(loss, is_weighed=False)
+        uses.hold(name, number, use, models)
 
     def note_empty_loss(self) -> None:
         """A loss of this step has no sample that counts: it is seen, and there is nothing to weigh."""
