@@ -4,12 +4,12 @@ import random
 
 import pytest
 import torch
-from test_bad_samples import ROW, Numbers, bits, drawn_of, task_of, trainer_of
 from torch import nn
 from torch.utils.data import default_collate
 
 from absgd_worker.task.batches import LeftOut
 from absgd_worker.weights import Normaliser
+from numbered_task import ROW, Numbers, bits, drawn_of, task_of, trainer_of
 
 
 @pytest.mark.parametrize("seed", range(6))

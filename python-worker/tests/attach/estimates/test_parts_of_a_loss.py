@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from test_attach_estimates import GAMMA, LAM, Running
 from torch import Tensor, nn
 
 from absgd_worker.attach import api
+from estimates_by_hand import GAMMA, LAM, Running
 
 B, STEPS = 8, 6
 Reduce = Callable[[Tensor, Any], Tensor]

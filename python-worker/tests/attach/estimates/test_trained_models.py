@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from test_attach_estimates import GAMMA, LAM, B, ByHand, Loss, captured, weighed, wrapped
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from absgd_worker.attach import api
+from estimates_by_hand import GAMMA, LAM, B, ByHand, Loss, captured, weighed, wrapped
 from recorder import Recorder
 
 WAYS = [wrapped, captured, weighed]

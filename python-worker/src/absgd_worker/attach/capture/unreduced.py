@@ -20,7 +20,7 @@ from absgd_worker.attach.provenance.granularity import GranularityError, Groups,
 from absgd_worker.attach.provenance.loss_units import Follow, Unit, Units, last_alone
 from absgd_worker.attach.provenance.pending_losses import Pending, Pendings
 from absgd_worker.attach.provenance.provenance import Provenance
-from absgd_worker.attach.provenance.reduction_calls import ReductionCall
+from absgd_worker.attach.provenance.reduction_calls import ReductionCall, vectors_of
 from absgd_worker.attach.provenance.sample_mapping import SampleMapping, samples_within
 from absgd_worker.attach.samples.sample_identity import Identity
 from absgd_worker.attach.session.session import Session
@@ -50,6 +50,19 @@ class Unreduced:
         """Calls one of `FOLLOWED`."""
         args = self.units.divided(func, args, kwargs, follow) or args
         return self._trails.call(func, args, kwargs)
+
+    def dot(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], *, of_any: bool
+    ) -> ReductionCall | None:
+        """A call of one of `DOTS` on the elements of a loss, as the sum of their products; None for another
+        call. `of_any`: whether numbers that are made of no known loss may be one."""
+        vectors = vectors_of(func, args, kwargs)
+        if vectors is None or not any(
+            self.is_known(one) or (of_any and one.requires_grad) for one in vectors
+        ):
+            return None
+        products = self._trails.call(torch.mul, vectors, {})
+        return ReductionCall(torch.sum, products, (), {}, None, lambda: func(*args, **kwargs))
 
     def source_of(self, losses: Tensor) -> Pending | None:
         """Of which loss they are made; None where that is none, or not known.

@@ -8,12 +8,16 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from absgd_worker.attach.capture.element_factors import factors_of_elements, hidden_from_captures
+from absgd_worker.attach.capture.element_factors import (
+    factors_of_elements,
+    hidden_from_captures,
+    say_or_raise,
+)
 from absgd_worker.attach.capture.follow_losses import unreduced_of
+from absgd_worker.attach.capture.left_unweighed import left
 from absgd_worker.attach.hooks.eager import eager
-from absgd_worker.attach.hooks.graph_terms import mark_known
 from absgd_worker.attach.provenance.data_factors import factors_of
-from absgd_worker.attach.provenance.granularity import Granularity, group_elements
+from absgd_worker.attach.provenance.granularity import Granularity, GranularityError, group_elements
 from absgd_worker.attach.provenance.layout import Layout
 from absgd_worker.attach.samples.sample_identity import given_identity
 from absgd_worker.attach.session.session import Session
@@ -49,7 +53,7 @@ def weigh_losses(
         )
     shaped = losses.reshape(1) if losses.ndim == 0 else losses
     valid = None if mask is None else mask.bool().reshape(shaped.shape)
-    if not session.is_training or not losses.requires_grad:
+    if not session.is_training or not losses.requires_grad or session.is_in_another_thread():
         return _reduced(shaped, valid, losses, reduction)
     estimate = session.uses.name_here("loss", losses) if name is None else session.uses.asked_for(name)
     if not losses.numel():
@@ -61,11 +65,17 @@ def weigh_losses(
         counted = made_by.kept if valid is None else valid & made_by.kept
     plain = shaped.detach()
     layout = Layout.of(session.watch)
-    grouping = group_elements(plain, counted, granularity, layout, group=group, factors=made_by.of)
+    about = f"{name or 'loss'} {reduction}"
+    try:
+        grouping = group_elements(plain, counted, granularity, layout, group=group, factors=made_by.of)
+    except GranularityError as error:
+        if group is not None:
+            raise
+        say_or_raise(session, name or "loss", about, error)
+        return left(_reduced(shaped, valid, losses, reduction))
     if reduction == "sum":
         grouping = grouping.summed()
     identity = given_identity(grouping.losses_G.shape[0], index, label, ids)
-    about = f"{name or 'loss'} {reduction}"
     # Groups are numbered by who made them, in any order.
     origin = None if group is not None or index is not None else session.watch.passes.of_losses(shaped)
     factors = factors_of_elements(session, estimate, about, grouping, plain, identity=identity, origin=origin)
@@ -82,9 +92,8 @@ def weigh_losses(
 
 def _left(session: Session, estimate: str, result: Tensor) -> Tensor:
     """A loss without a sample that counts: there is nothing to be weighed."""
-    mark_known(result)
     session.pass_over(estimate, result)
-    return result
+    return left(result)
 
 
 def _reduced(shaped: Tensor, valid: Tensor | None, losses: Tensor, reduction: Reduction) -> Tensor:

@@ -241,7 +241,12 @@ class SessionSteps:
             return
         if not parts:
             self._unseen.add(
-                optimizer, self.captured, lambda: self.source.is_on_at(self.step), self.watch.in_training
+                optimizer,
+                self.captured,
+                lambda: self.source.is_on_at(self.step),
+                in_training=self.watch.in_training,
+                may_come_on=self.source.wants_lambda,
+                reasons=self.start_line.reasons,
             )
             return
         self._report(parts, optimizer)
