@@ -38,7 +38,7 @@ from absgd_worker.link.messages import (
 )
 from absgd_worker.link.progress_line import ProgressLine
 from absgd_worker.link.telemetry import Telemetry
-from absgd_worker.link.thread_exchange import Fault, ThreadExchange
+from absgd_worker.link.thread_exchange import Abort, ThreadExchange
 
 
 class Channel:
@@ -116,7 +116,7 @@ class Channel:
         except BaseException:
             complain(traceback.format_exc())
             self._exchange.deliver(
-                Fault("the channel to the controller broke: see the traceback above", is_own=True)
+                Abort("the channel to the controller broke: see the traceback above", is_internal=True)
             )
         finally:
             self._telemetry.close()
@@ -176,7 +176,7 @@ class Channel:
     def _on_welcome(self, welcome: Welcome) -> None:
         refusal = self._object_to(welcome)
         if refusal is not None:
-            self._exchange.deliver(Fault(refusal))
+            self._exchange.deliver(Abort(refusal))
             return
         if self._lease is not None and welcome.lease_epoch <= self._lease:
             return
@@ -186,7 +186,7 @@ class Channel:
         self._telemetry.welcome(welcome.acked, welcome.lease_epoch, welcome.sample_quota_bytes)
         self._exchange.sample_every = welcome.sample_every
         if self._exchange.welcome is None:
-            self._exchange.plan.begin_attempt(welcome.attempt, self._exchange.standing.step)
+            self._exchange.plan.begin_attempt(welcome.attempt, self._exchange.status.step)
             self._exchange.plan.set_length(welcome.run_steps)
             if welcome.attempt == 1:
                 self._telemetry.describe_samples()
@@ -201,7 +201,7 @@ class Channel:
             self._greet(time.monotonic())
             return
         if reject.code != RejectCode.NO_LEASE:
-            self._exchange.deliver(Fault(f"the controller refuses this worker: {reject.hint}"))
+            self._exchange.deliver(Abort(f"the controller refuses this worker: {reject.hint}"))
 
     def _on_plan(self, plan: Plan) -> None:
         effective_from = self._exchange.plan.add(plan)
@@ -218,8 +218,8 @@ class Channel:
             self._outbox.append(answer)
 
     def _take_ring(self) -> None:
-        ring = self._exchange.ring
-        items = [ring.popleft() for _ in range(len(ring))]
+        outgoing = self._exchange.outgoing
+        items = [outgoing.popleft() for _ in range(len(outgoing))]
         for told in self._telemetry.take(items):
             if isinstance(told, CommandResult):
                 self._answers[told.id] = told
@@ -237,7 +237,7 @@ class Channel:
             self._hello_due = now + HELLO_SECONDS
 
     def _show_life(self, now: float) -> None:
-        progress = self._exchange.standing.progress()
+        progress = self._exchange.status.progress()
         if now < self._progress_due and self._told is not None and progress.phase == self._told.phase:
             return
         self._progress_due = now + PROGRESS_SECONDS

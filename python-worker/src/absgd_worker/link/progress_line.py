@@ -27,8 +27,8 @@ class ProgressLine:
         if self._exchange.welcome is None:
             return
         self._watch_controller(now)
-        standing = self._exchange.standing
-        step, phase = standing.step, standing.phase
+        status = self._exchange.status
+        step, phase = status.step, status.phase
         if now - self._printed < PRINT_SECONDS or (step, phase) == (self._printed_step, self._printed_phase):
             return
         say(self._line(step, phase, max(0, step - self._printed_step) / (now - self._printed)))

@@ -42,7 +42,7 @@ class ControllerSource:
 
     @property
     def attempt(self) -> int:
-        return 1 if self._line is None else self._line.exchange.standing.attempt
+        return 1 if self._line is None else self._line.exchange.status.attempt
 
     @property
     def rule(self) -> Rule | None:
@@ -83,26 +83,23 @@ class ControllerSource:
         if self._is_follower:
             return {"lambda": math.inf}
         line = self._line or self._dial(step)
-        standing = line.exchange.standing
-        if step != standing.step:
+        status = line.exchange.status
+        if step != status.step:
             raise SessionError(
-                f"the session is at step {step:,}, the controller at {standing.step:,}: load a session's "
+                f"the session is at step {step:,}, the controller at {status.step:,}: load a session's "
                 "state before the first step"
             )
         try:
-            while True:
-                row = line.helm.next_row()
-                if row is not None:
-                    self._events += [one for one in row.events if one not in self._events]
-                    return row.controls
-                if line.helm.ending is not None:
-                    raise _stop_of(line.helm.ending)
+            while (row := line.commands.next_row()) is None:
+                if line.commands.ending is not None:
+                    raise _stop_of(line.commands.ending)
                 over = self.over(step)
                 if over is not None:
                     raise over
-                line.helm.stand()
         except WorkerFault as error:
             raise _refusal(error) from None
+        self._events += [event for event in row.events if event not in self._events]
+        return row.controls
 
     def report(self, entry: StepEntry) -> None:
         if self._line is None:
@@ -110,9 +107,9 @@ class ControllerSource:
         exchange = self._line.exchange
         every = exchange.sample_every
         keep_samples = every > 0 and entry.step % every == 0
-        exchange.ring.append(entry._replace(keep_samples=keep_samples, waits=exchange.standing.waits))
-        exchange.standing.position = Position(entry.attempt, entry.step + 1)
-        self._line.helm.count_step()
+        exchange.outgoing.append(entry._replace(keep_samples=keep_samples, waits=exchange.status.waits))
+        exchange.status.position = Position(entry.attempt, entry.step + 1)
+        self._line.commands.count_step()
 
     def between(self, step: int) -> StopTraining | None:
         if self._line is None:
@@ -120,23 +117,23 @@ class ControllerSource:
         events, self._events = self._events, []
         try:
             if EventKind.EVALUATE in events:
-                self._line.deeds.evaluate()
+                self._line.actions.evaluate()
         finally:
             # What goes wrong in an evaluation ends the script, and must not cost what it saves at this step.
             if EventKind.CHECKPOINT in events:
-                self._line.deeds.try_to_checkpoint()
+                self._line.actions.try_to_checkpoint()
         try:
-            self._line.helm.stand()
+            self._line.commands.process_commands()
         except WorkerFault as error:
             raise _refusal(error) from None
-        ending = self._line.helm.ending
+        ending = self._line.commands.ending
         return None if ending is None else _stop_of(ending)
 
     def look_ahead(self, step: int) -> None:
         if self._line is None:
             return
         try:
-            self._line.helm.await_row()
+            self._line.commands.await_plan()
         except WorkerFault as error:
             raise _refusal(error) from None
 
@@ -151,21 +148,21 @@ class ControllerSource:
     def over(self, step: int) -> StopTraining | None:
         if self._line is None or not self._line.exchange.plan.is_over(step):
             return None
-        self._line.helm.end(Reason.COMPLETED)
+        self._line.commands.end(Reason.COMPLETED)
         return StopTraining(f"all {step:,} steps of the run are trained")
 
     def place(self) -> None:
         """Nowhere that a later process is to be told; what was reported is on disk when this returns."""
         if self._line is not None and self._line.pid == os.getpid():
-            self._line.exchange.settle()
+            self._line.exchange.wait_until_spooled()
 
     def go_on(self, place: Mapping[str, Any] | None, step: int) -> None:
         """The controller is told of the step in Hello."""
 
     def evaluated(self, split: str, metrics: Mapping[str, float]) -> None:
         if self._line is not None:
-            attempt, step = self._line.exchange.standing.position
-            self._line.exchange.ring.append(Evaluation(attempt, step - 1, split, metrics, 0, b"", 0.0))
+            attempt, step = self._line.exchange.status.position
+            self._line.exchange.outgoing.append(Evaluation(attempt, step - 1, split, metrics, 0, b"", 0.0))
 
     def close(self, error: BaseException | None) -> None:
         """Says the last word. A process that was forked from the script's has none to say."""
@@ -175,11 +172,11 @@ class ControllerSource:
         _left.add((os.getpid(), self._address.run))
         try:
             if line.exchange.welcome is not None:
-                ending = line.helm.ending
+                ending = line.commands.ending
                 if isinstance(error, StopTraining) and error.exit_code == 1:
                     # The plan is complete, and the script is not.
                     ending = None
-                line.helm.leave(ending or farewell(error, line.exchange.standing.position))
+                line.commands.send_bye(ending or farewell(error, line.exchange.status.position))
         finally:
             line.channel.close()
 
@@ -193,7 +190,7 @@ class ControllerSource:
             )
         assert script is not None, "begin comes first"
         exchange = ThreadExchange()
-        exchange.standing.position = Position(0, step)
+        exchange.status.position = Position(0, step)
         incarnation = int.from_bytes(os.urandom(8), "big")
         initial = initial_values()
         channel = Channel(
@@ -205,19 +202,19 @@ class ControllerSource:
             introduce=lambda: script_hello(
                 address.run,
                 incarnation=incarnation,
-                position=exchange.standing.position,
+                position=exchange.status.position,
                 planned_through=exchange.plan.planned_through(),
                 initial=initial,
             ),
             object_to=lambda welcome: objection(address.run, welcome, exchange.welcome),
         )
-        deeds = ScriptActions(script, exchange)
-        line = self._line = _Line(exchange, CommandLoop(exchange, deeds), deeds, channel, os.getpid())
+        actions = ScriptActions(script, exchange)
+        line = self._line = _Line(exchange, CommandLoop(exchange, actions), actions, channel, os.getpid())
         channel.start()
         try:
-            welcome = line.helm.await_welcome()
-            exchange.standing.position = Position(welcome.attempt, step)
-            line.helm.stand()
+            welcome = line.commands.await_welcome()
+            exchange.status.position = Position(welcome.attempt, step)
+            line.commands.process_commands()
         except WorkerFault as error:
             raise _refusal(error) from None
         return line
@@ -231,8 +228,8 @@ class _Line(NamedTuple):
     """An open connection, and who it connects."""
 
     exchange: ThreadExchange
-    helm: CommandLoop
-    deeds: ScriptActions
+    commands: CommandLoop
+    actions: ScriptActions
     channel: Channel
     pid: int
 
