@@ -134,7 +134,7 @@ class Capture(TransparentMode):
 
     def _weigh(self, func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         session = self._session
-        if not session.is_training or is_left_whole(session.source, args):
+        if not session.is_training or is_left_whole(session.wants_losses, args):
             return func(*args, **kwargs)
         # A capture around this one is to see a call that is weighed already.
         session.is_weighing = True
@@ -239,7 +239,7 @@ class Capture(TransparentMode):
         if call is None or not call.losses.requires_grad:
             return func(*args, **kwargs)
         session = self._session
-        if not session.is_training or is_left_whole(session.source, args):
+        if not session.is_training or is_left_whole(session.wants_losses, args):
             return func(*args, **kwargs)
         if not call.losses.numel():
             if self._criterion is not None or unreduced_of(session).is_known(call.losses):
