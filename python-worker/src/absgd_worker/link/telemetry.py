@@ -165,7 +165,7 @@ class Telemetry:
             )
 
     def welcome(self, acked: Acked, lease_epoch: int, quota: int) -> None:
-        """Starts a lease: frames that are not in `acked` are sent again. `quota`: bytes of samples to record."""
+        """Starts a lease: frames beyond `acked` are sent again. `quota`: bytes of samples to record."""
         self.acknowledge(acked)
         # It may be less than before, if the log of an earlier controller lost its end.
         self._steps.take_back(acked.steps)
