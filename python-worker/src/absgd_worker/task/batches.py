@@ -108,9 +108,9 @@ class Batches:
     def identify(self, batch: Batch, rows: int) -> Tensor | None:
         """Like `Batch.indices_of`, and records the samples that collate left out."""
         indices_K = batch.indices_of(rows)
-        if indices_K is None and self.first_unidentified is None and not batch.is_empty:
+        if indices_K is None and rows and self.first_unidentified is None:
             self.first_unidentified = rows, batch.indices_G.shape[0]
-        if batch.missing and (indices_K is not None or batch.is_empty):
+        if batch.missing and (indices_K is not None or not rows):
             for index in sorted(batch.missing):
                 self._leave_out(index, "the data set gives None for it")
         return indices_K

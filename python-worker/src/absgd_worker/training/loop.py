@@ -46,9 +46,9 @@ def train(trainer: Trainer, exchange: ThreadExchange, commands: CommandLoop, act
         if batch.is_empty:
             # None of its samples can be read: this step trains nothing and leaves the estimate unchanged.
             trainer.batches.identify(batch, 0)
-            indices_B, weighed = None, NO_SAMPLES
+            weighed = NO_SAMPLES
         else:
-            # Forward pass: one loss per sample.
+            # Forward pass: one loss per sample. Without losses the gradients are 0, as in plain torch.
             losses_B = task.loss(task.model, batch.data)
             check_losses(losses_B, batch)
             indices_B = trainer.batches.identify(batch, losses_B.shape[0])
@@ -76,7 +76,7 @@ def train(trainer: Trainer, exchange: ThreadExchange, commands: CommandLoop, act
                 statistics=weighed.statistics,
                 losses_B=weighed.losses_B,
                 weights_B=weighed.weights_B,
-                indices_B=indices_B,
+                indices_B=weighed.indices_B,
                 keep_samples=every > 0 and step % every == 0,
                 metrics=trainer.take_metrics(skipped=batch.size - weighed.losses_B.shape[0]),
                 bare=weighed.bare,

@@ -31,13 +31,15 @@ class WeighedBatch(NamedTuple):
     """Detached."""
     weights_B: Tensor
     """Detached, on the device of the losses; they include the class factor, if there is one."""
+    indices_B: Tensor | None
+    """Which samples these are, int64 on the CPU; None if it is not known."""
     statistics: Statistics | Tensor | None
     """Of these weights; on a device float64 [10], in the order of the fields. None without samples."""
     bare: tuple[float, float] | Tensor | None = None
     """KL and effective sample size before the class factor, float64 [2] on a device; None without one."""
 
 
-NO_SAMPLES = WeighedBatch(torch.empty(0), torch.empty(0), None)
+NO_SAMPLES = WeighedBatch(torch.empty(0), torch.empty(0), None, None)
 
 
 class Trainer:
@@ -68,7 +70,7 @@ class Trainer:
         lam: float,
         gamma: float,
     ) -> WeighedBatch:
-        """The weights of a batch; updates the estimate.
+        """The weights of a batch; updates the estimate, unless the batch has no losses.
 
         Args:
             losses_B: detached.
@@ -78,12 +80,14 @@ class Trainer:
         Raises:
             ControlError: the row has `class_balance`, but the labels of these samples are not known.
         """
+        if not losses_B.shape[0]:
+            return WeighedBatch(losses_B, losses_B, None, None)
         factors_B = self._class_factors(row, indices_B, losses_B)
         if factors_B is None:
-            return WeighedBatch(losses_B, *self._normaliser.weigh(losses_B, lam=lam, gamma=gamma))
-        return WeighedBatch(
-            losses_B, *weigh_balanced(self._normaliser, losses_B, factors_B, lam=lam, gamma=gamma)
-        )
+            weights_B, statistics = self._normaliser.weigh(losses_B, lam=lam, gamma=gamma)
+            return WeighedBatch(losses_B, weights_B, indices_B, statistics)
+        balanced = weigh_balanced(self._normaliser, losses_B, factors_B, lam=lam, gamma=gamma)
+        return WeighedBatch(losses_B, balanced.weights_B, indices_B, balanced.statistics, balanced.bare)
 
     def take_metrics(self, skipped: int) -> dict[str, float | Tensor] | None:
         """The numbers that the task logged in this step, and how many samples its batch lacks, if any."""
@@ -160,7 +164,7 @@ def check_losses(losses_B: object, batch: Batch) -> None:
         raise TaskError(
             f"loss must return a tensor of one loss per sample, [{size}], not {type(losses_B).__name__}"
         )
-    if losses_B.ndim != 1 or not batch.accepts(losses_B.shape[0]):
+    if losses_B.ndim != 1 or not (batch.accepts(losses_B.shape[0]) or losses_B.shape[0] == 0):
         raise TaskError(
             f"loss must return one loss per sample, shape [{size}], not {list(losses_B.shape)}: "
             "use reduction='none', and average over any dimension but the first"

@@ -30,13 +30,13 @@ class CriterionSettings:
         """Lambda and gamma at `step`; lambda is off if there is no setting.
 
         Raises:
-            SessionError: two criteria have different values.
+            SessionError: two criteria have different values, and lambda is on in one of them.
         """
         self._by_name = {name: own for name, own in self._by_name.items() if own.criterion() is not None}
         rows = {
             name: (value_at(own.lam, step), value_at(own.gamma, step)) for name, own in self._by_name.items()
         }
-        if len(set(rows.values())) > 1:
+        if len(set(rows.values())) > 1 and any(math.isfinite(lam) for lam, _ in rows.values()):
             values = [f"{name!r} lam={lam:g}, gamma={gamma:g}" for name, (lam, gamma) in rows.items()]
             raise SessionError(
                 f"all losses of a step share its lambda, and the criteria set {', '.join(values)}: "
