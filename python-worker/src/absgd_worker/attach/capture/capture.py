@@ -147,7 +147,7 @@ class Capture(TransparentMode):
 
     def _weigh(self, func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         session = self._session
-        if not session.is_training or is_left_whole(session.source, args):
+        if not session.is_training or is_left_whole(session.wants_losses, args):
             return func(*args, **kwargs)
         # A capture around this one is to see a call that is weighed already.
         session.is_weighing = True
@@ -264,7 +264,7 @@ class Capture(TransparentMode):
         session = self._session
         if not call.losses.requires_grad or not session.is_training:
             return call.plain()
-        if is_left_whole(session.source, (call.losses,)):
+        if is_left_whole(session.wants_losses, (call.losses,)):
             return call.plain()
         if not call.losses.numel():
             if self._criterion is None and not unreduced_of(session).is_known(call.losses):

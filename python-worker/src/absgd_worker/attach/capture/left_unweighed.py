@@ -30,7 +30,7 @@ def refuse_or_say(session: Session, key: str, message: str, results: Iterable[Te
     Raises:
         NotWeighable: lambda is on.
     """
-    if is_left_whole(session.source, ()):
+    if is_left_whole(session.wants_losses, ()):
         # Nobody wants losses, so that lambda is off, and saying anything would break the compiled graph.
         return
     if not session.is_off:

@@ -1,4 +1,4 @@
-"""How a loop ended, in a worker's last word."""
+"""The Bye that a script sends when its training loop ends."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from absgd_worker.link.failure import describe_failure
 from absgd_worker.link.messages import Bye, Position, Reason
 
 
-def farewell(error: BaseException | None, position: Position) -> Bye:
-    """`error`: what ended the script; None where its loop came to its end."""
+def bye_of(error: BaseException | None, position: Position) -> Bye:
+    """The Bye for a loop that `error` ended, or that ran to its end if `error` is None."""
     if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
         return Bye(Reason.COMPLETED, position)
     if isinstance(error, StopTraining):
