@@ -38,6 +38,7 @@ class WarmProcess:
     Arguments: `stdin`, `stdout`, `stderr`: open files or descriptors; nothing is read by default, and what is
     printed is kept for `communicate`. `env` replaces the environment. `file_limit`: no file may become larger
     than this many bytes, as on a full disk. `keeps_package`: absgd_worker may be imported already.
+    `constants`: values for constants of modules by their full names, such as time-outs that a test waits for.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class WarmProcess:
         new_session: bool = False,
         file_limit: int | None = None,
         keeps_package: bool = False,
+        constants: Mapping[str, float] | None = None,
     ) -> None:
         if arguments[0].startswith("-") and arguments[0] not in ("-c", "-m"):
             raise ValueError(f"{arguments[0]} is an option that only a fresh interpreter takes")
@@ -69,6 +71,7 @@ class WarmProcess:
                 "new_session": new_session,
                 "file_limit": file_limit,
                 "forget": None if keeps_package else "absgd_worker",
+                "constants": dict(constants or {}),
             }
             self._connection = _connected()
             body = json.dumps(request).encode()

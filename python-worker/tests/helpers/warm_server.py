@@ -117,6 +117,9 @@ def _become_interpreter(request: dict[str, Any], files: list[int], base_path: li
     extra = [os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     sys.path[:] = [*extra, *base_path]
     importlib.invalidate_caches()
+    for name, value in request["constants"].items():
+        module, _, constant = name.rpartition(".")
+        setattr(importlib.import_module(module), constant, value)
     _end(_exit_code(arguments))
 
 

@@ -23,7 +23,8 @@ class Worker:
     """A served worker: output onto `worker.log`, nothing on stdin, a session of its own.
 
     `file_limit`: no file may become larger than this many bytes, as on a full disk. `script`: what
-    `absgd-run` is given, in place of a task; it runs in the run directory.
+    `absgd-run` is given, in place of a task; it runs in the run directory. `constants`: as of `WarmProcess`;
+    it reports its progress more often than in practice.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Worker:
         params: Mapping | None = None,
         file_limit: int | None = None,
         script: Sequence[str] = (),
+        constants: Mapping[str, float] | None = None,
         **environment: str,
     ) -> None:
         run_dir.mkdir(parents=True, exist_ok=True)
@@ -53,6 +55,7 @@ class Worker:
                 new_session=True,
                 file_limit=file_limit,
                 keeps_package=True,
+                constants={"absgd_worker.link.channel.PROGRESS_SECONDS": 0.2, **(constants or {})},
             )
 
     @property
