@@ -29,7 +29,7 @@ def exit_code(method: str, target: Callable[[], object]) -> int | None:
         context.set_forkserver_preload(["started_training"])
     process = context.Process(target=target)
     process.start()
-    process.join(200)
+    process.join(600)
     return process.exitcode
 
 
