@@ -48,7 +48,7 @@ export function decide(
 }
 
 /**
- * The guard's edits. They are ready `lag` steps after what was seen; rows that have begun by then stay as they were, and the
+ * The guard's edits, and what it says alone. Edits are ready `lag` steps after what was seen; rows that have begun by then stay as they were, and the
  * ledger tells from which step on it was.
  */
 export function backOff(
@@ -63,6 +63,11 @@ export function backOff(
       if (lease === undefined || lease.bye !== undefined || state.stage !== 'running')
         return { state, effects }
       const position = standing(state)
+      if (factor === 1) {
+        const text = `training may collapse under lambda, which stays as it is (after ${step + 1} steps): ${mark}`
+        const note: Effect = { type: 'append', body: { type: 'note', level: 'warning', text, position } }
+        return { state, effects: [...effects, note] }
+      }
       // A worker that stands for want of rows is given its next one.
       const begun = lease.planning.sentThrough <= from ? from : position.step + marginOf(lease)
       const at = Math.max(from, begun)

@@ -169,7 +169,7 @@ function decide(
     case 'set':
       return decideOnSet(state, lease, request, nowMs, context)
     case 'undo':
-      return commandOf(lease, undoAction(state, action.all === true))
+      return commandOf(lease, undoAction(state, action.all === true, request.by))
     case 'restore':
       return commandOf(lease, restoreAction(state, action.step))
     case 'pause':

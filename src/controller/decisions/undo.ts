@@ -16,8 +16,11 @@ export interface Refusal {
   readonly why: string
 }
 
-/** @param all - Take back more than the last edit, where the checkpoint lies before earlier ones */
-export function undoAction(state: ControllerState, all: boolean): Restore | Refusal {
+/**
+ * @param all - Take back more than the last edit, where the checkpoint lies before earlier ones
+ * @param by - Who asks, as in `Request`
+ */
+export function undoAction(state: ControllerState, all: boolean, by: string): Restore | Refusal {
   const target = undoTarget(state.edits, state.checkpoints)
   switch (target.type) {
     case 'no-edit':
@@ -30,7 +33,7 @@ export function undoAction(state: ControllerState, all: boolean): Restore | Refu
     case 'checkpoint': {
       const { checkpoint, requests } = target
       if (requests === 1 || all) return restoreOf(state, checkpoint)
-      return { type: 'refuse', why: beyondLastEdit(target, standing(state).step) }
+      return { type: 'refuse', why: beyondLastEdit(target, standing(state).step, by) }
     }
     default:
       return target satisfies never

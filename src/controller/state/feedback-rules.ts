@@ -98,6 +98,10 @@ export function advance(before: Feedback, options: AdvanceOptions): Advance {
     back = after
     decide()
     if (backOff === undefined) continue
+    if (backOff.factor === 1) {
+      backOffs.push(backOff)
+      continue
+    }
     // What is decided has been planned; what is not, has not, however many reports came at once.
     const through = plannableThrough(ofLambda, decisions, layers)
     const from = Math.max(backOff.from, Number.isFinite(through) ? through : 0)
