@@ -72,6 +72,7 @@ class WarmProcess:
                 "file_limit": file_limit,
                 "forget": None if keeps_package else "absgd_worker",
                 "constants": dict(constants or {}),
+                "ignores_interrupt": signal.getsignal(signal.SIGINT) is signal.SIG_IGN,
             }
             self._connection = _connected()
             body = json.dumps(request).encode()

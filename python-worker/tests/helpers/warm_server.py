@@ -101,7 +101,9 @@ def _become_interpreter(request: dict[str, Any], files: list[int], base_path: li
     for target, file in enumerate(files):
         os.dup2(file, target)
         os.close(file)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A process inherits that a signal is ignored.
+    interrupted = signal.SIG_IGN if request["ignores_interrupt"] else signal.default_int_handler
+    signal.signal(signal.SIGINT, interrupted)
     if request["new_session"]:
         os.setsid()
     if request["file_limit"] is not None:
