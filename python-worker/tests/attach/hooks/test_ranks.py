@@ -1,13 +1,12 @@
-"""Several ranks, by the variables of a launcher. That lambda is refused: see test_attach_session."""
+"""Several ranks, by the variables of a launcher. That lambda is refused: see session/test_session.py."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
-from absgd_worker import run
+from project import SOURCE
+from warm_interpreter import WarmProcess
 
 SCRIPT = """
 import torch
@@ -30,23 +29,14 @@ def test_the_first_rank_records_and_speaks_and_the_others_train_alike(tmp_path: 
     script = tmp_path / "train.py"
     script.write_text(SCRIPT)
     ranks = [
-        subprocess.Popen(
-            [sys.executable, "-m", "absgd_worker.run", "--name", "two", str(script)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+        WarmProcess(
+            *("-m", "absgd_worker.run", "--name", "two", str(script)),
             cwd=tmp_path,
-            env={
-                **os.environ,
-                "PYTHONPATH": str(Path(run.__file__).parents[1]),
-                "OMP_NUM_THREADS": "1",
-                "RANK": str(rank),
-                "WORLD_SIZE": "2",
-            },
+            env={**os.environ, "PYTHONPATH": str(SOURCE), "RANK": str(rank), "WORLD_SIZE": "2"},
         )
         for rank in (0, 1)
     ]
-    (first, said), (second, silence) = [rank.communicate(timeout=120) for rank in ranks]
+    (first, said), (second, silence) = [rank.communicate() for rank in ranks]
     assert [rank.returncode for rank in ranks] == [0, 0]
     assert first == second != ""
     assert "absgd: captured 1 loss" in said

@@ -21,11 +21,8 @@ FRAMEWORKS = {
 @pytest.mark.parametrize(
     ("command", "captured", "said"),
     [
-        ("hf_classification.py 1", (16, 16), "cross_entropy mean [B=8]"),
         ("hf_classification.py 2", (16, 8), "cross_entropy mean [B=8]"),
         ("hf_causal_lm.py 1", (7, 7), "cross_entropy sum [4 sequences of 20]"),
-        ("hf_causal_lm.py 1 --local", (7, 7), "[4 sequences of 20]"),
-        ("hf_causal_lm.py 3", (21, 7), "[4 sequences of 20]"),
         ("hf_causal_lm.py 3 --local", (21, 7), "[4 sequences of 20]"),
         ("lightning_module.py 1", (16, 16), "cross_entropy mean [B=16]"),
         ("lightning_module.py 3", (16, 6), "cross_entropy mean [B=16]"),

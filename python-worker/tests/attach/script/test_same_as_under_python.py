@@ -14,6 +14,8 @@ from absgd_worker import run
 from absgd_worker.attach.errors import NotWeighable
 from absgd_worker.attach.script.run_file import find_module, run_file
 from absgd_worker.attach.script.script_errors import script_traceback
+from project import SOURCE
+from warm_interpreter import WarmProcess
 
 WORLD = '''
 import argparse, atexit, inspect, multiprocessing, os, pickle, sys
@@ -84,7 +86,11 @@ def test_a_script_prints_fails_and_exits_as_under_python(tmp_path: Path) -> None
         "module": ((folder, "-m", "package.inner", "says"),) * 2,
         "function": ((folder, "entry.py", "3"), (folder, "world:main", "3")),
     }
-    started = {way: (_python(*plain), _absgd_run(*driven)) for way, (plain, driven) in ways.items()}
+    started = {
+        # One of them starts absgd-run as people do.
+        way: (_python(*plain), _fresh_absgd_run(*driven) if way == "file" else _absgd_run(*driven))
+        for way, (plain, driven) in ways.items()
+    }
     for way, (plain, driven) in started.items():
         expected, got = _ended(plain), _ended(driven)
         if way == "function":
@@ -100,22 +106,28 @@ def test_a_script_prints_fails_and_exits_as_under_python(tmp_path: Path) -> None
 
 
 def _python(folder: Path, *command: str) -> subprocess.Popen[str]:
-    source = str(Path(run.__file__).parents[1])
+    """A fresh interpreter."""
     return subprocess.Popen(
         [sys.executable, *command],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": source},
+        env={**os.environ, "PYTHONPATH": str(SOURCE)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
 
 
-def _absgd_run(folder: Path, *command: str) -> subprocess.Popen[str]:
+def _fresh_absgd_run(folder: Path, *command: str) -> subprocess.Popen[str]:
     return _python(folder, "-m", "absgd_worker.run", *command)
 
 
-def _ended(process: subprocess.Popen[str]) -> SimpleNamespace:
+def _absgd_run(folder: Path, *command: str) -> WarmProcess:
+    return WarmProcess(
+        "-m", "absgd_worker.run", *command, cwd=folder, env={**os.environ, "PYTHONPATH": str(SOURCE)}
+    )
+
+
+def _ended(process: subprocess.Popen[str] | WarmProcess) -> SimpleNamespace:
     out, err = process.communicate(timeout=200)
     said = [line for line in err.splitlines() if not line.startswith("absgd:")]
     return SimpleNamespace(out=out.splitlines(), err=said, code=process.returncode)

@@ -14,7 +14,8 @@ import torch
 from absgd_worker import run
 from absgd_worker.attach.errors import SessionError
 from plain_script import as_it_is
-from project import SCRIPTS
+from project import SCRIPTS, SOURCE
+from warm_interpreter import run_python
 
 
 @pytest.mark.parametrize(
@@ -57,18 +58,10 @@ def test_a_script_is_bit_identical_while_lambda_is_off_and_not_otherwise(
 
 def test_a_script_that_trains_at_import_and_asks_for_a_terminal_runs_without_one() -> None:
     def ran(*command: str, terminal: bool) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "PYTHONPATH": str(Path(run.__file__).parents[1])}
+        environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
         ends = os.openpty() if terminal else ()
         try:
-            return subprocess.run(
-                [sys.executable, *command],
-                stdin=ends[1] if ends else subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                env=environment,
-                check=True,
-                timeout=120,
-            )
+            return run_python(*command, stdin=ends[1] if ends else None, env=environment, check=True)
         finally:
             for end in ends:
                 os.close(end)
