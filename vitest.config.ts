@@ -30,5 +30,6 @@ export default defineConfig({
     hookTimeout: 120_000,
     // Each holds a worker of its own at times.
     maxWorkers: 2,
+    globalSetup: ['test/helpers/warm/start.ts'],
   },
 })

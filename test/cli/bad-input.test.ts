@@ -8,12 +8,12 @@ import {
   jsonLines,
   makeFolder,
   namesIn,
-  PYTHON,
   runArgs,
   runWorkerModule,
   temporaryFolder,
   type Outcome,
 } from '../helpers/cli.js'
+import { PYTHON } from '../helpers/python.js'
 
 /** What is asked, and words of the message: the thing, the permitted range, the remedy. */
 type Case = readonly [what: string, args: readonly string[], words: readonly string[]]
