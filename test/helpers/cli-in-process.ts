@@ -43,15 +43,15 @@ async function run({ main, args, cwd, env }: Invocation): Promise<Outcome> {
       if (exited === undefined)
         output[name] += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString()
       const done = more.at(-1)
-      if (typeof done === 'function') queueMicrotask(() => void (done as () => void)())
+      if (typeof done === 'function') queueMicrotask(done as () => void)
       return true
     }
-  process.stdout.write = capture('stdout') as typeof process.stdout.write
-  process.stderr.write = capture('stderr') as typeof process.stderr.write
-  process.exit = ((code?: number) => {
+  process.stdout.write = capture('stdout')
+  process.stderr.write = capture('stderr')
+  process.exit = (code?: number | string | null) => {
     exited ??= Number(code ?? process.exitCode ?? 0)
     throw new Error('the command has ended by process.exit')
-  }) as typeof process.exit
+  }
   process.argv = [process.execPath, main, ...args]
   setEnvironment({ ...process.env, ...env })
   process.chdir(cwd)
@@ -73,6 +73,7 @@ async function run({ main, args, cwd, env }: Invocation): Promise<Outcome> {
 }
 
 function setEnvironment(env: Readonly<Record<string, string | undefined>>): void {
-  for (const name of Object.keys(process.env)) if (env[name] === undefined) delete process.env[name]
+  for (const name of Object.keys(process.env))
+    if (env[name] === undefined) Reflect.deleteProperty(process.env, name)
   for (const [name, value] of Object.entries(env)) if (value !== undefined) process.env[name] = value
 }

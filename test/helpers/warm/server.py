@@ -98,9 +98,7 @@ def become(job: Job) -> None:
     os.umask(job.umask)
     os.environ.clear()
     os.environb.update(job.environment)
-    own = os.getpid
-    os.getpid = lambda: job.pid
-    os.register_at_fork(after_in_child=lambda: setattr(os, "getpid", own))
+    _take_pid(job.pid)
     _open_streams(unbuffered=bool(os.environ.get("PYTHONUNBUFFERED")))
     sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
     importlib.invalidate_caches()
@@ -198,6 +196,19 @@ def _die_with(lifeline: int) -> None:
     gone.register(lifeline, select.POLLIN)
     if gone.poll(0):
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _take_pid(pid: int) -> None:
+    """Makes this process name itself by the pid of its client. What it forks has a pid of its own."""
+    getpid, kill, own = os.getpid, os.kill, os.getpid()
+
+    def restore() -> None:
+        os.getpid, os.kill = getpid, kill
+
+    os.getpid = lambda: pid
+    # A process that kills itself executes nothing more.
+    os.kill = lambda target, number: kill(own if target == pid else target, number)
+    os.register_at_fork(after_in_child=restore)
 
 
 def _open_streams(*, unbuffered: bool) -> None:

@@ -21,6 +21,8 @@ export default function startWarmPython(): (() => void) | undefined {
   if (!existsSync(COLD)) return undefined
   const folder = mkdtempSync(join(tmpdir(), 'absgd-warm-'))
   const socket = join(folder, 'socket')
+  // Threads of torch are counted when it is imported: only processes that want one are warm.
+  process.env['OMP_NUM_THREADS'] ??= '1'
   process.env['ABSGD_WARM_PYTHON'] = makeEnvironment(join(folder, 'venv'), socket)
   const log = openSync(join(folder, 'server.log'), 'a')
   const server = spawn(COLD, [join(HERE, 'server.py'), socket, SOURCE], {
