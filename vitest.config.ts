@@ -43,7 +43,7 @@ export default defineConfig({
     testTimeout: 240_000,
     hookTimeout: 120_000,
     // Each holds a Python worker of its own at times.
-    maxWorkers: 2,
+    maxWorkers: 3,
     projects: [
       {
         extends: true,
@@ -52,6 +52,7 @@ export default defineConfig({
           include: ['test/**/*.test.{ts,tsx}'],
           exclude: PURE,
           pool: 'forks',
+          isolate: false,
           globalSetup: ['test/helpers/warm/start.ts'],
         },
       },
