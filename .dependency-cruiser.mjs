@@ -144,6 +144,13 @@ export default {
       to: { dependencyTypes: ['core'] },
     },
     {
+      name: 'pure-imports',
+      comment: 'what computes imports what computes, and types of messages',
+      severity: 'error',
+      from: { path: PURE },
+      to: { path: '^src/', pathNot: [COMMON, PURE, '^src/(simulated/|utils/|wire/(channel|message)\\.ts)'] },
+    },
+    {
       name: 'pure-libraries',
       severity: 'error',
       from: { path: PURE },
