@@ -1,7 +1,7 @@
 /** A new run from a checkpoint of another one: the same experiment, with what is changed from there on. */
 import { randomUUID } from 'node:crypto'
 import { dirname } from 'node:path'
-import { layOver } from '../controller/decisions/edits.js'
+import { applyEdit } from '../controller/decisions/edits.js'
 import { withEdits } from '../controller/decisions/rows.js'
 import { initialState } from '../controller/state/state.js'
 import { AbsgdError } from '../errors.js'
@@ -210,7 +210,7 @@ function openingOf(
   let state = withEdits({ ...initialState(), source }, inherited, hello, context)
   const made = edits.map(({ control, to }): Body => {
     const bare = { type: 'edited', request: request.id, by: 'cli', position, control, to } as const
-    const { next, entry } = layOver(state, bare, hello, context)
+    const { next, entry } = applyEdit(state, bare, hello, context)
     state = next
     return entry
   })

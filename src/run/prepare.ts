@@ -10,7 +10,7 @@ import { resolveExperiment, type ResolvedExperiment } from '../experiment/resolv
 import { checkRunName, createRunDirectory, runsRoot } from '../log/directory.js'
 import type { Manifest, RunConfig } from '../record/manifest.js'
 import { VERSION } from '../version.js'
-import { simulationOf } from '../simulated/settings.js'
+import { simulationOf } from '../simulated/data.js'
 
 export interface SimulateOptions {
   /** Train a toy without Python instead of the experiment's task. @default false */

@@ -1,7 +1,7 @@
 /** The twin of `zmq-channel.ts` without sockets: for tests and simulated workers. Everything goes through the codec. */
 import type { ControllerChannel, Incoming, PeerChannel } from './channel.js'
 import { decodeToPeer, encodeRecord, encodeToController, encodeToPeer } from './codec.js'
-import { takeControl, takeTelemetry } from './intake.js'
+import { parseControl, parseTelemetry } from './parse-incoming.js'
 import { createAsyncQueue, type AsyncQueue } from '../utils/async-queue.js'
 import type { ToPeer } from './message.js'
 
@@ -39,7 +39,7 @@ export function createMemoryChannel(): MemoryChannel {
     peers.set(id, messages)
     const sendBytes: MemoryPeer['sendBytes'] = (socket, bytes) => {
       if (!peers.has(id)) return
-      void arrivals.put(socket === 'control' ? takeControl(id, bytes) : takeTelemetry(bytes))
+      void arrivals.put(socket === 'control' ? parseControl(id, bytes) : parseTelemetry(bytes))
     }
     return {
       sendBytes,

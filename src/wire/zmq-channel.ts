@@ -12,7 +12,7 @@ import {
   removeSockets,
   socketPath,
 } from './endpoints.js'
-import { takeControl, takeTelemetry } from './intake.js'
+import { parseControl, parseTelemetry } from './parse-incoming.js'
 import { createAsyncQueue } from '../utils/async-queue.js'
 import type { ToPeer } from './message.js'
 import { closeSocket, createSender, forEachMessage } from './zmq-socket.js'
@@ -102,12 +102,12 @@ function controllerChannel(endpoints: Endpoints, control: Router, telemetry: Pul
         const peer = id!.toString('hex')
         const [bytes] = parts
         const single = parts.length === 1 && bytes !== undefined
-        await arrivals.put(single ? takeControl(peer, bytes) : { type: 'malformed', peer, reason: SPLIT })
+        await arrivals.put(single ? parseControl(peer, bytes) : { type: 'malformed', peer, reason: SPLIT })
       })
       const telemetryDone = forEachMessage(telemetry, async (parts) => {
         const [bytes] = parts
         const single = parts.length === 1 && bytes !== undefined
-        await arrivals.put(single ? takeTelemetry(bytes) : { type: 'malformed', reason: SPLIT })
+        await arrivals.put(single ? parseTelemetry(bytes) : { type: 'malformed', reason: SPLIT })
       })
       Promise.all([controlDone, telemetryDone]).catch((error: unknown) => arrivals.fail(error))
       return arrivals.items()

@@ -72,11 +72,7 @@ export function awaitWorker({ channel, known, onJoined }: AttachedOptions): {
 /** Keeps which process each worker says it is. */
 async function* noting(source: AsyncIterable<Incoming>, pids: Map<string, number>): AsyncGenerator<Incoming> {
   for await (const incoming of source) {
-    if (
-      incoming.type === 'control' &&
-      incoming.message.type === 'hello' &&
-      incoming.message.role !== 'operator'
-    )
+    if (incoming.type === 'control' && incoming.message.type === 'hello')
       pids.set(incoming.peer, incoming.message.pid)
     yield incoming
   }

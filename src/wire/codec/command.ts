@@ -33,12 +33,20 @@ export function readCommandResult(result: WireCommandResult): CommandResult {
     ok: result.ok,
     step: fromUint64(result.step, 'CommandResult.step'),
     message: result.message,
+    ...(result.follows === undefined ? {} : { follows: fromUint64(result.follows, 'CommandResult.follows') }),
   }
 }
 
 export function writeCommandResult(result: CommandResult): Init<typeof CommandResultSchema> {
-  const { leaseEpoch, id, ok, step, message } = result
-  return { leaseEpoch, id, ok, step: toUint64(step, 'CommandResult.step'), message }
+  const { leaseEpoch, id, ok, step, message, follows } = result
+  return {
+    leaseEpoch,
+    id,
+    ok,
+    step: toUint64(step, 'CommandResult.step'),
+    message,
+    follows: follows === undefined ? undefined : toUint64(follows, 'CommandResult.follows'),
+  }
 }
 
 export function readRequest({ id, by, why, action }: WireRequest): Request {

@@ -123,7 +123,7 @@ class Telemetry:
             self._take_steps(entries)
             entries = []
             if isinstance(item, CommandResult):
-                told.append(item)
+                told.append(replace(item, follows=self._steps.last))
             elif isinstance(item, Bye):
                 # The record of it is itself the last of its stream.
                 bye = replace(item, sent=Acked(self._steps.last + 1, self._samples.last))

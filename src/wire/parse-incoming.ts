@@ -3,7 +3,7 @@ import { AbsgdError } from '../errors.js'
 import type { Incoming, PeerId } from './channel.js'
 import { decodeName, decodeRecord, decodeToController } from './codec.js'
 
-export function takeControl(peer: PeerId, bytes: Uint8Array): Incoming {
+export function parseControl(peer: PeerId, bytes: Uint8Array): Incoming {
   try {
     return { type: 'control', peer, message: decodeToController(bytes) }
   } catch (error) {
@@ -12,7 +12,7 @@ export function takeControl(peer: PeerId, bytes: Uint8Array): Incoming {
 }
 
 /** @param bytes - Kept as it is: the sender must not change it any more. */
-export function takeTelemetry(bytes: Uint8Array): Incoming {
+export function parseTelemetry(bytes: Uint8Array): Incoming {
   try {
     const record = decodeRecord(bytes)
     return record === undefined ? unread(bytes) : { type: 'telemetry', record, bytes }
