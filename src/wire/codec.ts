@@ -1,6 +1,6 @@
 /**
- * Messages and records as bytes. This file and `codec/` are the only importers of the generated code; what they let through
- * has arrays of the stated length, known words and values in range.
+ * Encodes and decodes messages and records. Only this file and `codec/` import the generated code. They refuse arrays of a wrong
+ * length, unknown enumeration values, and values out of range.
  */
 import { create, fromBinary, toBinary, type DescMessage, type MessageShape } from '@bufbuild/protobuf'
 import { toAbsgdError } from '../errors.js'
@@ -20,7 +20,7 @@ export function encodeToPeer(message: ToPeer): Uint8Array {
   return toBinary(ToPeerSchema, create(ToPeerSchema, { body: writeToPeer(message) }))
 }
 
-/** @throws AbsgdError 'protocol' for what is no message of this version. */
+/** @throws AbsgdError 'protocol' for bytes that are not a message of this version. */
 export function decodeToPeer(bytes: Uint8Array): ToPeer {
   return readToPeer(parse(ToPeerSchema, bytes), bytes.length)
 }
@@ -29,7 +29,7 @@ export function encodeToController(message: ToController): Uint8Array {
   return toBinary(ToControllerSchema, create(ToControllerSchema, { body: writeToController(message) }))
 }
 
-/** @throws AbsgdError 'protocol' for what is no message of this version. */
+/** @throws AbsgdError 'protocol' for bytes that are not a message of this version. */
 export function decodeToController(bytes: Uint8Array): ToController {
   return readToController(parse(ToControllerSchema, bytes))
 }

@@ -1,4 +1,4 @@
-/** The twin of `zmq-channel.ts` without sockets: for tests and simulated workers. Everything goes through the codec. */
+/** Channels in memory, for tests and simulated workers. All messages pass through the codec, as over sockets. */
 import type { ControllerChannel, Incoming, PeerChannel } from './channel.js'
 import { decodeToPeer, encodeRecord, encodeToController, encodeToPeer } from './codec.js'
 import { parseControl, parseTelemetry } from './parse-incoming.js'
@@ -11,7 +11,7 @@ export interface MemoryChannel {
 }
 
 export interface MemoryPeer extends PeerChannel {
-  /** Sends bytes as they are, as a peer that breaks the contract would. */
+  /** Sends any bytes. Tests use it for peers that break the contract. */
   sendBytes(socket: 'control' | 'telemetry', bytes: Uint8Array): void
 }
 

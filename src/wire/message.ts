@@ -1,4 +1,4 @@
-/** What travels on the control sockets, in terms of the domain. Fields: proto/absgd/v1, prose: proto/README.md. */
+/** The messages of the control socket. proto/absgd/v1 describes their fields, proto/README.md their use. */
 import type {
   Acked,
   Action,
@@ -45,9 +45,9 @@ export interface Welcome {
   readonly sampleEvery: number
   readonly sampleQuotaBytes: number
   readonly orphanLimitSeconds: number
-  /** 0 keeps all. */
+  /** Number of checkpoints to keep; 0 for all. */
   readonly keepCheckpoints: number
-  /** Empty: start from the beginning, or go on. */
+  /** Empty to start from the beginning, or to continue. */
   readonly restorePath: string
   readonly restoreSha256: string
   /** Steps of the whole run; 0 while unknown. */

@@ -1,4 +1,4 @@
-/** What is asked of a run, and the answers. */
+/** Commands, requests and their results. */
 import type { Action, Request, RequestResult } from '../../record/record.js'
 import type {
   Action as WireAction,
@@ -18,7 +18,7 @@ import type { Init } from './init.js'
 import { fromUint64, toUint64, violation } from './numbers.js'
 
 export function readCommand({ leaseEpoch, id, action }: WireCommand): Command {
-  return { type: 'command', leaseEpoch, id: named(id, 'Command.id'), action: readAction(action) }
+  return { type: 'command', leaseEpoch, id: requireId(id, 'Command.id'), action: readAction(action) }
 }
 
 export function writeCommand({ leaseEpoch, id, action }: Command): Init<typeof CommandSchema> {
@@ -29,7 +29,7 @@ export function readCommandResult(result: WireCommandResult): CommandResult {
   return {
     type: 'command-result',
     leaseEpoch: result.leaseEpoch,
-    id: named(result.id, 'CommandResult.id'),
+    id: requireId(result.id, 'CommandResult.id'),
     ok: result.ok,
     step: fromUint64(result.step, 'CommandResult.step'),
     message: result.message,
@@ -50,7 +50,7 @@ export function writeCommandResult(result: CommandResult): Init<typeof CommandRe
 }
 
 export function readRequest({ id, by, why, action }: WireRequest): Request {
-  return { type: 'request', id: named(id, 'Request.id'), by, why, action: readAction(action) }
+  return { type: 'request', id: requireId(id, 'Request.id'), by, why, action: readAction(action) }
 }
 
 export function writeRequest({ id, by, why, action }: Request): Init<typeof RequestSchema> {
@@ -139,7 +139,7 @@ function writeAction(action: Action): Init<typeof ActionSchema> {
   }
 }
 
-function named(id: string, field: string): string {
+function requireId(id: string, field: string): string {
   if (id === '') throw violation(field, 'is empty')
   return id
 }

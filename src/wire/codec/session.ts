@@ -1,4 +1,4 @@
-/** Session messages: admission, signs of life, last words. */
+/** Session messages: Hello, Welcome, Reject, Progress and Bye. */
 import type { Acked, Bye, Hello, Position, Progress } from '../../record/record.js'
 import type {
   Acked as WireAcked,
@@ -162,7 +162,7 @@ export function writeWelcome(welcome: Welcome): Init<typeof WelcomeSchema> {
   }
 }
 
-/** Absent from controllers that know only the default. */
+/** Absent in messages of controllers that know only the default rule. */
 function readWeighting(weighting: WireWeighting | undefined): WeightingRule {
   if (weighting === undefined) return DEFAULT_WEIGHTING
   const { alpha, floor } = weighting
@@ -230,7 +230,7 @@ export function writeBye(bye: Bye): Init<typeof ByeSchema> {
   }
 }
 
-/** Absent is the beginning, as an absent number is 0. */
+/** An absent position is that of the beginning. */
 export function readPosition(position: WirePosition | undefined): Position {
   if (position === undefined) return { attempt: 0, step: 0 }
   return { attempt: position.attempt, step: fromUint64(position.step, 'Position.step') }
@@ -240,7 +240,7 @@ export function writePosition({ attempt, step }: Position): Init<typeof Position
   return { attempt, step: toUint64(step, 'Position.step') }
 }
 
-/** Absent is none. */
+/** Absent if nothing is acknowledged. */
 export function readAcked(acked: WireAcked | undefined): Acked {
   if (acked === undefined) return { steps: 0, samples: 0 }
   return {

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { initialState, type ControllerContext } from '../../../src/controller/state/state.js'
 import type { Action, Request } from '../../../src/record/record.js'
-import { appended, checkpoint, context, drive, hello, sent, stepBatch } from '../../helpers/controller.js'
+import { appended, checkpoint, drive, hello, sent, stepBatch } from '../../helpers/controller.js'
 
 const request = (action: Action, id = 'r1'): Request => ({ type: 'request', id, by: 'cli', why: '', action })
 
