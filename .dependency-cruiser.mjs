@@ -20,6 +20,7 @@ const rooms = {
   experiment: ['record', 'history', 'schedule', 'weighting', 'utils'],
   controller: ['record', 'history', 'schedule', 'weighting', 'wire', 'log', 'process', 'utils'],
   run: [
+    'analysis',
     'controller',
     'experiment',
     'schedule',

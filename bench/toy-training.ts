@@ -6,7 +6,7 @@
 import { watch, startGuard, type BackOff, type GuardOptions } from '../src/schedule/feedback/guard.js'
 import type { ReportedStep } from '../src/schedule/feedback/rule.js'
 import { FRESH_STATE, weigh } from '../src/weighting/rule.js'
-import { createRandom, type Random } from '../src/simulated/random.js'
+import { createRandom, type Random } from '../src/simulated/sampler.js'
 
 export interface Toy {
   /** C. */

@@ -1,12 +1,11 @@
 /** Commands that ask a running controller for something: pause, step, checkpoint, restore, evaluate, set, undo, stop. */
 import { createInterface } from 'node:readline/promises'
 import { Command } from 'commander'
-import { requireDone } from '../../run/require-done.js'
 import { AbsgdError } from '../../errors.js'
 import { readManifest, runsRoot } from '../../log/directory.js'
 import { lockHolder } from '../../log/lock/lock.js'
 import { isPattern, selectRun, selectRuns } from '../../log/select-runs.js'
-import { requestOf } from '../../run/request.js'
+import { requestOf, requireDone } from '../../run/request.js'
 import { parseEdit } from '../../experiment/controls/edit-text.js'
 import { readRunView } from '../../log/run-view.js'
 import type { Action } from '../../record/record.js'

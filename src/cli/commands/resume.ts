@@ -1,11 +1,10 @@
 /** `absgd resume`: goes on with a run, whatever became of its controller and worker. */
 import { Command } from 'commander'
-import { requireDone } from '../../run/require-done.js'
 import { AbsgdError } from '../../errors.js'
 import { runsRoot } from '../../log/directory.js'
 import { heldElsewhere, lockHolder } from '../../log/lock/lock.js'
 import { selectRun } from '../../log/select-runs.js'
-import { requestOf } from '../../run/request.js'
+import { requestOf, requireDone } from '../../run/request.js'
 import { readRunView } from '../../log/run-view.js'
 import { positiveInteger } from '../options.js'
 import { interpreterFor, takeUp } from '../take-up.js'

@@ -1,21 +1,21 @@
-/** Steps as the records that tell of them. */
+/** Converts trained steps to telemetry records. */
 import type { SampleBatch, SampleInfo, StepBatch, StepColumns, Weighing } from '../record/record.js'
 import type { WeighingStatistics } from '../weighting/rule.js'
 import { CLASSES, type SimulatedData } from './data.js'
 import type { Trained } from './trainer.js'
 
-/** A step that was trained, where and how. */
+/** A trained step. */
 export interface StepEntry extends Trained {
   readonly attempt: number
   readonly step: number
-  /** Without waiting for a row. */
+  /** Time of the step, without waiting for its row. */
   readonly seconds: number
-  /** Waits for a row so far. */
+  /** Number of waits for a row so far. */
   readonly waits: number
   readonly keepSamples: boolean
 }
 
-/** Cuts steps into runs that fit one report: consecutive, with the same controls. */
+/** Groups steps that fit into one record: consecutive, with the same controls, 256 at most. */
 export function runsOf(entries: readonly StepEntry[]): StepEntry[][] {
   const runs: StepEntry[][] = []
   for (const entry of entries) {
@@ -26,7 +26,7 @@ export function runsOf(entries: readonly StepEntry[]): StepEntry[][] {
   return runs
 }
 
-/** `run` as `runsOf` cuts them. */
+/** @param run - One group of `runsOf` */
 export function stepBatchOf(run: readonly StepEntry[]): StepBatch {
   const first = run[0]!
   return {
@@ -42,7 +42,7 @@ export function stepBatchOf(run: readonly StepEntry[]): StepBatch {
   }
 }
 
-/** The samples of those steps that keep them. */
+/** The samples of the steps that record them; undefined if none does. */
 export function sampleBatchOf(run: readonly StepEntry[]): SampleBatch | undefined {
   const steps = run
     .filter(({ keepSamples }) => keepSamples)
@@ -102,7 +102,7 @@ function weighingOf(run: readonly StepEntry[]): Weighing {
   }
 }
 
-/** NaN in steps without a class factor. */
+/** KL and ESS before the class factor: NaN in steps without one, absent if no step has one. */
 function bareOf(run: readonly StepEntry[]): Pick<Weighing, 'bare'> {
   if (run.every(({ statistics }) => statistics.bare === undefined)) return {}
   return {
@@ -113,5 +113,5 @@ function bareOf(run: readonly StepEntry[]): Pick<Weighing, 'bare'> {
   }
 }
 
-/** As many as a Python worker puts into one report. */
+/** The same limit as that of the Python worker. */
 const MOST_STEPS = 256

@@ -1,9 +1,9 @@
-/** What a controller makes of the bytes that arrive, whatever brought them. */
+/** Decodes the bytes that a controller receives, over any transport. Bytes that cannot be decoded become an event as well. */
 import { AbsgdError } from '../errors.js'
 import type { Incoming, PeerId } from './channel.js'
 import { decodeName, decodeRecord, decodeToController } from './codec.js'
 
-export function takeControl(peer: PeerId, bytes: Uint8Array): Incoming {
+export function parseControl(peer: PeerId, bytes: Uint8Array): Incoming {
   try {
     return { type: 'control', peer, message: decodeToController(bytes) }
   } catch (error) {
@@ -11,8 +11,8 @@ export function takeControl(peer: PeerId, bytes: Uint8Array): Incoming {
   }
 }
 
-/** @param bytes - Kept as it is: the sender must not change it any more. */
-export function takeTelemetry(bytes: Uint8Array): Incoming {
+/** @param bytes - Kept without a copy: the caller must not change them afterwards */
+export function parseTelemetry(bytes: Uint8Array): Incoming {
   try {
     const record = decodeRecord(bytes)
     return record === undefined ? unread(bytes) : { type: 'telemetry', record, bytes }

@@ -1,6 +1,6 @@
-/** What a controller reads before it goes on with a run: its log, and what only the worker's spool has. */
+/** Reads the log of a run that continues, and completes it from the worker's spool. */
 import { nothingRecovered, recover, type Recovered } from '../controller/decisions/recovery.js'
-import { acceptance } from '../controller/state/state.js'
+import { placeInStream } from '../controller/state/received-telemetry.js'
 import { readNames, readStepEntries } from '../log/files/entries.js'
 import { holderInWords, type LockHolder } from '../log/lock/holder.js'
 import type { Cut } from '../log/files/repair.js'
@@ -15,19 +15,19 @@ export async function recoverLog(dir: string): Promise<Recovered> {
   return recovered
 }
 
-/** Completes the log with what only the worker's spool has, so that neither a re-attached nor a new worker need send it. */
-export async function absorbSpool(
+/** Appends the records that only the worker's spool has, so that no worker has to send them again. */
+export async function appendSpooled(
   dir: string,
   log: LogWriter,
   logged: Recovered,
-  living: boolean,
+  isWorkerAlive: boolean,
 ): Promise<Recovered> {
   let recovered = logged
   for await (const { name, body, bytes } of readSpool(dir)) {
-    const verdict = acceptance(recovered.state, name)
-    // A living worker sends again what is missing; of one that is gone, this is all there is.
-    const continues = verdict === 'next' || (verdict === 'stranger' && name.seq === 1)
-    if (verdict === 'duplicate' || (living && !continues)) continue
+    const place = placeInStream(recovered.state, name)
+    // A living worker sends missing records again; those of a dead one are lost.
+    const continues = place === 'next' || (place === 'unknown-worker' && name.seq === 1)
+    if (place === 'duplicate' || (isWorkerAlive && !continues)) continue
     log.append(name.stream, bytes)
     recovered = recover(recovered, name, body)
   }
@@ -40,13 +40,13 @@ export function takeOverNote(holder: LockHolder, position: Position): Body {
   return { type: 'note', level: 'warning', text, position }
 }
 
-/** Whether the log of steps holds no record of a worker. */
-export function holdsNothing({ state, worker, asked }: Recovered): boolean {
-  const { attempt, rewinds, checkpoints, intake } = state
+/** Whether the log of steps has no record of a worker or a request. */
+export function isEmpty({ state, worker, openRequests }: Recovered): boolean {
+  const { attempt, rewinds, checkpoints, received } = state
   return (
     worker === undefined &&
-    Object.keys(asked).length === 0 &&
-    intake.every(({ appended }) => appended.steps === 0) &&
+    Object.keys(openRequests).length === 0 &&
+    received.every(({ appended }) => appended.steps === 0) &&
     attempt === 1 &&
     rewinds.length === 0 &&
     checkpoints.length === 0

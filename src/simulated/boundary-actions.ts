@@ -1,30 +1,30 @@
-/** What is done between two steps besides training: evaluate, write a checkpoint, return to one. */
+/** The actions between two steps: evaluate, predict, write a checkpoint, restore one. */
 import { toAbsgdError } from '../errors.js'
 import type { Position } from '../record/record.js'
 import type { SimulatedData } from './data.js'
 import { evaluateSplits, predictTraining } from './evaluation.js'
-import type { CheckpointStore } from './store.js'
+import type { CheckpointStore } from './saved-state.js'
 import type { Telemetry } from './telemetry.js'
 import type { Trainer } from './trainer.js'
 
-/** Methods return what came of it, in words. */
-export interface Deeds {
-  /** Once per position; before the first step there is nothing to evaluate. */
+/** The strings that methods return are messages for people. */
+export interface BoundaryActions {
+  /** Evaluates all splits, once per position, and not before the first step. */
   evaluate(position: Position): string
-  /** Says what the model takes the training data for; once per position, as `evaluate`. */
+  /** Records the predictions for the training data, once per position, and not before the first step. */
   predict(position: Position): void
   /**
-   * Once per position; an automatic one is kept apart. Its record is on disk before older ones are deleted. Throws
-   * AbsgdError when the disk refuses, which is recorded as well.
+   * Writes a checkpoint, once per position. Automatic ones are counted separately. The record is on disk before older checkpoints are
+   * deleted. Throws AbsgdError if it cannot be written, and records a warning as well.
    */
   checkpoint(position: Position, keep: number, automatic?: boolean): string
-  /** Like `checkpoint`, but returns why there is none instead of throwing; empty where all is well. */
+  /** Like `checkpoint`, but returns the error message instead of throwing; empty if all is well. */
   tryToCheckpoint(position: Position, keep: number): string
   /** Loads a checkpoint and returns its step. Throws AbsgdError, with nothing changed. */
   restore(path: string, sha256: string): number
 }
 
-export interface DeedsParts {
+export interface BoundaryActionsParts {
   readonly trainer: Trainer
   readonly data: SimulatedData
   readonly telemetry: Pick<Telemetry, 'append' | 'sync'>
@@ -33,7 +33,13 @@ export interface DeedsParts {
   readonly clock: () => number
 }
 
-export function createDeeds({ trainer, data, telemetry, checkpoints, clock }: DeedsParts): Deeds {
+export function createBoundaryActions({
+  trainer,
+  data,
+  telemetry,
+  checkpoints,
+  clock,
+}: BoundaryActionsParts): BoundaryActions {
   let evaluated: Position | undefined
   let predicted: Position | undefined
   let saved: Position | undefined
