@@ -13,7 +13,7 @@ import { suspectsPanel } from './panels/suspects.js'
 import { workerList, workerStrip } from './panels/worker.js'
 import { questionLines } from './input/questions.js'
 import { isTooSmall, LEAST, type Size } from './size.js'
-import { cutTo, line } from '../text/styled-line.js'
+import { line } from '../text/styled-line.js'
 import type { Theme } from './theme.js'
 import type { CockpitView } from './view.js'
 
@@ -125,7 +125,7 @@ function tooSmall(view: CockpitView, { columns, rows }: Size, { glyph }: Theme):
   ]
   const shown = asked.length > 0 ? asked : words
   const lines = Array.from({ length: rows }, (_, i) =>
-    line([cutTo(shown[i] ?? '', columns, glyph.ellipsis)], { width: columns, ellipsis: glyph.ellipsis }),
+    line([shown[i] ?? ''], { width: columns, ellipsis: glyph.ellipsis }),
   )
   return rowsOf(lines, columns)
 }

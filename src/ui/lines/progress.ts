@@ -5,6 +5,7 @@ import type { RunSnapshot } from '../../history/snapshot.js'
 import { formatControl, formatCount, formatDuration, formatNumber } from '../text/format.js'
 import { fit, WIDTH } from '../text/layout.js'
 import { sanitize } from '../text/sanitize.js'
+import { padTo } from '../text/width.js'
 import { metricsInWords } from '../text/wording.js'
 
 export interface Pace {
@@ -46,7 +47,7 @@ export function evaluationLine(
   ])
   return fit([
     placeOf(snapshot, step + 1),
-    sanitize(split).padEnd(SPLIT_WIDTH),
+    padTo(sanitize(split), SPLIT_WIDTH),
     ...metricsInWords(metrics).map(sanitize),
   ])
 }

@@ -1,4 +1,5 @@
 /** The axes of a chart: its extent, and what is written beside it. */
+import { widthOf } from './width.js'
 
 export interface Span {
   readonly min: number
@@ -96,11 +97,12 @@ export interface GutterOptions {
 export function gutterLines(labels: readonly AxisLabel[], options: GutterOptions): readonly string[] {
   const { rows, width, ascii, least } = options
   const [axis, tick] = ascii ? ['|', '+'] : ['│', '┤']
-  const room = Math.max(least, ...labels.map(({ text }) => text.length))
+  const room = Math.max(least, ...labels.map(({ text }) => widthOf(text)))
   if (2 * (room + 2) > width) return Array.from({ length: rows }, () => '')
   return Array.from({ length: rows }, (_, row) => {
-    const label = labels.find((one) => one.row === row)
-    return `${(label?.text ?? '').padStart(room)} ${label === undefined ? axis : tick}`
+    const label = labels.find((candidate) => candidate.row === row)
+    const text = label?.text ?? ''
+    return `${' '.repeat(room - widthOf(text))}${text} ${label === undefined ? axis : tick}`
   })
 }
 

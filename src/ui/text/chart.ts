@@ -3,7 +3,7 @@ import { createRaster, type Raster } from './braille.js'
 import { axisLabels, gutterLines, spanOf, spanWithoutOutliers, type Span } from './chart-axis.js'
 import { marksOf } from './chart-marks.js'
 import { formatNumber } from './format.js'
-import { cut } from './layout.js'
+import { cut, padTo, widthOf } from './width.js'
 
 export type Paint = (text: string) => string
 
@@ -213,18 +213,17 @@ function paintRow(
 function xAxis({ min, max }: Span, label: (x: number) => string, indent: number, width: number): string {
   const room = Math.max(0, width - indent)
   const right = cut(label(max), room)
-  const left = cut(label(min), Math.max(0, room - right.length - 1))
-  const between = max > min ? Math.max(0, room - left.length - right.length) : room - left.length
-  const text = max > min ? left + ' '.repeat(between) + right : left + ' '.repeat(between)
-  return (' '.repeat(indent) + text).slice(0, width).padEnd(width)
+  if (max <= min) return padTo(' '.repeat(Math.min(indent, width)) + cut(label(min), room), width)
+  const left = cut(label(min), Math.max(0, room - widthOf(right) - 1))
+  return padTo(' '.repeat(indent) + padTo(left, room - widthOf(right)) + right, width)
 }
 
 function emptyLines({ width, height, empty = 'no data yet', paintAxis = plain }: ChartOptions): string[] {
   const text = cut(empty, width)
-  const left = Math.floor((width - text.length) / 2)
+  const left = Math.floor((width - widthOf(text)) / 2)
   const middle = Math.floor((height - 1) / 2)
   return Array.from({ length: height }, (_, row) =>
-    row === middle ? paintAxis((' '.repeat(left) + text).padEnd(width)) : ' '.repeat(width),
+    row === middle ? paintAxis(padTo(' '.repeat(left) + text, width)) : ' '.repeat(width),
   )
 }
 

@@ -1,7 +1,8 @@
 /** The charts: all of them in a grid, or one large. */
 import { chartLines } from '../../text/chart.js'
 import { formatCount } from '../../text/format.js'
-import { cutTo, fitGroups, line, widthOf, type Pieces } from '../../text/styled-line.js'
+import { fitGroups, line, type Pieces } from '../../text/styled-line.js'
+import { cut, widthOf } from '../../text/width.js'
 import type { Theme } from '../theme.js'
 import { selectedRun, type CockpitView } from '../view.js'
 import { CHARTS, chartSpec } from './chart-specs.js'
@@ -32,7 +33,7 @@ function oneChart(
   const spec = chartSpec(name, state, theme, { columns, logScale, metric })
   const value = spec.value === '' ? '' : ` ${spec.value}`
   // A long name is cut, so that its value is seen.
-  const label = cutTo(spec.title, Math.max(1, width - widthOf(value)), theme.glyph.ellipsis)
+  const label = cut(spec.title, Math.max(1, width - widthOf(value)), { ellipsis: theme.glyph.ellipsis })
   const title: Pieces[] = [
     [
       { text: label, paint: spec.paint },
