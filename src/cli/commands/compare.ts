@@ -1,4 +1,4 @@
-/** `absgd compare`: arms side by side, from runs that exist. */
+/** `absgd compare`: compares the arms of existing runs. */
 import { Command } from 'commander'
 import { AbsgdError } from '../../errors.js'
 import { runsRoot } from '../../log/directory.js'
