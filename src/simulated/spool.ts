@@ -1,9 +1,9 @@
 /** Writes the spool of a worker in this process, in the format of a Python worker's (proto/README.md, "Frames of a log"). */
-import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Acked, Stream } from '../record/record.js'
-import { VERSION } from '../version.js'
-import { encodeFramePrefix, encodeHeader } from '../log/files/frame.js'
+import { createFrameWriter, type FrameWriter } from '../log/files/frame-writer.js'
+import { encodeFrame } from '../log/files/frame.js'
 import { runPaths } from '../log/paths.js'
 
 export interface SpoolWriter {
@@ -28,7 +28,7 @@ export function openSpool(dir: string, incarnation: string): SpoolWriter {
 
     function current(): Segment {
       const open = segments.at(-1)
-      if (open !== undefined && open.size < SEGMENT_BYTES && open.last === last - 1) return open
+      if (open !== undefined && open.frames.size() < SEGMENT_BYTES && open.last === last - 1) return open
       if (open !== undefined) closeSegment(open)
       const segment = beginSegment(spool, `${incarnation}.${stream}`, stream, last)
       segments.push(segment)
@@ -85,38 +85,26 @@ interface Segment {
   readonly path: string
   /** Undefined once it is closed. */
   descriptor: number | undefined
-  size: number
+  readonly frames: FrameWriter
   last: number
 }
 
 function beginSegment(spool: string, prefix: string, stream: Stream, first: number): Segment {
   mkdirSync(spool, { recursive: true, mode: 0o700 })
   const path = join(spool, `${prefix}.${String(first).padStart(12, '0')}.log`)
-  const segment: Segment = { path, descriptor: openSync(path, 'wx', 0o600), size: 0, last: first - 1 }
+  const descriptor = openSync(path, 'ax', 0o600)
   try {
-    write(segment, encodeHeader(stream, VERSION))
+    return { path, descriptor, frames: createFrameWriter(descriptor, stream), last: first - 1 }
   } catch (error) {
-    deleteSegment(segment)
+    closeSync(descriptor)
+    rmSync(path, { force: true })
     throw error
   }
-  return segment
 }
 
 function writeFrame(segment: Segment, payload: Uint8Array): void {
-  write(segment, Buffer.concat([encodeFramePrefix(payload), payload]))
+  segment.frames.write(Buffer.concat(encodeFrame(payload)))
   segment.last += 1
-}
-
-function write(segment: Segment, bytes: Uint8Array): void {
-  const descriptor = segment.descriptor!
-  try {
-    if (writeSync(descriptor, bytes) !== bytes.length) throw new Error('the disk is full')
-  } catch (error) {
-    // Cut off the partial frame. Later frames go into a new segment.
-    ftruncateSync(descriptor, segment.size)
-    throw error
-  }
-  segment.size += bytes.length
 }
 
 function closeSegment(segment: Segment): void {

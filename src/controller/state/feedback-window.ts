@@ -9,6 +9,7 @@ import {
 import type { ReportedStep } from '../../schedule/feedback/rule.js'
 import { metricsOf } from '../../history/evaluations.js'
 import { mainWeighing } from '../../history/series/main-weighing.js'
+import { essRatioBeforeClassFactor, weightedMeanLoss } from '../../weighting/diagnostics.js'
 import type { Body, Evaluation, SampleBatch, StepBatch } from '../../record/record.js'
 
 export interface WindowOptions {
@@ -203,9 +204,9 @@ function stepOf(batch: StepBatch, i: number): ReportedStep {
     n,
     meanLoss: weighing?.meanLoss[i] ?? NaN,
     // ESS before the class factor: the guard must not react to class balancing.
-    essRatio: (isBalanced ? bareEss : sumW ** 2 / (weighing?.sumW2[i] ?? NaN)) / n,
+    essRatio: essRatioBeforeClassFactor({ n, sumW, sumW2: weighing?.sumW2[i] ?? NaN }, bareEss),
     sumW,
-    weightedLoss: (weighing?.sumWL[i] ?? NaN) / sumW,
+    weightedLoss: weightedMeanLoss({ sumWL: weighing?.sumWL[i] ?? NaN, sumW }),
     topClassMass: isBalanced ? NaN : topMass(weighing?.classMass, i, batch.count) / sumW,
     topClassShare: weighing?.topClassShare[i] ?? NaN,
     metrics: rowOf(batch.metrics, i),
