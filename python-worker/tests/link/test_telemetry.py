@@ -96,7 +96,7 @@ def test_a_command_result_names_the_last_record_before_it(tmp_path, seed):
     random = Random(seed)
     expected = {}
     for step in range(30):
-        items = [entry(step)]
+        items: list[StepEntry | Note | CommandResult] = [entry(step)]
         if random.random() < 0.5:
             items.append(Note("between two steps", Position(1, step + 1)))
         if random.random() < 0.5:

@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 
 from absgd_worker.attach.errors import SessionError
-from absgd_worker.attach.hooks.ranks import global_rank
+from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.attach.session.trainings import EACH_ITS_SESSION, Trainings
 from absgd_worker.attach.source.recorder import Recorder
 from absgd_worker.attach.source.source import ControlSource, StopTraining

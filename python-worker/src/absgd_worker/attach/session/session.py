@@ -19,6 +19,7 @@ from torch import Tensor
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.estimates.estimates import Estimates
 from absgd_worker.attach.hooks.backward_calls import around_backward
+from absgd_worker.attach.hooks.backward_terms import mark_known
 from absgd_worker.attach.hooks.backward_use import BackwardUse
 from absgd_worker.attach.hooks.call_context import (
     IN_ANOTHER_THREAD,
@@ -26,9 +27,8 @@ from absgd_worker.attach.hooks.call_context import (
     is_recomputing,
     refuse_thread,
 )
-from absgd_worker.attach.hooks.graph_terms import mark_known
+from absgd_worker.attach.hooks.distributed_ranks import require_one_rank
 from absgd_worker.attach.hooks.hyperparameters import Hyperparameters
-from absgd_worker.attach.hooks.ranks import require_one_rank
 from absgd_worker.attach.provenance.granularity import Granularity
 from absgd_worker.attach.samples.sample_identity import NOBODY, Identity
 from absgd_worker.attach.session.options import SessionOptions

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from absgd_worker.attach.samples.batch_structure import tensors_in
-from absgd_worker.attach.samples.origin import Origin
-from absgd_worker.attach.samples.row_path import (
+from absgd_worker.attach.samples.sample_origin import Origin
+from absgd_worker.attach.samples.samples_from_graph import (
     MIXED,
     Found,
     has_mark,

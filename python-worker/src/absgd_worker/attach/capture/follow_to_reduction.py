@@ -13,10 +13,10 @@ from weakref import WeakKeyDictionary
 from torch import Tensor
 
 from absgd_worker.attach.capture.element_factors import hidden_from_captures
-from absgd_worker.attach.capture.unreduced import Unreduced
+from absgd_worker.attach.capture.unreduced_losses import Unreduced
+from absgd_worker.attach.hooks.backward_terms import mark_known
 from absgd_worker.attach.hooks.backward_use import BackwardUse
-from absgd_worker.attach.hooks.fast_path import TransparentMode, lay_below, take_away
-from absgd_worker.attach.hooks.graph_terms import mark_known
+from absgd_worker.attach.hooks.transparent_mode import TransparentMode, lay_below, take_away
 from absgd_worker.attach.provenance.provenance import FOLLOWED
 from absgd_worker.attach.provenance.reduction_calls import DOTS, REDUCTIONS, reduction_call_of
 from absgd_worker.attach.session.session import Session

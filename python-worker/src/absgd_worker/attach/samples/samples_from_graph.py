@@ -11,8 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from absgd_worker.attach.samples.origin import Origin, agree
-from absgd_worker.attach.samples.row_operations import has_no_rows, keeps_rows, sliced_rows, target_of
+from absgd_worker.attach.samples.row_preserving_operations import (
+    has_no_rows,
+    keeps_rows,
+    sliced_rows,
+    target_of,
+)
+from absgd_worker.attach.samples.sample_origin import Origin, agree
 from absgd_worker.attach.samples.tracked_batches import batches
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from absgd_worker.attach.samples.batch_structure import parts_of
-from absgd_worker.attach.samples.row_match import Choices, Sample, columns_of, match, tables_of
+from absgd_worker.attach.samples.match_rows import Choices, Sample, columns_of, match, tables_of
 
 Order = tuple[int, ...]
 

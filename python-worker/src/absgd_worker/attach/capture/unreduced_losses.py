@@ -14,10 +14,10 @@ from absgd_worker.attach.capture.element_factors import (
     hidden_from_captures,
     say_or_raise,
 )
-from absgd_worker.attach.hooks.graph_terms import mark_known
+from absgd_worker.attach.hooks.backward_terms import mark_known
+from absgd_worker.attach.provenance.divided_sums import Follow, Unit, Units, last_alone
 from absgd_worker.attach.provenance.element_map import ElementMap
 from absgd_worker.attach.provenance.granularity import GranularityError, Groups, grouped
-from absgd_worker.attach.provenance.loss_units import Follow, Unit, Units, last_alone
 from absgd_worker.attach.provenance.pending_losses import Pending, Pendings
 from absgd_worker.attach.provenance.provenance import Provenance
 from absgd_worker.attach.provenance.reduction_calls import ReductionCall, vectors_of

@@ -14,8 +14,8 @@ import torch
 from torch.utils.data import get_worker_info
 from torch.utils.data._utils.collate import default_collate, default_convert
 
-from absgd_worker.attach.samples.row_match import taken_apart
-from absgd_worker.attach.samples.row_order import Order, order_of
+from absgd_worker.attach.samples.collated_order import Order, order_of
+from absgd_worker.attach.samples.match_rows import taken_apart
 
 
 def keeps_order(collate: Any) -> bool:

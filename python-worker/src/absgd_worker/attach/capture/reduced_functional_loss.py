@@ -9,13 +9,13 @@ from absgd_worker.attach.capture.element_factors import (
     hidden_from_captures,
     say_or_raise,
 )
-from absgd_worker.attach.capture.follow_losses import unreduced_of
+from absgd_worker.attach.capture.follow_to_reduction import unreduced_of
+from absgd_worker.attach.provenance.divided_sums import Follow, Unit, last_alone
 from absgd_worker.attach.provenance.functional_losses import Elements
 from absgd_worker.attach.provenance.granularity import Granularity, GranularityError, Grouping, group_elements
-from absgd_worker.attach.provenance.layout import Layout
-from absgd_worker.attach.provenance.loss_units import Follow, Unit, last_alone
-from absgd_worker.attach.samples.origin import Origin
+from absgd_worker.attach.provenance.sample_layout import Layout
 from absgd_worker.attach.samples.sample_identity import Identity
+from absgd_worker.attach.samples.sample_origin import Origin
 from absgd_worker.attach.session.session import Session
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from absgd_worker.attach.provenance.unweighable import refusal_of_criterion
+from absgd_worker.attach.provenance.unweighable_criteria import refusal_of_criterion
 
 _Edge = tuple[Any, int]
 """A node of torch's graph, and which of its results."""
