@@ -52,7 +52,8 @@ def write_checkpoint(
     """Writes `state` to a temporary file, syncs it, and renames it. Does not delete earlier checkpoints.
 
     `deleted` in the record names those that are no longer needed: all but the `keep` newest (none if it is
-    0), and all but the last three automatic ones. Pass them to `delete_checkpoints` once the record is on disk.
+    0), and all but the last three automatic ones. `delete_checkpoints` deletes them, once the record is on
+    disk.
 
     Args:
         before_naming: called when the file is complete, before it gets its name. A run can be resumed from a

@@ -68,8 +68,10 @@ class ScriptActions:
         )
 
     def try_to_checkpoint(self) -> str:
-        """Like `checkpoint`, but returns the error message instead of raising; empty if it succeeded, or if the
-        script has no function that saves it."""
+        """Like `checkpoint`, but returns the error message instead of raising.
+
+        Empty if it succeeded, or if the script has no function that saves it.
+        """
         if self._script.on_checkpoint is None:
             return ""
         try:
@@ -118,7 +120,7 @@ class ScriptActions:
             raise Refused(f"the evaluation failed, training goes on: {failure.message}") from None
 
     def evaluate(self) -> str:
-        """Evaluates, once per position, without any effect on training. The script's exceptions pass through."""
+        """Evaluates, once per position, without any effect on training. Exceptions pass through."""
         position, evaluate = self._status.position, self._script.on_evaluate
         if evaluate is None or position.step == 0 or self._evaluated == position:
             return "evaluated already"
