@@ -29,9 +29,9 @@ from absgd_worker.attach.capture.capture import Capture
 from absgd_worker.attach.capture.compilation import graphs_that_break
 from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.attach.recording.run_lock import TAKE_OVER_VARIABLE
-from absgd_worker.attach.script.exec_guard import no_replacement
+from absgd_worker.attach.script.exec_guard import guarded_exec
 from absgd_worker.attach.script.options import command_line
-from absgd_worker.attach.script.pty import lend_terminal
+from absgd_worker.attach.script.pty import replace_null_stdin
 from absgd_worker.attach.script.run_file import find_module, run_file, run_function, run_module
 from absgd_worker.attach.script.script_errors import show_error
 from absgd_worker.attach.session.choose_source import is_controlled, source_of_host
@@ -71,7 +71,7 @@ def _main(arguments: Sequence[str], *, is_whole: bool) -> int:
     if threading.current_thread() is not threading.main_thread():
         complain("absgd-run: must be started from the main thread")
         return 2
-    lend_terminal()
+    replace_null_stdin()
     if options.take_over:
         os.environ[TAKE_OVER_VARIABLE] = "1"
     threads = os.environ.get("ABSGD_THREADS", "")
@@ -94,7 +94,7 @@ def _train(run: Callable[[], object], options: argparse.Namespace) -> int:
             assert host is not None
             host.capture = Capture(session, granularity=options.granularity, leave=options.leave)
             try:
-                with no_replacement(lambda: session.source.wants_lambda), graphs_that_break(), host.capture:
+                with guarded_exec(lambda: session.source.wants_lambda), graphs_that_break(), host.capture:
                     run()
             finally:
                 sessions = [session, *host.guests]

@@ -103,7 +103,7 @@ def test_nothing_that_training_depends_on_has_moved_even_when_predict_raises():
 
 def test_it_ends_at_a_batch_when_it_is_told_to():
     answers = iter([True, True, False])
-    got, whole = pieces(task(lambda model, batch: batch[:, 0].long()), goes_on=lambda: next(answers))
+    got, whole = pieces(task(lambda model, batch: batch[:, 0].long()), may_continue=lambda: next(answers))
     assert (got, whole) == ([], False)
 
 

@@ -1,1 +1,1 @@
-"""Adapters of frameworks; each imports its own, and nothing imports them unasked."""
+"""Adapters for frameworks. Each module imports its framework, and only users import these modules."""

@@ -1,4 +1,4 @@
-"""What the callbacks of frameworks share: a session that is open while the framework trains."""
+"""Used by the callbacks of all frameworks: a session that is open while the framework trains."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from absgd_worker.weights import Rule
 
 
 class Settings(TypedDict, total=False):
-    """As in `absgd_worker.session`, which they are handed on to."""
+    """The arguments of `absgd_worker.session`, to which they are passed."""
 
     lam: Setting
     gamma: Setting
@@ -37,15 +37,20 @@ class Settings(TypedDict, total=False):
     mirror: Mirroring
 
 
-Wish = Literal["checkpoint", "evaluation"]
+Request = Literal["checkpoint", "evaluation"]
 
 
 class Attachment:
-    """Begins a session and captures its losses, from `begin` to `end`. Where the script has entered one, it
-    is that session, and the settings are of no account; under absgd-run they are those of a script's own.
+    """Opens a session and captures its losses, from `begin` to `end`.
+
+    If the script has entered a session, that one is used, and the settings have no effect. Under absgd-run
+    they are those of a session of the script.
 
     Args:
-        framework: what saves and evaluates, for people: "the Trainer".
+        framework: the name of what saves and evaluates, in messages: "the Trainer".
+        granularity: as in `absgd_worker.capture`.
+        leave: as in `absgd_worker.capture`.
+        settings: as in `absgd_worker.session`.
     """
 
     def __init__(
@@ -60,11 +65,15 @@ class Attachment:
         self._stack = ExitStack()
         self._saved: dict[str, Any] | None = None
         self._last: dict[str, Any] | None = None
-        self._wishes: set[Wish] = set()
+        self._requests: set[Request] = set()
 
     def begin(self, *, can_evaluate: bool) -> Session:
-        """Raises what `absgd_worker.session` does."""
-        # Training that an exception has ended said no goodbye.
+        """Opens the session. Raises like `absgd_worker.session`.
+
+        Args:
+            can_evaluate: whether the framework can evaluate when an operator asks for it.
+        """
+        # A framework does not call `end` if an exception ended its training.
         self.end()
         outer = own = entered()
         if own is None or own.host is not None:
@@ -81,47 +90,47 @@ class Attachment:
         return own
 
     def end(self, error: BaseException | None = None) -> None:
-        """May be called twice."""
+        """Closes the session; `error` ended the training. May be called twice."""
         if self.session is not None and self.session.is_open:
             self._last = self.session.state_dict()
         stack, self._stack, self.session = self._stack, ExitStack(), None
         stack.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
 
     def state_dict(self) -> dict[str, Any] | None:
-        """Of the session, or what it was when training ended; None before its first."""
+        """The state of the session, or its last state after training; None before the first training."""
         return self._last if self.session is None else self.session.state_dict()
 
     def load_state_dict(self, state: dict[str, Any] | None) -> None:
-        """The next `begin` goes on from it."""
+        """Sets the state from which the next `begin` continues."""
         self._saved = state
 
-    def go_on(self) -> None:
-        """The next `begin` goes on where training ended, but for a state that is loaded."""
+    def continue_training(self) -> None:
+        """The next `begin` continues where training ended, unless another state was loaded."""
         self._saved = self._last if self._saved is None else self._saved
 
     def expect(self, micro_batches: int) -> None:
-        """So many losses has the step that begins, where the settings do not say."""
+        """Sets the number of losses of the next step, unless the settings have `accumulate`."""
         if self.session is not None:
             self.session.expect(micro_batches)
 
     def end_step(self) -> None:
-        """All that belongs to the framework's step is done. Operators' wishes come by `take` then."""
+        """The framework's step is complete. Executes commands; `take` returns the framework's part."""
         if self.session is not None:
             self.session.finish_step(is_told=True)
 
-    def take(self, wish: Wish) -> bool:
-        """Whether an operator asked for it since the last time."""
-        is_wanted = wish in self._wishes
-        self._wishes.discard(wish)
-        return is_wanted
+    def take(self, request: Request) -> bool:
+        """Whether an operator has requested this since the last call."""
+        is_requested = request in self._requests
+        self._requests.discard(request)
+        return is_requested
 
     @property
     def is_stopping(self) -> bool:
-        """Whether training is to end."""
+        """Whether training must end."""
         return self.session is not None and self.session.stopping is not None
 
     def evaluated(self, metrics: Mapping[str, Any]) -> None:
-        """Reports those of a validation; nothing before the first step."""
+        """Reports the numbers of a validation. Does nothing before the first step."""
         numbers = {name: float(value) for name, value in metrics.items() if _is_number(value)}
         if self.session is not None and self.session.step > 0 and numbers:
             self.session.evaluated("val", numbers)
@@ -129,25 +138,25 @@ class Attachment:
     def _listen(self, own: Session, *, can_evaluate: bool) -> None:
         before = (own.on_stop, own.on_checkpoint, own.on_evaluate)
 
-        def fall_silent() -> None:
+        def restore_hooks() -> None:
             own.on_stop, own.on_checkpoint, own.on_evaluate = before
             own.step_end.is_told = False
             own.expect(None)
 
-        self._stack.callback(fall_silent)
-        # What the framework looks at after every step: `is_stopping`.
+        self._stack.callback(restore_hooks)
+        # The framework reads `is_stopping` after every step, so no exception must end the training.
         own.on_stop = own.on_stop or _nothing
         own.step_end.is_told = True
-        own.on_checkpoint = own.on_checkpoint or self._wants_checkpoint
+        own.on_checkpoint = own.on_checkpoint or self._request_checkpoint
         if can_evaluate:
-            own.on_evaluate = own.on_evaluate or self._wants_evaluation
+            own.on_evaluate = own.on_evaluate or self._request_evaluation
 
-    def _wants_checkpoint(self) -> str:
-        self._wishes.add("checkpoint")
+    def _request_checkpoint(self) -> str:
+        self._requests.add("checkpoint")
         return f"{self._framework} saves itself"
 
-    def _wants_evaluation(self) -> str:
-        self._wishes.add("evaluation")
+    def _request_evaluation(self) -> str:
+        self._requests.add("evaluation")
         return f"{self._framework} evaluates"
 
     def _enter_capture(self, own: Session) -> None:
@@ -157,12 +166,12 @@ class Attachment:
         capture = Capture(own, granularity=self.granularity, leave=self.leave)
         capture.__enter__()
 
-        def let_go() -> None:
-            # One that lies below another is left where it is: without its session it does nothing.
+        def leave_capture() -> None:
+            # A capture below another one cannot be removed. Without its session it does nothing.
             if torch.overrides._get_current_function_mode_stack()[-1:] == [capture]:
                 capture.__exit__(None, None, None)
 
-        self._stack.callback(let_go)
+        self._stack.callback(leave_capture)
 
 
 def _nothing() -> None:

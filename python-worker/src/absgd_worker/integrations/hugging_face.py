@@ -1,4 +1,4 @@
-"""ABSGD in a `Trainer` of Hugging Face's transformers.
+"""ABSGD in a `Trainer` of Hugging Face transformers.
 
 from absgd_worker.integrations.hugging_face import AbsgdCallback
 
@@ -25,15 +25,20 @@ if TYPE_CHECKING:
 
 
 class AbsgdCallback(TrainerCallback, ExportableState):
-    """Weighs every loss that the Trainer trains on: of the model itself, or of a `compute_loss`.
+    """Weighs every loss that the Trainer trains on: the model's own loss, or that of a `compute_loss`.
 
-    Stopping, saving and evaluating reach the Trainer by its own flags. The state is in `trainer_state.json`,
-    and training resumed from a checkpoint of the Trainer goes on exactly. Label smoothing by
-    `TrainingArguments` is not made of losses of torch, and not seen.
+    An operator's commands to stop, save and evaluate set the flags of the Trainer. The state is in
+    `trainer_state.json`, and training that is resumed from a checkpoint of the Trainer continues exactly.
+    Label smoothing by `TrainingArguments` does not use losses of torch, so that it is not seen.
 
     Args:
-        granularity, leave: as in `absgd_worker.capture`. A language model is weighed by sequence.
-        settings: as in `absgd_worker.session`. `accumulate` is the Trainer's own, where they do not say.
+        granularity, leave: as in `absgd_worker.capture`. By default each sequence of a language model is a
+            sample.
+        settings: as in `absgd_worker.session`, such as `lam` (in units of the loss, not 0), `gamma` (in
+            (0, 1]), `plan` and `run`. `accumulate` is that of the Trainer by default.
+
+    Raises:
+        SessionError, PlanError, SettingsError: as `absgd_worker.session`, when training begins.
     """
 
     def __init__(
@@ -52,9 +57,9 @@ class AbsgdCallback(TrainerCallback, ExportableState):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        # Of a Trainer that begins anew it is this callback's own, of an earlier training.
+        # At step 0 a state in the Trainer is that of an earlier training with this callback.
         self._attachment.load_state_dict(_saved(state) if state.global_step > 0 else None)
-        # A Trainer without data to evaluate on would end in an error, and says here that it has some alone.
+        # A Trainer without data for an evaluation would raise. The data loader is passed only to this method.
         can_evaluate = args.eval_strategy != "no" or kwargs.get("eval_dataloader") is not None
         self._attachment.begin(can_evaluate=can_evaluate)
 
@@ -97,8 +102,9 @@ class AbsgdCallback(TrainerCallback, ExportableState):
         self._attachment.end()
 
     def state(self) -> dict[str, Any]:
-        """For `trainer_state.json`."""
-        # The Trainer may make a callback anew from it. One without its lambda must not go unnoticed.
+        """The settings and the state of the session, for `trainer_state.json`."""
+        # The Trainer may create a callback from this. A lambda that is a function is lost then, and must not
+        # be replaced silently: this text as a setting raises an error.
         settings = {
             name: value if isinstance(value, _PLAIN) else f"{name}: a function is kept in no checkpoint"
             for name, value in self._attachment.settings.items()
@@ -116,14 +122,20 @@ class AbsgdCallback(TrainerCallback, ExportableState):
 def loss_function(
     model: nn.Module, *, name: str | None = None, granularity: Granularity = "auto"
 ) -> Callable[..., Tensor]:
-    """The model's own loss, weighed, as a `Trainer`'s `compute_loss_func`; for a function of your own,
-    `absgd_worker.wrap(function)` is one.
+    """The model's own loss, weighed, for the argument `compute_loss_func` of a `Trainer`.
 
-    Sums over the micro-batches of a step divide by the items of the whole step, with every setting of
-    `gradient_accumulation_steps` and `average_tokens_across_devices`.
+    For a loss function of your own use `absgd_worker.wrap(function)`. The sum over the micro-batches of a
+    step is divided by the items of the whole step, with every setting of `gradient_accumulation_steps` and
+    `average_tokens_across_devices`.
 
-    Raises:
-        NotWeighable: when called, for a model whose loss takes more than logits and labels.
+    Args:
+        model: a model of transformers with a `loss_function`.
+        name: of the loss, in reports; by default "loss".
+        granularity: as in `absgd_worker.capture`.
+
+    Returns:
+        `loss(outputs, labels, num_items_in_batch=None)`, which returns a tensor without dimensions. It raises
+        NotWeighable for a model whose loss needs more than logits and labels.
     """
 
     def loss(outputs: Any, labels: Tensor, num_items_in_batch: Tensor | int | None = None) -> Tensor:
@@ -148,17 +160,17 @@ def _loss_of(model: Any, outputs: Any, labels: Tensor, num_items: Tensor | int |
     }
     unknown = [
         name
-        for name, one in parameters.items()
+        for name, parameter in parameters.items()
         if name not in known
-        and one.default is one.empty
-        and one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)
+        and parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
     ]
     if unknown:
         raise NotWeighable(
             f"the loss of {type(model).__name__} takes {', '.join(unknown)}: leave compute_loss_func out, "
             "and AbsgdCallback weighs it where the model computes it"
         )
-    takes_all = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+    takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     given = {name: value for name, value in known.items() if name in parameters}
     if takes_all:
         given["num_items_in_batch"] = num_items
@@ -166,17 +178,17 @@ def _loss_of(model: Any, outputs: Any, labels: Tensor, num_items: Tensor | int |
 
 
 def _divides_by_items(model: Any) -> bool:
-    """Whether its loss is a sum divided by `num_items_in_batch`; a mean of the micro-batch otherwise."""
+    """Whether the loss is a sum divided by `num_items_in_batch`; if not, a mean over the micro-batch."""
     if getattr(model.config, "problem_type", None) in ("regression", "multi_label_classification"):
         return False
     parameters = inspect.signature(model.loss_function).parameters
     return "num_items_in_batch" in parameters or any(
-        one.kind is one.VAR_KEYWORD for one in parameters.values()
+        parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()
     )
 
 
 def _micro_batches(batches: int | None, accumulation: int, step: int) -> int:
-    """How many the optimizer step `step` has: the last one of an epoch of so many batches may have fewer."""
+    """The number of micro-batches of an optimizer step; the last step of an epoch may have fewer."""
     if not batches:
         return accumulation
     steps = -(-batches // accumulation)
@@ -187,12 +199,12 @@ def _length(loader: Any) -> int | None:
     try:
         return len(loader)
     except TypeError:
-        # A stream, or none.
+        # It is a stream, or there is no data loader.
         return None
 
 
 def _saved(state: TrainerState) -> dict[str, Any] | None:
-    # A dict by the callbacks' names by now; annotated as the list that it is made from.
+    # It is a dict by the names of the callbacks here, though its annotation is a list.
     by_name: Any = state.stateful_callbacks
     found = by_name.get(AbsgdCallback.__name__)
     own = found[-1] if isinstance(found, list) else found

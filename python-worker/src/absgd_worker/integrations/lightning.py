@@ -22,22 +22,27 @@ if TYPE_CHECKING:
     import lightning.pytorch as pl
     from typing_extensions import Unpack
 elif "pytorch_lightning" in sys.modules and "lightning.pytorch" not in sys.modules:
-    # One framework under two names, of which each knows its own callbacks alone.
+    # The framework has two package names, and each package accepts only its own callbacks.
     import pytorch_lightning as pl
 else:
     import lightning.pytorch as pl
 
 
 class AbsgdCallback(pl.Callback):
-    """Weighs every loss that is computed in training steps, by automatic or manual optimization.
+    """Weighs every loss that is computed in training steps, with automatic or manual optimization.
 
-    Stopping is the Trainer's own; asked to save, it writes a checkpoint beside those of its
-    `ModelCheckpoint`, else below its `default_root_dir`. Validation metrics whose names begin with "val" are
-    reported. The state is in every checkpoint of the Trainer.
+    An operator's command to stop sets `Trainer.should_stop`. The command to save writes a checkpoint beside
+    those of `ModelCheckpoint`, or below `default_root_dir`. Validation metrics whose names begin with "val"
+    are reported. The state is in every checkpoint of the Trainer.
 
     Args:
-        granularity, leave: as in `absgd_worker.capture`. A language model is weighed by sequence.
-        settings: as in `absgd_worker.session`. `accumulate` is the Trainer's own, where they do not say.
+        granularity, leave: as in `absgd_worker.capture`. By default each sequence of a language model is a
+            sample.
+        settings: as in `absgd_worker.session`, such as `lam` (in units of the loss, not 0), `gamma` (in
+            (0, 1]), `plan` and `run`. `accumulate` is that of the Trainer by default.
+
+    Raises:
+        SessionError, PlanError, SettingsError: as `absgd_worker.session`, when training begins.
     """
 
     def __init__(
@@ -55,12 +60,12 @@ class AbsgdCallback(pl.Callback):
         return self._attachment.session
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        # Fitted again, the same Trainer goes on counting.
+        # In a second `fit` the same Trainer continues to count its steps.
         if trainer.global_step > 0 and self._trainer is not None and self._trainer() is trainer:
-            self._attachment.go_on()
+            self._attachment.continue_training()
         self._trainer = weakref.ref(trainer)
         _put_behind_others(trainer, self)
-        # When to validate is the Trainer's alone: it has no way to be asked.
+        # The Trainer alone decides when to validate: it has no method to request it.
         self._attachment.begin(can_evaluate=False)
 
     def on_train_batch_start(
@@ -106,13 +111,13 @@ class AbsgdCallback(pl.Callback):
 
 
 def _put_behind_others(trainer: pl.Trainer, callback: pl.Callback) -> None:
-    """Behind those that average weights after a batch, and before those that save, as Lightning has them."""
+    """Moves the callback behind those that average weights after a batch, and before those that save."""
     known: Any = trainer
     saving: Any = pl.callbacks.Checkpoint  # pyright: ignore[reportAttributeAccessIssue]
-    rest = [one for one in known.callbacks if one is not callback]
-    savers = [one for one in rest if isinstance(one, saving)]
-    others = [one for one in rest if one not in savers]
-    # Another list: Lightning is going through this one.
+    rest = [other for other in known.callbacks if other is not callback]
+    savers = [other for other in rest if isinstance(other, saving)]
+    others = [other for other in rest if other not in savers]
+    # Assign another list, because Lightning iterates over this one.
     known.callbacks = [*others, callback, *savers]
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from absgd_worker.attach import api
-from absgd_worker.attach.mirror.mirror import Mirror, figures
+from absgd_worker.attach.mirror.mirror import Mirror, scalars_of
 from absgd_worker.attach.mirror.summary_writers import SummaryWriters
 from absgd_worker.link.step_reports import StepEntry
 from absgd_worker.weights import Statistics
@@ -85,7 +85,7 @@ needs_tensorboard = pytest.mark.skipif(find_spec("tensorboard") is None, reason=
 
 def test_the_figures_of_a_step_are_its_statistics_and_those_of_further_losses_have_its_name() -> None:
     other = torch.tensor([2, 0, 1, 0.5, 3, 0.5, 3, 0, 0, 0], dtype=torch.float64)
-    assert figures(entry(3, others=(("aux", other),)), 0.1) == {
+    assert scalars_of(entry(3, others=(("aux", other),)), 0.1) == {
         "absgd/lambda": -2,
         "absgd/ess_ratio": 0.5,
         "absgd/mean_loss": 2,
@@ -96,7 +96,7 @@ def test_the_figures_of_a_step_are_its_statistics_and_those_of_further_losses_ha
         "absgd/aux/weighted_loss": 3,
         "absgd/aux/effective_lr": 0.1,
     }
-    off = figures(entry(3, controls={"lambda": math.inf, "lr": 0.2}), 0.1)
+    off = scalars_of(entry(3, controls={"lambda": math.inf, "lr": 0.2}), 0.1)
     assert "absgd/lambda" not in off
     assert off["absgd/effective_lr"] == 0.1
 
@@ -184,4 +184,4 @@ def test_a_session_writes_its_last_step_wherever_its_controls_come_from(wandb: A
     last = wandb.run.rows[-1]
     assert last["absgd/step"] == 3
     assert last["absgd/lambda"] == -1
-    assert last == {**figures(source.entries[-1], 0.1), "absgd/step": 3}
+    assert last == {**scalars_of(source.entries[-1], 0.1), "absgd/step": 3}

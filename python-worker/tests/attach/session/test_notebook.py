@@ -66,7 +66,7 @@ def test_criteria_that_all_say_off_are_not_refused_whatever_else_they_say() -> N
     assert math.isinf(step(both[0], model))
     assert math.isinf(step(both[1], model))
     optimizer.step()
-    with pytest.raises(SessionError, match="say it once"):
+    with pytest.raises(SessionError, match="set it once"):
         step(both[0], model)
 
 

@@ -1,1 +1,1 @@
-"""Writes the figures of ABSGD to the experiment trackers that a script uses already."""
+"""Writes lambda and its statistics to the wandb run or TensorBoard writer that a script has."""

@@ -1,6 +1,6 @@
-"""What lambda does, written also where a script's other figures go: to wandb, and to TensorBoard.
+"""Writes lambda and its statistics also to wandb and TensorBoard, if the script uses them.
 
-Neither is imported. What a mirror breaks, or is broken by, costs its figures and never training.
+Neither is imported here. An error while writing loses these numbers, and never stops training.
 """
 
 from __future__ import annotations
@@ -23,10 +23,9 @@ Mirroring = Literal["auto", "off"]
 
 
 class Mirror:
-    """Takes reports of steps, and writes the latest of every loss at most once a second, from a thread of its
-    own.
+    """Writes the latest report of every loss, at most once a second, in a thread of its own.
 
-    The thread begins once wandb or TensorBoard is there.
+    The thread starts once wandb or TensorBoard is imported.
     """
 
     def __init__(self, interval: float = 1.0) -> None:
@@ -39,17 +38,17 @@ class Mirror:
         self._failed: set[str] = set()
 
     def report(self, entry: StepEntry, lr: float | Tensor | None) -> None:
-        """`lr`: of the optimizer's first group in this step; None where it has none."""
+        """Takes the report of a step. `lr`: of the optimizer's first parameter group; None if it has none."""
         self._latest[entry.name] = entry, lr
         if self._thread is None and ("wandb" in sys.modules or tensorboard_is_loaded()):
             self._thread = Thread(target=self._run, name="absgd-mirror", daemon=True)
             self._thread.start()
 
     def close(self) -> None:
-        """Writes the last step. May be called twice."""
+        """Writes the last step and ends the thread. May be called twice."""
         self._closing.set()
         if self._thread is not None:
-            # A service that does not answer is not waited for.
+            # Do not wait for a service that does not answer.
             self._thread.join(PATIENCE_SECONDS)
             self._thread = None
 
@@ -58,14 +57,16 @@ class Mirror:
         over = False
         while not over:
             over = self._closing.wait(0 if written < 0 else self._interval)
-            # Steps of several losses, as of a discriminator and its generator, come in turn.
-            # A copy is made at once: the training thread adds to it.
+            # Losses such as those of a discriminator and its generator are reported in different steps.
+            # Make a copy, since the training thread changes the dictionary.
             latest = [*self._latest.values()]
-            latest.sort(key=lambda one: one[0].step)
-            new = [one for one in latest if one[0].step > written]
+            latest.sort(key=lambda report: report[0].step)
+            new = [report for report in latest if report[0].step > written]
             if new:
                 written = new[-1][0].step
-                self._write(written, {name: value for one in new for name, value in figures(*one).items()})
+                self._write(
+                    written, {name: value for report in new for name, value in scalars_of(*report).items()}
+                )
         self._writers.close()
 
     def _write(self, step: int, numbers: Mapping[str, float]) -> None:
@@ -75,7 +76,7 @@ class Mirror:
             try:
                 write(step, numbers)
             except Exception as error:
-                # Whatever it is, it is none of training's.
+                # No error here may stop training.
                 self._failed.add(target)
                 complain(f"absgd: {target} does not take lambda's figures: {error}; they are left out there")
 
@@ -84,20 +85,20 @@ class Mirror:
         run: Any = getattr(wandb, "run", None)
         if run is None:
             return
-        # It copies what TensorBoard gets.
+        # With sync_tensorboard, wandb copies what is written to TensorBoard.
         if self._writers.any_open and getattr(wandb, "patched", {}).get("tensorboard"):
             return
         if run is not self._wandb_run:
             self._wandb_run = run
             run.define_metric(f"{PREFIX}step", hidden=True)
             run.define_metric(f"{PREFIX}*", step_metric=f"{PREFIX}step")
-        # Joins the row that the script logs next: a row of its own would move wandb's step on, past one that
-        # the script names itself and that would be dropped then.
+        # commit=False adds the numbers to the row that the script logs next. A row of its own would increment
+        # wandb's step, and wandb would then drop a row that the script logs with an explicit step.
         run.log({**numbers, f"{PREFIX}step": step}, commit=False)
 
 
-def figures(entry: StepEntry, lr: float | Tensor | None) -> dict[str, float]:
-    """Of one step, by name; lambda is left out where it is off. Waits for a device that has its numbers."""
+def scalars_of(entry: StepEntry, lr: float | Tensor | None) -> dict[str, float]:
+    """The numbers of one step, by name; without lambda if it is off. May wait for the device."""
     rate = entry.controls.get("lr", lr)
     lam = entry.controls.get("lambda", math.inf)
     numbers = {} if math.isinf(lam) else {f"{PREFIX}lambda": lam}
@@ -106,15 +107,16 @@ def figures(entry: StepEntry, lr: float | Tensor | None) -> dict[str, float]:
         if row is None:
             continue
         is_main = entry.has_main and name == entry.name
-        of = PREFIX if is_main else f"{PREFIX}{name}/"
-        numbers[f"{of}ess_ratio"] = ess_ratio_of_applied_weights(row)
-        numbers[f"{of}mean_loss"] = row.mean_loss
-        numbers[f"{of}weighted_loss"] = row.sum_wl
+        prefix = PREFIX if is_main else f"{PREFIX}{name}/"
+        numbers[f"{prefix}ess_ratio"] = ess_ratio_of_applied_weights(row)
+        numbers[f"{prefix}mean_loss"] = row.mean_loss
+        numbers[f"{prefix}weighted_loss"] = row.sum_wl
         if rate is not None:
-            numbers[f"{of}effective_lr"] = effective_learning_rate(float(rate), row)
+            numbers[f"{prefix}effective_lr"] = effective_learning_rate(float(rate), row)
     return numbers
 
 
 PREFIX = "absgd/"
 
 PATIENCE_SECONDS = 5.0
+"""How long `close` waits for the thread."""

@@ -1,4 +1,4 @@
-"""The SummaryWriters of this process: `torch.utils.tensorboard` and `tensorboardX` keep no list of them."""
+"""Finds the SummaryWriters of this process: `torch.utils.tensorboard` and `tensorboardX` have no list."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 
 
 def tensorboard_is_loaded() -> bool:
-    """Whether there may be a SummaryWriter."""
+    """Whether a module with a SummaryWriter is imported."""
     return any(name in sys.modules for name in _MODULES)
 
 
 class SummaryWriters:
-    """Finds those that were made before the first `write`, and takes note of later ones until `close`."""
+    """The writers that exist at the first `write`, and those that are created until `close`."""
 
     def __init__(self) -> None:
         self._found: list[tuple[weakref.ref[Any], ModuleType]] = []
@@ -28,7 +28,7 @@ class SummaryWriters:
         return self._open() is not None
 
     def write(self, step: int, numbers: Mapping[str, float]) -> None:
-        """Adds scalars to the first writer that is open; to none where none is."""
+        """Adds scalars to the first writer that is open, if there is one."""
         for name in _MODULES:
             module = sys.modules.get(name)
             if module is not None and name not in self._watched and hasattr(module, "SummaryWriter"):
@@ -38,11 +38,11 @@ class SummaryWriters:
             return
         file, module = found
         for tag, value in numbers.items():
-            # Not by `add_scalar`, which would open a writer anew that its script closes at this moment.
+            # `add_scalar` would reopen a writer that the script closes at this moment.
             file.add_summary(module.scalar(tag, value), step)
 
     def close(self) -> None:
-        """No longer takes note of new ones. May be called twice."""
+        """Stops watching for new writers. May be called twice."""
         for unwatch in self._watched.values():
             unwatch()
         self._watched = {}
@@ -55,24 +55,24 @@ class SummaryWriters:
         return None
 
     def _watch(self, module: ModuleType) -> Callable[[], None]:
-        kind = module.SummaryWriter
-        begin = kind.__init__
+        writer_class = module.SummaryWriter
+        plain_init = writer_class.__init__
 
-        @functools.wraps(begin)
-        def begun(writer: Any, *args: Any, **kwargs: Any) -> None:
-            begin(writer, *args, **kwargs)
+        @functools.wraps(plain_init)
+        def noting_init(writer: Any, *args: Any, **kwargs: Any) -> None:
+            plain_init(writer, *args, **kwargs)
             self._found.append((weakref.ref(writer), module))
 
-        kind.__init__ = begun
-        # Once, in this order: a writer that is made in between is found twice, not never.
-        for one in [kind, *kind.__subclasses__()]:
+        writer_class.__init__ = noting_init
+        # In this order a writer that is created in between is found twice instead of not at all.
+        for kind in [writer_class, *writer_class.__subclasses__()]:
             self._found += [
-                (weakref.ref(thing), module) for thing in gc.get_referrers(one) if type(thing) is one
+                (weakref.ref(thing), module) for thing in gc.get_referrers(kind) if type(thing) is kind
             ]
 
         def unwatch() -> None:
-            if kind.__init__ is begun:
-                kind.__init__ = begin
+            if writer_class.__init__ is noting_init:
+                writer_class.__init__ = plain_init
 
         return unwatch
 

@@ -1,4 +1,4 @@
-"""A script that replaces its own process: what runs then is not seen."""
+"""Guards os.exec*: the program that replaces a script's process would train without ABSGD."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from absgd_worker.console import complain
 
 
 @contextmanager
-def no_replacement(is_refused: Callable[[], bool]) -> Iterator[None]:
-    """Inside, `os.exec*` raises SessionError where `is_refused` says so; otherwise it is said and done."""
+def guarded_exec(is_refused: Callable[[], bool]) -> Iterator[None]:
+    """Inside, `os.exec*` raises SessionError if `is_refused()`; otherwise it prints a message and runs."""
     pid = os.getpid()
 
     def refusing(plain: Callable[..., None], *args: Any) -> None:
-        # A child that was forked is another process, and may become what it likes.
+        # A forked child is another process, and may run any program.
         if os.getpid() == pid:
             what = "the script replaces its own process (os.exec), and losses of what runs then are not seen"
             if is_refused():
@@ -26,6 +26,6 @@ def no_replacement(is_refused: Callable[[], bool]) -> Iterator[None]:
             complain(f"absgd: {what}")
         plain(*args)
 
-    # All of the family end in one of these two.
+    # All functions of this family call one of these two.
     with replaced(os, "execv", refusing), replaced(os, "execve", refusing):
         yield

@@ -1,4 +1,4 @@
-"""A terminal for a script that asks for its size where nobody has one."""
+"""Gives a terminal to a script without one, because some scripts ask for its size."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import struct
 import sys
 
 
-def lend_terminal() -> None:
-    """Puts a terminal of 24 lines and 80 columns in the place of a stdin that is /dev/null, as a worker's is.
+def replace_null_stdin() -> None:
+    """Replaces a stdin that is /dev/null, such as that of a worker, by a terminal of 24 lines and 80 columns.
 
-    `stty size` answers then; whoever reads from it finds its end. Does nothing elsewhere.
+    Then `stty size` works, and reading gives the end of input. Does nothing with another stdin.
     """
-    if sys.platform == "win32" or not _reads_nothing():
+    if sys.platform == "win32" or not _is_null():
         return
     import fcntl  # noqa: PLC0415 - there is none on Windows
     import termios  # noqa: PLC0415
 
     main, side = os.openpty()
     fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    # Stays open for as long as the process lives, with an end of input in it.
+    # It stays open while the process lives, and contains an end of input.
     os.write(main, b"\x04")
     os.dup2(side, 0)
     os.close(side)
 
 
-def _reads_nothing() -> bool:
+def _is_null() -> bool:
     try:
         return os.path.samestat(os.fstat(0), os.stat(os.devnull))
     except OSError:

@@ -15,11 +15,11 @@ from typing import Any
 
 
 def run_file(file: str | Path, *, keep: bool = False) -> None:
-    """As `python FILE` runs it: `__file__` is absolute, and otherwise as it was given. `sys.argv` and
-    `sys.path` are left to the caller.
+    """Runs a file like `python FILE`; `__file__` is absolute. The caller sets `sys.argv` and `sys.path`.
 
-    `keep`: the script stays the main module when it has ended, as handlers at exit expect. For the caller
-    that runs nothing after it.
+    Args:
+        keep: the script stays the main module after it has ended, for its handlers at exit. Only for a caller
+            that runs nothing afterwards.
     """
     path = os.path.join(os.getcwd(), file)
     code = compile(Path(path).read_bytes(), path, "exec", dont_inherit=True)
@@ -29,22 +29,22 @@ def run_file(file: str | Path, *, keep: bool = False) -> None:
 
 
 def run_module(spec: ModuleSpec, *, keep: bool = False) -> None:
-    """As `python -m MODULE` runs it. `spec`: as `find_module` gives it; `keep`: as in `run_file`."""
+    """Runs a module like `python -m MODULE`. `spec`: from `find_module`; `keep`: as in `run_file`."""
     code = _code_of(spec)
-    assert code is not None  # find_module has seen it
+    assert code is not None  # find_module has checked it
     names = {"__file__": spec.origin, "__cached__": spec.cached, "__loader__": spec.loader, "__spec__": spec}
     with _main_module(keep, **names, __package__=spec.parent) as module:
         exec(code, vars(module))
 
 
 def find_module(name: str) -> ModuleSpec | None:
-    """The module that `python -m NAME` runs: of a package its `__main__`. None where there is none."""
+    """The module that `python -m NAME` runs, which is `__main__` of a package; None if there is none."""
     try:
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.submodule_search_locations is not None:
             spec = importlib.util.find_spec(f"{name}.__main__")
     except ModuleNotFoundError as error:
-        # A parent package that is not there; what is missing inside of one that is there is its own error.
+        # The package does not exist. If an existing package imports a missing module, that is an error.
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise
         return None
@@ -52,8 +52,10 @@ def find_module(name: str) -> ModuleSpec | None:
 
 
 def run_function(function: Callable[[], Any], *, keep: bool = False) -> None:
-    """As the script that pip makes of an entry point runs it: a whole number that it returns is the exit
-    code. Other values, as a trained model, are no error here."""
+    """Runs a function like the script that pip makes of an entry point.
+
+    An integer that it returns is the exit code. Other values, such as a trained model, are no error.
+    """
     with _main_module(keep):
         code = function()
     if isinstance(code, int):
@@ -72,7 +74,7 @@ def _main_module(keep: bool, **names: Any) -> Iterator[ModuleType]:
         {"__builtins__": builtins, "__annotations__": {}, "__package__": None, "__spec__": None, **names}
     )
     before = {name: sys.modules.get(name) for name in _MAIN}
-    # Processes that are spawned know the main module by the second name, and send back its classes by it.
+    # Spawned processes know the main module by the second name, and pickle its classes with it.
     sys.modules.update(dict.fromkeys(_MAIN, module))
     _alive.append(module)
     try:
@@ -88,4 +90,4 @@ def _main_module(keep: bool, **names: Any) -> Iterator[ModuleType]:
 
 _MAIN = ("__main__", "__mp_main__")
 _alive: list[ModuleType] = []
-"""Main modules that have ended: objects with a `__del__` and threads still find their globals."""
+"""Main modules that have ended, so that threads and `__del__` methods still find their globals."""

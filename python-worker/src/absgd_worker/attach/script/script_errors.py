@@ -1,4 +1,4 @@
-"""What a script raised, shown as Python shows it: without the frames of this package above the script's."""
+"""Prints the exception of a script like Python, without the frames of this package above the script."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ from absgd_worker.errors import WorkerError
 
 
 def show_error(error: BaseException) -> None:
-    """Prints the traceback by `sys.excepthook`, which may be the script's own, and has the interpreter print
-    nothing more when the error reaches it."""
-    # Python's own hook shows the traceback that the error holds, whatever it is given.
+    """Prints the traceback with `sys.excepthook`, which may be the script's own.
+
+    Afterwards the interpreter prints nothing more for this error.
+    """
+    # Python's own hook prints the traceback of the error, whatever its argument is.
     error.__traceback__ = script_traceback(error)
     sys.excepthook(type(error), error, error.__traceback__)
     sys.excepthook = _nothing
 
 
 def script_traceback(error: BaseException) -> TracebackType | None:
-    """The traceback from the first frame of the script on; whole where no frame is the script's. An error of
-    this package ends where the script called it: its message says what to do."""
+    """The traceback from the first frame of the script on; all of it if there is no such frame.
+
+    The traceback of an error of this package ends where the script called this package.
+    """
     frames: list[TracebackType] = []
     tb = error.__traceback__
     while tb is not None:
