@@ -17,6 +17,8 @@ from absgd_worker.gen import record_pb2
 from recorder import a_model, batches, labels, points
 from run_records import records
 
+pytestmark = pytest.mark.usefixtures("runs")
+
 
 def train(steps: int = 4) -> None:
     model, optimizer = a_model()
