@@ -11,7 +11,7 @@ import torch
 
 from absgd_worker.link.messages import Acked, Bye, CommandResult, Position, Reason
 from absgd_worker.link.records import Gap, GapReason, Note
-from absgd_worker.link.step_reports import MAX_STEPS, runs_of, sample_batches, step_batch
+from absgd_worker.link.step_reports import MAX_STEPS, StepEntry, runs_of, sample_batches, step_batch
 from sent_telemetry import SIZE, bodies, entry, sent, telemetry
 
 

@@ -15,9 +15,7 @@ from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.source.source import StopTraining
 from absgd_worker.gen import record_pb2
 from recorder import a_model, batches, labels, points
-from run_records import records, runs
-
-__all__ = ["runs"]
+from run_records import records
 
 pytestmark = pytest.mark.usefixtures("runs")
 
