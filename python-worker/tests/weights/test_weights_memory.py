@@ -99,12 +99,12 @@ def attached():
 
 
 def measure(path: str, few: int, many: int) -> Growth:
+    helpers = TESTS / "helpers"
     done = run_python(
         *(__file__, path, str(few), str(many)),
-        env=os.environ | {"PYTHONPATH": f"{SOURCE}:{TESTS / 'helpers'}"},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (SOURCE, helpers, helpers / "processes")))},
         check=True,
     )
-    print(done.stdout)
     return Growth(*map(int, done.stdout.split()))
 
 

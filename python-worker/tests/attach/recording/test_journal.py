@@ -15,9 +15,9 @@ from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.source.source import StopTraining
 from absgd_worker.gen import record_pb2
 from recorder import a_model, batches, labels, points
-from run_records import records, runs
+from run_records import records
 
-__all__ = ["runs"]
+pytestmark = pytest.mark.usefixtures("runs")
 
 
 def train(steps: int = 4) -> None:

@@ -16,9 +16,9 @@ from absgd_worker import run as command
 from absgd_worker.attach import api
 from absgd_worker.link.step_reports import StepEntry, step_batch
 from recorder import Recorder, a_model, batches, labels, points
-from run_records import records, runs
+from run_records import records
 
-__all__ = ["runs"]
+pytestmark = pytest.mark.usefixtures("runs")
 
 
 def trained(directory: Path | None = None, **told: Any) -> list[StepEntry]:

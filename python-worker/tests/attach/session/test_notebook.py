@@ -16,9 +16,9 @@ from absgd_worker.attach import api
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.session import current as sessions
 from recorder import Recorder, a_model, batches, labels, points
-from run_records import bodies, records, runs
+from run_records import bodies, records
 
-__all__ = ["runs"]
+pytestmark = pytest.mark.usefixtures("runs")
 
 SOURCE = Path(api.__file__).parents[2]
 

@@ -17,10 +17,10 @@ from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.recording.run_lock import RunLock
 from project import SOURCE
 from recorder import a_model, batches, labels, points
-from run_records import bodies, records, runs
+from run_records import bodies, records
 from warm_interpreter import run_python
 
-__all__ = ["runs"]
+pytestmark = pytest.mark.usefixtures("runs")
 
 
 def train(steps: int, run: str | None = "mine", state: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -72,7 +72,11 @@ def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]] | Non
         return None
     size, body = int.from_bytes(header, "little"), b""
     while len(body) < size:
-        body += connection.recv(size - len(body))
+        part = connection.recv(size - len(body))
+        if not part:
+            # The client died while it sent.
+            return None
+        body += part
     return json.loads(body), list(files)
 
 

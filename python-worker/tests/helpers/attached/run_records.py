@@ -5,15 +5,7 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-import pytest
-
 from absgd_worker.gen import record_pb2
-
-
-@pytest.fixture(autouse=True)
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("ABSGD_RUNS", str(tmp_path / "runs"))
-    return tmp_path / "runs"
 
 
 def records(path: Path) -> list[record_pb2.Record]:
