@@ -29,6 +29,7 @@ export default function startWarmPython(): (() => void) | undefined {
     stdio: ['ignore', log, log],
     env: { ...process.env, PYTHONPATH: SOURCE, PYTHONUTF8: '1', OMP_NUM_THREADS: '1' },
   })
+  server.unref()
   return () => {
     server.kill('SIGKILL')
     rmSync(folder, { recursive: true, force: true })
