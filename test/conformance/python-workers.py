@@ -15,7 +15,8 @@ from pathlib import Path
 from threading import Thread
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "python-worker" / folder) for folder in ("src", "tests", "tests/helpers")]
+FOLDERS = ("src", "tests/helpers", "tests/helpers/processes")
+sys.path[:0] = [str(ROOT / "python-worker" / folder) for folder in FOLDERS]
 
 from worker_process import Worker  # noqa: E402
 

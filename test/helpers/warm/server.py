@@ -1,4 +1,4 @@
-"""Forks processes that have torch and the worker's modules imported: `server.py SOCKET SOURCE`. Linux only.
+"""Forks processes that have torch and the worker's modules imported: `server.py SOCKET SOURCE`. Linux only. Ends with its stdin.
 
 Each connection is one process: client.py sends its arguments, environment, folder and descriptors, and
 receives the pid of the fork, at the end its wait status. The fork runs the module or file exactly as an
@@ -55,7 +55,10 @@ def serve(address: str) -> Job:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     clients: dict[int, socket.socket] = {}
     while True:
-        ready, _, _ = select.select([listener, ended], [], [])
+        ready, _, _ = select.select([0, listener, ended], [], [])
+        if 0 in ready:
+            # Whoever started this server is gone.
+            os._exit(0)
         if ended in ready:
             os.read(ended, 4096)
             _report_ends(clients)

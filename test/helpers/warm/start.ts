@@ -26,9 +26,11 @@ export default function startWarmPython(): (() => void) | undefined {
   process.env['ABSGD_WARM_PYTHON'] = makeEnvironment(join(folder, 'venv'), socket)
   const log = openSync(join(folder, 'server.log'), 'a')
   const server = spawn(COLD, [join(HERE, 'server.py'), socket, SOURCE], {
-    stdio: ['ignore', log, log],
+    // It ends when this process does, however that ends.
+    stdio: ['pipe', log, log],
     env: { ...process.env, PYTHONPATH: SOURCE, PYTHONUTF8: '1', OMP_NUM_THREADS: '1' },
   })
+  server.unref()
   return () => {
     server.kill('SIGKILL')
     rmSync(folder, { recursive: true, force: true })
