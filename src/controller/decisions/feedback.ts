@@ -48,7 +48,7 @@ export function decideFeedback(
 }
 
 /**
- * Makes the guard's edits. Each one is meant for the step that comes `lag` steps after the reports it rests on. Rows that have begun
+ * Makes the guard's edits, and notes warnings that come without an edit. Each edit is meant for the step that comes `lag` steps after the reports it rests on. Rows that have begun
  * by then stay as they were; the ledger shows the step at which the edit took effect.
  */
 export function applyBackOffs(
@@ -63,6 +63,11 @@ export function applyBackOffs(
       if (lease === undefined || lease.bye !== undefined || state.stage !== 'running')
         return { state, effects }
       const position = currentPosition(state)
+      if (factor === 1) {
+        const text = `training may collapse under lambda, which stays as it is (after ${step + 1} steps): ${mark}`
+        const note: Effect = { type: 'append', body: { type: 'note', level: 'warning', text, position } }
+        return { state, effects: [...effects, note] }
+      }
       // A worker that waits for a row gets the edit with that row.
       const begun = lease.planning.sentThrough <= from ? from : position.step + marginOf(lease)
       const at = Math.max(from, begun)

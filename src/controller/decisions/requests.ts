@@ -160,7 +160,7 @@ function decideRequest(
     case 'set':
       return decideSet(state, lease, request, nowMs, context)
     case 'undo':
-      return commandOf(lease, undoAction(state, action.all === true))
+      return commandOf(lease, undoAction(state, action.all === true, request.by))
     case 'restore':
       return commandOf(lease, restoreAction(state, action.step))
     case 'pause':

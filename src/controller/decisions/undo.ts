@@ -16,8 +16,11 @@ export interface Refusal {
   readonly why: string
 }
 
-/** @param all - Take back earlier edits too, if the checkpoint lies before them */
-export function undoAction(state: ControllerState, all: boolean): Restore | Refusal {
+/**
+ * @param all - Take back earlier edits too, if the checkpoint lies before them
+ * @param by - The sender, as in `Request`
+ */
+export function undoAction(state: ControllerState, all: boolean, by: string): Restore | Refusal {
   const target = undoTarget(state.edits, state.checkpoints)
   switch (target.type) {
     case 'no-edit':
@@ -30,7 +33,7 @@ export function undoAction(state: ControllerState, all: boolean): Restore | Refu
     case 'checkpoint': {
       const { checkpoint, requests } = target
       if (requests === 1 || all) return restoreOf(state, checkpoint)
-      return { type: 'refuse', why: beyondLastEdit(target, currentPosition(state).step) }
+      return { type: 'refuse', why: beyondLastEdit(target, currentPosition(state).step, by) }
     }
     default:
       return target satisfies never

@@ -98,6 +98,11 @@ export function advanceFeedback(before: Feedback, settings: AdvanceOptions): Adv
     window = after
     decide()
     if (backOff === undefined) continue
+    // A warning without an edit.
+    if (backOff.factor === 1) {
+      backOffs.push(backOff)
+      continue
+    }
     // Exactly the decided steps have been planned, however many reports arrived at once.
     const through = plannableThrough(ofLambda, decisions, layers)
     const from = Math.max(backOff.from, Number.isFinite(through) ? through : 0)

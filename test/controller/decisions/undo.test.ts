@@ -18,16 +18,13 @@ describe('undo', () => {
     controller.message(ack(2, 20))
     controller.message(set([to('lambda', '4', at(30))], { id: 'b' }))
     controller.message(ack(3, 30))
-    const asked = controller.message(
-      { type: 'request', id: 'u', by: 'cli', why: '', action: { type: 'undo' } },
-      'op',
-    )
-    expect(sent(asked)).toMatchObject([
-      {
-        ok: false,
-        message:
-          'the newest checkpoint before the last edit is at step 10: undo takes back 2 edits of lambda; ask for it with --all',
-      },
+    const asked = (by: string) =>
+      controller.message({ type: 'request', id: `u-${by}`, by, why: '', action: { type: 'undo' } }, 'op')
+    const refused =
+      'the newest checkpoint before the last edit is at step 10: undo takes back 2 edits of lambda; ask for it with'
+    expect(sent(asked('cli'))).toMatchObject([{ ok: false, message: `${refused} --all` }])
+    expect(sent(asked('script'))).toMatchObject([
+      { ok: false, message: `${refused} run.undo({ all: true })` },
     ])
     const all = controller.message(
       { type: 'request', id: 'u-all', by: 'cli', why: '', action: { type: 'undo', all: true } },

@@ -90,8 +90,9 @@ def wrap(
         lam, gamma: as in `session`, where the loop is not in one. The newest criterion of a name says so, and
             the newest of those without one.
 
-    Raises:
-        NotWeighable: its loss has no samples of its own; the message says what to do.
+    A criterion that has no loss of one sample (CTC under a mean, losses of pairs, statistics of the batch)
+    gives what it gave while lambda is off, and that is said once. Its first call with lambda on raises
+    `NotWeighable`, which names the criterion and what to do.
     """
     weighed: Any
     if isinstance(criterion, nn.Module):

@@ -107,9 +107,9 @@ class Batches:
     def confirm(self, drawn: Drawn, rows: int) -> Tensor | None:
         """As `Drawn.indices_of`; notes the samples that collate has left out."""
         indices_K = drawn.indices_of(rows)
-        if indices_K is None and self.unnamed is None and not drawn.is_empty:
+        if indices_K is None and rows and self.unnamed is None:
             self.unnamed = rows, drawn.given_B.shape[0]
-        if drawn.missing and (indices_K is not None or drawn.is_empty):
+        if drawn.missing and (indices_K is not None or not rows):
             for index in sorted(drawn.missing):
                 self._leave_out(index, "the data set gives None for it")
         return indices_K

@@ -64,6 +64,10 @@ class Trainer:
         _check_losses(losses_B, drawn)
         indices_B = self.batches.confirm(drawn, losses_B.shape[0])
         detached_B = losses_B.detach()
+        if not losses_B.shape[0]:
+            # As in plain torch: the gradients are 0, and the optimizer makes its step.
+            self._update(losses_B, detached_B, row)
+            return self._untrained(began, applied, drawn)
         factors_B = self._factors(row, indices_B, detached_B)
         bare = None
         if factors_B is None:
@@ -72,10 +76,7 @@ class Trainer:
             weights_B, statistics, bare = weigh_balanced(
                 self._normaliser, detached_B, factors_B, lam=lam, gamma=gamma
             )
-        task.optimizer.zero_grad(set_to_none=True)
-        weighted_loss(losses_B, weights_B).backward()
-        self.controls.clip(row)
-        task.optimizer.step()
+        self._update(losses_B, weights_B, row)
         return StepEntry(
             *self._step_done(began),
             standing.waits,
@@ -89,8 +90,15 @@ class Trainer:
             bare,
         )
 
+    def _update(self, losses_B: Tensor, weights_B: Tensor, row: Mapping[str, float]) -> None:
+        optimizer = self.task.optimizer
+        optimizer.zero_grad(set_to_none=True)
+        weighted_loss(losses_B, weights_B).backward()
+        self.controls.clip(row)
+        optimizer.step()
+
     def _untrained(self, began: float, applied: dict[str, float], drawn: Drawn) -> StepEntry:
-        """A step whose batch has no sample left: nothing is trained, and the estimate stays as it is."""
+        """A step without a loss, as of a batch that has no sample left: the estimate stays as it is."""
         none = torch.empty(0)
         waits, numbers = self._standing.waits, self._numbers(drawn.size)
         return StepEntry(*self._step_done(began), waits, applied, None, none, none, None, False, numbers)
@@ -169,7 +177,7 @@ def _check_losses(losses_B: object, drawn: Drawn) -> None:
         raise TaskError(
             f"loss must return a tensor of one loss per sample, [{size}], not {type(losses_B).__name__}"
         )
-    if losses_B.ndim != 1 or not drawn.fits(losses_B.shape[0]):
+    if losses_B.ndim != 1 or not (drawn.fits(losses_B.shape[0]) or losses_B.shape[0] == 0):
         raise TaskError(
             f"loss must return one loss per sample, shape [{size}], not {list(losses_B.shape)}: "
             "use reduction='none', and average over any dimension but the first"

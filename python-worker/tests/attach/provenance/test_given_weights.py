@@ -70,7 +70,7 @@ def test_losses_of_a_criterion_that_nobody_sees_reduced_are_refused_in_the_backw
     for lam in (math.inf, LAM):
         with api.session(lam=lam):
             losses = criterion(model(x), torch.zeros(4, dtype=torch.long))
-            total = losses @ torch.ones(4)
+            total = losses[0] + losses[1] + losses[2] + losses[3]
             if math.isinf(lam):
                 total.backward()
             else:

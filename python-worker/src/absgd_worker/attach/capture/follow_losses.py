@@ -18,7 +18,7 @@ from absgd_worker.attach.hooks.backward_use import BackwardUse
 from absgd_worker.attach.hooks.fast_path import TransparentMode, lay_below, take_away
 from absgd_worker.attach.hooks.graph_terms import mark_known
 from absgd_worker.attach.provenance.provenance import FOLLOWED
-from absgd_worker.attach.provenance.reduction_calls import REDUCTIONS, reduction_call_of
+from absgd_worker.attach.provenance.reduction_calls import DOTS, REDUCTIONS, reduction_call_of
 from absgd_worker.attach.session.session import Session
 
 _unreduced: WeakKeyDictionary[Session, Unreduced] = WeakKeyDictionary()
@@ -68,15 +68,20 @@ class Following(TransparentMode):
         session = self._session
         if func not in _SEEN or self.is_over or session.is_weighing or not session.is_training:
             return func(*args, **kwargs)
-        if func not in REDUCTIONS:
+        if func in DOTS:
+            call = self.losses.dot(func, args, kwargs, of_any=False)
+        elif func in REDUCTIONS:
+            call = reduction_call_of(func, args, kwargs)
+        else:
             return self.losses.call(func, args, kwargs, follow)
-        call = reduction_call_of(func, args, kwargs)
         if call is None or not call.losses.requires_grad or not self.losses.is_known(call.losses):
             return func(*args, **kwargs)
         if not call.losses.numel():
             session.note_empty_loss()
-            result = func(*args, **kwargs)
+            with hidden_from_captures(session):
+                result = func(*args, **kwargs)
             mark_known(result)
+            self.losses.pass_over(session, call.losses, result)
             return result
         with hidden_from_captures(session):
             result = self.losses.reduce(session, call, follow)
@@ -88,4 +93,4 @@ def follow(loss: Tensor, use: BackwardUse) -> None:
     use.follow(loss)
 
 
-_SEEN = REDUCTIONS | FOLLOWED
+_SEEN = REDUCTIONS | FOLLOWED | DOTS

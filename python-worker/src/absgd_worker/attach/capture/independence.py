@@ -7,19 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import BackwardCFunction
 
 
 def depend_on_others(losses: Tensor, sources: list[Tensor]) -> bool:
     """Whether a row of `losses`, [G] or [G, d…], depends on more of each of `sources` than its share.
 
-    False where the derivative cannot be had, or fewer than two samples are there.
+    False where the derivative cannot be had without running a function of the script, or where fewer than two
+    samples are there.
     """
     known = [one for one in sources if one.ndim and one.requires_grad]
     samples = losses.shape[0] if losses.ndim else 0
     if samples < 2 or not known or losses.grad_fn is None:
+        return False
+    if _runs_python(losses, known):
         return False
     rows = losses.detach().reshape(samples, -1).abs().sum(1)
     row = int(rows.nan_to_num(-1, -1, -1).argmax())
@@ -31,6 +36,25 @@ def depend_on_others(losses: Tensor, sources: list[Tensor]) -> bool:
     except RuntimeError:
         return False
     return any(_is_spread(one, samples) for one in found if one is not None)
+
+
+def _runs_python(losses: Tensor, sources: list[Tensor]) -> bool:
+    """Whether a `torch.autograd.Function` in Python lies between `losses` and `sources`.
+
+    Its backward pass may be meant to run once, as that of fused losses which scale saved gradients in place.
+    """
+    ends = {one.grad_fn for one in sources if one.grad_fn is not None}
+    left: list[Any] = [losses.grad_fn]
+    seen: set[Any] = set()
+    while left:
+        node = left.pop()
+        if node is None or node in seen or node in ends:
+            continue
+        if isinstance(node, BackwardCFunction):
+            return True
+        seen.add(node)
+        left.extend(parent for parent, _ in node.next_functions)
+    return False
 
 
 def _is_spread(gradient: Tensor, samples: int) -> bool:

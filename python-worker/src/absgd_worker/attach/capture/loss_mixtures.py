@@ -8,15 +8,21 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
+from absgd_worker.attach.provenance.unweighable import refusal_of_criterion
+
 _Edge = tuple[Any, int]
 """A node of torch's graph, and which of its results."""
 
 
-def refusal_of_mixture(func: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
+def refusal_of_mixture(
+    func: object, args: tuple[Any, ...], kwargs: Mapping[str, Any], criterion: str | None = None
+) -> str | None:
     """Why this call of `kl_div` has no loss of one sample; None for any other call.
 
     One side is trained and is part of the sum that the other side is made of. A teacher's predictions are not
     trained, and those of two passes over a batch are no part of each other.
+
+    `criterion`: the name of the wrapped criterion that calls it; None where a script does.
     """
     if func is not F.kl_div:
         return None
@@ -28,7 +34,14 @@ def refusal_of_mixture(func: object, args: tuple[Any, ...], kwargs: Mapping[str,
         return None
     if scores.grad_fn is None or target.grad_fn is None:
         return None
-    return _REASON if _is_part_of(target, scores) or _is_part_of(scores, target) else None
+    if not (_is_part_of(target, scores) or _is_part_of(scores, target)):
+        return None
+    if criterion is not None:
+        return refusal_of_criterion(criterion, f"{_REASON} (kl_div)")
+    return (
+        f"kl_div cannot be weighed per sample: {_REASON}. absgd_worker.weigh(losses) weighs what you make of "
+        'it; capture(leave=["kl_div"]), or absgd-run --leave kl_div, leaves it alone'
+    )
 
 
 def _is_part_of(one: Tensor, mixture: Tensor) -> bool:
@@ -73,7 +86,6 @@ _EACH = {
 _SUMS = {"add", "sum", "mean", "stack", "logsumexp", "lerp", "logaddexp"}
 MOST_NODES = 64
 _REASON = (
-    "kl_div cannot be weighed per sample: it compares predictions with a mixture that they are part of, as a "
-    "Jensen-Shannon divergence does over several views of a sample. absgd_worker.weigh(losses) weighs what "
-    'you make of it; capture(leave=["kl_div"]), or absgd-run --leave kl_div, leaves it alone'
+    "it compares predictions with a mixture that they are part of, as a Jensen-Shannon divergence does over "
+    "several views of a sample"
 )

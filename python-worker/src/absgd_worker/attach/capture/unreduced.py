@@ -20,7 +20,7 @@ from absgd_worker.attach.provenance.granularity import GranularityError, Groups,
 from absgd_worker.attach.provenance.loss_units import Follow, Unit, Units, last_alone
 from absgd_worker.attach.provenance.pending_losses import Pending, Pendings
 from absgd_worker.attach.provenance.provenance import Provenance
-from absgd_worker.attach.provenance.reduction_calls import ReductionCall
+from absgd_worker.attach.provenance.reduction_calls import ReductionCall, vectors_of
 from absgd_worker.attach.provenance.sample_mapping import SampleMapping, samples_within
 from absgd_worker.attach.samples.sample_identity import Identity
 from absgd_worker.attach.session.session import Session
@@ -33,7 +33,6 @@ class Unreduced:
         self._pendings = Pendings()
         self._trails = Provenance()
         self._weighed: Any = WeakTensorKeyDictionary()
-        self._numbers: Any = WeakTensorKeyDictionary()
         self.units = Units()
 
     def begin(self, losses: Tensor, pending: Pending, factors: tuple[Tensor, ...] = ()) -> None:
@@ -51,6 +50,19 @@ class Unreduced:
         """Calls one of `FOLLOWED`."""
         args = self.units.divided(func, args, kwargs, follow) or args
         return self._trails.call(func, args, kwargs)
+
+    def dot(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], *, of_any: bool
+    ) -> ReductionCall | None:
+        """A call of one of `DOTS` on the elements of a loss, as the sum of their products; None for another
+        call. `of_any`: whether numbers that are made of no known loss may be one."""
+        vectors = vectors_of(func, args, kwargs)
+        if vectors is None or not any(
+            self.is_known(one) or (of_any and one.requires_grad) for one in vectors
+        ):
+            return None
+        products = self._trails.call(torch.mul, vectors, {})
+        return ReductionCall(torch.sum, products, (), {}, None, lambda: func(*args, **kwargs))
 
     def source_of(self, losses: Tensor) -> Pending | None:
         """Of which loss they are made; None where that is none, or not known.
@@ -102,11 +114,12 @@ class Unreduced:
             return self._add_up(call, of, within, merged, trail.factors)
         # Over some dimensions: what becomes of the others is not known yet.
         is_sum = call.kind == "sum" and call.dims is None
-        unit: Unit = self.units.of_sum(of.name) if is_sum else "mean"
+        name = session.uses.name_of_part(of.name, of.fate.parts)
+        unit: Unit = self.units.of_sum(name) if is_sum else "mean"
 
         def weigh(unit: Unit, follow: Follow) -> Tensor | None:
             with hidden_from_captures(session):
-                return self._weigh(session, call, of, within, unit=unit, follow=follow)
+                return self._weigh(session, name, call, of, within, unit=unit, follow=follow)
 
         again = last_alone(session.forget, weigh)
         result = again(unit, follow)
@@ -115,15 +128,24 @@ class Unreduced:
             plain = call.plain()
             # Nothing in it is there to be weighed.
             mark_known(plain)
+            session.pass_over(name, plain)
             return plain
         if is_sum and unit == "sum":
             grouping = grouped(within.plain, within.valid, within.groups)
-            self.units.begin(result, of.name, grouping, again, trail.factors)
+            self.units.begin(result, name, grouping, again, trail.factors)
         return result
+
+    def pass_over(self, session: Session, losses: Tensor, result: Tensor) -> None:
+        """Losses of no element were reduced to `result`."""
+        trail = self._trails.get(losses)
+        if trail is not None:
+            trail.of.fate.is_reduced = True
+            session.pass_over(session.uses.name_of_part(trail.of.name, trail.of.fate.parts), result)
 
     def _weigh(
         self,
         session: Session,
+        name: str,
         call: ReductionCall,
         of: Pending,
         within: SampleMapping,
@@ -133,21 +155,18 @@ class Unreduced:
     ) -> Tensor | None:
         """The sum of weighed losses; None where no sample counts."""
         grouping = grouped(within.plain, within.valid, within.groups)
-        # Parts of one loss, reduced one by one, are one use of it.
-        with session.uses.part_of(of.name, self._numbers.get(of.plain)):
-            factors = factors_of_elements(
-                session,
-                of.name,
-                f"{of.about.replace(' none', '', 1)}, then {call.kind}",
-                grouping.summed() if unit == "sum" else grouping,
-                within.plain,
-                identity=Identity(labels=within.label_M),
-                index_M=within.index_M,
-                origin=within.origin,
-            )
+        factors = factors_of_elements(
+            session,
+            name,
+            f"{of.about.replace(' none', '', 1)}, then {call.kind}",
+            grouping.summed() if unit == "sum" else grouping,
+            within.plain,
+            identity=Identity(labels=within.label_M),
+            index_M=within.index_M,
+            origin=within.origin,
+        )
         if factors is None:
             return None
-        self._numbers[of.plain] = session.uses.number_of_last(of.name)
         result = call.plain() if session.is_off else call.weighed(factors)
         use = session.take_use()
         self._weighed[call.losses] = (of, factors, use)

@@ -115,8 +115,9 @@ class CollapseWatch:
         self._said.add((of.name, found.kind))
         where = "" if of.name == "loss" else f" at {of.name}"
         first = self._watches[of.name].first.loss
+        what = "may collapse" if found.factor == 1 else "collapses"
         text = (
-            f"training collapses under lambda {of.lam:.4g} (after {of.step + 1:,} steps{where}): "
+            f"training {what} under lambda {of.lam:.4g} (after {of.step + 1:,} steps{where}): "
             f"{found.mark}. The weighted loss does not show it: watch the unweighted mean loss. Leave "
             "lambda off until the loss has fallen, then let it come down slowly in size, from above the "
             f"first mean loss ({first:.3g} here): docs/when.md"

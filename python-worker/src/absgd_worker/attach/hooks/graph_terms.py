@@ -109,7 +109,7 @@ def _is_made_of_data(term: _Node) -> bool | None:
     """Whether a term is made of more than parameters: of what a model makes of its input. None where that is
     not known, as within code that was compiled."""
     is_unknown = False
-    for node in _below(term):
+    for node in nodes_below(term):
         operation = _operation(node)
         if operation in _LAYERS or operation in _LOSSES:
             return True
@@ -122,7 +122,7 @@ def _is_made_of_data(term: _Node) -> bool | None:
 def _operations(term: _Node) -> tuple[str, ...]:
     """The names of the operations that make a term, without those that scale it or change its shape."""
     names: dict[str, None] = {}
-    for node in _below(term):
+    for node in nodes_below(term):
         operation = _operation(node)
         if operation in _LAYERS:
             return tuple(names) or (operation,)
@@ -133,7 +133,7 @@ def _operations(term: _Node) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _below(term: _Node) -> Iterator[_Node]:
+def nodes_below(term: _Node) -> Iterator[_Node]:
     """The node and all below it, the nearest first."""
     left, seen = [term], {term}
     number = 0

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from absgd_worker.attach.estimates.call_site import Place
 from absgd_worker.attach.provenance.functional_losses import Elements
 from absgd_worker.attach.provenance.granularity import Granularity, Groups
 from absgd_worker.attach.provenance.layout import Layout
@@ -19,6 +20,8 @@ class Fate:
     def __init__(self) -> None:
         self.is_reduced = False
         """Whether they were reduced where that was seen, and weighed if there was a sample that counts."""
+        self.parts: dict[str, Place] = {}
+        """The names of the weighings of what was reduced of them, each with its place."""
 
 
 class Pending(NamedTuple):

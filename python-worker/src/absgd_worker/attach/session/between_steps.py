@@ -62,8 +62,8 @@ def begin_another(session: Steps) -> bool:
         if not session.is_told_of_another and source.wants_lambda:
             session.is_told_of_another = True
             complain(
-                "absgd: another model is trained in this session, with an optimizer of its own: its lambda "
-                f"and estimate go on where they are, at step {session.step:,}. {EACH_ITS_SESSION}"
+                "absgd: another model is trained in this session, with an optimizer of its own: lambda "
+                f"goes on, at step {session.step:,}, and the estimate begins anew. {EACH_ITS_SESSION}"
             )
         return False
     try:

@@ -23,6 +23,7 @@ from absgd_worker.attach.checks.non_finite import NonFinite
 from absgd_worker.attach.checks.unweighed_steps import UnweighedSteps
 from absgd_worker.attach.estimates.call_site import calls_on_stack
 from absgd_worker.attach.estimates.estimates import Estimates
+from absgd_worker.attach.estimates.trained_models import TrainedModels
 from absgd_worker.attach.hooks.backward_use import BackwardUse
 from absgd_worker.attach.hooks.hyperparameters import Hyperparameters
 from absgd_worker.attach.hooks.model_watch import ModelWatch
@@ -99,7 +100,11 @@ class SessionSteps:
         self._non_finite = NonFinite()
         self._collapse = CollapseWatch(*([self.source.note] if isinstance(self.source, Noting) else []))
         self._use: BackwardUse | None = None
-        self._uses = Estimates()
+        self._uses = Estimates(
+            TrainedModels(
+                roots=self.watch.roots, called=self.watch.called, is_optimized=self.trainings.has_optimizer_of
+            )
+        )
         self._samples = KnownSamples()
         self._applied: dict[str, float] = {}
         self.step_end = StepEnd()
@@ -137,6 +142,7 @@ class SessionSteps:
             self.trainings.begin()
         elif is_another:
             self.trainings.join(self.watch.trained, optimizer)
+            self._weighings.begin_anew(self._uses.begin_anew())
             if self._controls is not None and not self._is_made:
                 return self._controls
         if self.stopping is not None:
@@ -235,7 +241,12 @@ class SessionSteps:
             return
         if not parts:
             self._unseen.add(
-                optimizer, self.captured, lambda: self.source.is_on_at(self.step), self.watch.in_training
+                optimizer,
+                self.captured,
+                lambda: self.source.is_on_at(self.step),
+                in_training=self.watch.in_training,
+                may_come_on=self.source.wants_lambda,
+                reasons=self.start_line.reasons,
             )
             return
         self._report(parts, optimizer)

@@ -28,11 +28,11 @@ class CriterionSettings:
         """Lambda and gamma; off where nobody says.
 
         Raises:
-            SessionError: two of them say different ones.
+            SessionError: two of them say different ones, and lambda is on in one of them.
         """
         self._of = {name: wish for name, wish in self._of.items() if wish.criterion() is not None}
         rows = {name: (_at(wish.lam, step), _at(wish.gamma, step)) for name, wish in self._of.items()}
-        if len(set(rows.values())) > 1:
+        if len(set(rows.values())) > 1 and any(math.isfinite(lam) for lam, _ in rows.values()):
             said = ", ".join(f"{name!r} lam={lam:g}, gamma={gamma:g}" for name, (lam, gamma) in rows.items())
             raise SessionError(
                 f"all losses of a step share its lambda, and the criteria say {said}: say it once, with "
