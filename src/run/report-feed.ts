@@ -1,6 +1,7 @@
 /** Converts a run's telemetry to reports for any number of readers. */
 import type { Evaluation, StepBatch } from '../record/record.js'
 import { reportsOf, withEvaluation, type Report, type ReportOptions } from '../history/step-report.js'
+import { createAsyncQueue, type AsyncQueue } from '../utils/async-queue.js'
 
 export interface ReportFeed {
   push(body: StepBatch | Evaluation): void
@@ -12,14 +13,14 @@ export interface ReportFeed {
 }
 
 export function createReportFeed(stepsPerEpoch: () => number): ReportFeed {
-  const queues = new Set<ReportQueue>()
+  const readers = new Set<Reader>()
   const listeners = new Set<(report: Report) => void>()
   let lastBatch: StepBatch | undefined
   let ended = false
 
   function emit(report: Report): void {
     for (const listener of listeners) listener(report)
-    for (const queue of queues) queue.push(report)
+    for (const reader of readers) offer(reader, report)
   }
 
   return {
@@ -30,14 +31,14 @@ export function createReportFeed(stepsPerEpoch: () => number): ReportFeed {
         return
       }
       lastBatch = body
-      if (queues.size === 0 && listeners.size === 0) return
+      if (readers.size === 0 && listeners.size === 0) return
       for (const report of reportsOf(body, stepsPerEpoch())) emit(report)
     },
     subscribe(options = {}) {
-      const queue = createQueue(options)
-      if (ended) queue.end()
-      else queues.add(queue)
-      return drain(queue, () => queues.delete(queue))
+      const reader: Reader = { queue: createAsyncQueue(), options }
+      if (ended) reader.queue.end()
+      else readers.add(reader)
+      return readUntilEnd(reader, () => readers.delete(reader))
     },
     listen(listener) {
       listeners.add(listener)
@@ -45,61 +46,27 @@ export function createReportFeed(stepsPerEpoch: () => number): ReportFeed {
     },
     end() {
       ended = true
-      for (const queue of queues) queue.end()
-      queues.clear()
+      for (const { queue } of readers) queue.end()
+      readers.clear()
     },
   }
 }
 
-interface ReportQueue {
-  push(report: Report): void
-  end(): void
-  /** Undefined once the feed has ended and everything is read. */
-  next(): Promise<Report | undefined>
+/** The queue of one reader, and which reports enter it. */
+interface Reader {
+  readonly queue: AsyncQueue<Report>
+  readonly options: ReportOptions
 }
 
-function createQueue({ every = 1, buffer = 'all' }: ReportOptions): ReportQueue {
-  // Taken from the front by number: `shift` of a long array moves all the rest.
-  let waiting: Report[] = []
-  let taken = 0
-  let wake: (() => void) | undefined
-  let ended = false
-  const rouse = () => {
-    wake?.()
-    wake = undefined
-  }
-  return {
-    push(report) {
-      if (report.step % every !== 0 && report.evaluation === undefined) return
-      if (buffer === 'latest') waiting.length = taken = 0
-      waiting.push(report)
-      rouse()
-    },
-    end() {
-      ended = true
-      rouse()
-    },
-    async next() {
-      while (taken === waiting.length && !ended) {
-        await new Promise<void>((resolve) => {
-          wake = resolve
-        })
-      }
-      const report = waiting[taken]
-      if (report === undefined) return undefined
-      taken += 1
-      if (2 * taken > waiting.length) {
-        waiting = waiting.slice(taken)
-        taken = 0
-      }
-      return report
-    },
-  }
+function offer({ queue, options: { every = 1, buffer = 'all' } }: Reader, report: Report): void {
+  if (report.step % every !== 0 && report.evaluation === undefined) return
+  if (buffer === 'latest') queue.clear()
+  void queue.put(report)
 }
 
-async function* drain(queue: ReportQueue, leave: () => void): AsyncGenerator<Report> {
+async function* readUntilEnd({ queue }: Reader, leave: () => void): AsyncGenerator<Report> {
   try {
-    for (let report = await queue.next(); report !== undefined; report = await queue.next()) yield report
+    yield* queue.items()
   } finally {
     leave()
   }

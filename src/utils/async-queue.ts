@@ -1,28 +1,41 @@
-/** A queue between what arrives and who reads it. */
+/** An asynchronous queue between producers and one reader. */
+import { createFifo } from './fifo.js'
 
 export interface AsyncQueue<T> {
-  /** Resolves once there is room for more; what is put after `close` vanishes. */
+  /** Resolves once there is room for more. Items that are put after the end are dropped. */
   put(item: T): Promise<void>
-  /** Ends the reading at once. */
+  /** Drops the items that wait for the reader. */
+  clear(): void
+  /** Ends the iteration after the items that wait for the reader. */
+  end(): void
+  /** Ends the iteration at once, and drops waiting items. */
   close(): void
-  /** Ends the reading with an error. */
+  /** Ends the iteration with an error. */
   fail(error: unknown): void
-  /** To be consumed once. */
+  /** May be iterated once. Leaving the iteration closes the queue. */
   items(): AsyncGenerator<T, void, undefined>
 }
 
-/** @param room - Items that wait before `put` does. */
+/** @param room - Number of waiting items above which `put` waits */
 export function createAsyncQueue<T>(room = Infinity): AsyncQueue<T> {
-  const items: T[] = []
-  const blocked: (() => void)[] = []
+  const waiting = createFifo<T>()
+  const blocked = createFifo<() => void>()
   let wake: (() => void) | undefined
-  let closed = false
+  let state: 'open' | 'ended' | 'closed' = 'open'
   let failure: { readonly error: unknown } | undefined
 
+  function unblock(): void {
+    while (waiting.size <= room && blocked.size > 0) blocked.shift()?.()
+  }
+
+  function unblockOne(): void {
+    if (waiting.size <= room) blocked.shift()?.()
+  }
+
   function close(): void {
-    closed = true
-    items.length = 0
-    for (const resume of blocked.splice(0)) resume()
+    state = 'closed'
+    waiting.clear()
+    unblock()
     wake?.()
   }
 
@@ -32,24 +45,36 @@ export function createAsyncQueue<T>(room = Infinity): AsyncQueue<T> {
       failure ??= { error }
       close()
     },
-    async put(item) {
-      if (closed) return
-      items.push(item)
+    end() {
+      if (state === 'open') state = 'ended'
       wake?.()
-      if (items.length > room) await new Promise<void>((resolve) => blocked.push(resolve))
+    },
+    clear() {
+      waiting.clear()
+      unblock()
+    },
+    async put(item) {
+      if (state !== 'open') return
+      waiting.push(item)
+      wake?.()
+      if (waiting.size > room)
+        await new Promise<void>((resolve) => {
+          blocked.push(resolve)
+        })
     },
     async *items() {
       try {
-        while (!closed) {
-          if (items.length === 0) {
+        while (state !== 'closed') {
+          if (waiting.size === 0) {
+            if (state === 'ended') return
             await new Promise<void>((resolve) => {
               wake = resolve
             })
             wake = undefined
             continue
           }
-          yield items.shift()!
-          if (items.length <= room) blocked.shift()?.()
+          yield waiting.shift()!
+          unblockOne()
         }
         if (failure !== undefined) throw failure.error
       } finally {

@@ -1,4 +1,5 @@
 /** Helpers for one ZeroMQ socket: a queue for outgoing messages, a loop for incoming ones, and a close that waits until all are sent. */
+import { createFifo } from '../utils/fifo.js'
 import type { Message, MessageLike, Observer, Readable, Socket, Writable } from 'zeromq'
 
 export interface Sender<M> {
@@ -10,7 +11,7 @@ export interface Sender<M> {
 
 /** A socket allows one `send` at a time and throws at a second one. libzmq keeps references to the buffers it sends. */
 export function createSender<M extends MessageLike | MessageLike[]>(socket: Socket & Writable<M>): Sender<M> {
-  const queue: M[] = []
+  const queue = createFifo<M>()
   let running: Promise<void> | undefined
 
   async function run(): Promise<void> {

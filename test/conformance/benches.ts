@@ -1,4 +1,4 @@
-/** The kinds of workers and channels that every scenario runs over. */
+/** The workers and channels that every scenario runs with. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -22,12 +22,12 @@ import { PARAMS, RUN, Scripted, type ScriptOptions } from './scripted.js'
 
 export interface Bench {
   readonly name: string
-  /** A worker that has just been started, and its controller; both are gone after the test. */
+  /** Starts a worker and its controller. Both end after the test. */
   open(context: TestContext, options?: OpenOptions): Promise<Stage>
 }
 
 export interface OpenOptions extends ScriptOptions {
-  /** The run directory. @default a fresh one */
+  /** The run directory. @default a new one */
   readonly dir?: string
 }
 
@@ -38,7 +38,7 @@ export interface Stage {
   readonly exited: Promise<number | undefined>
   /** SIGTERM. */
   terminate(): void
-  /** A new controller takes the place of the one there was, which knows only what that had on disk. */
+  /** Replaces the controller by a new one that knows only what the old one had on disk. */
   restart(options?: ScriptOptions): Promise<Scripted>
 }
 
@@ -68,7 +68,7 @@ export function pythonOverZmq(python: PythonWorkers): Bench {
   return bench('the Python worker, over ZeroMQ', zmqWire, (wire, dir) => python.start(dir, wire.sockets))
 }
 
-/** A new run directory: a worker learns the run's name from its last part. */
+/** A new run directory. Its last component is the name of the run. */
 function directoryOf(run: string): string {
   const dir = join(mkdtempSync(join(tmpdir(), 'absgd-conformance-')), run)
   mkdirSync(dir)

@@ -1,4 +1,4 @@
-/** One suite of scenarios for every worker and every channel: where two differ, the contract or one of them is wrong. */
+/** The same scenarios for every worker and channel. If two differ, one of them or the contract is wrong. */
 import { afterAll, describe } from 'vitest'
 import { pythonOverZmq, simulatedOverMemory, simulatedOverZmq, startPython } from './benches.js'
 import { commandScenarios } from './scenarios/commands.js'

@@ -1,10 +1,10 @@
-/** Memory channels whose controller can be replaced, as one that is started again at the same endpoints. */
+/** Channels in memory whose controller can be replaced, as a restarted one at the same endpoints. */
 import type { ControllerChannel, PeerChannel } from '../../src/wire/channel.js'
 import { createMemoryChannel, type MemoryChannel } from '../../src/wire/memory-channel.js'
 import type { ToPeer } from '../../src/wire/message.js'
 
 export interface Switchboard {
-  /** Replaces the controller there was. What peers say between two controllers is lost. */
+  /** Replaces the controller. Messages that peers send while there is none are lost. */
   bind(): Promise<ControllerChannel>
   connect(): PeerChannel
   readonly sockets: string

@@ -1,4 +1,4 @@
-/** A controller small enough to be read at a glance: it keeps what comes in, and says what a test tells it to. */
+/** A minimal controller: it keeps all incoming messages, and sends what a test passes to it. */
 import {
   streamOf,
   type Acked,
@@ -15,11 +15,11 @@ export interface ScriptOptions {
   readonly welcome?: Partial<Welcome>
   /** Answers a Hello with a Welcome. @default true */
   readonly admits?: boolean
-  /** Answers every Progress with all telemetry taken so far, as with a fast disk. @default true */
+  /** Answers every Progress by acknowledging all received telemetry, as with a fast disk. @default true */
   readonly acknowledges?: boolean
 }
 
-/** What a controller has on disk, and one that is started again finds. */
+/** What a controller has on disk when it is restarted. */
 export interface Durable {
   readonly lease: number
   readonly planSeq: number
@@ -46,7 +46,7 @@ export class Scripted {
   private peer: PeerId | undefined
   private planSeq: number
   private incarnation: string
-  private taken: { steps: number; samples: number }
+  private received: { steps: number; samples: number }
   private acked: Acked
   private readonly waiters = new Set<() => void>()
   private readonly channel: ControllerChannel
@@ -61,12 +61,12 @@ export class Scripted {
     this.planSeq = durable?.planSeq ?? 0
     this.incarnation = durable?.incarnation ?? ''
     this.acked = durable?.acked ?? { steps: 0, samples: 0 }
-    this.taken = { ...this.acked }
+    this.received = { ...this.acked }
     this.records = [...(durable?.records ?? [])]
     void this.read()
   }
 
-  /** What another controller would find on disk: the records that were acknowledged. */
+  /** The acknowledged records, which another controller would find on disk. */
   durable(): Durable {
     const { lease, planSeq, incarnation, acked } = this
     const records = this.records.filter(({ seq, body }) => seq <= acked[streamOf(body)])
@@ -77,7 +77,7 @@ export class Scripted {
     return this.channel.close()
   }
 
-  /** The first value that is neither undefined nor false, looked for whenever something has arrived. */
+  /** Calls `look` whenever something has arrived, and returns its first value that is neither undefined nor false. */
   async until<T>(look: () => T | undefined | false, what: string): Promise<T> {
     let late = false
     const timer = setTimeout(() => {
@@ -100,7 +100,7 @@ export class Scripted {
     this.channel.send(this.peer ?? '', message)
   }
 
-  /** Sends rows, numbered next unless told otherwise, and returns their sequence. */
+  /** Sends rows under the next sequence, unless `more` gives another, and returns it. */
   plan({ columns = {}, ...more }: PlanSpec): number {
     this.planSeq += 1
     const plan: Plan = {
@@ -131,7 +131,7 @@ export class Scripted {
     this.send({ type: 'command', leaseEpoch: this.lease, id, action })
   }
 
-  /** A command, and the first answer to it. */
+  /** Sends a command, and returns the first answer. */
   ask(id: string, action: Action): Promise<CommandResult> {
     this.command(id, action)
     return this.until(
@@ -152,21 +152,21 @@ export class Scripted {
     return this.until(() => this.lease > 0 && this.peer !== undefined && this.of('hello').at(-1), 'a Hello')
   }
 
-  /** The last sign of life, once it tells of that phase, at that step or wherever. */
+  /** The last Progress, once it has this phase, and this step if one is given. */
   inPhase(phase: MessageOf<'progress'>['phase'], step?: number): Promise<MessageOf<'progress'>> {
     const find = () => {
-      const told = this.of('progress').at(-1)
-      return told?.phase === phase && (step ?? told.position.step) === told.position.step && told
+      const last = this.of('progress').at(-1)
+      return last?.phase === phase && (step ?? last.position.step) === last.position.step && last
     }
     return this.until(find, `phase ${phase}`)
   }
 
-  /** Waits for the last word and for all that it announces; lets the worker go unless told otherwise. */
+  /** Waits for the Bye and for all telemetry that it announces, then releases the worker unless `release` is false. */
   async farewell({ release = true } = {}): Promise<MessageOf<'bye'>> {
     const bye = await this.until(() => this.of('bye').at(-1), 'Bye')
     const { steps, samples } = bye.sent
     await this.until(
-      () => this.taken.steps === steps && this.taken.samples === samples,
+      () => this.received.steps === steps && this.received.samples === samples,
       'the telemetry of Bye',
     )
     this.acknowledge()
@@ -175,14 +175,14 @@ export class Scripted {
   }
 
   acknowledge(): void {
-    this.acked = { ...this.taken }
+    this.acked = { ...this.received }
     this.send({ type: 'telemetry-ack', incarnation: this.incarnation, acked: this.acked })
   }
 
-  /** Answers a Hello, the last one unless told otherwise. */
+  /** Answers a Hello, by default the last one. */
   admit(hello = this.of('hello').at(-1)!): void {
-    if (hello.incarnation !== this.incarnation) this.taken = { steps: 0, samples: 0 }
-    this.acked = { ...this.taken }
+    if (hello.incarnation !== this.incarnation) this.received = { steps: 0, samples: 0 }
+    this.acked = { ...this.received }
     this.incarnation = hello.incarnation
     this.lease += 1
     this.send({
@@ -208,7 +208,7 @@ export class Scripted {
     for await (const incoming of this.channel.incoming()) {
       if (incoming.type === 'malformed') this.malformed.push(incoming.reason)
       else if (incoming.type === 'unread') this.malformed.push(incoming.reason ?? 'a record of a newer kind')
-      else if (incoming.type === 'telemetry') this.take(incoming.record, incoming.bytes)
+      else if (incoming.type === 'telemetry') this.receive(incoming.record, incoming.bytes)
       else this.hear(incoming.peer, incoming.message)
       this.notify()
     }
@@ -225,12 +225,12 @@ export class Scripted {
     } else if (message.type === 'progress' && this.acknowledges) this.acknowledge()
   }
 
-  private take(record: LogRecord, bytes: Uint8Array): void {
+  private receive(record: LogRecord, bytes: Uint8Array): void {
     this.frames.push({ record, bytes })
     const stream = streamOf(record.body)
-    // What is not next is a duplicate, or comes again after a hole.
-    if (record.incarnation !== this.incarnation || record.seq !== this.taken[stream] + 1) return
-    this.taken[stream] = record.seq
+    // Any other record is a duplicate, or is sent again after the missing ones.
+    if (record.incarnation !== this.incarnation || record.seq !== this.received[stream] + 1) return
+    this.received[stream] = record.seq
     this.records.push(record)
   }
 
@@ -241,6 +241,6 @@ export class Scripted {
 }
 
 export const RUN = 'test'
-/** The Python task can predict, where it is told to. */
+/** `predict` makes the Python task able to predict. */
 export const PARAMS = { predict: true, rare: true }
 const PATIENCE_MS = 60_000

@@ -1,11 +1,11 @@
-/** What a controller was told of steps, one by one. */
+/** The reported steps and samples of a controller, one by one. */
 import type { Scripted } from './scripted.js'
 
 export interface Step {
   readonly attempt: number
   readonly step: number
   readonly controls: Readonly<Record<string, number>>
-  /** Of the weighing. */
+  /** Statistics of the main weighing. */
   readonly sumW: number
   readonly meanLoss: number
   readonly freeEnergy: number

@@ -22,7 +22,7 @@ const batch = (seq: number): LogRecord => ({
   body: stepBatch(8 * (seq - 1), 8),
 })
 
-/** A controller with a log on disk, and a worker that is played by hand. */
+/** A controller with a log on disk; the test plays its worker. */
 function start(parts: Partial<ControllerParts> = {}) {
   const dir = temporaryDirectory()
   const channel = createMemoryChannel()
@@ -45,14 +45,14 @@ function start(parts: Partial<ControllerParts> = {}) {
   const exited = (exitCode: number | undefined) => {
     exit({ exitCode, signal: undefined })
   }
-  // A test that fails must not leave its timers behind.
+  // A failing test must not leave timers running.
   onTestFinished(() => {
     exited(1)
   })
   return { dir, controller, peer: channel.connect(), exited }
 }
 
-test('telemetry that cannot be read stays in the log, and what follows it is taken', async () => {
+test('telemetry that cannot be read is appended, and so is the telemetry after it', async () => {
   const { dir, controller, peer, exited } = start()
   const broken = { ...batch(3), body: { ...stepBatch(16, 8), stepSeconds: new Float32Array(2) } }
   peer.send(hello())
@@ -79,7 +79,7 @@ test('telemetry that cannot be read stays in the log, and what follows it is tak
   expect(notes).toEqual(['beware', expect.stringContaining('step_seconds')])
 })
 
-test('what a worker that is gone had spooled is taken, though the disk lost some of it', async () => {
+test('the spool of a worker that is gone is appended, even if some of its records are lost', async () => {
   const entry = (record: LogRecord): Entry => ({
     name: nameOf(record),
     body: record.body,

@@ -8,7 +8,7 @@ import { watchProcess } from '../../src/process/child.js'
 const FILE = { pid: 1, endpoints: { control: '', telemetry: '' }, startedAt: '' }
 
 test.runIf(process.platform === 'linux')(
-  'a process that has the pid of a worker of the past is no worker, and is left alone',
+  'a later process with the pid of a worker is not taken for it, and is not signalled',
   async () => {
     const bystander = spawn('sleep', ['60'], { stdio: 'ignore' })
     try {

@@ -39,7 +39,7 @@ test('a reader of every third step gets those, and every evaluation', async () =
   expect(await read(reports)).toEqual([0, 3, 6, 9, { 'val.accuracy': 0.5 }])
 })
 
-test('a slow reader of the latest gets the newest alone', async () => {
+test('a slow reader of the latest gets only the newest report', async () => {
   const feed = createReportFeed(() => 4)
   const reports = feed.subscribe({ buffer: 'latest' })
   feed.push(stepBatch(0, 10))
@@ -47,7 +47,7 @@ test('a slow reader of the latest gets the newest alone', async () => {
   expect(await read(reports)).toEqual([9])
 })
 
-test('a reader that leaves is forgotten, and the others go on', async () => {
+test('a reader that leaves is removed, and the others continue', async () => {
   const feed = createReportFeed(() => 4)
   const stays = feed.subscribe()
   const leaves = feed.subscribe()
@@ -61,13 +61,13 @@ test('a reader that leaves is forgotten, and the others go on', async () => {
   expect(await read(stays)).toEqual([0, 1, 2])
 })
 
-test('who subscribes after the end gets nothing, at once', async () => {
+test('a subscription after the end is empty and ends at once', async () => {
   const feed = createReportFeed(() => 4)
   feed.end()
   expect(await read(feed.subscribe())).toEqual([])
 })
 
-test('a listener hears of every report until it is let go', () => {
+test('a listener gets every report until it is removed', () => {
   const feed = createReportFeed(() => 4)
   const heard: number[] = []
   const stop = feed.listen(({ step }) => heard.push(step))
@@ -77,7 +77,7 @@ test('a listener hears of every report until it is let go', () => {
   expect(heard).toEqual([0, 1])
 })
 
-test('a reader that falls behind misses nothing, while more arrives', async () => {
+test('a reader that falls behind misses no report while more arrive', async () => {
   const feed = createReportFeed(() => 4)
   const reports = feed.subscribe()[Symbol.asyncIterator]()
   const seen: number[] = []

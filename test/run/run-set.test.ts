@@ -34,7 +34,7 @@ describe('a set of runs', () => {
     expect(runs.map(({ dir }) => dir)).toEqual(runs.map(({ manifest }) => join(root, manifest.run)))
   })
 
-  test('takes the seed of the parameters where none is asked for, and every arm where all are', async () => {
+  test('takes the seed of the parameters if none is given, and every arm for "all"', async () => {
     const { runs } = await plan(temporaryRoot(), { arms: ['all'], params: { lr: '0.5' } })
     expect(runs.map(({ dir }) => basename(dir))).toEqual([
       'Noisy-digits-sgd-seed4',
@@ -47,7 +47,7 @@ describe('a set of runs', () => {
     expect(runs.map(({ dir }) => basename(dir))).toEqual(['second-seed0', 'second-seed1'])
   })
 
-  test('keeps names within what a run’s may hold', async () => {
+  test('shortens names to the allowed length of a run’s name', async () => {
     const { runs } = await plan(temporaryRoot(), { arms: ['sgd'], seeds: [12], name: 'x'.repeat(64) })
     expect(basename(runs[0]!.dir)).toBe(`${'x'.repeat(57)}-seed12`)
     await expect(
@@ -55,7 +55,7 @@ describe('a set of runs', () => {
     ).rejects.toThrow(/two runs of this set would be called "x+-seed1"/)
   })
 
-  test('finds the runs that exist, and how they stand', async () => {
+  test('finds the runs that exist, and their status', async () => {
     const root = temporaryRoot()
     const { runs } = await plan(root, { arms: ['sgd'], seeds: [0, 1] })
     await writeRun(root, [started(), joined(), ended(100)], runs[0]!.manifest)
@@ -79,18 +79,18 @@ describe('refused is', () => {
     })
   })
 
-  test('a folder of that name that is no run', async () => {
+  test('a folder of that name that is not a run', async () => {
     const root = temporaryRoot()
     mkdirSync(join(root, 'Noisy-digits-seed0'))
     await expect(plan(root, { seeds: [0] })).rejects.toMatchObject({ code: 'run-directory' })
   })
 
-  test('a seed that is said twice', async () => {
+  test('a seed that is given twice', async () => {
     const refusal = plan(temporaryRoot(), { seeds: [0], params: { seed: '3' } })
     await expect(refusal).rejects.toThrow('--param seed=3 and --seeds both say the seed')
   })
 
-  test('seeds of an experiment that has none', async () => {
+  test('seeds for an experiment without a seed parameter', async () => {
     const seedless = defineExperiment({ name: 'plain', worker: { task: 'm:f' }, length: 5 })
     await expect(plan(temporaryRoot(), { experiment: seedless, seeds: [0] })).rejects.toMatchObject({
       code: 'usage',
@@ -99,7 +99,7 @@ describe('refused is', () => {
     })
   })
 
-  test('every arm of an experiment without any, and an unknown one', async () => {
+  test('all arms of an experiment without arms, and an unknown arm', async () => {
     const armless = defineExperiment({ name: 'plain', worker: { task: 'm:f' }, length: 5 })
     await expect(plan(temporaryRoot(), { experiment: armless, arms: ['all'] })).rejects.toThrow(/has no arms/)
     await expect(plan(temporaryRoot(), { arms: ['sgd', 'anealed'] })).rejects.toThrow(

@@ -29,20 +29,20 @@ function admitted(more: Partial<Welcome> = {}, nowMs = 0): WorkerState {
 }
 
 describe('before it is admitted a worker', () => {
-  test('waits ten minutes, and leaves with 75', () => {
+  test('waits ten minutes, then exits with 75', () => {
     const waiting = decide(initialWorker(0), 0).state
     expect(decide(waiting, 600_000).next).toEqual({ type: 'wait' })
     expect(decide(waiting, 600_001).next).toMatchObject({ type: 'exit', code: 75 })
   })
 
-  test('leaves at once when it is told to', () => {
+  test('exits at once on SIGTERM', () => {
     expect(decide({ ...initialWorker(0), terminated: true }, 0).next).toMatchObject({ type: 'exit', code: 0 })
   })
 
   test.each([
     ['another run', { run: 'other' }, 'the controller runs "other"'],
     ['other parameters', { paramsJson: '{"seed":1,"lr":2}' }, 'lr differ'],
-  ])('objects to %s', (_what, more, words) => {
+  ])('refuses %s', (_what, more, words) => {
     const { next } = decide(admitted(more), 0)
     expect(next).toMatchObject({ type: 'exit', code: 1 })
     expect(next.type === 'exit' && next.message).toContain(words)
@@ -50,7 +50,7 @@ describe('before it is admitted a worker', () => {
 })
 
 describe('an admitted worker', () => {
-  test('gives up on a controller that was not heard for the limit, paused or without a row, and not while it is heard', () => {
+  test('gives up, paused or without a row, if no message of the controller came within the limit, and not while messages come', () => {
     for (const paused of [false, true]) {
       const idle = decide({ ...admitted({ orphanLimitSeconds: 10 }), paused, hadRow: true }, 1000).state
       expect(idle.phase).toBe(paused ? 'paused' : 'waiting')
@@ -78,7 +78,7 @@ describe('an admitted worker', () => {
     expect(decide(trained(state), 4000).next).toEqual({ type: 'complete' })
   })
 
-  test('ignores a Welcome that is no newer, and goes on under one that is', () => {
+  test('ignores a Welcome of the same lease, and continues under a newer one', () => {
     const state = trained(admitted())
     expect(receive(state, { ...welcome, leaseEpoch: 4 }, 1, identity).effects).toEqual([])
     const again = receive(state, { ...welcome, leaseEpoch: 5, restorePath: 'x' }, 1, identity)
@@ -86,13 +86,13 @@ describe('an admitted worker', () => {
     expect(again.effects).toMatchObject([{ type: 'admitted', isFirst: false }])
   })
 
-  test('restores what the first Welcome names before all else, and once', () => {
+  test('restores the checkpoint of the first Welcome before anything else, and only once', () => {
     const { state, next } = decide(admitted({ restorePath: 'checkpoints/x' }), 0)
     expect(next).toEqual({ type: 'restore' })
     expect(decide(state, 0).next).toEqual({ type: 'wait' })
   })
 
-  test('that lost its lease keeps an answer for when it is asked again', () => {
+  test('that lost its lease keeps its answer until the command is repeated', () => {
     const command = { type: 'command', leaseEpoch: 4, id: 'c', action: { type: 'pause' } } as const
     const told = receive(admitted(), command, 0, identity).state
     const lost = receive(told, { type: 'reject', code: 'no-lease', hint: '' }, 0, identity).state
@@ -104,15 +104,15 @@ describe('an admitted worker', () => {
     expect(repeated.state.inbox).toHaveLength(1)
   })
 
-  test('leaves when it is released, or after ten seconds', () => {
+  test('exits when it is released, or after ten seconds', () => {
     const bye = { type: 'bye', leaseEpoch: 4, reason: 'completed', message: '', traceback: '' } as const
-    const word = { ...bye, position: { attempt: 1, step: 0 }, sent: { steps: 1, samples: 0 } }
-    const leaving = { ...admitted(), leaving: { bye: word, sinceMs: 0 } }
+    const farewell = { ...bye, position: { attempt: 1, step: 0 }, sent: { steps: 1, samples: 0 } }
+    const leaving = { ...admitted(), leaving: { bye: farewell, sinceMs: 0 } }
     expect(decide(leaving, 9999)).toMatchObject({ next: { type: 'wait' }, state: { phase: 'ending' } })
     expect(decide(leaving, 10_000).next).toEqual({ type: 'exit', code: 0, message: '' })
     const released = receive(leaving, { type: 'released' }, 1, identity).state
     expect(decide(released, 1).next).toMatchObject({ type: 'exit', code: 0 })
-    // Its last word is repeated under a new lease.
+    // The Bye is repeated under a new lease.
     expect(receive(leaving, { ...welcome, leaseEpoch: 5 }, 1, identity).effects).toMatchObject([
       { type: 'admitted' },
       { type: 'send', message: { type: 'bye', leaseEpoch: 5 } },
@@ -120,7 +120,7 @@ describe('an admitted worker', () => {
   })
 })
 
-test('steps add up while they are trained, and are refused where training is not paused', () => {
+test('step-on commands add up while their steps are trained, and are refused if training is not paused', () => {
   const command = (action: Action) => ({ type: 'command', leaseEpoch: 4, id: 'c', action }) as const
   const step = command({ type: 'step-on', steps: 3 })
   expect(decideCommand(admitted(), step)).toMatchObject({ type: 'answer', ok: false })

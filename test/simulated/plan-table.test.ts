@@ -31,7 +31,7 @@ function tableOf(plans: readonly Plan[], begun = 0): PlanTable {
   return plans.reduce((before, next) => withPlan(before, next)!.table, table)
 }
 
-test('for every step the plan with the highest sequence counts, whatever came first', () => {
+test('every step uses the plan with the highest sequence, in whatever order the plans came', () => {
   const anyPlan = fc
     .tuple(fc.integer({ min: 1, max: 30 }), fc.integer({ min: 0, max: 20 }), fc.integer({ min: 2, max: 9 }))
     .map(([seq, first, count]) => plan(seq, first, count))
@@ -52,7 +52,7 @@ test('for every step the plan with the highest sequence counts, whatever came fi
   )
 })
 
-test('a plan reaches from the first step that has not begun; what lies behind is let go of', () => {
+test('a plan takes effect from the first step that has not begun, and plans of earlier steps are dropped', () => {
   const table = tableOf([plan(1, 0, 10)], 7)
   expect(withPlan(table, plan(2, 0, 20))?.effectiveFrom).toBe(7)
   expect(withPlan(table, plan(2, 9, 20))?.effectiveFrom).toBe(9)
@@ -60,7 +60,7 @@ test('a plan reaches from the first step that has not begun; what lies behind is
   expect(later?.plans.map(({ planSeq }) => planSeq)).toEqual([2])
 })
 
-test('events come with the row that counts, evaluation first and each once', () => {
+test('events come from the plan of the used row, evaluation first and each once', () => {
   const events = (['checkpoint', 'evaluate', 'evaluate'] as const).map((kind) => ({ afterStep: 3, kind }))
   const table = tableOf([{ ...plan(1, 0, 10), events }])
   expect(plannedStep(table, 3)?.events).toEqual(['evaluate', 'checkpoint'])
@@ -68,7 +68,7 @@ test('events come with the row that counts, evaluation first and each once', () 
   expect(plannedStep(withPlan(table, plan(2, 0, 10))!.table, 3)?.events).toEqual([])
 })
 
-test('the newest plan says how long the run is; another attempt voids the rows', () => {
+test('the newest plan gives the length of the run, and another attempt drops all rows', () => {
   const table = tableOf([
     { ...plan(2, 0, 10), runSteps: 100 },
     { ...plan(1, 0, 10), runSteps: 50 },

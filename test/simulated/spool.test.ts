@@ -19,7 +19,7 @@ async function seqsIn(dir: string): Promise<string[]> {
   return found
 }
 
-test('frames are read as those of a Python worker are, and stay while they are not all acknowledged', async () => {
+test('frames are readable like those of a Python worker, and stay until all are acknowledged', async () => {
   const dir = temporaryRoot()
   const spool = openSpool(dir, INCARNATION)
   for (const seq of [1, 2, 3]) expect(spool.append('steps', frame(seq))).toBe(true)
@@ -30,7 +30,7 @@ test('frames are read as those of a Python worker are, and stay while they are n
   expect(await seqsIn(dir)).toEqual(['steps 1', 'steps 2', 'steps 3'])
 })
 
-test('segments are cut, and deleted once acknowledged, the last one when the spool is closed', async () => {
+test('segments have a limited size, and are deleted once acknowledged, the last one when the spool is closed', async () => {
   const dir = temporaryRoot()
   const spool = openSpool(dir, INCARNATION)
   const names = () => readdirSync(join(dir, 'spool')).toSorted()
@@ -45,11 +45,11 @@ test('segments are cut, and deleted once acknowledged, the last one when the spo
   expect(names()).toEqual([])
 })
 
-test('a frame that the disk refuses is told, and those after it go into another segment', async () => {
+test('a frame that cannot be written is reported, and later ones go into another segment', async () => {
   const dir = temporaryRoot()
   const spool = openSpool(dir, INCARNATION)
   spool.append('samples', frame(1))
-  // The next segment cannot be made where a file stands in the place of the folder.
+  // A file in place of the folder prevents the next segment.
   spool.append('steps', frame(1, 5 << 20))
   rmSync(join(dir, 'spool'), { recursive: true })
   writeFileSync(join(dir, 'spool'), '')

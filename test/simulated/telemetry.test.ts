@@ -51,7 +51,7 @@ test('every frame is on disk before it is sent, and is sent once', () => {
   expect(sent()).toEqual([])
 })
 
-test('after a welcome it is sent again but for what the controller has', () => {
+test('after a Welcome all frames that the controller lacks are sent again', () => {
   const { telemetry, sent } = open()
   for (let i = 0; i < 4; i++) telemetry.append(NOTE)
   sent()
@@ -62,7 +62,7 @@ test('after a welcome it is sent again but for what the controller has', () => {
   expect(names(sent())).toEqual(['steps 3', 'steps 4'])
 })
 
-test('samples that the disk refuses are left out until all before them is acknowledged; scalars never are', () => {
+test('after a failed write, samples are left out until all frames before them are acknowledged; scalars never are', () => {
   const { telemetry, disk, sent } = open()
   telemetry.appendSamples(samples(0))
   disk.refuses = true
@@ -79,7 +79,7 @@ test('samples that the disk refuses are left out until all before them is acknow
   expect(names(sent())).toEqual(['samples 2'])
 })
 
-test('samples are left out while too much waits for a controller', () => {
+test('samples are left out while too many bytes wait for a controller', () => {
   const { telemetry, sent } = open({ limitBytes: 100 })
   telemetry.appendSamples(samples(0))
   telemetry.appendSamples(samples(1))
@@ -87,7 +87,7 @@ test('samples are left out while too much waits for a controller', () => {
   expect(sent().map(({ body }) => body.type)).toEqual(['gap', 'sample-batch', 'sample-batch'])
 })
 
-test('the quota counts what still waits; more of it ends the gap', () => {
+test('the quota counts waiting frames, and a larger quota ends the gap', () => {
   const { telemetry, sent } = open()
   const bytes = encodeRecord({
     origin: 'worker-0',

@@ -1,4 +1,4 @@
-/** The toy, trained by hand. */
+/** Trains the simulated model without a worker. */
 import type { WeightingRule } from '../../src/record/weighting-rule.js'
 import { makeData } from '../../src/simulated/data.js'
 import { evaluateSplits } from '../../src/simulated/evaluation.js'
@@ -6,9 +6,9 @@ import { createTrainer, type Row, type Trained } from '../../src/simulated/train
 
 export interface Outcome {
   readonly steps: readonly Trained[]
-  /** On the split without noise. */
+  /** Accuracy on the split without noise. */
   readonly accuracy: number
-  /** Of the class that does worst there. */
+  /** Accuracy of the worst class on that split. */
   readonly worst: number
   /** Mean (Σw)²/Σw² over n. */
   readonly essRatio: number

@@ -6,28 +6,28 @@ import { train } from './toy.js'
 const constant = (row: Row) => () => row
 const weighing = (lambda: number, lr = 0.05) => constant({ lambda, gamma: 0.9, lr })
 
-describe('what a schedule does to the toy is what it does to models:', () => {
+describe('schedules affect the simulated model as they do real models:', () => {
   const plain = train(weighing(Infinity))
   const turnedAway = train(weighing(-1))
 
-  test('wrong labels hurt in time, and a negative λ turns away from them', () => {
+  test('wrong labels lower its accuracy over time, and a negative λ gives them less weight', () => {
     expect(train(weighing(Infinity), { steps: 30 }).accuracy).toBeGreaterThan(plain.accuracy + 0.03)
     expect(turnedAway.accuracy).toBeGreaterThan(plain.accuracy + 0.05)
     expect(turnedAway.essRatio).toBeLessThan(0.9)
     expect(plain.essRatio).toBeCloseTo(1, 12)
   })
 
-  test('a positive λ attends to them, and does worse than none', () => {
+  test('a positive λ gives wrong labels more weight, and is worse than none', () => {
     expect(train(weighing(2)).accuracy).toBeLessThan(plain.accuracy + 0.02)
   })
 
-  test('a negative λ near 0 from the first step on collapses: few samples, and a class that is lost', () => {
+  test('a negative λ near 0 from the first step on collapses: few samples have weight, and one class is never predicted', () => {
     const collapsed = train(weighing(-0.1))
     expect(collapsed.essRatio).toBeLessThan(turnedAway.essRatio)
     expect(collapsed.worst).toBeLessThan(0.2)
   })
 
-  test('a positive λ helps a rare class early on clean data', () => {
+  test('a positive λ improves a rare class early in training on clean data', () => {
     const [even, attending] = [Infinity, 1].map((lambda) => train(weighing(lambda), { steps: 30, noise: 0 }))
     expect(attending!.worst).toBeGreaterThan(even!.worst)
   })
@@ -37,7 +37,7 @@ describe('what a schedule does to the toy is what it does to models:', () => {
   })
 })
 
-describe('the toy', () => {
+describe('the simulated model', () => {
   const row = { lambda: -2, gamma: 0.5, lr: 0.1, momentum: 0.8, weight_decay: 0.01, clip_norm: 0.3 }
 
   test('is the same for the same seed, and another one for another', () => {
@@ -47,7 +47,7 @@ describe('the toy', () => {
     expect(other!.steps[30]!.losses).not.toEqual(first!.steps[30]!.losses)
   })
 
-  test('has the share of wrong labels that it is told, on the same points', () => {
+  test('has the given share of wrong labels, on the same points', () => {
     const [clean, noisy] = [0, 0.4].map((noise) => makeData(5, noise).train)
     expect(noisy!.features).toEqual(clean!.features)
     expect(clean!.labels).toEqual(clean!.trueLabels)
@@ -55,7 +55,7 @@ describe('the toy', () => {
     expect(wrong.length / noisy!.labels.length).toBeCloseTo(0.4, 1)
   })
 
-  test('draws every sample once an epoch, in another order each', () => {
+  test('draws every sample once per epoch, each time in another order', () => {
     const { steps } = train(constant(row), { steps: 60 })
     const [first, second] = [0, 30].map((from) =>
       steps.slice(from, from + 30).flatMap(({ indices }) => [...indices]),
@@ -65,7 +65,7 @@ describe('the toy', () => {
     expect(second).not.toEqual(first)
   })
 
-  test('keeps what a plan leaves out, and says so', () => {
+  test('keeps the controls that a plan leaves out, and reports them', () => {
     const data = makeData(1, 0)
     const trainer = createTrainer(data, 1)
     expect(trainer.step({ lr: 0.2, mine: 4 }).controls).toEqual({
@@ -77,7 +77,7 @@ describe('the toy', () => {
     expect(trainer.step({}).controls).toEqual({ lr: 0.2, momentum: 0.9, weight_decay: 0 })
   })
 
-  test('goes on from what it saved, bit for bit, numbers that are not finite included', () => {
+  test('continues from a saved state bit for bit, including numbers that are not finite', () => {
     const data = makeData(1, 0.3)
     const first = createTrainer(data, 1)
     for (let step = 0; step < 13; step++) first.step(step < 5 ? { lambda: Infinity } : row)
@@ -94,7 +94,7 @@ describe('the toy', () => {
     expect(second.parameters()).toEqual(diverged.parameters())
   })
 
-  test('refuses a checkpoint of another seed or rule, and what is none, and changes nothing', () => {
+  test('refuses a checkpoint of another seed or rule, or other bytes, and changes nothing', () => {
     const data = makeData(1, 0.3)
     const trainer = createTrainer(data, 1)
     trainer.step(row)

@@ -20,7 +20,7 @@ interface Twin {
 const twins = { memory: memoryTwin, zmq: zmqTwin, joint: jointTwin }
 
 describe.each(Object.entries(twins))('a channel (%s)', (_, open) => {
-  test('brings messages both ways, in order', async (context) => {
+  test('delivers messages in both directions, in order', async (context) => {
     const twin = await open(context)
     const peer = twin.connect()
     for (let id = 0; id < 500; id++) peer.send(request(id))
@@ -32,7 +32,7 @@ describe.each(Object.entries(twins))('a channel (%s)', (_, open) => {
     expect(await take(peer.incoming(), 2000)).toEqual(Array.from({ length: 2000 }, (__, id) => answer(id)))
   })
 
-  test('brings telemetry with its very bytes', async (context) => {
+  test('delivers telemetry with its exact bytes', async (context) => {
     const twin = await open(context)
     const peer = twin.connect()
     for (let seq = 1; seq <= 100; seq++) peer.report(record(seq))
@@ -62,7 +62,7 @@ describe.each(Object.entries(twins))('a channel (%s)', (_, open) => {
     expect(await take(second.incoming(), 1)).toEqual([answer(2)])
   })
 
-  test('does nothing for a peer that is gone or never was, and goes on with the others', async (context) => {
+  test('drops messages to a peer that is gone or unknown, and continues with the others', async (context) => {
     const twin = await open(context)
     const [gone, stays] = [twin.connect(), twin.connect()]
     gone.send(request(1))
@@ -78,7 +78,7 @@ describe.each(Object.entries(twins))('a channel (%s)', (_, open) => {
     expect(await take(stays.incoming(), 100)).toEqual(Array.from({ length: 100 }, (__, id) => answer(id)))
   })
 
-  test('reports frames that do not decode, and goes on', async (context) => {
+  test('reports frames that cannot be decoded, and continues', async (context) => {
     const twin = await open(context)
     const incoming = twin.controller.incoming()
     await twin.sendBytes('control', Buffer.from('no message'))
@@ -95,7 +95,7 @@ describe.each(Object.entries(twins))('a channel (%s)', (_, open) => {
     expect(idOf((await take(incoming, 1))[0])).toBe('3')
   })
 
-  test('ends the reading of both ends when they are closed, however often', async (context) => {
+  test('ends the iteration at both ends when they are closed, however often', async (context) => {
     const twin = await open(context)
     const peer = twin.connect()
     const reading = [collect(twin.controller.incoming()), collect(peer.incoming())]
@@ -104,13 +104,13 @@ describe.each(Object.entries(twins))('a channel (%s)', (_, open) => {
     expect(await Promise.all(reading)).toEqual([[], []])
   })
 
-  test('holds back a controller that reads slowly, and loses nothing', async (context) => {
+  test('limits the messages in memory of a controller that reads slowly, and loses none', async (context) => {
     const twin = await open(context)
     const peer = twin.connect()
     const incoming = twin.controller.incoming()
     for (let seq = 1; seq <= 3000; seq++) peer.report(record(seq))
     const [first] = await take(incoming, 1)
-    // The event loop turns often enough for everything to arrive that can.
+    // Enough turns of the event loop for every message that can arrive.
     for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve))
     const rest = await take(incoming, 2999)
     expect([first, ...rest].map((item) => item?.type === 'telemetry' && item.record.seq)).toEqual(
@@ -120,7 +120,7 @@ describe.each(Object.entries(twins))('a channel (%s)', (_, open) => {
 })
 
 describe('sockets', () => {
-  test('are in a directory of their own that nobody else can enter, and that goes with them', async () => {
+  test('are in a directory that only their owner can enter, and that is removed with them', async () => {
     const endpoints = localEndpoints('try-1')
     const controller = await bindController(endpoints)
     const path = socketPath(endpoints.control)
@@ -130,7 +130,7 @@ describe('sockets', () => {
     expect(existsSync(dirname(path))).toBe(false)
   })
 
-  test('are refused where a controller listens', async (context) => {
+  test('are refused if a controller listens on them', async (context) => {
     const { controller, connect } = await zmqTwin(context)
     await expect(bindController(controller.endpoints)).rejects.toMatchObject({
       code: 'run-directory',
@@ -141,7 +141,7 @@ describe('sockets', () => {
     expect(idOf((await take(controller.incoming(), 1))[0])).toBe('1')
   })
 
-  test('deliver what was sent before they were closed', async (context) => {
+  test('deliver messages that were sent before they were closed', async (context) => {
     const { controller, connect } = await zmqTwin(context)
     const peer = connect()
     for (let seq = 1; seq <= 500; seq++) peer.report(record(seq))
@@ -150,7 +150,7 @@ describe('sockets', () => {
     expect(await arrived).toHaveLength(500)
   })
 
-  test('that were closed without a controller let go of what could not be sent', async () => {
+  test('that were closed without a controller drop what could not be sent', async () => {
     const endpoints = localEndpoints('try-1')
     const peer = connectPeer(endpoints)
     peer.send(request(1))
@@ -158,7 +158,7 @@ describe('sockets', () => {
     expect(existsSync(socketPath(endpoints.control))).toBe(false)
   })
 
-  test('are only ever ipc', async () => {
+  test('are ipc only', async () => {
     const tcp: Endpoints = { control: 'tcp://127.0.0.1:5555', telemetry: 'ipc:///tmp/absgd-x/telemetry' }
     const refusal = {
       code: 'usage',

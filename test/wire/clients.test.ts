@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { localEndpoints } from '../../src/wire/endpoints.js'
 import { bindController, connectPeer } from '../../src/wire/zmq-channel.js'
 
-test('what a client says before its connection stands is never lost', async (context) => {
+test('a message that is sent before the connection is established is never lost', async (context) => {
   const controller = await bindController(localEndpoints('clients'))
   context.onTestFinished(() => controller.close())
   void (async () => {

@@ -8,7 +8,7 @@ import type { Body, LogRecord } from '../../src/record/record.js'
 
 type RecordBody = Exclude<MessageInitShape<typeof RecordSchema>['body'], undefined>
 
-describe('what breaks the contract is refused by name', () => {
+describe('a breach of the contract is refused, with the name of the field', () => {
   const columns = (name: string, ...values: number[]) => [{ name, values: bytes(Float64Array.from(values)) }]
   const step = { attempt: 1, count: 1, stepSeconds: new Uint8Array(4) }
   const weighing = { ...zeros(1), name: 'loss' }
@@ -197,7 +197,7 @@ describe('what breaks the contract is refused by name', () => {
     expect(() => decodeToController(toBinary(ToControllerSchema, wire))).toThrow(protocolError(message))
   })
 
-  test('what cannot be said is refused where it is said', () => {
+  test('values that the contract cannot express are refused when they are encoded', () => {
     const gap = { type: 'gap', attempt: 1, reason: 'quota' } as const
     expect(() => encodeRecord(record({ ...gap, firstStep: -1 }))).toThrow(
       protocolError('Gap.first_step is -1'),

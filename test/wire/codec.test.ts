@@ -16,7 +16,7 @@ import type { WeightingSchema } from '../../src/wire/gen/absgd/v1/session_pb.js'
 import { logRecord, toController, toPeer } from './arbitraries.js'
 
 describe('a round trip through the codec', () => {
-  test('leaves every message to a controller as it was', () => {
+  test('preserves every message to a controller', () => {
     fc.assert(
       fc.property(toController, (message) => {
         expect(decodeToController(encodeToController(message))).toEqual(message)
@@ -24,7 +24,7 @@ describe('a round trip through the codec', () => {
     )
   })
 
-  test('leaves every message to a peer as it was', () => {
+  test('preserves every message to a peer', () => {
     fc.assert(
       fc.property(toPeer, (message) => {
         expect(decodeToPeer(encodeToPeer(message))).toEqual(message)
@@ -32,7 +32,7 @@ describe('a round trip through the codec', () => {
     )
   })
 
-  test('leaves every record as it was, wherever its bytes lie in memory', () => {
+  test('preserves every record, at any offset in memory', () => {
     fc.assert(
       fc.property(logRecord, fc.integer({ min: 0, max: 7 }), (record, shift) => {
         const bytes = encodeRecord(record)
@@ -44,21 +44,21 @@ describe('a round trip through the codec', () => {
     )
   })
 
-  test('keeps arrays apart from the bytes they came in, which may be used again', () => {
+  test('copies arrays, so that the bytes may be reused', () => {
     const bytes = encodeRecord(record(stepBatch()))
     const decoded = decodeRecord(bytes)
     bytes.fill(0xff)
     expect(decoded?.body).toEqual(stepBatch())
   })
 
-  test('keeps a name that objects treat in a special way', () => {
+  test('preserves names that are special in objects', () => {
     const controls = Object.fromEntries([['__proto__', Float64Array.of(1)]])
     const decoded = decodeRecord(encodeRecord(record({ ...stepBatch(), controls })))
     expect(Object.keys((decoded?.body as StepBatch).controls)).toEqual(['__proto__'])
   })
 })
 
-test('a Welcome of a controller that knows one rule of weights is one of the default', () => {
+test('a Welcome without a rule of weights has the default rule', () => {
   const welcome = { run: 'try-1', attempt: 1, leaseEpoch: 1, orphanLimitSeconds: 600 }
   const decode = (weighting?: MessageInitShape<typeof WeightingSchema>) =>
     decodeToPeer(
@@ -76,7 +76,7 @@ test('a Welcome of a controller that knows one rule of weights is one of the def
 })
 
 describe('a record of a kind that this version does not know', () => {
-  test('is told apart from a damaged one', () => {
+  test('is distinguished from a damaged one', () => {
     const known = encodeRecord(record({ type: 'rewind', attempt: 1, toStep: 0, cause: '' }))
     // Field 1000, length-delimited, 3 bytes: behind fields that are known, and without a body among them.
     const body = Buffer.from([0xc2, 0x3e, 0x03, 1, 2, 3])
@@ -86,7 +86,7 @@ describe('a record of a kind that this version does not know', () => {
   })
 })
 
-test('bytes at random never do worse than a protocol error', () => {
+test('random bytes cause nothing worse than a protocol error', () => {
   const frame = fc.oneof(
     fc.uint8Array({ maxLength: 64 }),
     fc.tuple(logRecord, fc.nat(), fc.nat()).map(damage),

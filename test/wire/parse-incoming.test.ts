@@ -5,19 +5,19 @@ import { nameOf } from '../../src/record/record-id.js'
 import { steps, record, unknownRecord, WORKER } from '../helpers/records.js'
 
 describe('telemetry', () => {
-  test('names itself whatever it holds', () => {
+  test('has a name whatever its body is', () => {
     const batch = record(steps(0, 3))
     const samples = record({ type: 'sample-batch', attempt: 1, steps: [] })
     for (const one of [batch, samples]) expect(decodeName(encodeRecord(one))).toEqual(nameOf(one))
   })
 
-  test('of a kind that this version does not know is kept by its name', () => {
+  test('of a kind that this version does not know is kept with its name', () => {
     const bytes = unknownRecord(7)
     const name = { origin: 'worker-0', incarnation: WORKER, stream: 'steps', seq: 7 }
     expect(parseTelemetry(bytes)).toEqual({ type: 'unread', name, bytes })
   })
 
-  test('that breaks the contract is kept by its name, with what is wrong', () => {
+  test('that breaks the contract is kept with its name and the reason', () => {
     const broken = encodeRecord(record({ ...steps(0, 3), stepSeconds: new Float32Array(2) }))
     expect(parseTelemetry(broken)).toMatchObject({
       type: 'unread',

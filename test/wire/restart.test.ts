@@ -8,7 +8,7 @@ import type { Endpoints, Incoming } from '../../src/wire/channel.js'
 import { localEndpoints, socketPath } from '../../src/wire/endpoints.js'
 import { bindController, connectPeer } from '../../src/wire/zmq-channel.js'
 
-test('a controller takes the place of one that was killed, and its peers come back by themselves', async (context) => {
+test('a new controller replaces one that was killed, and its peers reconnect by themselves', async (context) => {
   const endpoints = endpointsOf(context)
   const first = start(context, 'controller', endpoints)
   await said(first, 'bound')
@@ -36,7 +36,7 @@ test('a controller takes the place of one that was killed, and its peers come ba
 
 test('a process that closed its channels exits by itself', async (context) => {
   const child = start(context, 'both-ends', endpointsOf(context))
-  // Waited for from the start: the end may be noticed before the last words are.
+  // Awaited from the start: the exit may be noticed before the last messages are.
   const exit = once(child, 'exit')
   await said(child, 'closed')
   expect(await exit).toEqual([0, null])

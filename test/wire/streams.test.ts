@@ -10,7 +10,7 @@ import { vectors } from './vectors.js'
 
 const kinds = RecordSchema.oneofs[0]!.fields
 
-/** A record of every kind that the contract has, by its field; test/wire/golden.test.ts sees to it that none is left out. */
+/** One record of each kind of the contract, by its field; test/wire/golden.test.ts checks that none is missing. */
 const goldenRecords = vectors.flatMap((vector) => (vector.type === 'Record' ? [vector.value] : []))
 const fieldOf = (body: Body) => body.type.replaceAll('-', '_')
 
@@ -30,12 +30,12 @@ describe('the stream of a record', () => {
     },
   )
 
-  test('of single samples is not that of steps', () => {
+  test('of samples differs from that of steps', () => {
     const samples = kinds.filter((field) => getOption(field, streamOption) === Stream.SAMPLES)
     expect(samples.map(({ name }) => name)).toEqual(['sample_batch', 'sample_info', 'sample_predictions'])
   })
 
-  test('of a kind that a newer version wrote is that of the file that holds it', () => {
+  test('of a kind that only a newer version knows is that of the file which holds it', () => {
     expect(decodeName(unknownRecord(7))).toMatchObject({ stream: 'steps', seq: 7 })
     expect(decodeName(unknownRecord(7), 'samples')).toMatchObject({ stream: 'samples', seq: 7 })
     const known: LogRecord = goldenRecords[0]!

@@ -48,8 +48,8 @@ export function decideFeedback(
 }
 
 /**
- * Makes the guard's edits, and notes what it only warns of. Each edit is meant for the step that comes `lag` steps after the reports it
- * rests on. Rows that have begun by then stay as they were; the ledger shows the step at which the edit took effect.
+ * Makes the guard's edits, and notes warnings that come without an edit. Each edit is meant for the step that comes `lag` steps after the reports it rests on. Rows that have begun
+ * by then stay as they were; the ledger shows the step at which the edit took effect.
  */
 export function applyBackOffs(
   before: ControllerState,

@@ -18,7 +18,7 @@ export interface Refusal {
 
 /**
  * @param all - Take back earlier edits too, if the checkpoint lies before them
- * @param by - Who asks, as in `Request`
+ * @param by - The sender, as in `Request`
  */
 export function undoAction(state: ControllerState, all: boolean, by: string): Restore | Refusal {
   const target = undoTarget(state.edits, state.checkpoints)

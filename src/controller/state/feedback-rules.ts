@@ -98,6 +98,7 @@ export function advanceFeedback(before: Feedback, settings: AdvanceOptions): Adv
     window = after
     decide()
     if (backOff === undefined) continue
+    // A warning without an edit.
     if (backOff.factor === 1) {
       backOffs.push(backOff)
       continue

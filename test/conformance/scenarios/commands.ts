@@ -1,4 +1,4 @@
-/** What a worker is told to do now, and where it answers that it did. */
+/** Commands, and the steps at which they take effect. */
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -8,7 +8,7 @@ import type { Scripted } from '../scripted.js'
 import { range, samplesOf, stepsOf } from '../steps.js'
 
 export function commandScenarios(bench: Bench): void {
-  test('pauses, steps and goes on at step boundaries, and says at which', async (context) => {
+  test('pauses, steps and resumes at step boundaries, and answers with the step', async (context) => {
     const { controller } = await bench.open(context)
     await controller.admitted()
     expect(await controller.ask('p', { type: 'pause' })).toMatchObject({ ok: true, step: 0 })
@@ -24,7 +24,7 @@ export function commandScenarios(bench: Bench): void {
     expect(refused.message).toContain('not paused')
   })
 
-  test('does a command once, however often it comes, and answers it alike', async (context) => {
+  test('carries out a repeated command once, and gives the same answer each time', async (context) => {
     const { controller } = await bench.open(context)
     await paused(controller)
     const answers = () => controller.of('command-result').filter(({ id }) => id === 's')
@@ -34,7 +34,7 @@ export function commandScenarios(bench: Bench): void {
     const before = answers().length
     controller.command('s', { type: 'step-on', steps: 3 })
     await controller.until(() => answers().length > before, 'another answer')
-    // Under a new lease too: a controller asks again for what it has no answer to.
+    // Under a new lease as well: a controller repeats commands without an answer.
     controller.send({ type: 'reject', code: 'no-lease', hint: 'say Hello' })
     await controller.until(() => controller.of('hello').length === 2, 'another Hello')
     controller.command('s', { type: 'step-on', steps: 3 })
@@ -101,7 +101,7 @@ export function commandScenarios(bench: Bench): void {
     expect(await controller.ask('missing', missing)).toMatchObject({ ok: false, step: 34 })
     const restore: Action = { type: 'restore', step: 14, path, sha256, attempt: 2 }
     expect(await controller.ask('restore', restore)).toMatchObject({ ok: true, step: 14 })
-    // The rows of the first attempt are void.
+    // The rows of the first attempt are dropped.
     await controller.ask('s3', { type: 'step-on', steps: 20 })
     controller.plan({ attempt: 2, firstStep: 14, count: 100, columns: ramp(100, 14) })
     await controller.until(() => stepsOf(controller).length === 54, '20 steps again')
@@ -127,7 +127,7 @@ export function commandScenarios(bench: Bench): void {
     expect(await controller.ask('damaged', { ...restore, attempt: 3 })).toMatchObject({ ok: false, step: 34 })
   })
 
-  test('as a new process goes on from the checkpoint that Welcome names, as if nothing had been', async (context) => {
+  test('as a new process continues from the checkpoint of the Welcome, without any difference', async (context) => {
     const first = await bench.open(context)
     await paused(first.controller)
     await step(first.controller, 's1', 10)
@@ -160,12 +160,12 @@ export function commandScenarios(bench: Bench): void {
     const losses = ({ controller }: { controller: Scripted }) =>
       stepsOf(controller).map(({ meanLoss }) => meanLoss)
     expect([...losses(first), ...losses(second)]).toEqual(losses(whole))
-    // What is known of the samples travels once per run.
+    // Samples are described once per run.
     expect(first.controller.bodies('sample-info')).toHaveLength(1)
     expect(second.controller.bodies('sample-info')).toHaveLength(0)
   })
 
-  test('stops without a checkpoint when told so', async (context) => {
+  test('stops without a checkpoint if the command says so', async (context) => {
     const { controller, exited } = await bench.open(context)
     await paused(controller)
     await step(controller, 's', 2)
@@ -179,13 +179,13 @@ export function commandScenarios(bench: Bench): void {
     })
     expect(await exited).toBe(0)
     expect(controller.bodies('checkpoint-written')).toEqual([])
-    // The answer comes before the last word.
+    // The answer comes before the Bye.
     const told = controller.messages.map(({ type }) => type)
     expect(told.lastIndexOf('command-result')).toBeLessThan(told.indexOf('bye'))
   })
 }
 
-/** A worker that stands at step 0 with rows for a hundred steps. */
+/** A worker that is paused at step 0 with rows for a hundred steps. */
 async function paused(controller: Scripted): Promise<void> {
   await controller.admitted()
   await controller.ask('pause', { type: 'pause' })
@@ -200,7 +200,7 @@ async function step(controller: Scripted, id: string, steps: number): Promise<vo
   )
 }
 
-/** λ moves so that a wrong step shows. */
+/** λ changes at every step, so that a wrong step would differ. */
 function ramp(count: number, from = 0) {
   return { lambda: range(count, from).map((at) => -4 + at / 40), gamma: 0.5 }
 }

@@ -1,4 +1,4 @@
-/** What a worker applies, and when. */
+/** Plans: which rows a worker applies, and when. */
 import { expect, test } from 'vitest'
 import { classFactors, weighBalanced } from '../../../src/weighting/class-factor.js'
 import { FRESH_STATE, weigh, type WeightState } from '../../../src/weighting/rule.js'
@@ -7,7 +7,7 @@ import type { Bench } from '../benches.js'
 import { range, samplesOf, stepsOf } from '../steps.js'
 
 export function planScenarios(bench: Bench): void {
-  test('applies every row exactly, echoes it, and leaves the rest to its optimizer', async (context) => {
+  test('applies every row exactly, reports it, and leaves other controls to its optimizer', async (context) => {
     const { controller } = await bench.open(context)
     await controller.admitted()
     const lr = range(30).map((step) => 0.01 + step / 700)
@@ -98,7 +98,7 @@ export function planScenarios(bench: Bench): void {
     },
   )
 
-  test('takes the row of the highest sequence for every step that has not begun, and says from where on', async (context) => {
+  test('uses the row of the highest sequence for every step that has not begun, and reports the first such step', async (context) => {
     const { controller } = await bench.open(context)
     await controller.admitted()
     await controller.ask('p', { type: 'pause' })
@@ -110,7 +110,7 @@ export function planScenarios(bench: Bench): void {
     expect(await controller.ackOf(edit)).toBe(10)
     const ahead = controller.plan({ firstStep: 50, count: 5, columns: { lambda: -3, gamma: 0.9 } })
     expect(await controller.ackOf(ahead)).toBe(50)
-    // One that comes late overrides nothing newer; one of another attempt or lease is dropped without an answer.
+    // A late plan does not override a newer one. A plan of another attempt or lease is dropped without an answer.
     const old = controller.plan({ planSeq: 0, firstStep: 0, count: 60, columns: { lambda: 9, gamma: 0.9 } })
     expect(await controller.ackOf(old)).toBe(10)
     controller.plan({
@@ -140,7 +140,7 @@ export function planScenarios(bench: Bench): void {
     await controller.inPhase('starting')
     controller.plan({ firstStep: 0, count: 10 })
     expect(await controller.inPhase('waiting', 10)).toMatchObject({ waits: 1 })
-    // What a wait flushes comes before the rows do.
+    // Reports that a wait flushes come before the rows.
     await controller.until(() => stepsOf(controller).length === 10, '10 steps')
     expect(stepsOf(controller).at(-1)?.waits).toBe(0)
     controller.plan({ firstStep: 10, count: 10, runSteps: 20 })
@@ -151,7 +151,7 @@ export function planScenarios(bench: Bench): void {
     expect(shown?.phase).not.toBe('starting')
   })
 
-  test('does what a plan says after a step: evaluation first, then the checkpoint, at one position', async (context) => {
+  test('carries out the events of a plan after their step: evaluation first, then the checkpoint, at one position', async (context) => {
     const { controller } = await bench.open(context)
     await controller.admitted()
     controller.plan({
@@ -175,7 +175,7 @@ export function planScenarios(bench: Bench): void {
     })
   })
 
-  test('fails, and says why, when a plan sets λ without γ', async (context) => {
+  test('fails with a reason if a plan sets λ without γ', async (context) => {
     const { controller, exited } = await bench.open(context)
     await controller.admitted()
     controller.plan({ firstStep: 0, count: 10, columns: { lambda: 2 } })
@@ -197,5 +197,5 @@ const RULES: readonly WeightingRule[] = [
   { preset: 'reference', alpha: 0.5, floor: true },
 ]
 
-/** A few units in the last place of what is reported. */
+/** A few units in the last place of the reported values. */
 const FLOAT32 = 4e-6

@@ -1,4 +1,4 @@
-/** How a worker comes, is lost, found again, and goes. */
+/** Sessions: joining, reconnecting and leaving. */
 import { expect, test } from 'vitest'
 import { transition } from '../../../src/controller/decisions/transition.js'
 import { initialState } from '../../../src/controller/state/state.js'
@@ -7,7 +7,7 @@ import type { Bench } from '../benches.js'
 import { range, stepsOf, TO_20, train20 } from '../steps.js'
 
 export function sessionScenarios(bench: Bench): void {
-  test('repeats its Hello until it is answered, and tells what it is', async (context) => {
+  test('repeats its Hello with its facts until it is answered', async (context) => {
     const { controller } = await bench.open(context, { admits: false })
     const hellos = await controller.until(
       () => controller.of('hello').length > 1 && controller.of('hello'),
@@ -26,7 +26,7 @@ export function sessionScenarios(bench: Bench): void {
     expect(stepsPerEpoch).toBe(Math.ceil(datasetSize / batchSize))
     expect(numClasses).toBeGreaterThan(2)
     controller.admit()
-    // A word from before the Welcome was taken up has the old attempt.
+    // A Progress from before the Welcome has the old attempt.
     const begun = await controller.until(
       () => controller.of('progress').find(({ position }) => position.attempt === 1),
       'attempt 1',
@@ -34,7 +34,7 @@ export function sessionScenarios(bench: Bench): void {
     expect(begun).toMatchObject({ phase: 'starting', position: { attempt: 1, step: 0 }, waits: 0 })
   })
 
-  test('leaves without a word when its major version of the protocol is refused', async (context) => {
+  test('exits without a Bye if its major version of the protocol is refused', async (context) => {
     const { controller, exited } = await bench.open(context, { admits: false })
     await controller.until(() => controller.of('hello')[0], 'Hello')
     const refusal = transition(
@@ -47,13 +47,13 @@ export function sessionScenarios(bench: Bench): void {
     expect(controller.messages.every(({ type }) => type === 'hello')).toBe(true)
   })
 
-  test('refuses to train what it was not started for', async (context) => {
+  test('refuses a run that it was not started for', async (context) => {
     const { exited, controller } = await bench.open(context, { welcome: { paramsJson: '{"seed":9}' } })
     expect(await exited).toBe(1)
     expect(controller.records).toEqual([])
   })
 
-  test('whose lease is lost says Hello again, and sends again what was not acknowledged, byte for byte', async (context) => {
+  test('whose lease is lost sends another Hello, and all unacknowledged telemetry byte for byte', async (context) => {
     const { controller } = await bench.open(context, { acknowledges: false })
     await train20(controller)
     const before = controller.frames.length
@@ -67,12 +67,12 @@ export function sessionScenarios(bench: Bench): void {
     controller.plan({ firstStep: 20, count: 5, columns: TO_20.columns })
     await controller.until(() => stepsOf(controller).length === 25, '25 steps')
     expect(stepsOf(controller).map(({ step }) => step)).toEqual(range(25))
-    // The controller says that it has everything, and nothing is sent twice; a forgetful one is sent everything.
+    // A controller that has everything gets nothing twice; one that lost everything gets it again.
     expect(controller.frames.length).toBe(controller.records.length)
     expect(before).toBeGreaterThan(0)
   })
 
-  test('tells a controller that is started again everything that the one before had not on disk', async (context) => {
+  test('sends a restarted controller everything that the one before did not have on disk', async (context) => {
     const stage = await bench.open(context, { acknowledges: false })
     await train20(stage.controller)
     stage.controller.acknowledge()
@@ -93,7 +93,7 @@ export function sessionScenarios(bench: Bench): void {
     expect(await stage.exited).toBe(0)
     expect(stepsOf(controller).map(({ step }) => step)).toEqual(range(50))
 
-    // What it sends again is what it sent before: duplicates are known by their sequence alone.
+    // Repeated records equal the first ones: duplicates are recognised by their sequence alone.
     const first = new Map(lost.map(({ record, bytes }) => [nameOf(record), bytes]))
     for (const { record, bytes } of controller.frames) {
       const before = first.get(nameOf(record))
@@ -104,7 +104,7 @@ export function sessionScenarios(bench: Bench): void {
     expect(controller.malformed).toEqual([])
   })
 
-  test('says Bye with its last sequences, answers commands that come too late, and leaves once it is released', async (context) => {
+  test('sends a Bye with its last sequences, answers late commands, and exits once it is released', async (context) => {
     const { controller, exited } = await bench.open(context)
     await controller.admitted()
     controller.plan({ ...TO_20, runSteps: 20 })
@@ -112,7 +112,7 @@ export function sessionScenarios(bench: Bench): void {
     expect(bye).toMatchObject({ reason: 'completed', position: { attempt: 1, step: 20 }, traceback: '' })
     expect(controller.records.at(-1)?.body.type).toMatch(/bye|sample/)
     expect(controller.bodies('bye')).toMatchObject([{ reason: 'completed', sent: bye.sent }])
-    // At the end the model is evaluated and a checkpoint is written, planned or not.
+    // After the last step the model is always evaluated, and a checkpoint is written.
     expect(controller.bodies('evaluation')[0]).toMatchObject({ attempt: 1, step: 19 })
     expect(controller.bodies('checkpoint-written')).toMatchObject([{ position: { attempt: 1, step: 20 } }])
     const [hello] = controller.of('hello')
@@ -131,7 +131,7 @@ export function sessionScenarios(bench: Bench): void {
     expect(await exited).toBe(0)
   })
 
-  test('that stands without a controller for too long checkpoints, and leaves with 75', async (context) => {
+  test('that waits too long without a controller checkpoints, and exits with 75', async (context) => {
     const { controller, exited } = await bench.open(context, {
       acknowledges: false,
       welcome: { orphanLimitSeconds: 0.3 },
@@ -142,7 +142,7 @@ export function sessionScenarios(bench: Bench): void {
     expect(await exited).toBe(75)
   })
 
-  test('that is sent SIGTERM checkpoints and stops', async (context) => {
+  test('checkpoints and stops on SIGTERM', async (context) => {
     const { controller, exited, terminate } = await bench.open(context)
     await train20(controller)
     terminate()

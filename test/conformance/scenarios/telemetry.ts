@@ -1,10 +1,10 @@
-/** What a worker tells of its steps. */
+/** Telemetry of steps and samples. */
 import { expect, test } from 'vitest'
 import type { Bench } from '../benches.js'
 import { range, samplesOf, stepsOf } from '../steps.js'
 
 export function telemetryScenarios(bench: Bench): void {
-  test('records the samples of every k-th step, and what is known of them', async (context) => {
+  test('records the samples of every k-th step, and their descriptions', async (context) => {
     const { controller } = await bench.open(context, { welcome: { sampleEvery: 3 } })
     const { datasetSize, batchSize, numClasses } = await controller.admitted()
     controller.plan({ firstStep: 0, count: 10, runSteps: 10 })
@@ -22,7 +22,7 @@ export function telemetryScenarios(bench: Bench): void {
     expect(weighing?.classMass.length).toBe(numClasses * weighing!.n.length)
   })
 
-  test('records no samples where none are asked for', async (context) => {
+  test('records no samples if the Welcome asks for none', async (context) => {
     const { controller } = await bench.open(context, { welcome: { sampleEvery: 0 } })
     await controller.admitted()
     controller.plan({ firstStep: 0, count: 10, runSteps: 10 })
@@ -31,7 +31,7 @@ export function telemetryScenarios(bench: Bench): void {
     expect(controller.bodies('gap')).toEqual([])
   })
 
-  test('leaves samples out, once for all, when the quota is used up; scalars go on', async (context) => {
+  test('stops recording samples when the quota is used up, with one Gap, and continues to record scalars', async (context) => {
     const { controller } = await bench.open(context, { welcome: { sampleQuotaBytes: 4000 } })
     await controller.admitted()
     await controller.ask('pause', { type: 'pause' })
@@ -50,7 +50,7 @@ export function telemetryScenarios(bench: Bench): void {
     expect(sampled.length).toBeLessThan(60)
   })
 
-  test('tells its streams apart by sequence, without holes, and shows that it lives', async (context) => {
+  test('numbers each stream without missing sequences, and sends Progress', async (context) => {
     const { controller } = await bench.open(context)
     await controller.admitted()
     controller.plan({ firstStep: 0, count: 30, runSteps: 30, events: [{ afterStep: 9, kind: 'evaluate' }] })

@@ -13,7 +13,7 @@ describe('an edit', () => {
     expect([...plan!.columns['lambda']!]).toEqual([-3])
   })
 
-  test('is answered with the step from which on the worker has it, late or not', () => {
+  test('gets a reply with the first step that used it, late or not', () => {
     const controller = standing()
     controller.message(set([to('lambda', '-3')]), 'op')
     const effects = controller.message(ack(2, 14))
@@ -38,7 +38,7 @@ describe('an edit', () => {
     expect(checked).toEqual(['lambda', 'lambda'])
   })
 
-  test('of a schedule begins with its own start; a factor multiplies what there is', () => {
+  test('to a schedule begins at its start, and a factor multiplies the planned values', () => {
     const controller = standing()
     const effects = controller.message(
       set([to('lambda', '4', at(100)), to('lambda', '*0.5', at(150)), to('lr', '0.25', at(100))]),
@@ -50,7 +50,7 @@ describe('an edit', () => {
     expect([...plans(effects)[0]!.columns['lr']!]).toEqual([0.25])
   })
 
-  test('that brings in a control ends the plan before it', () => {
+  test('that introduces a control ends the plan before it', () => {
     const controller = standing()
     controller.message(set([to('lr', '0.25', at(100))]))
     controller.message(ack(2, 100))
@@ -64,13 +64,13 @@ describe('an edit', () => {
     ])
   })
 
-  test('of an unknown control is told the known ones, each once', () => {
+  test('of an unknown control is refused with the known ones, each once', () => {
     const edits = [to('lambda', '-3', at(50)), to('lambda', '-4', at(60)), to('foo', '1')]
     const message = expect.stringMatching(/known: lambda$/) as string
     expect(sent(standing().message(set(edits), 'op'))).toMatchObject([{ ok: false, message }])
   })
 
-  test('that changes nothing is answered, and leaves no trace', () => {
+  test('that changes nothing gets a reply, and no record', () => {
     const controller = standing()
     const effects = controller.message(set([to('lambda', '2')]), 'op')
     expect(appended(effects)).toEqual([])
@@ -104,14 +104,14 @@ describe('of two edits of one control at one step', () => {
     return { controller, value: plans(effects)[0]?.columns['lambda']?.[0], effects }
   }
 
-  test('the later counts among equals, and a person’s over a script’s over the guard’s', () => {
+  test('a person’s edit wins over a script’s, that over the guard’s, and the later among equals', () => {
     expect(conflict('cli', 'cockpit').value).toBe(5)
     expect(conflict('script', 'cli').value).toBe(5)
     expect(conflict('cli', 'script').value).toBe(3)
     expect(conflict('script', 'guard').value).toBe(3)
   })
 
-  test('the one that does not count is recorded all the same, and its answer says so', () => {
+  test('the overruled one is recorded as well, and its reply says so', () => {
     const { controller, effects } = conflict('cli', 'script')
     expect(appended(effects).some(({ type }) => type === 'edited')).toBe(true)
     expect(Object.values(controller.state().replies).at(-1)?.message).toContain(
@@ -144,7 +144,7 @@ describe('an automatic checkpoint', () => {
     })
   })
 
-  test('that is refused costs the checkpoint, not the edit, and that is said', () => {
+  test('that is refused does not prevent the edit, and the reply says so', () => {
     const controller = standing()
     controller.message(set(edit, { checkpoint: true }), 'op')
     const message = 'refused: it would take 9 s'
@@ -155,7 +155,7 @@ describe('an automatic checkpoint', () => {
     })
   })
 
-  test('is not asked of a script, as none leads back: no return is promised either', () => {
+  test('is not requested from a script, which cannot return to one; undo and restore are refused', () => {
     const controller = standing({ ...context, worker: 'script' })
     const effects = controller.message(set(edit, { checkpoint: true }), 'op')
     expect(appended(effects).map(({ type }) => type)).toEqual(['requested', 'edited', 'plan'])
@@ -173,7 +173,7 @@ describe('an automatic checkpoint', () => {
     }
   })
 
-  test('is written once a minute at the most', () => {
+  test('is requested once a minute at most', () => {
     const controller = standing()
     const commands = (id: string, value: string, nowMs: number) =>
       sent(controller.message(set([to('lambda', value)], { id, checkpoint: true }), 'op', nowMs)).filter(

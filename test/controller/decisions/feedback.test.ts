@@ -14,7 +14,7 @@ import { appended, checkpoint, context, drive, hello, sent } from '../../helpers
 
 const RUN_STEPS = 200
 
-/** What the worker would report of a step: a loss that tells which step, and which lambda it had, it was. */
+/** The report of a step, with a loss that depends on the step and its lambda. */
 function stepsOf(first: number, count: number, attempt = 1): StepBatch {
   const mean = (step: number) => 1 + step / 1000 + attempt / 10
   return {
@@ -47,7 +47,7 @@ function samplesOf(first: number, count: number, attempt = 1): SampleBatch {
   }
 }
 
-/** Off for 20 steps, then minus the mean of the losses seen, and what the state counted. */
+/** Off for 20 steps, then minus the mean of the losses in the window, and minus the counter in the state. */
 const rule = (losses: boolean) =>
   feedback<number>(
     (window, state) => ({
@@ -81,7 +81,7 @@ interface Said {
   readonly decided: Decided[]
 }
 
-/** Trains to the end as a worker that never has a row too many: reports all that it has rows for, cut as `sizes` say. */
+/** Trains to the end: reports all steps that have rows, in batches of `sizes`. */
 function trained(
   using: ControllerContext,
   sizes: () => number,
@@ -110,16 +110,16 @@ function trained(
 }
 
 describe('a feedback schedule', () => {
-  test('has rows up to the last step that is decided, and not one more', () => {
+  test('has rows up to the last decided step, and no further', () => {
     const { plans } = trained(withRule(), () => 1)
     const first = plans.filter(({ firstStep }) => firstStep < 20)
     expect(first.map(({ firstStep, count }) => [firstStep, count])).toEqual([[0, 20]])
-    // Before any step is reported: what depends on steps ≤ t - lag is known up to t = 0 + lag, cut at a decision.
+    // Before any report, decisions that depend on steps ≤ t - lag are possible up to t = lag.
     expect(plans.every(({ count, firstStep }) => firstStep < 20 || count === 4)).toBe(true)
     expect(plans.reduce((sum, { count }) => sum + count, 0)).toBe(RUN_STEPS)
   })
 
-  test('decides from the reports of its window alone, `lag` steps before', () => {
+  test('decides only from the reports of its window, `lag` steps before', () => {
     const windows: (readonly [number, readonly number[]])[] = []
     const watching = feedback(
       (window: readonly ReportedStep[], _state, step) => {
@@ -134,14 +134,14 @@ describe('a feedback schedule', () => {
     expect(windows.map(([step]) => step)).toEqual(Array.from({ length: 45 }, (_, i) => 20 + 4 * i))
   })
 
-  test.each([1, 3, 7, 64])('says the same however many reports come at once: %i', (size) => {
+  test.each([1, 3, 7, 64])('decides the same, however many reports come at once: %i', (size) => {
     const straight = trained(withRule(), () => 5)
     const other = trained(withRule(), () => size)
     expect(other.decided).toEqual(straight.decided)
     expect(other.plans).toEqual(straight.plans)
   })
 
-  test('that looks at samples waits for them, and says the same whichever came first', () => {
+  test('that uses samples waits for them, and decides the same whichever came first', () => {
     let sampled = 0
     const samplesThrough = (through: number): Body[] => {
       if (through <= sampled) return []
@@ -190,7 +190,7 @@ describe('a feedback schedule', () => {
     expect(found).toEqual([50])
   })
 
-  test('that fails is asked no more: its last value stays, and the ledger says why', () => {
+  test('that fails is not called again: its last value stays, and the ledger has the reason', () => {
     const failing = feedback(
       (_window, _state, step) => {
         if (step >= 40) throw new Error('no idea')
@@ -205,12 +205,12 @@ describe('a feedback schedule', () => {
     expect(decided.filter(({ position }) => position.step > 40).every(({ value }) => value === -3)).toBe(true)
   })
 
-  test('with a value outside the range is held like one that fails', () => {
+  test('with a value outside the range is treated like one that fails', () => {
     const { decided } = trained(spec(feedback(() => 0, { init: -5, lag: 16, window: 8, every: 4 })), () => 5)
     expect(decided[0]).toMatchObject({ value: -5, mark: expect.stringContaining('lambda takes') as string })
   })
 
-  test('after a return to a checkpoint says what it would have said had the run gone straight on from there', () => {
+  test('decides after a return to a checkpoint as in a run without the steps in between', () => {
     const using = withRule()
     const controller = drive(initialState(), using)
     controller.message(hello())
@@ -234,7 +234,7 @@ describe('a feedback schedule', () => {
     for (let step = 60; step < 100; step += 20) feed(stepsOf(step, 20, 2))
     const straight = trained(using, () => 10).decided
     expect(before).toEqual(straight.slice(0, before.length))
-    // Attempt 2 reports other losses: what is decided from them differs, and only that.
+    // Attempt 2 reports other losses: only decisions that rest on them differ.
     expect(decided[0]?.position).toEqual({ attempt: 2, step: before.at(-1)!.position.step + 4 })
     expect(decided.length).toBeGreaterThan(5)
     expect(decided[0]?.value).not.toBe(straight[before.length]?.value)
@@ -246,7 +246,7 @@ describe('the guard', () => {
     ...stepsOf(first, count),
     weighings: [weighing(count, { sumW2: new Float64Array(count).fill(0.5) })],
   })
-  /** What is recorded of a run that collapses, its reports so many steps each. */
+  /** The records of a run that collapses, with reports of `size` steps each. */
   const guardedBy = (lambda: Source, size: number): Body[] => {
     const controller = drive(initialState(), spec(lambda, { guard: GUARD }))
     controller.message(hello())
@@ -256,7 +256,7 @@ describe('the guard', () => {
     return bodies
   }
 
-  test('multiplies λ from `lag` steps after what it saw, as an edit of its own', () => {
+  test('multiplies λ by an edit that begins `lag` steps after the reports it rests on', () => {
     const bodies = guardedBy(constant(-0.5), 5)
     expect(bodies.find(({ type }) => type === 'requested')).toMatchObject({
       request: { by: 'guard', why: expect.stringContaining('for 20 steps') as string },
@@ -269,9 +269,9 @@ describe('the guard', () => {
     expect(bodies.filter(({ type }) => type === 'edited')).toHaveLength(1)
   })
 
-  test('lies over what a feedback schedule of λ decides, from the first step that is not decided yet', () => {
+  test('edits on top of a feedback schedule of λ, from the first step that is not decided yet', () => {
     const rule = (lag: number) => feedback(() => -0.5, { init: -5, lag, window: 8, every: 4 })
-    // Seen at step 19: a rule with the longer lag has decided up to step 104 by then, one with the shorter up to 36.
+    // At step 19 a rule with the longer lag has decided up to step 104, one with the shorter lag up to 36.
     for (const [lag, from] of [
       [84, 104],
       [16, 19 + GUARD.lag],

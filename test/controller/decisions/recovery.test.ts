@@ -36,7 +36,7 @@ const written = (step: number, attempt = 1): Body => ({
 })
 
 describe('recovery', () => {
-  test('knows the sequences that the log holds, so that nothing is taken twice', () => {
+  test('knows the sequences in the log, so that no record is appended twice', () => {
     const { state } = recoverAll(log(joined, [stepBatch(0, 64)], [stepBatch(64, 64)]))
     expect(state.received).toEqual([
       { incarnation: WORKER, appended: { steps: 2, samples: 0 }, durable: { steps: 2, samples: 0 } },
@@ -45,7 +45,7 @@ describe('recovery', () => {
     expect(state.leaseEpoch).toBe(3)
   })
 
-  test('counts what it cannot read, so that a worker need not send it again', () => {
+  test('counts records that it cannot read, so that the worker does not send them again', () => {
     const [first] = log([stepBatch(0, 64)])
     const name = { origin: 'worker-0', incarnation: WORKER, stream: 'steps', seq: 2 } as const
     const { state } = recover(recoverAll([first!]), name, undefined)
@@ -67,7 +67,7 @@ describe('recovery', () => {
     expect([toStep, state.attempt, state.restore]).toEqual([0, 2, undefined])
   })
 
-  test('does not return to a checkpoint of a history that was left behind', () => {
+  test('does not restore a checkpoint of a hidden history', () => {
     const rewind: Body = { type: 'rewind', attempt: 2, toStep: 30, cause: 'restore' }
     const recovered = recoverAll(log(joined, [written(30)], [written(60)], rewind, [stepBatch(30, 10, 2)]))
     expect(restartedState(recovered).toStep).toBe(30)
@@ -83,7 +83,7 @@ describe('recovery', () => {
     expect(state.checkpoints.map(({ path }) => path)).toEqual(['1/60'])
   })
 
-  test('takes a controller that started after an end as a run that goes on', () => {
+  test('treats a run whose controller started again after its end as not ended', () => {
     const started: Body = { type: 'controller-started', version: '', pid: 1, manifestJson: '' }
     const end: Body = {
       type: 'run-ended',

@@ -5,7 +5,7 @@ import { appended, checkpoint, drive, hello, sent, stepBatch } from '../../helpe
 const request = (action: Action, id = 'r1'): Request => ({ type: 'request', id, by: 'cli', why: '', action })
 
 describe('requests', () => {
-  test('are recorded, sent on, and settled with the step at which they took effect', () => {
+  test('are recorded, passed on, and settled with the step at which they took effect', () => {
     const controller = drive()
     controller.message(hello())
     const asked = controller.message(request({ type: 'pause' }), 'op')
@@ -24,7 +24,7 @@ describe('requests', () => {
     expect(settled).toContainEqual(expect.objectContaining({ type: 'send', peer: 'op' }))
   })
 
-  test('asked twice under one id are done once and answered twice', () => {
+  test('sent twice under one id are carried out once and get two replies', () => {
     const controller = drive()
     controller.message(hello())
     controller.message(request({ type: 'pause' }), 'op')
@@ -35,7 +35,7 @@ describe('requests', () => {
     ])
   })
 
-  test('that nobody answered yet are sent again to a worker that comes back', () => {
+  test('without an answer yet are sent again to a worker that reconnects', () => {
     const controller = drive()
     controller.message(hello())
     controller.message(request({ type: 'checkpoint' }), 'op')
@@ -55,7 +55,7 @@ describe('requests', () => {
     expect(controller.state().end?.status).toBe('stopped')
   })
 
-  test('to restore name the checkpoints there are when the step has none', () => {
+  test('to restore a step without a checkpoint are refused with the existing ones', () => {
     const controller = drive()
     controller.message(hello())
     controller.telemetry(checkpoint(40))
@@ -86,7 +86,7 @@ describe('requests', () => {
     expect(controller.state().reported).toEqual({ attempt: 2, step: 40 })
   })
 
-  test('to restore never name a checkpoint of a history that was left behind, however late it is told of', () => {
+  test('to restore never use a checkpoint of a hidden history, however late its record comes', () => {
     const controller = drive()
     controller.message(hello())
     controller.telemetry(checkpoint(40))
@@ -104,7 +104,7 @@ describe('requests', () => {
     }
   })
 
-  test('that nobody can answer any more are refused when the worker is gone', () => {
+  test('without an answer are refused when the worker is gone', () => {
     const controller = drive()
     controller.message(hello())
     controller.message(request({ type: 'pause' }), 'op')
@@ -121,14 +121,14 @@ describe('requests', () => {
     expect(sent(effects)).toMatchObject([{ id: 'r1', ok: false, message: 'the worker is gone' }])
   })
 
-  test('are remembered for a while, not for ever', () => {
+  test('keep their replies for a limited time', () => {
     const controller = drive()
     for (let i = 0; i < 300; i++) controller.message(request({ type: 'pause' }, `r${i}`), 'op')
     expect(Object.keys(controller.state().replies)).toHaveLength(100)
     expect(controller.state().replies).toHaveProperty('r299')
   })
 
-  test('by Ctrl-C checkpoint and stop once, and end the worker the second time', () => {
+  test('by Ctrl-C checkpoint and stop the first time, and end the worker the second time', () => {
     const controller = drive()
     controller.message(hello())
     expect(sent(controller.act({ type: 'interrupt', id: 'i1', nowMs: 0 }))).toMatchObject([

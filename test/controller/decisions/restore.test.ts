@@ -1,4 +1,4 @@
-/** A worker that cannot return to a checkpoint is told to take the one before it. */
+/** If the worker cannot restore a checkpoint, the one before it is tried. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { ToPeer } from '../../../src/wire/message.js'
@@ -22,7 +22,7 @@ function answer(
     const command = next.find((message): message is Command => message.type === 'command')
     replies.push(...next.filter(({ type }) => type === 'request-result'))
     if (command?.action.type !== 'restore') break
-    // A worker obeys an id once.
+    // A worker carries out each id once.
     expect(ids.has(command.id)).toBe(false)
     ids.add(command.id)
     const { step, path } = command.action
@@ -47,7 +47,7 @@ function answer(
 
 const STEPS = [4, 8, 12, 16]
 
-test('restore and undo take the newest checkpoint that the worker can use, and name the others', () => {
+test('restore and undo use the newest checkpoint that the worker can restore, and name the others', () => {
   fc.assert(
     fc.property(
       fc.subarray(STEPS),
@@ -76,7 +76,7 @@ test('restore and undo take the newest checkpoint that the worker can use, and n
         const [reply] = replies
         for (const step of skipped)
           expect(reply).toHaveProperty('message', expect.stringContaining(`checkpoints/${step}`))
-        // Where none is left, the last refusal is the answer itself.
+        // If none is left, the last refusal is the reply itself.
         expect(texts).toHaveLength(skipped.length - (expected === undefined ? 1 : 0))
         const { attempt, reported } = controller.state()
         expect(reported).toEqual(
@@ -90,7 +90,7 @@ test('restore and undo take the newest checkpoint that the worker can use, and n
   )
 })
 
-test('a stop whose checkpoint is refused leaves a run that goes on: its worker did not end because of it', () => {
+test('a run continues after a stop whose checkpoint was refused, and a later exit of its worker is not a stop', () => {
   const controller = drive()
   controller.message(hello())
   controller.telemetry(stepBatch(0, 10))
@@ -102,7 +102,7 @@ test('a stop whose checkpoint is refused leaves a run that goes on: its worker d
   expect(controller.state().end).toMatchObject({ status: 'failed' })
 })
 
-test('a checkpoint that is found in the folder when the worker is gone is the one to train again from', () => {
+test('a checkpoint that is found in the directory when the worker is gone is the one to resume from', () => {
   const controller = drive()
   controller.message(hello())
   controller.telemetry(stepBatch(0, 10))

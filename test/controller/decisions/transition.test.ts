@@ -41,7 +41,7 @@ describe('admission', () => {
     expect((answer as { hint: string }).hint).toMatch(/1\.3.*2\.3/)
   })
 
-  test('a worker that would skip the rule of weights is admitted to the default alone', () => {
+  test('a worker that does not know the rule of weights is admitted only with the default rule', () => {
     const weighting = { preset: 'reference', alpha: 0.5, floor: true } as const
     const old = drive(initialState(), { ...context, weighting })
     expect(sent(old.message(hello({ protocolMinor: 0 })))).toEqual([
@@ -57,7 +57,7 @@ describe('admission', () => {
     expect(sent(drive().message(hello({ protocolMinor: 0 })))[0]).toMatchObject({ type: 'welcome' })
   })
 
-  test('a run that balances classes fails before training where the task has no labels or the worker is too old', () => {
+  test('a run that balances classes fails before training if the task has no labels or the worker is too old', () => {
     const columns = (count: number) => ({ class_balance: new Float64Array(count) })
     const balanced = {
       ...context,
@@ -88,7 +88,7 @@ describe('admission', () => {
     expect(answer).toMatchObject({ type: 'reject', code: 'wrong-run' })
   })
 
-  test('a worker that went on without a controller keeps its attempt and gets rows from where its own end', () => {
+  test('a worker that trained on without a controller keeps its attempt, and gets rows from the end of its own', () => {
     const controller = drive()
     controller.message(hello())
     const again = hello({ position: { attempt: 1, step: 90 }, plannedThrough: 150 })
@@ -97,7 +97,7 @@ describe('admission', () => {
     expect(messages[1]).toMatchObject({ type: 'plan', firstStep: 150, planSeq: 2 })
   })
 
-  test('durations that cannot be turned into steps end the run by name', () => {
+  test('durations that cannot be converted to steps end the run with the reason', () => {
     const controller = drive(undefined, {
       ...context,
       compile: () => {
@@ -131,7 +131,7 @@ describe('leases', () => {
     expect(controller.state().lease?.position.step).toBe(1)
   })
 
-  test('a sign of life is answered with what is on disk, and a change of phase is recorded', () => {
+  test('a Progress is answered with an acknowledgement, and a change of phase is recorded', () => {
     const controller = drive()
     controller.message(hello())
     const first = controller.message({ ...progress, leaseEpoch: 1 })
@@ -142,7 +142,7 @@ describe('leases', () => {
 })
 
 describe('telemetry', () => {
-  test('continues its stream, or is a duplicate, or shows a hole', () => {
+  test('is the next of its stream, a duplicate, or behind missing records', () => {
     const controller = drive()
     controller.message(hello())
     controller.telemetry(stepBatch(0, 8))
@@ -163,7 +163,7 @@ describe('telemetry', () => {
     expect(sent(controller.durable())).toMatchObject([{ acked: { steps: 1 } }])
   })
 
-  test('that nears the end of the rows brings more of them', () => {
+  test('near the end of the rows brings more rows', () => {
     const long = { ...context, compile: () => ({ ...context.compile({ stepsPerEpoch: 1 }), runSteps: 1e6 }) }
     const controller = drive(undefined, long)
     const through = sent(controller.message(hello())).filter(({ type }) => type === 'plan').length * 4096
@@ -184,7 +184,7 @@ describe('the end', () => {
       sent: { steps, samples: 0 },
     }) as const
 
-  test('comes when the last word is covered by what is on disk, not before', () => {
+  test('comes once everything that the Bye announces is on disk', () => {
     const controller = drive()
     controller.message(hello())
     controller.message(bye('completed'))
@@ -196,7 +196,7 @@ describe('the end', () => {
     expect(controller.state().end?.status).toBe('completed')
   })
 
-  test('of a run that completed says what went wrong beside training', () => {
+  test('of a completed run names what failed beside training', () => {
     const controller = drive()
     controller.message(hello())
     controller.message({ ...bye('completed'), message: 'the training data could not be predicted' })
@@ -221,7 +221,7 @@ describe('the end', () => {
     expect(controller.state().end?.status).toBe('resumable')
   })
 
-  test('by a killed worker names the last step and the checkpoint to go on from', () => {
+  test('by a killed worker names the last step and the checkpoint to resume from', () => {
     const controller = drive()
     controller.message(hello())
     controller.telemetry(stepBatch(0, 64))
@@ -238,7 +238,7 @@ describe('the end', () => {
     expect(end?.reason).toMatch(/SIGKILL.*after 64 steps.*checkpoint at step 40/)
   })
 
-  test('by a worker that lives but never says Hello is a failure that names the limit', () => {
+  test('by a living worker that never sends a Hello is a failure that names the limit', () => {
     const controller = drive()
     expect(controller.act({ type: 'hello-overdue', seconds: 600 })).toEqual([
       { type: 'kill', signal: 'SIGKILL' },
@@ -248,7 +248,7 @@ describe('the end', () => {
     expect(controller.state().end?.reason).toMatch(/Hello within 600 s/)
   })
 
-  test('before Hello shows what the worker printed last', () => {
+  test('before the Hello has the last lines that the worker printed', () => {
     const controller = drive()
     controller.act({ type: 'worker-exited', exitCode: 1, signal: '', lastLines: 'no module named torch' })
     expect(controller.state().end).toMatchObject({

@@ -68,7 +68,7 @@ describe('undo', () => {
     expect(controller.state()).toMatchObject({ edits: [], editsInFlight: [], pending: {} })
   })
 
-  test('is refused where there is nothing to undo, or no checkpoint before it', () => {
+  test('is refused if there is nothing to undo, or no checkpoint before it', () => {
     const controller = standing()
     const undo = (id: string): Request => ({
       type: 'request',
@@ -87,7 +87,7 @@ describe('undo', () => {
   })
 })
 
-describe('a controller that takes up a run', () => {
+describe('a controller that continues a run', () => {
   const edited: Edited = {
     type: 'edited',
     request: 'r1',
@@ -122,7 +122,7 @@ describe('a controller that takes up a run', () => {
       nothingRecovered(),
     )
 
-  test('from a checkpoint before an edit meets it at the step at which it took effect', () => {
+  test('from a checkpoint before an edit applies the edit at the step at which it took effect', () => {
     const { state } = restartedState(logged(true))
     const controller = drive(state)
     const [plan, after] = plans(controller.message(hello()))
@@ -131,7 +131,7 @@ describe('a controller that takes up a run', () => {
     expect(after!.columns['lambda']![0]).toBe(-3)
   })
 
-  test('sends the rows of an edit again that nobody confirmed, and settles it', () => {
+  test('sends the rows of an unacknowledged edit again, and settles it', () => {
     const controller = drive(withOpenEdits(logged(false)))
     const effects = controller.message(
       hello({ position: { attempt: 1, step: 20 }, plannedThrough: 200 }),
@@ -143,7 +143,7 @@ describe('a controller that takes up a run', () => {
     expect(appended(settled)[1]).toMatchObject({ type: 'settled', result: { id: 'r1', step: 60 } })
   })
 
-  test('does not meet what was undone before', () => {
+  test('does not apply an edit that was undone', () => {
     const undone = logged(true, { type: 'rewind', attempt: 2, toStep: 10, cause: 'undo' })
     expect(undone.state.edits).toEqual([])
     const resumed = logged(true, { type: 'rewind', attempt: 2, toStep: 10, cause: 'resume' })

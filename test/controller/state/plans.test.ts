@@ -19,13 +19,13 @@ function plansFor(source: RowSource, step: number, reach: number, sentThrough = 
   return nextPlans({ planSeq: 0, sentThrough }, input)
 }
 
-/** Every row as the worker would find it. */
+/** Every row as the worker would apply it. */
 function rowsOf(plans: ReturnType<typeof plansFor>['plans']): number[] {
   return plans.flatMap(({ columns }) => [...(columns['lambda'] ?? [])])
 }
 
 describe('plans', () => {
-  test('cover every step up to the reach, without holes or overlaps', () => {
+  test('cover every step up to the reach, without gaps or overlaps', () => {
     const { plans, planning } = plansFor(rising(1_000_000), 5000, 10_000, 3000)
     expect(planning.sentThrough).toBeGreaterThanOrEqual(15_000)
     expect(rowsOf(plans)).toEqual(Array.from({ length: planning.sentThrough - 3000 }, (_, i) => 3001 + i))
@@ -37,7 +37,7 @@ describe('plans', () => {
     expect(plans.map(({ firstStep, count }) => [firstStep, count])).toEqual([[0, 1860]])
   })
 
-  test('are cut at multiples of 4,096 whatever the worker had reached when they were made', () => {
+  test('end at multiples of 4,096, whatever the worker’s position was', () => {
     const source = rising(100_000)
     const oneGo = plansFor(source, 0, 30_000).plans
     const parts: typeof oneGo = []
@@ -59,7 +59,7 @@ describe('plans', () => {
     expect(planning.sentThrough).toBeGreaterThanOrEqual(1e6 + 4096)
   })
 
-  test('carry the events of their own steps alone', () => {
+  test('have only the events of their own steps', () => {
     const { plans } = plansFor(rising(10_000), 0, 10_000)
     expect(plans.map(({ events }) => events.length)).toEqual([1, 0, 0])
   })
