@@ -10,7 +10,7 @@ export function createNormaliser({ project, folder }) {
   const shorten = (text) => text.replaceAll(folder, '<folder>').replaceAll(project, '<project>')
 
   return function normalise(value, { shape = false } = {}, key = '') {
-    if (typeof value === 'string') return normaliseText(shorten(value), key)
+    if (typeof value === 'string') return normaliseText(shorten(value), key, shape)
     if (typeof value === 'number') return normaliseNumber(value, key, shape)
     if (Array.isArray(value)) {
       const items = value.map((item) => normalise(item, { shape }, key))
@@ -25,9 +25,10 @@ export function createNormaliser({ project, folder }) {
   }
 }
 
-function normaliseText(text, key) {
+function normaliseText(text, key, shape) {
   if (/^\d{4}-\d\d-\d\dT/.test(text)) return '<time>'
   if (key === 'version') return '<version>'
+  if (shape && key === 'path') return text.replaceAll(/\d+/g, '<number>')
   return PROSE.has(key) && text.includes(' ') ? '<text>' : text
 }
 

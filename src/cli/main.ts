@@ -38,10 +38,23 @@ const COMMANDS: readonly Commands[] = [
   { names: ['replay'], load: async () => [(await import('./commands/replay.js')).replayCommand()] },
   { names: ['compare'], load: async () => [(await import('./commands/compare.js')).compareCommand()] },
   { names: ['resume'], load: async () => [(await import('./commands/resume.js')).resumeCommand()] },
+  { names: ['pause'], load: async () => [(await import('./commands/operator/pause.js')).pauseCommand()] },
   {
-    names: ['set', 'undo', 'pause', 'checkpoint', 'evaluate', 'stop', 'step', 'restore'],
-    load: async () => (await import('./commands/operate.js')).operatorCommands(),
+    names: ['checkpoint'],
+    load: async () => [(await import('./commands/operator/checkpoint.js')).checkpointCommand()],
   },
+  {
+    names: ['evaluate'],
+    load: async () => [(await import('./commands/operator/evaluate.js')).evaluateCommand()],
+  },
+  { names: ['stop'], load: async () => [(await import('./commands/operator/stop.js')).stopCommand()] },
+  { names: ['step'], load: async () => [(await import('./commands/operator/step.js')).stepCommand()] },
+  {
+    names: ['restore'],
+    load: async () => [(await import('./commands/operator/restore.js')).restoreCommand()],
+  },
+  { names: ['set'], load: async () => [(await import('./commands/operator/set.js')).setCommand()] },
+  { names: ['undo'], load: async () => [(await import('./commands/operator/undo.js')).undoCommand()] },
   { names: ['setup'], load: async () => [(await import('./commands/setup.js')).setupCommand()] },
   { names: ['doctor'], load: async () => [(await import('./commands/doctor.js')).doctorCommand()] },
   {

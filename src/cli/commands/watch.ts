@@ -8,8 +8,8 @@ import { tailRun } from '../../log/tail.js'
 import { manifestOfRun } from '../../log/run-view.js'
 import { showCockpit } from '../cockpit.js'
 import { exitCodeOf } from '../exit-code.js'
-import { printRun } from '../lines.js'
-import { chooseUi, uiOption, type UiFlag } from '../ui.js'
+import { printRun } from '../print-run.js'
+import { chooseUi, uiOption, type UiFlag } from '../ui-option.js'
 
 interface WatchOptions {
   readonly runs?: string
