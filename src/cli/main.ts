@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 /** The command line: selects the command, prints errors, and turns them into exit codes. */
 import { Command, CommanderError } from 'commander'
-import { toAbsgdError, type AbsgdError, type ErrorCode } from '../errors.js'
+import { toAbsgdError, type AbsgdError } from '../errors.js'
 import { VERSION } from '../version.js'
+import { exitCodeOfError } from './exit-code.js'
 
 async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('absgd')
@@ -81,18 +82,6 @@ function report(error: AbsgdError): void {
 
 const HELP_WIDTH = 80
 
-const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
-  usage: 2,
-  experiment: 2,
-  'run-directory': 2,
-  environment: 1,
-  log: 1,
-  protocol: 1,
-  worker: 1,
-  refused: 1,
-  unreachable: 1,
-}
-
 // The reader of our output may end first (`absgd run … | head`). Then this process ends, and training goes on.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0)
@@ -109,6 +98,6 @@ try {
     const error = toAbsgdError(thrown, 'usage')
     if (error !== thrown) process.stderr.write(`${error.stack ?? ''}\n`)
     report(error)
-    process.exitCode = error === thrown ? EXIT_CODES[error.code] : 1
+    process.exitCode = error === thrown ? exitCodeOfError(error.code) : 1
   }
 }
