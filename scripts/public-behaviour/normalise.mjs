@@ -7,7 +7,12 @@ const NUMBERS = new Set(['seconds', 'bytes'])
 const DIGITS = 9
 
 export function createNormaliser({ project, folder }) {
-  const shorten = (text) => text.replaceAll(folder, '<folder>').replaceAll(project, '<project>')
+  // The task lies beside this file, which may be in another checkout than the recorded one.
+  const shorten = (text) =>
+    text
+      .replaceAll(folder, '<folder>')
+      .replaceAll(import.meta.dirname, '<scripts>')
+      .replaceAll(project, '<project>')
 
   return function normalise(value, { shape = false } = {}, key = '') {
     if (typeof value === 'string') return normaliseText(shorten(value), key, shape)
