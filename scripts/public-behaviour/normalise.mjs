@@ -7,10 +7,15 @@ const NUMBERS = new Set(['seconds', 'bytes'])
 const DIGITS = 9
 
 export function createNormaliser({ project, folder }) {
-  const shorten = (text) => text.replaceAll(folder, '<folder>').replaceAll(project, '<project>')
+  // The task lies beside this file, which may be in another checkout than the recorded one.
+  const shorten = (text) =>
+    text
+      .replaceAll(folder, '<folder>')
+      .replaceAll(import.meta.dirname, '<scripts>')
+      .replaceAll(project, '<project>')
 
   return function normalise(value, { shape = false } = {}, key = '') {
-    if (typeof value === 'string') return normaliseText(shorten(value), key)
+    if (typeof value === 'string') return normaliseText(shorten(value), key, shape)
     if (typeof value === 'number') return normaliseNumber(value, key, shape)
     if (Array.isArray(value)) {
       const items = value.map((item) => normalise(item, { shape }, key))
@@ -25,9 +30,10 @@ export function createNormaliser({ project, folder }) {
   }
 }
 
-function normaliseText(text, key) {
+function normaliseText(text, key, shape) {
   if (/^\d{4}-\d\d-\d\dT/.test(text)) return '<time>'
   if (key === 'version') return '<version>'
+  if (shape && key === 'path') return text.replaceAll(/\d+/g, '<number>')
   return PROSE.has(key) && text.includes(' ') ? '<text>' : text
 }
 

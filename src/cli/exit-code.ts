@@ -1,3 +1,5 @@
+/** The exit codes of the program. */
+import type { ErrorCode } from '../errors.js'
 import type { RunSummary } from '../history/summary.js'
 
 /** Exit code of a run that ended with `status`. */
@@ -18,4 +20,21 @@ export function exitCodeOf(status: RunSummary['status']): number {
     default:
       return status satisfies never
   }
+}
+
+/** Exit code for an error: 2 for a mistake in the input, 1 for others. */
+export function exitCodeOfError(code: ErrorCode): number {
+  return ERROR_CODES[code]
+}
+
+const ERROR_CODES: Readonly<Record<ErrorCode, number>> = {
+  usage: 2,
+  experiment: 2,
+  'run-directory': 2,
+  environment: 1,
+  log: 1,
+  protocol: 1,
+  worker: 1,
+  refused: 1,
+  unreachable: 1,
 }

@@ -10,8 +10,8 @@ import { lastLines, spawnDetached, type ProcessExit, type ProcessHandle } from '
 import { showCockpit } from './cockpit.js'
 import { exitCodeOf } from './exit-code.js'
 import { holdInterrupts } from './interrupts.js'
-import { printRun } from './lines.js'
-import type { Ui } from './ui.js'
+import { printRun } from './print-run.js'
+import type { Ui } from './ui-option.js'
 
 export interface ControllerOptions {
   readonly dir: string

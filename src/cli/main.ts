@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 /** The command line: selects the command, prints errors, and turns them into exit codes. */
 import { Command, CommanderError } from 'commander'
-import { toAbsgdError, type AbsgdError, type ErrorCode } from '../errors.js'
+import { toAbsgdError, type AbsgdError } from '../errors.js'
 import { VERSION } from '../version.js'
+import { exitCodeOfError } from './exit-code.js'
 
 async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('absgd')
@@ -38,10 +39,23 @@ const COMMANDS: readonly Commands[] = [
   { names: ['replay'], load: async () => [(await import('./commands/replay.js')).replayCommand()] },
   { names: ['compare'], load: async () => [(await import('./commands/compare.js')).compareCommand()] },
   { names: ['resume'], load: async () => [(await import('./commands/resume.js')).resumeCommand()] },
+  { names: ['pause'], load: async () => [(await import('./commands/operator/pause.js')).pauseCommand()] },
   {
-    names: ['set', 'undo', 'pause', 'checkpoint', 'evaluate', 'stop', 'step', 'restore'],
-    load: async () => (await import('./commands/operate.js')).operatorCommands(),
+    names: ['checkpoint'],
+    load: async () => [(await import('./commands/operator/checkpoint.js')).checkpointCommand()],
   },
+  {
+    names: ['evaluate'],
+    load: async () => [(await import('./commands/operator/evaluate.js')).evaluateCommand()],
+  },
+  { names: ['stop'], load: async () => [(await import('./commands/operator/stop.js')).stopCommand()] },
+  { names: ['step'], load: async () => [(await import('./commands/operator/step.js')).stepCommand()] },
+  {
+    names: ['restore'],
+    load: async () => [(await import('./commands/operator/restore.js')).restoreCommand()],
+  },
+  { names: ['set'], load: async () => [(await import('./commands/operator/set.js')).setCommand()] },
+  { names: ['undo'], load: async () => [(await import('./commands/operator/undo.js')).undoCommand()] },
   { names: ['setup'], load: async () => [(await import('./commands/setup.js')).setupCommand()] },
   { names: ['doctor'], load: async () => [(await import('./commands/doctor.js')).doctorCommand()] },
   {
@@ -68,18 +82,6 @@ function report(error: AbsgdError): void {
 
 const HELP_WIDTH = 80
 
-const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
-  usage: 2,
-  experiment: 2,
-  'run-directory': 2,
-  environment: 1,
-  log: 1,
-  protocol: 1,
-  worker: 1,
-  refused: 1,
-  unreachable: 1,
-}
-
 // The reader of our output may end first (`absgd run … | head`). Then this process ends, and training goes on.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0)
@@ -96,6 +98,6 @@ try {
     const error = toAbsgdError(thrown, 'usage')
     if (error !== thrown) process.stderr.write(`${error.stack ?? ''}\n`)
     report(error)
-    process.exitCode = error === thrown ? EXIT_CODES[error.code] : 1
+    process.exitCode = error === thrown ? exitCodeOfError(error.code) : 1
   }
 }

@@ -16,7 +16,7 @@ import {
 import type { RunSummary } from '../history/summary.js'
 import type { RunSet } from '../run/run-set.js'
 import { compareRuns, type Comparison } from '../statistics/comparison.js'
-import type { LinesUi } from './ui.js'
+import type { LinesUi } from './ui-option.js'
 import { toStdout, type Print } from './print.js'
 
 export interface SetOutput {

@@ -35,7 +35,7 @@ const REFUSED: readonly Case[] = [
   ['an unknown parameter', ['--param', 'sise=1'], ['unknown parameter "sise"', '"size"', 'known: task']],
   ['a parameter out of range', ['--param', 'pace=-1'], ['pace is -1', 'a number from 0']],
   ['a parameter without a value', ['--param', 'pace'], ['--param', 'key=value']],
-  ['a pace that is no number', ['--pace', 'fast'], ['--pace', 'It takes a number']],
+  ['a pace that is no number', ['--pace', 'fast'], ['--pace', 'Give a number']],
   [
     'a task file that is not there',
     ['--param', 'task=gone.py:build'],

@@ -1,7 +1,14 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { lsCommand } from '../../src/cli/commands/ls.js'
-import { operatorCommands } from '../../src/cli/commands/operate.js'
+import { checkpointCommand } from '../../src/cli/commands/operator/checkpoint.js'
+import { evaluateCommand } from '../../src/cli/commands/operator/evaluate.js'
+import { pauseCommand } from '../../src/cli/commands/operator/pause.js'
+import { restoreCommand } from '../../src/cli/commands/operator/restore.js'
+import { setCommand } from '../../src/cli/commands/operator/set.js'
+import { stepCommand } from '../../src/cli/commands/operator/step.js'
+import { stopCommand } from '../../src/cli/commands/operator/stop.js'
+import { undoCommand } from '../../src/cli/commands/operator/undo.js'
 import { showCommand } from '../../src/cli/commands/show.js'
 import { acquireLock } from '../../src/log/lock/lock.js'
 import { runPaths } from '../../src/log/paths.js'
@@ -48,17 +55,16 @@ test('what is asked of it says where it has to be asked', async () => {
 })
 
 test.each([
-  ['pause', []],
-  ['checkpoint', []],
-  ['evaluate', []],
-  ['stop', []],
-  ['step', []],
-  ['restore', ['--to', '5']],
-  ['set', ['lambda=-2']],
-  ['undo', []],
-])('%s of a pattern passes over it, as over a run without a controller', async (name, args) => {
+  ['pause', pauseCommand(), []],
+  ['checkpoint', checkpointCommand(), []],
+  ['evaluate', evaluateCommand(), []],
+  ['stop', stopCommand(), []],
+  ['step', stepCommand(), []],
+  ['restore', restoreCommand(), ['--to', '5']],
+  ['set', setCommand(), ['lambda=-2']],
+  ['undo', undoCommand(), []],
+])('%s of a pattern skips it, like a run without a controller', async (_, command, args) => {
   const { root } = await heldRun()
-  const command = operatorCommands().find((one) => one.name() === name)!
   await expect(command.parseAsync(['digits-*', ...args, '--runs', root], { from: 'user' })).rejects.toThrow(
     'no run that matches "digits-*" has a controller here',
   )

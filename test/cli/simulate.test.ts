@@ -151,12 +151,6 @@ test.each([
   expect(namesIn(folder)).toEqual([])
 })
 
-test('an interpreter for a simulation is refused', async () => {
-  const { code, stderr } = await cli(simulate('--python', 'python3'), { env })
-  expect(code).toBe(2)
-  expect(stderr).toContain("'--simulate' cannot be used with option '--python <path>'")
-})
-
 test('--set takes the place of a control of the experiment, and is there again when the run is taken up', async () => {
   const { code } = await cli(simulate('--name', 'Set', '--set', 'lambda=-7', '--set', 'gamma=0.5'), { env })
   expect(code).toBe(0)
@@ -164,19 +158,6 @@ test('--set takes the place of a control of the experiment, and is there again w
   const manifest = JSON.parse(readFileSync(join(runs, 'Set/manifest.json'), 'utf8')) as Manifest
   expect(manifest.set).toEqual({ lambda: '-7', gamma: '0.5' })
   expect((await experimentOf(manifest)).controls['lambda']).toMatchObject({ shape: { value: -7 } })
-})
-
-test.each([
-  [['--set', 'lambda*=2'], /a value or a schedule, not a factor/],
-  [['--set', 'lambda=2@100'], /leave @STEP out/],
-  [['--set', 'lamda=2'], /did you mean "lambda"/],
-  [['--set', 'lambda=0'], /lambda is 0/],
-])('%j is refused before anything is made', async (flags, message) => {
-  const before = namesIn(runs)
-  const { code, stderr } = await cli(simulate(...flags), { env })
-  expect(code).toBe(2)
-  expect(stderr).toMatch(message)
-  expect(namesIn(runs)).toEqual(before)
 })
 
 test('a name that exists is numbered, which is said; --exact-name refuses it', async () => {

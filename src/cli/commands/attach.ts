@@ -7,7 +7,7 @@ import { prepareRun } from '../../run/prepare.js'
 import { awaitScript } from '../await-script.js'
 import { startAndFollow } from '../follow.js'
 import { exactNameOption, paramOption, setOption } from '../options.js'
-import { chooseUi, stayOption, uiOption, type UiFlag } from '../ui.js'
+import { chooseUi, stayOption, uiOption, type UiFlag } from '../ui-option.js'
 
 interface AttachOptions {
   readonly arm?: string

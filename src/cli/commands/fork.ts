@@ -7,8 +7,8 @@ import { parseEdit } from '../../experiment/controls/edit-text.js'
 import type { ControlEdit } from '../../record/control-edit.js'
 import { experimentOf } from '../experiment-of.js'
 import { positiveInteger, wholeNumber } from '../options.js'
-import { freeNameBeside, interpreterFor, takeUp } from '../take-up.js'
-import { chooseUi, stayOption, uiOption, type UiFlag } from '../ui.js'
+import { freeNameBeside, interpreterFor, startExistingRun } from '../start-existing-run.js'
+import { chooseUi, stayOption, uiOption, type UiFlag } from '../ui-option.js'
 
 interface ForkOptions {
   readonly at?: number
@@ -61,7 +61,7 @@ async function fork(nameOrPath: string, options: ForkOptions): Promise<void> {
   if (notes.length > 0) process.stderr.write(`absgd: ${manifest.run} begins at step ${at}\n`)
   const { threads, runs, stay, detach = false } = options
   try {
-    await takeUp(dir, manifest, { python, threads, runs, ui, stay, detach })
+    await startExistingRun(dir, manifest, { python, threads, runs, ui, stay, detach })
   } catch (error) {
     // This command made the directory. Without a controller nothing was trained in it, so it is removed.
     if (!(await wasDriven(dir))) removeNewRunDirectory(dir)

@@ -9,7 +9,7 @@ import { replayRun } from '../../run/replay.js'
 import { positiveInteger } from '../options.js'
 import { experimentOf } from '../experiment-of.js'
 import { toStdout, type Print } from '../print.js'
-import { freeNameBeside, interpreterFor } from '../take-up.js'
+import { freeNameBeside, interpreterFor } from '../start-existing-run.js'
 
 interface ReplayOptions {
   readonly runs?: string

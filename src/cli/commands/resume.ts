@@ -7,8 +7,8 @@ import { selectRun } from '../../log/select-runs.js'
 import { requestOf, requireDone } from '../../run/request.js'
 import { readRunView } from '../../log/run-view.js'
 import { positiveInteger } from '../options.js'
-import { interpreterFor, takeUp } from '../take-up.js'
-import { chooseUi, stayOption, uiOption, type UiFlag } from '../ui.js'
+import { interpreterFor, startExistingRun } from '../start-existing-run.js'
+import { chooseUi, stayOption, uiOption, type UiFlag } from '../ui-option.js'
 
 interface ResumeOptions {
   readonly runs?: string
@@ -71,7 +71,7 @@ async function resume(nameOrPath: string, options: ResumeOptions): Promise<void>
   }
   const python = await interpreterFor(manifest, options.python)
   const { threads, runs, stay, detach = false } = options
-  await takeUp(dir, manifest, { python, threads, runs, ui, stay, detach, takeOver })
+  await startExistingRun(dir, manifest, { python, threads, runs, ui, stay, detach, takeOver })
 }
 
 const WHAT = `

@@ -15,7 +15,7 @@ import {
 } from '../options.js'
 import { startAndFollow, startControllerProcess } from '../follow.js'
 import { seedList } from '../seeds.js'
-import { chooseLines, chooseUi, stayOption, uiOption, type UiFlag } from '../ui.js'
+import { chooseLines, chooseUi, stayOption, uiOption, type UiFlag } from '../ui-option.js'
 
 interface RunOptions {
   readonly arm?: readonly string[]
@@ -110,7 +110,7 @@ async function runSeveral(file: string, { arm, ui, detach, ...options }: RunOpti
       hint: 'several are started one after the other by this command; should it end, the same command goes on',
     })
   }
-  const { runMany } = await import('./run-many.js')
+  const { runMany } = await import('../run-many.js')
   await runMany(file, {
     ...options,
     ui: chooseLines(ui, 'several runs'),

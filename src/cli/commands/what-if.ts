@@ -99,8 +99,8 @@ function toNumber(text: string): number | undefined {
 function unreadable(text: string, key: string): AbsgdError {
   const [near] = KEYS.includes(key) ? [] : nearest(key, KEYS)
   const guess = near === undefined ? '' : ` (did you mean "${near}"?)`
-  return new AbsgdError('usage', `"${text}" is no candidate${guess}`, {
-    hint: 'write lambda=NUMBER, lambda=off, ess=RATIO or kl=NATS, several values with commas: lambda=-2,-1 ess=0.6',
+  return new AbsgdError('usage', `"${text}" is not a candidate${guess}`, {
+    hint: 'give lambda=NUMBER, lambda=off, ess=RATIO or kl=NATS; separate several values by commas: lambda=-2,-1 ess=0.6',
   })
 }
 

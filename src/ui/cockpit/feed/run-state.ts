@@ -1,7 +1,7 @@
 /** The state of a run in the cockpit, updated record by record. */
 import type { Manifest } from '../../../record/manifest.js'
 import { initialPace, withPace, type Pace } from '../../../history/series/pace.js'
-import type { LogRecord, Phase, RunStatus } from '../../../record/record.js'
+import type { LogRecord, Phase } from '../../../record/record.js'
 import { createRunSeries, type RunSeries } from '../../../history/series/run-series.js'
 import { initialSnapshot, reduce, type RunSnapshot } from '../../../history/snapshot.js'
 import { eventsOf, type RunEvent } from './run-events.js'

@@ -66,7 +66,7 @@ export const KEYS: readonly KeyBinding[] = [
     keys: ['q'],
     shown: 'q',
     word: 'leave',
-    description: 'leave the cockpit; the run continues',
+    description: 'leave; the run continues',
     action: fixed({ type: 'leave' }),
     always: true,
   },

@@ -6,7 +6,7 @@ import type { Manifest } from '../record/manifest.js'
 import type { LogRecord } from '../record/record.js'
 import type { RunSummary } from '../history/summary.js'
 import { toStdout as print } from './print.js'
-import type { LinesUi } from './ui.js'
+import type { LinesUi } from './ui-option.js'
 
 export interface LinesOptions {
   readonly ui: LinesUi

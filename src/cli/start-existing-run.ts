@@ -6,7 +6,7 @@ import type { Manifest } from '../record/manifest.js'
 import { awaitScript } from './await-script.js'
 import { experimentOf } from './experiment-of.js'
 import { startAndFollow, startControllerProcess, type ControllerProcess } from './follow.js'
-import type { Ui } from './ui.js'
+import type { Ui } from './ui-option.js'
 
 /** The interpreter to train with; undefined for simulated runs, and for scripts that the user starts. */
 export async function interpreterFor(
@@ -22,7 +22,7 @@ export async function interpreterFor(
   return environment.python
 }
 
-export interface TakeUpOptions {
+export interface StartOptions {
   readonly python: string | undefined
   readonly threads?: number | undefined
   readonly runs?: string | undefined
@@ -35,7 +35,11 @@ export interface TakeUpOptions {
 }
 
 /** Starts a controller for the run in `dir`, and shows the run unless `detach` is set. */
-export async function takeUp(dir: string, manifest: Manifest, options: TakeUpOptions): Promise<void> {
+export async function startExistingRun(
+  dir: string,
+  manifest: Manifest,
+  options: StartOptions,
+): Promise<void> {
   const { python, threads, ui, runs, stay, detach, takeOver = false } = options
   const start = { dir, python, takeOver, ...(threads === undefined ? {} : { threads }) }
   if (!detach) {
