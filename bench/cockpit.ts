@@ -1,7 +1,7 @@
 /** How long the cockpit takes to open a run of a million steps, and what it costs beside a run that trains. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { acquireLock } from '../src/log/lock/lock.js'
+import { acquireLock } from '../src/log/lock/run-lock.js'
 import type { Bench, Figure, Settings } from './figure.js'
 import { beginLongRun, writeLongRun } from './long-run.js'
 import { median } from './median.js'

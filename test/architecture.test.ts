@@ -124,7 +124,7 @@ test('what is allowed raises no violation', () => {
     'src/statistics/x.ts': "import '@stdlib/stats-base-dists-t-quantile'",
     'src/wire/zmq-channel.ts': "import { Router } from 'zeromq'",
     'src/wire/codec/plan.ts': "import '../gen/absgd/v1/plan_pb.js'",
-    'src/environment/command.ts': "import { execa } from 'execa'\nimport 'node:fs'",
+    'src/environment/run-command.ts': "import { execa } from 'execa'\nimport 'node:fs'",
     'src/ui/cockpit/app.tsx': "import { Text } from 'ink'\nimport '../record/snapshot.js'",
     'src/wire/gen/absgd/v1/plan_pb.ts': '\n'.repeat(900),
     'python-worker/src/absgd_worker/weights/normaliser.py': 'import math\nfrom torch import Tensor',

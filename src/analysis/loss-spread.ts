@@ -1,7 +1,7 @@
 /** How losses are spread: what sets the scale of lambda. */
-import type { DamagedFile } from '../history/summary.js'
-import { isUsable } from '../weighting/solve.js'
-import type { LossBatch } from './outcome.js'
+import type { DamagedFile } from '../history/summarize-run.js'
+import { isUsable } from '../weighting/solve-lambda.js'
+import type { LossBatch } from './lambda-outcome.js'
 
 /** Which losses of a run were looked at. */
 export interface LossesRead {

@@ -1,9 +1,9 @@
 /** The losses of the last steps that a run recorded, read from its directory, live or finished. */
 import { AbsgdError } from '../errors.js'
-import { createRecentSamples, type LabelledBatch } from '../samples/recent.js'
-import { isUsable } from '../weighting/solve.js'
+import { createRecentSamples, type LabelledBatch } from '../samples/recent-samples.js'
+import { isUsable } from '../weighting/solve-lambda.js'
 import { spreadOf, type LossesRead } from './loss-spread.js'
-import { noSamples } from './suspects.js'
+import { noSamples } from './find-suspects.js'
 import { readRunView, type RunView } from '../log/run-view.js'
 
 export interface RecentLosses {

@@ -1,4 +1,4 @@
-import type { RunSummary } from '../history/summary.js'
+import type { RunSummary } from '../history/summarize-run.js'
 
 /** Exit code of a run that ended with `status`. */
 export function exitCodeOf(status: RunSummary['status']): number {

@@ -1,8 +1,8 @@
 /** The experiment that a run was made of, loaded again from its file. */
 import { AbsgdError } from '../errors.js'
-import { byHand } from '../experiment/by-hand.js'
-import { loadExperiment } from '../experiment/files/load.js'
-import { resolveExperiment, type ResolvedExperiment } from '../experiment/resolve.js'
+import { byHand } from '../experiment/script-without-experiment.js'
+import { loadExperiment } from '../experiment/files/load-experiment.js'
+import { resolveExperiment, type ResolvedExperiment } from '../experiment/resolve-experiment.js'
 import type { Manifest } from '../record/manifest.js'
 
 /** @throws AbsgdError 'run-directory' for a run that a script launched: it is no file that could be loaded */

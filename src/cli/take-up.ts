@@ -1,7 +1,7 @@
 /** What commands share that train a run which has a directory: its interpreter, and its controller. */
 import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { ensureEnvironment } from '../environment/environment.js'
+import { ensureEnvironment } from '../environment/ensure-environment.js'
 import type { Manifest } from '../record/manifest.js'
 import { awaitScript } from './await-script.js'
 import { experimentOf } from './experiment-of.js'

@@ -1,12 +1,12 @@
 /** What a run is going to do, before it exists: every control over its length. */
 import { AbsgdError } from '../errors.js'
-import { describe } from '../schedule/describe.js'
+import { describe } from '../schedule/describe-schedule.js'
 import { describeDuration, exactSteps, type Duration } from '../schedule/duration.js'
 import type { Segment } from '../schedule/segment.js'
-import { compileRun, type RunSchedule } from './compile.js'
-import { ascending, breakpoints, curveSteps, eventSteps, tellingSteps } from './landmarks.js'
-import type { ResolvedExperiment } from './resolve.js'
-import { spokenDurations } from './spoken.js'
+import { compileRun, type RunSchedule } from './run-schedule.js'
+import { ascending, breakpoints, curveSteps, eventSteps, tellingSteps } from './preview-steps.js'
+import type { ResolvedExperiment } from './resolve-experiment.js'
+import { spokenDurations } from './used-durations.js'
 
 /** Points are steps done, or epochs done where the steps of an epoch are not known. */
 export interface Preview {

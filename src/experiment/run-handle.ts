@@ -1,7 +1,7 @@
 /** A run as a script holds it. */
-import type { Changes, SetOptions } from './controls/changes.js'
+import type { Changes, SetOptions } from './controls/script-changes.js'
 import type { Report, ReportOptions } from '../history/step-report.js'
-import type { RunSummary } from '../history/summary.js'
+import type { RunSummary } from '../history/summarize-run.js'
 
 /** Where in training a request took effect: that many steps were done. */
 export interface Applied {

@@ -1,7 +1,7 @@
 /** The edits of a run that hold: what was changed, from which step on, and what a return to a checkpoint leaves of it. */
 import type { Edited } from '../record/control-edit.js'
 import type { Body, RequestResult } from '../record/record.js'
-import type { RewindPoint } from './visible.js'
+import type { RewindPoint } from './visible-history.js'
 
 export interface EditEntry {
   readonly edited: Edited

@@ -1,6 +1,6 @@
 /** Evaluations as points of the run, and what a confusion matrix tells beyond the task's own metrics. */
 import type { Evaluation } from '../record/record.js'
-import { isVisible, type RewindPoint } from './visible.js'
+import { isVisible, type RewindPoint } from './visible-history.js'
 
 export interface EvaluationPoint {
   readonly attempt: number

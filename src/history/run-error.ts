@@ -1,5 +1,5 @@
 /** Why a run failed, for programs: the task raised, its worker went, or it could not be run at all. */
-import type { RunSnapshot } from './snapshot.js'
+import type { RunSnapshot } from './run-snapshot.js'
 
 export type RunError =
   /** The task raised while it trained. */

@@ -3,7 +3,7 @@ import { readdirSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { AbsgdError } from '../errors.js'
 import { HEADER_BYTES } from './files/frame.js'
-import { runPaths } from './paths.js'
+import { runPaths } from './run-paths.js'
 
 /**
  * Refuses to begin a run anew over what an earlier training left: its checkpoints would be overwritten and deleted as old ones.

@@ -1,8 +1,8 @@
 /** How a run stands, without reading the log of one that has ended twice. */
-import { readManifest } from './directory.js'
+import { readManifest } from './run-directory.js'
 import { readSummaryText, summaryKey, writeSummaryText } from './summary-file.js'
-import { lockHolder } from './lock/lock.js'
-import type { RunSummary } from '../history/summary.js'
+import { lockHolder } from './lock/run-lock.js'
+import type { RunSummary } from '../history/summarize-run.js'
 
 /**
  * The summary of the run in `dir`. That of a run that has ended undamaged is kept beside its log, and taken from there while the

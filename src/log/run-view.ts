@@ -1,16 +1,16 @@
 /** A run as its directory tells it, live or finished: for `ls`, `show`, and whoever wants to know how a run ended. */
 import { relative } from 'node:path'
 import { AbsgdError } from '../errors.js'
-import { checkSamples } from './check.js'
-import { readControllerFile, readManifest, workerOf } from './directory.js'
-import { holderInWords } from './lock/holder.js'
-import { lockHolder } from './lock/lock.js'
-import { readRun } from './reader.js'
+import { checkSamples } from './check-samples.js'
+import { readControllerFile, readManifest, workerOf } from './run-directory.js'
+import { holderInWords } from './lock/lock-holder.js'
+import { lockHolder } from './lock/run-lock.js'
+import { readRun } from './read-run.js'
 import { isRunning } from '../process/identity.js'
 import type { Manifest } from '../record/manifest.js'
 import type { LogRecord } from '../record/record.js'
-import { initialSnapshot, reduce, type RunSnapshot } from '../history/snapshot.js'
-import { summarize, type DamagedFile, type RunSummary } from '../history/summary.js'
+import { initialSnapshot, reduce, type RunSnapshot } from '../history/run-snapshot.js'
+import { summarize, type DamagedFile, type RunSummary } from '../history/summarize-run.js'
 
 export interface RunView {
   readonly manifest: Manifest

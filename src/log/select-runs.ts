@@ -1,7 +1,7 @@
 /** Runs by what somebody types: names, paths, patterns and experiments. */
 import { basename } from 'node:path'
 import { AbsgdError } from '../errors.js'
-import { findRun, listRuns, readManifest, runAt } from './directory.js'
+import { findRun, listRuns, readManifest, runAt } from './run-directory.js'
 import { nearest } from '../utils/nearest-run.js'
 
 /**

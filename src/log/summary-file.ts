@@ -7,7 +7,7 @@ import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync 
 import { join } from 'node:path'
 import { z } from 'zod'
 import { VERSION } from '../version.js'
-import { runPaths } from './paths.js'
+import { runPaths } from './run-paths.js'
 
 /** What the text of a summary was made of: sizes and times of logs and spool, the manifest, and the version that made it. */
 export function summaryKey(dir: string): string {

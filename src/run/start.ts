@@ -6,9 +6,9 @@ import { beginningOf, withRecalled, type Origin } from './first-step.js'
 import type { Recovered } from '../controller/decisions/recovery.js'
 import { acceptance, type ControllerContext } from '../controller/state/state.js'
 import { AbsgdError } from '../errors.js'
-import { compileRun } from '../experiment/compile.js'
-import { compileEdit, requireInRange } from '../experiment/controls/edit.js'
-import type { ResolvedExperiment } from '../experiment/resolve.js'
+import { compileRun } from '../experiment/run-schedule.js'
+import { compileEdit, requireInRange } from '../experiment/controls/compile-edit.js'
+import type { ResolvedExperiment } from '../experiment/resolve-experiment.js'
 import {
   readControllerFile,
   removeControllerFile,
@@ -16,14 +16,14 @@ import {
   workerOf,
   writeControllerFile,
   type ControllerFile,
-} from '../log/directory.js'
-import { acquireLock } from '../log/lock/lock.js'
+} from '../log/run-directory.js'
+import { acquireLock } from '../log/lock/run-lock.js'
 import { refuseLostLog } from '../log/lost-log.js'
 import { here, identityOf, isRunning } from '../process/identity.js'
-import { readRun } from '../log/reader.js'
-import { readSpool, removeSpool } from '../log/files/spool.js'
+import { readRun } from '../log/read-run.js'
+import { readSpool, removeSpool } from '../log/files/worker-spool.js'
 import { unrecordedCheckpoints } from '../log/checkpoints/whole-checkpoint.js'
-import { openLogWriter } from '../log/files/writer.js'
+import { openLogWriter } from '../log/files/log-writer.js'
 import type { Manifest } from '../record/manifest.js'
 import type { Evaluation, StepBatch } from '../record/record.js'
 import { noiseRanking } from '../samples/label-noise.js'

@@ -2,7 +2,7 @@
 import { nearest } from '../utils/nearest.js'
 import { AbsgdError } from '../errors.js'
 import { constant, cosine, exponential, linear, off, piecewise, steps } from './anneal.js'
-import { bound, join, scale, twoStage, warmup } from './compose.js'
+import { bound, join, scale, twoStage, warmup } from './combine-schedules.js'
 import { epochs, stepCount, type Duration } from './duration.js'
 import { isSource, type Piece, type Source } from './schedule.js'
 

@@ -13,7 +13,7 @@ import { AbsgdError } from '../errors.js'
 import { isDuration, type Duration } from './duration.js'
 import { call, isCallable, names, WORDS, type Arguments, type Value } from './expression-calls.js'
 import { isSource, scheduleOf, sourceOf, type Source } from './schedule.js'
-import { misread, tokensOf, type Token } from './tokens.js'
+import { misread, tokensOf, type Token } from './expression-tokens.js'
 
 export { writeSchedule } from './expression-writer.js'
 

@@ -1,7 +1,7 @@
 /** What a schedule is: a value over training, symbolic until the steps of an epoch are known. */
 import { AbsgdError } from '../errors.js'
 import { durationOf, type Duration, type DurationLike } from './duration.js'
-import type { FeedbackRule } from './feedback/rule.js'
+import type { FeedbackRule } from './feedback/feedback-rule.js'
 
 export type Curve = 'linear' | 'cosine' | 'exponential'
 

@@ -1,7 +1,7 @@
 /** A schedule laid out over steps: stretches that each follow one curve. */
 import { AbsgdError } from '../errors.js'
 import { add, describeDuration, toSteps, isNothing, type Duration } from './duration.js'
-import type { FeedbackRule } from './feedback/rule.js'
+import type { FeedbackRule } from './feedback/feedback-rule.js'
 import type { Bounds, Curve, Shape, Source, Space } from './schedule.js'
 
 /** The steps [from, to). */

@@ -1,6 +1,6 @@
 /** Steps as the records that tell of them. */
 import type { SampleBatch, SampleInfo, StepBatch, StepColumns, Weighing } from '../record/record.js'
-import type { WeighingStatistics } from '../weighting/rule.js'
+import type { WeighingStatistics } from '../weighting/weigh-batch.js'
 import { CLASSES, type SimulatedData } from './data.js'
 import type { Trained } from './trainer.js'
 

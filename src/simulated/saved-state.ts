@@ -2,7 +2,7 @@
 import { AbsgdError } from '../errors.js'
 import type { Position } from '../record/record.js'
 import type { WeightingRule } from '../record/weighting-rule.js'
-import type { WeightState } from '../weighting/rule.js'
+import type { WeightState } from '../weighting/weigh-batch.js'
 import type { OptimizerState } from './optimizer.js'
 
 export interface Saved extends OptimizerState {

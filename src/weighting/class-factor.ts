@@ -5,8 +5,8 @@
  */
 import { DEFAULT_WEIGHTING, type WeightingRule } from '../record/weighting-rule.js'
 import { essOfAppliedWeights } from './diagnostics.js'
-import type { WeightState } from './presets.js'
-import { weigh, type Weighed, type WeightControls, type WeighingStatistics } from './rule.js'
+import type { WeightState } from './normaliser-presets.js'
+import { weigh, type Weighed, type WeightControls, type WeighingStatistics } from './weigh-batch.js'
 
 /** Of the weights before a class factor. */
 export interface Bare {

@@ -40,9 +40,9 @@ export const FILE_USERS: Readonly<Record<string, string>> = {
   'src/environment/': 'virtual environments',
   'src/process/identity.ts': 'what the system says of a process',
   'src/process/foreground.ts': 'what the system says of its terminal, and the descriptors of it',
-  'src/experiment/files/load.ts': 'experiment files',
-  'src/experiment/files/task.ts': 'task files',
-  'src/experiment/files/program.ts': 'scripts',
+  'src/experiment/files/load-experiment.ts': 'experiment files',
+  'src/experiment/files/resolve-task.ts': 'task files',
+  'src/experiment/files/resolve-program.ts': 'scripts',
   'src/process/child.ts': 'the descriptor that a worker writes its output to, and its tail',
   'src/wire/endpoints.ts': 'the folder of the sockets',
   'src/wire/zmq-channel.ts': 'the folder of the sockets',
@@ -97,8 +97,8 @@ function mayImportRoot(path: string, target: string): boolean {
   if (/^src\/(errors|version|edit-distance|process-identity|quote)\.ts$/.test(target)) return true
   if (path.startsWith('src/cli/')) return true
   return (
-    (path === 'src/experiment/experiment.ts' && target === 'src/experiment/run-handle.ts') ||
-    (path === 'src/experiment/files/load.ts' && target === 'src/index.ts')
+    (path === 'src/experiment/define-experiment.ts' && target === 'src/experiment/run-handle.ts') ||
+    (path === 'src/experiment/files/load-experiment.ts' && target === 'src/index.ts')
   )
 }
 

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import { readRunView } from '../../src/log/run-view.js'
-import type { RunSummary } from '../../src/history/summary.js'
+import type { RunSummary } from '../../src/history/summarize-run.js'
 
 export interface Outcome {
   readonly code: number | null

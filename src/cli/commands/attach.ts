@@ -1,8 +1,8 @@
 /** `absgd attach`: waits for a script that somebody starts by hand, and drives it. */
 import { resolve } from 'node:path'
 import { Command } from 'commander'
-import { loadExperiment } from '../../experiment/files/load.js'
-import { byHand } from '../../experiment/by-hand.js'
+import { loadExperiment } from '../../experiment/files/load-experiment.js'
+import { byHand } from '../../experiment/script-without-experiment.js'
 import { prepareRun } from '../../run/prepare.js'
 import { awaitScript } from '../await-script.js'
 import { startAndFollow } from '../follow.js'

@@ -1,6 +1,6 @@
 /** The controller's own process: started by `run` and `resume`, never typed. */
 import { Command } from 'commander'
-import { readManifest } from '../../log/directory.js'
+import { readManifest } from '../../log/run-directory.js'
 import { driveRun } from '../../run/drive.js'
 import { experimentOf } from '../experiment-of.js'
 

@@ -1,6 +1,6 @@
 /** `absgd doctor`: what a run needs, line by line. */
 import { Command } from 'commander'
-import { doctor, type Finding } from '../../environment/doctor.js'
+import { doctor, type Finding } from '../../environment/check-environment.js'
 
 export function doctorCommand(): Command {
   return new Command('doctor')

@@ -1,7 +1,7 @@
 /** `absgd replay`: trains a run again from its ledger and its seed, and tells where that differs. */
 import { Command } from 'commander'
 import { AbsgdError } from '../../errors.js'
-import { readManifest, runsRoot } from '../../log/directory.js'
+import { readManifest, runsRoot } from '../../log/run-directory.js'
 import { selectRun } from '../../log/select-runs.js'
 import { jsonText } from '../../ui/lines/json.js'
 import { replayLines } from '../../ui/lines/replay.js'

@@ -1,6 +1,6 @@
 /** `absgd setup`: finds the worker's Python, or makes it. */
 import { Command } from 'commander'
-import { ensureEnvironment } from '../../environment/environment.js'
+import { ensureEnvironment } from '../../environment/ensure-environment.js'
 import { EXTRAS } from '../../environment/install/requirements.js'
 
 interface SetupFlags {

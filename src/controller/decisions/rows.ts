@@ -1,8 +1,8 @@
 /** The rows that are planned: the experiment's own, and the edits laid over them. Pure. */
 import { rankOf, type EditEntry } from '../../history/edit-history.js'
 import type { Hello, StepColumns } from '../../record/record.js'
-import { layered, ordered, type Layer } from '../../schedule/layers.js'
-import { column } from '../../schedule/compile.js'
+import { layered, ordered, type Layer } from '../../schedule/edit-layers.js'
+import { column } from '../../schedule/compile-schedule.js'
 import { cutOf, decidedSegments } from '../state/feedback-rules.js'
 import type { RowSource } from '../state/plans.js'
 import type { ControllerContext, ControllerState } from '../state/state.js'

@@ -1,8 +1,8 @@
 /** Taking in telemetry: what is acknowledged, what it tells about training, and which rows it calls for. Pure. */
 import type { RecordName } from '../../record/record-id.js'
-import { addCheckpoint, visibleCheckpoints } from '../../history/checkpoints.js'
+import { addCheckpoint, visibleCheckpoints } from '../../history/visible-checkpoints.js'
 import type { Acked, Body, CheckpointWritten, Hello } from '../../record/record.js'
-import type { RewindPoint } from '../../history/visible.js'
+import type { RewindPoint } from '../../history/visible-history.js'
 import type { PeerId } from '../../wire/channel.js'
 import { PROTOCOL } from '../../wire/message.js'
 import { editsAfter } from '../../history/edit-history.js'

@@ -1,6 +1,6 @@
 /** Undo and restore: which checkpoint the run returns to, and the state after the return. Pure. */
 import type { Action, CheckpointWritten } from '../../record/record.js'
-import { beyondLastEdit, editsFrom, takenBackInWords, undoTarget } from '../../history/undo.js'
+import { beyondLastEdit, editsFrom, takenBackInWords, undoTarget } from '../../history/undo-target.js'
 import { settle, standing } from './replies.js'
 import { extendPlans } from './plan-ahead.js'
 import { returnTo } from '../state/feedback-rules.js'

@@ -2,8 +2,8 @@
 import { toAbsgdError } from '../../errors.js'
 import type { Decided } from '../../record/control-edit.js'
 import { quieter, type BackOff } from '../../schedule/feedback/guard.js'
-import type { FeedbackRule, ReportedStep } from '../../schedule/feedback/rule.js'
-import type { Layer } from '../../schedule/layers.js'
+import type { FeedbackRule, ReportedStep } from '../../schedule/feedback/feedback-rule.js'
+import type { Layer } from '../../schedule/edit-layers.js'
 import type { Segment } from '../../schedule/segment.js'
 import {
   isKnown,

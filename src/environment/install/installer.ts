@@ -1,6 +1,6 @@
 /** What makes virtual environments and installs into environments: pip or uv. */
 import { AbsgdError } from '../../errors.js'
-import { runCommand, type CommandResult } from '../command.js'
+import { runCommand, type CommandResult } from '../run-command.js'
 import { quote } from '../../utils/shell-quote.js'
 
 export interface Installer {

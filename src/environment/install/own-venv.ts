@@ -1,9 +1,9 @@
 /** The virtual environment that is ours: made, gone over again when it is unfinished or out of date, stamped. */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { pythonOf } from '../candidate.js'
-import { broken, busy, noInstaller, stillLacking } from '../complaint.js'
-import { probePython } from '../probe.js'
+import { pythonOf } from '../interpreter-candidates.js'
+import { broken, busy, noInstaller, stillLacking } from '../environment-errors.js'
+import { probePython } from '../probe-interpreter.js'
 import {
   EXTRAS,
   packagesOf,
@@ -13,10 +13,10 @@ import {
   versionsOf,
   type Extra,
 } from './requirements.js'
-import type { PythonEnvironment, Settings } from '../settings.js'
+import type { PythonEnvironment, Settings } from '../environment-options.js'
 import { isCurrent, readStamp, writeStamp, type Stamp, type Versions } from './stamp.js'
-import { chooseInstaller, findTools } from '../tools.js'
-import { judge, type Verdict } from '../verdict.js'
+import { chooseInstaller, findTools } from '../choose-installer.js'
+import { judge, type Verdict } from '../judge-interpreter.js'
 
 /** `venv` does not exist yet, or carries our stamp. Without something to do no process is started. */
 export async function ownEnvironment(

@@ -1,7 +1,7 @@
 /** Installing by the environment's own pip, with the user's configuration of it. */
 import { dirname } from 'node:path'
-import { runCommand } from '../command.js'
-import { announceTorch } from './disk.js'
+import { runCommand } from '../run-command.js'
+import { announceTorch } from './disk-space.js'
 import { installError, watch, type Installer, type InstallerOptions } from './installer.js'
 import { chooseTorch } from './torch-build.js'
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { atLeast } from '../version.js'
+import { atLeast } from '../python-versions.js'
 
 /** What may be asked for beside what the worker needs. */
 export type Extra = 'demo' | 'dev'

@@ -2,8 +2,8 @@
 import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { pythonOf } from '../candidate.js'
-import type { Fingerprint } from '../probe.js'
+import { pythonOf } from '../interpreter-candidates.js'
+import type { Fingerprint } from '../probe-interpreter.js'
 import { partsOf, requirementsHash, type Extra } from './requirements.js'
 
 /** What the worker's environment consists of, by name: python, torch, pyzmq, protobuf and what else was asked for. */

@@ -1,9 +1,9 @@
 /** Which build of torch to install, and how large it is. */
 import { existsSync } from 'node:fs'
-import { runCommand } from '../command.js'
+import { runCommand } from '../run-command.js'
 import { TORCH_RANGE } from './requirements.js'
-import { torchFits } from '../verdict.js'
-import { compareVersions } from '../version.js'
+import { torchFits } from '../judge-interpreter.js'
+import { compareVersions } from '../python-versions.js'
 
 export interface TorchChoice {
   readonly requirement: string

@@ -1,7 +1,7 @@
 /** Installing by uv: faster than pip, and it finds a CPU build of torch by itself. */
 import { dirname } from 'node:path'
-import { runCommand } from '../command.js'
-import { announceTorch } from './disk.js'
+import { runCommand } from '../run-command.js'
+import { announceTorch } from './disk-space.js'
 import { installError, watch, type Installer, type InstallerOptions } from './installer.js'
 import { PYTHON_MINIMUM, TORCH_RANGE } from './requirements.js'
 import { hasNvidiaDriver } from './torch-build.js'

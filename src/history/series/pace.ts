@@ -1,6 +1,6 @@
 /** How fast a run trains: steps by the clocks of its records, evaluations and checkpoints included, pauses left out. */
 import type { LogRecord } from '../../record/record.js'
-import type { RunSnapshot } from '../snapshot.js'
+import type { RunSnapshot } from '../run-snapshot.js'
 
 export interface Pace {
   /** Where the run stood when, by time; at most `POINTS_KEPT`. Empty while it stands. */

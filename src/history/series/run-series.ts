@@ -3,11 +3,11 @@ import { metricsOf } from '../evaluations.js'
 import { mainWeighing } from './main-weighing.js'
 import { isMissing } from './missing-numbers.js'
 import type { LogRecord, StepBatch } from '../../record/record.js'
-import { createSeries, type Series } from './series.js'
+import { createSeries, type Series } from './bounded-series.js'
 import { createSparseSeries } from './sparse-series.js'
 import { lossName } from './step-numbers.js'
 import { essRatioOfAppliedWeights } from '../../weighting/diagnostics.js'
-import { hiddenFrom, isVisible, type RewindPoint } from '../visible.js'
+import { hiddenFrom, isVisible, type RewindPoint } from '../visible-history.js'
 
 /** Of every step: unweighted mean loss, lambda (a gap where it is off), effective sample size over batch size, Σw, learning rate. */
 export type StepSeriesName = 'loss' | 'lambda' | 'essRatio' | 'sumW' | 'lr'

@@ -2,7 +2,7 @@
  * A number that few steps of a run have, such as a metric of evaluations, in bounded memory: a bucket holds one value, then two,
  * four, … neighbouring ones. Values may come in any order. Numbers of every step: series.ts.
  */
-import { kindOf, type Series } from './series.js'
+import { kindOf, type Series } from './bounded-series.js'
 
 interface Bucket {
   readonly from: number

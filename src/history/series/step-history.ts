@@ -1,6 +1,6 @@
 /** Every number of every step of a run's visible history, by name: what a replay is held against. */
 import type { LogRecord, StepBatch } from '../../record/record.js'
-import { isVisible, type RewindPoint } from '../visible.js'
+import { isVisible, type RewindPoint } from '../visible-history.js'
 
 /** Grows as records are added; made by {@link createStepHistory} alone. */
 export interface StepHistory {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CheckpointWritten, Position } from '../../record/record.js'
-import { runPaths } from '../paths.js'
+import { runPaths } from '../run-paths.js'
 import { zipProblem } from './zip-check.js'
 
 /** A file that has a checkpoint's name. One that is still being written has another name. */

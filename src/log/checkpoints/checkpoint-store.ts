@@ -16,7 +16,7 @@ import { basename, join, resolve } from 'node:path'
 import { AbsgdError } from '../../errors.js'
 import type { CheckpointWritten, Position } from '../../record/record.js'
 import { problemOf } from './checkpoint-files.js'
-import { runPaths } from '../paths.js'
+import { runPaths } from '../run-paths.js'
 
 /** What is known of a checkpoint file. */
 export type WrittenFile = Pick<CheckpointWritten, 'path' | 'sha256' | 'bytes' | 'deleted'>

@@ -1,7 +1,7 @@
 /** Which checkpoint a run can return to: the newest that is whole, of those in its log and of those in its folder. */
 import { AbsgdError } from '../../errors.js'
 import type { CheckpointWritten, Position } from '../../record/record.js'
-import { hiddenFrom, type RewindPoint } from '../../history/visible.js'
+import { hiddenFrom, type RewindPoint } from '../../history/visible-history.js'
 import { checkpointFiles, inspect, MISSING, problemOf } from './checkpoint-files.js'
 
 /** What the log says. */

@@ -2,8 +2,8 @@
 import { AbsgdError } from '../../errors.js'
 import type { LogRecord } from '../../record/record.js'
 import { decodeName, decodeRecord } from '../../wire/codec.js'
-import type { Cursor, Damage, Frame } from './cursor.js'
-import type { Seen } from './seen.js'
+import type { Cursor, Damage, Frame } from './frame-cursor.js'
+import type { Seen } from './seen-records.js'
 
 export interface ReadReport {
   /** In the order in which it was met; what stands before each is read. */

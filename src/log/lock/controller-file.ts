@@ -3,7 +3,7 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { z } from 'zod'
 import type { Place, ProcessIdentity } from '../../process/identity.js'
 import type { Endpoints } from '../../wire/channel.js'
-import { runPaths } from '../paths.js'
+import { runPaths } from '../run-paths.js'
 
 /** The place is that of the controller and of its worker. */
 export interface ControllerFile extends Place {

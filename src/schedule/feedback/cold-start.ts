@@ -2,7 +2,7 @@
  * A run whose |λ| is small while nothing is learnt: its losses are all alike at first, and the samples that happen to be
  * learnt first take all the weight within some thirty steps. A network that collapsed often stays dead, so it must be seen before.
  */
-import { isSmall, timesOf, type Beginning } from './beginning.js'
+import { isSmall, timesOf, type Beginning } from './first-losses.js'
 
 /** How the first steps of such a run are watched: rows are planned no further than `lag` steps ahead of what is reported. */
 export interface ColdStart {

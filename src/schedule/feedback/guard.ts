@@ -4,7 +4,7 @@
  * The usual alarms are silent in a collapse: Σw ≈ 1, nothing is infinite, and the weighted loss falls to 0. What shows it is that
  * a few samples, or one class, take all the weight, and that the unweighted mean loss runs away.
  */
-import { isEven, mean, NO_BEGINNING, timesOf, withStep, type Beginning } from './beginning.js'
+import { isEven, mean, NO_BEGINNING, timesOf, withStep, type Beginning } from './first-losses.js'
 import {
   COLD_START,
   drawsApart,
@@ -14,8 +14,8 @@ import {
   isLopsided,
   type ColdStart,
 } from './cold-start.js'
-import { apartness, lostness, narrowness } from './guard-marks.js'
-import type { ReportedStep } from './rule.js'
+import { apartness, lostness, narrowness } from './guard-messages.js'
+import type { ReportedStep } from './feedback-rule.js'
 
 export interface GuardOptions {
   /** Steps from what is seen to what is done about it. */

@@ -1,8 +1,8 @@
 /** Changes a control when a metric stops getting better: names and rules of torch's ReduceLROnPlateau. */
 import { AbsgdError } from '../../errors.js'
 import { scheduleOf, type Schedule } from '../schedule.js'
-import { requireTiming, type Timing } from './options.js'
-import type { Decision, FeedbackRule, ReportedStep } from './rule.js'
+import { requireTiming, type Timing } from './feedback-timing.js'
+import type { Decision, FeedbackRule, ReportedStep } from './feedback-rule.js'
 
 export interface PlateauOptions extends Timing {
   /** Between the bounds. */

@@ -1,5 +1,5 @@
 /** The metrics of a run that a chart can show, and which one it does. */
-import type { Series } from '../../history/series/series.js'
+import type { Series } from '../../history/series/bounded-series.js'
 import type { RunState } from './feed/run-state.js'
 
 /** The objective first, then those of evaluations, then those of steps; each in the order in which they came. */

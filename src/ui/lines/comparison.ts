@@ -1,7 +1,7 @@
 /** Arms side by side, as text of at most 80 columns where names allow it. */
-import type { Comparison, ComparedMetric, ArmFigures } from '../../statistics/comparison.js'
-import type { Seed } from '../../statistics/groups.js'
-import type { DifferingSetting } from '../../statistics/settings.js'
+import type { Comparison, ComparedMetric, ArmFigures } from '../../statistics/compare-runs.js'
+import type { Seed } from '../../statistics/group-runs.js'
+import type { DifferingSetting } from '../../statistics/differing-settings.js'
 import { formatDifference, formatMeanSd } from '../text/format.js'
 import { table, WIDTH, wrap, type Column } from '../text/layout.js'
 import { INTERNALS } from './page.js'

@@ -1,6 +1,6 @@
 /** What is said of the events of a run: of steps and evaluations only whether their numbers are finite. */
 import type { Body, Phase } from '../../record/record.js'
-import type { RunSnapshot } from '../../history/snapshot.js'
+import type { RunSnapshot } from '../../history/run-snapshot.js'
 import { formatBytes, formatControl, formatCount } from '../text/format.js'
 import { fit, wrap } from '../text/layout.js'
 import { nonFiniteEvents } from './non-finite.js'

@@ -1,6 +1,6 @@
 /** Losses and metrics that become NaN or infinite, and finite again, in words. */
-import type { NonFinite, Stretch } from '../../history/series/non-finite.js'
-import type { RunSummary } from '../../history/summary.js'
+import type { NonFinite, Stretch } from '../../history/series/non-finite-stretches.js'
+import type { RunSummary } from '../../history/summarize-run.js'
 import { formatCount, formatNumber } from '../text/format.js'
 
 /** What began or ended between two states of a run: a sentence for each, of all numbers that it is true of. */

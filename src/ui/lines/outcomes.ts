@@ -1,7 +1,7 @@
 /** Outcomes of weighing the same losses at several values of lambda, as tables and notes. */
 import type { LossesRead } from '../../analysis/loss-spread.js'
-import type { Outcome } from '../../analysis/outcome.js'
-import type { RunSummary } from '../../history/summary.js'
+import type { Outcome } from '../../analysis/lambda-outcome.js'
+import type { RunSummary } from '../../history/summarize-run.js'
 import { formatControl, formatCount, formatNumber } from '../text/format.js'
 import type { JsonObject } from './json.js'
 import { table, type Column } from '../text/layout.js'

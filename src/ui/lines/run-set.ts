@@ -1,5 +1,5 @@
 /** A set of runs as lines of text: what begins, what ends, how far it is. */
-import type { RunSummary } from '../../history/summary.js'
+import type { RunSummary } from '../../history/summarize-run.js'
 import { formatDuration, formatNumber } from '../text/format.js'
 import { fit, WIDTH, wrap } from '../text/layout.js'
 import { sanitize } from '../text/sanitize.js'

@@ -1,7 +1,7 @@
 /** `absgd what-if`: other values of lambda beside the one that is applied. */
-import type { RunSummary } from '../../history/summary.js'
+import type { RunSummary } from '../../history/summarize-run.js'
 import type { LossesRead } from '../../analysis/loss-spread.js'
-import type { Outcome } from '../../analysis/outcome.js'
+import type { Outcome } from '../../analysis/lambda-outcome.js'
 import { formatControl, formatCount } from '../text/format.js'
 import { table, wrap } from '../text/layout.js'
 import { LEGEND, lossLines, outcomeTable, percent, type ShownOutcome } from './outcomes.js'

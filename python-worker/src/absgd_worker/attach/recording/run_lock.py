@@ -1,6 +1,6 @@
 """The lock of a run directory: one writer a run, and none where its process is gone.
 
-The same as `src/log/lock/lock.ts`.
+The same as `src/log/lock/run-lock.ts`.
 """
 
 from __future__ import annotations

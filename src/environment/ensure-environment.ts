@@ -1,0 +1,81 @@
+/** The Python that the worker runs in: found, completed, or made. DESIGN section 7. */
+import { join, resolve } from 'node:path'
+import { candidates, type Candidate } from './interpreter-candidates.js'
+import { lacking, noInstaller, passedOver, stillLacking, unusable } from './environment-errors.js'
+import { ownEnvironment } from './install/own-venv.js'
+import { probePython, type Facts } from './probe-interpreter.js'
+import { packagesOf, versionsOf } from './install/requirements.js'
+import { withDefaults, type EnvironmentOptions, type PythonEnvironment, type Settings } from './environment-options.js'
+import { readStamp } from './install/stamp.js'
+import { chooseInstaller, findTools } from './choose-installer.js'
+import { judge, type Verdict } from './judge-interpreter.js'
+import { rememberTorch, verifiedTorch } from './verified-torch-cache.js'
+
+/**
+ * Finds the worker's Python, and makes one where there is none: minutes and, at worst, gigabytes, which are announced.
+ * Without something to do it takes milliseconds for our own environment, one start of Python for another.
+ *
+ * @throws AbsgdError 'environment', with everything that was tried and the next command to type.
+ */
+export async function ensureEnvironment(options: EnvironmentOptions): Promise<PythonEnvironment> {
+  const settings = withDefaults(options)
+  const tried: string[] = []
+  for (const candidate of candidates(settings)) {
+    const stamp = candidate.venv === undefined ? undefined : readStamp(candidate.venv)
+    if (candidate.venv !== undefined && stamp !== undefined)
+      return ownEnvironment(candidate.venv, settings, tried)
+    const found = await foreignEnvironment(candidate, settings, tried)
+    if (found !== undefined) return found
+  }
+  return ownEnvironment(join(resolve(settings.directory), '.venv'), settings, tried)
+}
+
+/** Undefined when an environment that happens to be active is of no use and the next one is to be asked. */
+async function foreignEnvironment(
+  candidate: Candidate,
+  settings: Settings,
+  tried: string[],
+): Promise<PythonEnvironment | undefined> {
+  const verdict = await examine(candidate.python, settings)
+  if (verdict.status === 'fits') return environmentOf(verdict.facts, candidate.origin, settings)
+  if (verdict.status === 'lacks' && settings.install) return complete(candidate, verdict, settings)
+  const noTorch = verdict.status === 'unusable' || verdict.torch
+  if (candidate.kind === 'active' && noTorch) {
+    tried.push(passedOver(candidate, verdict))
+    settings.report(`passed over ${passedOver(candidate, verdict)}`)
+    return undefined
+  }
+  throw verdict.status === 'lacks' ? lacking(candidate, verdict, settings) : unusable(candidate, verdict)
+}
+
+/** Installs what is missing, in ranges: a foreign environment has pins of its own. */
+async function complete(
+  candidate: Candidate,
+  verdict: Verdict & { status: 'lacks' },
+  settings: Settings,
+): Promise<PythonEnvironment> {
+  const tools = await findTools(settings.env)
+  const installer = chooseInstaller(tools, settings)
+  if (installer === undefined) throw noInstaller(tools.tried)
+  settings.report(
+    `installing into ${candidate.origin} by ${installer.name}: ${verdict.requirements.join(' ')}`,
+  )
+  const requirements = verdict.requirements.filter((requirement) => !requirement.startsWith('torch'))
+  await installer.install(verdict.facts.executable, requirements, { torch: verdict.torch })
+  const after = await examine(candidate.python, settings)
+  if (after.status !== 'fits') throw stillLacking(candidate.origin, after)
+  return environmentOf(after.facts, candidate.origin, settings)
+}
+
+async function examine(python: string, { env, extras }: Settings): Promise<Verdict> {
+  const packages = packagesOf(extras).map(({ name }) => name)
+  const verdict = judge(await probePython(python, { env, packages, known: verifiedTorch(env) }), extras)
+  if (verdict.status === 'fits' && verdict.facts.torch?.ok && verdict.facts.fingerprint) {
+    rememberTorch(env, verdict.facts.fingerprint)
+  }
+  return verdict
+}
+
+function environmentOf(facts: Facts, origin: string, { extras }: Settings): PythonEnvironment {
+  return { python: facts.executable, origin, versions: versionsOf(facts, extras) }
+}

@@ -1,0 +1,58 @@
+/** A run's parameters: the schema's defaults, below an arm's, below the command line's. */
+import type { z } from 'zod'
+import { AbsgdError } from '../errors.js'
+import { complaint, unknownName } from './schema-errors.js'
+import { unwrap } from './schema-description.js'
+
+export type Params = Readonly<Record<string, unknown>>
+
+/**
+ * @param given values, or their text as a command line gives it: text becomes what the schema asks for
+ * @throws AbsgdError 'usage' naming an unknown parameter, or every one whose value is not permitted and what is
+ */
+export function resolveParams(schema: z.ZodObject, arm: Params, given: Params): Params {
+  const known = Object.keys(schema.shape)
+  for (const name of [...Object.keys(given), ...Object.keys(arm)]) {
+    if (!known.includes(name)) throw new AbsgdError('usage', unknownName('parameter', name, known))
+  }
+  const input: Record<string, unknown> = { ...arm }
+  const shape: Readonly<Record<string, z.core.$ZodType>> = schema.shape
+  for (const [name, value] of Object.entries(given)) {
+    input[name] = typeof value === 'string' ? fromText(value, shape[name]!) : value
+  }
+  const parsed = schema.safeParse(input)
+  if (parsed.success) return parsed.data
+  throw new AbsgdError('usage', complaint('the parameters do not hold', parsed.error, schema, input))
+}
+
+/** What `text` stands for. Text that does not fit stays text, for the schema to refuse. */
+function fromText(text: string, schema: z.core.$ZodType): unknown {
+  const { def } = unwrap(schema)._zod
+  switch (def.type) {
+    case 'string':
+    case 'template_literal':
+      return text
+    case 'number':
+      return text.trim() === '' || Number.isNaN(Number(text)) ? text : Number(text)
+    case 'boolean':
+      return text === 'true' || (text === 'false' ? false : text)
+    case 'enum':
+      return namesake(text, Object.values(def.entries))
+    case 'literal':
+      return namesake(text, def.values)
+    default:
+      return fromJson(text)
+  }
+}
+
+function namesake(text: string, values: readonly unknown[]): unknown {
+  return values.find((value) => String(value) === text) ?? text
+}
+
+function fromJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    return text
+  }
+}

@@ -1,0 +1,27 @@
+/** Every duration that an experiment speaks of. */
+import type { Duration } from '../schedule/duration.js'
+import { durationsOf } from '../schedule/schedule-parts.js'
+import type { ResolvedExperiment } from './resolve-experiment.js'
+
+export function spokenDurations({
+  length,
+  evaluate,
+  checkpoint,
+  controls,
+}: ResolvedExperiment): readonly Spoken[] {
+  return [
+    ...('untilStopped' in length ? [] : [{ what: 'length', duration: length }]),
+    ...Object.entries({ evaluate, checkpoint }).flatMap(([what, cadence]) =>
+      typeof cadence === 'string' ? [] : [{ what, duration: cadence.every }],
+    ),
+    ...Object.entries(controls).flatMap(([what, source]) =>
+      durationsOf(source).map((duration) => ({ what, duration })),
+    ),
+  ]
+}
+
+interface Spoken {
+  /** A setting, or a control by its name. */
+  readonly what: string
+  readonly duration: Duration
+}
