@@ -70,10 +70,10 @@ export async function readSamples(dir: string, label?: number): Promise<SampleRe
       losses = withSamples(losses, record)
     },
   })
-  if (!hasSeen(losses)) throw nothingToRank(view, losses)
+  if (!hasSeen(losses)) throw nothingToRankError(view, losses)
   if (label === undefined) return { view, losses }
   const chosen = ofClass(losses, label)
-  if (!hasSeen(chosen)) throw noSuchLabel(view, losses, label)
+  if (!hasSeen(chosen)) throw unknownLabelError(view, losses, label)
   return { view, losses: chosen }
 }
 
@@ -116,7 +116,7 @@ function hasSeen({ counts }: SampleLosses): boolean {
   return counts.some((count) => count > 0)
 }
 
-function nothingToRank(view: RunView, { unindexed, beyond }: SampleLosses): AbsgdError {
+function nothingToRankError(view: RunView, { unindexed, beyond }: SampleLosses): AbsgdError {
   const run = `the run "${view.manifest.run}"`
   if (unindexed > 0)
     return new AbsgdError(
@@ -130,11 +130,11 @@ function nothingToRank(view: RunView, { unindexed, beyond }: SampleLosses): Absg
     return new AbsgdError('usage', `the samples of ${run} have indices from 2^27 on, which are not ranked`, {
       hint: 'number the samples from 0, without holes',
     })
-  return noSamples(view)
+  return noSamplesError(view)
 }
 
 /** Of a run whose log has no samples: why, and what to do. */
-export function noSamples({ manifest, live, damage }: RunView): AbsgdError {
+export function noSamplesError({ manifest, live, damage }: RunView): AbsgdError {
   const run = `the run "${manifest.run}"`
   if (manifest.config.sampleEvery === 0)
     return new AbsgdError(
@@ -152,7 +152,7 @@ export function noSamples({ manifest, live, damage }: RunView): AbsgdError {
   return new AbsgdError('usage', `${run} has no samples in its log${live ? ' yet' : ''}`, { hint })
 }
 
-function noSuchLabel({ manifest }: RunView, losses: SampleLosses, label: number): AbsgdError {
+function unknownLabelError({ manifest }: RunView, losses: SampleLosses, label: number): AbsgdError {
   const known = new Set<number>()
   for (let index = 0; index < losses.size && known.size < LABELS_NAMED; index += 1)
     if (losses.counts[index]! > 0 && losses.labels[index] !== UNKNOWN_LABEL) known.add(losses.labels[index]!)

@@ -80,7 +80,7 @@ export function lambdaFor(batches: readonly LossBatch[], target: Target, sign: 1
 }
 
 /** How far from even a lambda of this sign can weigh the batches: the least ESS ratio and the largest KL. */
-export function farthest(batches: readonly LossBatch[], sign: 1 | -1): { ess: number; kl: number } {
+export function leastEven(batches: readonly LossBatch[], sign: 1 | -1): { ess: number; kl: number } {
   const { min } = boundsOf(batches.map((batch) => batch.losses))
   const { essRatio, kl } = outcomeAt(batches, sign * min)
   return { ess: essRatio, kl }

@@ -3,7 +3,7 @@ import { AbsgdError } from '../errors.js'
 import { createRecentSamples, type LabelledBatch } from '../samples/recent-samples.js'
 import { isUsable } from '../weighting/solve-lambda.js'
 import { spreadOf, type LossesRead } from './loss-spread.js'
-import { noSamples } from './find-suspects.js'
+import { noSamplesError } from './find-suspects.js'
 import { readRunView, type RunView } from '../log/run-view.js'
 
 export interface RecentLosses {
@@ -34,8 +34,8 @@ export async function readRecentLosses(dir: string, steps = STEPS): Promise<Rece
   const all = recent.batches()
   const batches = all.filter(({ losses }) => isUsable(losses))
   const [first, last] = [batches[0], batches.at(-1)]
-  if (weighing === undefined || all.length === 0) throw noSamples(view)
-  if (first === undefined || last === undefined) throw noneFinite(view, all)
+  if (weighing === undefined || all.length === 0) throw noSamplesError(view)
+  if (first === undefined || last === undefined) throw noFiniteBatchError(view, all)
   const about = {
     firstStep: first.step,
     lastStep: last.step,
@@ -49,7 +49,7 @@ export async function readRecentLosses(dir: string, steps = STEPS): Promise<Rece
   return { view, batches, about }
 }
 
-function noneFinite({ manifest: { run } }: RunView, all: readonly LabelledBatch[]): AbsgdError {
+function noFiniteBatchError({ manifest: { run } }: RunView, all: readonly LabelledBatch[]): AbsgdError {
   const from = `step ${all[0]!.step} on`
   return new AbsgdError('usage', `no batch of the run "${run}" from ${from} has finite losses alone`, {
     hint: `training has diverged: see "absgd show ${run}", or look further back with more --steps`,

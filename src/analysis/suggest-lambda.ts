@@ -2,7 +2,12 @@
 import { AbsgdError } from '../errors.js'
 import { runsRoot } from '../log/run-directory.js'
 import { selectRun } from '../log/select-runs.js'
-import { forWrongLabels, suggestionsFor, type BoundedSuggestion, type Suggestion } from './lambda-suggestions.js'
+import {
+  forWrongLabels,
+  suggestionsFor,
+  type BoundedSuggestion,
+  type Suggestion,
+} from './lambda-suggestions.js'
 import { outcomeAt, type Outcome } from './lambda-outcome.js'
 import type { LossesRead } from './loss-spread.js'
 import { readRecentLosses, type RecentLosses, type RecentOptions } from './recent-losses.js'

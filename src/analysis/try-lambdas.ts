@@ -3,7 +3,7 @@ import { AbsgdError } from '../errors.js'
 import { runsRoot } from '../log/run-directory.js'
 import { selectRun } from '../log/select-runs.js'
 import { sideOf, weighCandidates, type Candidate } from './compare-lambdas.js'
-import { farthest, outcomeAt, type Outcome, type Target } from './lambda-outcome.js'
+import { leastEven, outcomeAt, type Outcome, type Target } from './lambda-outcome.js'
 import type { LossesRead } from './loss-spread.js'
 import { readRecentLosses, type RecentLosses, type RecentOptions } from './recent-losses.js'
 
@@ -49,7 +49,7 @@ export function weighAnew(recent: RecentLosses, candidates: readonly Candidate[]
       const outcome = outcomes[i]
       if (outcome !== undefined) return outcome
       // Any lambda has an outcome.
-      throw unmet(recent, candidate as Target, sideOf(applied))
+      throw unreachableTargetError(recent, candidate as Target, sideOf(applied))
     }),
     losses: recent.about,
   }
@@ -82,8 +82,8 @@ function appliedLambda({ view }: RecentLosses): number | undefined {
   return view.snapshot.last?.controls['lambda']
 }
 
-function unmet({ batches }: RecentLosses, target: Target, sign: 1 | -1): AbsgdError {
-  const limit = farthest(batches, sign)
+function unreachableTargetError({ batches }: RecentLosses, target: Target, sign: 1 | -1): AbsgdError {
+  const limit = leastEven(batches, sign)
   const [asked, range] =
     'ess' in target
       ? [`ESS ratio of ${target.ess}`, `${rounded(limit.ess)} is the least`]

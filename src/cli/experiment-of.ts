@@ -1,6 +1,6 @@
 /** The experiment that a run was made of, loaded again from its file. */
 import { AbsgdError } from '../errors.js'
-import { byHand } from '../experiment/script-without-experiment.js'
+import { experimentOfScript } from '../experiment/script-without-experiment.js'
 import { loadExperiment } from '../experiment/files/load-experiment.js'
 import { resolveExperiment, type ResolvedExperiment } from '../experiment/resolve-experiment.js'
 import type { Manifest } from '../record/manifest.js'
@@ -9,7 +9,7 @@ import type { Manifest } from '../record/manifest.js'
 export async function experimentOf(manifest: Manifest): Promise<ResolvedExperiment> {
   const set = manifest.set === undefined ? {} : { set: manifest.set }
   if (manifest.experimentFile === undefined && manifest.config.attached === true)
-    return resolveExperiment(byHand(manifest.experiment), set)
+    return resolveExperiment(experimentOfScript(manifest.experiment), set)
   if (manifest.experimentFile === undefined) {
     throw new AbsgdError(
       'run-directory',

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { localEndpoints } from '../wire/endpoints.js'
 import { candidates, type Candidate } from './interpreter-candidates.js'
 import { lastLines, runCommand } from './run-command.js'
-import { lacking, unusable } from './environment-errors.js'
+import { missingPackagesError, unusableInterpreterError } from './environment-errors.js'
 import { freeBytes, gigabytes } from './install/disk-space.js'
 import { probePython, type Facts } from './probe-interpreter.js'
 import { packagesOf, WORKER_DIRECTORY } from './install/requirements.js'
@@ -92,7 +92,9 @@ function interpreter(candidate: Candidate, verdict: Verdict): Finding {
   const place = python.startsWith(origin) ? python : `${python} (${origin})`
   if (verdict.status === 'fits') return ok('Python', `${verdict.facts.python} at ${place}`)
   const error =
-    verdict.status === 'lacks' ? lacking(candidate, verdict, { extras: [] }) : unusable(candidate, verdict)
+    verdict.status === 'lacks'
+      ? missingPackagesError(candidate, verdict, { extras: [] })
+      : unusableInterpreterError(candidate, verdict)
   // Ours is completed without being asked twice.
   if (candidate.venv !== undefined && readStamp(candidate.venv) !== undefined && verdict.status === 'lacks') {
     return fault('Python', error.message, 'npx absgd setup')

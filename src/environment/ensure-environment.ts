@@ -1,11 +1,22 @@
 /** The Python that the worker runs in: found, completed, or made. DESIGN section 7. */
 import { join, resolve } from 'node:path'
 import { candidates, type Candidate } from './interpreter-candidates.js'
-import { lacking, noInstaller, passedOver, stillLacking, unusable } from './environment-errors.js'
+import {
+  missingPackagesError,
+  noInstallerError,
+  skippedReason,
+  stillMissingError,
+  unusableInterpreterError,
+} from './environment-errors.js'
 import { ownEnvironment } from './install/own-venv.js'
 import { probePython, type Facts } from './probe-interpreter.js'
 import { packagesOf, versionsOf } from './install/requirements.js'
-import { withDefaults, type EnvironmentOptions, type PythonEnvironment, type Settings } from './environment-options.js'
+import {
+  withDefaults,
+  type EnvironmentOptions,
+  type PythonEnvironment,
+  type Settings,
+} from './environment-options.js'
 import { readStamp } from './install/stamp.js'
 import { chooseInstaller, findTools } from './choose-installer.js'
 import { judge, type Verdict } from './judge-interpreter.js'
@@ -41,11 +52,13 @@ async function foreignEnvironment(
   if (verdict.status === 'lacks' && settings.install) return complete(candidate, verdict, settings)
   const noTorch = verdict.status === 'unusable' || verdict.torch
   if (candidate.kind === 'active' && noTorch) {
-    tried.push(passedOver(candidate, verdict))
-    settings.report(`passed over ${passedOver(candidate, verdict)}`)
+    tried.push(skippedReason(candidate, verdict))
+    settings.report(`passed over ${skippedReason(candidate, verdict)}`)
     return undefined
   }
-  throw verdict.status === 'lacks' ? lacking(candidate, verdict, settings) : unusable(candidate, verdict)
+  throw verdict.status === 'lacks'
+    ? missingPackagesError(candidate, verdict, settings)
+    : unusableInterpreterError(candidate, verdict)
 }
 
 /** Installs what is missing, in ranges: a foreign environment has pins of its own. */
@@ -56,14 +69,14 @@ async function complete(
 ): Promise<PythonEnvironment> {
   const tools = await findTools(settings.env)
   const installer = chooseInstaller(tools, settings)
-  if (installer === undefined) throw noInstaller(tools.tried)
+  if (installer === undefined) throw noInstallerError(tools.tried)
   settings.report(
     `installing into ${candidate.origin} by ${installer.name}: ${verdict.requirements.join(' ')}`,
   )
   const requirements = verdict.requirements.filter((requirement) => !requirement.startsWith('torch'))
   await installer.install(verdict.facts.executable, requirements, { torch: verdict.torch })
   const after = await examine(candidate.python, settings)
-  if (after.status !== 'fits') throw stillLacking(candidate.origin, after)
+  if (after.status !== 'fits') throw stillMissingError(candidate.origin, after)
   return environmentOf(after.facts, candidate.origin, settings)
 }
 

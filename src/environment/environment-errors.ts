@@ -9,7 +9,7 @@ type Lacks = Verdict & { readonly status: 'lacks' }
 type Unusable = Verdict & { readonly status: 'unusable' }
 
 /** The user's own environment needs packages. */
-export function lacking(
+export function missingPackagesError(
   candidate: Candidate,
   verdict: Lacks,
   asked: { extras: readonly Extra[] },
@@ -30,7 +30,7 @@ export function lacking(
 }
 
 /** The interpreter that was named, or the project's `.venv`, is of no use. */
-export function unusable(candidate: Candidate, verdict: Unusable): AbsgdError {
+export function unusableInterpreterError(candidate: Candidate, verdict: Unusable): AbsgdError {
   const mend =
     candidate.kind === 'project'
       ? `Mend it, or remove it and have a new one made:\n  rm -r ${quote(candidate.origin)} && npx absgd setup`
@@ -41,7 +41,7 @@ export function unusable(candidate: Candidate, verdict: Unusable): AbsgdError {
 }
 
 /** Our own environment has lost its interpreter. */
-export function broken(venv: string): AbsgdError {
+export function brokenEnvironmentError(venv: string): AbsgdError {
   return new AbsgdError(
     'environment',
     `${venv} is broken: its bin/python is missing, or is a link to a Python that is gone`,
@@ -49,13 +49,13 @@ export function broken(venv: string): AbsgdError {
   )
 }
 
-export function busy(venv: string, pid: number): AbsgdError {
+export function setupRunningError(venv: string, pid: number): AbsgdError {
   return new AbsgdError('environment', `another setup (process ${pid}) is at work on ${venv}`, {
     hint: `Wait for it. If there is none: rm -r ${quote(venv)} && npx absgd setup`,
   })
 }
 
-export function noInstaller(tried: readonly string[]): AbsgdError {
+export function noInstallerError(tried: readonly string[]): AbsgdError {
   return new AbsgdError(
     'environment',
     ['no Python to run the worker with', ...tried.map((line) => `  tried ${line}`)].join('\n'),
@@ -69,7 +69,7 @@ export function noInstaller(tried: readonly string[]): AbsgdError {
 }
 
 /** An installer reported success, and yet something is amiss. */
-export function stillLacking(place: string, verdict: Verdict): AbsgdError {
+export function stillMissingError(place: string, verdict: Verdict): AbsgdError {
   const message =
     verdict.status === 'unusable'
       ? withLines(`after the installation, ${place} ${verdict.reason}`, verdict.lines)
@@ -80,7 +80,7 @@ export function stillLacking(place: string, verdict: Verdict): AbsgdError {
 }
 
 /** One line about an active environment that will not be used. */
-export function passedOver(candidate: Candidate, verdict: Verdict): string {
+export function skippedReason(candidate: Candidate, verdict: Verdict): string {
   const why =
     verdict.status === 'unusable' ? verdict.reason : verdict.status === 'lacks' ? 'has no torch' : 'fits'
   return `${describe(candidate)} ${why}`

@@ -6,7 +6,7 @@ import type { Report } from '../history/step-report.js'
 import type { DurationLike, UntilStopped } from '../schedule/duration.js'
 import type { GuardOptions } from '../schedule/feedback/guard.js'
 import type { ControlValue } from '../schedule/schedule.js'
-import { complaint } from './schema-errors.js'
+import { schemaErrorMessage } from './schema-errors.js'
 import { specSchema, type Cadence } from './spec-schema.js'
 
 /** A value, or a function of the run's parameters that gives it. */
@@ -134,7 +134,10 @@ export function defineExperiment<Schema extends z.ZodObject>(spec: ExperimentSpe
   if (parsed.success) return { [MARK]: true, spec: parsed.data }
   const { name } = (typeof spec === 'object' ? spec : {}) as { name?: unknown }
   const what = typeof name === 'string' ? `the experiment "${name}"` : 'the experiment'
-  throw new AbsgdError('experiment', complaint(`${what} does not hold`, parsed.error, specSchema, spec))
+  throw new AbsgdError(
+    'experiment',
+    schemaErrorMessage(`${what} does not hold`, parsed.error, specSchema, spec),
+  )
 }
 
 export function isExperiment(value: unknown): value is Experiment {

@@ -7,7 +7,7 @@ export function breakpoints({ segments }: RunSchedule): number[] {
 }
 
 /** Where curves begin and end, each with its quarters, as far as `last`. */
-export function tellingSteps(schedule: RunSchedule, last: number): number[] {
+export function notableSteps(schedule: RunSchedule, last: number): number[] {
   const quarters = [...schedule.segments.values()]
     .flat()
     .filter(({ curve, from }) => curve !== 'constant' && from < last)

@@ -4,9 +4,9 @@ import { describe } from '../schedule/describe-schedule.js'
 import { describeDuration, exactSteps, type Duration } from '../schedule/duration.js'
 import type { Segment } from '../schedule/segment.js'
 import { compileRun, type RunSchedule } from './run-schedule.js'
-import { ascending, breakpoints, curveSteps, eventSteps, tellingSteps } from './preview-steps.js'
+import { ascending, breakpoints, curveSteps, eventSteps, notableSteps } from './preview-steps.js'
 import type { ResolvedExperiment } from './resolve-experiment.js'
-import { spokenDurations } from './used-durations.js'
+import { usedDurations } from './used-durations.js'
 
 /** Points are steps done, or epochs done where the steps of an epoch are not known. */
 export interface Preview {
@@ -61,7 +61,7 @@ export function previewRun(resolved: ResolvedExperiment, options: PreviewOptions
   for (const [i, point] of points.entries()) requireWithin(options.at![i]!, point, last, scale)
   const at =
     options.at === undefined
-      ? tellingSteps(schedule, last)
+      ? notableSteps(schedule, last)
       : ascending(points.map((point) => Math.min(point, last)))
   const known = unit === 'epoch' || stepsPerEpoch > 0
   const events = (kind: 'evaluate' | 'checkpoint') =>
@@ -104,7 +104,7 @@ interface Scale {
 
 function scaleOf(resolved: ResolvedExperiment, { stepsPerEpoch }: PreviewOptions): Scale {
   if (stepsPerEpoch !== undefined) return { unit: 'step', steps: 1, stepsPerEpoch }
-  const spoken = spokenDurations(resolved)
+  const spoken = usedDurations(resolved)
   const inEpochs = spoken.find(({ duration }) => duration.epochs > 0)
   const inSteps = spoken.find(({ duration }) => duration.steps > 0)
   if (inEpochs === undefined) return { unit: 'step', steps: 1, stepsPerEpoch: 0 }

@@ -1,14 +1,14 @@
 /** A run's parameters: the schema's defaults, below an arm's, below the command line's. */
 import type { z } from 'zod'
 import { AbsgdError } from '../errors.js'
-import { complaint, unknownName } from './schema-errors.js'
+import { schemaErrorMessage, unknownName } from './schema-errors.js'
 import { unwrap } from './schema-description.js'
 
 export type Params = Readonly<Record<string, unknown>>
 
 /**
  * @param given values, or their text as a command line gives it: text becomes what the schema asks for
- * @throws AbsgdError 'usage' naming an unknown parameter, or every one whose value is not permitted and what is
+ * @throws AbsgdError 'usage' naming an unknown parameter, or every one whose value is not permitted, with what is
  */
 export function resolveParams(schema: z.ZodObject, arm: Params, given: Params): Params {
   const known = Object.keys(schema.shape)
@@ -22,10 +22,10 @@ export function resolveParams(schema: z.ZodObject, arm: Params, given: Params): 
   }
   const parsed = schema.safeParse(input)
   if (parsed.success) return parsed.data
-  throw new AbsgdError('usage', complaint('the parameters do not hold', parsed.error, schema, input))
+  throw new AbsgdError('usage', schemaErrorMessage('the parameters do not hold', parsed.error, schema, input))
 }
 
-/** What `text` stands for. Text that does not fit stays text, for the schema to refuse. */
+/** The value that `text` means under the schema. Text that does not fit is returned as it is, and the schema refuses it. */
 function fromText(text: string, schema: z.core.$ZodType): unknown {
   const { def } = unwrap(schema)._zod
   switch (def.type) {

@@ -6,7 +6,7 @@ import { describeDuration, toSteps } from '../schedule/duration.js'
 import type { Segment } from '../schedule/segment.js'
 import { eventsOf, periodOf } from './evaluation-and-checkpoint-steps.js'
 import type { ResolvedExperiment } from './resolve-experiment.js'
-import { spokenDurations } from './used-durations.js'
+import { usedDurations } from './used-durations.js'
 import { warningsOf, type Unit } from './controls/schedule-warnings.js'
 
 export interface RunSchedule {
@@ -66,7 +66,7 @@ export function compileRun(
 /** A script does not tell its epochs: what helps it is another remedy than a stream's. */
 function requireSteps(resolved: ResolvedExperiment): void {
   if (resolved.program.kind === 'task') return
-  const inEpochs = spokenDurations(resolved).find(({ duration }) => duration.epochs > 0)
+  const inEpochs = usedDurations(resolved).find(({ duration }) => duration.epochs > 0)
   if (inEpochs === undefined) return
   const { what, duration } = inEpochs
   throw new AbsgdError(

@@ -49,7 +49,7 @@ function keysOf(schema: z.core.$ZodType): readonly string[] {
 }
 
 /** "a number from 0 to 0.9", "one of asymmetric, symmetric"; undefined for what has no short description. */
-export function permitted(schema: z.core.$ZodType): string | undefined {
+export function describeSchema(schema: z.core.$ZodType): string | undefined {
   const json = jsonSchemaOf(schema)
   if (json === undefined) return undefined
   if (json.enum !== undefined) return `one of ${json.enum.map(String).join(', ')}`

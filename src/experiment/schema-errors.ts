@@ -1,14 +1,14 @@
-/** What zod found, for people: path, value, what is permitted. */
+/** Messages for values that a zod schema refuses: path, value, and what is permitted. */
 import type { z } from 'zod'
 import { nearest } from '../utils/nearest.js'
-import { keysAt, permitted, schemaAt } from './schema-description.js'
+import { keysAt, describeSchema, schemaAt } from './schema-description.js'
 
 /**
- * One message for all issues: "`head`: `path` is `value`; it takes …", on lines of their own when they are several.
+ * One message for all issues: "`head`: `path` is `value`; it takes …". Several issues are on one line each.
  *
  * @param input what was parsed
  */
-export function complaint(
+export function schemaErrorMessage(
   head: string,
   error: z.core.$ZodError,
   schema: z.core.$ZodType,
@@ -48,9 +48,9 @@ function explain(issue: z.core.$ZodIssue, schema: z.core.$ZodType, input: unknow
   return `${subject}; ${requirement(issue, schemaAt(schema, issue.path))}`
 }
 
-/** The author's own words where there are some, else what the schema permits. */
+/** The schema author's own message if there is one, else a description of what the schema permits. */
 function requirement(issue: z.core.$ZodIssue, schema: z.core.$ZodType | undefined): string {
-  const words = OWN_WORDS.has(issue.code) || schema === undefined ? undefined : permitted(schema)
+  const words = OWN_WORDS.has(issue.code) || schema === undefined ? undefined : describeSchema(schema)
   return words === undefined ? issue.message : `it takes ${words}`
 }
 

@@ -2,6 +2,6 @@
 import { defineExperiment, type Experiment } from './define-experiment.js'
 
 /** Lambda is off until somebody sets it, and the run ends with the script. */
-export function byHand(name: string): Experiment {
+export function experimentOfScript(name: string): Experiment {
   return defineExperiment({ name })
 }

@@ -1,4 +1,4 @@
-/** The schema of an experiment: every default and every permitted range, here and nowhere else. */
+/** The schema of an experiment. All defaults and permitted ranges are here. */
 import { z } from 'zod'
 import {
   durationOf,
@@ -14,7 +14,7 @@ import type { WeightingRule } from '../record/weighting-rule.js'
 import { GUARD, type GuardOptions } from '../schedule/feedback/guard.js'
 import type { OnReport } from './run-handle.js'
 
-/** When something happens: `'epoch'` is after every epoch, and at the end alone where the data has no epochs. */
+/** When the model is evaluated, or a checkpoint is written. `'epoch'`: after every epoch; only at the end if the data has no epochs. */
 export type Cadence = Every | 'epoch' | 'end'
 
 const TASK = "it takes 'FILE:FUNCTION' or 'MODULE:FUNCTION', such as 'task.py:build'"
@@ -32,7 +32,7 @@ const controlValue = z
   })
   .transform(sourceOf)
 
-/** The values that each control takes, and how a person is told. */
+/** The permitted values of each control, and their description in messages. */
 export const CONTROL_RANGES = {
   lambda: range(
     'numbers other than 0; off() or ±Infinity is plain SGD',
@@ -46,16 +46,16 @@ export const CONTROL_RANGES = {
   class_balance: range('numbers from 0, which is off, below 1', (value) => value >= 0 && value < 1),
 } as const
 
-/** For a control of the user's own, which the task reads by its name. */
+/** For controls that the user defined; the task reads them by name. */
 export const OWN_CONTROL_RANGE = range('finite numbers', Number.isFinite)
 
-/** What the controls are, once the function that gives them was called. */
+/** The controls, after the function that computes them was called. */
 export const controlsSchema = z
   .object({
     lambda: controlValue.prefault(() => off()),
     /** Share of the new batch in the normaliser: a memory of 1/γ batches. */
     gamma: controlValue.prefault(0.9),
-    /** Those without a default stay as the optimizer has them. */
+    /** Controls without a default keep the value of the optimizer. */
     lr: controlValue.optional(),
     momentum: controlValue.optional(),
     weight_decay: controlValue.optional(),
@@ -65,7 +65,7 @@ export const controlsSchema = z
   })
   .catchall(controlValue)
 
-/** What the length is, once the function that gives it was called: the run has a step at least. */
+/** The length of the run, after the function that computes it was called. It is at least one step. */
 export const lengthSchema = z
   .custom<DurationLike | UntilStopped>(isLength, { error: LENGTH })
   .transform((value) => (isEndless(value) ? value : durationOf(value, 'length')))
@@ -87,7 +87,7 @@ export const argsSchema = z
   .array(z.union([z.string().regex(/^[^\0]*$/), z.number()]), { error: ARGS })
   .refine((args) => args.every((arg) => typeof arg === 'string' || Number.isFinite(arg)), ARGS)
 
-/** One of task, script and module; what runs a script may take arguments. */
+/** Exactly one of task, script and module. A script or a module may have arguments. */
 const workerSchema = z
   .strictObject({
     task: fn.or(taskSchema).optional(),
@@ -107,7 +107,7 @@ const workerSchema = z
       refuse('args', 'a task takes params; args are for a script or a module')
   })
 
-/** `'reference'` alone is that of the imbalance experiments without alpha. */
+/** `'reference'` without more is the setting of the authors' imbalance experiments: alpha 1, no floor. */
 const weightingSchema = z
   .union(
     [
@@ -149,7 +149,7 @@ const guardSetting = z
   )
 
 const armSchema = z.strictObject({
-  /** Over the defaults, below what the command line says. */
+  /** They override the defaults; the command line overrides them. */
   params: z.record(z.string(), z.unknown()).default({}),
   /** Replace those of the same name. */
   controls: fn.or(z.record(z.string(), z.unknown())).default({}),
@@ -161,20 +161,20 @@ const armSchema = z.strictObject({
 
 const settingsSchema = z.strictObject({
   name: z.string().regex(/^\S(.{0,62}\S)?$/, 'it takes one line of 1 to 64 characters'),
-  /** Without it somebody starts the worker by hand. */
+  /** Without it, the worker is started by hand. */
   worker: workerSchema.optional(),
   params: z
     .custom<z.ZodObject>((value) => value instanceof z.core.$ZodObject, {
       error: 'it takes a schema of zod 4: z.object({ … })',
     })
     .prefault(() => z.object({})),
-  /** A script that says nothing trains until it ends by itself. */
+  /** Without it, a script trains until it ends by itself. */
   length: z
     .custom<unknown>((value) => typeof value === 'function' || isLength(value), { error: LENGTH })
     .optional(),
-  /** The model is evaluated after the last step too. */
+  /** The model is also evaluated after the last step. */
   evaluate: cadence.default('epoch'),
-  /** One is written after the last step too. */
+  /** A checkpoint is also written after the last step. */
   checkpoint: cadence.default('epoch'),
   objective: z
     .strictObject({
@@ -219,14 +219,14 @@ const settingsSchema = z.strictObject({
     .prefault({}),
   /** Seconds that a worker waits without a controller before it checkpoints and ends. */
   orphanLimit: z.number().positive().default(600),
-  /** The newest so many stay on disk; 0 keeps all. */
+  /** How many of the newest checkpoints stay on disk; 0 keeps all. */
   keepCheckpoints: z.number().int().nonnegative().default(3),
   onReport: z
     .custom<OnReport>((value) => typeof value === 'function', { error: 'it takes a function' })
     .optional(),
 })
 
-/** What `defineExperiment` takes. */
+/** The argument of `defineExperiment`. */
 export const specSchema = settingsSchema.superRefine(({ worker, length }, context) => {
   if (worker?.task !== undefined && length === undefined)
     context.addIssue({ code: 'custom', path: ['length'], message: LENGTH })
@@ -246,7 +246,7 @@ function range(text: string, holds: (value: number) => boolean): ControlRange {
 }
 
 export interface ControlRange {
-  /** Finishes "it takes …". */
+  /** Description that completes "it takes …". */
   readonly text: string
   readonly holds: (value: number) => boolean
 }

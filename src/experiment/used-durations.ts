@@ -3,12 +3,12 @@ import type { Duration } from '../schedule/duration.js'
 import { durationsOf } from '../schedule/schedule-parts.js'
 import type { ResolvedExperiment } from './resolve-experiment.js'
 
-export function spokenDurations({
+export function usedDurations({
   length,
   evaluate,
   checkpoint,
   controls,
-}: ResolvedExperiment): readonly Spoken[] {
+}: ResolvedExperiment): readonly UsedDuration[] {
   return [
     ...('untilStopped' in length ? [] : [{ what: 'length', duration: length }]),
     ...Object.entries({ evaluate, checkpoint }).flatMap(([what, cadence]) =>
@@ -20,7 +20,7 @@ export function spokenDurations({
   ]
 }
 
-interface Spoken {
+interface UsedDuration {
   /** A setting, or a control by its name. */
   readonly what: string
   readonly duration: Duration

@@ -1,15 +1,15 @@
-/** The presets of the rule of weights: what becomes of the past, and how a new batch joins it. */
+/** The presets of the rule of weights: how the running mean is carried over, and how a new batch is mixed into it. */
 import type { WeightingRule } from '../record/weighting-rule.js'
 
-/** What a weighing remembers between batches. */
+/** The state of a weighing between batches. */
 export interface WeightState {
-  /** lambda·log(normaliser), in units of loss; NaN while there is none. */
+  /** lambda·log(normaliser), in units of loss; NaN before the first weighed batch. */
   readonly freeEnergy: number
-  /** KL of the last weighed batch's weights from even ones, before any floor, in nats; NaN before. Only `default` uses it. */
+  /** KL divergence of the last weighed batch from even weights, before any floor, in nats; NaN before. Only `default` uses it. */
   readonly kl: number
   /**
-   * Of the last batch, ±Infinity when it was off; in `paper` and `reference` of the last that was not off. NaN before the
-   * first.
+   * Lambda of the last batch, ±Infinity if it was off; in `paper` and `reference`, of the last batch that was not off. NaN before
+   * the first batch.
    */
   readonly lambda: number
   /** In [0, 1]: 1 - Π(1 - gamma) over the batches since history was last dropped. Only `default` uses it. */
@@ -18,15 +18,15 @@ export interface WeightState {
 
 export const FRESH_STATE: WeightState = { freeEnergy: NaN, kl: NaN, lambda: NaN, seen: 0 }
 
-/** How a batch of mean exp(m) joins the running mean, and what is made of it. */
+/** How a batch with mean exp(m) is mixed into the running mean, and the caps on the result. */
 export interface Mixing {
-  /** Log of the factor of the running mean, -Infinity for 0. */
+  /** Log of the factor of the running mean; -Infinity means a factor of 0. */
   readonly logOld: number
   /** Log of the factor of exp(m). */
   readonly logNew: number
-  /** log(normaliser) - m where there is no running mean. */
+  /** log(normaliser) - m if there is no running mean. */
   readonly logFirst: number
-  /** Between which log(normaliser) - m is held. */
+  /** Bounds of log(normaliser) - m. */
   readonly lower: number
   readonly upper: number
   /** Whether 1/n is added to every weight. */
@@ -38,18 +38,18 @@ export function isOff(rule: WeightingRule, lambda: number): boolean {
   return !Number.isFinite(lambda) || (rule.preset === 'reference' && lambda >= REFERENCE_OFF)
 }
 
-/** The state as a batch meets it, at its lambda, and how the batch joins it. Not for a lambda that is off. */
-export function moveOn(
+/** The state before a batch, converted to its lambda, and how the batch is mixed into it. Not for a lambda that is off. */
+export function stateForBatch(
   rule: WeightingRule,
   state: WeightState,
   { lambda, gamma }: { readonly lambda: number; readonly gamma: number },
 ): { readonly state: WeightState; readonly mixing: Mixing } {
   if (rule.preset === 'default') return carryOver(state, lambda, gamma)
-  // û stays what it is in its own units, whatever lambda becomes: log û = F̂/lambda.
+  // û does not change with lambda: log û = F̂/lambda.
   const freeEnergy = lambda === state.lambda ? state.freeEnergy : state.freeEnergy * (lambda / state.lambda)
-  const { alpha, floor } = rule.preset === 'reference' ? rule : NEITHER
+  const { alpha, floor } = rule.preset === 'reference' ? rule : NO_ALPHA_NO_FLOOR
   const logNew = Math.log(gamma) + Math.log(alpha)
-  // The paper leaves its first step open: it is taken from the first batch. The reference begins at û = 0.
+  // The paper does not define the first step; here the first batch gives û. The reference begins at û = 0.
   const logFirst = rule.preset === 'paper' ? 0 : logNew
   return {
     state: { ...state, freeEnergy, lambda },
@@ -65,13 +65,13 @@ export function moveOn(
 }
 
 /** The state after a batch at a lambda that is off. */
-export function standStill(rule: WeightingRule, state: WeightState, lambda: number): WeightState {
+export function stateAfterEvenBatch(rule: WeightingRule, state: WeightState, lambda: number): WeightState {
   return rule.preset === 'default' ? { ...state, lambda } : state
 }
 
 function carryOver(state: WeightState, lambda: number, gamma: number) {
-  // History outlives a change of lambda by at most 2x. The quotient is NaN on the first step, 0 after off,
-  // and negative over a change of sign.
+  // The history is kept if |lambda| changes by a factor of at most 2. The quotient is NaN on the first step, 0 after off,
+  // and negative after a change of sign.
   const quotient = lambda / state.lambda
   const carried = quotient >= 0.5 && quotient <= 2
   const change = lambda - state.lambda
@@ -92,16 +92,16 @@ function carryOver(state: WeightState, lambda: number, gamma: number) {
   }
 }
 
-const NEITHER = { alpha: 1, floor: false }
+const NO_ALPHA_NO_FLOOR = { alpha: 1, floor: false }
 
-/** From here on lambda is off in `reference`; -200 is not. */
+/** In `reference`, a lambda from this value on is off; -200 is not off. */
 const REFERENCE_OFF = 200
 
-/** The weights of `default` sum to at most 2, so that no batch is kicked. */
+/** The weights of `default` sum to at most 2, which bounds the effective learning rate. */
 const LOWER_CAP = -Math.LN2
 
-/** The weights of `default` sum to at least exp(-5), so that training does not stall after a spike. */
+/** The weights of `default` sum to at least exp(-5), so that training does not stall after a very high loss. */
 const UPPER_CAP = 5
 
-/** Σw <= exp(300), whose square a float64 still holds: only gamma·alpha below 1e-130 could reach it. */
+/** Σw <= exp(300), so that its square fits a float64. Only gamma·alpha below 1e-130 could exceed it. */
 const NO_LOWER_CAP = -300

@@ -1,6 +1,6 @@
 /**
- * Which lambda gives batches a wanted effective sample size or divergence. Of softmax(losses/lambda) the first never
- * falls and the second never rises with |lambda|, so that bisection finds it. Gamma does not enter: it moves the sum of the weights alone.
+ * Finds the lambda at which the weights softmax(losses/lambda) have a given effective sample size (ESS) or KL divergence. With
+ * |lambda| the ESS never falls and the KL never rises, so that bisection finds it. Gamma only changes the sum of the weights.
  */
 import { essRatioOfAppliedWeights } from './diagnostics.js'
 
@@ -13,22 +13,21 @@ export interface SolveOptions {
 }
 
 export interface Solution {
-  /** Of the sign asked for, |lambda| in [min, max]. */
+  /** It has the requested sign, and |lambda| is in [min, max]. */
   readonly lambda: number
-  /** Set where the target lies beyond what the bounds can give. */
+  /** Set if no lambda within the bounds reaches the target. */
   readonly saturated?: 'min' | 'max'
 }
 
 /**
- * The lambda at which the mean over the batches of each batch's own ESS/n is `ratio`, in (0, 1]. Batches that are empty
- * or have a loss that is not finite are left out. Where no batch has two different losses, nothing is to be weighed:
- * the largest |lambda|.
+ * The lambda at which the mean ESS/n over the batches is `ratio`, in (0, 1]. Batches that are empty or have a loss that is not
+ * finite are left out. If no batch has two different losses, all weights are even: the result is the largest |lambda|.
  */
 export function solveEss(batches: readonly Float32Array[], ratio: number, options: SolveOptions): Solution {
   return solve(batches, options, ({ ess }) => ess - ratio)
 }
 
-/** The same for the mean of each batch's own KL divergence from even weights, above 0, in nats. */
+/** The lambda at which the mean KL divergence from even weights over the batches is `kl`, above 0, in nats. */
 export function solveKl(batches: readonly Float32Array[], kl: number, options: SolveOptions): Solution {
   return solve(batches, options, (weighed) => kl - weighed.kl)
 }
@@ -49,7 +48,7 @@ interface Evenness {
   readonly kl: number
 }
 
-/** `excess` is below 0 where |lambda| has to grow, above where it has to shrink, and does not fall with |lambda|. */
+/** `excess` never falls with |lambda|: it is below 0 if |lambda| must grow, and above 0 if it must shrink. */
 function solve(
   batches: readonly Float32Array[],
   { sign, min, max }: SolveOptions,
@@ -62,7 +61,7 @@ function solve(
   if (excessAt(min) > 0) return { lambda: sign * min, saturated: 'min' }
   let [low, high] = [min, max]
   while (high / low > 1 + PRECISION) {
-    // Of the roots, as the product may not fit a float64.
+    // The geometric mean. The product low·high could overflow a float64; the product of the roots cannot.
     const middle = Math.sqrt(low) * Math.sqrt(high)
     if (excessAt(middle) < 0) low = middle
     else high = middle
@@ -75,7 +74,7 @@ export function isUsable(losses: Float32Array): boolean {
   return losses.length > 0 && losses.every(Number.isFinite)
 }
 
-/** Losses less the one that weighs most, once a solution: subtracted before divided, nothing overflows. */
+/** Losses minus the loss that gets the most weight, so that no exponent is positive and nothing overflows. */
 function offsetsOf(losses: Float32Array, lambda: number): Float64Array {
   let pivot = lambda > 0 ? -Infinity : Infinity
   for (const loss of losses) pivot = lambda > 0 ? Math.max(pivot, loss) : Math.min(pivot, loss)
@@ -98,7 +97,7 @@ function meanAt(batches: readonly Float64Array[], lambda: number): Evenness {
       const weight = Math.exp(exponent)
       sum += weight
       sumOfSquares += weight * weight
-      // An exponent of -Infinity has no weight.
+      // A sample with exponent -Infinity has no weight.
       if (weight > 0) sumOfExponents += weight * exponent
     }
     ess += essRatioOfAppliedWeights({ n, sumW: sum, sumW2: sumOfSquares })
@@ -108,5 +107,5 @@ function meanAt(batches: readonly Float64Array[], lambda: number): Evenness {
   return { ess: ess / batches.length, kl: kl / batches.length }
 }
 
-/** Relative, of lambda: some 35 halvings of a range of a hundred. */
+/** Relative precision of lambda: about 35 halvings for a range of a factor of 100. */
 const PRECISION = 1e-9

@@ -1,49 +1,58 @@
 /**
  * The rule of weights in float64: the twin of `weights.py`, bound to it by `proto/golden/weights.json` and `presets.json`.
  *
- * Paper: ABSGD, arXiv 2012.06951, Algorithm 1; DESIGN section 3; formulas in proto/README.md, "The rule of weights".
+ * Paper: ABSGD, arXiv 2012.06951, Algorithm 1. Formulas: proto/README.md, "The rule of weights".
  */
 import { AbsgdError } from '../errors.js'
 import { DEFAULT_WEIGHTING, type WeightingRule } from '../record/weighting-rule.js'
-import { FRESH_STATE, isOff, moveOn, standStill, type Mixing, type WeightState } from './normaliser-presets.js'
+import {
+  FRESH_STATE,
+  isOff,
+  stateForBatch,
+  stateAfterEvenBatch,
+  type Mixing,
+  type WeightState,
+} from './normaliser-presets.js'
 
 export { FRESH_STATE, type WeightState }
 
 export interface WeightControls {
-  /** In units of loss, not 0: positive attends to high losses, negative turns away, ±Infinity is off. */
+  /** In units of loss, not 0. Positive: high losses get more weight; negative: less weight; ±Infinity: off. */
   readonly lambda: number
-  /** In (0, 1]: the new batch's factor in the running mean, a memory of 1/gamma batches. */
+  /** In (0, 1]: factor of the new batch in the running mean, which remembers about 1/gamma batches. */
   readonly gamma: number
 }
 
-/** Statistics of one weighing; the columns of a `Weighing` record hold one of each a step. */
+/** Statistics of one weighing. A `Weighing` record has a column for each. */
 export interface WeighingStatistics {
   readonly n: number
   /** log mean exp(loss/lambda); NaN where the batch was weighed evenly: lambda off, or losses not finite. */
   readonly m: number
-  /** What multiplies the learning rate. In [exp(-5), 2] in `default` alone. */
+  /** Sum of the weights, which multiplies the learning rate. In [exp(-5), 2] in the preset `default` only. */
   readonly sumW: number
   readonly sumW2: number
   readonly sumWL: number
   readonly maxW: number
   readonly meanLoss: number
-  /** Of the state after the step. */
+  /** Free energy of the state after the step, in units of loss. */
   readonly freeEnergy: number
-  /** -1: the normaliser was held by its lower cap, +1: by its upper, 0: by none. */
+  /** -1: the normaliser was limited by its lower cap; +1: by its upper cap; 0: not limited. */
   readonly capped: -1 | 0 | 1
   readonly nonFinite: number
 }
 
 export interface Weighed {
-  /** 1/n included. */
+  /** One weight for each sample, factor 1/n included. */
   readonly weights: Float64Array
   readonly state: WeightState
   readonly statistics: WeighingStatistics
 }
 
 /**
- * Weighs one batch of at least one loss. A batch whose numbers are not all finite is weighed evenly and leaves
- * the estimate as it was. Throws an `AbsgdError` for lambda 0 or NaN, gamma outside (0, 1], an empty batch.
+ * Weighs one batch of n ≥ 1 losses. If not all numbers are finite, the weights are even and the state does not change.
+ *
+ * @param losses - [n], in units of loss, without weights
+ * @throws AbsgdError 'usage' for lambda 0 or NaN, gamma outside (0, 1], or an empty batch
  */
 export function weigh(
   losses: Float64Array,
@@ -53,8 +62,8 @@ export function weigh(
 ): Weighed {
   check(losses, controls)
   const { lambda } = controls
-  if (isOff(rule, lambda)) return weighEvenly(losses, standStill(rule, before, lambda))
-  const { state, mixing } = moveOn(rule, before, controls)
+  if (isOff(rule, lambda)) return weighEvenly(losses, stateAfterEvenBatch(rule, before, lambda))
+  const { state, mixing } = stateForBatch(rule, before, controls)
 
   const n = losses.length
   const pivot = losses.reduce((a, b) => (lambda > 0 ? Math.max(a, b) : Math.min(a, b)))
@@ -65,12 +74,12 @@ export function weigh(
   const meanExponent = dot(weights, exponents) / total
   const kl = meanExponent - logMean
   const gap = logAdd(mixing.logOld + ((state.freeEnergy - pivot) / lambda - logMean), mixing)
-  const held = Math.min(Math.max(gap, mixing.lower), mixing.upper)
-  const freeEnergy = pivot + lambda * (logMean + held)
+  const limited = Math.min(Math.max(gap, mixing.lower), mixing.upper)
+  const freeEnergy = pivot + lambda * (logMean + limited)
   const meanLoss = sum(losses) / n
   if (!Number.isFinite(meanLoss + kl + freeEnergy)) return weighEvenly(losses, state)
 
-  const tilted = Math.exp(-held)
+  const tilted = Math.exp(-limited)
   const scale = tilted / total
   const squares = scale * scale * dot(weights, weights)
   // A floor raises every weight by 1/n.
@@ -133,7 +142,7 @@ function weighEvenly(losses: Float64Array, state: WeightState): Weighed {
   }
 }
 
-/** log(exp(old) + exp(logNew)); `logFirst` where NaN says that there is nothing old. */
+/** log(exp(old) + exp(logNew)); `logFirst` if `old` is NaN, which means that there is no running mean yet. */
 function logAdd(old: number, { logNew, logFirst }: Mixing): number {
   if (Number.isNaN(old)) return logFirst
   return Math.max(old, logNew) + Math.log1p(Math.exp(-Math.abs(old - logNew)))

@@ -5,7 +5,7 @@ import { FRESH_STATE, weigh } from '../../src/weighting/weigh-batch.js'
 import { weighCandidates } from '../../src/analysis/compare-lambdas.js'
 import { spreadOf } from '../../src/analysis/loss-spread.js'
 import { forWrongLabels, suggestionsFor } from '../../src/analysis/lambda-suggestions.js'
-import { farthest, lambdaFor, outcomeAt, type LossBatch } from '../../src/analysis/lambda-outcome.js'
+import { leastEven, lambdaFor, outcomeAt, type LossBatch } from '../../src/analysis/lambda-outcome.js'
 
 function batch(
   losses: readonly number[],
@@ -128,11 +128,11 @@ describe('the lambda for a target', () => {
   test('does not exist beyond what one sample alone gives, nor for equal losses', () => {
     expect(lambdaFor(batches, { ess: 0.2 }, -1)).toBeUndefined()
     expect(lambdaFor(batches, { kl: 2 }, -1)).toBeUndefined()
-    expect(farthest(batches, -1)).toEqual({ ess: 0.25, kl: Math.log(4) })
+    expect(leastEven(batches, -1)).toEqual({ ess: 0.25, kl: Math.log(4) })
     // Two losses share the top of the second batch.
-    expect(farthest(batches, 1).ess).toBeCloseTo((0.25 + 0.5) / 2, 12)
+    expect(leastEven(batches, 1).ess).toBeCloseTo((0.25 + 0.5) / 2, 12)
     expect(lambdaFor([batch([2, 2])], { ess: 0.6 }, -1)).toBeUndefined()
-    expect(farthest([batch([2, 2])], -1)).toEqual({ ess: 1, kl: 0 })
+    expect(leastEven([batch([2, 2])], -1)).toEqual({ ess: 1, kl: 0 })
   })
 })
 

@@ -1,14 +1,14 @@
 /** Feedback schedules: which decisions can be made, and how far rows can be planned with them. Pure. */
 import { toAbsgdError } from '../../errors.js'
 import type { Decided } from '../../record/control-edit.js'
-import { quieter, type BackOff } from '../../schedule/feedback/guard.js'
+import { extendQuietPeriod, type BackOff } from '../../schedule/feedback/guard.js'
 import type { FeedbackRule, ReportedStep } from '../../schedule/feedback/feedback-rule.js'
 import type { Layer } from '../../schedule/edit-layers.js'
 import type { Segment } from '../../schedule/segment.js'
 import {
   isKnown,
   lookAt,
-  lookFrom,
+  restoreWindow,
   startFeedbackWindow,
   type FeedbackWindow,
   type Outlook,
@@ -106,7 +106,7 @@ export function advance(before: Feedback, options: AdvanceOptions): Advance {
     const through = plannableThrough(ofLambda, decisions, layers)
     const from = Math.max(backOff.from, Number.isFinite(through) ? through : 0)
     backOffs.push({ ...backOff, from })
-    back = { ...back, guard: quieter(back.guard, from - backOff.from) }
+    back = { ...back, guard: extendQuietPeriod(back.guard, from - backOff.from) }
   }
   if (looked > 0) back = { ...back, reported: reported.slice(looked) }
   return { feedback: { back, decisions }, decided, backOffs }
@@ -165,7 +165,7 @@ export function returnTo(
   rules: readonly ControlRule[],
   toStep: number,
 ): Feedback {
-  return { back: lookFrom(back, toStep), decisions: decisionsAfter(decisions, rules, toStep) }
+  return { back: restoreWindow(back, toStep), decisions: decisionsAfter(decisions, rules, toStep) }
 }
 
 /** A decision stands where all that it looked at does. */

@@ -164,7 +164,7 @@ export function lookAt(
 }
 
 /** The run has gone back to the checkpoint of `step`. */
-export function lookFrom({ saved }: FeedbackWindow, step: number): FeedbackWindow {
+export function restoreWindow({ saved }: FeedbackWindow, step: number): FeedbackWindow {
   const kept = saved.filter((one) => one.step <= step)
   const last = kept.findLast((one) => one.step === step)
   const { seen = [], guard = startGuard(), evaluation } = last ?? {}

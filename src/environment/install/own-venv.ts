@@ -2,7 +2,12 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pythonOf } from '../interpreter-candidates.js'
-import { broken, busy, noInstaller, stillLacking } from '../environment-errors.js'
+import {
+  brokenEnvironmentError,
+  setupRunningError,
+  noInstallerError,
+  stillMissingError,
+} from '../environment-errors.js'
 import { probePython } from '../probe-interpreter.js'
 import {
   EXTRAS,
@@ -27,9 +32,9 @@ export async function ownEnvironment(
   const stamp = readStamp(venv)
   if (stamp?.status === 'ready') {
     if (isCurrent(venv, stamp, settings.extras)) return environmentOf(venv, stamp.versions)
-    if (!existsSync(pythonOf(venv))) throw broken(venv)
+    if (!existsSync(pythonOf(venv))) throw brokenEnvironmentError(venv)
   }
-  if (stamp?.status === 'installing' && isOther(stamp.pid)) throw busy(venv, stamp.pid)
+  if (stamp?.status === 'installing' && isOther(stamp.pid)) throw setupRunningError(venv, stamp.pid)
   return fill(venv, stamp, settings, tried)
 }
 
@@ -41,7 +46,7 @@ async function fill(
 ): Promise<PythonEnvironment> {
   const tools = await findTools(settings.env)
   const installer = chooseInstaller(tools, settings)
-  if (installer === undefined) throw noInstaller([...tried, ...tools.tried])
+  if (installer === undefined) throw noInstallerError([...tried, ...tools.tried])
   const python = pythonOf(venv)
   const extras = EXTRAS.filter((extra) => settings.extras.includes(extra) || hasPart(stamp, extra))
 
@@ -57,7 +62,7 @@ async function fill(
 
   settings.report('importing torch for the first time')
   const after = await examine(python, extras, settings)
-  if (after.status !== 'fits' || after.facts.fingerprint === undefined) throw stillLacking(venv, after)
+  if (after.status !== 'fits' || after.facts.fingerprint === undefined) throw stillMissingError(venv, after)
   const versions = versionsOf(after.facts, extras)
   const parts = Object.fromEntries(partsOf(extras).map((part) => [part, requirementsHash(part)]))
   writeStamp(venv, { status: 'ready', parts, versions, torch: after.facts.fingerprint })

@@ -10,7 +10,7 @@ import { partsOf, requirementsHash, type Extra } from './requirements.js'
 export type Versions = Readonly<Record<string, string>>
 
 export type Stamp =
-  /** A setup is at work, or was broken off. */
+  /** A setup is running, or was interrupted. */
   | { readonly status: 'installing'; readonly pid: number }
   | {
       readonly status: 'ready'

@@ -4,7 +4,7 @@ import { describe } from '../../schedule/describe-schedule.js'
 import { add, describeDuration, isNothing, type Duration } from '../../schedule/duration.js'
 import { leavesOf, type Leaf } from '../../schedule/schedule-parts.js'
 import { scheduleOf, type Source } from '../../schedule/schedule.js'
-import { complaint } from '../schema-errors.js'
+import { schemaErrorMessage } from '../schema-errors.js'
 import { editDistance } from '../../utils/nearest.js'
 import { CONTROL_RANGES, controlsSchema, OWN_CONTROL_RANGE, type ControlRange } from '../spec-schema.js'
 
@@ -24,7 +24,7 @@ export function resolveControls(given: Readonly<Record<string, unknown>>): Resol
   if (!parsed.success) {
     throw new AbsgdError(
       'experiment',
-      complaint('the controls do not hold', parsed.error, controlsSchema, given),
+      schemaErrorMessage('the controls do not hold', parsed.error, controlsSchema, given),
     )
   }
   const controls: Record<string, Source> = {}

@@ -1,10 +1,10 @@
-/** What is permitted and yet rarely meant. */
+/** Warnings about schedules that are permitted but are rarely intended. */
 import { describe } from '../../schedule/describe-schedule.js'
 import { smallLambda } from '../../schedule/feedback/small-lambda.js'
 import { curveOf, type Segment } from '../../schedule/segment.js'
 import type { ResolvedControls } from './resolve-controls.js'
 
-/** What points of a run are told in, and how many steps one of it is. */
+/** The unit in which points of a run are given, and its length in steps. */
 export interface Unit {
   readonly name: 'step' | 'epoch'
   readonly steps: number
@@ -14,7 +14,7 @@ export interface WarningFacts {
   /** 0 for a run without end. */
   readonly runSteps: number
   readonly unit: Unit
-  /** Of the data; 0 where that is not known. */
+  /** Classes of the data; 0 if unknown. */
   readonly numClasses: number
 }
 
@@ -25,9 +25,9 @@ export function warningsOf(
   { runSteps, unit, numClasses }: WarningFacts,
 ): readonly string[] {
   const warnings: string[] = []
-  for (const [name, laidOut] of segments) {
-    if (name === 'lambda') warnings.push(...coldStart(laidOut, numClasses))
-    if (runSteps > 0) warnings.push(...cutShort(name, describe(controls[name]!), laidOut, runSteps, unit))
+  for (const [name, ofControl] of segments) {
+    if (name === 'lambda') warnings.push(...coldStart(ofControl, numClasses))
+    if (runSteps > 0) warnings.push(...cutShort(name, describe(controls[name]!), ofControl, runSteps, unit))
   }
   return warnings
 }
@@ -54,11 +54,11 @@ function coldStart([start]: readonly Segment[], numClasses: number): readonly st
 function cutShort(
   name: string,
   text: string,
-  laidOut: readonly Segment[],
+  segments: readonly Segment[],
   runSteps: number,
   unit: Unit,
 ): readonly string[] {
-  const late = laidOut.findLast(({ from }) => from > runSteps)
+  const late = segments.findLast(({ from }) => from > runSteps)
   if (late === undefined) return []
   return [
     `${name} is not through at the end of the run (${runSteps / unit.steps} ${unit.name}s): "${text}" would come to its last value at ${unit.name} ${late.from / unit.steps}`,

@@ -2,7 +2,7 @@
  * A run whose |λ| is small while nothing is learnt: its losses are all alike at first, and the samples that happen to be
  * learnt first take all the weight within some thirty steps. A network that collapsed often stays dead, so it must be seen before.
  */
-import { isSmall, timesOf, type Beginning } from './first-losses.js'
+import { isSmall, timesOf, type FirstLosses } from './first-losses.js'
 
 /** How the first steps of such a run are watched: rows are planned no further than `lag` steps ahead of what is reported. */
 export interface ColdStart {
@@ -46,7 +46,7 @@ export const COLD_START: ColdStart = {
  *
  * @param loss - The newest mean loss
  */
-export function isCold(lambda: number, loss: number, first: Beginning, { below }: ColdStart): boolean {
+export function isCold(lambda: number, loss: number, first: FirstLosses, { below }: ColdStart): boolean {
   return isSmall(lambda, first.loss, below) && loss >= timesOf(first.early, LEARNT)
 }
 
@@ -65,7 +65,7 @@ export interface SeenCold {
  */
 export function drawsApart(
   { ess, lambda, loss, isUntrained }: SeenCold,
-  first: Beginning,
+  first: FirstLosses,
   { minEssRatio }: ColdStart,
 ): boolean {
   const times = lambda < 0 && isUntrained ? LEARNT : WORSE
@@ -85,7 +85,7 @@ export function isLopsided(
 }
 
 /** @param loss - The mean over the newest steps */
-export function hasLearntLittle(loss: number, { early }: Beginning): boolean {
+export function hasLearntLittle(loss: number, { early }: FirstLosses): boolean {
   return loss >= timesOf(early, LITTLE)
 }
 

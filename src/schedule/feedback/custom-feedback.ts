@@ -16,7 +16,8 @@ export interface FeedbackOptions<State> extends Timing {
 }
 
 /** What a rule says: a value, or with it a state for its next decision and a word for the ledger. */
-export type Said<State> = number | { readonly value: number; readonly state?: State; readonly mark?: string }
+export type FeedbackResult<State> =
+  number | { readonly value: number; readonly state?: State; readonly mark?: string }
 
 /**
  * A schedule decided by `decide`, from the reports of the last `window` steps up to `lag` steps before.
@@ -25,7 +26,7 @@ export type Said<State> = number | { readonly value: number; readonly state?: St
  * value that is no number, is an AbsgdError 'experiment' that names the step; the control then stays as it is to the end.
  */
 export function feedback<State = null>(
-  decide: (window: readonly ReportedStep[], state: State, step: number) => Said<State>,
+  decide: (window: readonly ReportedStep[], state: State, step: number) => FeedbackResult<State>,
   options: FeedbackOptions<State>,
 ): Schedule {
   const { init, start, losses = false, name = 'feedback' } = options
@@ -35,8 +36,8 @@ export function feedback<State = null>(
     })
   }
 
-  function said(window: readonly ReportedStep[], state: unknown, step: number): Decision {
-    let answer: Said<State>
+  function decideChecked(window: readonly ReportedStep[], state: unknown, step: number): Decision {
+    let answer: FeedbackResult<State>
     try {
       answer = decide(window.map(ownCopy), structuredClone(state) as State, step)
     } catch (thrown) {
@@ -58,7 +59,7 @@ export function feedback<State = null>(
       needsLosses: losses,
       initial: init,
       start: start ?? null,
-      decide: said,
+      decide: decideChecked,
     },
   })
 }

@@ -1,7 +1,7 @@
 /** What a run began with: the measure of everything that the guard looks at, so that units of loss do not matter. */
 import type { ReportedStep } from './feedback-rule.js'
 
-export interface Beginning {
+export interface FirstLosses {
   /** Mean losses that were counted, at most `FIRST_STEPS`; 0 before the first. */
   readonly count: number
   /** Of those mean losses. */
@@ -18,7 +18,7 @@ export interface Beginning {
   readonly leastCount: number
 }
 
-export const NO_BEGINNING: Beginning = {
+export const NO_FIRST_LOSSES: FirstLosses = {
   count: 0,
   sum: 0,
   loss: 0,
@@ -29,10 +29,10 @@ export const NO_BEGINNING: Beginning = {
 }
 
 /** @param small - A lambda below so many mean losses is small */
-export function withStep(first: Beginning, step: ReportedStep, small: number): Beginning {
+export function withFirstLoss(first: FirstLosses, step: ReportedStep, small: number): FirstLosses {
   const { meanLoss } = step
   if (first.count >= FIRST_STEPS || !Number.isFinite(meanLoss)) return first
-  const begun = first.count === 0 ? beginWith(step, small) : first
+  const begun = first.count === 0 ? startFirstLosses(step, small) : first
   const count = first.count + 1
   const sum = first.sum + meanLoss
   const next = { ...begun, count, sum }
@@ -44,7 +44,7 @@ export function withStep(first: Beginning, step: ReportedStep, small: number): B
   return isLeast ? { ...next, early, least: mean, leastCount: count } : { ...next, early }
 }
 
-function beginWith(step: ReportedStep, small: number): Beginning {
+function startFirstLosses(step: ReportedStep, small: number): FirstLosses {
   const { lambda, meanLoss } = step
   return {
     ...NO_BEGINNING,

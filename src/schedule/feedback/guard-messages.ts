@@ -1,8 +1,8 @@
 /** What the guard saw, in words for the ledger. */
-import type { Beginning } from './first-losses.js'
+import type { FirstLosses } from './first-losses.js'
 import type { ReportedStep } from './feedback-rule.js'
 
-export function narrowness(
+export function concentrationMessage(
   ess: number,
   { topClassMass, topClassShare }: ReportedStep,
   steps: number,
@@ -14,20 +14,20 @@ export function narrowness(
   return `for ${steps} steps a few samples held the weight (${share}${mass})`
 }
 
-export function apartness(
+export function coldStartMessage(
   ess: number,
   loss: number,
-  first: Beginning,
+  first: FirstLosses,
   when = 'before anything is learnt',
 ): string {
   return `a few samples hold the weight ${when} ${figures(ess, loss, first)}`
 }
 
-export function lostness(ess: number, loss: number, first: Beginning): string {
+export function relapseMessage(ess: number, loss: number, first: FirstLosses): string {
   return `the mean loss has risen again, and a few samples hold the weight ${figures(ess, loss, first)}`
 }
 
-function figures(ess: number, loss: number, first: Beginning): string {
+function figures(ess: number, loss: number, first: FirstLosses): string {
   return (
     `(effective sample size ${percent(ess)} of the batch, unweighted mean loss ${loss.toPrecision(3)}, ` +
     `at first ${first.loss.toPrecision(3)})`

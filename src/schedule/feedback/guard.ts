@@ -4,7 +4,7 @@
  * The usual alarms are silent in a collapse: Σw ≈ 1, nothing is infinite, and the weighted loss falls to 0. What shows it is that
  * a few samples, or one class, take all the weight, and that the unweighted mean loss runs away.
  */
-import { isEven, mean, NO_BEGINNING, timesOf, withStep, type Beginning } from './first-losses.js'
+import { isEven, mean, NO_FIRST_LOSSES, timesOf, withFirstLoss, type FirstLosses } from './first-losses.js'
 import {
   COLD_START,
   drawsApart,
@@ -14,7 +14,7 @@ import {
   isLopsided,
   type ColdStart,
 } from './cold-start.js'
-import { apartness, lostness, narrowness } from './guard-messages.js'
+import { coldStartMessage, relapseMessage, concentrationMessage } from './guard-messages.js'
 import type { ReportedStep } from './feedback-rule.js'
 
 export interface GuardOptions {
@@ -56,7 +56,7 @@ export interface GuardState {
   /** Whether the mean loss of a cold start has fallen by then. */
   readonly hasLearnt?: boolean
   /** Whether something was said that λ does not back off for: once is enough. */
-  readonly isTold?: boolean
+  readonly isWarned?: boolean
   /** Steps in a row whose mean loss was not finite. */
   readonly notFinite: number
   /** The newest finite mean losses, at most `patience`. */
@@ -64,7 +64,7 @@ export interface GuardState {
   /** The newest ESS ratios. */
   readonly essRatios: readonly number[]
   /** Of the first steps of the run. */
-  readonly first: Beginning
+  readonly first: FirstLosses
   /** Steps before this one do not show the last back-off yet. */
   readonly quietUntil: number
   /** The same for what is seen of a cold start alone. */
@@ -94,7 +94,7 @@ export function startGuard(): GuardState {
     notFinite: 0,
     losses: [],
     essRatios: [],
-    first: NO_BEGINNING,
+    first: NO_FIRST_LOSSES,
     quietUntil: 0,
     coldQuietUntil: 0,
     isUntrained: false,
@@ -110,18 +110,21 @@ export function watch(
   step: ReportedStep,
   options: GuardOptions,
 ): { readonly state: GuardState; readonly backOff?: BackOff } {
-  const { state, ess, loss } = noted(before, step, options)
+  const { state, ess, loss } = withReportedStep(before, step, options)
   const { lag, patience, factor, cold } = options
   if (!isWeighed(step) || isAsGoodAsOff(step, state.first)) return { state }
-  const { hasLearnt = false, isTold = false } = state
+  const { hasLearnt = false, isWarned = false } = state
   if (cold !== undefined && state.apart >= cold.patience && step.step >= coldFrom(state, cold)) {
-    const mark = (hasLearnt ? lostness : apartness)(ess, loss, state.first)
+    const mark = (hasLearnt ? relapseMessage : coldStartMessage)(ess, loss, state.first)
     if (step.lambda < 0 || !hasLearnt) return backedOffCold(state, step, cold, mark)
     // λ > 0 raises the loss of what is easy, also in runs that learn it again by themselves.
-    if (!isTold) return told(state, step, mark)
+    if (!isWarned) return warning(state, step, mark)
   }
   if (step.step < state.quietUntil) return { state }
-  const mark = state.narrow >= patience ? narrowness(ess, step, state.narrow) : ranAway(state, step, options)
+  const mark =
+    state.narrow >= patience
+      ? concentrationMessage(ess, step, state.narrow)
+      : divergenceMessage(state, step, options)
   if (mark !== undefined) {
     return {
       state: { ...state, narrow: 0, quietUntil: step.step + 2 * lag + patience },
@@ -131,11 +134,11 @@ export function watch(
   const lately = mean(state.losses)
   if (cold === undefined || !hasLearntLittle(lately, state.first)) return { state }
   if (step.lambda > 0) {
-    if (isTold || state.lopsided < cold.stalled) return { state }
-    return told(state, step, apartness(ess, lately, state.first, 'and little is learnt'))
+    if (isWarned || state.lopsided < cold.stalled) return { state }
+    return warning(state, step, coldStartMessage(ess, lately, state.first, 'and little is learnt'))
   }
   if (state.lopsided < patience) return { state }
-  return backedOffCold(state, step, cold, apartness(ess, lately, state.first))
+  return backedOffCold(state, step, cold, coldStartMessage(ess, lately, state.first))
 }
 
 /** The step from which samples that draw apart are a reason. */
@@ -144,8 +147,8 @@ function coldFrom({ coldUntil = 0, coldQuietUntil }: GuardState, { steps, earlie
 }
 
 /** What may be no collapse is said, once, and λ stays as it is. */
-function told(state: GuardState, { step }: ReportedStep, mark: string) {
-  return { state: { ...state, isTold: true }, backOff: { step, from: step + 1, factor: 1, mark } }
+function warning(state: GuardState, { step }: ReportedStep, mark: string) {
+  return { state: { ...state, isWarned: true }, backOff: { step, from: step + 1, factor: 1, mark } }
 }
 
 function backedOffCold(
@@ -164,13 +167,13 @@ function backedOffCold(
 }
 
 /** The state with one more step, and the newest ESS ratio and mean loss, of as many steps as are looked at as one. */
-function noted(before: GuardState, step: ReportedStep, options: GuardOptions) {
+function withReportedStep(before: GuardState, step: ReportedStep, options: GuardOptions) {
   const { lambda, essRatio, meanLoss } = step
   const { cold } = options
-  const first = withStep(before.first, step, cold?.below ?? 0)
+  const first = withFirstLoss(before.first, step, cold?.below ?? 0)
   const losses = newest(before.losses, meanLoss, options.patience)
   const essRatios = newest(before.essRatios, essRatio, MOST_TOGETHER)
-  const together = togetherOf(step.n)
+  const together = batchesPooled(step.n)
   const ess = mean(essRatios.slice(-together))
   const loss = mean(losses.slice(-Math.max(together, cold?.patience ?? 1)))
   const coldUntil = before.coldUntil ?? (isWeighed(step) ? coldEnd(step, losses, first, cold) : undefined)
@@ -203,7 +206,7 @@ function noted(before: GuardState, step: ReportedStep, options: GuardOptions) {
 function coldEnd(
   { step, lambda }: ReportedStep,
   losses: readonly number[],
-  first: Beginning,
+  first: FirstLosses,
   cold: ColdStart | undefined,
 ): number {
   return cold !== undefined && isCold(lambda, mean(losses), first, cold) ? step + cold.steps : 0
@@ -219,22 +222,22 @@ function newest(values: readonly number[], value: number, most: number): readonl
 }
 
 /** What it did last holds so many steps later than it asked for: so much longer it says nothing of it. */
-export function quieter(state: GuardState, steps: number): GuardState {
+export function extendQuietPeriod(state: GuardState, steps: number): GuardState {
   return { ...state, quietUntil: state.quietUntil + steps, coldQuietUntil: state.coldQuietUntil + steps }
 }
 
 /** What is wrong then is something else than λ. Told from λ as applied: one that is set by hand is watched anew. */
-function isAsGoodAsOff({ lambda, meanLoss }: ReportedStep, first: Beginning): boolean {
+function isAsGoodAsOff({ lambda, meanLoss }: ReportedStep, first: FirstLosses): boolean {
   return Math.abs(lambda) >= OFF_FROM * (scaleOf(meanLoss, first) || 1)
 }
 
 /** Of the losses, at first or now: the larger one. */
-function scaleOf(meanLoss: number, { loss }: Beginning): number {
+function scaleOf(meanLoss: number, { loss }: FirstLosses): number {
   return Math.max(Math.abs(loss), Number.isFinite(meanLoss) ? Math.abs(meanLoss) : 0)
 }
 
 /** Batches of so few samples that one says little: as many as it takes are looked at as one. */
-function togetherOf(n: number): number {
+function batchesPooled(n: number): number {
   return n >= 1 ? Math.min(MOST_TOGETHER, Math.ceil(MANY_SAMPLES / n)) : 1
 }
 
@@ -244,13 +247,13 @@ function isNarrow(
   { lambda, n, topClassMass, topClassShare }: ReportedStep,
   { minEssRatio, maxClassMass }: GuardOptions,
 ): boolean {
-  // λ > 0 puts the weight on the few hardest samples on purpose: whether the run learns is told by its mean loss.
+  // λ > 0 puts the weight on the few hardest samples on purpose: its mean loss shows whether the run learns.
   // ESS/B cannot come below 1/B, and in a small batch the samples that hold the weight are of one class by chance.
   if (lambda < 0 && n >= LEAST_SAMPLES && ess < Math.max(minEssRatio, TWO_SAMPLES / n)) return true
   return n >= MANY_SAMPLES && topClassMass > maxClassMass && topClassShare < HALF
 }
 
-function ranAway(
+function divergenceMessage(
   { losses, notFinite, first }: GuardState,
   { lambda }: ReportedStep,
   { maxLossRatio, patience }: GuardOptions,
