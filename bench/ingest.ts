@@ -43,7 +43,7 @@ interface Sizes {
 /** Steps a second, of every round. */
 interface Rates {
   readonly controller: readonly number[]
-  /** Of the CPU of the controller's process, sockets included. */
+  /** CPU time of the controller's process, sockets included. */
   readonly ofCpu: readonly number[]
   readonly raw: readonly number[]
 }

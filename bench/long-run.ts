@@ -23,13 +23,13 @@ export interface LongRunOptions {
   /** Runs root: exists. */
   readonly root: string
   readonly run: SyntheticRun
-  /** What a worker reports at a time: at 5 ms a step it is 20. */
+  /** Steps per report of the worker: 20 at 5 ms per step. */
   readonly stepsARecord: number
   /** Samples of every k-th step; 0 for none. */
   readonly sampleEvery: number
 }
 
-/** What writes a run, a record at a time, in the order in which a controller would. */
+/** Writes a run record by record, in the order of a controller. */
 export interface LongRun {
   readonly dir: string
   /** Appends the steps [first, first + count), and what comes with them. */

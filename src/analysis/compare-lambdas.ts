@@ -1,26 +1,26 @@
-/** Candidates for lambda beside the one that is applied, on the same losses: before against after. */
+/** Compares values of lambda on the same losses: the applied one, and candidates. */
 import { lambdaFor, outcomeAt, type LossBatch, type Outcome, type Target } from './lambda-outcome.js'
 
-/** A lambda (±Infinity is off), or the evenness that one is looked for, see `Outcome`: `ess` in (0, 1], `kl` from 0. */
+/** A lambda (±Infinity is off), or a target for which a lambda is computed: `ess` in (0, 1] or `kl` ≥ 0 in nats, see `Outcome`. */
 export type Candidate = { readonly lambda: number } | Target
 
 export interface AppliedLambda {
-  /** Undefined where nothing has been applied yet. */
+  /** Undefined if no step has been reported yet. */
   readonly lambda: number | undefined
-  /** Of the lambda that gives an `ess` or `kl`. @default that of the lambda applied; -1 where it is off */
+  /** Sign of the lambda that is computed for a target. @default the sign of the applied lambda; -1 if that is off */
   readonly sign?: 1 | -1
 }
 
 export interface BeforeAfter {
-  /** At the lambda applied. */
+  /** The outcome at the applied lambda. */
   readonly now: Outcome | undefined
-  /** In the order of the candidates; undefined for a target that no lambda meets. */
+  /** The outcomes in the order of the candidates; undefined for a target that no lambda reaches. */
   readonly outcomes: readonly (Outcome | undefined)[]
 }
 
 /**
- * Time grows with the number of losses: an outcome takes three exponentials of each and a sort of every batch, a target
- * some 40 exponentials more. For 64 batches of 128 that is a few milliseconds, or some ten: cheap enough to draw at 10 Hz.
+ * The time is proportional to the number of losses: an outcome takes three exponentials of each loss and sorts every batch; a target
+ * takes about 40 more exponentials of each. For 64 batches of 128 this is about 10 ms, so that it can be drawn at 10 Hz.
  *
  * @param batches - At least one that `isUsable`; others are left out.
  */
@@ -39,7 +39,7 @@ export function weighCandidates(
   }
 }
 
-/** The side of 0 on which lambda is looked for. */
+/** The sign of the lambda that is computed for a target. */
 export function sideOf({ lambda, sign }: AppliedLambda): 1 | -1 {
   return sign ?? (lambda !== undefined && Number.isFinite(lambda) && lambda > 0 ? 1 : -1)
 }

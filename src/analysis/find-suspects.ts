@@ -1,4 +1,4 @@
-/** What a run tells of single samples, read from its directory, live or finished. */
+/** Finds the samples of a run that are most likely to have a wrong label, from its directory, while it runs or afterwards. */
 import { AbsgdError } from '../errors.js'
 import { runsRoot } from '../log/run-directory.js'
 import { selectRun } from '../log/select-runs.js'
@@ -10,13 +10,13 @@ import type { DamagedFile } from '../history/summarize-run.js'
 import { suspectOf, topIndices, type Suspect } from '../samples/suspect-ranking.js'
 import { readRunView, type RunView } from '../log/run-view.js'
 
-/** A suspect under its user's own name, where the task gives names. */
+/** A suspect, with the name of the sample if the task gives names. */
 export interface NamedSuspect extends Suspect {
   readonly id?: string
 }
 
 export interface SuspectsOptions {
-  /** How many. @default 50 */
+  /** Number of suspects, from 1. @default 50 */
   readonly count?: number
   /** Only samples with this label. @default all */
   readonly label?: number
@@ -27,19 +27,18 @@ export interface SuspectsOptions {
 export interface Suspects {
   /** Most suspicious first. */
   readonly suspects: readonly NamedSuspect[]
-  /** Of all samples ranked: how the losses are distributed, and where the truth is known how far the ranking can be trusted. */
+  /** Summary of all ranked samples: the distribution of losses; if true labels are known, how well the ranking finds wrong labels. */
   readonly overview: SampleOverview
-  /** What of the log could not be read; everything before it counts. */
+  /** Parts of the log that could not be read; everything before them counts. */
   readonly damage: readonly DamagedFile[]
 }
 
 /**
- * The samples of a run that are most likely to be labelled wrong, by their mean loss over the epochs. A live run tells what
- * it has so far.
+ * The samples of a run that are most likely to have a wrong label, by their mean loss over the epochs (so far, if it still runs).
  *
  * @param run - Its name, or its directory.
- * @throws AbsgdError 'usage' when `count` is no whole number from 1, the run keeps no samples, they have no index, or none has
- *   the label; 'run-directory' when there is no such run.
+ * @throws AbsgdError 'usage' when `count` is no whole number from 1, the run records no samples, they have no index, or no sample
+ *   has the label; 'run-directory' when the run does not exist.
  */
 export async function suspects(run: string, options: SuspectsOptions = {}): Promise<Suspects> {
   const { count = 50, label, runs } = options
@@ -59,9 +58,9 @@ export interface SampleReading {
 }
 
 /**
- * Sums up the samples of the run in `dir`, of one label or of all. Streams: memory depends on the number of samples alone.
+ * Sums up the samples of the run in `dir`, with one label or all. It streams the log: memory depends only on the number of samples.
  *
- * @throws AbsgdError 'usage' when there is nothing to rank, saying why and what to do.
+ * @throws AbsgdError 'usage' when there is nothing to rank; it names the reason and the remedy.
  */
 export async function readSamples(dir: string, label?: number): Promise<SampleReading> {
   let losses = emptySampleLosses()
@@ -78,9 +77,9 @@ export async function readSamples(dir: string, label?: number): Promise<SampleRe
 }
 
 /**
- * The first `count` of the ranking in blocks, so that memory does not depend on how many there are.
+ * The first `count` suspects in blocks, so that memory does not depend on `count`.
  *
- * Ids stand at the beginning of a log of samples: only so much of it is read again as a block needs.
+ * Ids are at the beginning of the log of samples: only the part that a block needs is read again.
  */
 export async function* rankedSuspects(
   dir: string,
@@ -133,7 +132,7 @@ function nothingToRankError(view: RunView, { unindexed, beyond }: SampleLosses):
   return noSamplesError(view)
 }
 
-/** Of a run whose log has no samples: why, and what to do. */
+/** The error for a run whose log has no samples: the reason and the remedy. */
 export function noSamplesError({ manifest, live, damage }: RunView): AbsgdError {
   const run = `the run "${manifest.run}"`
   if (manifest.config.sampleEvery === 0)
@@ -166,5 +165,5 @@ function unknownLabelError({ manifest }: RunView, losses: SampleLosses, label: n
 }
 
 const LABELS_NAMED = 20
-/** Suspects held at a time. */
+/** Number of suspects in memory at a time. */
 const BLOCK = 1 << 17

@@ -1,4 +1,4 @@
-/** What another lambda would make of losses that are known: no step of training is spent. Gamma does not enter. */
+/** The weights that another lambda would give to recorded losses. It needs no training, and does not depend on gamma. */
 import type { LabelledBatch } from '../samples/recent-samples.js'
 import { UNKNOWN_LABEL } from '../samples/sample-columns.js'
 import { essRatioAt, isUsable, klAt, solveEss, solveKl } from '../weighting/solve-lambda.js'
@@ -6,8 +6,8 @@ import { essRatioAt, isUsable, klAt, solveEss, solveKl } from '../weighting/solv
 export type LossBatch = Pick<LabelledBatch, 'losses' | 'labels' | 'trueLabels'>
 
 /**
- * Weights softmax(losses/lambda) of some batches, each batch with a sum of 1. Means over the batches, unless said otherwise;
- * shares are in [0, 1].
+ * Figures of the weights softmax(losses/lambda) of some batches; the weights of each batch sum to 1. They are means over the batches
+ * unless stated otherwise. Shares are in [0, 1].
  */
 export interface Outcome {
   /** In units of loss; ±Infinity is off. */
@@ -16,22 +16,22 @@ export interface Outcome {
   readonly essRatio: number
   /** KL divergence from even weights, in nats. */
   readonly kl: number
-  /** The largest weight of any sample times the size of its batch, from 1: 1 is even. */
+  /** The largest weight of any sample, times its batch size: from 1, which is even. */
   readonly maxWeight: number
   /** Share of the weight on the tenth of each batch with the highest losses: 0.1 is even. */
   readonly hardestTenth: number
-  /** The same for the lowest. */
+  /** Share of the weight on the tenth of each batch with the lowest losses: 0.1 is even. */
   readonly easiestTenth: number
-  /** By label; empty where labels are not known. */
+  /** Shares by label; empty if labels are unknown. */
   readonly classes: readonly ClassShare[]
-  /** Of samples that are known to be labelled wrong; undefined where no truth is known. */
+  /** Share of the samples that are known to have a wrong label; undefined if true labels are unknown. */
   readonly wrong: Share | undefined
 }
 
 export interface Share {
-  /** Of the samples. */
+  /** Share of the samples. */
   readonly samples: number
-  /** Of the weight. */
+  /** Share of the weight. */
   readonly weight: number
 }
 
@@ -39,7 +39,7 @@ export interface ClassShare extends Share {
   readonly label: number
 }
 
-/** A wanted evenness: `ess` in (0, 1] as `Outcome.essRatio`, or `kl` from 0 as `Outcome.kl`. */
+/** A target: `ess` in (0, 1] for `Outcome.essRatio`, or `kl` ≥ 0, in nats, for `Outcome.kl`. */
 export type Target = { readonly ess: number } | { readonly kl: number }
 
 /** @param batches - At least one that `isUsable`; others are left out. @param lambda - Not 0; ±Infinity is off. */
@@ -48,7 +48,7 @@ export function outcomeAt(batches: readonly LossBatch[], lambda: number): Outcom
   const meanOf = (value: (batch: LossBatch, weights: Float64Array) => number) =>
     usable.reduce((sum, batch, i) => sum + value(batch, weights[i]!), 0) / usable.length
   const weights = usable.map(({ losses }) => softmax(losses, lambda))
-  // Weights are in the order of the losses, or for lambda < 0 in the opposite one.
+  // Sorted weights are in the order of the losses, for lambda < 0 in the opposite order.
   const sorted = weights.map((each) => each.slice().sort())
   const meanTenth = (tenthOf: (sorted: Float64Array) => number) =>
     sorted.reduce((sum, each) => sum + tenthOf(each), 0) / sorted.length
@@ -65,7 +65,7 @@ export function outcomeAt(batches: readonly LossBatch[], lambda: number): Outcom
   }
 }
 
-/** The lambda that meets a target, ±Infinity where only even weights do; undefined where none does. */
+/** The lambda that reaches a target; ±Infinity if only even weights do; undefined if no lambda does. */
 export function lambdaFor(batches: readonly LossBatch[], target: Target, sign: 1 | -1): number | undefined {
   const losses = batches.map((batch) => batch.losses)
   const { min, max, isSpread } = boundsOf(losses)
@@ -79,14 +79,14 @@ export function lambdaFor(batches: readonly LossBatch[], target: Target, sign: 1
   return saturated === 'max' ? sign * Infinity : lambda
 }
 
-/** How far from even a lambda of this sign can weigh the batches: the least ESS ratio and the largest KL. */
+/** The least even weights that a lambda of this sign can give: the smallest ESS ratio and the largest KL. */
 export function leastEven(batches: readonly LossBatch[], sign: 1 | -1): { ess: number; kl: number } {
   const { min } = boundsOf(batches.map((batch) => batch.losses))
   const { essRatio, kl } = outcomeAt(batches, sign * min)
   return { ess: essRatio, kl }
 }
 
-/** Beyond these only the largest loss of a batch has weight, or all have the same. */
+/** Bounds of |lambda|. Below `min` only one loss of a batch has weight; above `max` all weights are equal. */
 function boundsOf(batches: readonly Float32Array[]) {
   let spread = 0
   for (const losses of batches.filter(isUsable)) {
@@ -106,7 +106,7 @@ function softmax(losses: Float32Array, lambda: number): Float64Array {
   return weights
 }
 
-/** The last sample counts with the fraction that makes a tenth of those that are no multiple of ten. */
+/** Sum of the first tenth of the weights. If the number of samples is no multiple of ten, the last sample counts in part. */
 function firstTenth(weights: Float64Array): number {
   const whole = Math.floor(weights.length / 10)
   const sum = weights.subarray(0, whole).reduce((a, b) => a + b, 0)
@@ -142,5 +142,5 @@ function wrongShare(batches: readonly LossBatch[], weights: readonly Float64Arra
   return isKnown ? { samples, weight } : undefined
 }
 
-/** Of the largest range of losses in a batch. */
+/** Factor between the bounds of |lambda| and the largest range of losses in a batch. */
 const REACH = 1e6

@@ -1,33 +1,33 @@
-/** Which lambda to begin to think about, from the spread of losses. */
+/** Suggests values of lambda from the spread of losses. */
 import { lambdaFor, outcomeAt, type LossBatch, type Outcome } from './lambda-outcome.js'
 
-/** A lambda for an ESS ratio. */
+/** A lambda that gives an ESS ratio. */
 export interface Suggestion {
   readonly ess: number
   readonly sign: 1 | -1
-  /** Undefined where no lambda of the sign gives the ratio. */
+  /** Undefined if no lambda of the sign gives the ratio. */
   readonly outcome: Outcome | undefined
 }
 
 /**
- * For the ratios 0.9, 0.8 and 0.6, first below 0, then above.
+ * Suggestions for the ESS ratios 0.9, 0.8 and 0.6, first with lambda below 0, then above.
  *
- * @param batches - At least one that `isUsable`; others are left out, likewise below.
+ * @param batches - At least one must be usable (`isUsable`); others are left out.
  */
 export function suggestionsFor(batches: readonly LossBatch[]): Suggestion[] {
   return ([-1, 1] as const).flatMap((sign) => RATIOS.map((ess) => suggestionFor(batches, ess, sign)))
 }
 
-/** As a suggestion, but |lambda| is no smaller than `MIN_SIZE`. */
+/** A suggestion in which |lambda| is at least `MIN_SIZE`. */
 export interface BoundedSuggestion extends Suggestion {
-  /** The lambda that gives the ratio, where that is closer to 0 than `outcome` is; undefined where it is not. */
+  /** The lambda that gives the ratio, if it is closer to 0 than the bound; else undefined. */
   readonly unbounded: number | undefined
 }
 
 /**
- * For labels of which the share `wrong`, in (0, 1), is wrong: at an ESS ratio of 1 - wrong with lambda < 0 about as many
- * samples count as are labelled right. Where losses nearly coincide, as without wrong labels, the lambda for a ratio runs
- * to 0 and the model collapses: it is bounded.
+ * A suggestion if the share `wrong`, in (0, 1), of the labels is wrong. At an ESS ratio of 1 - wrong with lambda < 0, about as many
+ * samples count as have right labels. If losses are nearly equal, as without wrong labels, the lambda for a ratio goes to 0, at which
+ * the model collapses. Therefore |lambda| is bounded.
  */
 export function forWrongLabels(batches: readonly LossBatch[], wrong: number): BoundedSuggestion {
   const suggestion = suggestionFor(batches, 1 - wrong, -1)
@@ -36,7 +36,7 @@ export function forWrongLabels(batches: readonly LossBatch[], wrong: number): Bo
   return { ...suggestion, outcome: outcomeAt(batches, -MIN_SIZE), unbounded: lambda }
 }
 
-/** Of |lambda|, for losses in nats: the bound with which the ratio was held safely on small image data. */
+/** Bound of |lambda|, for losses in nats. With this bound, runs on small image data kept the ratio without a collapse. */
 export const MIN_SIZE = 0.5
 
 function suggestionFor(batches: readonly LossBatch[], ess: number, sign: 1 | -1): Suggestion {

@@ -1,4 +1,4 @@
-/** The losses of the last steps that a run recorded, read from its directory, live or finished. */
+/** Reads the losses of the last steps of a run from its directory, while it runs or afterwards. */
 import { AbsgdError } from '../errors.js'
 import { createRecentSamples, type LabelledBatch } from '../samples/recent-samples.js'
 import { isUsable } from '../weighting/solve-lambda.js'
@@ -8,22 +8,22 @@ import { readRunView, type RunView } from '../log/run-view.js'
 
 export interface RecentLosses {
   readonly view: RunView
-  /** At least one, of at least one finite loss. */
+  /** At least one batch; all losses are finite. */
   readonly batches: readonly LabelledBatch[]
   readonly about: LossesRead
 }
 
 export interface RecentOptions {
-  /** How many of the last steps with recorded samples are looked at. @default 64 */
+  /** Number of the last steps with recorded samples that are read, from 1. @default 64 */
   readonly steps?: number
   /** Folder of runs. @default $ABSGD_RUNS, else ./runs */
   readonly runs?: string
 }
 
 /**
- * Streams: memory depends on the number of steps kept, and of samples where they have labels.
+ * It streams the log: memory depends on the number of steps kept, and on the number of samples if they have labels.
  *
- * @throws AbsgdError 'usage' when `steps` is no whole number from 1, or there are no losses, saying why and what to do.
+ * @throws AbsgdError 'usage' when `steps` is no whole number from 1, or there are no losses; it names the reason and the remedy.
  */
 export async function readRecentLosses(dir: string, steps = STEPS): Promise<RecentLosses> {
   if (!Number.isSafeInteger(steps) || steps < 1)

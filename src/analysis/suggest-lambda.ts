@@ -1,4 +1,4 @@
-/** Which lambda the last losses of a run suggest. */
+/** Suggests a lambda from the last losses of a run. */
 import { AbsgdError } from '../errors.js'
 import { runsRoot } from '../log/run-directory.js'
 import { selectRun } from '../log/select-runs.js'
@@ -14,27 +14,27 @@ import { readRecentLosses, type RecentLosses, type RecentOptions } from './recen
 import { outcomeNow } from './try-lambdas.js'
 
 export interface SuggestOptions extends RecentOptions {
-  /** A guess of the share of labels that are wrong, in (0, 1). @default the true share, where it is known */
+  /** Estimated share of wrong labels, in (0, 1). @default the true share, if it is known */
   readonly wrong?: number
 }
 
 export interface Suggestions {
-  /** At the lambda of the last step reported; undefined before the first. */
+  /** The outcome at the lambda of the last reported step; undefined before the first. */
   readonly now: Outcome | undefined
   /** A lambda for the ESS ratios 0.9, 0.8 and 0.6, first below 0, then above. */
   readonly suggestions: readonly Suggestion[]
-  /** What suits the share of wrong labels; undefined where none is guessed or known, and where none is wrong. */
+  /** The suggestion for the share of wrong labels; undefined if that is neither given nor known, and if no label is wrong. */
   readonly forWrong: (BoundedSuggestion & { readonly wrong: number; readonly isGuess: boolean }) | undefined
   readonly losses: LossesRead
 }
 
 /**
- * What the spread of a run's last losses says about lambda. A start for thinking: losses change while training goes on, and a
- * small |lambda| is annealed to, never begun with.
+ * Suggests values of lambda from the spread of a run's last losses. They are a starting point: losses change while training continues.
+ * Anneal to a small |lambda|; do not start with it.
  *
  * @param run - Its name, or its directory.
- * @throws AbsgdError 'usage' when `wrong` is out of range or the run has no losses in its log; 'run-directory' when there
- *   is no such run.
+ * @throws AbsgdError 'usage' when `wrong` is out of range or the run has no losses in its log; 'run-directory' when the run does not
+ *   exist.
  */
 export async function suggest(run: string, options: SuggestOptions = {}): Promise<Suggestions> {
   checkWrong(options.wrong)
@@ -57,7 +57,7 @@ export function suggestFrom(recent: RecentLosses, guess?: number): Suggestions {
   }
 }
 
-/** @throws AbsgdError 'usage' */
+/** @throws AbsgdError 'usage' when it is not in (0, 1) */
 export function checkWrong(wrong: number | undefined): void {
   if (wrong === undefined || (wrong > 0 && wrong < 1)) return
   throw new AbsgdError('usage', `wrong is ${String(wrong)}, must be a share above 0 and below 1`, {

@@ -1,4 +1,4 @@
-/** What other values of lambda would make of a run's last losses. */
+/** Computes the weights that other values of lambda would give to the last losses of a run. */
 import { AbsgdError } from '../errors.js'
 import { runsRoot } from '../log/run-directory.js'
 import { selectRun } from '../log/select-runs.js'
@@ -10,24 +10,25 @@ import { readRecentLosses, type RecentLosses, type RecentOptions } from './recen
 export type { Candidate } from './compare-lambdas.js'
 
 export interface WhatIfOptions extends RecentOptions {
-  /** Of the lambda that gives an `ess` or `kl`. @default that of the lambda now applied; -1 where it is off */
+  /** Sign of the lambda that is computed for a target. @default the sign of the applied lambda; -1 if that is off */
   readonly sign?: 1 | -1
 }
 
 export interface WhatIf {
-  /** At the lambda of the last step reported; undefined before the first. */
+  /** The outcome at the lambda of the last reported step; undefined before the first. */
   readonly now: Outcome | undefined
-  /** In the order of the candidates. */
+  /** The outcomes in the order of the candidates. */
   readonly outcomes: readonly Outcome[]
   readonly losses: LossesRead
 }
 
 /**
- * Weighs the last losses of a run, live or finished, anew. Each batch is weighed on its own, as with gamma 1.
+ * Computes the weights that candidates for lambda give to the last losses of a run, while it runs or afterwards. Each batch is weighed
+ * on its own, as with gamma 1.
  *
  * @param run - Its name, or its directory.
- * @throws AbsgdError 'usage' for a candidate out of range or that no lambda meets, and when the run has no losses in its
- *   log; 'run-directory' when there is no such run.
+ * @throws AbsgdError 'usage' for a candidate that is out of range or that no lambda reaches, and when the run has no losses in its
+ *   log; 'run-directory' when the run does not exist.
  */
 export async function whatIf(
   run: string,
@@ -39,7 +40,7 @@ export async function whatIf(
   return weighAnew(recent, candidates, sign)
 }
 
-/** @throws AbsgdError 'usage' for a candidate that no lambda meets. */
+/** @throws AbsgdError 'usage' for a candidate that no lambda reaches. */
 export function weighAnew(recent: RecentLosses, candidates: readonly Candidate[], sign?: 1 | -1): WhatIf {
   const applied = { lambda: appliedLambda(recent), ...(sign === undefined ? {} : { sign }) }
   const { now, outcomes } = weighCandidates(recent.batches, candidates, applied)
@@ -48,7 +49,7 @@ export function weighAnew(recent: RecentLosses, candidates: readonly Candidate[]
     outcomes: candidates.map((candidate, i) => {
       const outcome = outcomes[i]
       if (outcome !== undefined) return outcome
-      // Any lambda has an outcome.
+      // Only a target can have no outcome.
       throw unreachableTargetError(recent, candidate as Target, sideOf(applied))
     }),
     losses: recent.about,
@@ -61,7 +62,7 @@ export function outcomeNow(recent: RecentLosses): Outcome | undefined {
   return lambda === undefined ? undefined : outcomeAt(recent.batches, lambda)
 }
 
-/** @throws AbsgdError 'usage' naming what is out of range. */
+/** @throws AbsgdError 'usage' naming the value that is out of range. */
 export function checkCandidate(candidate: Candidate): void {
   if ('lambda' in candidate) {
     const { lambda } = candidate

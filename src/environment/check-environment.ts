@@ -1,4 +1,4 @@
-/** Looks at everything a run needs, changes nothing, and says what to do about what is amiss. */
+/** Checks everything that a run needs, without changing anything, and gives a remedy for each problem. */
 import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { localEndpoints } from '../wire/endpoints.js'
@@ -12,12 +12,12 @@ import { readStamp } from './install/stamp.js'
 import { judge, type Verdict } from './judge-interpreter.js'
 import { atLeast } from './python-versions.js'
 
-/** One thing that was looked at. `note`: worth knowing, nothing is wrong. */
+/** The result of one check. `note`: information, not a problem. */
 export interface Finding {
   readonly status: 'ok' | 'note' | 'fault'
   readonly subject: string
   readonly detail: string
-  /** What to do about a fault. */
+  /** How to repair a fault. */
   readonly remedy?: string | undefined
 }
 
@@ -28,7 +28,7 @@ export interface DoctorOptions {
   readonly env?: NodeJS.ProcessEnv
 }
 
-/** Findings as they come: importing torch takes seconds. */
+/** Yields each finding as soon as it is known, because importing torch takes seconds. */
 export async function* doctor({
   directory,
   python,
@@ -60,7 +60,7 @@ function node(): Finding {
   return fault('Node', `${version} is too old`, `install Node ${NODE_MINIMUM} or newer`)
 }
 
-/** Binds what a controller binds. The module is loaded here, so that a missing native binary is a finding. */
+/** Binds the sockets of a controller. The module is imported here, so that a missing native binary is reported as a finding. */
 async function sockets(): Promise<Finding> {
   let folder: string | undefined
   try {
@@ -95,7 +95,7 @@ function interpreter(candidate: Candidate, verdict: Verdict): Finding {
     verdict.status === 'lacks'
       ? missingPackagesError(candidate, verdict, { extras: [] })
       : unusableInterpreterError(candidate, verdict)
-  // Ours is completed without being asked twice.
+  // Setup completes an environment that absgd created without asking again.
   if (candidate.venv !== undefined && readStamp(candidate.venv) !== undefined && verdict.status === 'lacks') {
     return fault('Python', error.message, 'npx absgd setup')
   }
@@ -131,7 +131,7 @@ function fault(subject: string, detail: string, remedy: string | undefined): Fin
   return { status: 'fault', subject, detail, remedy }
 }
 
-/** The package's own `__init__` would import torch. */
+/** Imports the generated code without `absgd_worker/__init__.py`, which would import torch. */
 const LOAD_CONTRACT = `
 import sys, types
 package = types.ModuleType("absgd_worker")

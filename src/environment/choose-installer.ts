@@ -1,4 +1,4 @@
-/** What is there to make an environment with: a Python, uv, pip's configuration. */
+/** Finds the tools that can create an environment (Python, uv), and chooses the installer. */
 import { runCommand } from './run-command.js'
 import { installerEnv, type Installer, type InstallerOptions } from './install/installer.js'
 import { createPip } from './install/pip.js'
@@ -7,12 +7,12 @@ import { createUv } from './install/uv.js'
 import { atLeast } from './python-versions.js'
 
 export interface Tools {
-  /** Makes virtual environments; undefined when there is none. */
+  /** A Python that can create virtual environments; undefined if there is none. */
   readonly python: { readonly command: string; readonly version: string } | undefined
   readonly uv: string | undefined
-  /** Keys by which pip's configuration says where packages come from. uv does not read them. */
+  /** Keys of pip's configuration that name sources of packages. uv does not read them. */
   readonly pipSources: readonly string[]
-  /** What was asked and what came back, for people. */
+  /** The tools that were tried, with the results, for people. */
   readonly tried: readonly string[]
 }
 
@@ -41,8 +41,8 @@ export async function findTools(env: NodeJS.ProcessEnv): Promise<Tools> {
 }
 
 /**
- * uv where it is found, unless pip's configuration says where packages come from: uv does not read it. Undefined when
- * there is neither.
+ * uv if it is found, unless pip's configuration names sources of packages, which uv does not read; else pip. Undefined if there is
+ * neither.
  */
 export function chooseInstaller(tools: Tools, options: InstallerOptions): Installer | undefined {
   const watched = { ...options, env: installerEnv(options.env) }
@@ -79,7 +79,7 @@ const SOURCES = new Set([
 
 const PYTHONS = ['python3', 'python', 'python3.13', 'python3.12', 'python3.11', 'python3.10']
 
-/** Prints the version, then what is in the way of `-m venv`. Any Python can run it. */
+/** Prints the version, then the reason why `-m venv` cannot be used. Runs on any version of Python. */
 const QUESTION = `
 import sys
 print("%d.%d.%d" % sys.version_info[:3])

@@ -1,4 +1,4 @@
-/** The Python that the worker runs in: found, completed, or made. DESIGN section 7. */
+/** Finds the Python environment of the worker, completes it, or creates one. */
 import { join, resolve } from 'node:path'
 import { candidates, type Candidate } from './interpreter-candidates.js'
 import {
@@ -23,8 +23,8 @@ import { judge, type Verdict } from './judge-interpreter.js'
 import { rememberTorch, verifiedTorch } from './verified-torch-cache.js'
 
 /**
- * Finds the worker's Python, and makes one where there is none: minutes and, at worst, gigabytes, which are announced.
- * Without something to do it takes milliseconds for our own environment, one start of Python for another.
+ * Finds the worker's Python environment, or creates one. This can take minutes and gigabytes, which are announced. If nothing has to be
+ * done, it takes milliseconds for an environment that absgd created, and one start of Python for another.
  *
  * @throws AbsgdError 'environment', with everything that was tried and the next command to type.
  */
@@ -41,7 +41,7 @@ export async function ensureEnvironment(options: EnvironmentOptions): Promise<Py
   return ownEnvironment(join(resolve(settings.directory), '.venv'), settings, tried)
 }
 
-/** Undefined when an environment that happens to be active is of no use and the next one is to be asked. */
+/** Undefined if an active environment cannot be used, so that the next candidate is tried. */
 async function foreignEnvironment(
   candidate: Candidate,
   settings: Settings,
@@ -61,7 +61,7 @@ async function foreignEnvironment(
     : unusableInterpreterError(candidate, verdict)
 }
 
-/** Installs what is missing, in ranges: a foreign environment has pins of its own. */
+/** Installs missing packages by version ranges, because the user's environment has pins of its own. */
 async function complete(
   candidate: Candidate,
   verdict: Verdict & { status: 'lacks' },

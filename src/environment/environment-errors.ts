@@ -1,4 +1,4 @@
-/** Every error about the environment: what was tried, what came back, and the next command to type. */
+/** The errors about the environment: what was tried, the result, and the next command to type. */
 import { AbsgdError } from '../errors.js'
 import type { Candidate } from './interpreter-candidates.js'
 import { PYTHON_MINIMUM, type Extra } from './install/requirements.js'
@@ -8,7 +8,7 @@ import type { Verdict } from './judge-interpreter.js'
 type Lacks = Verdict & { readonly status: 'lacks' }
 type Unusable = Verdict & { readonly status: 'unusable' }
 
-/** The user's own environment needs packages. */
+/** The user's environment lacks packages. */
 export function missingPackagesError(
   candidate: Candidate,
   verdict: Lacks,
@@ -21,7 +21,7 @@ export function missingPackagesError(
   ]
   return new AbsgdError('environment', `${describe(candidate)} lacks ${verdict.requirements.join(', ')}`, {
     hint: [
-      'Nothing is installed unasked into an environment that absgd did not make. To install it:',
+      'absgd does not install packages into an environment that it did not make, unless you ask for it. To install them:',
       `  ${quote(executable)} -m pip install ${verdict.requirements.map(quote).join(' ')}`,
       'or let absgd do it:',
       `  npx absgd setup --install${flags.map((flag) => ` ${flag}`).join('')}`,
@@ -29,18 +29,18 @@ export function missingPackagesError(
   })
 }
 
-/** The interpreter that was named, or the project's `.venv`, is of no use. */
+/** The interpreter that the user named, or the project's `.venv`, cannot be used. */
 export function unusableInterpreterError(candidate: Candidate, verdict: Unusable): AbsgdError {
   const mend =
     candidate.kind === 'project'
-      ? `Mend it, or remove it and have a new one made:\n  rm -r ${quote(candidate.origin)} && npx absgd setup`
+      ? `Repair it, or remove it and have a new one made:\n  rm -r ${quote(candidate.origin)} && npx absgd setup`
       : `Name another Python (${PYTHON_MINIMUM} or newer, with torch) by --python or $ABSGD_PYTHON, or none: npx absgd setup`
   return new AbsgdError('environment', withLines(`${describe(candidate)} ${verdict.reason}`, verdict.lines), {
     hint: mend,
   })
 }
 
-/** Our own environment has lost its interpreter. */
+/** The interpreter of the environment that absgd created is missing. */
 export function brokenEnvironmentError(venv: string): AbsgdError {
   return new AbsgdError(
     'environment',
@@ -50,7 +50,7 @@ export function brokenEnvironmentError(venv: string): AbsgdError {
 }
 
 export function setupRunningError(venv: string, pid: number): AbsgdError {
-  return new AbsgdError('environment', `another setup (process ${pid}) is at work on ${venv}`, {
+  return new AbsgdError('environment', `another setup (process ${pid}) is working on ${venv}`, {
     hint: `Wait for it. If there is none: rm -r ${quote(venv)} && npx absgd setup`,
   })
 }
@@ -68,7 +68,7 @@ export function noInstallerError(tried: readonly string[]): AbsgdError {
   )
 }
 
-/** An installer reported success, and yet something is amiss. */
+/** An installer reported success, but packages are still missing or cannot be used. */
 export function stillMissingError(place: string, verdict: Verdict): AbsgdError {
   const message =
     verdict.status === 'unusable'
@@ -79,7 +79,7 @@ export function stillMissingError(place: string, verdict: Verdict): AbsgdError {
   })
 }
 
-/** One line about an active environment that will not be used. */
+/** The reason why an active environment is not used, in one line. */
 export function skippedReason(candidate: Candidate, verdict: Verdict): string {
   const why =
     verdict.status === 'unusable' ? verdict.reason : verdict.status === 'lacks' ? 'has no torch' : 'fits'

@@ -1,28 +1,28 @@
-/** What is asked of the environment, and what comes back. */
+/** The options of `ensureEnvironment`, and its result. */
 import type { Extra } from './install/requirements.js'
 import type { Versions } from './install/stamp.js'
 
 export interface PythonEnvironment {
-  /** The interpreter. */
+  /** Path of the interpreter. */
   readonly python: string
-  /** For people: why this one. */
+  /** Where it was found, for people. */
   readonly origin: string
   /** python, torch, pyzmq, protobuf, and the packages of the extras. */
   readonly versions: Versions
 }
 
 export interface EnvironmentOptions {
-  /** Where a project's `.venv` is looked for, upwards to its root, and where one is made. */
+  /** The directory from which a project's `.venv` is searched, up to the project's root, and in which one is created. */
   readonly directory: string
-  /** An interpreter or a virtual environment; the only candidate then. */
+  /** An interpreter or a virtual environment, which then is the only candidate. */
   readonly python?: string | undefined
   /** @default none */
   readonly extras?: readonly Extra[] | undefined
-  /** Install what is missing into an environment that is the user's own. @default false */
+  /** Whether missing packages are installed into the user's environment. @default false */
   readonly install?: boolean | undefined
-  /** Never touch the network. @default false */
+  /** Whether the network must not be used. @default false */
   readonly offline?: boolean | undefined
-  /** One line for people, as things happen. */
+  /** Called with lines about the progress, for people. */
   readonly report: (line: string) => void
   /** @default process.env */
   readonly env?: NodeJS.ProcessEnv

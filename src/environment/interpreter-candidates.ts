@@ -1,13 +1,13 @@
-/** Interpreters that may be the worker's, in the order in which they are asked. */
+/** Lists the Python interpreters that could run the worker, in the order in which they are tried. */
 import { existsSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 
 export interface Candidate {
-  /** A path, or a name to be found on PATH. */
+  /** A path, or a name that is looked up on PATH. */
   readonly python: string
-  /** Said by the user, active in the shell, or a `.venv` of the project. */
+  /** Named by the user, active in the shell, or in a `.venv` of the project. */
   readonly kind: 'explicit' | 'active' | 'project'
-  /** For people: where it comes from. */
+  /** Where it comes from, for people. */
   readonly origin: string
   /** The virtual environment that it belongs to. */
   readonly venv: string | undefined

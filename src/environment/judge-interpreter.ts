@@ -1,4 +1,4 @@
-/** What an interpreter's answer means for a worker. Pure. */
+/** Decides from the answer of an interpreter whether it can run the worker. */
 import { lastLines } from './run-command.js'
 import type { Facts, Probe } from './probe-interpreter.js'
 import {
@@ -14,14 +14,14 @@ import { atLeast, compareVersions } from './python-versions.js'
 
 export type Verdict =
   | { readonly status: 'fits'; readonly facts: Facts }
-  /** Something has to be installed; `requirements` as pip takes them. */
+  /** Packages are missing: `requirements`, in the syntax of pip. */
   | {
       readonly status: 'lacks'
       readonly facts: Facts
       readonly torch: boolean
       readonly requirements: readonly string[]
     }
-  /** `lines` is what Python printed. */
+  /** `lines`: the output of Python. */
   | { readonly status: 'unusable'; readonly reason: string; readonly lines: string }
 
 export function judge(probe: Probe, extras: readonly Extra[]): Verdict {

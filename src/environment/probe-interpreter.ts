@@ -1,22 +1,22 @@
-/** Asks an interpreter what it is and has: one process start. */
+/** Asks an interpreter for its version and packages, with a single start of the process. */
 import { runCommand, lastLines } from './run-command.js'
 
-/** Tells one installation of torch from another without importing it. */
+/** Identifies an installation of torch without importing it. */
 export interface Fingerprint {
-  /** Torch's `__init__.py`. */
+  /** Path of torch's `__init__.py`. */
   readonly path: string
-  /** Seconds since the epoch. */
+  /** Modification time of that file, in seconds since 1970. */
   readonly modified: number
 }
 
 export interface Facts {
   readonly executable: string
   readonly python: string
-  /** Distributions that are installed, by name. */
+  /** Versions of the installed distributions, by name. */
   readonly versions: Readonly<Record<string, string>>
-  /** Absent when there is no torch. */
+  /** Absent if torch is not installed. */
   readonly fingerprint?: Fingerprint
-  /** Absent when torch was not imported: it is not there, or known to work. */
+  /** Absent if torch was not imported, because it is not installed or known to work. */
   readonly torch?: TorchImport
 }
 
@@ -30,9 +30,9 @@ export type Probe =
 
 export interface ProbeOptions {
   readonly env: NodeJS.ProcessEnv
-  /** Distributions to look for. */
+  /** Names of the distributions to look for. */
   readonly packages: readonly string[]
-  /** Torch is imported unless it still has one of these fingerprints. */
+  /** torch is imported unless it has one of these fingerprints. */
   readonly known?: readonly Fingerprint[]
 }
 
@@ -53,10 +53,10 @@ export async function probePython(
 
 const MARK = 'absgd-probe '
 
-/** Importing torch takes 1 to 3 s, from a cold network disk a minute. */
+/** Importing torch takes 1 to 3 s; from a network disk up to a minute. */
 const PROBE_TIMEOUT_MS = 180_000
 
-/** Runs on any Python, however old, so that "too old" can be said. */
+/** Runs on any version of Python, so that an old version can be reported. */
 const SCRIPT = `
 import json, sys
 sys.path = [p for p in sys.path if p]

@@ -1,6 +1,6 @@
-/** Versions of Python packages, compared by their release numbers: 2.15.0+cpu is (2, 15, 0). */
+/** Compares versions of Python packages by their release numbers: 2.15.0+cpu is (2, 15, 0). */
 
-/** Negative, zero or positive, as `a` is older than, as old as or newer than `b`. */
+/** Negative if `a` is older than `b`, zero if they are equal, positive if `a` is newer. */
 export function compareVersions(a: string, b: string): number {
   const [left, right] = [release(a), release(b)]
   for (let i = 0; i < Math.max(left.length, right.length); i++) {
@@ -10,7 +10,7 @@ export function compareVersions(a: string, b: string): number {
   return 0
 }
 
-/** Whether `version` is there and not older than `minimum`. */
+/** Whether `version` is known and not older than `minimum`. */
 export function atLeast(version: string | undefined, minimum: string): boolean {
   return version !== undefined && compareVersions(version, minimum) >= 0
 }

@@ -1,19 +1,19 @@
-/** Short-lived processes: interpreters that are asked something, installers that are watched. */
+/** Runs short-lived processes: queries of interpreters, and installers. */
 import { execa } from 'execa'
 
 export interface CommandOptions {
   readonly env: NodeJS.ProcessEnv
   readonly timeoutMs?: number
-  /** Every line of stdout and stderr as it comes. */
+  /** Called with every line of stdout and stderr. */
   readonly onLine?: (line: string) => void
 }
 
 export type CommandResult =
   | { readonly status: 'ok'; readonly stdout: string }
-  /** `reason` in a few words, `tail` the last lines that it printed. */
+  /** `reason`: a few words; `tail`: the last lines of output. */
   | { readonly status: 'failed'; readonly reason: string; readonly tail: string }
 
-/** Runs a program to its end. Never rejects: a program that is missing or fails is a result. */
+/** Runs a program to its end. It never rejects: if the program is missing or fails, that is the result. */
 export async function runCommand(
   command: string,
   args: readonly string[],
@@ -33,7 +33,7 @@ export async function runCommand(
   return { status: 'failed', reason: reasonOf(result), tail: lastLines(result.all) }
 }
 
-/** The last lines that say something. */
+/** The last lines that are not empty. */
 export function lastLines(text: string, count = 12): string {
   const lines = text.split('\n').filter((line) => line.trim() !== '')
   return lines.slice(-count).join('\n')

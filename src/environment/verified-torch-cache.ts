@@ -1,6 +1,6 @@
 /**
- * Installations of torch, in environments that are not ours, that were imported once without trouble: a cache in the
- * user's cache folder, since nothing is written into a foreign environment. Losing it costs one import.
+ * A cache of torch installations in the user's environments that were once imported without an error. It is in the user's cache folder,
+ * because nothing is written into these environments. Without it, torch is imported once more.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
@@ -22,7 +22,7 @@ export function rememberTorch(env: NodeJS.ProcessEnv, fingerprint: Fingerprint):
     mkdirSync(dirname(cacheFile(env)), { recursive: true })
     writeFileSync(cacheFile(env), JSON.stringify([...others, fingerprint].slice(-MAX_ENTRIES)))
   } catch {
-    // A read-only home: torch is imported again next time.
+    // The home folder is read-only. torch is imported again next time.
   }
 }
 

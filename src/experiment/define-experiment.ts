@@ -1,4 +1,4 @@
-/** What a user writes: `export default defineExperiment({ … })`. */
+/** The definition of an experiment: `export default defineExperiment({ … })`. */
 import type { z } from 'zod'
 import { AbsgdError } from '../errors.js'
 import type { OnReport, Run } from './run-handle.js'
@@ -9,21 +9,21 @@ import type { ControlValue } from '../schedule/schedule.js'
 import { schemaErrorMessage } from './schema-errors.js'
 import { specSchema, type Cadence } from './spec-schema.js'
 
-/** A value, or a function of the run's parameters that gives it. */
+/** A value, or a function that computes it from the run's parameters. */
 export type Computed<Value, Schema extends z.ZodObject> =
   Value | ((context: { readonly params: z.output<Schema> }) => Value)
 
-/** Schedules by control. Names besides these are the user's own, `^[a-z][a-z0-9_]{0,63}$`: the task reads them. */
+/** Schedules by control. Other names are controls that the user defines, `^[a-z][a-z0-9_]{0,63}$`; the task reads them. */
 export interface Controls {
-  /** Not 0; below 0 turns away from samples of high loss, above 0 attends to them. @default off() */
+  /** Not 0, in units of loss. Below 0, samples with a high loss get less weight; above 0, more weight. @default off() */
   readonly lambda?: ControlValue | undefined
-  /** In (0, 1]: the share of the new batch in the normaliser, a memory of 1/gamma batches. @default 0.9 */
+  /** In (0, 1]: the share of the new batch in the normaliser, which remembers about 1/gamma batches. @default 0.9 */
   readonly gamma?: ControlValue | undefined
-  /** From 0. @default the optimizer's own */
+  /** From 0. @default the value of the optimizer */
   readonly lr?: ControlValue | undefined
-  /** In [0, 1). @default the optimizer's own */
+  /** In [0, 1). @default the value of the optimizer */
   readonly momentum?: ControlValue | undefined
-  /** From 0. @default the optimizer's own */
+  /** From 0. @default the value of the optimizer */
   readonly weight_decay?: ControlValue | undefined
   /** Above 0: the gradient's norm is clipped to it. @default no clipping */
   readonly clip_norm?: ControlValue | undefined
@@ -36,8 +36,8 @@ export interface Controls {
 }
 
 /**
- * The rule by which lambda and gamma become weights. `'paper'` and `'reference'` are for comparison with the paper and with
- * its authors' code; `'reference'` alone has alpha 1 and no floor.
+ * The rule that computes weights from losses, lambda and gamma. `'paper'` (ABSGD, arXiv 2012.06951, Algorithm 1) and `'reference'`
+ * (its authors' code) are for comparison. `'reference'` without options has alpha 1 and no floor.
  */
 export type Weighting =
   | 'default'
@@ -45,25 +45,25 @@ export type Weighting =
   | 'reference'
   | {
       readonly preset: 'reference'
-      /** Above 0: the weights sum to 1/alpha in the end. @default 1 */
+      /** Above 0: the sum of the weights approaches 1/alpha. @default 1 */
       readonly alpha?: number
-      /** Adds 1/n to every weight, as the authors do for noisy labels. @default false */
+      /** Whether 1/n is added to every weight, as in the authors' experiments with noisy labels. @default false */
       readonly floor?: boolean
     }
 
 /** A variant of the experiment, chosen by `--arm`. */
 export interface ArmSpec<Schema extends z.ZodObject = z.ZodObject> {
-  /** Over the schema's defaults, below what the command line says. */
+  /** They override the defaults of the schema; the command line overrides them. */
   readonly params?: Partial<z.input<Schema>>
   /** Replace the experiment's controls of the same name. */
   readonly controls?: Computed<Controls, Schema>
-  /** Replaces the experiment's. */
+  /** Replaces that of the experiment. */
   readonly weighting?: Weighting
-  /** Replaces the experiment's. */
+  /** Replaces that of the experiment. */
   readonly guard?: boolean | Partial<Omit<GuardOptions, 'cold'>>
 }
 
-/** A task, or a training script as it stands, whose losses are captured. */
+/** The program of the worker: a task, or an unmodified training script whose losses are captured. */
 export type WorkerSpec<Schema extends z.ZodObject = z.ZodObject> =
   | {
       /** `FILE:FUNCTION`, the file relative to the experiment's own, or `MODULE:FUNCTION`. */
@@ -76,26 +76,26 @@ export type WorkerSpec<Schema extends z.ZodObject = z.ZodObject> =
       readonly args?: Computed<readonly (string | number)[], Schema>
     }
   | {
-      /** As after `python -m`; found from the current directory too. */
+      /** A module name as in `python -m MODULE`. The current directory is searched too. */
       readonly module: Computed<string, Schema>
       /** @default none */
       readonly args?: Computed<readonly (string | number)[], Schema>
     }
 
-/** Ranges and defaults: `settings.ts`. */
+/** The settings of an experiment. Ranges and defaults are checked by `spec-schema.ts`. */
 export interface ExperimentSpec<Schema extends z.ZodObject = z.ZodObject> {
   readonly name: string
-  /** What trains. @default whatever is started by hand, see `absgd attach` */
+  /** The program that trains. @default a script that is started by hand, see `absgd attach` */
   readonly worker?: WorkerSpec<Schema>
-  /** `z.object({ … })`: what `--param` sets and the task is given. @default no parameters */
+  /** `z.object({ … })`: the parameters of the task, which `--param` sets. @default no parameters */
   readonly params?: Schema
-  /** Needed with `worker.task`. @default until the script ends: `untilStopped()` */
+  /** Length of the run; required with `worker.task`. @default until the script ends: `untilStopped()` */
   readonly length?: Computed<DurationLike | UntilStopped, Schema>
-  /** The model is evaluated after the last step too. @default 'epoch' */
+  /** When the model is evaluated; it is always evaluated after the last step. @default 'epoch' */
   readonly evaluate?: Cadence
-  /** One is written after the last step too. @default 'epoch' */
+  /** When checkpoints are written; one is always written after the last step. @default 'epoch' */
   readonly checkpoint?: Cadence
-  /** What "best" means: a metric `split.name`, never of the split `test`. */
+  /** The metric that defines the best step: `split.name`, where the split is not `test`. */
   readonly objective?: { readonly metric: string; readonly goal: 'maximize' | 'minimize' }
   readonly controls?: Computed<Controls, Schema>
   /** @default 'default' */
@@ -114,21 +114,25 @@ export interface ExperimentSpec<Schema extends z.ZodObject = z.ZodObject> {
   }
   /** Seconds that the worker waits without a controller before it checkpoints and ends. @default 600 */
   readonly orphanLimit?: number
-  /** The newest so many stay on disk; 0 keeps all. @default 3 */
+  /** How many of the newest checkpoints stay on disk; 0 keeps all. @default 3 */
   readonly keepCheckpoints?: number
-  /** Should it throw, the run goes on without it, and the log says so. */
+  /** Called with every report. If it throws, the run continues without it, and the log has a note. */
   readonly onReport?: OnReport
 }
 
-/** A checked experiment. Made by {@link defineExperiment} alone. */
+/** A checked experiment. Only {@link defineExperiment} creates it. */
 export interface Experiment {
   readonly [MARK]: true
   readonly spec: z.output<typeof specSchema>
-  /** Absolute; absent for an experiment that a script made. */
+  /** Absolute path of the experiment file; absent if a script created the experiment. */
   readonly file?: string
 }
 
-/** @throws AbsgdError 'experiment' naming every setting that does not fit, its range and its value */
+/**
+ * Checks an experiment and fills in its defaults.
+ *
+ * @throws AbsgdError 'experiment' naming every setting that is not permitted, with its value and the permitted range
+ */
 export function defineExperiment<Schema extends z.ZodObject>(spec: ExperimentSpec<Schema>): Experiment {
   const parsed = specSchema.safeParse(spec)
   if (parsed.success) return { [MARK]: true, spec: parsed.data }

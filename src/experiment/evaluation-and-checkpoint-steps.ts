@@ -1,15 +1,15 @@
-/** When the model is evaluated and checkpoints are written. */
+/** Computes the steps after which the model is evaluated and checkpoints are written. */
 import type { PlanEvent } from '../record/record.js'
 import { exactSteps } from '../schedule/duration.js'
 import type { Cadence } from './spec-schema.js'
 
-/** Steps between two events of a kind, fractions allowed, at least 1; undefined for none before the end. */
+/** Steps between two events of a kind: at least 1, fractions are permitted; undefined if there are no events before the end. */
 export interface Periods {
   readonly evaluate: number | undefined
   readonly checkpoint: number | undefined
 }
 
-/** Errors as {@link exactSteps}. */
+/** Errors as in {@link exactSteps}. */
 export function periodOf(cadence: Cadence, stepsPerEpoch: number): number | undefined {
   if (cadence === 'end') return undefined
   if (cadence === 'epoch') return stepsPerEpoch === 0 ? undefined : stepsPerEpoch
@@ -29,7 +29,7 @@ export function eventsOf(
   for (const kind of ['evaluate', 'checkpoint'] as const) {
     const period = periods[kind]
     if (period === undefined) continue
-    // The k-th is computed from k, not from the one before: fractions do not drift.
+    // The k-th event is computed from k, so that the rounding of fractions does not add up.
     let k = Math.max(1, Math.floor(first / period))
     for (; ; k++) {
       const afterStep = Math.round(k * period) - 1
@@ -37,6 +37,6 @@ export function eventsOf(
       if (afterStep >= first) events.push({ afterStep, kind })
     }
   }
-  // Stable: of two after one step the evaluation stays first.
+  // The sort is stable: the evaluation stays before the checkpoint after the same step.
   return events.sort((a, b) => a.afterStep - b.afterStep)
 }

@@ -1,4 +1,4 @@
-/** A run's settings in words, for its manifest. */
+/** Describes the settings of a run in words, for its manifest. */
 import type { RunConfig } from '../record/manifest.js'
 import type { Program } from '../record/worker-program.js'
 import { describe } from '../schedule/describe-schedule.js'
@@ -39,7 +39,7 @@ function lengthInWords({ program, length }: ResolvedExperiment): string {
   return program.kind === 'task' ? 'until stopped' : 'until the script ends, or is stopped'
 }
 
-/** A script does both by itself; a plan has it call the functions that it has given for them. */
+/** A script evaluates and writes checkpoints by itself, or through functions that it has registered for the plan. */
 function describeCadence(cadence: Cadence, kind: Program['kind']): string {
   const isScript = kind !== 'task'
   if (typeof cadence !== 'string') {

@@ -1,12 +1,12 @@
-/** Steps of a run that tell the most of it. */
+/** Selects the steps that a preview of a run shows. */
 import type { RunSchedule } from './run-schedule.js'
 
-/** Where a control begins to follow another curve. */
+/** The steps at which a control begins another curve. */
 export function breakpoints({ segments }: RunSchedule): number[] {
   return [...segments.values()].flatMap((all) => all.map(({ from }) => from))
 }
 
-/** Where curves begin and end, each with its quarters, as far as `last`. */
+/** The steps at which curves begin and end, with the quarters of each curve, up to `last`. */
 export function notableSteps(schedule: RunSchedule, last: number): number[] {
   const quarters = [...schedule.segments.values()]
     .flat()
@@ -17,14 +17,14 @@ export function notableSteps(schedule: RunSchedule, last: number): number[] {
   return ascending([...breakpoints(schedule).filter((step) => step <= last), ...quarters, last])
 }
 
-/** Even steps, and both sides of every breakpoint, so that what jumps is drawn upright. */
+/** Evenly spaced steps, and both sides of every breakpoint, so that jumps are drawn as vertical lines. */
 export function curveSteps(schedule: RunSchedule, shown: number): Float64Array {
   const even = Array.from({ length: CURVE_POINTS + 1 }, (_, i) => Math.round((i * shown) / CURVE_POINTS))
   const edges = breakpoints(schedule).flatMap((step) => (step > 0 && step < shown ? [step - 1, step] : []))
   return Float64Array.from(ascending([...even, ...edges]))
 }
 
-/** After how many steps something happens, before `shown` and at the end of the run. */
+/** Numbers of steps after which an event happens, before `shown` and at the end of the run. */
 export function eventSteps(schedule: RunSchedule, kind: 'evaluate' | 'checkpoint', shown: number): number[] {
   const planned = schedule
     .events(0, shown)
@@ -32,7 +32,7 @@ export function eventSteps(schedule: RunSchedule, kind: 'evaluate' | 'checkpoint
   return schedule.runSteps === 0 ? planned : ascending([...planned, schedule.runSteps])
 }
 
-/** Each once. */
+/** Steps in ascending order, without repetition. */
 export function ascending(steps: readonly number[]): number[] {
   return [...new Set(steps)].toSorted((a, b) => a - b)
 }

@@ -1,4 +1,4 @@
-/** From an experiment, an arm and parameters to the settings of one run. */
+/** Resolves an experiment, an arm and parameters to the settings of one run. */
 import { dirname } from 'node:path'
 import { AbsgdError, toAbsgdError } from '../errors.js'
 import type { Program } from '../record/worker-program.js'
@@ -32,30 +32,30 @@ export interface ResolvedExperiment {
   readonly checkpoint: Cadence
   readonly objective?: { readonly metric: string; readonly goal: 'maximize' | 'minimize' }
   readonly controls: ResolvedControls
-  /** Samples of every k-th step are recorded; 0 for none. */
+  /** The samples of every k-th step are recorded; 0: of no step. */
   readonly sampleEvery: number
   readonly sampleQuotaBytes: number
   readonly orphanLimitSeconds: number
   readonly keepCheckpoints: number
   readonly weighting: WeightingRule
-  /** Undefined where nobody watches over lambda. */
+  /** Undefined if the guard is off. */
   readonly guard: GuardOptions | undefined
   readonly onReport?: OnReport
 }
 
 export interface ResolveOptions {
   readonly arm?: string
-  /** Values, or their text as a command line gives it. */
+  /** Values, or text from a command line. */
   readonly params?: Params
-  /** Schedules as text, by control: they take the place of the experiment's own from the first step on. */
+  /** Schedules as text, by control. They replace those of the experiment from the first step on. */
   readonly set?: Readonly<Record<string, string>>
 }
 
 /**
- * The settings of one run, checked as far as that goes without knowing the steps of an epoch.
+ * The settings of one run, with all checks that do not need the steps of an epoch.
  *
- * @throws AbsgdError 'usage' for an arm, parameter or text of a schedule that does not exist or fit, 'experiment' for what the experiment's
- * own functions give
+ * @throws AbsgdError 'usage' for an unknown arm or parameter, a refused parameter, or a schedule text with an error; 'experiment' for
+ * refused results of the experiment's functions
  */
 export function resolveExperiment(experiment: Experiment, options: ResolveOptions = {}): ResolvedExperiment {
   const { spec, file } = experiment
@@ -99,7 +99,7 @@ function armOf({ spec }: Experiment, name: string) {
   throw new AbsgdError('usage', unknownName('arm', name, Object.keys(spec.arms)))
 }
 
-/** The value, or what its function gives for these parameters. */
+/** The value itself, or the result of its function for these parameters. */
 function evaluated(what: string, given: unknown, params: Params): unknown {
   if (typeof given !== 'function') return given
   try {
@@ -144,7 +144,7 @@ function requireSamples(controls: ResolvedControls, samples: unknown): void {
   }
 }
 
-/** Finds early what `compileRun` would find once steps are known. */
+/** Refuses schedules that surely end before the run. `compileRun` checks this exactly, once the steps of an epoch are known. */
 function requireLasting(controls: ResolvedControls, length: Duration | UntilStopped): void {
   for (const [name, source] of Object.entries(controls)) {
     const extent = extentOf(source)

@@ -1,4 +1,4 @@
-/** A run's parameters: the schema's defaults, below an arm's, below the command line's. */
+/** Resolves the parameters of a run. The command line overrides the arm, which overrides the defaults of the schema. */
 import type { z } from 'zod'
 import { AbsgdError } from '../errors.js'
 import { schemaErrorMessage, unknownName } from './schema-errors.js'
@@ -7,7 +7,7 @@ import { unwrap } from './schema-description.js'
 export type Params = Readonly<Record<string, unknown>>
 
 /**
- * @param given values, or their text as a command line gives it: text becomes what the schema asks for
+ * @param given values, or text from a command line, which is converted to the type of the schema
  * @throws AbsgdError 'usage' naming an unknown parameter, or every one whose value is not permitted, with what is
  */
 export function resolveParams(schema: z.ZodObject, arm: Params, given: Params): Params {

@@ -1,4 +1,4 @@
-/** A run in steps: once, when the worker has told how many an epoch has. */
+/** Computes the schedule of a run in steps, once, when the worker has reported the steps of an epoch. */
 import { AbsgdError, toAbsgdError } from '../errors.js'
 import type { PlanEvent, StepColumns } from '../record/record.js'
 import { column, compileSegments } from '../schedule/compile-schedule.js'
@@ -10,33 +10,33 @@ import { usedDurations } from './used-durations.js'
 import { warningsOf, type Unit } from './controls/schedule-warnings.js'
 
 export interface RunSchedule {
-  /** 0: until stopped. */
+  /** Steps of the run; 0: until stopped. */
   readonly runSteps: number
-  /** One array a control for the steps [first, first + count): `count` values, or one that holds for all. */
+  /** The values of each control for the steps [first, first + count): `count` values, or a single value for all. */
   rows(first: number, count: number): StepColumns
   /**
-   * What happens after the steps [first, first + count), ascending, evaluation before checkpoint. The evaluation and the
-   * checkpoint after the run's last step happen in any case and are not among them.
+   * The evaluations and checkpoints after the steps [first, first + count), ascending, evaluation before checkpoint. Those after the last
+   * step of the run always happen and are not included.
    */
   events(first: number, count: number): readonly PlanEvent[]
-  /** Every control's, by name, from step 0 on. */
+  /** The segments of every control, by name, from step 0 on. */
   readonly segments: ReadonlyMap<string, readonly Segment[]>
-  /** For people, a sentence each. */
+  /** Warnings for people, one sentence each. */
   readonly warnings: readonly string[]
 }
 
 export interface CompileFacts {
-  /** 0 when the data is a stream without length. */
+  /** Steps of an epoch; 0 if the data is a stream without length. */
   readonly stepsPerEpoch: number
-  /** What warnings speak in. @default steps */
+  /** The unit used in warnings. @default steps */
   readonly unit?: Unit
-  /** Of the data: what |lambda| is small is told from it. @default 0: not known */
+  /** Number of classes, which determines below what a |lambda| is small. @default 0: unknown */
   readonly numClasses?: number
 }
 
 /**
- * @throws AbsgdError 'experiment' naming the setting that speaks of epochs where there are none, or the control whose
- * schedule ends before the run
+ * @throws AbsgdError 'experiment' naming the setting that uses epochs if the data has none, or the control whose schedule ends before
+ * the run
  */
 export function compileRun(
   resolved: ResolvedExperiment,
@@ -56,14 +56,14 @@ export function compileRun(
   return {
     runSteps,
     rows: (first, count) =>
-      Object.fromEntries([...segments].map(([name, laidOut]) => [name, column(laidOut, first, count)])),
+      Object.fromEntries([...segments].map(([name, ofControl]) => [name, column(ofControl, first, count)])),
     events: (first, count) => eventsOf({ evaluate, checkpoint }, runSteps, first, count),
     segments,
     warnings: warningsOf(resolved.controls, segments, { runSteps, unit, numClasses }),
   }
 }
 
-/** A script does not tell its epochs: what helps it is another remedy than a stream's. */
+/** The epochs of a script are unknown. It needs another remedy than a stream of data. */
 function requireSteps(resolved: ResolvedExperiment): void {
   if (resolved.program.kind === 'task') return
   const inEpochs = usedDurations(resolved).find(({ duration }) => duration.epochs > 0)

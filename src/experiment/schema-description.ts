@@ -1,9 +1,9 @@
-/** What a zod schema permits, in words; and the way to a schema inside another. */
+/** Describes in words what a zod schema permits, and finds a schema inside another. */
 import { z } from 'zod'
 
 type Known = z.core.$ZodTypes
 
-/** A schema without what only says how its value may be absent. */
+/** The inner schema, without wrappers for optional values and defaults. */
 export function unwrap(schema: z.core.$ZodType): Known {
   const known = schema as Known
   const { def } = known._zod
@@ -23,7 +23,7 @@ export function unwrap(schema: z.core.$ZodType): Known {
   }
 }
 
-/** Undefined where `path` leads through something else than objects, records and unions of them. */
+/** The schema at `path`. Undefined if the path leads through something other than objects, records and unions of them. */
 export function schemaAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): z.core.$ZodType | undefined {
   const [key, ...rest] = path
   if (key === undefined) return schema
@@ -36,7 +36,7 @@ export function schemaAt(schema: z.core.$ZodType, path: readonly PropertyKey[]):
   return next === undefined ? undefined : schemaAt(next, rest)
 }
 
-/** The names that the object at `path` has a place for. */
+/** The permitted keys of the object at `path`. */
 export function keysAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): readonly string[] {
   const at = schemaAt(schema, path)
   return at === undefined ? [] : keysOf(at)
@@ -48,7 +48,7 @@ function keysOf(schema: z.core.$ZodType): readonly string[] {
   return def.type === 'object' ? Object.keys(def.shape) : []
 }
 
-/** "a number from 0 to 0.9", "one of asymmetric, symmetric"; undefined for what has no short description. */
+/** The permitted values: "a number from 0 to 0.9", "one of asymmetric, symmetric". Undefined if there is no short description. */
 export function describeSchema(schema: z.core.$ZodType): string | undefined {
   const json = jsonSchemaOf(schema)
   if (json === undefined) return undefined
@@ -75,7 +75,7 @@ function jsonSchemaOf(schema: z.core.$ZodType): z.core.JSONSchema.BaseSchema | u
   try {
     return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
   } catch {
-    // A schema of another release of zod, or one that contains itself: zod's own message has to do.
+    // A schema of another version of zod, or a recursive one: zod's own message is used.
     return undefined
   }
 }
@@ -97,7 +97,7 @@ function interval({
   return ` ${[lower, upper].filter((part) => part !== '').join(upper.startsWith('to') || lower === '' ? ' ' : ', ')}`
 }
 
-/** The bounds of safe integers stand in every schema of integers and say nothing. */
+/** Every schema of integers has the bounds of safe integers, which are not shown. */
 function isBound(bound: number | boolean | undefined): bound is number {
   return typeof bound === 'number' && Math.abs(bound) < Number.MAX_SAFE_INTEGER
 }

@@ -6,7 +6,7 @@ import { keysAt, describeSchema, schemaAt } from './schema-description.js'
 /**
  * One message for all issues: "`head`: `path` is `value`; it takes …". Several issues are on one line each.
  *
- * @param input what was parsed
+ * @param input the value that was parsed
  */
 export function schemaErrorMessage(
   head: string,
@@ -27,7 +27,7 @@ export function unknownName(kind: string, name: string, known: readonly string[]
   return `unknown ${kind} "${name}"${guess}; known: ${known.length === 0 ? 'none' : known.join(', ')}`
 }
 
-/** A value as it is shown in messages. */
+/** A value, formatted for messages. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value)
   if (typeof value === 'function') return 'a function'

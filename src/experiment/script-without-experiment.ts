@@ -1,7 +1,7 @@
-/** The experiment of a script that nobody has written one for. */
+/** A default experiment for a script without an experiment file. */
 import { defineExperiment, type Experiment } from './define-experiment.js'
 
-/** Lambda is off until somebody sets it, and the run ends with the script. */
+/** Lambda is off until it is set, and the run ends with the script. */
 export function experimentOfScript(name: string): Experiment {
   return defineExperiment({ name })
 }

@@ -1,4 +1,4 @@
-/** Every duration that an experiment speaks of. */
+/** Lists all durations that an experiment uses. */
 import type { Duration } from '../schedule/duration.js'
 import { durationsOf } from '../schedule/schedule-parts.js'
 import type { ResolvedExperiment } from './resolve-experiment.js'
@@ -21,7 +21,7 @@ export function usedDurations({
 }
 
 interface UsedDuration {
-  /** A setting, or a control by its name. */
+  /** Name of the setting or control. */
   readonly what: string
   readonly duration: Duration
 }

@@ -1,11 +1,11 @@
-/** The ledger of a run: who changed what, from which step on, and what became of it. */
+/** The ledger of a run: who changed what, from which step on, and whether the change is in effect. */
 import { editsAfter, settleEntry, winnerOf, type EditEntry } from './edit-history.js'
 import type { ControlEdit, EditTo } from '../record/control-edit.js'
 import type { LogRecord, Request } from '../record/record.js'
 
 export type LedgerLine =
   | LedgerEdit
-  /** Edits that were not made. */
+  /** An edit that was refused. */
   | {
       readonly kind: 'refused'
       readonly asked: number
@@ -14,9 +14,9 @@ export type LedgerLine =
       readonly why: string
       readonly reason: string
     }
-  /** What a feedback schedule or the guard has to say of itself. */
+  /** A message of a feedback schedule or of the guard. */
   | { readonly kind: 'mark'; readonly step: number; readonly control: string; readonly text: string }
-  /** A return to a checkpoint, on purpose or because the worker was lost. */
+  /** A return to a checkpoint, deliberate or because the worker was lost. */
   | {
       readonly kind: 'return'
       readonly step: number
@@ -28,26 +28,26 @@ export type LedgerLine =
 
 export interface LedgerEdit {
   readonly kind: 'edit'
-  /** Steps that were done when it was asked for. */
+  /** Steps done at the time of the request. */
   readonly asked: number
-  /** First step that it holds for. */
+  /** First step that the edit applies to. */
   readonly step: number
   readonly control: string
   readonly to: EditTo
-  /** At that step without it; NaN where the plan had none. */
+  /** The control's value at that step without the edit; NaN if the plan had none. */
   readonly before: number
   readonly after: number
   readonly by: string
   readonly why: string
-  /** `taken-back`: by a return to a checkpoint before it. */
+  /** `taken-back`: a return to an earlier checkpoint took the edit back. */
   readonly state: 'pending' | 'applied' | 'taken-back'
-  /** Who made the edit that counts instead, where two of one control begin at one step. */
+  /** Author of the edit that applies instead, if two edits of a control begin at the same step. */
   readonly overruledBy?: string
 }
 
 export interface Ledger {
   readonly lines: readonly LedgerLine[]
-  /** Every edit that the log has, with those that hold. */
+  /** The edits in effect. */
   readonly entries: readonly { readonly entry: EditEntry; readonly asked: number; readonly why: string }[]
   readonly holding: readonly EditEntry[]
   readonly requests: Readonly<Record<string, { readonly request: Request; readonly asked: number }>>
@@ -57,7 +57,7 @@ export function emptyLedger(): Ledger {
   return { lines: [], entries: [], holding: [], requests: {} }
 }
 
-/** @param record - In the order of the controller's stream; others change nothing. A script without one writes alone. */
+/** @param record - Records of the controller in order; other records change nothing. Without a controller, those of the script. */
 export function addToLedger(ledger: Ledger, { body, origin }: LogRecord): Ledger {
   switch (body.type) {
     case 'requested': {
@@ -95,7 +95,7 @@ export function addToLedger(ledger: Ledger, { body, origin }: LogRecord): Ledger
     }
     case 'rewind': {
       const { toStep, cause, attempt } = body
-      // The request that a return answers is settled right after it.
+      // The result of the request for a rewind follows right after the rewind.
       const asker = Object.values(ledger.requests).findLast(({ request }) => request.action.type === cause)
       const { by = origin, why = '' } = asker?.request ?? {}
       const line = { kind: 'return', step: toStep, cause, by, why } as const
@@ -125,7 +125,7 @@ function settled(ledger: Ledger, id: string, step: number): Ledger {
   })
 }
 
-/** The lines of edits as they now stand; all others as they were. */
+/** The lines with the current state of each edit; all other lines are unchanged. */
 function withLines(ledger: Ledger): Ledger {
   let next = 0
   const lines = ledger.lines.map((line): LedgerLine => {

@@ -1,19 +1,19 @@
-/** What was asked of a run, and what came of it. */
+/** The requests to a run, with their results. */
 import type { Action, Position, Request, RequestResult } from '../record/record.js'
 
 export interface RequestEntry {
   readonly id: string
   readonly by: string
-  /** In the operator's words; may be empty. */
+  /** The operator's reason; may be empty. */
   readonly why: string
   readonly action: Action
-  /** Where the run stood when it was asked. */
+  /** Position of the run at the time of the request. */
   readonly position: Position
-  /** Absent while it is under way. */
+  /** Absent while the request is in progress. */
   readonly outcome?: { readonly ok: boolean; readonly step: number; readonly message: string }
 }
 
-/** A request whose id is known already changes nothing. */
+/** Adds a request. A request with a known id changes nothing. */
 export function addRequest(
   entries: readonly RequestEntry[],
   { id, by, why, action }: Request,

@@ -1,14 +1,20 @@
 /**
- * What is known of a run after some of its records: the one thing that pages, lines and summaries are drawn from.
+ * The state of a run after some of its records. Pages, lines and summaries are computed from it.
  *
- * Only the visible history counts (visible.ts). The order of records of different writers does not matter, as a spool
- * is read after the log; duplicates (same origin, incarnation, stream, seq) are the reader's to remove.
+ * Only the visible history counts (visible-history.ts). The order of records of different writers does not matter, because a spool
+ * is read after the log. The reader removes duplicates (same origin, incarnation, stream, seq).
  */
 import { addCheckpoint, visibleCheckpoints } from './visible-checkpoints.js'
 import { addEdit, editsAfter, settleEdits, type EditEntry } from './edit-history.js'
 import { addEvaluation, namedMetrics, toEvaluationPoint, type EvaluationPoint } from './evaluations.js'
 import { latestStep, type LastStep } from './last-step.js'
-import { ALL_FINITE, returnedTo, withMetrics, withSteps, type NonFinite } from './series/non-finite-stretches.js'
+import {
+  ALL_FINITE,
+  returnedTo,
+  withMetrics,
+  withSteps,
+  type NonFinite,
+} from './series/non-finite-stretches.js'
 import type { Body, CheckpointWritten, Gap, LogRecord, Position, StepBatch } from '../record/record.js'
 import type { NoteEntry, RunEnd } from '../record/run-end.js'
 import { addRequest, settleRequest, type RequestEntry } from './request-results.js'
@@ -30,52 +36,52 @@ export type { NoteEntry, RunEnd } from '../record/run-end.js'
 export interface RunSnapshot {
   /** The configuration as the controller last recorded it; undefined before that. */
   readonly manifestJson: string | undefined
-  /** The attempt that trains, from 1; 0 before anything is known. */
+  /** The current attempt, from 1; 0 before it is known. */
   readonly attempt: number
   /** Steps done in the visible history. */
   readonly position: number
-  /** Steps of the whole run; 0 while unknown, or when it trains until it is stopped. */
+  /** Steps of the whole run; 0 while unknown, or if it trains until it is stopped. */
   readonly runSteps: number
-  /** 0 while unknown, or when the data is a stream. */
+  /** 0 while unknown, or if the data is a stream. */
   readonly stepsPerEpoch: number
   /** Epochs done, with fraction; undefined without steps per epoch. */
   readonly epoch: number | undefined
   readonly worker: WorkerState
-  /** Every worker process that joined, by incarnation, in order. */
+  /** Incarnations of all worker processes that joined, in order. */
   readonly incarnations: readonly string[]
-  /** Worker processes that joined after the first, whatever the cause: a death or a resume. A reconnection is none. */
+  /** Number of worker processes that joined after the first, because a worker died or the run was resumed. Reconnections do not count. */
   readonly workerRestarts: number
-  /** Waits for a plan row, over all worker processes. */
+  /** How often training waited for a plan row, over all worker processes. */
   readonly waits: number
   readonly waitsByProcess: Readonly<Record<string, number>>
   /** The last step reported; undefined before the first report, and after a rewind until the next. */
   readonly last: LastStep | undefined
   /** Losses and metrics that are or were NaN or infinite. */
   readonly nonFinite: NonFinite
-  /** By step. */
+  /** Sorted by step. */
   readonly evaluations: readonly EvaluationPoint[]
-  /** On disk, by step. */
+  /** Checkpoints on disk, sorted by step. */
   readonly checkpoints: readonly CheckpointWritten[]
-  /** In the order of asking. */
+  /** In the order in which they were made. */
   readonly requests: readonly RequestEntry[]
-  /** Of the visible history, in the order in which they were accepted. */
+  /** Edits of the visible history, in the order in which they were accepted. */
   readonly edits: readonly EditEntry[]
-  /** The last of them, at most `NOTES_KEPT`. */
+  /** The last notes, at most `NOTES_KEPT`. */
   readonly notes: readonly NoteEntry[]
-  /** Where samples stopped being recorded. */
+  /** Where the recording of samples ended. */
   readonly gaps: readonly Gap[]
-  /** Numbers computed from the log once training was over. */
+  /** Numbers that were computed from the log after the end of training. */
   readonly values: Readonly<Record<string, number>>
-  /** Set once the run is over; unset again by a controller that goes on with it. */
+  /** Set after the end of the run, and removed if a controller continues the run. */
   readonly end: RunEnd | undefined
-  /** UTC milliseconds of the first and of the latest record, as their writers' clocks had it: labels. */
+  /** UTC milliseconds of the first and of the latest record, by the clocks of their writers. For display only. */
   readonly firstMs: number | undefined
   readonly latestMs: number | undefined
   readonly rewinds: readonly RewindPoint[]
-  /** First step of the run: of a fork, that of the checkpoint that it was forked from. */
+  /** First step of the run; for a fork, the step of the checkpoint that it was forked from. */
   readonly begin: number
   readonly reported: readonly Reported[]
-  /** The furthest position that anybody spoke of, per attempt. */
+  /** The furthest position in any record, for each attempt. */
   readonly reached: readonly Position[]
 }
 
@@ -115,31 +121,31 @@ export function initialSnapshot(): RunSnapshot {
 export function reduce(snapshot: RunSnapshot, record: LogRecord): RunSnapshot {
   const firstMs = Math.min(snapshot.firstMs ?? Infinity, record.timeMs)
   const latestMs = Math.max(snapshot.latestMs ?? -Infinity, record.timeMs)
-  return located(take({ ...snapshot, firstMs, latestMs }, record))
+  return located(withRecord({ ...snapshot, firstMs, latestMs }, record))
 }
 
 /**
- * Steps that were trained and are not in the visible history.
+ * Number of steps that were trained and are not in the visible history.
  *
- * While a worker is there, only steps before a reported one count: later reports are on their way.
+ * While a worker is connected, only steps before the last reported one count, because later reports are still on their way.
  */
 export function lostSteps(snapshot: RunSnapshot): number {
   const { reported, rewinds, worker, end, position, begin } = snapshot
   const underWay = worker.status === 'joined' && end === undefined
   const to = underWay ? Math.max(begin, reportedThrough(reported, rewinds)) : position
-  // What came before a fork is in its parent's log.
+  // The steps before a fork are in the log of its parent.
   return Math.max(0, countLost(reported, rewinds, to) - begin)
 }
 
-/** Reports of steps that the visible history holds already. */
+/** Number of reports of steps that the visible history already has. */
 export function duplicatedSteps(snapshot: RunSnapshot): number {
   return countDuplicated(snapshot.reported, snapshot.rewinds)
 }
 
-function take(snapshot: RunSnapshot, { body, incarnation }: LogRecord): RunSnapshot {
+function withRecord(snapshot: RunSnapshot, { body, incarnation }: LogRecord): RunSnapshot {
   switch (body.type) {
     case 'step-batch':
-      return takeSteps(snapshot, incarnation, body)
+      return withStepBatch(snapshot, incarnation, body)
     case 'evaluation': {
       const point = toEvaluationPoint(body)
       const evaluations = addEvaluation(snapshot.evaluations, point, snapshot.rewinds)
@@ -159,7 +165,7 @@ function take(snapshot: RunSnapshot, { body, incarnation }: LogRecord): RunSnaps
     case 'controller-started':
       return { ...snapshot, manifestJson: body.manifestJson, end: undefined }
     case 'worker-joined':
-      return takeWorker(snapshot, body)
+      return withJoinedWorker(snapshot, body)
     case 'worker-left':
       return reach({ ...snapshot, worker: withLeft(snapshot.worker, body) }, body.position)
     case 'progress': {
@@ -207,10 +213,10 @@ function take(snapshot: RunSnapshot, { body, incarnation }: LogRecord): RunSnaps
   }
 }
 
-function takeSteps(snapshot: RunSnapshot, incarnation: string, batch: StepBatch): RunSnapshot {
+function withStepBatch(snapshot: RunSnapshot, incarnation: string, batch: StepBatch): RunSnapshot {
   const { attempt, firstStep } = batch
   const to = firstStep + batch.count
-  // In place, as in `located`: most records of a run are these.
+  // Changed in place, as in `located`, because most records of a run are step batches.
   return Object.assign(withWaits(snapshot, incarnation, batch.waits), {
     worker: withReport(snapshot.worker, incarnation),
     reported: addReport(snapshot.reported, attempt, { from: firstStep, to }),
@@ -220,14 +226,17 @@ function takeSteps(snapshot: RunSnapshot, incarnation: string, batch: StepBatch)
   })
 }
 
-function takeWorker(snapshot: RunSnapshot, joined: Extract<Body, { type: 'worker-joined' }>): RunSnapshot {
+function withJoinedWorker(
+  snapshot: RunSnapshot,
+  joined: Extract<Body, { type: 'worker-joined' }>,
+): RunSnapshot {
   const { hello, attempt, runSteps } = joined
   const known = snapshot.incarnations.includes(hello.incarnation)
   const incarnations = known ? snapshot.incarnations : [...snapshot.incarnations, hello.incarnation]
   const taken: RunSnapshot = {
     ...snapshot,
     worker: { status: 'joined', hello, phase: 'starting' },
-    // Of a run that no controller drives nobody else says that it goes on.
+    // Without a controller, only a step report shows that the run continues.
     end: snapshot.manifestJson === undefined ? undefined : snapshot.end,
     incarnations,
     workerRestarts: incarnations.length - 1,
@@ -250,14 +259,14 @@ function rewound(snapshot: RunSnapshot, rewind: RewindPoint): RunSnapshot {
       evaluations: snapshot.evaluations.filter(({ attempt, step }) => isVisible(rewinds, attempt, step)),
       checkpoints: visibleCheckpoints(snapshot.checkpoints, rewinds),
       edits: editsAfter(snapshot.edits, rewind),
-      // They were computed from a history that is no longer the run's.
+      // They were computed from a history that is no longer visible.
       values: {},
     },
     { attempt: rewind.attempt, step: rewind.toStep },
   )
 }
 
-/** The count only grows within a process, so the largest one is the latest, in whatever order they come. */
+/** The count only grows within a process, so that the largest one is the latest, in any order of records. */
 function withWaits(snapshot: RunSnapshot, incarnation: string, count: number): RunSnapshot {
   const before = snapshot.waitsByProcess[incarnation] ?? 0
   if (count <= before) return snapshot
@@ -265,7 +274,7 @@ function withWaits(snapshot: RunSnapshot, incarnation: string, count: number): R
   return { ...snapshot, waitsByProcess, waits: snapshot.waits + count - before }
 }
 
-/** Attempt 0 stands for "before the first welcome", which is no position of the run. */
+/** Attempt 0 means "before the first welcome" and is not a position of the run. */
 function reach(snapshot: RunSnapshot, { attempt, step }: Position): RunSnapshot {
   const reached = withReached(snapshot.reached, attempt, step)
   return reached === snapshot.reached ? snapshot : { ...snapshot, reached }
@@ -278,7 +287,7 @@ function withReached(reached: readonly Position[], attempt: number, step: number
   return [...reached.filter((position) => position !== before), { attempt, step }]
 }
 
-/** @param snapshot - Made by `reduce` itself, so that it may be completed in place: this is done for every record of a run. */
+/** @param snapshot - Created by `reduce` itself, so that it may be changed in place, for speed. */
 function located(snapshot: RunSnapshot): RunSnapshot {
   const { reached, rewinds, stepsPerEpoch } = snapshot
   let attempt = 0
@@ -291,5 +300,5 @@ function located(snapshot: RunSnapshot): RunSnapshot {
   return Object.assign(snapshot, { attempt, position, epoch })
 }
 
-/** The log has them all; a page shows the latest. */
+/** The log has all notes; a page shows the latest. */
 const NOTES_KEPT = 200

@@ -1,4 +1,4 @@
-/** What became of a run: the last line of `run --ui json`, the object of `show --json`, the result of a launched run. */
+/** The summary of a run: the last line of `run --ui json`, the object of `show --json`, the result of a launched run. */
 import { namedMetrics, type EvaluationPoint } from './evaluations.js'
 import type { Manifest, RunConfig } from '../record/manifest.js'
 import type { Phase, RunStatus } from '../record/record.js'
@@ -6,16 +6,16 @@ import { errorOf, type RunError } from './run-error.js'
 import { isNonFiniteNow, type NonFinite } from './series/non-finite-stretches.js'
 import { duplicatedSteps, lostSteps, type RunSnapshot } from './run-snapshot.js'
 
-/** Numbers may be NaN or ±Infinity (a lambda that is off); JSON writes these as strings, see output/json.ts. */
+/** Numbers may be NaN or ±Infinity (a lambda that is off); JSON writes these as strings, see `jsonText`. */
 export interface RunSummary {
   /**
-   * The end that is recorded; without one `running` while a controller lives, `held-elsewhere` where nobody can see from here
-   * whether it does, else `lost`.
+   * The recorded end. Without one: `running` while a controller lives; `held-elsewhere` if the lock belongs to another machine, so
+   * that this cannot be checked; else `lost`.
    */
   readonly status: RunStatus | 'running' | 'held-elsewhere' | 'lost'
-  /** Of a run that is held elsewhere: by whom, in words. */
+  /** Set for `held-elsewhere`: a description of the process that has the lock. */
   readonly holder?: string
-  /** What the worker is doing; only while the run is running. */
+  /** The worker's phase; only while the run is running. */
   readonly phase?: Phase
   readonly run: string
   /** The run directory. */
@@ -27,39 +27,39 @@ export interface RunSummary {
   readonly runSteps: number | null
   /** Epochs done, with fraction; null for a stream without length. */
   readonly epochs: number | null
-  /** Worker processes after the first. */
+  /** Number of worker processes after the first. */
   readonly workerRestarts: number
-  /** Steps that were trained and are not in the visible history. */
+  /** Number of steps that were trained and are not in the visible history. */
   readonly lostSteps: number
-  /** Steps that the visible history reports more than once, counted once per further report. */
+  /** Number of repeated step reports in the visible history. */
   readonly duplicatedSteps: number
-  /** Times that training waited for a plan row. */
+  /** How often training waited for a plan row. */
   readonly waits: number
   /** The last value of every metric by name: `train.loss`, `test.accuracy`, `noise_auc`. */
   readonly final: Readonly<Record<string, number>>
-  /** By the objective; null without one, or before its first evaluation. */
+  /** The best evaluation by the objective; null without an objective, or before its first evaluation. */
   readonly best: BestEvaluation | null
   /** The controls of the last step reported. */
   readonly controls: Readonly<Record<string, number>>
   readonly config: SummaryConfig
   /** UTC, ISO 8601. */
   readonly createdAt: string
-  /** Between the first and the latest record, as clocks had it; pauses and interruptions included. */
+  /** Seconds between the first and the latest record, by their clocks; pauses and interruptions included. */
   readonly seconds: number
-  /** Of a run that ended: one sentence. */
+  /** Set for a run that ended: one sentence. */
   readonly reason?: string
   /** Traceback or last lines of the worker. */
   readonly detail?: string
-  /** Of a run that failed: the same by kind. */
+  /** Set for a failed run: the error, by kind. */
   readonly error?: RunError
-  /** Losses and metrics that are or were NaN or infinite; absent where none was. */
+  /** Losses and metrics that are or were NaN or infinite; absent if none was. */
   readonly nonFinite?: readonly NonFiniteSummary[]
   readonly warnings: readonly string[]
   /** On disk, by step. */
   readonly checkpoints: readonly { readonly step: number; readonly path: string; readonly bytes: number }[]
-  /** While it runs, or where only its worker does; null for one that is not there. */
+  /** Set while the controller or the worker runs; null for the one that does not. */
   readonly pids?: { readonly controller: number | null; readonly worker: number | null }
-  /** What of the run directory cannot be read. */
+  /** Parts of the run directory that cannot be read. */
   readonly damage?: readonly DamagedFile[]
 }
 
@@ -76,13 +76,13 @@ export interface BestEvaluation {
 export interface NonFiniteSummary {
   /** `train.loss`, `val.accuracy` */
   readonly name: string
-  /** How many of its values were NaN or infinite, in how many stretches. */
+  /** Number of values that were NaN or infinite, and number of stretches of such values. */
   readonly values: number
   readonly stretches: number
-  /** The steps of the first and of the last of these values. An evaluation is made after its step. */
+  /** Steps of the first and of the last of these values. An evaluation follows its step. */
   readonly firstStep: number
   readonly lastStep: number
-  /** Whether the latest value is one of them. */
+  /** Whether the latest value is NaN or infinite. */
   readonly now: boolean
 }
 
@@ -90,18 +90,18 @@ export interface SummaryConfig extends RunConfig {
   readonly experiment: string
   readonly arm?: string
   readonly params: Readonly<Record<string, unknown>>
-  /** Of the absgd package that made the run. */
+  /** Version of the absgd package that created the run. */
   readonly version: string
 }
 
 export interface DamagedFile {
   /** Relative to the run directory. */
   readonly file: string
-  /** Byte from which on it cannot be read; absent for a file that is read as a whole. */
+  /** First byte that cannot be read; absent for a file that is read as a whole. */
   readonly offset?: number
-  /** "torn", "crc", "format", "newer", "record": as the log's reader calls it; "manifest". */
+  /** "torn", "crc", "format", "newer" or "record", as in `Damage`; or "manifest". */
   readonly reason: string
-  /** In words. */
+  /** A description of the problem. */
   readonly message: string
 }
 
@@ -109,9 +109,9 @@ export interface SummaryParts {
   readonly snapshot: RunSnapshot
   readonly manifest: Manifest
   readonly dir: string
-  /** Whether a controller holds the run's lock. */
+  /** Whether a controller has the lock of the run. */
   readonly live: boolean
-  /** The holder in words, where it cannot be judged from here. */
+  /** A description of the process that has the lock, if it cannot be checked from this machine. */
   readonly elsewhere?: string
   readonly pids?: { readonly controller?: number | undefined; readonly worker?: number | undefined }
   /** Whether the worker still runs. @default false */
@@ -175,12 +175,12 @@ export function configOf({ experiment, arm, params, version, config }: Manifest)
   return { experiment, ...(arm === undefined ? {} : { arm }), params, version, ...config }
 }
 
-/** The last value of every metric: of the last step, of the last evaluation that has it, and of the end of the run. */
+/** The last value of every metric: from the last step, from the last evaluation that has it, and from the end of the run. */
 export function finalMetrics({ last, evaluations, values }: RunSnapshot): Record<string, number> {
   return merged([last?.numbers ?? {}, ...evaluations.map(namedMetrics), values])
 }
 
-/** The evaluation with the best value of the objective; of equal ones the first. One that is not finite is never the best. */
+/** The first evaluation with the best value of the objective. A value that is not finite is never the best. */
 export function bestEvaluation(
   evaluations: readonly EvaluationPoint[],
   objective: RunConfig['objective'],

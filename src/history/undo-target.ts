@@ -1,23 +1,23 @@
-/** What "undo" returns to: the newest checkpoint before the last edit, and what that takes back. */
+/** The target of "undo": the newest checkpoint before the last edit, and the edits that a return to it takes back. */
 import type { EditEntry } from './edit-history.js'
 import type { CheckpointWritten } from '../record/record.js'
 
 export type UndoTarget =
   | { readonly type: 'no-edit' }
-  /** The last edit holds from that step on, and no checkpoint lies before it. */
+  /** The last edit applies from the step `edit` on, and there is no checkpoint before it. */
   | { readonly type: 'no-checkpoint'; readonly edit: number }
   | {
       readonly type: 'checkpoint'
       readonly checkpoint: CheckpointWritten
-      /** Controls whose edits are taken back, each once. */
+      /** Controls whose edits are taken back, without repetition. */
       readonly controls: readonly string[]
-      /** How often somebody has edited since that checkpoint; edits that were asked for together are one. */
+      /** Number of edit requests since that checkpoint; a request may have several edits. */
       readonly requests: number
     }
 
 /**
- * @param edits - Those that hold, in the order in which they were made
- * @param checkpoints - Those on disk, by step
+ * @param edits - The edits in effect, in the order in which they were made
+ * @param checkpoints - The checkpoints on disk, sorted by step
  */
 export function undoTarget(
   edits: readonly EditEntry[],
@@ -32,7 +32,7 @@ export function undoTarget(
 
 type Found = Extract<UndoTarget, { type: 'checkpoint' }>
 
-/** What a return to the state before `step` takes back. */
+/** The edits that a return to the state before `step` takes back. */
 export function editsFrom(edits: readonly EditEntry[], step: number): Pick<Found, 'controls' | 'requests'> {
   const taken = edits.filter(({ effective }) => effective >= step)
   return {
@@ -52,20 +52,20 @@ export function takenBackInWords(
 }
 
 /**
- * Why an undo of more than the last edit is refused, and how whoever asked can ask for it.
+ * The reason why an undo of more than the last edit is refused, and how to request it.
  *
  * @param position - Steps done by now
- * @param by - Who asked, as in `Request`
+ * @param by - The requester, as in `Request`
  */
 export function beyondLastEdit(target: Found, position: number, by: string): string {
   const { step } = target.checkpoint.position
   const takes = takenBackInWords(target, position - step)
-  const remedy = ASKED_FOR_BY.get(by) ?? "the request's field Undo.all"
+  const remedy = OPTION_OF_REQUESTER.get(by) ?? "the request's field Undo.all"
   return `the newest checkpoint before the last edit is at step ${step}: undo ${takes}; ask for it with ${remedy}`
 }
 
-/** How an undo of several edits is asked for: on the command line, and in TypeScript. */
-const ASKED_FOR_BY: ReadonlyMap<string, string> = new Map([
+/** How to request an undo of several edits: on the command line, and in TypeScript. */
+const OPTION_OF_REQUESTER: ReadonlyMap<string, string> = new Map([
   ['cli', '--all'],
   ['script', 'run.undo({ all: true })'],
 ])

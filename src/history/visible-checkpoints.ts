@@ -2,7 +2,7 @@
 import type { CheckpointWritten } from '../record/record.js'
 import { hiddenFrom, type RewindPoint } from './visible-history.js'
 
-/** The list, by step, with one more and without what was deleted for it. A file written again replaces the older entry. */
+/** The list, sorted by step, with one more checkpoint and without those deleted for it. A file that is written again replaces its entry. */
 export function addCheckpoint(
   known: readonly CheckpointWritten[],
   added: CheckpointWritten,
@@ -14,7 +14,7 @@ export function addCheckpoint(
   return index === kept.length ? kept.concat(added) : kept.toSpliced(index, 0, added)
 }
 
-/** A checkpoint at step s holds the steps before s: the one that a rewind returned to stays. */
+/** A checkpoint at step s contains the steps before s, so that the checkpoint of a rewind stays visible. */
 export function visibleCheckpoints(
   checkpoints: readonly CheckpointWritten[],
   rewinds: readonly RewindPoint[],

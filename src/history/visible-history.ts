@@ -1,5 +1,5 @@
 /**
- * The visible history of a run: what its rewinds leave.
+ * The visible history of a run: the steps that its rewinds do not hide.
  *
  * A rewind to step r under attempt a hides the steps ≥ r of all attempts before a, whenever their records arrive
  * (proto/README.md, "Identity").
@@ -39,7 +39,7 @@ export function isVisible(rewinds: readonly RewindPoint[], attempt: number, step
 export interface Reported {
   readonly attempt: number
   readonly steps: Intervals
-  /** What was reported once more: one entry per repetition, so these may overlap. */
+  /** Repeated reports: one entry for each repetition, so that entries may overlap. */
   readonly again: readonly Interval[]
 }
 
@@ -59,7 +59,7 @@ export function addReport(
   return [...all.filter((reported) => reported.attempt !== attempt), after]
 }
 
-/** Steps in [0, position) that the visible history does not report. */
+/** Number of steps in [0, position) that the visible history does not have. */
 export function countLost(
   all: readonly Reported[],
   rewinds: readonly RewindPoint[],
@@ -69,7 +69,7 @@ export function countLost(
   return Math.max(0, position - unionLength(below(visible, position)))
 }
 
-/** Reports of a step that the visible history holds already, be it from the same attempt or from another one. */
+/** Number of reports of steps that the visible history already has, from any attempt. */
 export function countDuplicated(all: readonly Reported[], rewinds: readonly RewindPoint[]): number {
   const steps = all.flatMap(({ attempt, steps }) => below(steps, hiddenFrom(rewinds, attempt)))
   const again = all.flatMap(({ attempt, again }) => below(again, hiddenFrom(rewinds, attempt)))

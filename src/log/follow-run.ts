@@ -1,4 +1,4 @@
-/** Follows a run: everything so far, then what is appended, until the run is over. */
+/** Follows a run: returns all records so far, then those that are appended, until the run has ended. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nameOf } from '../record/record-id.js'
 import type { LogRecord, Stream } from '../record/record.js'
@@ -10,18 +10,18 @@ import { createSeen } from './files/seen-records.js'
 import { readSpoolRecords } from './files/worker-spool.js'
 
 export interface TailOptions {
-  /** Ends the tail, without an error. */
+  /** Ends the iteration, without an error. */
   readonly signal?: AbortSignal
-  /** @default both; the order inside a stream holds, streams are interleaved */
+  /** @default both. Each stream is in order; the two streams are interleaved. */
   readonly streams?: readonly Stream[]
 }
 
 /**
- * The records of the run in `dir`, live. Ends after the end of the run, or when no controller drives it any more and nothing
- * new arrives; what only the worker's spool has is returned then. A run that was ended and taken up again goes on. Files that
- * do not exist yet are waited for; without a controller, for ten seconds.
+ * The records of the run in `dir`, while they are written. It ends after the end of the run, or when no controller drives the run and no
+ * new records arrive; then the records that only the worker's spool has are returned. If the run is continued after its end, so is
+ * the iteration. It waits for files that do not exist yet; without a controller, for ten seconds.
  *
- * Files are polled: notifications of the file system come late or not at all on some, and a poll costs two `fstat`.
+ * Files are polled, because the notifications of some file systems are late or missing. A poll costs two `fstat`.
  */
 export async function* tailRun(
   dir: string,
@@ -36,15 +36,15 @@ export async function* tailRun(
 }
 
 /**
- * `tailRun`, as many records at a time as one read brings: each block is to be read to its end before the next is asked for. One
- * without records says that everything so far was returned.
+ * Like `tailRun`, in blocks of one read each. Read each block to its end before the next is requested. An empty block means that all
+ * records so far were returned.
  */
 export async function* tailRunInBlocks(
   dir: string,
   options: TailOptions = {},
 ): AsyncGenerator<Iterable<LogRecord>, void, undefined> {
   const { signal } = options
-  // Samples after steps: the writer writes them first, so that an end that was read has all samples before it on disk.
+  // Samples are read after steps. The writer writes them first, so that all samples before the end of the run are on disk.
   const streams = (['steps', 'samples'] as const).filter(
     (stream) => options.streams?.includes(stream) ?? true,
   )
@@ -93,7 +93,7 @@ export async function* tailRunInBlocks(
 }
 
 interface Lifecycle {
-  /** Of the controller that appended last. */
+  /** Incarnation of the controller that appended last. */
   controllerPid: number | undefined
   ended: boolean
   readonly incarnations: string[]
@@ -109,5 +109,5 @@ function follow(run: Lifecycle, { body }: LogRecord): void {
 }
 
 const POLL_MS = 100
-/** A controller that was started a moment ago may not have its lock yet. */
+/** Milliseconds. A controller that has just started may not have its lock yet. */
 const START_LIMIT_MS = 10_000

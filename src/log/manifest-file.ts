@@ -1,4 +1,4 @@
-/** Reads what is known of a run before its first record. */
+/** Reads and checks `manifest.json`. */
 import { readFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { z } from 'zod'
@@ -7,9 +7,9 @@ import type { Manifest } from '../record/manifest.js'
 import { isRunName, runPaths } from './run-paths.js'
 
 /**
- * The manifest of the run in `dir`, named as its directory is: one that was renamed or copied goes by its new name.
+ * The manifest of the run in `dir`. Its `run` is the name of the directory, also if that was renamed or copied.
  *
- * @throws AbsgdError 'run-directory' when the file is missing, damaged, or of a newer format.
+ * @throws AbsgdError 'run-directory' when the file is missing, damaged, or has a newer format.
  */
 export function readManifest(dir: string): Manifest {
   const path = runPaths(dir).manifest

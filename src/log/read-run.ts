@@ -1,4 +1,4 @@
-/** Reads a run: its logs, then what only the worker's spool has. Streams; a log may be larger than memory. */
+/** Reads a run: its logs, then the records that only the worker's spool has. It streams: a log may be larger than memory. */
 import { nameOf } from '../record/record-id.js'
 import type { LogRecord, Stream } from '../record/record.js'
 import { openCursor, type Frame } from './files/frame-cursor.js'
@@ -13,12 +13,12 @@ export type { ReadReport } from './files/read-problems.js'
 
 export interface ReadOptions {
   /**
-   * What to read: all of the stream "steps" comes before the stream "samples", whatever the order here. Without "steps" the
-   * order of several workers' spools is by name.
+   * The streams to read. All of "steps" comes before "samples", in any order of this list. Without "steps", the spools of several workers
+   * are sorted by name.
    * @default both
    */
   readonly streams?: readonly Stream[]
-  /** Whether to read what only the spool has. @default true */
+  /** Whether to read the records that only the spool has. @default true */
   readonly spool?: boolean
 }
 
@@ -28,17 +28,17 @@ export interface Reading extends AsyncGenerator<LogRecord, void, undefined> {
 }
 
 /**
- * The records of the run in `dir`: of each stream the log in its own order, then those of the spool that the log lacks, by
- * incarnation and sequence. Damage ends a file, never the reading: see `report`. Files that do not exist are empty.
+ * The records of the run in `dir`. For each stream: the log in order, then the records of the spool that the log lacks, by incarnation
+ * and sequence. Damage ends a file, not the reading: see `report`. A file that does not exist counts as empty.
  *
- * @throws AbsgdError never for damage; errors of the file system as they come.
+ * @throws Error of the file system; damage is reported, not thrown.
  */
 export function readRun(dir: string, options: ReadOptions = {}): Reading {
   const report = emptyReport()
   return Object.assign(read(dir, options, report), { report })
 }
 
-/** All of a run in memory: for small runs and tests. */
+/** All records of a run in memory: for small runs and tests. */
 export async function readAll(
   dir: string,
   options: ReadOptions = {},
@@ -77,7 +77,7 @@ async function* readLog(
   seen: Seen,
   report: OpenReport,
 ): AsyncGenerator<Iterable<LogRecord>> {
-  // Asked before reading: a writer that leaves meanwhile has completed what it began.
+  // Checked before reading. A writer that ends meanwhile has completed its last frame.
   const writing = lockHolder(dir) !== undefined
   const cursor = openCursor(runPaths(dir)[stream], stream)
 

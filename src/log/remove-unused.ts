@@ -1,4 +1,4 @@
-/** Run directories that this process made: nothing else is ever removed as a whole. */
+/** Removes the directory of a run that never started. Only directories that this process created are removed. */
 import { lstatSync, readdirSync, readFileSync, rmSync, rmdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { HEADER_BYTES } from './files/frame.js'
@@ -10,18 +10,18 @@ interface Made {
   readonly manifest: string
 }
 
-/** By path, absolute. */
+/** Created directories, by absolute path. */
 const made = new Map<string, Made>()
 
-/** To be called once the directory has its manifest. */
+/** Remembers a directory that this process created. Call it once the directory has its manifest. */
 export function noteCreated(dir: string): void {
   const { dev: device, ino: inode } = lstatSync(dir)
   made.set(dir, { device, inode, manifest: readFileSync(runPaths(dir).manifest, 'utf8') })
 }
 
 /**
- * Removes the directory of a run that never began: one that this very process made, and in which nothing was recorded. Does
- * nothing to any other, and stops at the first thing that it does not know.
+ * Removes a directory that this process created and in which nothing was recorded. It does nothing to any other directory, and nothing if
+ * there is an unknown file.
  */
 export function removeUnused(dir: string): void {
   const created = made.get(dir)
@@ -30,10 +30,10 @@ export function removeUnused(dir: string): void {
   try {
     if (!isUnused(dir, created)) return
     for (const file of [steps, samples, controllerLog, manifest]) rmSync(file, { force: true })
-    // Only where they are empty, so that nothing goes which came in between.
+    // rmdir refuses a folder that is not empty, so that files which appeared meanwhile are kept.
     for (const folder of [spool, checkpoints, dir]) rmdirSync(folder)
   } catch {
-    // Something is not as it was made: the rest stays.
+    // Something has changed: the remaining files stay.
   }
 }
 

@@ -1,4 +1,4 @@
-/** The run directory: where its files are, how it comes to be, and how it is found again. */
+/** Creates run directories, finds them by name, and lists them. */
 import {
   existsSync,
   lstatSync,
@@ -29,7 +29,7 @@ export {
 } from './lock/controller-file.js'
 export { runPaths } from './run-paths.js'
 
-/** @throws AbsgdError 'run-directory' for a name that could leave the runs root or trouble a shell. */
+/** @throws AbsgdError 'run-directory' for a name that could lead out of the runs root, or that a shell would interpret. */
 export function checkRunName(name: string): void {
   if (isRunName(name)) return
   throw new AbsgdError('run-directory', `"${name}" cannot be the name of a run`, {
@@ -37,27 +37,27 @@ export function checkRunName(name: string): void {
   })
 }
 
-/** Where runs are kept: `flag` (--runs), else $ABSGD_RUNS, else ./runs. Absolute; need not exist. */
+/** The folder of runs: `flag` (--runs), else $ABSGD_RUNS, else ./runs. An absolute path; the folder may not exist. */
 export function runsRoot(flag?: string): string {
   return resolve(flag ?? (process.env['ABSGD_RUNS'] || 'runs'))
 }
 
 /**
- * Makes the directory of a new run, with its manifest and empty folders, and returns its path. It appears whole or not at all.
+ * Creates the directory of a new run atomically, with its manifest and empty folders, and returns its path.
  *
  * @throws AbsgdError 'run-directory' when the name is taken or not allowed, or the root cannot be written.
  */
 export function createRunDirectory(root: string, name: string, manifest: Manifest): string {
   checkRunName(name)
   const dir = resolve(root, name)
-  // A name that begins with a dot cannot be a run's.
+  // The temporary name begins with a dot, which no run name does.
   const draft = resolve(root, `.${name}.${randomBytes(4).toString('hex')}`)
   try {
     makeFolders(root)
-    if (lstatSync(dir, { throwIfNoEntry: false }) !== undefined) throw taken(root, name)
+    if (lstatSync(dir, { throwIfNoEntry: false }) !== undefined) throw nameExistsError(root, name)
     mkdirSync(draft, { mode: 0o700 })
   } catch (error) {
-    throw error instanceof AbsgdError ? error : cannotMake(dir, error)
+    throw error instanceof AbsgdError ? error : cannotCreateError(dir, error)
   }
   try {
     const paths = runPaths(draft)
@@ -67,12 +67,14 @@ export function createRunDirectory(root: string, name: string, manifest: Manifes
     noteCreated(dir)
   } catch (error) {
     rmSync(draft, { recursive: true, force: true })
-    throw TAKEN.has((error as NodeJS.ErrnoException).code ?? '') ? taken(root, name) : cannotMake(dir, error)
+    throw EXISTS.has((error as NodeJS.ErrnoException).code ?? '')
+      ? nameExistsError(root, name)
+      : cannotCreateError(dir, error)
   }
   return dir
 }
 
-/** Removes a directory that the caller has made by {@link createRunDirectory} just now, and in which nothing was trained. */
+/** Removes a directory that the caller has just created by {@link createRunDirectory}, before any training. */
 export function removeNewRunDirectory(dir: string): void {
   rmSync(dir, { recursive: true, force: true })
 }
@@ -80,7 +82,7 @@ export function removeNewRunDirectory(dir: string): void {
 /**
  * The directory of a run, given its name below `root` or a path.
  *
- * @throws AbsgdError 'run-directory' naming the runs that come near.
+ * @throws AbsgdError 'run-directory' with the most similar names of runs.
  */
 export function findRun(root: string, nameOrPath: string): string {
   const found = runAt(root, nameOrPath)
@@ -99,14 +101,14 @@ export function findRun(root: string, nameOrPath: string): string {
   })
 }
 
-/** As {@link findRun}; undefined where there is no such run. */
+/** Like {@link findRun}; undefined if there is no such run. */
 export function runAt(root: string, nameOrPath: string): string | undefined {
   const below = isRunName(nameOrPath) ? join(root, nameOrPath) : undefined
   return [below, resolve(nameOrPath)].find((dir) => dir !== undefined && isRunDirectory(dir))
 }
 
 /**
- * The runs below `root`, newest first; none when it does not exist.
+ * The directories of the runs below `root`, newest first; none if `root` does not exist.
  *
  * @throws AbsgdError 'run-directory' when it cannot be read.
  */
@@ -126,7 +128,7 @@ export interface OtherFolder {
 }
 
 /**
- * The folders below `root` that {@link listRuns} leaves out, by name. Those whose names begin with a dot are hidden.
+ * The folders below `root` that {@link listRuns} leaves out, sorted by name, except those whose names begin with a dot.
  *
  * @throws as {@link listRuns}
  */
@@ -155,13 +157,13 @@ function namesIn(root: string): string[] {
   }
 }
 
-/** Damaged runs count: they can be listed and looked at. */
+/** Damaged runs count as runs, so that they can be listed and inspected. */
 function isRunDirectory(dir: string): boolean {
   const { manifest, steps } = runPaths(dir)
   return existsSync(manifest) || existsSync(steps)
 }
 
-/** Node's own `recursive` never returns where a file system refuses names, as /proc does. */
+/** Creates folders recursively. Node's option `recursive` never returns on file systems that refuse names, such as /proc. */
 function makeFolders(path: string): void {
   try {
     mkdirSync(path)
@@ -182,13 +184,13 @@ function createdMsOf(dir: string): number {
   }
 }
 
-function taken(root: string, name: string): AbsgdError {
+function nameExistsError(root: string, name: string): AbsgdError {
   return new AbsgdError('run-directory', `the run "${name}" exists already in ${root}`, {
     hint: 'choose another name with --name, or remove that directory',
   })
 }
 
-function cannotMake(dir: string, cause: unknown): AbsgdError {
+function cannotCreateError(dir: string, cause: unknown): AbsgdError {
   const reason = cause instanceof Error ? cause.message : String(cause)
   return new AbsgdError('run-directory', `cannot make the run directory ${dir}: ${reason}`, {
     hint: 'choose another runs root with --runs or $ABSGD_RUNS',
@@ -196,5 +198,5 @@ function cannotMake(dir: string, cause: unknown): AbsgdError {
   })
 }
 
-/** What a rename says when another process made the directory meanwhile. */
-const TAKEN = new Set(['ENOTEMPTY', 'EEXIST', 'ENOTDIR'])
+/** Error codes of a rename if another process has created the directory meanwhile. */
+const EXISTS = new Set(['ENOTEMPTY', 'EEXIST', 'ENOTDIR'])

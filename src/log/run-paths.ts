@@ -1,24 +1,25 @@
+/** The paths of the files in a run directory. */
 import { join } from 'node:path'
 
 /** The files of a run; `steps` and `samples` are its logs. */
 export interface RunPaths {
   readonly manifest: string
-  /** Exists while a controller drives the run. */
+  /** Address of the controller; exists while one drives the run. */
   readonly controller: string
   readonly lock: string
   readonly steps: string
   readonly samples: string
-  /** Directory: what the worker has written and the logs may lack. */
+  /** Directory of the worker's spool: records that the logs may still lack. */
   readonly spool: string
   /** Directory. */
   readonly checkpoints: string
-  /** What the worker prints. */
+  /** Output of the worker. */
   readonly workerLog: string
-  /** What the controller prints when it runs in a process of its own. */
+  /** Output of the controller, if it runs in a process of its own. */
   readonly controllerLog: string
 }
 
-/** Whether a run may have this name: none leaves the runs root or troubles a shell. */
+/** Whether a run may have this name: it stays below the runs root, and needs no quotes in a shell. */
 export function isRunName(name: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)
 }

@@ -1,4 +1,4 @@
-/** The samples of the last steps of the visible history that kept any, with their labels. Holds no more than these. */
+/** The samples of the last steps of the visible history that recorded any, with their labels. Nothing else is kept in memory. */
 import type { LogRecord, StepSamples } from '../record/record.js'
 import { UNKNOWN_LABEL } from './sample-columns.js'
 import { emptySampleLosses, withSamples } from './sample-losses.js'
@@ -7,70 +7,70 @@ import { isVisible } from '../history/visible-history.js'
 /** One weighed batch. */
 export interface LabelledBatch {
   readonly step: number
-  /** Before weighting. */
+  /** Losses before weighting. */
   readonly losses: Float32Array
-  /** As trained on, one a loss; `UNKNOWN_LABEL` where nothing is known, likewise below. */
+  /** One label for each loss, as used in training; `UNKNOWN_LABEL` if unknown. The same holds for `trueLabels`. */
   readonly labels: Uint32Array
   readonly trueLabels: Uint32Array
 }
 
 export interface RecentSamples {
   /**
-   * Takes the next record. A rewind may come before the samples that it hides or, as in a run that is followed, after them:
-   * then fewer steps than asked for are kept until others come.
+   * Adds a record. A rewind may come before the samples that it hides, or after them, as in a run that is followed. In the second
+   * case fewer steps than requested are kept until further steps arrive.
    */
   readonly add: (record: LogRecord) => void
-  /** By step; a step that weighed several times has several. */
+  /** Sorted by step. A step with several weighed batches has several entries. */
   readonly batches: () => LabelledBatch[]
-  /** The weighing that is kept: that of the first samples seen. Undefined before. */
+  /** Name of the weighing whose samples are kept: that of the first samples. Undefined before these. */
   readonly weighing: () => string | undefined
 }
 
 /** @param steps - How many steps to keep, from 1. */
 export function createRecentSamples(steps: number): RecentSamples {
-  // Labels by index and rewinds; its sums stay empty.
-  let told = emptySampleLosses()
+  // Only its labels and rewinds are used; its sums stay empty.
+  let known = emptySampleLosses()
   let weighing: string | undefined
-  /** Of ascending steps. */
-  let held = new Map<number, { readonly attempt: number; readonly samples: readonly StepSamples[] }>()
+  /** By step, ascending. */
+  let byStep = new Map<number, { readonly attempt: number; readonly samples: readonly StepSamples[] }>()
   let last = -1
 
-  function hold(attempt: number, samples: StepSamples): void {
+  function addSamples(attempt: number, samples: StepSamples): void {
     const { step } = samples
-    const known = held.get(step)
-    if (known !== undefined && known.attempt > attempt) return
-    const before = known?.attempt === attempt ? known.samples : []
-    held.set(step, { attempt, samples: [...before, samples] })
-    // What only a spool had comes after the log.
-    if (known === undefined && step < last) held = new Map([...held].sort(([a], [b]) => a - b))
+    const entry = byStep.get(step)
+    if (entry !== undefined && entry.attempt > attempt) return
+    const before = entry?.attempt === attempt ? entry.samples : []
+    byStep.set(step, { attempt, samples: [...before, samples] })
+    // Records that only a spool has come after the log.
+    if (entry === undefined && step < last) byStep = new Map([...byStep].sort(([a], [b]) => a - b))
     last = Math.max(last, step)
-    for (const oldest of held.keys()) {
-      if (held.size <= steps) break
-      held.delete(oldest)
+    for (const oldest of byStep.keys()) {
+      if (byStep.size <= steps) break
+      byStep.delete(oldest)
     }
   }
 
   function dropHidden(): void {
-    held = new Map([...held].filter(([step, { attempt }]) => isVisible(told.rewinds, attempt, step)))
-    last = [...held.keys()].at(-1) ?? -1
+    byStep = new Map([...byStep].filter(([step, { attempt }]) => isVisible(known.rewinds, attempt, step)))
+    last = [...byStep.keys()].at(-1) ?? -1
   }
 
   return {
     add(record) {
       const { body } = record
-      if (body.type === 'rewind' || body.type === 'sample-info') told = withSamples(told, record)
+      if (body.type === 'rewind' || body.type === 'sample-info') known = withSamples(known, record)
       if (body.type === 'rewind') dropHidden()
       if (body.type !== 'sample-batch') return
       for (const samples of body.steps) {
         weighing ??= samples.weighing || DEFAULT_NAME
         if ((samples.weighing || DEFAULT_NAME) !== weighing) continue
-        if (isVisible(told.rewinds, body.attempt, samples.step)) hold(body.attempt, samples)
+        if (isVisible(known.rewinds, body.attempt, samples.step)) addSamples(body.attempt, samples)
       }
     },
     batches() {
-      const labelOf = (index: number) => told.labels[index] ?? UNKNOWN_LABEL
-      const trueLabelOf = (index: number) => told.trueLabels[index] ?? UNKNOWN_LABEL
-      return [...held.values()].flatMap(({ samples }) =>
+      const labelOf = (index: number) => known.labels[index] ?? UNKNOWN_LABEL
+      const trueLabelOf = (index: number) => known.trueLabels[index] ?? UNKNOWN_LABEL
+      return [...byStep.values()].flatMap(({ samples }) =>
         samples.map(({ step, losses, indices, labels }) => ({
           step,
           losses,

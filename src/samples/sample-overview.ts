@@ -1,4 +1,4 @@
-/** All samples of a run at a glance. */
+/** A summary of all samples of a run. */
 import { noiseRanking, type NoiseRanking } from './label-noise.js'
 import type { Position } from '../record/record.js'
 import { UNKNOWN_LABEL } from './sample-columns.js'
@@ -6,16 +6,16 @@ import { isWrong, meanLosses, type SampleLosses } from './sample-losses.js'
 import { topIndices } from './suspect-ranking.js'
 
 export interface SampleOverview {
-  /** Samples that were seen in training. */
+  /** Number of samples that were seen in training. */
   readonly seen: number
-  /** Those that were seen, but are not ranked: with a NaN among their losses. */
+  /** Number of seen samples that are not ranked because they have a NaN loss. */
   readonly unranked: number
-  /** How often a sample that was seen was seen. */
+  /** Mean number of times that a seen sample was seen. */
   readonly timesSeen: { readonly least: number; readonly mean: number; readonly most: number }
-  /** Of the mean losses of the samples ranked; undefined when there are none. */
+  /** Distribution of the mean losses of the ranked samples; undefined if there are none. */
   readonly meanLoss: { readonly median: number; readonly p90: number; readonly largest: number } | undefined
   readonly histogram: readonly HistogramBin[]
-  /** Share of all weight that the tenth with the largest mean loss has, in [0, 1]: 0.1 is even. NaN without samples. */
+  /** Share of all weight on the tenth of the samples with the largest mean losses, in [0, 1]: 0.1 is even. NaN without samples. */
   readonly hardestTenthWeight: number
   readonly noise:
     | (NoiseRanking & { /** Wrong ones among the first `wrong` of the ranking. */ readonly found: number })
@@ -23,23 +23,23 @@ export interface SampleOverview {
   readonly prediction: PredictionOverview | undefined
 }
 
-/** Samples with a mean loss of at least `from` and below `to`. The last bin holds everything above, too. */
+/** Samples with a mean loss in [from, to). The last bin also has all samples above it. */
 export interface HistogramBin {
   readonly from: number
   readonly to: number
   readonly count: number
-  /** Those of them that are known to be labelled wrong; undefined where nothing is known. */
+  /** Number of them that are known to have a wrong label; undefined if unknown. */
   readonly wrong: number | undefined
 }
 
 export interface PredictionOverview {
   readonly at: Position
   readonly predicted: number
-  /** Samples with a label and a prediction. */
+  /** Number of samples with a label and a prediction. */
   readonly compared: number
-  /** Those of them that the model takes for another class than the label says. */
+  /** Number of them whose predicted class differs from the label. */
   readonly disagree: number
-  /** Which, the most frequent pairs first. */
+  /** The pairs of label and prediction, the most frequent first. */
   readonly pairs: readonly { readonly label: number; readonly predicted: number; readonly count: number }[]
 }
 
@@ -92,7 +92,7 @@ function foundWithin(losses: SampleLosses, count: number): number {
 function histogramOf(losses: SampleLosses, means: Float64Array, sorted: Float64Array): HistogramBin[] {
   const finite = sorted.filter(Number.isFinite)
   if (finite.length === 0) return []
-  // The hardest few may be far away: they share the last bin.
+  // A few samples may have far larger losses; they share the last bin.
   const step = roundStep((quantile(finite, 0.99) - finite[0]!) / (BINS - 1))
   const first = Math.floor(finite[0]! / step)
   const last = Math.max(first, Math.floor(quantile(finite, 0.99) / step))
@@ -143,12 +143,12 @@ function predictionOf({
   return { at: predictedAt, predicted: all, compared, disagree, pairs: frequent }
 }
 
-/** Of sorted values, the nearest one. */
+/** A quantile of sorted values: the value nearest to it. */
 function quantile(sorted: Float64Array, share: number): number {
   return sorted[Math.floor(share * (sorted.length - 1))]!
 }
 
-/** The smallest of 1, 2 or 5 × 10ᵏ that is no less than `width`; 1 where there is no width. */
+/** The smallest of 1, 2 or 5 × 10ᵏ that is at least `width`; 1 if the width is 0. */
 function roundStep(width: number): number {
   if (!(width > 0)) return 1
   const power = 10 ** Math.floor(Math.log10(width))

@@ -1,44 +1,44 @@
-/** The samples most likely to be labelled wrong: those whose loss, averaged over the epochs, is largest. */
+/** Ranks the samples by mean loss over the epochs: those with the largest are most likely to have a wrong label. */
 import { UNKNOWN_LABEL } from './sample-columns.js'
 import { isWrong, type SampleLosses } from './sample-losses.js'
 
 export interface Suspect {
   /** Place in the ranking, from 1. */
   readonly rank: number
-  /** In the training data, from 0. */
+  /** Index in the training data, from 0. */
   readonly index: number
-  /** As trained on; absent where the task has none. */
+  /** Label as used in training; absent if the task has no labels. */
   readonly label?: number
-  /** What the model took it for; absent where the task cannot predict, or has not yet. */
+  /** Class that the model predicted; absent if the task cannot predict, or has not predicted yet. */
   readonly predicted?: number
   /** Probability that the model gave to `label`, in [0, 1]. */
   readonly labelProbability?: number
-  /** Where the experiment knows it. */
+  /** True label, if the task knows it. */
   readonly trueLabel?: number
-  /** Whether `label` differs from `trueLabel`; absent where either is. */
+  /** Whether `label` differs from `trueLabel`; absent if either of them is. */
   readonly isWrong?: boolean
-  /** Unweighted, over every time that it was seen; in units of loss. */
+  /** Mean unweighted loss over all times that the sample was seen, in units of loss. */
   readonly meanLoss: number
   /** Standard deviation of these losses. */
   readonly lossSpread: number
-  /** The latest of them. */
+  /** The latest of these losses. */
   readonly lastLoss: number
-  /** Mean of weight × samples in the batch: 1 is even, 0 is ignored. */
+  /** Mean of weight × batch size: 1 is even, 0 means that the sample was ignored. */
   readonly meanWeight: number
   readonly timesSeen: number
 }
 
 /**
- * The first `count` of the ranking by mean loss, the largest first; equal ones by index. Samples that were never seen, or
- * have a NaN among their losses, are not ranked.
+ * The first `count` samples of the ranking by mean loss, the largest first; samples with equal losses are sorted by index. Samples
+ * that were never seen, or have a NaN loss, are not ranked.
  *
- * Cheap enough for every redraw: one pass, and memory for `count`.
+ * It takes one pass, and memory for `count` samples, so that a display may call it at every redraw.
  */
 export function topSuspects(losses: SampleLosses, count: number): Suspect[] {
   return Array.from(topIndices(losses, count), (index, i) => suspectOf(losses, index, i + 1))
 }
 
-/** As `topSuspects`, the indices alone. */
+/** The indices of `topSuspects`. */
 export function topIndices(losses: SampleLosses, count: number): Uint32Array {
   const { size, sums, counts } = losses
   const capacity = Math.min(count, size)
@@ -55,13 +55,13 @@ export function topIndices(losses: SampleLosses, count: number): Uint32Array {
       length += 1
       rise(heap, means, length - 1)
     } else if (mean > means[0]!) {
-      // Of an equal mean the one at the root comes first: its index is smaller.
+      // With equal means the sample at the root ranks first, because its index is smaller.
       heap[0] = index
       means[0] = mean
       sink(heap, means, length)
     }
   }
-  // The last of the ranking stands at the root: taking it away again and again sorts from the end.
+  // The root has the last rank. Removing it repeatedly sorts the heap from the end.
   for (let end = length - 1; end > 0; end -= 1) {
     swap(heap, means, 0, end)
     sink(heap, means, end)
@@ -87,7 +87,7 @@ export function suspectOf(losses: SampleLosses, index: number, rank: number): Su
     ...(trueLabel === UNKNOWN_LABEL ? {} : { trueLabel }),
     ...(wrong === undefined ? {} : { isWrong: wrong }),
     meanLoss,
-    // Rounding may leave less than nothing.
+    // Rounding can make the variance negative.
     lossSpread: Math.sqrt(Math.max(0, variance)),
     lastLoss: losses.last[index]!,
     meanWeight: losses.weights[index]! / timesSeen,
@@ -95,7 +95,7 @@ export function suspectOf(losses: SampleLosses, index: number, rank: number): Su
   }
 }
 
-/** Whether the entry at `a` stands behind that at `b` in the ranking. */
+/** Whether the entry at `a` ranks after the entry at `b`. */
 function isBehind(heap: Uint32Array, means: Float64Array, a: number, b: number): boolean {
   return means[a]! < means[b]! || (means[a] === means[b] && heap[a]! > heap[b]!)
 }

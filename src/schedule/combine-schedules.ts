@@ -1,4 +1,4 @@
-/** Schedules made of schedules. */
+/** Functions that combine schedules: join, warmup, twoStage, scale, bound. */
 import { AbsgdError } from '../errors.js'
 import { constant, linear, off } from './anneal.js'
 import { compile } from './compile-schedule.js'
@@ -17,37 +17,36 @@ import {
 } from './schedule.js'
 
 export interface WarmupArguments {
-  /** Value at step 0. @default 0; in 1/value ±Infinity, which is off */
+  /** Value at step 0. @default 0; in 1/value ±Infinity, which means off */
   readonly init?: number
-  /** One of `over` and `warmupSteps`. */
+  /** Duration of the ramp. Give either `over` or `warmupSteps`. */
   readonly over?: DurationLike
   /** Another name of `over`. */
   readonly warmupSteps?: DurationLike
-  /** In what the ramp runs evenly: as of {@link linear}. @default 'value' */
+  /** The quantity in which the ramp is linear, as in {@link linear}. @default 'value' */
   readonly space?: Space
-  /** What follows, from its own start. The ramp runs to its first value. */
+  /** The schedule after the ramp, from its own start. The ramp ends at its first value. */
   readonly then: ControlValue
 }
 
 export interface TwoStageArguments {
-  /** Length of the first stage, with plain SGD. */
+  /** Duration of the first stage, with plain SGD. */
   readonly off: DurationLike
-  /** From then on. */
+  /** λ of the second stage. */
   readonly lambda: ControlValue
 }
 
 /**
  * One schedule after the other, each from its own start: `join(off().for(epochs(5)), exponential(…))`.
  *
- * The last may be without end. One that ends must not end before the run does: that is refused when the run's length
- * is known.
+ * The last part may be without end. If it ends before the run, the run is refused, as soon as its length is known.
  */
 export function join(...parts: readonly [...Piece[], ControlValue]): Schedule {
   const sources = parts.map(requireSource)
   for (const [i, part] of sources.slice(0, -1).entries()) {
     if ('duration' in part) continue
     throw new AbsgdError('experiment', `part ${i + 1} of join has no end`, {
-      hint: 'say how long it lasts: .for(epochs(n)); only the last part may be without end',
+      hint: 'give its duration: .for(epochs(n)); only the last part may be without end',
     })
   }
   if (sources.length === 0)
@@ -55,17 +54,17 @@ export function join(...parts: readonly [...Piece[], ControlValue]): Schedule {
   return scheduleOf({ kind: 'join', parts: sources })
 }
 
-/** A straight line from `init` to the first value of `then`, then that schedule; in `space`, that runs evenly. */
+/** A linear ramp (in `space`) from `init` to the first value of `then`, followed by that schedule. */
 export function warmup({ over, warmupSteps, then, space = 'value', ...given }: WarmupArguments): Schedule {
   const { init = space === 'inverse' ? Infinity : 0 } = given
   const next = requireSource(then, 0)
   if ((over === undefined) === (warmupSteps === undefined)) {
     throw new AbsgdError('experiment', `warmup is given ${over === undefined ? 'no' : 'two'} durations`, {
-      hint: 'say how long it takes, once: over: epochs(n), or warmupSteps: n',
+      hint: 'give its duration once: over: epochs(n), or warmupSteps: n',
     })
   }
   const duration = durationOf((over ?? warmupSteps)!, 'over of warmup')
-  // Its first value is the same however long an epoch is.
+  // The first value of a schedule does not depend on the steps of an epoch.
   const peak = compile(next, { stepsPerEpoch: 1, runSteps: 1 })(0)
   return scheduleOf({
     kind: 'join',
@@ -73,15 +72,15 @@ export function warmup({ over, warmupSteps, then, space = 'value', ...given }: W
   })
 }
 
-/** The paper's scheme: plain SGD first, then λ. */
+/** The two-stage scheme of the paper (ABSGD, arXiv 2012.06951): plain SGD first, then λ. */
 export function twoStage({ off: first, lambda }: TwoStageArguments): Schedule {
   return join(off().for(first), typeof lambda === 'number' ? constant(lambda) : lambda)
 }
 
 /**
- * Every value of `source` times `factor`, a finite number other than 0: below 0 it turns λ round. Off stays off.
+ * Every value of `source` times `factor`, a finite number other than 0. A negative factor changes the sign of λ. Off stays off.
  *
- * @throws AbsgdError 'experiment' also where a product is beyond what a number holds
+ * @throws AbsgdError 'experiment' also if a product overflows
  */
 export function scale(source: ControlValue, factor: number): Schedule {
   const inner = ofOpenLoop('scale', requireSource(source, 0))
@@ -96,8 +95,8 @@ export function scale(source: ControlValue, factor: number): Schedule {
 }
 
 /**
- * Every value of `source` with its size |value| held within [min, max]; the sign stays, and so does ±Infinity: what is
- * off stays off. A ramp's 0 is of the side that it comes from or runs to; any other 0 is above 0.
+ * Every value of `source` with |value| limited to [min, max]. The sign stays the same, and ±Infinity (off) stays off. A 0 at an end
+ * of a ramp has the sign of the other end; any other 0 counts as positive.
  */
 export function bound(source: ControlValue, { min = 0, max = Infinity }: Partial<Bounds>): Schedule {
   const inner = ofOpenLoop('bound', requireSource(source, 0))

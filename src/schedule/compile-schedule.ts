@@ -1,4 +1,4 @@
-/** From a schedule to numbers, once the steps of an epoch and of the run are known. */
+/** Computes the values of a schedule once the steps of an epoch and of the run are known. */
 import { AbsgdError } from '../errors.js'
 import { sourceOf, type ControlValue } from './schedule.js'
 import { curveOf, endOf, segmentsOf, type Segment } from './segment.js'
@@ -13,7 +13,7 @@ export interface RunLength {
 /**
  * The value of a schedule as a pure function of the step, from 0.
  *
- * @throws AbsgdError 'experiment' when the schedule ends before the run, or speaks of epochs where there are none
+ * @throws AbsgdError 'experiment' when the schedule ends before the run, or uses epochs and the data has none
  */
 export function compile(value: ControlValue, length: RunLength): (step: number) => number {
   const segments = compileSegments(value, length)
@@ -25,7 +25,7 @@ export function compile(value: ControlValue, length: RunLength): (step: number) 
   }
 }
 
-/** The segments of a schedule that is known to last as long as the run. Errors as {@link compile}. */
+/** The segments of a schedule, after a check that it lasts as long as the run. Errors as in {@link compile}. */
 export function compileSegments(
   value: ControlValue,
   { stepsPerEpoch, runSteps }: RunLength,
@@ -40,7 +40,7 @@ export function compileSegments(
   })
 }
 
-/** The values of the steps [first, first + count): one that holds for all of them, or one a step. */
+/** The values of the steps [first, first + count): a single value if they are all the same, else one for each step. */
 export function column(segments: readonly Segment[], first: number, count: number): Float64Array {
   const last = first + count
   const met = segments.filter(({ from, to }) => from < last && to > first)
@@ -54,11 +54,11 @@ export function column(segments: readonly Segment[], first: number, count: numbe
     const value = curveOf(segment)
     for (let step = begin; step < end; step++) values[step - first] = value(step)
   }
-  // A ramp that its bounds hold is a constant too.
+  // A ramp that lies outside its bounds is constant as well.
   return values.every((value) => value === firstValue) ? Float64Array.of(firstValue) : values
 }
 
-/** Past the end of a schedule its last value holds. */
+/** After the end of a schedule its last value stays. */
 function segmentValue(segments: readonly Segment[], step: number): number {
   const segment = segments.findLast(({ from }) => from <= step)!
   return curveOf(segment)(Math.min(step, segment.to - 1))

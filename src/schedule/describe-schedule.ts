@@ -1,4 +1,4 @@
-/** Schedules in words: "off for 5 epochs, then exponential -5 → -0.5 over 10 epochs". */
+/** Describes a schedule in words: "off for 5 epochs, then exponential -5 → -0.5 over 10 epochs". */
 import { describeDuration } from './duration.js'
 import { sourceOf, type Bounds, type ControlValue, type Shape, type Source, type Space } from './schedule.js'
 
@@ -39,7 +39,7 @@ function describeShape(shape: Shape): string {
   }
 }
 
-/** In brackets where what follows would be taken for its last part's. */
+/** Adds brackets if a following phrase could be read as part of the last part only. */
 function enclosed(text: string, { kind }: Shape): string {
   return kind === 'join' || kind === 'bound' ? `(${text})` : text
 }

@@ -1,33 +1,33 @@
-/** Changes laid over a run's schedules from some step on, one over the other. */
+/** Applies edits on top of a run's schedules: each edit is a layer that begins at a step. */
 import { column } from './compile-schedule.js'
 import type { Segment } from './segment.js'
 
 export type LayerTo =
-  /** What the control follows from then on. Segments are in steps of the run, without holes from `from` on. */
+  /** A new schedule from then on. Segments are in steps of the run and contiguous from `from` on. */
   | { readonly kind: 'segments'; readonly segments: readonly Segment[] }
-  /** What everything that it would have been is multiplied by. */
+  /** All later values are multiplied by `factor`. */
   | { readonly kind: 'factor'; readonly factor: number }
 
 export interface Layer {
   readonly control: string
-  /** First step that it holds for. */
+  /** First step that the layer applies to. */
   readonly from: number
-  /** Of two that begin at one step the larger lies above; among equals the later in the list. */
+  /** If two layers begin at the same step, the one with the larger rank is on top; with equal ranks, the later one in the list. */
   readonly rank: number
   readonly to: LayerTo
 }
 
-/** In the order in which they lie one over the other. */
+/** Layers in the order in which they are applied, the top layer last. */
 export function ordered<L extends Layer>(layers: readonly L[]): readonly L[] {
   return [...layers].sort((a, b) => a.from - b.from || a.rank - b.rank)
 }
 
 /**
- * The values of one control over the steps [first, first + count): one that holds for all of them, or one a step.
+ * The values of one control over the steps [first, first + count): a single value if they are all the same, else one for each step.
  *
- * @param base - Its values without layers, in the same form; undefined where it is none of the run's controls
- * @param layers - Its own, in order
- * @returns Undefined where it has no value at the first of these steps
+ * @param base - The values without layers, in the same form; undefined if the run does not plan this control
+ * @param layers - The layers of this control, in order
+ * @returns Undefined if the control has no value at the first of these steps
  */
 export function layered(
   base: Float64Array | undefined,

@@ -1,14 +1,14 @@
-/** The text of a schedule, cut into words, numbers and signs. */
+/** Splits the text of a schedule into words, numbers and signs. */
 import { AbsgdError } from '../errors.js'
 
 export interface Token {
   readonly kind: 'number' | 'name' | 'sign' | 'end'
   readonly text: string
-  /** Characters before it. */
+  /** Number of characters before the token. */
   readonly at: number
 }
 
-/** @throws AbsgdError 'usage' for a character that has no place in a schedule */
+/** @throws AbsgdError 'usage' for a character that cannot occur in a schedule */
 export function tokensOf(text: string): readonly Token[] {
   const tokens: Token[] = []
   for (let at = 0; at < text.length;) {

@@ -1,16 +1,16 @@
-/** What a schedule can tell of itself before the steps of an epoch are known. */
+/** Properties of a schedule that are known before the steps of an epoch are: its parts, its duration. */
 import { AbsgdError } from '../errors.js'
 import { add, isNothing, type Duration } from './duration.js'
 import type { Shape, Source } from './schedule.js'
 import { sided, within } from './segment.js'
 
-/** A part of a schedule that is of one curve, and where it begins. */
+/** A part of a schedule with a single curve, and the duration before it. */
 export interface Leaf {
   readonly after: Duration
   readonly shape: Exclude<Shape, { kind: 'join' | 'scale' | 'bound' }>
 }
 
-/** The parts of a schedule in the order of training, without those that last for nothing. */
+/** The parts of a schedule in the order of training, without those of duration 0. */
 export function leavesOf(source: Source, after: Duration = { epochs: 0, steps: 0 }): readonly Leaf[] {
   const { shape } = source
   if (shape.kind === 'scale') {
@@ -31,7 +31,7 @@ export function leavesOf(source: Source, after: Duration = { epochs: 0, steps: 0
   return leaves
 }
 
-/** How long a schedule lasts; undefined for one without end. */
+/** The duration of a schedule; undefined if it has no end. */
 export function extentOf(source: Source): Duration | undefined {
   if ('duration' in source) return source.duration
   if (source.shape.kind === 'scale' || source.shape.kind === 'bound') return extentOf(source.shape.source)
@@ -45,7 +45,7 @@ export function extentOf(source: Source): Duration | undefined {
   return total
 }
 
-/** Every duration that a schedule speaks of. */
+/** All durations in a schedule. */
 export function durationsOf(source: Source): readonly Duration[] {
   const own = 'duration' in source ? [source.duration] : []
   const { shape } = source
@@ -67,7 +67,7 @@ export function durationsOf(source: Source): readonly Duration[] {
   }
 }
 
-/** The leaf with other ends: what lies between runs with them. */
+/** The leaf with `change` applied to its end values, and so to the curve between them. */
 function mapped({ after, shape }: Leaf, change: (value: number) => number): Leaf {
   switch (shape.kind) {
     case 'constant':
@@ -96,7 +96,7 @@ function product(value: number, factor: number): number {
   const scaled = value * factor
   const lost = (scaled === 0 && value !== 0) || (!Number.isFinite(scaled) && Number.isFinite(value))
   if (!lost) return scaled
-  throw new AbsgdError('experiment', `${value} scaled by ${factor} is beyond what a number holds`)
+  throw new AbsgdError('experiment', `${value} scaled by ${factor} cannot be represented as a number`)
 }
 
 /** Whether any part of a schedule is decided while the run trains. */

@@ -1,4 +1,4 @@
-/** One metric of each arm, and its differences to the baseline. */
+/** The figures of one metric for each arm, and its differences to the baseline. */
 import type { RunSummary } from '../history/summarize-run.js'
 import { seedOf, type Group } from './group-runs.js'
 import { confidenceInterval, mean, standardDeviation, type Interval } from './mean-and-interval.js'
@@ -9,11 +9,11 @@ export interface Objective {
 }
 
 export interface ComparedMetric {
-  /** By name: `val.accuracy`. */
+  /** Name of the metric: `val.accuracy`. */
   readonly metric: string
-  /** After the last step, or after the step that was best by the objective. */
+  /** Measured after the last step, or after the best step by the objective. */
   readonly at: 'last' | 'best'
-  /** What wins: as the objective says; lower for other names that end in "loss"; larger for the rest. */
+  /** Whether larger or lower values win: as in the objective; else lower for names that end in "loss", and larger for all others. */
   readonly wins: 'larger' | 'lower'
   /** In the order of the arms. */
   readonly arms: readonly ArmFigures[]
@@ -21,29 +21,29 @@ export interface ComparedMetric {
 
 export interface ArmFigures {
   readonly name: string
-  /** Runs that have the metric. */
+  /** Number of runs that have the metric. */
   readonly n: number
-  /** Null for none. */
+  /** Mean over these runs; null if there are none. */
   readonly mean: number | null
-  /** Of a sample, with n − 1; null for fewer than two runs. */
+  /** Sample standard deviation, with n − 1; null for fewer than two runs. */
   readonly sd: number | null
-  /** To the baseline; null for the baseline itself, and where no seed has a run of both. */
+  /** Difference to the baseline; null for the baseline itself, and if no seed has a run of both. */
   readonly difference: PairedDifference | null
 }
 
-/** Arm minus baseline, seed by seed: what a seed alone does to both cancels out. */
+/** Arm minus baseline for each seed, so that the effect of the seed on both cancels out. */
 export interface PairedDifference {
   readonly pairs: number
   readonly mean: number
   readonly sd: number | null
-  /** 95 %, Student's t; null for fewer than three pairs. */
+  /** 95 % confidence interval by Student's t; null for fewer than three pairs. */
   readonly interval: Interval | null
-  /** Seeds on which the arm wins; on `ties` both are equal. What is not finite never wins, and loses against what is. */
+  /** Number of seeds with which the arm wins; `ties`: with which both are equal. A value that is not finite never wins. */
   readonly wins: number
   readonly ties: number
 }
 
-/** Names in the order of importance, and where they are measured. */
+/** The metrics in the order of importance, with the steps at which they are measured. */
 export function metricsOf(groups: readonly Group[], objective: string | undefined) {
   const runs = groups.flatMap((group) => group.runs)
   const namesOf = (metrics: (run: RunSummary) => Readonly<Record<string, number>>) =>

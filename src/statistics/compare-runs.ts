@@ -1,4 +1,4 @@
-/** Arms of an experiment side by side: every metric's mean and deviation, and the differences seed by seed. */
+/** Compares the arms of an experiment: mean and deviation of every metric, and the differences for each seed. */
 import { AbsgdError } from '../errors.js'
 import type { RunSummary } from '../history/summarize-run.js'
 import { figuresOf, metricsOf, winnerOf, type ComparedMetric, type Objective } from './arm-figures.js'
@@ -8,15 +8,15 @@ import { differencesWithin, differingSettings, type DifferingSetting } from './d
 export type { ArmFigures, ComparedMetric, PairedDifference } from './arm-figures.js'
 
 export interface Comparison {
-  /** What differences are to: the name of the first arm, unless another was asked for. */
+  /** Name of the arm that the others are compared with. */
   readonly baseline: string
   /** The baseline first, if it has a completed run. */
   readonly arms: readonly ComparedArm[]
-  /** The objective first, then what was measured beside it, `train.*` last; each at the last step, then at the best. */
+  /** The objective first, then other metrics, `train.*` last; each at the last step, then at the best step. */
   readonly metrics: readonly ComparedMetric[]
   /** The baseline's objective; null without one. */
   readonly objective: Objective | null
-  /** Parameters and settings, controls apart, that are not the same in all arms. */
+  /** Parameters and settings, except controls, that are not the same in all arms. */
   readonly differing: readonly DifferingSetting[]
   /** Settings in which the runs of one arm differ. */
   readonly differingWithin: readonly (DifferingSetting & { readonly arm: string })[]
@@ -24,29 +24,29 @@ export interface Comparison {
 }
 
 export interface ComparedArm {
-  /** The arm, or the experiment of runs without one; with what tells it from others of that name. */
+  /** The arm, or the experiment if its runs have no arm; with an addition if several groups have that name. */
   readonly name: string
   readonly experiment: string
   readonly arm: string | null
   readonly runs: readonly { readonly run: string; readonly seed: Seed }[]
-  /** Its seeds without a run of the baseline. */
+  /** Seeds of this arm for which the baseline has no run. */
   readonly unpaired: readonly Seed[]
-  /** The baseline's seeds without a run of this arm. */
+  /** Seeds of the baseline for which this arm has no run. */
   readonly missing: readonly Seed[]
 }
 
 export interface CompareOptions {
-  /** Name of the arm that differences are to. @default the first run's */
+  /** Name of the arm that the others are compared with. @default the arm of the first run */
   readonly baseline?: string
 }
 
 /**
  * Compares completed runs by experiment, arm and parameters, paired by the parameter `seed`.
  *
- * Of several runs with the same parameters and seed the newest counts. Runs that are not completed are left out, and named.
+ * If several runs have the same parameters and seed, only the newest counts. Runs that are not completed are listed in `leftOut`.
  *
- * @param summaries as `run.result` gives them; arms appear in the order of their first run
- * @throws AbsgdError 'usage' when no run is of the arm `baseline`, or runs with several sets of parameters are
+ * @param summaries results of `run.result`; arms appear in the order of their first run
+ * @throws AbsgdError 'usage' when no run belongs to the arm `baseline`, or its runs have different parameters
  */
 export function compareRuns(summaries: readonly RunSummary[], options: CompareOptions = {}): Comparison {
   const { groups, leftOut } = groupRuns(summaries)
@@ -78,7 +78,7 @@ function requireKnown(asked: string, groups: readonly Group[], summaries: readon
       hint: `choose one of: ${known}`,
     })
   }
-  // Its runs may be there and not be completed: then there is nothing to take differences to.
+  // The baseline may have runs of which none is completed. Then there are no differences.
   if (summaries.some(({ config: { experiment, arm = experiment } }) => arm === asked)) return
   throw new AbsgdError('usage', `no run is of the arm "${asked}"`, { hint: `the arms are: ${known}` })
 }

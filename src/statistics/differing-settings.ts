@@ -1,22 +1,22 @@
-/** In which settings the runs that are compared differ, besides what arms are for. */
+/** Finds the settings in which compared runs differ, other than the controls of their arms. */
 import type { RunSummary } from '../history/summarize-run.js'
 import { settingsOf, type Group } from './group-runs.js'
 
 export interface DifferingSetting {
   /** `params.lr`, `length`, `controls.lambda`. */
   readonly setting: string
-  /** Each value, and who has it: arms, or runs. */
+  /** Each value, with the names of the arms or runs that have it. */
   readonly values: readonly { readonly value: unknown; readonly of: readonly string[] }[]
 }
 
-/** Parameters but the seed, and settings but the controls, that are not the same in all groups. */
+/** Parameters (without the seed) and settings (without the controls) that are not the same in all groups. */
 export function differingSettings(groups: readonly Group[]): readonly DifferingSetting[] {
   return differing(
     groups.map(({ name, runs: [first] }) => ({ name, settings: { ...paramsOf(first), ...configOf(first) } })),
   )
 }
 
-/** Settings, controls too, in which the runs of one group differ. Parameters cannot: they make the group. */
+/** Settings, controls included, in which the runs of one group differ. Their parameters are equal, because these define the group. */
 export function differencesWithin(
   groups: readonly Group[],
 ): readonly (DifferingSetting & { readonly arm: string })[] {
@@ -55,7 +55,7 @@ function controlsOf(run: RunSummary): Record<string, unknown> {
   return prefixed('controls', run.config.controls)
 }
 
-/** What decides about the figures: how long, on what, measured when. */
+/** The settings that affect the metrics: task, length, evaluation, objective. */
 function configOf({ config: { task, length, evaluate, objective } }: RunSummary): Record<string, unknown> {
   return { task, length, evaluate, objective }
 }

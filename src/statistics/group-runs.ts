@@ -1,12 +1,12 @@
-/** Completed runs by what they were set to do, their seed apart. */
+/** Groups completed runs by experiment, arm and parameters; the seed is ignored. */
 import type { RunSummary } from '../history/summarize-run.js'
 
-/** The value of the parameter `seed`, a text for what is no number; null for runs without one. */
+/** The value of the parameter `seed`, as text if it is no number; null for runs without one. */
 export type Seed = number | string | null
 
-/** Runs that differ in nothing but their seed, by the parameters. */
+/** Runs whose parameters are the same except for the seed. */
 export interface Group {
-  /** Unlike that of every other group. */
+  /** Unique among the groups. */
   readonly name: string
   readonly experiment: string
   readonly arm: string | undefined
@@ -37,7 +37,7 @@ export function groupRuns(summaries: readonly RunSummary[]): Grouped {
         older.push({ run: run.run, reason: `${newer.run} is newer, with the same seed` })
       return newer === undefined
     })
-    // In one order whoever asks: sums are the same to the last digit.
+    // A fixed order, so that sums are the same to the last digit.
     return kept.toSorted((a, b) => compareSeeds(seedOf(a), seedOf(b))) as [RunSummary, ...RunSummary[]]
   })
   const unfinished = summaries
@@ -52,13 +52,13 @@ export function seedOf({ config }: RunSummary): Seed {
   return typeof seed === 'number' || typeof seed === 'string' ? seed : JSON.stringify(seed)
 }
 
-/** The parameters of a run but its seed. */
+/** The parameters of a run, without its seed. */
 export function settingsOf({ config }: RunSummary): Readonly<Record<string, unknown>> {
   const { seed: _, ...others } = config.params
   return others
 }
 
-/** A toy's figures are never a model's: simulated runs are an experiment of their own. */
+/** Simulated runs are an experiment of their own, because their numbers come from a small built-in model. */
 function experimentOf({ config: { experiment, simulated } }: RunSummary): string {
   return simulated === true ? `${experiment} (simulated)` : experiment
 }
@@ -74,14 +74,14 @@ function keyOf(run: RunSummary): string {
   return JSON.stringify([experimentOf(run), arm, params])
 }
 
-/** Whether `other` takes the place of `run`; of two that were made at one moment the later in the list. */
+/** Whether `other` replaces `run`. If both were created at the same time, the larger name counts as newer. */
 function isNewer(other: RunSummary, run: RunSummary): boolean {
   const seed = seedOf(run)
   if (other === run || seed === null || seedOf(other) !== seed) return false
   return other.createdAt > run.createdAt || (other.createdAt === run.createdAt && other.run > run.run)
 }
 
-/** By arm; by experiment too where there are several; by the parameters that tell apart what is still of one name. */
+/** Names each group by its arm; also by its experiment if there are several; and by the parameters in which groups of the same name differ. */
 function named(all: readonly [RunSummary, ...RunSummary[]][]): Group[] {
   const several = new Set(all.map(([first]) => experimentOf(first))).size > 1
   const plainName = (run: RunSummary) => {
@@ -95,10 +95,10 @@ function named(all: readonly [RunSummary, ...RunSummary[]][]): Group[] {
     const name = plainName(first)
     const namesakes = all.filter(([other]) => plainName(other) === name).map(([other]) => settingsOf(other))
     const own = settingsOf(first)
-    const telling = [...new Set(namesakes.flatMap((params) => Object.keys(params)))].filter((key) =>
+    const differing = [...new Set(namesakes.flatMap((params) => Object.keys(params)))].filter((key) =>
       namesakes.some((params) => JSON.stringify(params[key]) !== JSON.stringify(own[key])),
     )
-    const words = telling.map((key) => ` ${key}=${wordOf(own[key])}`)
+    const words = differing.map((key) => ` ${key}=${wordOf(own[key])}`)
     return { name: `${name}${words.join('')}`, experiment, arm, runs }
   })
 }

@@ -1,4 +1,4 @@
-/** Figures of a sample, and Student's interval for a mean. */
+/** Mean, standard deviation, and Student's confidence interval of a mean. */
 import quantile from '@stdlib/stats-base-dists-t-quantile'
 
 export interface Interval {
@@ -14,7 +14,7 @@ export function mean(values: readonly number[]): number {
 /** Sample standard deviation, with n − 1; NaN for fewer than two values. */
 export function standardDeviation(values: readonly number[]): number {
   if (values.length < 2) return NaN
-  // Rounding of the mean would leave a trace of a deviation.
+  // Rounding of the mean would give a small deviation above 0.
   if (values.every((value) => value === values[0])) return 0
   const center = mean(values)
   const squares = values.reduce((sum, value) => sum + (value - center) ** 2, 0)
@@ -22,9 +22,9 @@ export function standardDeviation(values: readonly number[]): number {
 }
 
 /**
- * mean ± t(0.975, n − 1)·sd/√n: where the mean of such values lies in 95 of 100 samples, if they are about normal.
+ * The 95 % confidence interval of the mean, mean ± t(0.975, n − 1)·sd/√n, for values that are about normally distributed.
  *
- * Undefined for fewer than three values: with two, t is 12.7, and an interval of nine deviations says nothing.
+ * Undefined for fewer than three values: with two, t is 12.7, and the interval would be too wide to be useful.
  */
 export function confidenceInterval(values: readonly number[]): Interval | undefined {
   const n = values.length

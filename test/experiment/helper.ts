@@ -2,7 +2,11 @@
 import { fileURLToPath } from 'node:url'
 import type { z } from 'zod'
 import { compileRun } from '../../src/experiment/run-schedule.js'
-import { defineExperiment, type Controls, type ExperimentSpec } from '../../src/experiment/define-experiment.js'
+import {
+  defineExperiment,
+  type Controls,
+  type ExperimentSpec,
+} from '../../src/experiment/define-experiment.js'
 import { resolveExperiment, type ResolveOptions } from '../../src/experiment/resolve-experiment.js'
 
 export function fixture(name: string): string {

@@ -23,7 +23,7 @@ describe('of a stream without length', () => {
     ['lr', { controls: { lr: cosine({ init: 1, over: epochs(3) }) } }],
   ])('%s cannot speak in epochs', (name, spec) => {
     expect(complaintOf(() => compiled(spec, 0))).toMatch(
-      new RegExp(`^${name}: .* cannot be told in steps: the data has no epochs\\n.*use steps\\(n\\)`),
+      new RegExp(`^${name}: .* cannot be converted to steps: the data has no epochs\\n.*use steps\\(n\\)`),
     )
   })
 

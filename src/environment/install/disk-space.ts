@@ -1,15 +1,15 @@
-/** Room on the disk, asked before gigabytes are fetched. */
+/** Checks the free disk space before a large download. */
 import { statfsSync } from 'node:fs'
 import { AbsgdError } from '../../errors.js'
 import { describeDownload, hasNvidiaDriver, installedBytes, type TorchChoice } from './torch-build.js'
 
-/** Bytes that an unprivileged process may still write to the file system of `directory`. */
+/** Free bytes of the file system of `directory` for unprivileged processes. */
 export function freeBytes(directory: string): number {
   const { bavail, bsize } = statfsSync(directory)
   return bavail * bsize
 }
 
-/** Says what is about to be downloaded; an error when it cannot fit. */
+/** Reports the size of the download of torch. @throws AbsgdError 'environment' when it does not fit on the disk */
 export function announceTorch(
   choice: TorchChoice,
   { directory, uv, report }: { directory: string; uv: boolean; report: (line: string) => void },

@@ -1,4 +1,4 @@
-/** The virtual environment that is ours: made, gone over again when it is unfinished or out of date, stamped. */
+/** The virtual environment that absgd owns: creates it, completes it if it is unfinished or out of date, and writes its stamp. */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pythonOf } from '../interpreter-candidates.js'
@@ -23,7 +23,7 @@ import { isCurrent, readStamp, writeStamp, type Stamp, type Versions } from './s
 import { chooseInstaller, findTools } from '../choose-installer.js'
 import { judge, type Verdict } from '../judge-interpreter.js'
 
-/** `venv` does not exist yet, or carries our stamp. Without something to do no process is started. */
+/** `venv` does not exist yet, or has a stamp of absgd. If nothing has to be done, no process is started. */
 export async function ownEnvironment(
   venv: string,
   settings: Settings,
@@ -52,7 +52,7 @@ async function fill(
 
   settings.report(`${stamp === undefined ? 'making' : 'completing'} ${venv} by ${installer.name}`)
   mkdirSync(venv, { recursive: true })
-  // Gigabytes have no place in anybody's repository.
+  // Keeps gigabytes of packages out of the user's git repository.
   writeFileSync(join(venv, '.gitignore'), '*\n')
   writeStamp(venv, { status: 'installing', pid: process.pid })
   const before = existsSync(python) ? await examine(python, extras, settings) : undefined

@@ -1,4 +1,4 @@
-/** What an edit of a control does to a run: checked as the experiment's own controls are. */
+/** Checks an edit of a control like the controls of an experiment, and converts it to a layer over the schedule. */
 import { AbsgdError } from '../../errors.js'
 import type { EditedRun, EditTo } from '../../record/control-edit.js'
 import { compileSegments } from '../../schedule/compile-schedule.js'
@@ -10,7 +10,7 @@ import { checkSource, isKnown, rangeOf } from './resolve-controls.js'
 /**
  * The layer of an edit that begins at the step `from`.
  *
- * @throws AbsgdError 'usage' for a control that the run does not have, 'experiment' for values outside its range or a
+ * @throws AbsgdError 'usage' for a control that the run does not have; 'experiment' for values outside the permitted range, and for a
  * schedule that ends before the run
  */
 export function compileEdit(control: string, to: EditTo, from: number, run: EditedRun): LayerTo {
@@ -32,7 +32,7 @@ export function compileEdit(control: string, to: EditTo, from: number, run: Edit
   }
 }
 
-/** @throws AbsgdError 'usage' for the first of these values of a control that is outside its range */
+/** @throws AbsgdError 'usage' for the first value that is outside the permitted range of the control */
 export function requireInRange(control: string, values: Float64Array): void {
   const range = rangeOf(control)
   const outside = values.find((value) => !range.holds(value))

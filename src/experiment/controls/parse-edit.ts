@@ -1,9 +1,9 @@
-/** Edits as they are typed: `lambda=2`, `gamma=0.5@+100`, `lr*=0.1`, `lambda=cosine(2, 0.5, over=1000)@5000`. */
+/** Parses edits on the command line: `lambda=2`, `gamma=0.5@+100`, `lr*=0.1`, `lambda=cosine(2, 0.5, over=1000)@5000`. */
 import { AbsgdError } from '../../errors.js'
 import type { ControlEdit, EditTo, EditWhen } from '../../record/control-edit.js'
 import { parseSchedule } from '../../schedule/expression.js'
 
-/** @throws AbsgdError 'usage' naming what cannot be read, and what can */
+/** @throws AbsgdError 'usage' naming the text that cannot be parsed, and the syntax */
 export function parseEdit(text: string): ControlEdit {
   const [, control, times, rest] = /^\s*([A-Za-z_][A-Za-z0-9_]*)\s*(\*?)=\s*(.*)$/s.exec(text) ?? []
   if (control === undefined || rest === undefined || rest.trim() === '') throw unreadable(text)

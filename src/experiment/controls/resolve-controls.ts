@@ -1,4 +1,4 @@
-/** A run's controls: names, schedules, and every value that they can take. */
+/** Checks the controls of a run: their names, their schedules, and all values. */
 import { AbsgdError } from '../../errors.js'
 import { describe } from '../../schedule/describe-schedule.js'
 import { add, describeDuration, isNothing, type Duration } from '../../schedule/duration.js'
@@ -11,12 +11,12 @@ import { CONTROL_RANGES, controlsSchema, OWN_CONTROL_RANGE, type ControlRange } 
 export type ResolvedControls = Readonly<Record<string, Source>>
 
 /**
- * The controls with their defaults.
+ * The controls of an experiment, with their defaults.
  *
- * Values are checked at the ends of each curve, which bound all that lies between: whole ramps, even where a later
- * part or the run's end cuts them short.
+ * Values are checked at the ends of each curve, which bound the values between them. A ramp is checked as a whole, even if a later part
+ * or the end of the run cuts it.
  *
- * @throws AbsgdError 'experiment' naming the control, where it goes wrong, its value and its range
+ * @throws AbsgdError 'experiment' naming the control, the step, the value and the permitted range
  */
 export function resolveControls(given: Readonly<Record<string, unknown>>): ResolvedControls {
   for (const name of Object.keys(given)) checkName(name)
@@ -55,7 +55,7 @@ export function isKnown(name: string): name is keyof typeof CONTROL_RANGES {
   return Object.hasOwn(CONTROL_RANGES, name)
 }
 
-/** A name that continues a known one (lambda2) is meant as it stands. */
+/** A name that extends a known one (lambda2) is not a typing error. */
 function isTypo(name: string, known: string): boolean {
   return known.length >= 5 && !name.startsWith(known) && editDistance(plain(name), plain(known)) <= 2
 }
@@ -64,12 +64,12 @@ function plain(name: string): string {
   return name.toLowerCase().replaceAll(/[_-]/g, '')
 }
 
-/** What a control takes, be it known or the user's own. */
+/** The permitted values of a control, built-in or defined by the user. */
 export function rangeOf(name: string): ControlRange {
   return isKnown(name) ? CONTROL_RANGES[name] : OWN_CONTROL_RANGE
 }
 
-/** @throws AbsgdError 'experiment' as {@link resolveControls}, for one control */
+/** Checks one control. @throws AbsgdError 'experiment' as in {@link resolveControls} */
 export function checkSource(name: string, source: Source): void {
   const range = rangeOf(name)
   for (const leaf of leavesOf(source)) {
@@ -89,7 +89,7 @@ export function checkSource(name: string, source: Source): void {
   }
 }
 
-/** The values that bound a leaf, and when it has them. */
+/** The values that bound a leaf, with the time of each. */
 function endsOf({ shape, after }: Leaf): readonly { value: number; after: Duration }[] {
   switch (shape.kind) {
     case 'constant':
@@ -119,7 +119,7 @@ function point(after: Duration): string {
 }
 
 const OWN_NAME = /^[a-z][a-z0-9_]{0,63}$/
-/** Other names of the known ones, as the libraries of the field spell them. */
+/** Names of the built-in controls in other libraries. */
 const ALIASES: ReadonlyMap<string, string> = new Map([
   ['lam', 'lambda'],
   ['learning_rate', 'lr'],

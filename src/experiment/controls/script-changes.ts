@@ -1,30 +1,35 @@
-/** Edits as a script makes them: `run.set({ lambda: -2, lr: times(0.1) })`. */
+/** Edits that a script makes: `run.set({ lambda: -2, lr: times(0.1) })`. */
 import { AbsgdError } from '../../errors.js'
 import type { ControlEdit, EditTo, EditWhen } from '../../record/control-edit.js'
 import { writeSchedule } from '../../schedule/expression.js'
 import { isSource, sourceOf, type ControlValue } from '../../schedule/schedule.js'
 import { shown } from '../schema-errors.js'
 
-/** What a control would have been, multiplied. */
+/** A factor that multiplies all later values of a control. */
 export interface Times {
   readonly times: number
 }
 
-/** By control: what it follows from then on, from that schedule's own start, or a factor. */
+/** For each control, a number, a new schedule that starts at the edit, or a factor. */
 export type Changes = Readonly<Record<string, ControlValue | Times>>
 
 export interface SetOptions {
-  /** First step that it holds for. @default as soon as possible */
+  /** First step that the edit applies to, a whole number from 0. @default as soon as possible */
   readonly at?: number
-  /** The same, counted from where the run stands. */
+  /** The same, as the number of steps after the current step. */
   readonly after?: number
-  /** For the ledger. */
+  /** The reason, shown in the ledger. */
   readonly why?: string
-  /** Write a checkpoint first, so that `undo` loses nothing: at most one a minute. @default false */
+  /** Write a checkpoint first, so that `undo` loses no steps; at most one per minute. @default false */
   readonly checkpoint?: boolean
 }
 
-/** Multiplies all that a control would have been by `factor`, finite and above 0. */
+/**
+ * Multiplies all later values of a control: `run.set({ lr: times(0.1) })`.
+ *
+ * @param factor - Finite, above 0
+ * @throws AbsgdError 'usage' for any other factor
+ */
 export function times(factor: number): Times {
   if (Number.isFinite(factor) && factor > 0) return { times: factor }
   throw new AbsgdError('usage', `times(${String(factor)}) is no change`, {
@@ -32,7 +37,7 @@ export function times(factor: number): Times {
   })
 }
 
-/** @throws AbsgdError 'usage' for what is no schedule, or for two points in time */
+/** @throws AbsgdError 'usage' for a value that is no schedule, and if both `at` and `after` are given */
 export function editsOf(changes: Changes, options: SetOptions): readonly ControlEdit[] {
   const when = whenOf(options)
   const edits = Object.entries(changes).map(([control, change]) => ({

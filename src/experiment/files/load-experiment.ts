@@ -1,4 +1,4 @@
-/** Experiment files, TypeScript or JavaScript. */
+/** Loads experiment files in TypeScript or JavaScript. */
 import { readFileSync, statSync } from 'node:fs'
 import { basename, extname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -9,13 +9,14 @@ import { isExperiment, type Experiment } from '../define-experiment.js'
 import { userFrames } from './user-stack-frames.js'
 
 /**
- * The default export of an experiment file.
+ * Loads the experiment that a file exports by default.
  *
- * Its `import … from 'absgd'` is this very package, and so is `zod` where the file's own folder has none. Nothing is
- * written beside the file.
+ * In the file, `import … from 'absgd'` gives this package, and `import … from 'zod'` its zod if the file's folder has none. No files are
+ * written.
  *
- * @throws AbsgdError 'experiment' when there is no such file, it does not parse (with the line), it throws (with where),
- * or its default export is no experiment
+ * @param path - Of the file, absolute or relative to the current directory
+ * @throws AbsgdError 'experiment' when the file does not exist, does not parse (with the line), throws (with the place), or does not
+ * export an experiment by default
  */
 export async function loadExperiment(path: string): Promise<Experiment> {
   const file = resolve(path)
@@ -45,7 +46,7 @@ function requireFile(file: string): void {
 
 async function importFile(file: string): Promise<Readonly<Record<string, unknown>>> {
   const url = pathToFileURL(file).href
-  // The same instance, not a second copy of this package: its errors and marks are recognised.
+  // The same instance of this package, not a second copy, so that its errors and experiments are recognised.
   const virtualModules: Record<string, unknown> = { absgd: await import(PACKAGE) }
   const options = { fsCache: false, interopDefault: false, virtualModules }
   if (createJiti(url, options).esmResolve('zod', { try: true }) === undefined) virtualModules['zod'] = zod
@@ -71,7 +72,7 @@ function loadError(file: string, thrown: unknown): AbsgdError {
     ...(error.hint === undefined ? [] : [error.hint]),
     ...(frames.length === 0 ? [file] : frames),
   ].join('\n')
-  // Ours say what is wrong by themselves; of others the kind matters too.
+  // Our own errors describe the problem. For other errors the name of the class is shown too.
   if (error === thrown) {
     return new AbsgdError('experiment', `${basename(file)}: ${error.message}`, { hint, cause: thrown })
   }
@@ -83,9 +84,9 @@ function loadError(file: string, thrown: unknown): AbsgdError {
   })
 }
 
-/** As the loader words it: problem, file, line. */
+/** A syntax error in the loader's words: problem, file, line. */
 const SYNTAX_ERROR = /^ParseError: ([^\n]*?)\s*\n\s*(\S.*):(\d+):\d+$/
 const EXTENSIONS: ReadonlySet<string> = new Set(['.ts', '.mts', '.js', '.mjs'])
 
-/** This package, which an experiment file imports as "absgd". A literal import would be a circle: the package exports `loadExperiment`. */
+/** This package, which an experiment file imports as "absgd". A literal import would be a circle, because it exports `loadExperiment`. */
 const PACKAGE = '../../index.js'

@@ -1,4 +1,4 @@
-/** What the worker of a run is to run, from what the experiment says of it. */
+/** Resolves the program that the worker of a run executes, from the experiment's setting `worker`. */
 import { existsSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import type { z } from 'zod'
@@ -9,13 +9,13 @@ import { shown } from '../schema-errors.js'
 import { argsSchema, moduleSchema, scriptSchema } from '../spec-schema.js'
 import { resolveTask } from './resolve-task.js'
 
-/** The settings of `worker`, each as the experiment has it: a value, or a function of the parameters. */
+/** The settings of `worker` in the experiment: values, or functions of the parameters. */
 export type WorkerSettings = Readonly<Partial<Record<'task' | 'script' | 'module' | 'args', unknown>>>
 
 /**
- * @param evaluated gives the value of a setting that may be a function
- * @param directory what files are relative to
- * @throws AbsgdError 'experiment' when a setting is of another form, or the file does not exist
+ * @param evaluated computes the value of a setting that may be a function
+ * @param directory the directory that paths are relative to
+ * @throws AbsgdError 'experiment' when a setting has another form, or the file does not exist
  */
 export function resolveProgram(
   worker: WorkerSettings | undefined,
@@ -38,7 +38,7 @@ export function resolveProgram(
   })
 }
 
-/** As it is shown: `train.py --lr 0.1`, `-m package.train`, a task as it stands. */
+/** A program, formatted for people: `train.py --lr 0.1`, `-m package.train`, or the task. */
 export function programInWords(program: Program): string {
   switch (program.kind) {
     case 'task':

@@ -1,4 +1,4 @@
-/** Where the worker finds the user's `build(params, context)`. */
+/** Resolves the place of the user's function `build(params, context)`. */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { AbsgdError } from '../../errors.js'
@@ -6,10 +6,10 @@ import { shown } from '../schema-errors.js'
 import { taskSchema } from '../spec-schema.js'
 
 /**
- * `FILE:FUNCTION` with an absolute file, or `MODULE:FUNCTION` as it stands. A file is what ends in `.py` or has a slash.
+ * `FILE:FUNCTION` with an absolute file, or `MODULE:FUNCTION` unchanged. A name that ends in `.py` or has a slash is a file.
  *
- * @param directory what files are relative to
- * @throws AbsgdError 'experiment' when the form is another, or the file does not exist
+ * @param directory the directory that paths are relative to
+ * @throws AbsgdError 'experiment' when the task has another form, or the file does not exist
  */
 export function resolveTask(task: unknown, directory: string): string {
   const parsed = taskSchema.safeParse(task)

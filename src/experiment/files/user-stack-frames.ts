@@ -1,6 +1,6 @@
-/** The part of a stack that is the user's own code. */
+/** Finds the frames of a stack trace that are in the user's code. */
 
-/** The innermost frames that are neither Node's nor a package's, at most {@link MAX_FRAMES}, as lines. */
+/** The innermost frames outside Node and packages, at most {@link MAX_FRAMES}, one line each. */
 export function userFrames(thrown: unknown): readonly string[] {
   if (!(thrown instanceof Error) || thrown.stack === undefined) return []
   return thrown.stack
@@ -11,5 +11,5 @@ export function userFrames(thrown: unknown): readonly string[] {
 }
 
 const MAX_FRAMES = 3
-/** This package's own folder, Node, and whatever is installed. */
+/** The folder of this package, Node, and installed packages. */
 const FOREIGN = [new URL('../..', import.meta.url).pathname, 'node:', '/node_modules/', '<anonymous>']

@@ -1,33 +1,33 @@
 /**
- * A number over the steps of a run in constant memory: buckets of steps that keep minimum, maximum and mean, and double in width
- * whenever the run outgrows them. Steps may come in any order.
+ * A number over the steps of a run in constant memory: buckets of steps with minimum, maximum and mean. The width of the buckets
+ * doubles when the run exceeds them. Steps may come in any order.
  */
 
 export interface Series {
-  /** Takes the value of a step; undefined where the step has none. */
+  /** Adds the value of a step; undefined if the step has none. */
   add(step: number, value: number | undefined): void
-  /** Takes a step that has no such number, which is no gap. */
+  /** Adds a step without this number, which is not shown as a gap. */
   skip(step: number): void
-  /** Forgets the steps from `step` on. A bucket that begins before it and holds some of them is forgotten whole. */
+  /** Removes the steps from `step` on. A bucket that contains `step` is removed as a whole. */
   cutFrom(step: number): void
-  /** Changes with every change of the series. */
+  /** A number that changes with every change of the series. */
   version(): number
-  /** The value of the last step that has one; undefined for none, and after a cut until the next. */
+  /** The value of the last step that has one; undefined if there is none, and after `cutFrom` until the next value. */
   latest(): number | undefined
   view(): SeriesView
 }
 
-/** One entry a bucket, by step. */
+/** One entry for each bucket, sorted by step. */
 export interface SeriesView {
-  /** Steps in a bucket; of a sparse series, values. */
+  /** Steps in a bucket; in a sparse series, values. */
   readonly width: number
   /** The middle of a bucket. */
   readonly x: Float64Array
-  /** Of the finite values; NaN where a bucket has none. */
+  /** Over the finite values; NaN if a bucket has none. */
   readonly min: Float64Array
   readonly max: Float64Array
   readonly mean: Float64Array
-  /** Which values besides were NaN or infinite: a sum of `NOT_FINITE`; 0 for none. */
+  /** Kinds of NaN or infinite values in the bucket: a sum of `NOT_FINITE`; 0 for none. */
   readonly notFinite: Uint8Array
 }
 
@@ -45,10 +45,10 @@ export interface SeriesOptions {
   readonly buckets?: number
 }
 
-/** A bucket without a value is an entry of its own, a gap. Numbers that few steps have: sparse-series.ts. */
+/** A bucket without a value is an entry of its own, a gap. For numbers that few steps have, see sparse-series.ts. */
 export function createSeries({ buckets = BUCKETS }: SeriesOptions = {}): Series {
   let width = 1
-  /** One past the last step that was added, value or none. */
+  /** One past the last step that was added, with or without a value. */
   let end = 0
   let version = 0
   const min = new Float64Array(buckets).fill(Infinity)

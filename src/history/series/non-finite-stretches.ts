@@ -1,26 +1,26 @@
 /**
- * Numbers of a run that are NaN or infinite: in which stretches of the run, and how many values. Derived from the records, so that
- * each stretch is one event where it begins and one where it ends, however many steps it lasts.
+ * Numbers of a run that are NaN or infinite: the stretches of steps, and the number of values. A stretch gives one event at its
+ * beginning and one at its end, however long it is.
  */
 import type { StepBatch } from '../../record/record.js'
 import { isMissing } from './missing-numbers.js'
 import { lossName } from './step-numbers.js'
 
-/** By name, `train.loss` or `val.accuracy`; only numbers that were not finite at some point. */
+/** Entries by name, such as `train.loss` or `val.accuracy`; only for numbers that were not finite at some point. */
 export type NonFinite = ReadonlyMap<string, NonFiniteNumber>
 
 export interface NonFiniteNumber {
-  /** Whether it is a number of steps; else of evaluations, which follow a step. */
+  /** Whether the number belongs to steps; else it belongs to evaluations, which follow a step. */
   readonly ofSteps: boolean
-  /** Values that were not finite. */
+  /** Number of values that were not finite. */
   readonly values: number
-  /** Stretches so far. */
+  /** Number of stretches so far. */
   readonly times: number
-  /** The first and the last of them, at most `STRETCHES_KEPT`; by step. */
+  /** The first and the last stretches, at most `STRETCHES_KEPT`, sorted by step. */
   readonly stretches: readonly Stretch[]
 }
 
-/** Values that follow each other and are not finite. */
+/** Consecutive values that are not finite. */
 export interface Stretch {
   /** Counted from 1. */
   readonly ordinal: number
@@ -63,7 +63,7 @@ export function withMetrics(
   return next
 }
 
-/** What the steps from `toStep` on said is forgotten. */
+/** Removes the values of the steps from `toStep` on. */
 export function returnedTo(known: NonFinite, toStep: number): NonFinite {
   const kept = [...known].flatMap(([name, number]) => {
     const stretches = number.stretches.flatMap((one) => (one.from < toStep ? [cutStretch(one, toStep)] : []))
@@ -75,14 +75,14 @@ export function returnedTo(known: NonFinite, toStep: number): NonFinite {
   return new Map(kept)
 }
 
-/** What is not finite at the last value known of it. */
+/** The numbers whose last known value is not finite. */
 export function isNonFiniteNow({ stretches }: NonFiniteNumber): boolean {
   return stretches.at(-1)?.until === undefined
 }
 
 interface Column {
   readonly firstStep: number
-  /** Values that count. */
+  /** The values to add. */
   readonly end: number
   /** @default every step has the number */
   readonly isMissing?: (column: Float64Array, i: number) => boolean
@@ -98,7 +98,7 @@ function withColumn(
   let number = before
   for (let i = 0; i < end; i += 1) {
     const value = column[i]!
-    // Nearly every value of nearly every run is finite, and follows finite ones.
+    // The common case: the value is finite and follows finite values.
     if (number === undefined && Number.isFinite(value)) continue
     if (!isMissing(column, i)) number = withValue(number, value, firstStep + i, true)
   }
@@ -118,7 +118,7 @@ function withValue(
     return { ...number, stretches: [...number.stretches.slice(0, -1), { ...last!, until: step }] }
   }
   const { values = 0, times = 0, stretches = [] } = number ?? {}
-  // A record that comes late tells of a step inside what is known, or before it.
+  // A late record has a step inside or before a known stretch.
   if (last !== undefined && (last.until === undefined || step <= last.through)) {
     const longer = { from: Math.min(last.from, step), through: Math.max(last.through, step) }
     const grown = { ...last, ...longer, values: last.values + 1 }

@@ -1,4 +1,4 @@
-/** What a writer does about an unreadable end of the log that it is to go on with. */
+/** Cuts an unreadable end off a log before a writer appends to it. */
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
 import { AbsgdError } from '../../errors.js'
 import type { Stream } from '../../record/record.js'
@@ -6,18 +6,18 @@ import { decodeHeader, HEADER_BYTES, headerProblem, readFrame } from './frame.js
 
 export interface Cut {
   readonly file: string
-  /** Where the readable part ended. */
+  /** First byte that was cut off. */
   readonly offset: number
   readonly bytes: number
-  /** Where the rest was moved to. */
+  /** Path of the file that the cut bytes were moved to. */
   readonly movedTo: string
 }
 
 /**
- * Cuts the file after its last readable frame: nobody could read what is appended behind damage. What stood there is moved
- * into a file beside it.
+ * Cuts the file after its last readable frame, because nothing that is appended behind damage can be read. The bytes behind it are moved
+ * to a file in the same folder.
  *
- * @throws AbsgdError 'log' when the file is no log of the stream, or of a newer format; it is left as it is.
+ * @throws AbsgdError 'log' when the file is no log of the stream, or has a newer format; the file is not changed.
  */
 export function cutDamage(fd: number, path: string, stream: Stream): Cut | undefined {
   const { size } = fstatSync(fd)
@@ -49,7 +49,7 @@ function readableEnd(fd: number, path: string, stream: Stream, size: number): nu
   }
 }
 
-/** @returns where the bytes are now: what was cut off before, at the same byte, stays. */
+/** @returns the path of the copy. A copy of an earlier cut at the same byte is not overwritten. */
 function copyRest(fd: number, from: number, base: string): string {
   const { path, target } = createFile(base)
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES)

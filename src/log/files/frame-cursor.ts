@@ -1,29 +1,29 @@
-/** Reads one log file or spool segment frame by frame, and goes on where it stood once the file has grown. */
+/** Reads a log file or spool segment frame by frame, and continues at the same place when the file has grown. */
 import { open, type FileHandle } from 'node:fs/promises'
 import type { Stream } from '../../record/record.js'
 import { decodeHeader, HEADER_BYTES, headerProblem, isNewer, readFrame } from './frame.js'
 
-/** Why and where a file stops being readable. */
+/** Why and where a file cannot be read any further. */
 export interface Damage {
   /** Absolute path. */
   readonly file: string
-  /** Byte from which on nothing is read; for `record`, of the one frame that is left out. */
+  /** First byte that is not read; for `record`, the first byte of the frame that is left out. */
   readonly offset: number
   /**
-   * - `torn`: the last frame is incomplete and nobody is writing any more.
+   * - `torn`: the last frame is incomplete, and no writer is active.
    * - `crc`: a checksum is wrong.
-   * - `format`: no log, or an impossible length.
+   * - `format`: the file is no log, or a length is impossible.
    * - `newer`: a newer version of absgd wrote it.
-   * - `record`: the checksum is right, but the record breaks the contract; reading goes on behind it.
+   * - `record`: the checksum is right, but the record violates the contract; the frames behind it are read.
    */
   readonly reason: 'torn' | 'crc' | 'format' | 'newer' | 'record'
   readonly message: string
 }
 
 export interface Frame {
-  /** Where it begins in the file. */
+  /** First byte of the frame in the file. */
   readonly offset: number
-  /** Valid until the next block is asked for: copy what is to be kept. */
+  /** Valid until the next block is requested: copy it to keep it. */
   readonly payload: Uint8Array
 }
 
@@ -31,20 +31,20 @@ export interface Cursor {
   readonly path: string
   readonly stream: Stream
   /**
-   * The whole frames from where the cursor stands to the file's present end, as many at a time as one read brings: a promise for
-   * each frame would cost as much as decoding it. Each block is to be read to its end. Nothing while the file does not exist.
+   * The complete frames from the cursor to the current end of the file, in blocks of one read each, because a promise for each frame
+   * would cost as much as decoding it. Read each block to its end. There are no blocks while the file does not exist.
    */
   blocks(): AsyncGenerator<Iterable<Frame>>
-  /** Bytes at the end of the file that are no whole frame yet; 0 once there is damage. */
+  /** Bytes at the end of the file that are not a complete frame yet; 0 after damage. */
   rest(): number
-  /** What ended the reading for good. */
+  /** The damage that ended the reading; undefined if there is none. */
   damage(): Damage | undefined
   /** First byte that was not read as a frame. */
   offset(): number
   close(): Promise<void>
 }
 
-/** @param chunkBytes - Bytes asked of the file at a time. */
+/** @param chunkBytes - Bytes of one read. */
 export function openCursor(path: string, stream: Stream, chunkBytes = CHUNK_BYTES): Cursor {
   let handle: FileHandle | undefined
   let buffer = Buffer.allocUnsafe(chunkBytes)
@@ -57,7 +57,7 @@ export function openCursor(path: string, stream: Stream, chunkBytes = CHUNK_BYTE
     rest = 0
   }
 
-  /** From the first byte of the first unread frame: a writer that comes back may have cut what stood behind it. */
+  /** Reads from the first unread frame on. The bytes behind it are read again, because a new writer may have cut them off. */
   async function fill(file: FileHandle): Promise<Buffer> {
     const { bytesRead } = await file.read(buffer, 0, buffer.length, offset)
     return buffer.subarray(0, bytesRead)
@@ -94,7 +94,7 @@ export function openCursor(path: string, stream: Stream, chunkBytes = CHUNK_BYTE
         return
       }
       const needed = result.type === 'frame' ? 0 : result.needed
-      // A buffer that was filled to its end, by more than this frame, says that there is more: most of a long log.
+      // If the buffer was full and had further frames, there may be more to read. This is the common case in a long log.
       if (bytes.length === buffer.length && offset > begin && needed <= buffer.length) continue
       const { size } = await handle.stat()
       rest = Math.max(0, size - offset)

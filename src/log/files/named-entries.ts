@@ -1,4 +1,4 @@
-/** What a controller that takes up a run goes through: every entry by name, whether or not this version can read it. */
+/** Reads every entry of a log with its id, whether or not this version can decode its body. Used when a controller continues a run. */
 import { AbsgdError } from '../../errors.js'
 import type { RecordName } from '../../record/record-id.js'
 import type { Body, Stream } from '../../record/record.js'
@@ -8,18 +8,18 @@ import { runPaths } from '../run-paths.js'
 
 export interface Entry {
   readonly name: RecordName
-  /** Undefined for a kind that a newer version wrote, and for what breaks the contract. */
+  /** Undefined for a kind of a newer version, and for a record that violates the contract. */
   readonly body: Body | undefined
-  /** The record as it was written. Valid until the next entry is asked for: copy what is to be kept. */
+  /** The serialised record. Valid until the next entry is requested: copy it to keep it. */
   readonly bytes: Uint8Array
 }
 
-/** The readable entries of the run's log of the stream "steps". */
+/** The entries of the run's log of the stream "steps", up to damage. */
 export function readStepEntries(dir: string): AsyncGenerator<Entry> {
   return entriesOf(openCursor(runPaths(dir).steps, 'steps'))
 }
 
-/** The names of the readable entries of a log. Their bodies are not decoded: of samples there are many. */
+/** The ids of the entries of a log, up to damage. Bodies are not decoded, because there are many samples. */
 export async function* readNames(dir: string, stream: Stream): AsyncGenerator<RecordName> {
   const cursor = openCursor(runPaths(dir)[stream], stream)
   try {

@@ -1,8 +1,8 @@
-/** Which records a reader has met: (origin, incarnation, stream, seq) names one, and a second one is a duplicate. */
+/** The records that a reader has seen, by (origin, incarnation, stream, seq), so that it can leave out duplicates. */
 import type { RecordName } from '../../record/record-id.js'
 
 export interface Seen {
-  /** False when the record was met before. */
+  /** False if the record was seen before. */
   add(name: RecordName): boolean
 }
 
@@ -18,9 +18,9 @@ export function createSeen(): Seen {
   }
 }
 
-/** Sequences have no holes but for damage, so that one number stands for nearly all of them. */
+/** Sequences have gaps only after damage, so that one number covers nearly all of them. */
 interface Met {
-  /** Everything from 1 up to this one. */
+  /** All sequences from 1 up to this one were seen. */
   through: number
   readonly beyond: Set<number>
 }

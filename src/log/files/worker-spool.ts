@@ -1,6 +1,6 @@
 /**
- * A worker's spool: log segments that it wrote before it sent them, deleted once acknowledged. Without a controller they are
- * the log.
+ * Reads a worker's spool: log segments that it writes before it sends the records, and deletes once they are acknowledged. Without a
+ * controller they are the log.
  */
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -24,13 +24,13 @@ export interface Segment {
 export interface SpoolOptions {
   /** @default both, steps first */
   readonly streams?: readonly Stream[]
-  /** Incarnations in the order in which they joined; those not named come after them. */
+  /** Incarnations in the order in which they joined; others come after them. */
   readonly incarnations?: readonly string[]
 }
 
 /**
- * What the spool of the run in `dir` holds, log or no log: by stream, incarnation and sequence. Damage ends a segment, not
- * the reading. `bytes` may be kept.
+ * All entries of the spool of the run in `dir`, also those that the log has, sorted by stream, incarnation and sequence. Damage ends a
+ * segment, not the reading. `bytes` stays valid.
  */
 export async function* readSpool(dir: string, options: SpoolOptions = {}): AsyncGenerator<Entry> {
   for (const { path, stream } of listSegments(dir, options)) {
@@ -40,7 +40,7 @@ export async function* readSpool(dir: string, options: SpoolOptions = {}): Async
   }
 }
 
-/** The records of the spool alone, with what was met besides them. */
+/** The records of the spool, without those in `seen`. Problems are added to `report`. */
 export async function* readSpoolRecords(
   dir: string,
   options: SpoolOptions,
@@ -54,10 +54,10 @@ export async function* readSpoolRecords(
 }
 
 /**
- * Deletes the segments of which the log holds every record, and no others: one of a worker that never joined, or that cannot be
- * read to its end, stays. Half a record at the end of a segment is no record.
+ * Deletes the segments whose records are all in the log. A segment of a worker that never joined, or that cannot be read to its end,
+ * stays. An incomplete record at the end of a segment does not count.
  *
- * @param isLogged - Whether the log holds the record.
+ * @param isLogged - Whether the log has the record.
  */
 export async function removeSpool(dir: string, isLogged: (name: RecordName) => boolean): Promise<void> {
   for (const { path, stream } of listSegments(dir)) {

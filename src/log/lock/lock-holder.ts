@@ -1,10 +1,10 @@
-/** A holder of a lock that cannot be judged from here, in words: what is known of it, and why that does not suffice. */
+/** Describes a process that has a lock and that cannot be checked from this machine or container, with the reason. */
 import { here, type Place, type ProcessIdentity } from '../../process/identity.js'
 
 export interface LockHolder extends ProcessIdentity {
   /** UTC, ISO 8601; absent in locks of older versions. */
   readonly since?: string
-  /** Whether it cannot be told from here if the process still runs. */
+  /** Whether the process cannot be checked from here: it is on another machine, of another boot, or in a container. */
   readonly isElsewhere: boolean
 }
 

@@ -1,6 +1,6 @@
 /**
- * The lock of a run directory: one controller a run. A lock whose process is gone is taken over; one that cannot be judged from
- * here, of another machine or container, is held until somebody says that it is not.
+ * The lock of a run directory: a run has at most one controller. A lock whose process has ended is replaced. A lock of another machine or
+ * container cannot be checked, and is respected until the user asks for a take-over.
  */
 import { randomUUID } from 'node:crypto'
 import { linkSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
@@ -13,33 +13,33 @@ import { holderInWords, type LockHolder } from './lock-holder.js'
 export type { LockHolder } from './lock-holder.js'
 
 export interface RunLock {
-  /** The holder that could not be judged, and from whom the lock was taken all the same. */
+  /** The holder that could not be checked, if the lock was taken over from it. */
   readonly takenFrom: LockHolder | undefined
-  /** Whether the lock names nobody else: another controller may have taken it over. One that was deleted by hand is put back. */
+  /** False if another controller has taken over the lock. A lock file that was deleted by hand is written again. */
   isHeld(): boolean
   /** May be called twice. */
   release(): void
 }
 
 export interface LockOptions {
-  /** Take the lock also of a holder that cannot be judged from here. @default false */
+  /** Also take the lock from a holder that cannot be checked from here. @default false */
   readonly takeOver?: boolean
 }
 
 /**
- * Takes the lock of the run in `dir`.
+ * Acquires the lock of the run in `dir`.
  *
- * @throws AbsgdError 'run-directory' when a living process holds it, or one that cannot be judged from here.
+ * @throws AbsgdError 'run-directory' when a living process has it, or a process that cannot be checked from here.
  */
 export function acquireLock(dir: string, { takeOver = false }: LockOptions = {}): RunLock {
   const path = runPaths(dir).lock
-  const taken = take(path, takeOver)
+  const taken = acquireFile(path, takeOver)
   if ('token' in taken) {
     const { token, takenFrom } = taken
     let isReleased = false
     return {
       takenFrom,
-      isHeld: () => !isReleased && namesNobodyElse(path, token),
+      isHeld: () => !isReleased && isOwnOrMissing(path, token),
       release() {
         isReleased = true
         releaseToken(path, token)
@@ -57,22 +57,22 @@ export function acquireLock(dir: string, { takeOver = false }: LockOptions = {})
   )
 }
 
-/** The process that holds the lock, alive or not to be judged from here; undefined when nobody does. */
+/** The process that has the lock, if it is alive or cannot be checked from here; else undefined. */
 export function lockHolder(dir: string): LockHolder | undefined {
   const token = readToken(runPaths(dir).lock)
   return token === undefined ? undefined : holderOf(token)
 }
 
-/** That a run is held where nothing can be looked at from here. */
+/** The error for a run whose lock belongs to a process that cannot be checked from here. */
 export function heldElsewhere(run: string, holder: LockHolder): AbsgdError {
   return new AbsgdError('run-directory', `the run "${run}" is held elsewhere: ${holderInWords(holder)}`, {
     hint: `stop it there, with "absgd stop ${run}"; only where it has certainly ended: absgd resume ${run} --take-over`,
   })
 }
 
-/** Who holds a lock. */
+/** The content of a lock file: the process that has the lock. */
 interface Token extends ProcessIdentity {
-  /** Of this very lock. */
+  /** Unique id of this lock. */
   readonly id: string
   readonly since?: string
 }
@@ -81,10 +81,10 @@ type Taken =
   { readonly token: Token; readonly takenFrom: LockHolder | undefined } | { readonly holder: LockHolder }
 
 /**
- * Several processes may find the same stale lock. Only who holds the lock that is named after it may replace it; that one may
- * be stale as well, and is then taken in the same way.
+ * Several processes may find the same stale lock. Only the process that has a second lock, named after the stale one, may replace it. The
+ * second lock may be stale as well, and is then acquired in the same way.
  */
-function take(path: string, takeOver: boolean): Taken {
+function acquireFile(path: string, takeOver: boolean): Taken {
   for (;;) {
     const token: Token = { ...identityOf(process.pid), id: randomUUID(), since: new Date().toISOString() }
     if (place(path, token, linkSync)) return { token, takenFrom: undefined }
@@ -93,7 +93,7 @@ function take(path: string, takeOver: boolean): Taken {
     const holder = holderOf(before)
     if (holder !== undefined && !(holder.isElsewhere && takeOver)) return { holder }
     const successionPath = `${path}.${before.id}`
-    const succession = take(successionPath, takeOver)
+    const succession = acquireFile(successionPath, takeOver)
     if ('holder' in succession) return succession
     try {
       if (readToken(path)?.id === before.id && place(path, token, renameSync))
@@ -104,13 +104,13 @@ function take(path: string, takeOver: boolean): Taken {
   }
 }
 
-/** Undefined where the process is gone. */
+/** Undefined if the process has ended. */
 function holderOf({ id: _id, ...identity }: Token): LockHolder | undefined {
   const liveness = livenessOf(identity)
   return liveness === 'gone' ? undefined : { ...identity, isElsewhere: liveness === 'unknown' }
 }
 
-/** Puts a complete file at `path` in one move, so that nobody ever reads half a lock. */
+/** Writes a complete file to `path` atomically, so that no process reads an incomplete lock. */
 function place(path: string, token: Token, move: (from: string, to: string) => void): boolean {
   const draft = `${path}.${token.id}.draft`
   writeFileSync(draft, JSON.stringify(token), { mode: 0o600, flag: 'wx' })
@@ -125,13 +125,13 @@ function place(path: string, token: Token, move: (from: string, to: string) => v
   }
 }
 
-function namesNobodyElse(path: string, token: Token): boolean {
+function isOwnOrMissing(path: string, token: Token): boolean {
   try {
     const found = readToken(path)
     if (found !== undefined) return found.id === token.id || found.id === DAMAGED
     return place(path, token, linkSync) || readToken(path)?.id === token.id
   } catch (error) {
-    // The directory is gone, and with it whoever could write there.
+    // The directory was removed, so that no other process can have the lock.
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true
     throw error
   }
@@ -142,8 +142,8 @@ function releaseToken(path: string, { id }: Token): void {
 }
 
 /**
- * Undefined when there is no file. A lock is put there whole, so that text which is none is what a crash of the file system left:
- * it counts as one of nobody, and is replaced.
+ * Undefined if there is no file. A lock is written atomically, so that a file without a valid lock is the result of a crash of the file
+ * system. It counts as a lock without a holder, and is replaced.
  */
 function readToken(path: string): Token | undefined {
   let text
@@ -158,7 +158,7 @@ function readToken(path: string): Token | undefined {
     if (typeof token.pid === 'number' && /^[0-9a-f-]{36}$/.test(token.id ?? ''))
       return { pid: token.pid, bootId: '', processStart: '', id: '', ...token }
   } catch {
-    // Damaged, as below.
+    // The file is damaged; the result below says so.
   }
   return { ...identityOf(0), id: DAMAGED }
 }

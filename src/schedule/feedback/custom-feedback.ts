@@ -1,29 +1,31 @@
-/** A feedback schedule of the user's own. */
+/** A feedback schedule whose rule is a function of the user. */
 import { AbsgdError, toAbsgdError } from '../../errors.js'
 import { scheduleOf, type Schedule } from '../schedule.js'
 import { requireTiming, type Timing } from './feedback-timing.js'
 import type { Decision, ReportedStep } from './feedback-rule.js'
 
 export interface FeedbackOptions<State> extends Timing {
-  /** The value until the first decision. */
+  /** The control's value until the first decision. */
   readonly init: number
-  /** What the first decision is given as state: a JSON value. @default null */
+  /** The state given to the first decision: a JSON value. @default null */
   readonly start?: State
-  /** Whether the rule looks at the losses of single samples. @default false */
+  /** Whether the rule needs the losses of single samples (`ReportedStep.losses`). @default false */
   readonly losses?: boolean
-  /** As people are to know it. @default 'feedback' */
+  /** Name in messages and in the ledger. @default 'feedback' */
   readonly name?: string
 }
 
-/** What a rule says: a value, or with it a state for its next decision and a word for the ledger. */
+/** The result of a decision: a value; optionally also the state for the next decision and a message for the ledger. */
 export type FeedbackResult<State> =
   number | { readonly value: number; readonly state?: State; readonly mark?: string }
 
 /**
- * A schedule decided by `decide`, from the reports of the last `window` steps up to `lag` steps before.
+ * A schedule whose values `decide` computes from reported steps: for step t, from the last `window` reports of steps ≤ t − lag.
  *
- * `decide` must be pure: no clock, no randomness, nothing remembered but the state that it returns. What it throws, and a
- * value that is no number, is an AbsgdError 'experiment' that names the step; the control then stays as it is to the end.
+ * `decide` must be pure: no clock, no randomness, and no memory except the state that it returns. If it throws, or returns a value
+ * that is no number, that is an AbsgdError 'experiment' that names the step, and the control keeps its value until the end.
+ *
+ * @throws AbsgdError 'experiment' when `init` is no number, or `lag`, `window` or `every` is no whole number from 1
  */
 export function feedback<State = null>(
   decide: (window: readonly ReportedStep[], state: State, step: number) => FeedbackResult<State>,
@@ -64,7 +66,7 @@ export function feedback<State = null>(
   })
 }
 
-/** Others look at the same losses: a rule may sort those that it is given. */
+/** A copy of the losses, because other rules read the same array and a rule may sort its own. */
 function ownCopy(report: ReportedStep): ReportedStep {
   return report.losses === undefined ? report : { ...report, losses: report.losses.slice() }
 }

@@ -1,10 +1,10 @@
-/** When a feedback schedule looks back, and how far. */
+/** The timing options of a feedback schedule: lag, window, period. */
 import { AbsgdError } from '../../errors.js'
 
 export interface Timing {
-  /** Steps from a report to the first row that may depend on it: as long as a report may take. @default 128 */
+  /** Steps from a report to the first row that may depend on it. Reports may take that long. @default 128 */
   readonly lag?: number
-  /** Reports looked at, the newest. @default 64 */
+  /** Number of reports that a decision uses: the newest ones. @default 64 */
   readonly window?: number
   /** Steps from one decision to the next. @default 16 */
   readonly every?: number

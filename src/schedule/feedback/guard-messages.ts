@@ -1,4 +1,4 @@
-/** What the guard saw, in words for the ledger. */
+/** The messages of the guard for the ledger. */
 import type { FirstLosses } from './first-losses.js'
 import type { ReportedStep } from './feedback-rule.js'
 

@@ -1,4 +1,4 @@
-/** λ that follows the losses: as large as it takes for a wanted effective sample size, or divergence, of the weights. */
+/** Feedback schedules of λ that keep the effective sample size (ESS) or the KL divergence of the weights at a target. */
 import { AbsgdError } from '../../errors.js'
 import { solveEss, solveKl, type Solution, type SolveOptions } from '../../weighting/solve-lambda.js'
 import { off } from '../anneal.js'
@@ -8,31 +8,31 @@ import { requireTiming, type Timing } from './feedback-timing.js'
 import type { Decision, FeedbackRule, ReportedStep } from './feedback-rule.js'
 
 export interface TargetOptions extends Timing {
-  /** +1 attends to high losses, -1 turns away from them. */
+  /** Sign of λ. +1: high losses get more weight; -1: less weight. */
   readonly sign: 1 | -1
   /** Bounds of |λ|, in units of loss: 0 < min ≤ max < ∞. */
   readonly min: number
   readonly max: number
-  /** λ is off until then: before a network has learnt anything its losses say nothing of its labels. Above 0. */
+  /** Duration for which λ is off at first, above 0: the losses of an untrained network contain no information about its labels. */
   readonly after: DurationLike
   /** Largest factor by which |λ| changes from one decision to the next. Above 1. @default 1.1 */
   readonly maxChange?: number
 }
 
-/** `ratio`: ESS/B in (0, 1). With a share ε of wrong labels some 1 − ε is right for λ < 0. */
+/** λ that gives the ESS ratio `ratio`, ESS/B in (0, 1). With a share ε of wrong labels, about 1 − ε is a good target for λ < 0. */
 export function targetEss({ ratio, ...options }: TargetOptions & { readonly ratio: number }): Schedule {
   requireShare('targetEss', 'ratio', ratio, 'a number above 0, below 1', ratio > 0 && ratio < 1)
   return target('targetEss', ratio, options, (batches, bounds) => solveEss(batches, ratio, bounds))
 }
 
-/** `kl`: divergence of the weights from even ones, in nats, above 0. */
+/** λ that gives the KL divergence `kl` of the weights from even weights, in nats, above 0. */
 export function targetKl({ kl, ...options }: TargetOptions & { readonly kl: number }): Schedule {
   requireShare('targetKl', 'kl', kl, 'a finite number above 0', kl > 0 && Number.isFinite(kl))
   return target('targetKl', kl, options, (batches, bounds) => solveKl(batches, kl, bounds))
 }
 
 interface TargetState {
-  /** Magnitude. */
+  /** |λ|. */
   readonly size: number
   readonly held: 'min' | 'max' | null
 }
