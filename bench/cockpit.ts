@@ -1,7 +1,7 @@
 /** How long the cockpit takes to open a run of a million steps, and what it costs beside a run that trains. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { acquireLock } from '../src/log/lock/lock.js'
+import { acquireLock } from '../src/log/lock/run-lock.js'
 import type { Bench, Figure, Settings } from './figure.js'
 import { beginLongRun, writeLongRun } from './long-run.js'
 import { median } from './median.js'
@@ -26,7 +26,7 @@ async function opening({ folder, quick }: Settings): Promise<Figure[]> {
   const bytes: number[] = []
   for (let round = 0; round < (quick ? 1 : ROUNDS); round += 1) {
     const terminal = openTerminal([CLI, 'watch', dir, '--ui', 'cockpit'], COLUMNS, ROWS)
-    // What ends the run is its last record: once it shows, all of the log was read.
+    // The last record ends the run. Once the end is shown, the whole log has been read.
     seconds.push(await terminal.until(/completed/))
     cpu.push(cpuSeconds(terminal.pid) ?? NaN)
     bytes.push(peakResidentBytes(terminal.pid) ?? NaN)

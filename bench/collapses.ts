@@ -76,13 +76,13 @@ export function outcomeOf({ toy, lambda }: Draw, steps: number): Outcome {
   }
 }
 
-/** Whether it is said within 100 steps of where it begins. */
-/** Whether lambda was changed, not only something said. */
-export function isTouched({ backOffs }: Outcome): boolean {
+/** Whether the guard changed lambda; false if it only warned. */
+export function hasChangedLambda({ backOffs }: Outcome): boolean {
   return backOffs.some(({ factor }) => factor !== 1)
 }
 
-export function isSaid({ begins, backOffs }: Outcome): boolean {
+/** Whether the guard reported the collapse within 100 steps of its beginning. */
+export function isReported({ begins, backOffs }: Outcome): boolean {
   return backOffs.some(({ step }) => step <= 100 + (Number.isNaN(begins) ? 0 : begins))
 }
 

@@ -1,6 +1,6 @@
-/** What the history of samples takes on disk. */
+/** Measures the disk space of the history of samples. */
 import { statSync } from 'node:fs'
-import { runPaths } from '../src/log/paths.js'
+import { runPaths } from '../src/log/run-paths.js'
 import type { Bench, Figure, Settings } from './figure.js'
 import { trainToEnd } from './runs.js'
 

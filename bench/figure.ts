@@ -1,4 +1,4 @@
-/** What a benchmark measures, and what it was to be. */
+/** A measured value of a benchmark, with its budget. */
 
 /** A number is within its budget when it is at most, or at least, so much. */
 export type Budget = { readonly most: number } | { readonly least: number }
@@ -10,9 +10,9 @@ export interface Figure {
   readonly what: string
   readonly value: number
   readonly unit: string
-  /** Absent for what is told for information. */
+  /** Absent for values without a budget. */
   readonly budget?: Budget
-  /** What it was measured against in the same run, with its figure. */
+  /** The reference that was measured in the same run, with its value. */
   readonly against?: string
 }
 

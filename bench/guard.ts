@@ -3,7 +3,7 @@
  *
  *     node scripts/build.mjs && node --import ./bench/loader.mjs bench/guard.ts [draws, 300] [most cells of B·C, 60,000] [first seed, 0]
  */
-import { drawOf, isSaid, isTouched, outcomeOf, type Outcome } from './collapses.js'
+import { drawOf, isReported, hasChangedLambda, outcomeOf, type Outcome } from './collapses.js'
 
 const draws = Number(process.argv[2] ?? 300)
 const cells = Number(process.argv[3] ?? 60_000)
@@ -12,12 +12,12 @@ const outcomes: Outcome[] = []
 for (let seed = from; seed < from + draws; seed++) {
   const outcome = outcomeOf(drawOf(seed, cells), 200)
   if (outcome.isHealthyOff) outcomes.push(outcome)
-  if (!outcome.isHealthyOff || outcome.endsHealthyGuarded || isSaid(outcome)) continue
-  console.log(`not said: seed ${seed}, ${JSON.stringify({ ...outcome.toy, lambda: outcome.lambda })}`)
+  if (!outcome.isHealthyOff || outcome.endsHealthyGuarded || isReported(outcome)) continue
+  console.log(`not reported: seed ${seed}, ${JSON.stringify({ ...outcome.toy, lambda: outcome.lambda })}`)
 }
 console.log(`${draws} draws, ${outcomes.length} of them healthy at lambda off\n`)
 console.log(
-  '| λ | runs | collapse | of these said | healthy under the guard | healthy anyway | of these backed off | of these told alone |',
+  '| λ | runs | collapse | of these reported | healthy under the guard | healthy anyway | of these backed off | of these only warned |',
 )
 console.log('|---|---|---|---|---|---|---|---|')
 for (const [name, isOne] of [
@@ -27,10 +27,10 @@ for (const [name, isOne] of [
   const own = outcomes.filter(({ lambda }) => isOne(lambda))
   const collapse = own.filter(({ endsHealthy }) => !endsHealthy)
   const healthy = own.filter(({ endsHealthy }) => endsHealthy)
-  const said = collapse.filter(isSaid)
+  const reported = collapse.filter(isReported)
   const mended = collapse.filter(({ endsHealthyGuarded }) => endsHealthyGuarded)
-  const touched = healthy.filter(isTouched)
-  const told = healthy.filter((one) => one.backOffs.length > 0 && !isTouched(one))
-  const counts = [own, collapse, said, mended, healthy, touched, told].map(({ length }) => length)
+  const touched = healthy.filter(hasChangedLambda)
+  const warned = healthy.filter((one) => one.backOffs.length > 0 && !hasChangedLambda(one))
+  const counts = [own, collapse, reported, mended, healthy, touched, warned].map(({ length }) => length)
   console.log(`| ${[name, ...counts].join(' | ')} |`)
 }

@@ -1,6 +1,6 @@
 /** How many steps a second a controller takes in: decoded, appended to the log, on disk, acknowledged. */
 import { GUARD } from '../src/schedule/feedback/guard.js'
-import { compileEdit, requireInRange } from '../src/experiment/controls/edit.js'
+import { compileEdit, requireInRange } from '../src/experiment/controls/compile-edit.js'
 import { fork, type ChildProcess } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { once } from 'node:events'
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { Pull } from 'zeromq'
 import { startController } from '../src/controller/controller.js'
 import { initialState } from '../src/controller/state/state.js'
-import { openLogWriter } from '../src/log/files/writer.js'
+import { openLogWriter } from '../src/log/files/log-writer.js'
 import { DEFAULT_WEIGHTING } from '../src/record/weighting-rule.js'
 import { encodeRecord } from '../src/wire/codec.js'
 import { localEndpoints } from '../src/wire/endpoints.js'
@@ -43,7 +43,7 @@ interface Sizes {
 /** Steps a second, of every round. */
 interface Rates {
   readonly controller: readonly number[]
-  /** Of the CPU of the controller's process, sockets included. */
+  /** CPU time of the controller's process, sockets included. */
   readonly ofCpu: readonly number[]
   readonly raw: readonly number[]
 }

@@ -1,9 +1,9 @@
 /** The directory of a long run that nobody trained, written by the real writer: for reading, replaying and drawing. */
 import { defineExperiment } from '../src/index.js'
-import { describeConfig } from '../src/experiment/describe.js'
-import { resolveExperiment } from '../src/experiment/resolve.js'
-import { createRunDirectory } from '../src/log/directory.js'
-import { openLogWriter } from '../src/log/files/writer.js'
+import { describeConfig } from '../src/experiment/manifest-config.js'
+import { resolveExperiment } from '../src/experiment/resolve-experiment.js'
+import { createRunDirectory } from '../src/log/run-directory.js'
+import { openLogWriter } from '../src/log/files/log-writer.js'
 import type { Manifest } from '../src/record/manifest.js'
 import { streamOf, type Body } from '../src/record/record.js'
 import { encodeRecord } from '../src/wire/codec.js'
@@ -23,13 +23,13 @@ export interface LongRunOptions {
   /** Runs root: exists. */
   readonly root: string
   readonly run: SyntheticRun
-  /** What a worker reports at a time: at 5 ms a step it is 20. */
+  /** Steps per report of the worker: 20 at 5 ms per step. */
   readonly stepsARecord: number
   /** Samples of every k-th step; 0 for none. */
   readonly sampleEvery: number
 }
 
-/** What writes a run, a record at a time, in the order in which a controller would. */
+/** Writes a run record by record, in the order of a controller. */
 export interface LongRun {
   readonly dir: string
   /** Appends the steps [first, first + count), and what comes with them. */

@@ -1,4 +1,4 @@
-/** What the kernel tells of a process, from /proc: Linux alone. */
+/** CPU time and memory of a process, from /proc (Linux only). */
 import { readFileSync } from 'node:fs'
 
 /** Resident memory, in bytes; undefined once the process is gone. */
@@ -33,5 +33,5 @@ function read(pid: number, file: string): string | undefined {
   }
 }
 
-/** Of a second: fixed in what the kernel shows to programs. */
+/** Clock ticks per second in /proc; the kernel always uses this value. */
 const TICKS = 100

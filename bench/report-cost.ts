@@ -1,4 +1,4 @@
-/** What reporting costs the training thread at every step, against TensorBoard. */
+/** Measures the cost of reporting for the training thread at every step, compared with TensorBoard. */
 import { join } from 'node:path'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'

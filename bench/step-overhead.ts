@@ -1,4 +1,4 @@
-/** What a controlled step costs beyond the same step of a loop without a controller. */
+/** Measures the overhead of a controlled step, compared with the same step of a loop without a controller. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { cosine, exponential } from '../src/index.js'
@@ -66,5 +66,5 @@ function figures({ ratio, median_ratio: median, added_cpu_us: cpu, bare_ms: ms, 
 /** At 5 ms a step, what happens between two messages of telemetry. */
 const BLOCK_STEPS = 20
 const BLOCKS = 250
-/** As in `step_overhead.py`: pairs that are not counted. */
+/** Number of pairs that are not counted, as in `step_overhead.py`. */
 const WARM_UP = 5

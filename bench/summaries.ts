@@ -1,4 +1,4 @@
-/** What it costs to list runs that have ended: from their logs, and from the summaries that are kept beside these. */
+/** Measures the time to list ended runs, from their logs and from their cached summaries. */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,12 +1,13 @@
 /**
- * A softmax regression in float64 that trains in milliseconds, under the guard if one is given: what collapses, and whether it is seen.
+ * Trains a softmax regression in float64 in milliseconds, with a guard if one is given, to see which runs collapse and whether the guard
+ * reports it.
  *
  * Shapes: B samples of a batch, D features, C classes, U of which occur.
  */
 import { watch, startGuard, type BackOff, type GuardOptions } from '../src/schedule/feedback/guard.js'
-import type { ReportedStep } from '../src/schedule/feedback/rule.js'
+import type { ReportedStep } from '../src/schedule/feedback/feedback-rule.js'
 import { essRatioOfAppliedWeights, weightedMeanLoss } from '../src/weighting/diagnostics.js'
-import { FRESH_STATE, weigh } from '../src/weighting/rule.js'
+import { FRESH_STATE, weigh } from '../src/weighting/weigh-batch.js'
 import { createRandom, type Random } from '../src/simulated/sampler.js'
 
 export interface Toy {
@@ -19,18 +20,18 @@ export interface Toy {
   readonly lr: number
   /** Share of wrong labels. */
   readonly noise: number
-  /** What every feature has on average: features of images are not centred. */
+  /** Mean of every feature, because features of images are not centred. */
   readonly offset: number
-  /** What the losses are multiplied by; the learning rate is divided by it. */
+  /** Factor of the losses; the learning rate is divided by it. */
   readonly scale: number
   readonly seed: number
 }
 
 export interface ToyRun {
   readonly reports: readonly ReportedStep[]
-  /** Of every step: the mean loss of the samples whose label is right. */
+  /** [steps], mean loss of the samples with a right label. */
   readonly cleanLosses: readonly number[]
-  /** Of every step: what the script itself would print. */
+  /** [steps], weighted loss, as a script would print it. */
   readonly weightedLosses: readonly number[]
   readonly backOffs: readonly BackOff[]
 }
@@ -98,7 +99,7 @@ interface Batch {
 function createModel({ classes, used, batch, lr, noise, offset, scale, seed }: Toy) {
   const random = createRandom(seed, 1)
   const centres = Array.from({ length: used }, () => centreOf(random))
-  // As torch initialises a linear layer.
+  // The initialisation of a linear layer in torch.
   const bound = 1 / Math.sqrt(D)
   const weights = Float64Array.from({ length: classes * (D + 1) }, () => bound * (2 * random.uniform() - 1))
   const velocity = new Float64Array(weights.length)

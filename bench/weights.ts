@@ -1,4 +1,4 @@
-/** What the rule of weights adds to plain cross-entropy, against the authors' recurrence. */
+/** Measures the cost of the rule of weights on top of plain cross-entropy, compared with the authors' recurrence. */
 import type { Bench, Figure } from './figure.js'
 import { intervalText, measure, type Interval } from './python.js'
 

@@ -14,7 +14,7 @@ export type ErrorCode =
 export class AbsgdError extends Error {
   override readonly name = 'AbsgdError'
   readonly code: ErrorCode
-  /** What to do about it: one or more lines. */
+  /** The remedy: one or more lines. */
   readonly hint: string | undefined
 
   constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {

@@ -1,34 +1,34 @@
-/** How losses are spread: what sets the scale of lambda. */
-import type { DamagedFile } from '../history/summary.js'
-import { isUsable } from '../weighting/solve.js'
-import type { LossBatch } from './outcome.js'
+/** The spread of losses, which determines the scale of lambda. */
+import type { DamagedFile } from '../history/summarize-run.js'
+import { isUsable } from '../weighting/solve-lambda.js'
+import type { LossBatch } from './lambda-outcome.js'
 
-/** Which losses of a run were looked at. */
+/** The losses of a run that were read. */
 export interface LossesRead {
   readonly firstStep: number
   readonly lastStep: number
   readonly batches: number
   readonly samples: number
-  /** Batches that are not among them, as they have a loss that is not finite. */
+  /** Number of batches that are left out because they have a loss that is not finite. */
   readonly leftOut: number
-  /** The weighing that they belong to. */
+  /** Name of the weighing that the losses belong to. */
   readonly weighing: string
   readonly spread: LossSpread
-  /** What of the log could not be read; everything before it counts. */
+  /** Parts of the log that could not be read; everything before them counts. */
   readonly damage: readonly DamagedFile[]
 }
 
-/** In units of loss, over all samples of the usable batches. */
+/** Quantiles and deviation over all samples of the usable batches, in units of loss. */
 export interface LossSpread {
   readonly median: number
-  /** A tenth of the losses is below `p10`, a tenth above `p90`. */
+  /** One tenth of the losses is below `p10`, one tenth above `p90`. */
   readonly p10: number
   readonly p90: number
-  /** Root of the mean variance within a batch: for |lambda| well above it, ESS/n is about 1/(1 + (deviation/lambda)²). */
+  /** Root of the mean variance within a batch. If |lambda| is well above it, ESS/n is about 1/(1 + (deviation/lambda)²). */
   readonly deviation: number
 }
 
-/** @param batches - At least one that `isUsable`; others are left out. */
+/** @param batches - At least one must be usable (`isUsable`); others are left out. */
 export function spreadOf(batches: readonly LossBatch[]): LossSpread {
   const usable = batches.map(({ losses }) => losses).filter(isUsable)
   const sorted = Float32Array.from(usable.flatMap((losses) => [...losses])).sort()

@@ -1,5 +1,5 @@
 /** The AUC with which the mean loss of each sample separates wrong labels from right ones, over a whole run. */
-import { readRun } from '../log/reader.js'
+import { readRun } from '../log/read-run.js'
 import { noiseRanking } from '../samples/label-noise.js'
 import { emptySampleLosses, withSamples } from '../samples/sample-losses.js'
 

@@ -1,8 +1,8 @@
 /** Waits for a script that the user starts in another terminal. */
 import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readControllerFile } from '../log/directory.js'
-import type { Program } from '../record/program.js'
+import { readControllerFile } from '../log/run-directory.js'
+import type { Program } from '../record/worker-program.js'
 import { commandByHand } from '../worker/local.js'
 import type { ControllerProcess } from './follow.js'
 

@@ -1,6 +1,6 @@
 /** The exit codes of the program. */
 import type { ErrorCode } from '../errors.js'
-import type { RunSummary } from '../history/summary.js'
+import type { RunSummary } from '../history/summarize-run.js'
 
 /** Exit code of a run that ended with `status`. */
 export function exitCodeOf(status: RunSummary['status']): number {

@@ -1,15 +1,15 @@
 /** Loads the experiment of an existing run again from its file. */
 import { AbsgdError } from '../errors.js'
-import { byHand } from '../experiment/by-hand.js'
-import { loadExperiment } from '../experiment/files/load.js'
-import { resolveExperiment, type ResolvedExperiment } from '../experiment/resolve.js'
+import { experimentOfScript } from '../experiment/script-without-experiment.js'
+import { loadExperiment } from '../experiment/files/load-experiment.js'
+import { resolveExperiment, type ResolvedExperiment } from '../experiment/resolve-experiment.js'
 import type { Manifest } from '../record/manifest.js'
 
 /** @throws AbsgdError 'run-directory' for a run that a script launched, because it has no experiment file */
 export async function experimentOf(manifest: Manifest): Promise<ResolvedExperiment> {
   const set = manifest.set === undefined ? {} : { set: manifest.set }
   if (manifest.experimentFile === undefined && manifest.config.attached === true)
-    return resolveExperiment(byHand(manifest.experiment), set)
+    return resolveExperiment(experimentOfScript(manifest.experiment), set)
   if (manifest.experimentFile === undefined) {
     throw new AbsgdError(
       'run-directory',

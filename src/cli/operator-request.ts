@@ -1,8 +1,8 @@
 /** Shared by the commands that send a request to a running controller: arguments, sending, and the answer. */
 import { Command } from 'commander'
 import { AbsgdError } from '../errors.js'
-import { readManifest, runsRoot } from '../log/directory.js'
-import { lockHolder } from '../log/lock/lock.js'
+import { readManifest, runsRoot } from '../log/run-directory.js'
+import { lockHolder } from '../log/lock/run-lock.js'
 import { isPattern, selectRun, selectRuns } from '../log/select-runs.js'
 import { requestOf, requireDone } from '../run/request.js'
 import type { Action } from '../record/record.js'

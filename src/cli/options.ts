@@ -1,6 +1,6 @@
 /** Options and parsers that several commands share. */
 import { InvalidArgumentError, Option } from 'commander'
-import { parseEdit } from '../experiment/controls/edit-text.js'
+import { parseEdit } from '../experiment/controls/parse-edit.js'
 
 export function simulateOption(): Option {
   return new Option('--simulate', 'train a simulated model without Python instead of the task').conflicts([

@@ -4,7 +4,7 @@ import { endLine, recordLine } from '../ui/lines/json.js'
 import { createPlainOutput } from '../ui/lines/plain.js'
 import type { Manifest } from '../record/manifest.js'
 import type { LogRecord } from '../record/record.js'
-import type { RunSummary } from '../history/summary.js'
+import type { RunSummary } from '../history/summarize-run.js'
 import { toStdout as print } from './print.js'
 import type { LinesUi } from './ui-option.js'
 

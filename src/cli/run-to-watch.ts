@@ -1,9 +1,9 @@
 /** Which run "absgd watch" shows when none is named. */
 import { basename } from 'node:path'
 import { AbsgdError } from '../errors.js'
-import { listRuns } from '../log/directory.js'
-import { holderInWords, type LockHolder } from '../log/lock/holder.js'
-import { lockHolder } from '../log/lock/lock.js'
+import { listRuns } from '../log/run-directory.js'
+import { holderInWords, type LockHolder } from '../log/lock/lock-holder.js'
+import { lockHolder } from '../log/lock/run-lock.js'
 
 interface Candidate {
   readonly dir: string

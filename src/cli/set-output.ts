@@ -13,9 +13,9 @@ import {
   type Beginning,
   type SetProgress,
 } from '../ui/lines/run-set.js'
-import type { RunSummary } from '../history/summary.js'
+import type { RunSummary } from '../history/summarize-run.js'
 import type { RunSet } from '../run/run-set.js'
-import { compareRuns, type Comparison } from '../statistics/comparison.js'
+import { compareRuns, type Comparison } from '../statistics/compare-runs.js'
 import type { LinesUi } from './ui-option.js'
 import { toStdout, type Print } from './print.js'
 

@@ -1,7 +1,7 @@
 /** Starts the controller of a run that has a directory already: for `resume`, `fork` and `replay`. */
 import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { ensureEnvironment } from '../environment/environment.js'
+import { ensureEnvironment } from '../environment/ensure-environment.js'
 import type { Manifest } from '../record/manifest.js'
 import { awaitScript } from './await-script.js'
 import { experimentOf } from './experiment-of.js'

@@ -1,26 +1,26 @@
-/** What a run is going to do, before it exists: every control over its length. */
+/** Previews a run: the values of every control over its length, before the run is started. */
 import { AbsgdError } from '../errors.js'
-import { describe } from '../schedule/describe.js'
+import { describe } from '../schedule/describe-schedule.js'
 import { describeDuration, exactSteps, type Duration } from '../schedule/duration.js'
 import type { Segment } from '../schedule/segment.js'
-import { compileRun, type RunSchedule } from './compile.js'
-import { ascending, breakpoints, curveSteps, eventSteps, tellingSteps } from './landmarks.js'
-import type { ResolvedExperiment } from './resolve.js'
-import { spokenDurations } from './spoken.js'
+import { compileRun, type RunSchedule } from './run-schedule.js'
+import { ascending, breakpoints, curveSteps, eventSteps, notableSteps } from './preview-steps.js'
+import type { ResolvedExperiment } from './resolve-experiment.js'
+import { usedDurations } from './used-durations.js'
 
-/** Points are steps done, or epochs done where the steps of an epoch are not known. */
+/** A preview. Points of the run are numbers of steps done, or of epochs done if the steps of an epoch are unknown. */
 export interface Preview {
   readonly unit: 'step' | 'epoch'
-  /** Null while unknown, or when the data is a stream. */
+  /** Null while unknown, or if the data is a stream. */
   readonly stepsPerEpoch: number | null
-  /** Of the whole run; null for one that trains until it is stopped. */
+  /** Length of the whole run; null if it trains until it is stopped. */
   readonly length: number | null
-  /** How far it is shown: to its end, or past its last breakpoint. */
+  /** End of the preview: the end of the run, or a point after the last breakpoint. */
   readonly shown: number
   readonly controls: readonly PreviewedControl[]
-  /** Where `values` are given, ascending. */
+  /** The points of `values`, ascending. */
   readonly at: readonly number[]
-  /** When the model is evaluated, the end included; null where that takes the steps of an epoch. */
+  /** The points at which the model is evaluated, the end included; null if they depend on the unknown steps of an epoch. */
   readonly evaluate: readonly number[] | null
   readonly checkpoint: readonly number[] | null
   readonly warnings: readonly string[]
@@ -30,26 +30,26 @@ export interface PreviewedControl {
   readonly name: string
   /** "off for 5 epochs, then exponential -5 → -0.5 over 10 epochs" */
   readonly schedule: string
-  /** The values of the steps that begin at `at`, ±Infinity for a lambda that is off. */
+  /** The values at the points `at`; ±Infinity for a lambda that is off. */
   readonly values: readonly number[]
-  /** To be drawn: values from 0 to `shown`, closely. */
+  /** Closely spaced values from 0 to `shown`, for a chart. */
   readonly curve: { readonly x: Float64Array; readonly y: Float64Array }
-  /** Whether it has one value over the run. */
+  /** Whether the value is constant over the run. */
   readonly constant: boolean
-  /** Whether it is of one sign and spans a decade, by an exponential or as a lambda does. */
+  /** Whether a logarithmic axis is suitable: an exponential or a lambda, with values of one sign that span a factor of 10. */
   readonly logarithmic: boolean
 }
 
 export interface PreviewOptions {
-  /** Where it is not known, all is told in epochs if everything but the controls' values is. */
+  /** If it is unknown, the preview is in epochs, provided that all durations of the experiment are. */
   readonly stepsPerEpoch?: number
-  /** Where values are wanted. @default where a control begins to follow another curve, and between */
+  /** The points of `values`. @default the points at which a control begins another curve, and points between them */
   readonly at?: readonly Duration[]
 }
 
 /**
- * @throws AbsgdError 'usage' when the experiment speaks of epochs and of steps and the steps of an epoch are not given, or
- * for a point outside the run; 'experiment' as {@link compileRun}
+ * @throws AbsgdError 'usage' when the experiment uses both epochs and steps and the steps of an epoch are not given, and for a point
+ * outside the run; 'experiment' as in {@link compileRun}
  */
 export function previewRun(resolved: ResolvedExperiment, options: PreviewOptions = {}): Preview {
   const scale = scaleOf(resolved, options)
@@ -61,7 +61,7 @@ export function previewRun(resolved: ResolvedExperiment, options: PreviewOptions
   for (const [i, point] of points.entries()) requireWithin(options.at![i]!, point, last, scale)
   const at =
     options.at === undefined
-      ? tellingSteps(schedule, last)
+      ? notableSteps(schedule, last)
       : ascending(points.map((point) => Math.min(point, last)))
   const known = unit === 'epoch' || stepsPerEpoch > 0
   const events = (kind: 'evaluate' | 'checkpoint') =>
@@ -104,9 +104,9 @@ interface Scale {
 
 function scaleOf(resolved: ResolvedExperiment, { stepsPerEpoch }: PreviewOptions): Scale {
   if (stepsPerEpoch !== undefined) return { unit: 'step', steps: 1, stepsPerEpoch }
-  const spoken = spokenDurations(resolved)
-  const inEpochs = spoken.find(({ duration }) => duration.epochs > 0)
-  const inSteps = spoken.find(({ duration }) => duration.steps > 0)
+  const durations = usedDurations(resolved)
+  const inEpochs = durations.find(({ duration }) => duration.epochs > 0)
+  const inSteps = durations.find(({ duration }) => duration.steps > 0)
   if (inEpochs === undefined) return { unit: 'step', steps: 1, stepsPerEpoch: 0 }
   if (inSteps === undefined) return { unit: 'epoch', steps: FINE, stepsPerEpoch: FINE }
   const [first, second] = [inEpochs, inSteps].map((one) => `${one.what}: ${describeDuration(one.duration)}`)
@@ -127,7 +127,7 @@ function stepOf(point: Duration, { unit, stepsPerEpoch }: Scale): number {
   throw new AbsgdError('usage', `${describeDuration(point)} cannot be placed: ${other}`, { hint })
 }
 
-/** The end of the last epoch is as good as the last step. */
+/** The end of the last epoch counts as the last step. */
 function requireWithin(point: Duration, step: number, last: number, { unit, steps }: Scale): void {
   if (step <= last || (point.epochs > 0 && step === last + 1)) return
   throw new AbsgdError('usage', `${describeDuration(point)} lie outside the run`, {
@@ -135,7 +135,7 @@ function requireWithin(point: Duration, step: number, last: number, { unit, step
   })
 }
 
-/** For a run without end: a quarter past its last breakpoint and what is asked for. */
+/** The end of the preview of a run without end: a quarter beyond its last breakpoint and the requested points. */
 function horizon(schedule: RunSchedule, points: readonly number[], { steps }: Scale): number {
   const last = Math.max(...breakpoints(schedule), ...points)
   return Math.max(last + 1, Math.ceil(1.25 * last), steps === 1 ? LEAST_STEPS : LEAST_EPOCHS * steps)
@@ -150,9 +150,9 @@ function isLogarithmic(name: string, segments: readonly Segment[], values: Float
   return meant && one && sizes.length > 0 && Math.max(...sizes) >= 10 * Math.min(...sizes)
 }
 
-/** Stands for the steps of an epoch where all is told in epochs: boundaries lie within a millionth of one. */
+/** Steps of an epoch in a preview in epochs, so that boundaries are exact to a millionth of an epoch. */
 const FINE = 1_000_000
-/** What is shown at least of a run without end. */
+/** Smallest length of the preview of a run without end. */
 const LEAST_STEPS = 100
 const LEAST_EPOCHS = 10
 export const STEPS_PER_EPOCH =

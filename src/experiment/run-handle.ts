@@ -1,41 +1,44 @@
-/** A run as a script holds it. */
-import type { Changes, SetOptions } from './controls/changes.js'
+/** The handle of a run that a script controls. */
+import type { Changes, SetOptions } from './controls/script-changes.js'
 import type { Report, ReportOptions } from '../history/step-report.js'
-import type { RunSummary } from '../history/summary.js'
+import type { RunSummary } from '../history/summarize-run.js'
 
-/** Where in training a request took effect: that many steps were done. */
+/** `appliedAt`: number of steps that were done when the request took effect. */
 export interface Applied {
   readonly appliedAt: number
 }
 
-/** A run driven by this process. Leaving a loop over its reports never stops it. */
+/** A run that this process drives. Leaving a loop over its reports does not stop the run. */
 export interface Run {
   readonly name: string
   /** The run directory. */
   readonly dir: string
-  /** Every report from the call on, one a step and one an evaluation. */
+  /** All reports from now on: one for each step, and one for each evaluation. */
   reports(options?: ReportOptions): AsyncIterable<Report>
   pause(): Promise<Applied>
   resume(): Promise<Applied>
   /** Trains `steps` steps of a paused run. */
   step(steps?: number): Promise<Applied>
   checkpoint(): Promise<Applied>
-  /** Returns to the last checkpoint that was written at `step`; where that is damaged, to the one before it: `appliedAt` says to which. */
+  /**
+   * Returns to the last checkpoint that was written at `step`. If that is damaged, it returns to the one before; `appliedAt` is the
+   * step of the checkpoint that was used.
+   */
   restore(step: number): Promise<Applied>
   evaluate(): Promise<Applied>
   /**
-   * Changes controls, all of them or none: `run.set({ lambda: -2, lr: times(0.1) })`. Resolves with the first step that trains
-   * with it.
+   * Changes controls, all of them or none: `run.set({ lambda: -2, lr: times(0.1) })`. Resolves with the first step that is trained
+   * with the new values.
    *
    * Rejects with an AbsgdError 'usage' or 'refused' that names the permitted range.
    */
   set(changes: Changes, options?: SetOptions): Promise<Applied>
   /**
-   * Returns to the newest checkpoint before the last edit; later edits go with it. Rejects with an AbsgdError 'refused' where that
-   * takes back more than the last edit, unless `all` is true.
+   * Returns to the newest checkpoint before the last edit, and takes back all edits since. Rejects with an AbsgdError 'refused' if that
+   * would take back more than the last edit, unless `all` is true.
    */
   undo(options?: { readonly all?: boolean }): Promise<Applied>
-  /** Checkpoints, unless told otherwise, and ends the run. */
+  /** Ends the run. It writes a checkpoint first, unless `checkpoint` is false. */
   stop(options?: { checkpoint?: boolean }): Promise<Applied>
   /** How the run ended: a failed run resolves too, with status "failed". Rejects when the log could not be written. */
   readonly result: Promise<RunSummary>
@@ -43,5 +46,5 @@ export interface Run {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** Called with every report of a run, before its readers are. What it returns is not waited for. */
+/** Called with every report of a run, before the readers of `reports()` get it. Its result is ignored; a promise is not awaited. */
 export type OnReport = (report: Report, run: Run) => unknown

@@ -1,11 +1,11 @@
-/** The edits of a run that hold: what was changed, from which step on, and what a return to a checkpoint leaves of it. */
+/** The edits of a run that are in effect: what was changed, from which step on, and which edits remain after a return to a checkpoint. */
 import type { Edited } from '../record/control-edit.js'
 import type { Body, RequestResult } from '../record/record.js'
-import type { RewindPoint } from './visible.js'
+import type { RewindPoint } from './visible-history.js'
 
 export interface EditEntry {
   readonly edited: Edited
-  /** First step that it holds for; later than its position where its rows came late. */
+  /** First step that the edit applies to. Later than its position if the worker got the new rows late. */
   readonly effective: number
   /** Whether the worker has confirmed it. */
   readonly settled: boolean
@@ -15,7 +15,7 @@ export function addEdit(entries: readonly EditEntry[], edited: Edited): readonly
   return [...entries, { edited, effective: edited.position.step, settled: false }]
 }
 
-/** The entry after the answer to a request: rows that came late hold from later on. */
+/** The entry after the result of its request. If the rows arrived late, the edit applies from a later step on. */
 export function settleEntry(entry: EditEntry, { id, step }: Pick<RequestResult, 'id' | 'step'>): EditEntry {
   if (entry.edited.request !== id) return entry
   return { ...entry, effective: Math.max(entry.edited.position.step, step), settled: true }
@@ -30,8 +30,8 @@ export function settleEdits(
 }
 
 /**
- * A run that is resumed meets the same edits at the same steps. Who returns to a checkpoint on purpose, takes back what
- * was changed from there on.
+ * The edits that remain after a rewind. A resumed run keeps its edits, at the same steps. A deliberate return to a checkpoint takes
+ * back the edits from there on.
  */
 export function editsAfter(
   entries: readonly EditEntry[],
@@ -40,7 +40,7 @@ export function editsAfter(
   return cause === 'resume' ? entries : entries.filter(({ effective }) => effective < toStep)
 }
 
-/** The edits that hold after one more record of the controller's. */
+/** The edits in effect after one more record of the controller. */
 export function foldEdits(entries: readonly EditEntry[], body: Body): readonly EditEntry[] {
   switch (body.type) {
     case 'edited':
@@ -54,13 +54,13 @@ export function foldEdits(entries: readonly EditEntry[], body: Body): readonly E
   }
 }
 
-/** Whose edit wins over whose at one step: a person's over a script's, that over the guard's. Among equals the later. */
+/** Rank of an edit by its author, for edits at the same step: person over script over guard. With equal ranks the later edit wins. */
 export function rankOf(by: string): number {
   if (by === 'guard') return 0
   return by === 'script' ? 1 : 2
 }
 
-/** Of edits of one control that begin at one step, the one that counts. */
+/** The edit that applies, if several edits of a control begin at the same step. */
 export function winnerOf(
   entries: readonly EditEntry[],
   { edited, effective }: EditEntry,

@@ -1,15 +1,15 @@
-/** Evaluations as points of the run, and what a confusion matrix tells beyond the task's own metrics. */
+/** Evaluations as points of a run, with the metrics that are derived from a confusion matrix. */
 import type { Evaluation } from '../record/record.js'
-import { isVisible, type RewindPoint } from './visible.js'
+import { isVisible, type RewindPoint } from './visible-history.js'
 
 export interface EvaluationPoint {
   readonly attempt: number
   /** The step after which the model was evaluated. */
   readonly step: number
   readonly split: string
-  /** By name, without the split: the task's own, and those derived from its confusion matrix. */
+  /** Metrics by name, without the split: those of the task, and those derived from its confusion matrix. */
   readonly metrics: Readonly<Record<string, number>>
-  /** Share of each class's samples found, in [0, 1]; NaN for a class without samples. Absent without a matrix. */
+  /** Accuracy (recall) of each class, in [0, 1]; NaN for a class without samples. Absent without a confusion matrix. */
   readonly classAccuracy?: Float64Array
   readonly seconds: number
 }
@@ -18,7 +18,7 @@ export function toEvaluationPoint(evaluation: Evaluation): EvaluationPoint {
   const { attempt, step, split, seconds, confusion } = evaluation
   if (confusion === undefined) return { attempt, step, split, metrics: evaluation.metrics, seconds }
   const classAccuracy = accuracyByClass(confusion)
-  // The task's own come first, and win over what is derived under the same name.
+  // The task's metrics come first, and override derived metrics of the same name.
   const metrics = {
     ...evaluation.metrics,
     ...confusionMetrics(confusion, classAccuracy),
@@ -27,18 +27,18 @@ export function toEvaluationPoint(evaluation: Evaluation): EvaluationPoint {
   return { attempt, step, split, metrics, classAccuracy, seconds }
 }
 
-/** The metrics of an evaluation as people name them, derived ones included: `val.accuracy`. */
+/** The metrics of an evaluation by full name, derived ones included: `val.accuracy`. */
 export function metricsOf(evaluation: Evaluation): Record<string, number> {
   return namedMetrics(toEvaluationPoint(evaluation))
 }
 
-/** The metrics of a point as people name them: `val.accuracy`. */
+/** The metrics of a point by full name: `val.accuracy`. */
 export function namedMetrics({ split, metrics }: EvaluationPoint): Record<string, number> {
   return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`${split}.${name}`, value]))
 }
 
 /**
- * The points with one more, by step. A hidden one is not taken; a second evaluation of a split at a step replaces the first.
+ * The points, sorted by step, with one more. A hidden evaluation is ignored; a second evaluation of a split at a step replaces the first.
  */
 export function addEvaluation(
   points: readonly EvaluationPoint[],
@@ -50,7 +50,7 @@ export function addEvaluation(
   while (index > 0 && points[index - 1]!.step > added.step) index -= 1
   for (let i = index - 1; i >= 0 && points[i]!.step === added.step; i -= 1)
     if (points[i]!.split === added.split && points[i]!.attempt === added.attempt) return points.with(i, added)
-  // By far the quickest copy, and what nearly every evaluation is.
+  // The common case, with the fastest way to copy.
   if (index === points.length) return points.concat(added)
   return points.toSpliced(index, 0, added)
 }
@@ -68,7 +68,7 @@ function accuracyByClass({ classes, counts }: Confusion): Float64Array {
   })
 }
 
-/** `accuracy`, and mean and minimum of the accuracies of the classes that have samples. */
+/** `accuracy`, and the mean and the minimum of the accuracies of the classes that have samples. */
 function confusionMetrics(
   { classes, counts }: Confusion,
   classAccuracy: Float64Array,

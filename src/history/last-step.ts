@@ -1,20 +1,20 @@
 /** The last step that a run has reported. */
 import type { StepBatch } from '../record/record.js'
 import { lastNumbers, rowAt } from './series/step-numbers.js'
-import { hiddenFrom, type RewindPoint } from './visible.js'
+import { hiddenFrom, type RewindPoint } from './visible-history.js'
 
 export interface LastStep {
   readonly attempt: number
   readonly step: number
-  /** As the worker applied them, by name; a lambda of ±Infinity is off. */
+  /** The controls as the worker applied them, by name; a lambda of ±Infinity is off. */
   readonly controls: Readonly<Record<string, number>>
-  /** By name, see step-numbers.ts. A number that a step lacks keeps its last value. */
+  /** Numbers by name, see step-numbers.ts. A number that this step lacks has its last value. */
   readonly numbers: Readonly<Record<string, number>>
-  /** Seconds a step, mean over the last batch. */
+  /** Seconds per step, mean over the last batch. */
   readonly stepSeconds: number
 }
 
-/** The last visible step of `batch`, unless a later one is known. */
+/** The last visible step of `batch`, or the known one if that is later. */
 export function latestStep(
   known: LastStep | undefined,
   batch: StepBatch,

@@ -1,6 +1,6 @@
-/** A plan as a file, which Python plays without a controller (`absgd_worker.session(plan=…)`). Pure. */
+/** A plan as a file, which Python follows without a controller (`absgd_worker.session(plan=…)`). */
 
-/** Each control's values as [the step from which it holds, value], ascending; a lambda that is off is "Infinity". */
+/** The values of each control as pairs [first step, value], ascending; a lambda that is off is "Infinity". */
 export interface PlanFile {
   readonly format: 1
   readonly experiment: string
@@ -10,12 +10,12 @@ export interface PlanFile {
   >
 }
 
-/** Rows of consecutive steps, as schedules and logs give them: a column has one value that holds for all, or one a step. */
+/** Rows of consecutive steps: a column has a single value for all steps, or one value for each step. */
 export type RowsOf = (first: number, count: number) => Readonly<Record<string, ArrayLike<number>>>
 
 /**
  * @param span the steps [first, to)
- * @param rows NaN where a control has no value at a step
+ * @param rows NaN if a control has no value at a step
  */
 export function planFileOf(
   experiment: string,
@@ -42,7 +42,7 @@ export function planFileOf(
   return { format: 1, experiment, runSteps: to, controls: Object.fromEntries(pieces) }
 }
 
-/** A control a line of JSON: a schedule that moves has thousands of values. */
+/** JSON with one line for each control, because a varying schedule has thousands of values. */
 export function planFileText({ controls, ...head }: PlanFile): string {
   const lines = Object.entries(controls).map(
     ([name, pieces]) => `    ${JSON.stringify(name)}: ${JSON.stringify(pieces)}`,

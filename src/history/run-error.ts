@@ -1,5 +1,5 @@
-/** Why a run failed, for programs: the task raised, its worker went, or it could not be run at all. */
-import type { RunSnapshot } from './snapshot.js'
+/** The error of a failed run, for programs: the task raised, the worker ended, or the run could not be planned. */
+import type { RunSnapshot } from './run-snapshot.js'
 
 export type RunError =
   /** The task raised while it trained. */
@@ -7,20 +7,20 @@ export type RunError =
       readonly type: 'task'
       /** One sentence, as in `RunSummary.reason`. */
       readonly message: string
-      /** Of Python, without the frames of the worker itself. */
+      /** Python traceback, without the frames of the worker itself. */
       readonly traceback: string
     }
-  /** The worker process died, was killed, or never said Hello. */
+  /** The worker process died, was killed, or never sent Hello. */
   | {
       readonly type: 'worker'
       readonly message: string
       readonly exitCode: number | null
-      /** Such as SIGKILL; null where no signal ended it. */
+      /** Such as SIGKILL; null if no signal ended the process. */
       readonly signal: string | null
-      /** Of its stderr: the traceback, where the task could not be built. */
+      /** Last lines of its stderr: the traceback, if the task could not be built. */
       readonly lastLines: string
     }
-  /** What was planned cannot be run by this worker, or not be computed. */
+  /** The plan cannot be run by this worker, or cannot be computed. */
   | { readonly type: 'run'; readonly message: string; readonly remedy: string }
 
 /** Undefined unless the run failed. */
@@ -29,7 +29,7 @@ export function errorOf({ end, worker }: Pick<RunSnapshot, 'end' | 'worker'>): R
   const { reason: message, detail } = end
   const bye = worker.status === 'none' ? undefined : worker.bye
   if (bye?.reason === 'failed') return { type: 'task', message, traceback: bye.traceback }
-  // Who was sent away has done nothing wrong: the reason has a remedy beside it then, and no last lines.
+  // A rejected worker did not fail: `detail` is the remedy then, and there are no last lines.
   if (worker.status !== 'left' || (detail !== '' && detail !== worker.lastLines))
     return { type: 'run', message, remedy: detail }
   const { exitCode, signal, lastLines } = worker

@@ -1,8 +1,8 @@
-/** A run that no controller drove: what its worker wrote is all that there is. */
+/** The end of a run without a controller, from the records of its worker. */
 import type { Bye } from '../record/record.js'
 import type { RunEnd } from '../record/run-end.js'
 
-/** How it ended, by its worker's last word. */
+/** The end of the run, from the last message of its worker. */
 export function unattendedEnd({ reason, position, message, traceback }: Bye): RunEnd {
   const at = `after ${position.step} steps`
   switch (reason) {

@@ -1,4 +1,4 @@
-/** What is known of the worker: who it is, what it is doing, how it went. */
+/** The state of the worker: its Hello, its phase, how it ended. */
 import type { Body, Bye, Hello, Phase } from '../record/record.js'
 
 export type WorkerState =
@@ -7,18 +7,18 @@ export type WorkerState =
       readonly status: 'joined'
       readonly hello: Hello
       readonly phase: Phase
-      /** Its last word, once spoken. */
+      /** Its last message, if it has been received. */
       readonly bye?: Bye
     }
   | {
       readonly status: 'left'
-      /** Absent when it died before it had joined. */
+      /** Absent if the worker died before it joined. */
       readonly hello?: Hello
       readonly bye?: Bye
       readonly exitCode: number | undefined
       /** Empty when no signal ended it. */
       readonly signal: string
-      /** Of its stderr. */
+      /** Last lines of its stderr. */
       readonly lastLines: string
     }
 
@@ -28,7 +28,7 @@ export function withPhase(worker: WorkerState, phase: Phase): WorkerState {
   return worker.status === 'joined' ? { ...worker, phase } : worker
 }
 
-/** A step that was reported shows that the worker has started, should nobody have said so. */
+/** A step report shows that the worker has started, even without a message about its phase. */
 export function withReport(worker: WorkerState, incarnation: string): WorkerState {
   if (worker.status !== 'joined' || worker.hello.incarnation !== incarnation) return worker
   return worker.phase === 'starting' ? { ...worker, phase: 'training' } : worker

@@ -1,15 +1,15 @@
-/** A run whose log of steps is gone, while other files show that it was trained. */
+/** Detects a run whose log of steps is missing, although other files show that it was trained. */
 import { readdirSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { AbsgdError } from '../errors.js'
 import { HEADER_BYTES } from './files/frame.js'
-import { runPaths } from './paths.js'
+import { runPaths } from './run-paths.js'
 
 /**
- * Refuses to begin a run anew over what an earlier training left: its checkpoints would be overwritten and deleted as old ones.
+ * Refuses to start a run again over the files of an earlier training, because its checkpoints would be overwritten and deleted.
  *
- * To be called where the log of steps holds no record of a worker. Edits and rewinds are not known then, so that the checkpoints
- * alone are not enough to go on from.
+ * Call it when the log of steps has no record of a worker. Edits and rewinds are unknown then, so that the run cannot be continued from
+ * its checkpoints.
  *
  * @throws AbsgdError 'log'
  */

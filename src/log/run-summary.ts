@@ -1,12 +1,13 @@
-/** How a run stands, without reading the log of one that has ended twice. */
-import { readManifest } from './directory.js'
+/** Reads the summary of a run. The summary of an ended run is cached in `summary.json`, so that its log is read once. */
+import { readManifest } from './run-directory.js'
 import { readSummaryText, summaryKey, writeSummaryText } from './summary-file.js'
-import { lockHolder } from './lock/lock.js'
-import type { RunSummary } from '../history/summary.js'
+import { lockHolder } from './lock/run-lock.js'
+import type { RunSummary } from '../history/summarize-run.js'
 
 /**
- * The summary of the run in `dir`. That of a run that has ended undamaged is kept beside its log, and taken from there while the
- * log is as it was. Sample logs are looked through for damage: what is kept must not hide it.
+ * The summary of the run in `dir`. If the run has ended and its log is not damaged, the summary is written to a file beside the log, and
+ * read from there as long as the log does not change. Logs of samples are checked for damage first, so that the cached summary does
+ * not hide it.
  *
  * @throws as `readRunView`
  */
@@ -15,7 +16,7 @@ export async function readRunSummary(dir: string): Promise<RunSummary> {
   const kept = key === undefined ? undefined : readSummaryText(dir, key)
   // A directory that was copied or renamed is another run.
   if (kept !== undefined) return { ...revived(kept), dir, run: readManifest(dir).run }
-  // Loaded when a log has to be read: a list of runs that have all ended starts in half the time without.
+  // Loaded only if a log has to be read: without it, a list of ended runs starts in half the time.
   const { readRunView } = await import('./run-view.js')
   const { summary } = await readRunView(dir, { checkSamplesUpTo: CHECKED_BYTES })
   const isFinal = summary.status !== 'running' && summary.status !== 'lost' && summary.damage === undefined
@@ -24,7 +25,7 @@ export async function readRunSummary(dir: string): Promise<RunSummary> {
   return summary
 }
 
-/** Numbers that JSON does not have become text in an array, which nothing else in a summary is. */
+/** NaN and ±Infinity become an array of two texts, which does not occur elsewhere in a summary. */
 function textOf(summary: RunSummary): string {
   return JSON.stringify(summary, (_, value: unknown) =>
     typeof value === 'number' && !Number.isFinite(value) ? [NUMBER, String(value)] : value,
@@ -38,5 +39,5 @@ function revived(text: string): RunSummary {
 }
 
 const NUMBER = 'absgd:number'
-/** A list stays quick: `show` checks larger sample logs. */
+/** Larger logs of samples are not checked here, so that lists are fast; `show` checks them. */
 const CHECKED_BYTES = 256 * 1024 * 1024

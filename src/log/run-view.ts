@@ -1,39 +1,39 @@
-/** A run as its directory tells it, live or finished: for `ls`, `show`, and whoever wants to know how a run ended. */
+/** Reads the state of a run from its directory, while it runs or afterwards. */
 import { relative } from 'node:path'
 import { AbsgdError } from '../errors.js'
-import { checkSamples } from './check.js'
-import { readControllerFile, readManifest, workerOf } from './directory.js'
-import { holderInWords } from './lock/holder.js'
-import { lockHolder } from './lock/lock.js'
-import { readRun } from './reader.js'
+import { checkSamples } from './check-samples.js'
+import { readControllerFile, readManifest, workerOf } from './run-directory.js'
+import { holderInWords } from './lock/lock-holder.js'
+import { lockHolder } from './lock/run-lock.js'
+import { readRun } from './read-run.js'
 import { isRunning } from '../process/identity.js'
 import type { Manifest } from '../record/manifest.js'
 import type { LogRecord } from '../record/record.js'
-import { initialSnapshot, reduce, type RunSnapshot } from '../history/snapshot.js'
-import { summarize, type DamagedFile, type RunSummary } from '../history/summary.js'
+import { initialSnapshot, reduce, type RunSnapshot } from '../history/run-snapshot.js'
+import { summarize, type DamagedFile, type RunSummary } from '../history/summarize-run.js'
 
 export interface RunView {
   readonly manifest: Manifest
   readonly snapshot: RunSnapshot
   readonly summary: RunSummary
-  /** What could not be read; everything before it is in the snapshot. */
+  /** Parts that could not be read; everything before them is in the snapshot. */
   readonly damage: readonly DamagedFile[]
   /** Whether a controller drives the run. */
   readonly live: boolean
 }
 
 export interface ViewOptions {
-  /** Sample logs up to this many bytes are checked for damage; their samples are not read. @default 0 */
+  /** Logs of samples up to this many bytes are checked for damage; the samples are not decoded. @default 0 */
   readonly checkSamplesUpTo?: number
-  /** Called with every record, of samples too: these come after all others. @default samples are not read */
+  /** Called with every record; records of samples come last. @default samples are not read */
   readonly onRecord?: (record: LogRecord) => void
 }
 
 /**
  * Reads the run in `dir`.
  *
- * @throws AbsgdError 'run-directory' when neither its manifest nor its log says what the run is, 'log' when the file system
- *   refuses a file.
+ * @throws AbsgdError 'run-directory' when neither its manifest nor its log describes the run; 'log' when the file system refuses a
+ *   file.
  */
 export async function readRunView(dir: string, options: ViewOptions = {}): Promise<RunView> {
   try {
@@ -45,7 +45,7 @@ export async function readRunView(dir: string, options: ViewOptions = {}): Promi
 }
 
 /**
- * The manifest from its file, or as the log has it.
+ * The manifest from its file, or the copy of it in the log.
  *
  * @throws as {@link readRunView}
  */
@@ -59,7 +59,7 @@ export async function manifestOfRun(dir: string): Promise<Manifest> {
 }
 
 async function read(dir: string, { checkSamplesUpTo = 0, onRecord }: ViewOptions): Promise<RunView> {
-  // Asked before reading: a controller that leaves meanwhile has recorded the end.
+  // Checked before reading. A controller that ends meanwhile has recorded the end.
   const live = lockHolder(dir)
   const controller = readControllerFile(dir)
   const reading = readRun(dir, { streams: onRecord === undefined ? ['steps'] : ['steps', 'samples'] })
@@ -88,7 +88,7 @@ async function read(dir: string, { checkSamplesUpTo = 0, onRecord }: ViewOptions
   return { manifest, snapshot, summary, damage, live: live !== undefined }
 }
 
-/** The manifest, or the copy that the log has of it. */
+/** The manifest, or the copy of it in the log. */
 function manifestOf(
   dir: string,
   { manifestJson }: RunSnapshot,
@@ -103,7 +103,7 @@ function manifestOf(
   }
 }
 
-/** What a controller recorded is what it had read, and the log's checksum vouches for it: only its format is asked. */
+/** The controller recorded the manifest as it had read it, and the log has a checksum. Therefore only the format is checked. */
 function recordedManifest(json: string | undefined): Manifest | undefined {
   if (json === undefined) return undefined
   try {

@@ -1,16 +1,16 @@
-/** Runs by what somebody types: names, paths, patterns and experiments. */
+/** Selects runs by what a user types: names, paths, patterns, experiments. */
 import { basename } from 'node:path'
 import picomatch from 'picomatch'
 import { AbsgdError } from '../errors.js'
-import { findRun, listRuns, readManifest, runAt } from './directory.js'
+import { findRun, listRuns, readManifest, runAt } from './run-directory.js'
 import { nearest } from '../utils/nearest.js'
 
 /**
- * The directories of the runs that `selectors` name, each once: in the order of the selectors, for one that names several
- * the oldest first. A selector is the name or path of a run, a pattern of names as a shell has it
+ * The directories of the selected runs, without repetition, in the order of the selectors; if a selector matches several runs, the oldest
+ * comes first. A selector is the name or path of a run, a pattern of names as a shell has it
  * (`*` any text, `?` any character, `[12]` one of these, `{a,b}` either), the name of an experiment, or `experiment/arm`.
  *
- * @throws AbsgdError 'run-directory' for a selector without runs, naming what comes near.
+ * @throws AbsgdError 'run-directory' for a selector without runs, with the most similar names.
  */
 export function selectRuns(root: string, selectors: readonly string[]): string[] {
   const runs = listRuns(root)
@@ -29,9 +29,9 @@ export function selectRuns(root: string, selectors: readonly string[]): string[]
 }
 
 /**
- * The directory of the one run that `selector` names, in any way that {@link selectRuns} takes: for a command of one run.
+ * The directory of the single run that `selector` matches, with the selectors of {@link selectRuns}.
  *
- * @throws AbsgdError 'run-directory' as {@link findRun}, and for a selector of several runs, naming them.
+ * @throws AbsgdError 'run-directory' as in {@link findRun}, and for a selector that matches several runs, with their names.
  */
 export function selectRun(root: string, selector: string): string {
   const one = runAt(root, selector)
@@ -56,7 +56,7 @@ export function isPattern(selector: string): boolean {
   return picomatch.scan(selector, PATTERN).isGlob
 }
 
-/** What a run can be named by besides its name; nothing where its manifest cannot be read. */
+/** The selectors of a run besides its name; none if its manifest cannot be read. */
 function labelsOf(dir: string): { readonly labels: readonly string[] } {
   try {
     const { experiment, arm } = readManifest(dir)
@@ -79,5 +79,5 @@ function nothingOf(selector: string, root: string, known: readonly string[]): Ab
 
 /** A leading dot is a character like others, and `!` or `+(…)` mean nothing. */
 const PATTERN = { dot: true, nonegate: true, noextglob: true } as const
-/** Runs that an error names. */
+/** Largest number of runs that an error names. */
 const NAMED = 5

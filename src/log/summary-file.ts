@@ -1,15 +1,15 @@
 /**
- * `summary.json`: what became of a run that has ended, so that lists need not read its log. A copy of what the log says: it is
- * used while log and spool are what they were, and made anew otherwise.
+ * `summary.json`: the summary of an ended run, so that lists need not read its log. It is a cache: it is used as long as log and spool
+ * do not change, and written again otherwise.
  */
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { VERSION } from '../version.js'
-import { runPaths } from './paths.js'
+import { runPaths } from './run-paths.js'
 
-/** What the text of a summary was made of: sizes and times of logs and spool, the manifest, and the version that made it. */
+/** The key of a cached summary: sizes and times of logs and spool, the manifest, and the version of absgd. */
 export function summaryKey(dir: string): string {
   const { steps, samples, spool, manifest } = runPaths(dir)
   const spooled = namesIn(spool).map((name) => `${name} ${stampOf(join(spool, name))}`)
@@ -17,7 +17,7 @@ export function summaryKey(dir: string): string {
   return createHash('sha256').update(parts.join('\n')).digest('hex')
 }
 
-/** The text that was written for this key; undefined where there is none. */
+/** The text that was written for this key; undefined if there is none. */
 export function readSummaryText(dir: string, key: string): string | undefined {
   const text = textOf(join(dir, FILE))
   if (text === '') return undefined
@@ -29,7 +29,7 @@ export function readSummaryText(dir: string, key: string): string | undefined {
   }
 }
 
-/** Replaces the file in one move. Nothing is written where the directory cannot be: the log says it all the same. */
+/** Replaces the file atomically. If the directory is not writable, nothing is written, and the log is read each time. */
 export function writeSummaryText(dir: string, key: string, summary: string): void {
   const draft = join(dir, `${FILE}.${process.pid}`)
   try {
@@ -48,7 +48,7 @@ function namesIn(dir: string): string[] {
   }
 }
 
-/** The time too: a byte that somebody changes leaves the size as it is. */
+/** Size and time of a file. The time is needed because an edit may leave the size the same. */
 function stampOf(path: string): string {
   const found = statSync(path, { throwIfNoEntry: false })
   return found === undefined ? '-' : `${found.size} ${found.mtimeMs}`

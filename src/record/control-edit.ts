@@ -1,18 +1,18 @@
-/** What a log tells of controls that were changed while a run trained. */
+/** Records of changes of controls while a run trains: edits by people and scripts, and decisions of feedback schedules. */
 import type { Position } from './position.js'
 
-/** What becomes of a control. */
+/** The new course of a control. */
 export type EditTo =
-  /** What it follows from then on, from that schedule's own start: docs/schedules.md, "As text". */
+  /** A new schedule, which starts at the edit. Syntax: docs/schedules.md, "As text". */
   | { readonly kind: 'schedule'; readonly text: string }
-  /** What everything that it would have been is multiplied by: finite, above 0. */
+  /** All later values are multiplied by `factor`: finite, above 0. */
   | { readonly kind: 'factor'; readonly factor: number }
 
-/** From which step on. */
+/** The first step that an edit applies to. */
 export type EditWhen =
   | { readonly kind: 'soon' }
   | { readonly kind: 'at'; readonly step: number }
-  /** So many steps from where the run stands. */
+  /** Number of steps after the current step. */
   | { readonly kind: 'after'; readonly steps: number }
 
 export interface ControlEdit {
@@ -21,45 +21,45 @@ export interface ControlEdit {
   readonly when: EditWhen
 }
 
-/** A control is changed from a step on; the answer of the request tells the step at which that took effect. */
+/** A control was changed from a step on. The result of the request names the step at which the change took effect. */
 export interface Edited {
   readonly type: 'edited'
-  /** Of the request that asked for it. */
+  /** Id of the request. */
   readonly request: string
   readonly by: string
-  /** A schedule begins there. */
+  /** Where the edit begins; a new schedule starts there. */
   readonly position: Position
   readonly control: string
   readonly to: EditTo
-  /** At that step without the edit; NaN where the plan had none. */
+  /** The control's value at that step without the edit; NaN if the plan had none. */
   readonly before: number
   readonly after: number
 }
 
-/** What a feedback schedule said. */
+/** A decision of a feedback schedule. */
 export interface Decided {
   readonly type: 'decided'
   readonly control: string
   /** First step that the value is for. */
   readonly position: Position
-  /** Until the next decision. */
+  /** The control's value until the next decision. */
   readonly value: number
-  /** What the schedule remembers. */
+  /** The state of the schedule for its next decision, as JSON. */
   readonly stateJson: string
-  /** Which bound held the value: the smaller or the larger |value|. */
+  /** The bound that limited the value: the smaller or the larger |value|. */
   readonly saturated?: 'min' | 'max'
-  /** What people should know of it; empty for most. */
+  /** A message for people; empty for most decisions. */
   readonly mark: string
 }
 
-/** The run that is edited, as far as an edit is checked against it. */
+/** The facts about a run that an edit is checked against. */
 export interface EditedRun {
   /** 0 when the data is a stream without length. */
   readonly stepsPerEpoch: number
-  /** 0 when it trains until it is stopped. */
+  /** Steps of the whole run; 0 if it trains until it is stopped. */
   readonly runSteps: number
-  /** Names of what its plan holds. */
+  /** Names of the controls in its plan. */
   readonly planned: readonly string[]
-  /** Names of what the worker's optimizer has; and class_balance, where the task has labels. */
+  /** Names of the optimizer's hyperparameters; also class_balance if the task has labels. */
   readonly optimizer: readonly string[]
 }

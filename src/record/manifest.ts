@@ -1,8 +1,8 @@
-/** What is known of a run before its first record: written once as `manifest.json`, never changed. */
+/** The manifest of a run, `manifest.json`: written once before the first record, and never changed. */
 import type { WeightingRule } from './weighting-rule.js'
 
 export interface Manifest {
-  /** Of this file's layout. */
+  /** Version of the layout of this file. */
   readonly format: 1
   /** The run's name: its directory below the runs root. */
   readonly run: string
@@ -17,14 +17,14 @@ export interface Manifest {
   readonly experimentFile?: string
   /** The parsed parameters, as handed to the task. */
   readonly params: Readonly<Record<string, unknown>>
-  /** Schedules as text that took the place of the experiment's own: `run --set lambda=-2`. */
+  /** Schedules as text that replaced those of the experiment: `run --set lambda=-2`. */
   readonly set?: Readonly<Record<string, string>>
   readonly config: RunConfig
-  /** Of a fork: the run that it was forked from, its directory, and the step of the checkpoint. */
+  /** Set if the run is a fork: the original run, its directory, and the step of the checkpoint. */
   readonly parent?: { readonly run: string; readonly dir: string; readonly step: number }
 }
 
-/** The resolved settings of a run, as text where they are code: for people, not for running again. */
+/** The resolved settings of a run. Settings that are code are described in text, for people; a run cannot be started from them. */
 export interface RunConfig {
   /** `FILE:FUNCTION` or `MODULE:FUNCTION`, files absolute; or a script as it is shown: `train.py --lr 0.1`. */
   readonly task: string
@@ -35,19 +35,19 @@ export interface RunConfig {
   readonly objective?: { readonly metric: string; readonly goal: 'maximize' | 'minimize' }
   /** Each control's schedule in words: `lambda: "off for 5 epochs, then exponential -5 → -0.5 over 10 epochs"`. */
   readonly controls: Readonly<Record<string, string>>
-  /** Samples of every k-th step are recorded; 0 for none. */
+  /** The samples of every k-th step are recorded; 0: of no step. */
   readonly sampleEvery: number
   readonly sampleQuotaBytes: number
   readonly orphanLimitSeconds: number
   readonly keepCheckpoints: number
-  /** Absent in runs from before there was a choice: the default. */
+  /** Absent in runs of versions that had only the default. */
   readonly weighting?: WeightingRule
-  /** Of a script: the directory that it is started in. */
+  /** Set if the worker is a script: the directory in which it is started. */
   readonly directory?: string
-  /** Somebody else starts the worker, and it outlives its controller. */
+  /** Set if the worker is started by hand. It continues when its controller ends. */
   readonly attached?: true
-  /** The task is not run: a toy is trained in its place, and every figure is the toy's. */
+  /** Set if a small built-in model is trained instead of the task. All numbers are those of that model. */
   readonly simulated?: true
-  /** Of a simulated run; as fast as it goes when absent. */
+  /** Speed of a simulated run; absent: as fast as possible. */
   readonly stepsPerSecond?: number
 }

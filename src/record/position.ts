@@ -1,4 +1,3 @@
-/** Where a run stands. */
 /** A point of a run: `step` steps done in `attempt` (from 1; 0 before the first welcome). */
 export interface Position {
   readonly attempt: number

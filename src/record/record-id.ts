@@ -1,7 +1,7 @@
-/** What tells the entries of a log from each other. */
+/** The key that identifies an entry of a log. */
 import { streamOf, type LogRecord, type Stream } from './record.js'
 
-/** Which entry of a log a record is, whatever it holds. */
+/** (origin, incarnation, stream, seq): unique for each entry of a log. */
 export interface RecordName {
   readonly origin: string
   readonly incarnation: string

@@ -1,6 +1,6 @@
 /**
- * What a run consists of: the records of its log, in terms of the domain. Steps are optimizer steps from 0; a position `step`
- * means that many steps done. Losses and `lambda` are in the units of the task's loss; a `lambda` of ±Infinity is off.
+ * The records of the log of a run. Steps are optimizer steps, counted from 0; a position `step` means that many steps are done.
+ * Losses and `lambda` are in the units of the task's loss; a `lambda` of ±Infinity is off.
  */
 import type { Phase, Position, RunStatus } from './position.js'
 import type { ControlEdit, Decided, Edited } from './control-edit.js'
@@ -10,10 +10,10 @@ export type { Phase, Position, RunStatus } from './position.js'
 export type { ControlEdit, Decided, Edited, EditTo, EditWhen } from './control-edit.js'
 export type { SampleBatch, SampleInfo, SamplePredictions, StepSamples } from './sample-records.js'
 
-/** Numbers of consecutive steps: one value a step. */
+/** Numbers of consecutive steps, by name: one value for each step. */
 export type StepColumns = Readonly<Record<string, Float64Array>>
 
-/** Statistics of one weighing over the steps of a batch; every array has one value a step. Formulas: proto/README.md. */
+/** Statistics of one weighing over consecutive steps; each array has one value for each step. Formulas: proto/README.md. */
 export interface Weighing {
   readonly name: string
   readonly n: Uint32Array
@@ -24,20 +24,20 @@ export interface Weighing {
   /** Sum of weight times loss: the scalar that was differentiated. */
   readonly sumWL: Float64Array
   readonly maxW: Float64Array
-  /** Unweighted. */
+  /** Unweighted mean loss. */
   readonly meanLoss: Float64Array
   /** In units of loss; NaN before the first weighing with a finite lambda. */
   readonly freeEnergy: Float64Array
-  /** -1, 0 or +1: the normaliser was held by its lower cap, by none, by its upper. */
+  /** -1: the normaliser was limited by its lower cap; +1: by its upper cap; 0: not limited. */
   readonly capped: Int8Array
   readonly nonFinite: Uint32Array
   /** Weight mass per class, row by row: count × classes; empty without labels. */
   readonly classMass: Float32Array
-  /** Share of the batch's samples that are of the class with the most weight; empty where classMass is, or of an older worker. */
+  /** Share of the batch's samples that have the class with the most weight. Empty if classMass is empty, or an older worker wrote it. */
   readonly topClassShare: Float32Array
-  /** Of the weights before a class factor, NaN in steps without one; absent where no step has one. */
+  /** Figures of the weights before the class factor: NaN in steps without a class factor; absent if no step has one. */
   readonly bare?: {
-    /** From even ones, before any floor. */
+    /** KL divergence from even weights, before any floor, in nats. */
     readonly kl: Float64Array
     /** Effective sample size. */
     readonly ess: Float64Array
@@ -51,14 +51,14 @@ export interface StepBatch {
   readonly count: number
   /** The controls as the worker applied them, by name; lambda under "lambda". */
   readonly controls: StepColumns
-  /** The first is the main one of the run, unless `withoutMain`. */
+  /** The first one is the main weighing of the run, unless `withoutMain` is set. */
   readonly weighings: readonly Weighing[]
-  /** Set where these steps have no loss of the run's main weighing: see `mainWeighing`. */
+  /** Set if these steps have no loss of the run's main weighing: see `mainWeighing`. */
   readonly withoutMain?: true
-  /** The user's own numbers; NaN where a step has none. */
+  /** Numbers that the task or script logged; NaN in steps without one. */
   readonly metrics: StepColumns
   readonly stepSeconds: Float32Array
-  /** Waits for a plan row so far in the worker's process. */
+  /** How often this worker process has waited for a plan row so far. */
   readonly waits: number
 }
 
@@ -105,7 +105,7 @@ export interface Plan {
   readonly attempt: number
   readonly firstStep: number
   readonly count: number
-  /** `count` values, or one that holds for every row. */
+  /** `count` values, or a single value for all rows. */
   readonly columns: StepColumns
   readonly events: readonly PlanEvent[]
   /** Steps of the whole run; 0 while unknown. */
@@ -120,7 +120,7 @@ export interface PlanAck {
   readonly effectiveFrom: number
 }
 
-/** How a worker introduced itself. */
+/** The first message of a worker. */
 export interface Hello {
   readonly type: 'hello'
   readonly protocolMajor: number
@@ -138,10 +138,10 @@ export interface Hello {
   readonly plannedThrough: number
   readonly versions: Readonly<Record<string, string>>
   readonly device: string
-  /** Hyperparameters that the optimizer starts with; and class_balance, 0, where the task has labels. */
+  /** Initial hyperparameters of the optimizer; also class_balance = 0 if the task has labels. */
   readonly initial: Readonly<Record<string, number>>
   readonly batchSize: number
-  /** Telemetry that the worker cannot send any more: what the log lacks of it is lost. Absent for none. */
+  /** Last telemetry sequences that the worker can no longer send. Those that the log lacks are lost. Absent: none. */
   readonly forgotten?: Acked
 }
 
@@ -171,14 +171,14 @@ export interface Acked {
   readonly samples: number
 }
 
-/** One thing to do, at the worker's next step boundary. */
+/** A command that the worker executes between two steps. */
 export type Action =
   | { readonly type: 'pause' }
   | { readonly type: 'resume' }
   | { readonly type: 'step-on'; readonly steps: number }
   | {
       readonly type: 'checkpoint'
-      /** Of the controller's own accord: refused where it would be large or slow, and kept apart. */
+      /** The controller itself asks for it. It is refused if it would be large or slow, and is stored apart from other checkpoints. */
       readonly automatic?: true
     }
   | {
@@ -192,8 +192,7 @@ export type Action =
   | { readonly type: 'stop'; readonly checkpoint: boolean }
   /** All of the edits or none. */
   | { readonly type: 'set'; readonly edits: readonly ControlEdit[]; readonly checkpoint: boolean }
-  /** Back to the newest checkpoint before the last edit. */
-  /** `all`: earlier edits too, where the checkpoint before the last one lies before them. */
+  /** Returns to the newest checkpoint before the last edit. `all`: also if that takes back earlier edits. */
   | { readonly type: 'undo'; readonly all?: true }
 
 export interface Request {
@@ -213,7 +212,7 @@ export interface RequestResult {
   readonly message: string
 }
 
-/** Everything that a log can hold. */
+/** The content of a record. */
 export type Body =
   | StepBatch
   | SampleBatch
@@ -267,22 +266,22 @@ export type Body =
       readonly position: Position
     }
 
-/** One entry of a log. (origin, incarnation, stream, seq) names it. */
+/** One entry of a log. (origin, incarnation, stream, seq) identifies it. */
 export interface LogRecord {
   /** "controller" or the worker's name. */
   readonly origin: string
   /** 16 hex digits. */
   readonly incarnation: string
-  /** From 1, without holes, per stream of the writer. */
+  /** Consecutive numbers from 1, for each stream of a writer. */
   readonly seq: number
-  /** UTC; a label for people, nothing is ordered by it. */
+  /** UTC, in milliseconds. For display only; nothing is ordered by it. */
   readonly timeMs: number
   readonly body: Body
 }
 
 export type Stream = 'steps' | 'samples'
 
-/** The log file that a record belongs to, as the contract says at the fields of its Record (test/wire/streams.test.ts). */
+/** The log file that a record belongs to, as proto/absgd/v1/record.proto states it for each kind (test/wire/streams.test.ts). */
 export function streamOf({ type }: Body): Stream {
   return type === 'sample-batch' || type === 'sample-info' || type === 'sample-predictions'
     ? 'samples'

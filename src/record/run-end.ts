@@ -1,4 +1,4 @@
-/** What was noted of a run, and how it ended. */
+/** Notes of a run, and its end. */
 import type { Position, RunStatus } from './position.js'
 
 export interface NoteEntry {

@@ -1,4 +1,4 @@
-/** What a log tells of single samples. Losses are in units of the task's loss; indices are those of the training data. */
+/** Records of single samples. Losses are in units of the task's loss; indices are those of the training data. */
 
 export interface StepSamples {
   readonly step: number
@@ -27,7 +27,7 @@ export interface SampleInfo {
   readonly ids: readonly string[]
 }
 
-/** What the model takes some samples for; a piece of a later position replaces everything that earlier ones told. */
+/** The model's predictions for some samples. Predictions of a later step replace all earlier ones. */
 export interface SamplePredictions {
   readonly type: 'sample-predictions'
   readonly attempt: number
@@ -36,6 +36,6 @@ export interface SamplePredictions {
   readonly firstIndex: number
   readonly count: number
   readonly labels: Uint32Array
-  /** Probability that the model gives to the label as trained on, in [0, 1] or NaN; empty when unknown. */
+  /** Probability that the model gives to the sample's label, in [0, 1] or NaN; empty when unknown. */
   readonly labelProbabilities: Float32Array
 }

@@ -1,4 +1,4 @@
-/** By which rule a run weighs samples. Formulas: proto/README.md, "The rule of weights". */
+/** The rule by which a run weighs samples. Formulas: proto/README.md, "The rule of weights". */
 
 export type WeightingRule =
   /** Bias-corrected, carried over changes of lambda, capped. */

@@ -1,7 +1,7 @@
 /** Starts a prepared run in this process, and returns its handle. `launch` and the controller's own process use it. */
 import { requireDone } from './request.js'
 import { toAbsgdError } from '../errors.js'
-import { editsOf } from '../experiment/controls/changes.js'
+import { editsOf } from '../experiment/controls/script-changes.js'
 import { readRunSummary } from '../log/run-summary.js'
 import type { PreparedRun } from './prepare.js'
 import type { Action } from '../record/record.js'

@@ -1,8 +1,8 @@
 /** Runs that a script launches: the controller runs in the script's own process. */
 import { driveRun, type DriveOptions } from './drive.js'
 import { AbsgdError } from '../errors.js'
-import type { Experiment } from '../experiment/experiment.js'
-import { removeUnused } from '../log/directory.js'
+import type { Experiment } from '../experiment/define-experiment.js'
+import { removeUnused } from '../log/run-directory.js'
 import { prepareRun, type PrepareOptions } from './prepare.js'
 import type { Run } from '../experiment/run-handle.js'
 

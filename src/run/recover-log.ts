@@ -1,11 +1,11 @@
 /** Reads the log of a run that continues, and completes it from the worker's spool. */
 import { nothingRecovered, recover, type Recovered } from '../controller/decisions/recovery.js'
 import { placeInStream } from '../controller/state/received-telemetry.js'
-import { readNames, readStepEntries } from '../log/files/entries.js'
-import { holderInWords, type LockHolder } from '../log/lock/holder.js'
-import type { Cut } from '../log/files/repair.js'
-import { readSpool } from '../log/files/spool.js'
-import type { LogWriter } from '../log/files/writer.js'
+import { readNames, readStepEntries } from '../log/files/named-entries.js'
+import { holderInWords, type LockHolder } from '../log/lock/lock-holder.js'
+import type { Cut } from '../log/files/cut-damage.js'
+import { readSpool } from '../log/files/worker-spool.js'
+import type { LogWriter } from '../log/files/log-writer.js'
 import type { Body, Position } from '../record/record.js'
 
 export async function recoverLog(dir: string): Promise<Recovered> {

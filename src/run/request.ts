@@ -1,8 +1,8 @@
 /** Sends requests to a running controller from another process. */
 import { randomUUID } from 'node:crypto'
 import { AbsgdError } from '../errors.js'
-import { readControllerFile } from '../log/directory.js'
-import { heldElsewhere, lockHolder } from '../log/lock/lock.js'
+import { readControllerFile } from '../log/run-directory.js'
+import { heldElsewhere, lockHolder } from '../log/lock/run-lock.js'
 import type { Action, RequestResult } from '../record/record.js'
 import type { PeerChannel } from '../wire/channel.js'
 import { PROTOCOL, type ToPeer } from '../wire/message.js'

@@ -2,13 +2,13 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { AbsgdError } from '../errors.js'
-import type { Experiment } from '../experiment/experiment.js'
-import { resolveExperiment } from '../experiment/resolve.js'
-import { checkRunName, readManifest, runsRoot } from '../log/directory.js'
+import type { Experiment } from '../experiment/define-experiment.js'
+import { resolveExperiment } from '../experiment/resolve-experiment.js'
+import { checkRunName, readManifest, runsRoot } from '../log/run-directory.js'
 import { readRunSummary } from '../log/run-summary.js'
 import { manifestOf, plainName, requireRunnable, type SimulateOptions } from './prepare.js'
 import type { Manifest } from '../record/manifest.js'
-import type { RunSummary } from '../history/summary.js'
+import type { RunSummary } from '../history/summarize-run.js'
 
 export interface RunSetOptions extends SimulateOptions {
   readonly experiment: Experiment

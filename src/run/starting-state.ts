@@ -7,8 +7,8 @@ import {
   type Recovered,
 } from '../controller/decisions/recovery.js'
 import type { ControllerContext, ControllerState } from '../controller/state/state.js'
-import { compileRun } from '../experiment/compile.js'
-import type { ResolvedExperiment } from '../experiment/resolve.js'
+import { compileRun } from '../experiment/run-schedule.js'
+import type { ResolvedExperiment } from '../experiment/resolve-experiment.js'
 import { newestWhole } from '../log/checkpoints/whole-checkpoint.js'
 import type { Manifest } from '../record/manifest.js'
 import type { Body, CheckpointWritten, Position } from '../record/record.js'

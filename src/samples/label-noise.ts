@@ -1,4 +1,4 @@
-/** How well the mean loss finds wrong labels, where an experiment knows which are wrong. */
+/** How well the mean loss finds wrong labels, for tasks that know which labels are wrong. */
 import { isWrong, meanLosses, type SampleLosses } from './sample-losses.js'
 
 export interface NoiseRanking {
@@ -7,15 +7,15 @@ export interface NoiseRanking {
    * In [0, 1]; 0.5 is chance.
    */
   readonly auc: number
-  /** Samples ranked whose label is wrong. */
+  /** Number of ranked samples with a wrong label. */
   readonly wrong: number
-  /** The others. */
+  /** Number of ranked samples with a right label. */
   readonly right: number
 }
 
 /**
- * Undefined where true labels are not known, or all or none of them differ. Samples without a label, never seen, or
- * with a NaN among their losses are left out.
+ * Undefined if true labels are unknown, or if all or no labels are wrong. Samples without a label, samples that were never seen, and
+ * samples with a NaN loss are left out.
  */
 export function noiseRanking(losses: SampleLosses): NoiseRanking | undefined {
   const means = meanLosses(losses)

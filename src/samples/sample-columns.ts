@@ -1,6 +1,6 @@
-/** Numbers kept of every sample, by its index: 48 bytes a sample, whatever the number of epochs. */
+/** Numbers of every sample, by its index: 48 bytes for each sample, for any number of epochs. */
 
-/** Arrays are longer than the number of samples, to leave room. */
+/** The arrays may be longer than the number of samples, so that they rarely have to grow. */
 export interface SampleColumns {
   /** Sum of its losses. */
   readonly sums: Float64Array
@@ -8,16 +8,16 @@ export interface SampleColumns {
   readonly squares: Float64Array
   /** Sum of its relative weights: weight × samples in the batch, so that 1 is even. */
   readonly weights: Float64Array
-  /** How often it was seen. */
+  /** How often the sample was seen. */
   readonly counts: Uint32Array
-  /** Its loss in the last step read that had it; NaN before. */
+  /** Its latest loss; NaN before the first. */
   readonly last: Float32Array
-  /** As trained on; `UNKNOWN_LABEL` where nothing is known, likewise below. */
+  /** Label as used in training; `UNKNOWN_LABEL` if unknown. The same holds for the arrays below. */
   readonly labels: Uint32Array
   readonly trueLabels: Uint32Array
-  /** What the model took it for. */
+  /** Class that the model predicted. */
   readonly predicted: Uint32Array
-  /** Probability that the model gave to its label; NaN where unknown. */
+  /** Probability that the model gave to its label; NaN if unknown. */
   readonly probabilities: Float32Array
 }
 
@@ -37,7 +37,7 @@ export function emptyColumns(capacity: number): SampleColumns {
   }
 }
 
-/** Columns with room for `size` samples: those given, or larger copies of them. */
+/** Columns with at least `size` entries: the given ones, or larger copies. */
 export function withRoomFor(columns: SampleColumns, size: number): SampleColumns {
   if (size <= columns.sums.length) return columns
   const larger = emptyColumns(Math.max(size, 2 * columns.sums.length))

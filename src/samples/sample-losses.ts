@@ -1,30 +1,30 @@
 /**
- * What the log tells of every training sample over the epochs: samples with wrong labels stay hard.
+ * The losses of every training sample over the epochs, from the log. Samples with wrong labels keep high losses.
  *
  * Streaming, for 10⁶ samples and more.
  */
 import type { LogRecord, Position, SampleInfo, SamplePredictions, StepSamples } from '../record/record.js'
 import { emptyColumns, UNKNOWN_LABEL, withRoomFor, type SampleColumns } from './sample-columns.js'
-import { isVisible, type RewindPoint } from '../history/visible.js'
+import { isVisible, type RewindPoint } from '../history/visible-history.js'
 
 /** Sums so far, by the sample's index. */
 export interface SampleLosses extends SampleColumns {
   readonly rewinds: readonly RewindPoint[]
-  /** The one that is counted: that of the first samples seen. */
+  /** Name of the weighing that is counted: that of the first samples. */
   readonly weighing: string | undefined
-  /** One past the largest index met. */
+  /** One past the largest index so far. */
   readonly size: number
-  /** Where the model stood when it predicted; `step` is the last step done. Undefined without predictions. */
+  /** Position of the model when it predicted; `step` is the last step done. Undefined without predictions. */
   readonly predictedAt: Position | undefined
-  /** Losses that are not counted because their sample has no index. */
+  /** Number of losses that are not counted because their sample has no index. */
   readonly unindexed: number
-  /** Losses that are not counted because the index of their sample is 2²⁷ or more. */
+  /** Number of losses that are not counted because the index of their sample is 2²⁷ or more. */
   readonly beyond: number
-  /** Whether the user has names for samples. */
+  /** Whether the task names its samples. */
   readonly hasIds: boolean
 }
 
-/** Nothing yet. What `rewinds` hide is not counted. */
+/** The sums before the first record. Samples that `rewinds` hide are not counted. */
 export function emptySampleLosses(rewinds: readonly RewindPoint[] = []): SampleLosses {
   return {
     ...emptyColumns(0),
@@ -39,10 +39,10 @@ export function emptySampleLosses(rewinds: readonly RewindPoint[] = []): SampleL
 }
 
 /**
- * Adds one record. Rewinds come before the samples that they hide: read the stream of steps before that of samples, and
- * begin anew when a live run is rewound.
+ * Adds one record. Rewinds must come before the samples that they hide: read the stream of steps before the stream of samples, and
+ * start again when a live run is rewound.
  *
- * Takes `losses` over: go on with what is returned, its arrays may be the same ones.
+ * It may change the arrays of `losses` in place: use only the returned value from then on.
  */
 export function withSamples(losses: SampleLosses, { body }: LogRecord): SampleLosses {
   switch (body.type) {
@@ -63,7 +63,7 @@ export function withSamples(losses: SampleLosses, { body }: LogRecord): SampleLo
   }
 }
 
-/** Mean loss by index, `size` of them, in units of loss; NaN for a sample that was never seen. */
+/** [size], mean loss by index, in units of loss; NaN for a sample that was never seen. */
 export function meanLosses({ size, sums, counts }: SampleLosses): Float64Array {
   const means = new Float64Array(size)
   for (let index = 0; index < size; index += 1)
@@ -71,7 +71,7 @@ export function meanLosses({ size, sums, counts }: SampleLosses): Float64Array {
   return means
 }
 
-/** As if only the samples with this label had been seen. The arrays of `losses` stay as they are. */
+/** The sums over the samples with this label only. The arrays of `losses` are not changed. */
 export function ofClass(losses: SampleLosses, label: number): SampleLosses {
   const counts = losses.counts.slice()
   const predicted = losses.predicted.slice()
@@ -83,7 +83,7 @@ export function ofClass(losses: SampleLosses, label: number): SampleLosses {
   return { ...losses, counts, predicted }
 }
 
-/** Whether a label is wrong; undefined where it or the true one is unknown. */
+/** Whether a label is wrong; undefined if it or the true label is unknown. */
 export function isWrong({ labels, trueLabels }: SampleColumns, index: number): boolean | undefined {
   const label = labels[index]!
   const trueLabel = trueLabels[index]!
@@ -126,7 +126,7 @@ function withInfo(losses: SampleLosses, info: SampleInfo): SampleLosses {
   return info.ids.length === 0 || grown.hasIds ? grown : { ...grown, hasIds: true }
 }
 
-/** Predictions of one position are shown, the latest: half of an older model's would be taken for the same one's. */
+/** Only the predictions of the latest position are kept, so that predictions of two models are not mixed. */
 function withPredictions(losses: SampleLosses, predictions: SamplePredictions): SampleLosses {
   const { attempt, step, firstIndex, count } = predictions
   const at = losses.predictedAt
@@ -147,5 +147,5 @@ function grow(losses: SampleLosses, size: number): SampleLosses {
   return size <= losses.sums.length ? { ...losses, size } : { ...losses, ...withRoomFor(losses, size), size }
 }
 
-/** A sparse index would take memory for every number below it: 2²⁷ samples are 6.4 GB. */
+/** Memory is used for every index below the largest one: 2²⁷ samples take 6.4 GB. */
 const MAX_SIZE = 2 ** 27

@@ -1,4 +1,4 @@
-/** The simple schedules: a value that stays, jumps, or runs from one to another. Argument names are optax's. */
+/** Simple schedules: constant values, jumps, and ramps from one value to another. The argument names are those of optax. */
 import { AbsgdError } from '../errors.js'
 import {
   durationOf,
@@ -15,17 +15,17 @@ export interface RampArguments extends Stretch {
   readonly init: number
   /** Value from `over` on. */
   readonly end: number
-  /** In what it runs evenly. In `inverse`, 1/value, an end may be ±Infinity: off. @default 'value' */
+  /** The quantity that the curve is applied to: the value, log |value| or 1/value. In `inverse` an end may be ±Infinity (off). @default 'value' */
   readonly space?: Space
 }
 
-/** How long a ramp takes, and what comes before it. */
+/** The duration of a ramp, and the delay before it. */
 export interface Stretch {
-  /** One of `over` and `transitionSteps`. */
+  /** Duration of the ramp. Give either `over` or `transitionSteps`. */
   readonly over?: DurationLike
   /** Another name of `over`. */
   readonly transitionSteps?: DurationLike
-  /** `init` stays for so long first; not below 0. @default 0 */
+  /** Duration for which the value stays at `init` before the ramp begins; from 0. @default 0 */
   readonly begin?: DurationLike
 }
 
@@ -38,19 +38,19 @@ export type ExponentialArguments = Omit<RampArguments, 'space'>
 
 export interface StepsArguments {
   readonly init: number
-  /** Ascending boundaries, counted from the schedule's start, each with the value from there on. */
+  /** Ascending boundaries, counted from the start of the schedule, each with the value from there on. */
   readonly at: readonly (readonly [DurationLike, number])[]
 }
 
 export interface PiecewiseArguments {
   readonly init: number
-  /** Ascending, counted from the schedule's start, each with the value that it has there. */
+  /** Ascending boundaries, counted from the start of the schedule, each with the value at that boundary. */
   readonly boundaries: readonly (readonly [DurationLike, number])[]
-  /** How it comes from one to the next; `none` jumps. @default 'none' */
+  /** The curve between two boundaries; `none` jumps. @default 'none' */
   readonly interpolate?: 'none' | Curve
 }
 
-/** `value` at every step. @param value any number but NaN; ±Infinity is off where the control allows it */
+/** `value` at every step. @param value any number except NaN; ±Infinity means off if the control permits it */
 export function constant(value: number): Schedule {
   if (typeof value === 'number' && !Number.isNaN(value)) return scheduleOf({ kind: 'constant', value })
   throw new AbsgdError('experiment', `constant(${String(value)}) is no schedule`, {
@@ -58,23 +58,23 @@ export function constant(value: number): Schedule {
   })
 }
 
-/** λ = ∞: every sample weighs the same, plain SGD. */
+/** λ = ∞: all samples have the same weight, as in plain SGD. */
 export function off(): Schedule {
   return constant(Infinity)
 }
 
-/** init + (end − init)·x with x = step / over, then `end`; in `space`, log |value| or 1/value run like that. */
+/** init + (end − init)·x with x = step / over, then `end`; with `space`, log |value| or 1/value follows this formula. */
 export function linear(ramp: RampArguments): Schedule {
   return rampOf('linear', ramp)
 }
 
-/** end + (init − end)·(1 + cos πx)/2 with x = step / over, then `end`; in `space` as {@link linear}. */
+/** end + (init − end)·(1 + cos πx)/2 with x = step / over, then `end`; `space` as in {@link linear}. */
 export function cosine({ end = 0, ...ramp }: CosineArguments): Schedule {
   return rampOf('cosine', { ...ramp, end })
 }
 
 /**
- * init·(end/init)^x with x = step / over, then `end`: even steps in log |value|, so that it never comes to 0.
+ * init·(end/init)^x with x = step / over, then `end`: linear in log |value|, so that it never reaches 0.
  *
  * @throws AbsgdError 'experiment' unless `init` and `end` are of one sign and not 0
  */
@@ -89,9 +89,9 @@ export function exponential(ramp: ExponentialArguments): Schedule {
 }
 
 /**
- * From boundary to boundary: by jumps, as {@link steps}, or by curves that end in the last value.
+ * A value at each boundary, with jumps like {@link steps} or curves between them. After the last boundary the value is constant.
  *
- * Values stand beside their boundaries; optax's `boundaries_and_scales` are factors instead.
+ * Each boundary has a value; in optax's `boundaries_and_scales` it has a factor instead.
  */
 export function piecewise({ init, boundaries, interpolate = 'none' }: PiecewiseArguments): Schedule {
   if (interpolate === 'none') return jumps({ init, at: boundaries })
@@ -149,7 +149,7 @@ function rampOf(curve: Curve, given: RampArguments): Schedule {
   }
   if (space === 'log' && Math.sign(init) * Math.sign(end) <= 0) throw acrossZero(curve, init, end)
   const over = stretchOf(curve, given)
-  // An end that is off has the sign of the other: 1/value is 0 of that side.
+  // An end that is off gets the sign of the other end: its 1/value is a 0 with that sign.
   const [first, last] = [signed(init, end), signed(end, init)]
   const ramp = scheduleOf({
     kind: 'ramp',
@@ -168,7 +168,7 @@ function stretchOf(curve: Curve, { over, transitionSteps }: Stretch): Duration {
   if (over === undefined && transitionSteps !== undefined)
     return durationOf(transitionSteps, `transitionSteps of ${curve}`)
   throw new AbsgdError('experiment', `${curve} is given ${over === undefined ? 'no' : 'two'} durations`, {
-    hint: 'say how long it takes, once: over: epochs(n), or transitionSteps: n',
+    hint: 'give its duration once: over: epochs(n), or transitionSteps: n',
   })
 }
 

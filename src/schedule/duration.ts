@@ -1,9 +1,9 @@
-/** Stretches of training, in epochs, steps or both: they become steps once the steps of an epoch are known. */
+/** Durations of training in epochs, steps or both. They are converted to steps once the steps of an epoch are known. */
 import { AbsgdError } from '../errors.js'
 
-/** The sum of its two parts. */
+/** A duration is the sum of its two parts. */
 export interface Duration {
-  /** At least 0, fractions allowed. */
+  /** From 0; fractions are permitted. */
   readonly epochs: number
   /** A whole number, at least 0. */
   readonly steps: number
@@ -17,7 +17,7 @@ export interface UntilStopped {
   readonly untilStopped: true
 }
 
-/** Something that happens again and again: after every `every` of training. */
+/** A repeated event: once after each duration `every` of training. */
 export interface Every {
   readonly every: Duration
 }
@@ -25,12 +25,12 @@ export interface Every {
 /**
  * `count` passes over the training data.
  *
- * @param count at least 0; fractions are rounded to whole steps, and nothing above 0 becomes less than one step.
+ * @param count from 0. Fractions are rounded to whole steps, and to at least one step if `count` is above 0.
  */
 export function epochs(count: number): Duration {
   if (Number.isFinite(count) && count >= 0) return { epochs: count, steps: 0 }
   throw new AbsgdError('experiment', `epochs(${String(count)}) is no duration`, {
-    hint: 'epochs takes a finite number from 0; fractions are fine',
+    hint: 'epochs takes a finite number from 0; fractions are permitted',
   })
 }
 
@@ -42,7 +42,7 @@ export function stepCount(count: number): Duration {
   })
 }
 
-/** For `evaluate` and `checkpoint`. @param period above 0 */
+/** A period for the settings `evaluate` and `checkpoint`. @param period above 0 */
 export function every(period: DurationLike): Every {
   const duration = durationOf(period, 'every')
   if (!isNothing(duration)) return { every: duration }
@@ -93,7 +93,7 @@ export function add(a: Duration, b: Duration): Duration {
   return { epochs: a.epochs + b.epochs, steps: a.steps + b.steps }
 }
 
-/** Whether `a` is shorter than `b` whatever the steps of an epoch are. */
+/** Whether `a` is shorter than `b` for any number of steps in an epoch. */
 export function isSurelyShorter(a: Duration, b: Duration): boolean {
   return a.epochs <= b.epochs && a.steps <= b.steps && (a.epochs < b.epochs || a.steps < b.steps)
 }
@@ -102,13 +102,13 @@ export function isSurelyShorter(a: Duration, b: Duration): boolean {
  * A duration in steps, before rounding.
  *
  * @param stepsPerEpoch 0 when the data is a stream without length
- * @throws AbsgdError 'experiment' when epochs are spoken of and there are none, or the sum is beyond 2^53
+ * @throws AbsgdError 'experiment' when the duration has epochs and the data has none, or the sum is above 2^53
  */
 export function exactSteps(duration: Duration, stepsPerEpoch: number): number {
   if (duration.epochs > 0 && stepsPerEpoch === 0) {
     throw new AbsgdError(
       'experiment',
-      `${describeDuration(duration)} cannot be told in steps: the data has no epochs`,
+      `${describeDuration(duration)} cannot be converted to steps: the data has no epochs`,
       {
         hint: 'the training data is a stream without length: use steps(n), and untilStopped() for the length',
       },
@@ -119,7 +119,7 @@ export function exactSteps(duration: Duration, stepsPerEpoch: number): number {
   throw new AbsgdError('experiment', `${describeDuration(duration)} is more than 2^53 steps`)
 }
 
-/** A duration in whole steps: at least 1 unless it is nothing at all. Errors as {@link exactSteps}. */
+/** A duration in whole steps: at least 1 unless the duration is 0. Errors as in {@link exactSteps}. */
 export function toSteps(duration: Duration, stepsPerEpoch: number): number {
   const rounded = Math.round(exactSteps(duration, stepsPerEpoch))
   return isNothing(duration) ? 0 : Math.max(1, rounded)

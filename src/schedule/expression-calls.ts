@@ -1,12 +1,12 @@
-/** What can be called in the text of a schedule, and with what. */
+/** The functions that can be called in the text of a schedule, and their arguments. */
 import { nearest } from '../utils/nearest.js'
 import { AbsgdError } from '../errors.js'
 import { constant, cosine, exponential, linear, off, piecewise, steps } from './anneal.js'
-import { bound, join, scale, twoStage, warmup } from './compose.js'
+import { bound, join, scale, twoStage, warmup } from './combine-schedules.js'
 import { epochs, stepCount, type Duration } from './duration.js'
 import { isSource, type Piece, type Source } from './schedule.js'
 
-/** A name that stands for itself is a string. */
+/** A word such as `none` is a string. */
 export type Value = number | Source | Duration | string | readonly (readonly [number | Duration, number])[]
 
 export interface Arguments {
@@ -19,7 +19,7 @@ export const WORDS: ReadonlySet<string> = new Set([
   ...['none', 'linear', 'cosine', 'exponential'],
 ])
 
-/** @throws AbsgdError 'usage' for arguments that do not fit the name, 'experiment' as the function that it names */
+/** @throws AbsgdError 'usage' for arguments that the function does not have, 'experiment' as the function throws it */
 export function call(name: string, args: Arguments): Value {
   return CALLS.get(name)!(args)
 }
@@ -28,13 +28,13 @@ export function isCallable(name: string): boolean {
   return CALLS.has(name)
 }
 
-/** `"cosine"? one of off, constant, …`: the one that may be meant, and all. */
+/** `"cosine"? one of off, constant, …`: the most similar name, and all names. */
 export function names(given: string): string {
   const [near] = nearest(given, [...CALLS.keys()])
   return `${near === undefined ? '' : `"${near}"? `}one of ${[...CALLS.keys()].join(', ')}`
 }
 
-/** The arguments by name, the unnamed ones in their order. What each has to be is checked by the function that takes it. */
+/** The arguments by name; unnamed arguments are assigned in order. The called function checks the values. */
 function byName(name: keyof typeof TAKEN, { unnamed, named }: Arguments): never {
   const [order, others]: readonly [readonly string[], readonly string[]] = TAKEN[name]
   const known = [...order, ...others]
@@ -58,7 +58,7 @@ function byName(name: keyof typeof TAKEN, { unnamed, named }: Arguments): never 
   ) as never
 }
 
-/** `off` where a number stands. */
+/** `off` in place of a number. */
 function level(value: Value): Value {
   return isSource(value) && value.shape.kind === 'constant' && !('duration' in value)
     ? value.shape.value
@@ -96,7 +96,7 @@ function offOf({ unnamed, named }: Arguments): Value {
   throw new AbsgdError('usage', 'off takes nothing')
 }
 
-/** Arguments in their order, then those that are given by name alone. */
+/** Arguments in order, then those that can only be given by name. */
 const TAKEN = {
   linear: [
     ['init', 'end', 'over'],

@@ -1,13 +1,13 @@
-/** A schedule as the text that `parseSchedule` reads. */
+/** Writes a schedule as text that `parseSchedule` reads. */
 import { AbsgdError } from '../errors.js'
 import { isNothing, type Duration } from './duration.js'
 import type { Shape, Source } from './schedule.js'
 
-/** @throws AbsgdError 'usage' for a feedback schedule: a rule is code, and has no text */
+/** @throws AbsgdError 'usage' for a feedback schedule: its rule is code and cannot be written as text */
 export function writeSchedule(source: Source): string {
   const text = writeShape(source.shape)
   if (!('duration' in source)) return text
-  // A number has no methods here.
+  // A bare number has no method `.for` in the text.
   const callable = source.shape.kind === 'constant' ? `constant(${text})` : text
   return `${callable}.for(${writeDuration(source.duration)})`
 }

@@ -1,5 +1,5 @@
 /**
- * Schedules as text: what a command line takes, and what a log keeps.
+ * Parses schedules given as text, on the command line and in logs.
  *
  *     value    := number | off | call
  *     call     := name "(" [argument {"," argument}] ")" [".for(" duration ")"]
@@ -7,21 +7,21 @@
  *     point    := "[" duration "," number "]"
  *     duration := number | epochs(n) | epochs(n, steps=m) | steps(n)
  *
- * Names and arguments are those of the functions; unnamed ones come in the order of `expression-calls.ts`.
+ * Names and arguments are those of the TypeScript functions. The order of unnamed arguments is in `expression-calls.ts`.
  */
 import { AbsgdError } from '../errors.js'
 import { isDuration, type Duration } from './duration.js'
 import { call, isCallable, names, WORDS, type Arguments, type Value } from './expression-calls.js'
 import { isSource, scheduleOf, sourceOf, type Source } from './schedule.js'
-import { misread, tokensOf, type Token } from './tokens.js'
+import { misread, tokensOf, type Token } from './expression-tokens.js'
 
 export { writeSchedule } from './expression-writer.js'
 
 /**
- * The schedule that a text says.
+ * The schedule that is written as `text`.
  *
- * @throws AbsgdError 'usage' naming the place where it cannot be read and what is expected there, 'experiment' naming the
- * place of what the functions refuse
+ * @throws AbsgdError 'usage' naming the position of a syntax error and what is expected there, 'experiment' naming the position of
+ * a call whose arguments are refused
  */
 export function parseSchedule(text: string): Source {
   const reader = readerOf(text)
@@ -41,7 +41,7 @@ function readerOf(text: string) {
   const next = (): Token => tokens[index]!
   const isSign = (sign: string) => next().kind === 'sign' && next().text === sign
 
-  function take(sign: string): void {
+  function expectSign(sign: string): void {
     if (!isSign(sign)) throw misread(text, next().at, `"${sign}"`)
     index += 1
   }
@@ -85,12 +85,12 @@ function readerOf(text: string) {
 
   function pieceOf(made: Value, { at }: Token): Value {
     if (!isSign('.')) return made
-    take('.')
+    expectSign('.')
     if (next().text !== 'for') throw misread(text, next().at, '"for(…)"')
     index += 1
-    take('(')
+    expectSign('(')
     const duration = durationAt()
-    take(')')
+    expectSign(')')
     if (isSource(made)) return scheduleOf(made.shape).for(duration)
     throw misread(text, at, 'a schedule before ".for"')
   }
@@ -98,7 +98,7 @@ function readerOf(text: string) {
   function args(): Arguments {
     const unnamed: Value[] = []
     const named = new Map<string, Value>()
-    take('(')
+    expectSign('(')
     while (!isSign(')')) {
       const [name, sign] = [next(), tokens[index + 1]]
       if (name.kind === 'name' && sign?.text === '=') {
@@ -106,27 +106,27 @@ function readerOf(text: string) {
         index += 2
         named.set(name.text, value())
       } else unnamed.push(value())
-      if (!isSign(')')) take(',')
+      if (!isSign(')')) expectSign(',')
     }
-    take(')')
+    expectSign(')')
     return { unnamed, named }
   }
 
   function points(): readonly (readonly [number | Duration, number])[] {
     const found: [number | Duration, number][] = []
-    take('[')
+    expectSign('[')
     while (!isSign(']')) {
-      take('[')
+      expectSign('[')
       const boundary = durationAt()
-      take(',')
+      expectSign(',')
       const at = next().at
       const level = value()
       if (typeof level !== 'number') throw misread(text, at, 'a number')
-      take(']')
+      expectSign(']')
       found.push([boundary, level])
-      if (!isSign(']')) take(',')
+      if (!isSign(']')) expectSign(',')
     }
-    take(']')
+    expectSign(']')
     return found
   }
 

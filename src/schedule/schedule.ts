@@ -1,17 +1,17 @@
-/** What a schedule is: a value over training, symbolic until the steps of an epoch are known. */
+/** The type of a schedule: a value over training. Its durations are symbolic until the steps of an epoch are known. */
 import { AbsgdError } from '../errors.js'
 import { durationOf, type Duration, type DurationLike } from './duration.js'
-import type { FeedbackRule } from './feedback/rule.js'
+import type { FeedbackRule } from './feedback/feedback-rule.js'
 
 export type Curve = 'linear' | 'cosine' | 'exponential'
 
 /**
- * In what a curve runs: in the value, in log |value| or in 1/value. The last two never come to 0; in the last an end may be
- * ±Infinity, which is off.
+ * The quantity that a curve is applied to: the value, log |value| or 1/value. With the last two the value never reaches 0; with
+ * 1/value an end may be ±Infinity, which means off.
  */
 export type Space = 'value' | 'log' | 'inverse'
 
-/** Of |value|; the sign stays. */
+/** Bounds of |value|; the sign stays the same. */
 export interface Bounds {
   readonly min: number
   readonly max: number
@@ -19,7 +19,7 @@ export interface Bounds {
 
 export type Shape =
   | { readonly kind: 'constant'; readonly value: number }
-  /** Runs from `init` to `end`, and stays there. */
+  /** A ramp from `init` to `end`, which then stays at `end`. */
   | {
       readonly kind: 'ramp'
       readonly curve: Curve
@@ -29,25 +29,25 @@ export type Shape =
       /** @default 'value' */
       readonly space?: Space
     }
-  /** `init`, then each value from its boundary on. */
+  /** `init`, then each value of `at` from its boundary on. */
   | { readonly kind: 'steps'; readonly init: number; readonly at: readonly (readonly [Duration, number])[] }
-  /** One after the other; all but the last are bounded. */
+  /** One schedule after the other. All but the last have an end. */
   | { readonly kind: 'join'; readonly parts: readonly Source[] }
-  /** Every value of another, multiplied. */
+  /** Every value of another schedule, multiplied by a factor. */
   | { readonly kind: 'scale'; readonly source: Source; readonly factor: number }
-  /** Every value of another, held within bounds. */
+  /** Every value of another schedule, limited to bounds. */
   | { readonly kind: 'bound'; readonly source: Source; readonly bounds: Bounds }
-  /** What a rule makes of the reports, decided while the run trains. */
+  /** Values that a rule computes from reported steps while the run trains. */
   | { readonly kind: 'feedback'; readonly rule: FeedbackRule }
 
-/** A value for every step, without end. */
+/** A schedule without end: a value for every step. */
 export interface Schedule {
   readonly shape: Shape
-  /** Its first `duration`, as a piece for {@link join}. */
+  /** The first `duration` of the schedule, as a part of {@link join}. */
   for(duration: DurationLike): Piece
 }
 
-/** A schedule that ends. */
+/** A schedule with an end. */
 export interface Piece {
   readonly shape: Shape
   readonly duration: Duration
@@ -55,7 +55,7 @@ export interface Piece {
 
 export type Source = Schedule | Piece
 
-/** What a control can be given: a plain number stays as it is over the whole run. */
+/** The value of a control in an experiment: a schedule, or a number that is constant over the whole run. */
 export type ControlValue = number | Source
 
 export function scheduleOf(shape: Shape): Schedule {

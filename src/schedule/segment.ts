@@ -1,43 +1,43 @@
-/** A schedule laid out over steps: stretches that each follow one curve. */
+/** A schedule as segments of steps, each with a single curve. */
 import { AbsgdError } from '../errors.js'
 import { add, describeDuration, toSteps, isNothing, type Duration } from './duration.js'
-import type { FeedbackRule } from './feedback/rule.js'
+import type { FeedbackRule } from './feedback/feedback-rule.js'
 import type { Bounds, Curve, Shape, Source, Space } from './schedule.js'
 
 /** The steps [from, to). */
 export interface Segment {
   readonly from: number
-  /** Infinity for one without end. */
+  /** First step after the segment; Infinity if it has no end. */
   readonly to: number
   readonly curve: Curve | 'constant' | 'feedback'
   /** Value at `from`. */
   readonly init: number
   /** Value at `from + over`. */
   readonly end: number
-  /** Steps from `init` to `end`; 0 for a constant. */
+  /** Number of steps from `init` to `end`; 0 for a constant. */
   readonly over: number
   /** @default 'value' */
   readonly space?: Space
-  /** What its values are held within, one after the other. */
+  /** Bounds that its values are limited to, one after the other. */
   readonly bounds?: readonly Bounds[]
-  /** Of feedback alone: `init` stands for its values until they are decided. */
+  /** Set for a feedback schedule only: `init` is used until the values are decided. */
   readonly rule?: FeedbackRule
 }
 
 /**
  * The segments of a schedule, without holes from step 0 on.
  *
- * Boundaries are rounded as sums of what lies before them, so that an epoch's boundary is one however many pieces lie
- * before it; every piece that is not nothing has a step at least.
+ * Each boundary is the rounded sum of the durations before it, so that an epoch's boundary does not depend on the number of parts
+ * before it. A part whose duration is above 0 has at least one step.
  *
  * @param stepsPerEpoch 0 when the data is a stream without length
- * @throws AbsgdError 'experiment' when epochs are spoken of and there are none, or a part ends too early
+ * @throws AbsgdError 'experiment' when the schedule uses epochs and the data has none, or a part ends too early
  */
 export function segmentsOf(source: Source, stepsPerEpoch: number): readonly Segment[] {
   return layOut(source, { offset: { epochs: 0, steps: 0 }, step: 0 }, stepsPerEpoch)
 }
 
-/** The first step that a schedule has no value for; Infinity for one without end. */
+/** The first step without a value; Infinity for a schedule without end. */
 export function endOf(segments: readonly Segment[]): number {
   return segments.at(-1)?.to ?? 0
 }
@@ -45,34 +45,34 @@ export function endOf(segments: readonly Segment[]): number {
 /** The value at a step of the segment: exactly `init` at its start, never outside [init, end]. */
 export function curveOf(segment: Segment): (step: number) => number {
   const { from, curve, init, end, over, space = 'value', bounds = [] } = segment
-  // A 0 that is left has no side any more.
-  const held = (value: number) => (bounds.length === 0 ? value : bounds.reduce(within, value) + 0)
+  // Adding 0 changes -0 to 0.
+  const limited = (value: number) => (bounds.length === 0 ? value : bounds.reduce(within, value) + 0)
   if (curve === 'constant' || curve === 'feedback') {
-    const value = held(init)
+    const value = limited(init)
     return () => value
   }
   const between = betweenIn(space, curve, init, end)
   const low = Math.min(init, end)
   const high = Math.max(init, end)
-  // Rounding must not carry a value over the bounds that its ends were checked against.
+  // Rounding must not move a value outside the range that was checked at its ends.
   const value = (step: number) =>
     step === from ? init : Math.min(high, Math.max(low, between((step - from) / over)))
-  return (step) => held(value(step))
+  return (step) => limited(value(step))
 }
 
-/** The value with its size held within bounds; -0 is below 0. ±Infinity is no size but off, and stays. */
+/** The value with |value| limited to bounds; -0 counts as negative. ±Infinity means off and stays. */
 export function within(value: number, { min, max }: Bounds): number {
   if (!Number.isFinite(value)) return value
   const size = Math.min(max, Math.max(min, Math.abs(value)))
   return value < 0 || Object.is(value, -0) ? -size : size
 }
 
-/** The ends of a ramp, a 0 with the sign of the other: it is come to from that side. */
+/** The ends of a ramp. An end of 0 gets the sign of the other end. */
 export function sided({ init, end }: Readonly<Record<'init' | 'end', number>>) {
   return { init: init === 0 && end < 0 ? -0 : init, end: end === 0 && init < 0 ? -0 : end }
 }
 
-/** A point of training: symbolic, and in steps. */
+/** A point of training, as a symbolic duration and in steps. */
 interface Mark {
   readonly offset: Duration
   readonly step: number
@@ -170,13 +170,13 @@ function constantSegment(from: number, to: number, value: number): Segment {
   return { from, to, curve: 'constant', init: value, end: value, over: 0 }
 }
 
-/** A constant 0 is of the side that the ramp before it came from. */
+/** A constant 0 gets the sign of the ramp before it. */
 function lasting({ init }: Segment, before: Segment | undefined) {
   const value = init === 0 && before !== undefined && Object.is(sided(before).end, -0) ? -0 : init
   return { init: value, end: value }
 }
 
-/** All spaces but 1/value scale as the value does, and that one by the inverse: a curve stays the curve that it is. */
+/** The segment with all values multiplied by `factor`. In every space it is enough to multiply both ends. */
 function scaled(segment: Segment, factor: number): Segment {
   const { bounds } = segment
   const scaling = { ...segment, init: segment.init * factor, end: segment.end * factor }

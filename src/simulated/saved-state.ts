@@ -2,7 +2,7 @@
 import { AbsgdError } from '../errors.js'
 import type { CheckpointWritten, Position } from '../record/record.js'
 import type { WeightingRule } from '../record/weighting-rule.js'
-import type { WeightState } from '../weighting/rule.js'
+import type { WeightState } from '../weighting/weigh-batch.js'
 import type { OptimizerState } from './model.js'
 
 /** The checkpoint files of a run. The caller of `startSimulatedWorker` provides them: only log/ touches the files of a run. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Acked, Stream } from '../record/record.js'
 import { createFrameWriter, type FrameWriter } from '../log/files/frame-writer.js'
 import { encodeFrame } from '../log/files/frame.js'
-import { runPaths } from '../log/paths.js'
+import { runPaths } from '../log/run-paths.js'
 
 export interface SpoolWriter {
   /** Writes the stream's next frame. Returns false if that fails; the next frame then goes into a new segment. */

@@ -1,6 +1,6 @@
 /** Converts trained steps to telemetry records. */
 import type { SampleBatch, SampleInfo, StepBatch, StepColumns, Weighing } from '../record/record.js'
-import type { WeighingStatistics } from '../weighting/rule.js'
+import type { WeighingStatistics } from '../weighting/weigh-batch.js'
 import { CLASSES, type SimulatedData } from './data.js'
 import type { Trained } from './trainer.js'
 

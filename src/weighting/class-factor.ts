@@ -5,30 +5,31 @@
  */
 import { DEFAULT_WEIGHTING, type WeightingRule } from '../record/weighting-rule.js'
 import { essOfAppliedWeights } from './diagnostics.js'
-import type { WeightState } from './presets.js'
-import { weigh, type Weighed, type WeightControls, type WeighingStatistics } from './rule.js'
+import type { WeightState } from './normaliser-presets.js'
+import { weigh, type Weighed, type WeightControls, type WeighingStatistics } from './weigh-batch.js'
 
-/** Of the weights before a class factor. */
+/** Figures of the weights before the class factor. */
 export interface Bare {
-  /** KL divergence from even ones, before any floor, in nats. */
+  /** KL divergence from even weights, before any floor, in nats. */
   readonly kl: number
   /** Effective sample size, from 1 to n; NaN where all weights are too small for a float64. */
   readonly ess: number
 }
 
 export interface Balanced extends Weighed {
-  /** Of the weights as applied; m, F̂ and `capped` are those of the exponents alone. */
+  /** Statistics of the applied weights; m, F̂ and `capped` are those before the class factor. */
   readonly statistics: WeighingStatistics & { readonly bare: Bare }
 }
 
 /**
- * (1 - beta)/(1 - betaⁿ) of every class, scaled to a sum of as many as have samples; 0 for those that have none.
+ * The factor (1 - beta)/(1 - betaⁿ) of each class, scaled so that the factors of the k classes that have samples sum to k. A class
+ * without samples gets 0.
  *
  * @param counts - Samples of each class in the training data
- * @param beta - In [0, 1): 0 gives ones, towards 1 it is in proportion to 1/n
+ * @param beta - In [0, 1): 0 gives factors of 1; towards 1 they become proportional to 1/n
  */
 export function classFactors(counts: ArrayLike<number>, beta: number): Float64Array {
-  // 1 - beta is the same for all. 1 - betaⁿ is taken so that a beta next to 1 leaves its digits.
+  // 1 - beta cancels out. expm1 keeps the digits of 1 - betaⁿ if beta is next to 1.
   const raw = Float64Array.from(counts, (count) => {
     if (count === 0) return 0
     return beta === 0 ? 1 : -1 / Math.expm1(count * Math.log(beta))
@@ -39,8 +40,8 @@ export function classFactors(counts: ArrayLike<number>, beta: number): Float64Ar
 }
 
 /**
- * Weighs one batch as `weigh` does, and multiplies the weights by a factor a sample. The losses decide the weights as they are,
- * but in `reference`: there they are multiplied before. Statistics are those of the weights as applied to the losses given.
+ * Weighs one batch like `weigh`, and multiplies each weight by the factor of its sample. Only in `reference` the losses are
+ * multiplied by the factors first. The statistics are those of the applied weights and of the losses given.
  */
 export function weighBalanced(
   losses: Float64Array,

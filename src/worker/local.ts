@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url'
 import { delimiter } from 'node:path'
 import { quote } from '../utils/shell-quote.js'
-import type { Program } from '../record/program.js'
+import type { Program } from '../record/worker-program.js'
 import type { Endpoints } from '../wire/channel.js'
 import { commonEndpoint } from '../wire/endpoints.js'
 import { spawnDetached, type ProcessHandle } from '../process/child.js'

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { readControllerFile } from '../../src/log/directory.js'
+import { readControllerFile } from '../../src/log/run-directory.js'
 import { cli, makeFolder, namesIn, runArgs, until } from '../helpers/cli.js'
 import { ended, evaluation, joined, started, steps } from '../helpers/records.js'
 import { writeRun } from '../helpers/runs.js'

@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { readControllerFile } from '../../src/log/directory.js'
+import { readControllerFile } from '../../src/log/run-directory.js'
 import { readRunView } from '../../src/log/run-view.js'
 import { fixturePath, makeFolder, namesIn, until } from '../helpers/cli.js'
 import { ended, evaluation, joined, started, steps } from '../helpers/records.js'

@@ -5,12 +5,12 @@ import { afterAll, expect, test } from 'vitest'
 import { compareCommand } from '../../src/cli/commands/compare.js'
 import { runCommand } from '../../src/cli/commands/run.js'
 import { exitCodeOfSet } from '../../src/cli/run-many.js'
-import { loadExperiment } from '../../src/experiment/files/load.js'
+import { loadExperiment } from '../../src/experiment/files/load-experiment.js'
 import { readRunView } from '../../src/log/run-view.js'
 import type { Manifest } from '../../src/record/manifest.js'
-import type { RunSummary } from '../../src/history/summary.js'
+import type { RunSummary } from '../../src/history/summarize-run.js'
 import { planRunSet, type PlannedRun } from '../../src/run/run-set.js'
-import type { Comparison } from '../../src/statistics/comparison.js'
+import type { Comparison } from '../../src/statistics/compare-runs.js'
 import {
   cli,
   fixturePath,

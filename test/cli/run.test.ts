@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, it } from 'vitest'
-import { createRunDirectory } from '../../src/log/directory.js'
+import { createRunDirectory } from '../../src/log/run-directory.js'
 import { processExists } from '../../src/process/identity.js'
 import {
   cli,

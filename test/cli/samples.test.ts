@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { samplesCommand } from '../../src/cli/commands/samples.js'
-import { acquireLock } from '../../src/log/lock/lock.js'
+import { acquireLock } from '../../src/log/lock/run-lock.js'
 import type { Body } from '../../src/record/record.js'
 import type { Manifest } from '../../src/record/manifest.js'
 import {

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { resumeCommand } from '../../src/cli/commands/resume.js'
 import { showCommand } from '../../src/cli/commands/show.js'
 import { AbsgdError } from '../../src/errors.js'
-import { acquireLock } from '../../src/log/lock/lock.js'
+import { acquireLock } from '../../src/log/lock/run-lock.js'
 import type { Body } from '../../src/record/record.js'
 import {
   checkpoint,

@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ensureEnvironment } from '../../src/environment/environment.js'
-import type { EnvironmentOptions } from '../../src/environment/settings.js'
+import { ensureEnvironment } from '../../src/environment/ensure-environment.js'
+import type { EnvironmentOptions } from '../../src/environment/environment-options.js'
 import { bareEnv, pinnedWheels, script, torchWheel, writeWheels } from './wheelhouse.js'
 
 let home: string

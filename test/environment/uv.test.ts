@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, afterEach, expect, test } from 'vitest'
-import { chooseInstaller, findTools } from '../../src/environment/tools.js'
+import { chooseInstaller, findTools } from '../../src/environment/choose-installer.js'
 import { bareEnv, script } from './wheelhouse.js'
 
 let folder: string

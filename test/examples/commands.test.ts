@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { resolveExperiment } from '../../src/experiment/resolve.js'
+import { resolveExperiment } from '../../src/experiment/resolve-experiment.js'
 import { loadExperiment } from '../../src/index.js'
 
 const ROOT = join(import.meta.dirname, '../..')

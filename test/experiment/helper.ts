@@ -1,9 +1,13 @@
 /** Experiments without their boilerplate. */
 import { fileURLToPath } from 'node:url'
 import type { z } from 'zod'
-import { compileRun } from '../../src/experiment/compile.js'
-import { defineExperiment, type Controls, type ExperimentSpec } from '../../src/experiment/experiment.js'
-import { resolveExperiment, type ResolveOptions } from '../../src/experiment/resolve.js'
+import { compileRun } from '../../src/experiment/run-schedule.js'
+import {
+  defineExperiment,
+  type Controls,
+  type ExperimentSpec,
+} from '../../src/experiment/define-experiment.js'
+import { resolveExperiment, type ResolveOptions } from '../../src/experiment/resolve-experiment.js'
 
 export function fixture(name: string): string {
   return fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { compileRun } from '../../src/experiment/compile.js'
-import { defineExperiment, type ExperimentSpec } from '../../src/experiment/experiment.js'
+import { compileRun } from '../../src/experiment/run-schedule.js'
+import { defineExperiment, type ExperimentSpec } from '../../src/experiment/define-experiment.js'
 import { previewRun, type Preview, type PreviewOptions } from '../../src/experiment/preview.js'
-import { resolveExperiment } from '../../src/experiment/resolve.js'
+import { resolveExperiment } from '../../src/experiment/resolve-experiment.js'
 import { cosine, exponential, off, steps } from '../../src/schedule/anneal.js'
-import { join } from '../../src/schedule/compose.js'
+import { join } from '../../src/schedule/combine-schedules.js'
 import { epochs, every, untilStopped } from '../../src/schedule/duration.js'
 
 const ANNEALED = {

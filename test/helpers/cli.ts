@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import { readRunView } from '../../src/log/run-view.js'
-import type { RunSummary } from '../../src/history/summary.js'
+import type { RunSummary } from '../../src/history/summarize-run.js'
 import { runInProcess, type Outcome } from './cli-in-process.js'
 import { PYTHON } from './python.js'
 

@@ -1,5 +1,5 @@
 /** A controller's pure half, driven by hand. */
-import { compileEdit, requireInRange } from '../../src/experiment/controls/edit.js'
+import { compileEdit, requireInRange } from '../../src/experiment/controls/compile-edit.js'
 import {
   initialState,
   type ControllerContext,

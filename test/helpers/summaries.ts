@@ -1,5 +1,5 @@
 /** Summaries of runs that were never trained, for what compares them. */
-import type { RunSummary } from '../../src/history/summary.js'
+import type { RunSummary } from '../../src/history/summarize-run.js'
 import { manifest } from './records.js'
 
 export interface SummaryFacts {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { AbsgdError, times } from '../../src/index.js'
-import { addToLedger, emptyLedger } from '../../src/history/ledger.js'
+import { addToLedger, emptyLedger } from '../../src/history/ledger-lines.js'
 import type { StepBatch } from '../../src/record/record.js'
 import { bodiesOf, launchTiny, recordsOf } from './helpers.js'
 

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import { z } from 'zod'
 import { defineExperiment, launch, type ExperimentSpec, type LaunchOptions } from '../../src/index.js'
-import { readAll } from '../../src/log/reader.js'
+import { readAll } from '../../src/log/read-run.js'
 import type { Body, LogRecord } from '../../src/record/record.js'
 import { PYTHON } from '../helpers/python.js'
 

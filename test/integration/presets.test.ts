@@ -1,7 +1,7 @@
 /** The rule of weights that an experiment asks for, in a real worker. */
 import { expect, test } from 'vitest'
 import { constant, epochs, join, off, steps } from '../../src/index.js'
-import { readManifest } from '../../src/log/directory.js'
+import { readManifest } from '../../src/log/run-directory.js'
 import { readRunView } from '../../src/log/run-view.js'
 import { pageLines } from '../../src/ui/lines/page.js'
 import { bodiesOf, launchTiny } from './helpers.js'

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { suspects } from '../../src/index.js'
-import { readSamples, rankedSuspects } from '../../src/analysis/suspects.js'
+import { readSamples, rankedSuspects } from '../../src/analysis/find-suspects.js'
 import { samplesCommand } from '../../src/cli/commands/samples.js'
-import { topSuspects } from '../../src/samples/ranking.js'
+import { topSuspects } from '../../src/samples/suspect-ranking.js'
 import { bodiesOf, launchTiny } from './helpers.js'
 
 test('a run finds its wrong labels, names them and says what the model takes them for', async () => {

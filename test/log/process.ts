@@ -2,8 +2,8 @@
 import { execFileSync } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { toAbsgdError } from '../../src/errors.js'
-import { acquireLock } from '../../src/log/lock/lock.js'
-import { openLogWriter } from '../../src/log/files/writer.js'
+import { acquireLock } from '../../src/log/lock/run-lock.js'
+import { openLogWriter } from '../../src/log/files/log-writer.js'
 import { encodeRecord } from '../../src/wire/codec.js'
 
 const roles = { hold, contend, 'full-disk': fullDisk }

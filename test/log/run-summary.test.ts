@@ -9,7 +9,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { acquireLock } from '../../src/log/lock/lock.js'
+import { acquireLock } from '../../src/log/lock/run-lock.js'
 import { readRunSummary } from '../../src/log/run-summary.js'
 import { readRunView } from '../../src/log/run-view.js'
 import type { Body } from '../../src/record/record.js'

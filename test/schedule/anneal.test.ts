@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { constant, cosine, exponential, linear, off, steps } from '../../src/schedule/anneal.js'
-import { compile } from '../../src/schedule/compile.js'
+import { compile } from '../../src/schedule/compile-schedule.js'
 import { epochs } from '../../src/schedule/duration.js'
 import { fc, test as property } from './property.js'
 

@@ -24,7 +24,7 @@ describe('a duration in steps', () => {
   })
 
   test('does not exist for epochs of a stream, and says what to do', () => {
-    expect(() => toSteps(epochs(5), 0)).toThrow(/5 epochs cannot be told in steps/)
+    expect(() => toSteps(epochs(5), 0)).toThrow(/5 epochs cannot be converted to steps/)
     expect(toSteps(steps(5), 0)).toBe(5)
   })
 

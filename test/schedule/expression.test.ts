@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { compile } from '../../src/schedule/compile.js'
+import { compile } from '../../src/schedule/compile-schedule.js'
 import { parseSchedule, writeSchedule } from '../../src/schedule/expression.js'
 import type { Shape, Source } from '../../src/schedule/schedule.js'
 import { fc, sources, test as property } from './property.js'

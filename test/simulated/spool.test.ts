@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openSpool } from '../../src/simulated/spool.js'
-import { readSpool } from '../../src/log/files/spool.js'
+import { readSpool } from '../../src/log/files/worker-spool.js'
 import { encodeRecord } from '../../src/wire/codec.js'
 import { temporaryRoot } from '../helpers/runs.js'
 

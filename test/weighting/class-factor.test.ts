@@ -7,7 +7,7 @@ import {
   essRatioBeforeClassFactor,
   klBeforeClassFactor,
 } from '../../src/weighting/diagnostics.js'
-import { FRESH_STATE, weigh, type WeighingStatistics } from '../../src/weighting/rule.js'
+import { FRESH_STATE, weigh, type WeighingStatistics } from '../../src/weighting/weigh-batch.js'
 
 type Numeric = number | 'nan' | 'inf' | '-inf'
 interface GoldenStep {

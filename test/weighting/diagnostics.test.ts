@@ -9,7 +9,7 @@ import {
   essRatioOfAppliedWeights,
   klBeforeClassFactor,
 } from '../../src/weighting/diagnostics.js'
-import { FRESH_STATE, weigh } from '../../src/weighting/rule.js'
+import { FRESH_STATE, weigh } from '../../src/weighting/weigh-batch.js'
 
 const losses = fc
   .array(fc.double({ min: 0, max: 6, noNaN: true }), { minLength: 1, maxLength: 40 })

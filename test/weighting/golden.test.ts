@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { WeightingRule } from '../../src/record/weighting-rule.js'
-import type { WeighingStatistics, WeightState } from '../../src/weighting/rule.js'
-import { FRESH_STATE, weigh } from '../../src/weighting/rule.js'
+import type { WeighingStatistics, WeightState } from '../../src/weighting/weigh-batch.js'
+import { FRESH_STATE, weigh } from '../../src/weighting/weigh-batch.js'
 
 type Numeric = number | 'nan' | 'inf' | '-inf'
 interface GoldenState {

@@ -1,7 +1,7 @@
 /** The preset `reference` against the recurrence of the authors, written here literally: linear, u from 0, unguarded. */
 import { describe, expect, test } from 'vitest'
 import type { WeightingRule } from '../../src/record/weighting-rule.js'
-import { FRESH_STATE, weigh } from '../../src/weighting/rule.js'
+import { FRESH_STATE, weigh } from '../../src/weighting/weigh-batch.js'
 
 interface Variant {
   readonly alpha: number

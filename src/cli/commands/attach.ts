@@ -1,8 +1,8 @@
 /** `absgd attach`: waits for a script that the user starts in another terminal, and controls it. */
 import { resolve } from 'node:path'
 import { Command } from 'commander'
-import { loadExperiment } from '../../experiment/files/load.js'
-import { byHand } from '../../experiment/by-hand.js'
+import { loadExperiment } from '../../experiment/files/load-experiment.js'
+import { experimentOfScript } from '../../experiment/script-without-experiment.js'
 import { prepareRun } from '../../run/prepare.js'
 import { awaitScript } from '../await-script.js'
 import { startAndFollow } from '../follow.js'
@@ -40,7 +40,8 @@ async function attach(file: string | undefined, options: AttachOptions): Promise
   const { arm, name, runs, param: params, set } = options
   const ui = chooseUi(options.ui)
   const experimentFile = file === undefined ? undefined : resolve(file)
-  const experiment = experimentFile === undefined ? byHand('attached') : await loadExperiment(experimentFile)
+  const experiment =
+    experimentFile === undefined ? experimentOfScript('attached') : await loadExperiment(experimentFile)
   const { dir, manifest, resolved } = await prepareRun({
     experiment,
     params,

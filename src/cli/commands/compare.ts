@@ -1,14 +1,14 @@
 /** `absgd compare`: compares the arms of existing runs. */
 import { Command } from 'commander'
 import { AbsgdError } from '../../errors.js'
-import { runsRoot } from '../../log/directory.js'
+import { runsRoot } from '../../log/run-directory.js'
 import { nearest } from '../../utils/nearest.js'
 import { selectRuns } from '../../log/select-runs.js'
 import { readRunSummary } from '../../log/run-summary.js'
 import { comparisonLines } from '../../ui/lines/comparison.js'
 import { jsonText } from '../../ui/lines/json.js'
-import type { RunSummary } from '../../history/summary.js'
-import { compareRuns, type Comparison } from '../../statistics/comparison.js'
+import type { RunSummary } from '../../history/summarize-run.js'
+import { compareRuns, type Comparison } from '../../statistics/compare-runs.js'
 import { commaSeparated } from '../options.js'
 import { toStdout, type Print } from '../print.js'
 

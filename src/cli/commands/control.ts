@@ -1,6 +1,6 @@
 /** `absgd __control`: the process of the controller. Started by `run`, `resume` and others; users do not type it. */
 import { Command } from 'commander'
-import { readManifest } from '../../log/directory.js'
+import { readManifest } from '../../log/run-directory.js'
 import { driveRun } from '../../run/drive.js'
 import { experimentOf } from '../experiment-of.js'
 

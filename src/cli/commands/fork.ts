@@ -1,9 +1,9 @@
 /** `absgd fork`: starts a new run from a checkpoint of another run. */
 import { Command } from 'commander'
 import { forkRun, wasDriven } from '../../run/fork.js'
-import { readManifest, removeNewRunDirectory, runsRoot } from '../../log/directory.js'
+import { readManifest, removeNewRunDirectory, runsRoot } from '../../log/run-directory.js'
 import { selectRun } from '../../log/select-runs.js'
-import { parseEdit } from '../../experiment/controls/edit-text.js'
+import { parseEdit } from '../../experiment/controls/parse-edit.js'
 import type { ControlEdit } from '../../record/control-edit.js'
 import { experimentOf } from '../experiment-of.js'
 import { positiveInteger, wholeNumber } from '../options.js'

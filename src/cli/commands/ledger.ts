@@ -1,12 +1,12 @@
 /** `absgd ledger`: lists the changes of controls: who, what, why, and from which step on. */
 import { Command } from 'commander'
-import { runsRoot } from '../../log/directory.js'
+import { runsRoot } from '../../log/run-directory.js'
 import { selectRun } from '../../log/select-runs.js'
-import { readRun } from '../../log/reader.js'
+import { readRun } from '../../log/read-run.js'
 import { jsonText } from '../../ui/lines/json.js'
 import { WIDTH } from '../../ui/text/layout.js'
 import { ledgerLines } from '../../ui/lines/ledger.js'
-import { addToLedger, emptyLedger } from '../../history/ledger.js'
+import { addToLedger, emptyLedger } from '../../history/ledger-lines.js'
 import { toStdout, type Print } from '../print.js'
 
 interface LedgerOptions {

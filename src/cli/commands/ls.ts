@@ -2,7 +2,7 @@
 import { basename } from 'node:path'
 import { Command } from 'commander'
 import { toAbsgdError } from '../../errors.js'
-import { listOtherFolders, listRuns, runsRoot, type OtherFolder } from '../../log/directory.js'
+import { listOtherFolders, listRuns, runsRoot, type OtherFolder } from '../../log/run-directory.js'
 import { readRunSummary } from '../../log/run-summary.js'
 import { formatAge, formatCount, formatNumber } from '../../ui/text/format.js'
 import { jsonText } from '../../ui/lines/json.js'
@@ -10,7 +10,7 @@ import { table, WIDTH, wrap, type Column } from '../../ui/text/layout.js'
 import { nonFiniteInWords } from '../../ui/lines/non-finite.js'
 import { sanitize } from '../../ui/text/sanitize.js'
 import { damageInWords, statusInWords } from '../../ui/text/wording.js'
-import type { RunSummary } from '../../history/summary.js'
+import type { RunSummary } from '../../history/summarize-run.js'
 import { toStdout, type Print } from '../print.js'
 
 interface LsOptions {

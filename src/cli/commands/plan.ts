@@ -1,10 +1,10 @@
 /** `absgd plan`: shows the controls of an experiment, or writes them to a file. Starts nothing and needs no Python. */
 import { resolve } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
-import { describeConfig } from '../../experiment/describe.js'
-import { loadExperiment } from '../../experiment/files/load.js'
+import { describeConfig } from '../../experiment/manifest-config.js'
+import { loadExperiment } from '../../experiment/files/load-experiment.js'
 import { previewRun, type Preview } from '../../experiment/preview.js'
-import { resolveExperiment } from '../../experiment/resolve.js'
+import { resolveExperiment } from '../../experiment/resolve-experiment.js'
 import { isAsciiOnly } from '../../ui/text/charset.js'
 import { jsonText } from '../../ui/lines/json.js'
 import { WIDTH } from '../../ui/text/layout.js'

@@ -1,7 +1,7 @@
 /** `absgd replay`: trains a run again with the same seed and the same controls, and compares every number. */
 import { Command } from 'commander'
 import { AbsgdError } from '../../errors.js'
-import { readManifest, runsRoot } from '../../log/directory.js'
+import { readManifest, runsRoot } from '../../log/run-directory.js'
 import { selectRun } from '../../log/select-runs.js'
 import { jsonText } from '../../ui/lines/json.js'
 import { replayLines } from '../../ui/lines/replay.js'

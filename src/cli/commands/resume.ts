@@ -1,8 +1,8 @@
 /** `absgd resume`: continues a run that is paused, lost its controller, or ended early. */
 import { Command } from 'commander'
 import { AbsgdError } from '../../errors.js'
-import { runsRoot } from '../../log/directory.js'
-import { heldElsewhere, lockHolder } from '../../log/lock/lock.js'
+import { runsRoot } from '../../log/run-directory.js'
+import { heldElsewhere, lockHolder } from '../../log/lock/run-lock.js'
 import { selectRun } from '../../log/select-runs.js'
 import { requestOf, requireDone } from '../../run/request.js'
 import { readRunView } from '../../log/run-view.js'

@@ -1,7 +1,7 @@
 /** `absgd run`: trains an experiment. */
 import { resolve } from 'node:path'
 import { Command } from 'commander'
-import { loadExperiment } from '../../experiment/files/load.js'
+import { loadExperiment } from '../../experiment/files/load-experiment.js'
 import { prepareRun } from '../../run/prepare.js'
 import { AbsgdError } from '../../errors.js'
 import {

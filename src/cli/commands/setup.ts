@@ -1,6 +1,6 @@
 /** `absgd setup`: finds a Python environment for workers, or makes one. */
 import { Command } from 'commander'
-import { ensureEnvironment } from '../../environment/environment.js'
+import { ensureEnvironment } from '../../environment/ensure-environment.js'
 import { EXTRAS } from '../../environment/install/requirements.js'
 
 interface SetupFlags {

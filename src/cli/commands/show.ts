@@ -1,11 +1,11 @@
 /** `absgd show`: shows settings, status and results of runs. */
 import { Command } from 'commander'
-import { runsRoot } from '../../log/directory.js'
+import { runsRoot } from '../../log/run-directory.js'
 import { isPattern, selectRun, selectRuns } from '../../log/select-runs.js'
 import { readRunView } from '../../log/run-view.js'
 import { jsonText } from '../../ui/lines/json.js'
 import { pageLines } from '../../ui/lines/page.js'
-import type { RunSummary } from '../../history/summary.js'
+import type { RunSummary } from '../../history/summarize-run.js'
 import { toStdout, type Print } from '../print.js'
 
 interface ShowOptions {

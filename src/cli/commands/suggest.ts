@@ -1,9 +1,9 @@
 /** `absgd suggest`: suggests a lambda by the distribution of a run's last losses. */
 import { Command, InvalidArgumentError } from 'commander'
-import { runsRoot } from '../../log/directory.js'
+import { runsRoot } from '../../log/run-directory.js'
 import { selectRun } from '../../log/select-runs.js'
 import { readRecentLosses } from '../../analysis/recent-losses.js'
-import { suggestFrom } from '../../analysis/suggest.js'
+import { suggestFrom } from '../../analysis/suggest-lambda.js'
 import { jsonText } from '../../ui/lines/json.js'
 import { WIDTH } from '../../ui/text/layout.js'
 import { outcomeHead } from '../../ui/lines/outcomes.js'

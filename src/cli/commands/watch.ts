@@ -1,9 +1,9 @@
 /** `absgd watch`: shows runs, live or finished. */
 import { Command } from 'commander'
 import { AbsgdError } from '../../errors.js'
-import { runsRoot } from '../../log/directory.js'
+import { runsRoot } from '../../log/run-directory.js'
 import { selectRuns } from '../../log/select-runs.js'
-import { tailRun } from '../../log/tail.js'
+import { tailRun } from '../../log/follow-run.js'
 import { manifestOfRun } from '../../log/run-view.js'
 import { sanitize } from '../../ui/text/sanitize.js'
 import { showCockpit } from '../cockpit.js'

@@ -1,6 +1,6 @@
 /** Undo and restore: the checkpoint that the run returns to, and the state after the return. Pure. */
 import type { Action, CheckpointWritten } from '../../record/record.js'
-import { beyondLastEdit, editsFrom, takenBackInWords, undoTarget } from '../../history/undo.js'
+import { beyondLastEdit, editsFrom, takenBackInWords, undoTarget } from '../../history/undo-target.js'
 import { currentPosition, settleRequest } from './replies.js'
 import { extendPlans } from './plan-ahead.js'
 import { rewindFeedback } from '../state/feedback-rules.js'

@@ -1,9 +1,9 @@
 /** Feedback schedules: the decisions that reports permit so far, and how far rows can be planned with them. Pure. */
 import { toAbsgdError } from '../../errors.js'
 import type { Decided } from '../../record/control-edit.js'
-import { quieter, type BackOff } from '../../schedule/feedback/guard.js'
-import type { FeedbackRule, ReportedStep } from '../../schedule/feedback/rule.js'
-import type { Layer } from '../../schedule/layers.js'
+import { extendQuietPeriod, type BackOff } from '../../schedule/feedback/guard.js'
+import type { FeedbackRule, ReportedStep } from '../../schedule/feedback/feedback-rule.js'
+import type { Layer } from '../../schedule/edit-layers.js'
 import type { Segment } from '../../schedule/segment.js'
 import {
   addKnownStep,
@@ -107,7 +107,7 @@ export function advanceFeedback(before: Feedback, settings: AdvanceOptions): Adv
     const through = plannableThrough(ofLambda, decisions, layers)
     const from = Math.max(backOff.from, Number.isFinite(through) ? through : 0)
     backOffs.push({ ...backOff, from })
-    window = { ...window, guard: quieter(window.guard, from - backOff.from) }
+    window = { ...window, guard: extendQuietPeriod(window.guard, from - backOff.from) }
   }
   if (added > 0) window = { ...window, reported: reported.slice(added) }
   return { feedback: { window, decisions }, decided, backOffs }

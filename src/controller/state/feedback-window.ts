@@ -6,7 +6,7 @@ import {
   type GuardOptions,
   type GuardState,
 } from '../../schedule/feedback/guard.js'
-import type { ReportedStep } from '../../schedule/feedback/rule.js'
+import type { ReportedStep } from '../../schedule/feedback/feedback-rule.js'
 import { metricsOf } from '../../history/evaluations.js'
 import { mainWeighing } from '../../history/series/main-weighing.js'
 import { essRatioBeforeClassFactor, weightedMeanLoss } from '../../weighting/diagnostics.js'

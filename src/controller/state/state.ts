@@ -14,13 +14,13 @@ import type {
   RunStatus,
   StepBatch,
 } from '../../record/record.js'
-import type { RewindPoint } from '../../history/visible.js'
+import type { RewindPoint } from '../../history/visible-history.js'
 import type { WeightingRule } from '../../record/weighting-rule.js'
 import type { PeerId } from '../../wire/channel.js'
 import type { CommandResult, ToController, ToPeer } from '../../wire/message.js'
 import type { EditEntry } from '../../history/edit-history.js'
 import type { EditedRun, EditTo } from '../../record/control-edit.js'
-import type { Layer, LayerTo } from '../../schedule/layers.js'
+import type { Layer, LayerTo } from '../../schedule/edit-layers.js'
 import type { ColdStart } from '../../schedule/feedback/cold-start.js'
 import type { GuardOptions } from '../../schedule/feedback/guard.js'
 import { startFeedback, type ControlRule, type Feedback } from './feedback-rules.js'

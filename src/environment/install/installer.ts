@@ -1,26 +1,26 @@
-/** What makes virtual environments and installs into environments: pip or uv. */
+/** The interface of an installer (pip or uv): it creates virtual environments and installs packages. */
 import { AbsgdError } from '../../errors.js'
-import { runCommand, type CommandResult } from '../command.js'
+import { runCommand, type CommandResult } from '../run-command.js'
 import { quote } from '../../utils/shell-quote.js'
 
 export interface Installer {
-  /** How it is called, for people. */
+  /** Name of the installer, for people. */
   readonly name: string
-  /** Makes a virtual environment, or mends one that was left unfinished. */
+  /** Creates a virtual environment, or completes an unfinished one. */
   makeVenv(venv: string): Promise<void>
-  /** Installs `requirements`, and torch in the build that suits when `torch` is set. */
+  /** Installs `requirements`; if `torch` is set, also the suitable build of torch. */
   install(python: string, requirements: readonly string[], want: { readonly torch: boolean }): Promise<void>
 }
 
 export interface InstallerOptions {
-  /** No network: only folders of wheels that pip or uv is told of. */
+  /** Without network: only from the folders of wheels in the configuration of pip or uv. */
   readonly offline: boolean
   readonly env: NodeJS.ProcessEnv
   readonly report: (line: string) => void
 }
 
-/** Runs an installer and passes on what a person wants to see of its output. */
-export async function watch(
+/** Runs an installer, and reports the lines of its output that show progress. */
+export async function runInstaller(
   command: string,
   args: readonly string[],
   { env, report }: InstallerOptions,
@@ -31,7 +31,7 @@ export async function watch(
   return runCommand(command, args, { env, onLine })
 }
 
-/** The error for a step that failed; the command line can be typed as it stands. */
+/** The error for a failed command of an installer. The hint has the command line, so that it can be repeated by hand. */
 export function installError(
   what: string,
   command: readonly string[],
@@ -45,7 +45,7 @@ export function installError(
   })
 }
 
-/** Settings for the user's own installs that are wrong inside a virtual environment are taken out. */
+/** The environment without the user's pip settings that do not work inside a virtual environment. */
 export function installerEnv(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { PIP_USER: _user, PIP_TARGET: _target, PIP_PREFIX: _prefix, ...rest } = env
   return { ...rest, PYTHONUTF8: '1', PIP_USER: '0', PIP_DISABLE_PIP_VERSION_CHECK: '1', PIP_NO_INPUT: '1' }

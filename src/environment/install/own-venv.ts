@@ -1,9 +1,14 @@
-/** The virtual environment that is ours: made, gone over again when it is unfinished or out of date, stamped. */
+/** The virtual environment that absgd owns: creates it, completes it if it is unfinished or out of date, and writes its stamp. */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { pythonOf } from '../candidate.js'
-import { broken, busy, noInstaller, stillLacking } from '../complaint.js'
-import { probePython } from '../probe.js'
+import { pythonOf } from '../interpreter-candidates.js'
+import {
+  brokenEnvironmentError,
+  setupRunningError,
+  noInstallerError,
+  stillMissingError,
+} from '../environment-errors.js'
+import { probePython } from '../probe-interpreter.js'
 import {
   EXTRAS,
   packagesOf,
@@ -13,12 +18,12 @@ import {
   versionsOf,
   type Extra,
 } from './requirements.js'
-import type { PythonEnvironment, Settings } from '../settings.js'
+import type { PythonEnvironment, Settings } from '../environment-options.js'
 import { isCurrent, readStamp, writeStamp, type Stamp, type Versions } from './stamp.js'
-import { chooseInstaller, findTools } from '../tools.js'
-import { judge, type Verdict } from '../verdict.js'
+import { chooseInstaller, findTools } from '../choose-installer.js'
+import { judge, type Verdict } from '../judge-interpreter.js'
 
-/** `venv` does not exist yet, or carries our stamp. Without something to do no process is started. */
+/** `venv` does not exist yet, or has a stamp of absgd. If nothing has to be done, no process is started. */
 export async function ownEnvironment(
   venv: string,
   settings: Settings,
@@ -27,9 +32,9 @@ export async function ownEnvironment(
   const stamp = readStamp(venv)
   if (stamp?.status === 'ready') {
     if (isCurrent(venv, stamp, settings.extras)) return environmentOf(venv, stamp.versions)
-    if (!existsSync(pythonOf(venv))) throw broken(venv)
+    if (!existsSync(pythonOf(venv))) throw brokenEnvironmentError(venv)
   }
-  if (stamp?.status === 'installing' && isOther(stamp.pid)) throw busy(venv, stamp.pid)
+  if (stamp?.status === 'installing' && isOther(stamp.pid)) throw setupRunningError(venv, stamp.pid)
   return fill(venv, stamp, settings, tried)
 }
 
@@ -41,13 +46,13 @@ async function fill(
 ): Promise<PythonEnvironment> {
   const tools = await findTools(settings.env)
   const installer = chooseInstaller(tools, settings)
-  if (installer === undefined) throw noInstaller([...tried, ...tools.tried])
+  if (installer === undefined) throw noInstallerError([...tried, ...tools.tried])
   const python = pythonOf(venv)
   const extras = EXTRAS.filter((extra) => settings.extras.includes(extra) || hasPart(stamp, extra))
 
   settings.report(`${stamp === undefined ? 'making' : 'completing'} ${venv} by ${installer.name}`)
   mkdirSync(venv, { recursive: true })
-  // Gigabytes have no place in anybody's repository.
+  // Keeps gigabytes of packages out of the user's git repository.
   writeFileSync(join(venv, '.gitignore'), '*\n')
   writeStamp(venv, { status: 'installing', pid: process.pid })
   const before = existsSync(python) ? await examine(python, extras, settings) : undefined
@@ -57,7 +62,7 @@ async function fill(
 
   settings.report('importing torch for the first time')
   const after = await examine(python, extras, settings)
-  if (after.status !== 'fits' || after.facts.fingerprint === undefined) throw stillLacking(venv, after)
+  if (after.status !== 'fits' || after.facts.fingerprint === undefined) throw stillMissingError(venv, after)
   const versions = versionsOf(after.facts, extras)
   const parts = Object.fromEntries(partsOf(extras).map((part) => [part, requirementsHash(part)]))
   writeStamp(venv, { status: 'ready', parts, versions, torch: after.facts.fingerprint })

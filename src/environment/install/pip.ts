@@ -1,8 +1,8 @@
-/** Installing by the environment's own pip, with the user's configuration of it. */
+/** Installs by the pip of the environment, with the user's configuration of pip. */
 import { dirname } from 'node:path'
-import { runCommand } from '../command.js'
-import { announceTorch } from './disk.js'
-import { installError, watch, type Installer, type InstallerOptions } from './installer.js'
+import { runCommand } from '../run-command.js'
+import { announceTorch } from './disk-space.js'
+import { installError, runInstaller, type Installer, type InstallerOptions } from './installer.js'
 import { chooseTorch } from './torch-build.js'
 
 export function createPip(basePython: string, options: InstallerOptions): Installer {
@@ -26,7 +26,7 @@ export function createPip(basePython: string, options: InstallerOptions): Instal
       }
       const noIndex = offline ? ['--no-index'] : []
       const args = ['-m', 'pip', 'install', '--progress-bar', 'off', ...noIndex, ...wanted]
-      const result = await watch(python, args, options)
+      const result = await runInstaller(python, args, options)
       if (result.status === 'failed') throw installError('pip could not install', [python, ...args], result)
     },
   }

@@ -1,20 +1,20 @@
-/** What a Python environment must hold, and where the pins are. */
+/** The packages that a Python environment needs, and the files of pinned versions. */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { atLeast } from '../version.js'
+import { atLeast } from '../python-versions.js'
 
-/** What may be asked for beside what the worker needs. */
+/** Optional groups of packages. */
 export type Extra = 'demo' | 'dev'
 export const EXTRAS: readonly Extra[] = ['demo', 'dev']
 
-/** A part of the environment: it has a file of pins of its own. */
+/** A group of packages, with a file of pinned versions. */
 export type Part = 'worker' | Extra
 
 export interface Package {
   readonly name: string
-  /** The oldest version that will do. */
+  /** The oldest version that works. */
   readonly minimum: string
 }
 
@@ -38,7 +38,7 @@ export const PACKAGES: Readonly<Record<Part, readonly Package[]>> = {
   ],
 }
 
-/** The worker's package: it runs from here by PYTHONPATH and is never installed. */
+/** The folder of the worker's package. The worker is run from it by PYTHONPATH, and is never installed. */
 export const WORKER_DIRECTORY = fileURLToPath(new URL('../../../python-worker/', import.meta.url))
 
 export function partsOf(extras: readonly Extra[]): readonly Part[] {
@@ -49,12 +49,12 @@ export function packagesOf(extras: readonly Extra[]): readonly Package[] {
   return partsOf(extras).flatMap((part) => PACKAGES[part])
 }
 
-/** A requirement as pip takes it. */
+/** A requirement in the syntax of pip. */
 export function requirementOf({ name, minimum }: Package): string {
   return `${name}>=${minimum}`
 }
 
-/** Those of `packages` that `versions` lacks or has too old. */
+/** The packages that `versions` lacks, or whose version is too old. */
 export function missingFrom(
   versions: Readonly<Record<string, string>>,
   packages: readonly Package[],
@@ -62,7 +62,7 @@ export function missingFrom(
   return packages.filter(({ name, minimum }) => !atLeast(versions[name], minimum))
 }
 
-/** The versions that matter, in the order in which they are shown. */
+/** The versions of Python, torch and the packages, in the order in which they are shown. */
 export function versionsOf(
   { python, versions }: { readonly python: string; readonly versions: Readonly<Record<string, string>> },
   extras: readonly Extra[],
@@ -78,7 +78,7 @@ export function requirementsFile(part: Part): string {
   return join(WORKER_DIRECTORY, 'requirements', `${part}.txt`)
 }
 
-/** Changes whenever what must be installed changes. */
+/** A hash that changes with the required packages and versions. */
 export function requirementsHash(part: Part): string {
   const pins = readFileSync(requirementsFile(part), 'utf8')
   return createHash('sha256').update(`${TORCH_RANGE}\n${pins}`).digest('hex').slice(0, 16)

@@ -1,16 +1,16 @@
-/** `absgd.json` inside a virtual environment that is ours: made by setup, and ours to install into. */
+/** `absgd.json` in a virtual environment: it shows that absgd created the environment and may install into it. */
 import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { pythonOf } from '../candidate.js'
-import type { Fingerprint } from '../probe.js'
+import { pythonOf } from '../interpreter-candidates.js'
+import type { Fingerprint } from '../probe-interpreter.js'
 import { partsOf, requirementsHash, type Extra } from './requirements.js'
 
-/** What the worker's environment consists of, by name: python, torch, pyzmq, protobuf and what else was asked for. */
+/** Versions in the worker's environment, by name: python, torch, pyzmq, protobuf and the packages of the extras. */
 export type Versions = Readonly<Record<string, string>>
 
 export type Stamp =
-  /** A setup is at work, or was broken off. */
+  /** A setup is running, or was interrupted. */
   | { readonly status: 'installing'; readonly pid: number }
   | {
       readonly status: 'ready'
@@ -20,7 +20,7 @@ export type Stamp =
       readonly torch: Fingerprint
     }
 
-/** The stamp; undefined when the environment is not ours. */
+/** The stamp; undefined if absgd did not create the environment. */
 export function readStamp(venv: string): Stamp | undefined {
   let text: string
   try {
@@ -31,7 +31,7 @@ export function readStamp(venv: string): Stamp | undefined {
   try {
     return schema.parse(JSON.parse(text))
   } catch {
-    // Ours all the same: setup goes over it again.
+    // The stamp is damaged, but absgd created the environment: setup completes it again.
     return { status: 'installing', pid: 0 }
   }
 }
@@ -42,7 +42,7 @@ export function writeStamp(venv: string, stamp: Stamp): void {
   renameSync(`${file}.${process.pid}`, file)
 }
 
-/** Whether the environment still is what its stamp says and holds the extras. Starts no process. */
+/** Whether the environment still matches its stamp and has the extras. It starts no process. */
 export function isCurrent(venv: string, stamp: Stamp, extras: readonly Extra[]): boolean {
   if (stamp.status !== 'ready' || !existsSync(pythonOf(venv))) return false
   if (partsOf(extras).some((part) => stamp.parts[part] !== requirementsHash(part))) return false

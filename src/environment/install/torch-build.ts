@@ -1,25 +1,25 @@
-/** Which build of torch to install, and how large it is. */
+/** Chooses the build of torch to install, and estimates its size. */
 import { existsSync } from 'node:fs'
-import { runCommand } from '../command.js'
+import { runCommand } from '../run-command.js'
 import { TORCH_RANGE } from './requirements.js'
-import { torchFits } from '../verdict.js'
-import { compareVersions } from '../version.js'
+import { torchFits } from '../judge-interpreter.js'
+import { compareVersions } from '../python-versions.js'
 
 export interface TorchChoice {
   readonly requirement: string
-  /** A CPU build that the user's own configuration of pip offers. */
+  /** Whether it is a CPU build from the sources in the user's pip configuration. */
   readonly cpu: boolean
 }
 
 /**
- * A CPU build wherever pip's configuration offers one (a folder of wheels, an index of its own), even beside a newer
- * CUDA build: on Linux that one is twenty times as large.
+ * A CPU build if a source in pip's configuration has one (a folder of wheels, another index), even if there is a newer CUDA build: on
+ * Linux a CUDA build is twenty times as large.
  */
 export async function chooseTorch(
   python: string,
   { env, offline }: { env: NodeJS.ProcessEnv; offline: boolean },
 ): Promise<TorchChoice> {
-  // pip itself answers: it alone knows its configuration and which wheels suit this interpreter.
+  // Only pip knows its configuration, and which wheels suit this interpreter.
   const args = ['-m', 'pip', 'index', 'versions', 'torch', ...(offline ? ['--no-index'] : [])]
   const result = await runCommand(python, args, { env, timeoutMs: INDEX_TIMEOUT_MS })
   return pickTorch(result.status === 'ok' ? listedVersions(result.stdout) : [])
@@ -35,7 +35,7 @@ export function pickTorch(versions: readonly string[]): TorchChoice {
   return { requirement: `torch==${newest}`, cpu: true }
 }
 
-/** Said before anything is downloaded. */
+/** Lines about the download, printed before it begins. */
 export function describeDownload(
   choice: TorchChoice,
   { platform, nvidia, uv }: { platform: string; nvidia: boolean; uv: boolean },
@@ -53,7 +53,7 @@ export function describeDownload(
   ]
 }
 
-/** Bytes that an installation takes, all packages included. */
+/** Bytes on disk of the whole environment. */
 export function installedBytes(choice: TorchChoice, platform: string): number {
   return (choice.cpu || platform === 'darwin' ? 1.5 : 6) * 1e9
 }
@@ -72,5 +72,5 @@ function listedVersions(output: string): readonly string[] {
   )
 }
 
-/** pip tries an unreachable index for some two minutes. */
+/** pip retries an unreachable index for about two minutes. */
 const INDEX_TIMEOUT_MS = 150_000

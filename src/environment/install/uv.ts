@@ -1,19 +1,19 @@
-/** Installing by uv: faster than pip, and it finds a CPU build of torch by itself. */
+/** Installs by uv, which is faster than pip and finds a CPU build of torch by itself. */
 import { dirname } from 'node:path'
-import { runCommand } from '../command.js'
-import { announceTorch } from './disk.js'
-import { installError, watch, type Installer, type InstallerOptions } from './installer.js'
+import { runCommand } from '../run-command.js'
+import { announceTorch } from './disk-space.js'
+import { installError, runInstaller, type Installer, type InstallerOptions } from './installer.js'
 import { PYTHON_MINIMUM, TORCH_RANGE } from './requirements.js'
 import { hasNvidiaDriver } from './torch-build.js'
 
-/** `basePython` is undefined when uv has to bring one. */
+/** `basePython` is undefined if uv has to download a Python. */
 export function createUv(uv: string, basePython: string | undefined, options: InstallerOptions): Installer {
   const offline = options.offline ? ['--offline'] : []
   return {
     name: 'uv',
 
     async makeVenv(venv) {
-      // With pip inside, as everybody expects of a virtual environment; it comes from the index.
+      // With pip inside, which users expect in a virtual environment. It is downloaded from the index.
       const seed = options.offline ? [] : ['--seed']
       const python = basePython ?? `>=${PYTHON_MINIMUM}`
       const args = ['venv', '--quiet', ...seed, '--allow-existing', '--python', python, ...offline, venv]
@@ -25,15 +25,15 @@ export function createUv(uv: string, basePython: string | undefined, options: In
       const args = ['pip', 'install', '--python', python, ...offline, ...requirements]
       if (torch) args.push(TORCH_RANGE)
       if (torch && (await installForThisMachine(uv, args, dirname(python), options))) return
-      const result = await watch(uv, args, options)
+      const result = await runInstaller(uv, args, options)
       if (result.status === 'failed') throw installError('uv could not install', [uv, ...args], result)
     },
   }
 }
 
 /**
- * Torch from the index of the build that suits this machine, which uv knows. False where that index does not answer,
- * or a backend is set already.
+ * Installs torch from the index with the build for this machine, which uv knows. False if that index does not answer, or if the user has
+ * set a backend.
  */
 async function installForThisMachine(
   uv: string,
@@ -46,7 +46,7 @@ async function installForThisMachine(
   if (!options.offline) {
     const gpu = hasNvidiaDriver()
     if (gpu) announceTorch(ordinary, { directory, uv: true, report: options.report })
-    const result = await watch(uv, [...args, '--torch-backend=auto'], options)
+    const result = await runInstaller(uv, [...args, '--torch-backend=auto'], options)
     if (result.status === 'ok') return true
     options.report(
       'uv could not install from the index of torch builds that it knows; now the ordinary index',

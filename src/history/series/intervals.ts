@@ -9,10 +9,10 @@ export interface Interval {
 /** Sorted; no two touch. */
 export type Intervals = readonly Interval[]
 
-/** The set with `added` in it. */
+/** The set with an interval added. */
 export function addInterval(set: Intervals, added: Interval): Intervals {
   if (added.to <= added.from) return set
-  // Steps come in order: all but the last entry or two stay as they are.
+  // Steps usually come in order, so that only the last one or two entries change.
   let first = set.length
   while (first > 0 && set[first - 1]!.to >= added.from) first -= 1
   let end = first
@@ -25,7 +25,7 @@ export function addInterval(set: Intervals, added: Interval): Intervals {
   return [...set.slice(0, first), { from, to }, ...set.slice(end)]
 }
 
-/** The parts of `interval` that the set holds already. */
+/** The parts of `interval` that the set already contains. */
 export function overlaps(set: Intervals, interval: Interval): Intervals {
   const found: Interval[] = []
   for (let i = set.length - 1; i >= 0 && set[i]!.to > interval.from; i -= 1) {
@@ -44,12 +44,12 @@ export function below(intervals: readonly Interval[], limit: number): readonly I
     .map(({ from, to }) => ({ from, to: Math.min(to, limit) }))
 }
 
-/** Steps in all intervals together; a step in two of them counts twice. */
+/** Sum of the lengths of all intervals; a step in two intervals counts twice. */
 export function totalLength(intervals: readonly Interval[]): number {
   return intervals.reduce((sum, { from, to }) => sum + to - from, 0)
 }
 
-/** Steps in at least one of the intervals, which may overlap and be in any order. */
+/** Number of steps in at least one of the intervals, which may overlap and be in any order. */
 export function unionLength(intervals: readonly Interval[]): number {
   const sorted = intervals.toSorted((a, b) => a.from - b.from)
   let length = 0

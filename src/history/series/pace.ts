@@ -1,9 +1,9 @@
-/** How fast a run trains: steps by the clocks of its records, evaluations and checkpoints included, pauses left out. */
+/** The speed of a run, from the times of its records. Evaluations and checkpoints count, pauses do not. */
 import type { LogRecord } from '../../record/record.js'
-import type { RunSnapshot } from '../snapshot.js'
+import type { RunSnapshot } from '../run-snapshot.js'
 
 export interface Pace {
-  /** Where the run stood when, by time; at most `POINTS_KEPT`. Empty while it stands. */
+  /** Steps done at certain times, in order, at most `POINTS_KEPT`. Empty while the run is paused. */
   readonly points: readonly PacePoint[]
 }
 
@@ -38,7 +38,7 @@ export function withPace(pace: Pace, { body, timeMs }: LogRecord, after: RunSnap
   }
 }
 
-/** Over the last half minute or so; undefined while unknown. */
+/** Steps per second over about the last half minute; undefined while unknown. */
 export function stepsPerSecond({ points }: Pace): number | undefined {
   const [first] = points
   const last = points.at(-1)

@@ -1,23 +1,23 @@
-/** The numbers of a run over its visible history, record by record. */
+/** The numbers of a run over the steps of its visible history, for charts. */
 import { metricsOf } from '../evaluations.js'
 import { mainWeighing } from './main-weighing.js'
 import { isMissing } from './missing-numbers.js'
 import type { LogRecord, StepBatch } from '../../record/record.js'
-import { createSeries, type Series } from './series.js'
+import { createSeries, type Series } from './bounded-series.js'
 import { createSparseSeries } from './sparse-series.js'
 import { lossName } from './step-numbers.js'
 import { essRatioOfAppliedWeights } from '../../weighting/diagnostics.js'
-import { hiddenFrom, isVisible, type RewindPoint } from '../visible.js'
+import { hiddenFrom, isVisible, type RewindPoint } from '../visible-history.js'
 
-/** Of every step: unweighted mean loss, lambda (a gap where it is off), effective sample size over batch size, Σw, learning rate. */
+/** Numbers of every step: unweighted mean loss; lambda (a gap if it is off); ESS of the applied weights over batch size; Σw; learning rate. */
 export type StepSeriesName = 'loss' | 'lambda' | 'essRatio' | 'sumW' | 'lr'
 
 export interface RunSeries {
   take(record: LogRecord): void
   readonly steps: Readonly<Record<StepSeriesName, Series>>
   /**
-   * By name, in the order in which they came: metrics of evaluations (`val.accuracy`), the user's own numbers of steps
-   * (`train.<name>`), and the losses of all weighings but the first (`train.<weighing>.loss`). As many as there are.
+   * Series by name, in the order of their first values: metrics of evaluations (`val.accuracy`), numbers that the task logged
+   * (`train.<name>`), and the losses of the weighings that are not the main one (`train.<weighing>.loss`).
    */
   readonly metrics: ReadonlyMap<string, Series>
 }
@@ -78,7 +78,7 @@ function addBatch(
     lambda.add(step, finite(lambdas?.[i]))
     lr.add(step, finite(rates?.[i]))
     if (weighing === undefined) {
-      // No gap in the series of a loss that every other step has.
+      // A loss that only every other step has is not drawn with gaps.
       for (const series of [sumW, loss, essRatio]) series.skip(step)
       continue
     }
@@ -92,7 +92,7 @@ function addBatch(
   }
 }
 
-/** The other weighings, and the user's own numbers. */
+/** The losses of the other weighings, and the numbers that the task logged. */
 function addOthers(metric: (name: string) => Series, batch: StepBatch, end: number): void {
   if (end <= 0) return
   const { firstStep, weighings, metrics } = batch
@@ -107,7 +107,7 @@ function addOthers(metric: (name: string) => Series, batch: StepBatch, end: numb
   }
 }
 
-/** A lambda that is off and a ratio without meaning are gaps, and no numbers gone wrong. */
+/** A lambda that is off and an undefined ratio are gaps; they are not errors. */
 function finite(value: number | undefined): number | undefined {
   return Number.isFinite(value) ? value : undefined
 }

@@ -1,14 +1,14 @@
 /**
- * A number that few steps of a run have, such as a metric of evaluations, in bounded memory: a bucket holds one value, then two,
- * four, … neighbouring ones. Values may come in any order. Numbers of every step: series.ts.
+ * A number that few steps of a run have, such as a metric of evaluations, in bounded memory: a bucket has one value, later two, four,
+ * … neighbouring values. Values may come in any order. For numbers of every step, see bounded-series.ts.
  */
-import { kindOf, type Series } from './series.js'
+import { kindOf, type Series } from './bounded-series.js'
 
 interface Bucket {
   readonly from: number
   readonly through: number
   readonly values: number
-  /** Of the finite values. */
+  /** Over the finite values. */
   readonly min: number
   readonly max: number
   readonly sum: number
@@ -17,7 +17,7 @@ interface Bucket {
   readonly notFinite: number
 }
 
-/** @param most - buckets, an even number. */
+/** @param most - Largest number of buckets, even. */
 export function createSparseSeries(most = 1024): Series {
   let buckets: Bucket[] = []
   /** Values in a bucket. */
@@ -26,7 +26,7 @@ export function createSparseSeries(most = 1024): Series {
   let latest: { readonly step: number; readonly value: number } | undefined
 
   function place(bucket: Bucket): void {
-    // Nearly always the last.
+    // Usually the last bucket.
     const index = buckets.findLastIndex(({ from }) => from <= bucket.from)
     const before = buckets[index]
     const joins = before !== undefined && (before.values < size || before.through >= bucket.from)
@@ -35,7 +35,7 @@ export function createSparseSeries(most = 1024): Series {
   }
 
   return {
-    // It has no entries for steps without a value.
+    // A sparse series has no entries for steps without a value.
     skip: () => undefined,
     add(step, value) {
       if (value === undefined) return

@@ -1,18 +1,18 @@
-/** Every number of every step of a run's visible history, by name: what a replay is held against. */
+/** All numbers of all steps of a run's visible history, by name. A replay is compared with it. */
 import type { LogRecord, StepBatch } from '../../record/record.js'
-import { isVisible, type RewindPoint } from '../visible.js'
+import { isVisible, type RewindPoint } from '../visible-history.js'
 
-/** Grows as records are added; made by {@link createStepHistory} alone. */
+/** Grows as records are added. Created by {@link createStepHistory}. */
 export interface StepHistory {
-  /** Steps [begin, to) are there: a fork begins at its checkpoint. */
+  /** The history has the steps [begin, to). A fork begins at its checkpoint. */
   readonly begin: number
   readonly to: number
   readonly rewinds: readonly RewindPoint[]
-  /** "controls.lambda", "loss.meanLoss", "metrics.acc": NaN where a step has none. One value a step. */
+  /** Columns by name, "controls.lambda", "loss.meanLoss", "metrics.acc", with one value for each step; NaN if a step has none. */
   readonly columns: ReadonlyMap<string, Float64Array>
-  /** Of each step. */
+  /** One value for each step. */
   readonly attempts: Uint32Array
-  /** Names of the controls that plans held. */
+  /** Names of the planned controls. */
   readonly planned: ReadonlySet<string>
   /** Steps after which the model was evaluated. */
   readonly evaluated: ReadonlySet<number>
@@ -116,7 +116,7 @@ export interface StepDifference {
   readonly is: number
 }
 
-/** The first step at which two histories differ, bit for bit; undefined where they are the same as far as both go. */
+/** The first step at which two histories differ in any bit; undefined if all steps that both have are the same. */
 export function firstDifference(was: StepHistory, is: StepHistory): StepDifference | undefined {
   const names = [...new Set([...was.columns.keys(), ...is.columns.keys()])]
   for (let step = 0; step < Math.min(was.to, is.to); step++) {

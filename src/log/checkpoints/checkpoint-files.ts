@@ -1,19 +1,19 @@
-/** The checkpoint files of a run, and whether one is whole: as its record says, or by what it contains. */
+/** Lists the checkpoint files of a run, and checks whether a file is complete: by the hash in its record, or by its content. */
 import { createHash } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CheckpointWritten, Position } from '../../record/record.js'
-import { runPaths } from '../paths.js'
+import { runPaths } from '../run-paths.js'
 import { zipProblem } from './zip-check.js'
 
-/** A file that has a checkpoint's name. One that is still being written has another name. */
+/** A file with the name of a checkpoint. A file that is still being written has another name. */
 export interface CheckpointFile {
   /** Relative to the run directory. */
   readonly path: string
   readonly position: Position
 }
 
-/** The checkpoint files of the run in `dir`, in no order; none where the folder cannot be read. */
+/** The checkpoint files of the run in `dir`, unsorted; none if the folder cannot be read. */
 export function checkpointFiles(dir: string): CheckpointFile[] {
   return namesIn(runPaths(dir).checkpoints).flatMap((name) => {
     const [, step, attempt] = NAME.exec(name) ?? []
@@ -22,7 +22,7 @@ export function checkpointFiles(dir: string): CheckpointFile[] {
   })
 }
 
-/** Why a recorded checkpoint cannot be returned to, in words; undefined where it is whole. An empty hash is not compared. */
+/** Why a recorded checkpoint cannot be used; undefined if the file is complete. An empty hash is not compared. */
 export function problemOf(
   dir: string,
   { path, sha256, bytes }: Pick<CheckpointWritten, 'path' | 'sha256' | 'bytes'>,
@@ -36,7 +36,7 @@ export function problemOf(
   })
 }
 
-/** A checkpoint without a record: what a record would say of it, or why it is not whole. */
+/** For a checkpoint file without a record: the record that it would have, or the reason why it is not complete. */
 export function inspect(
   dir: string,
   { path, position }: CheckpointFile,
@@ -69,7 +69,7 @@ function reading(file: string, look: (fd: number) => string | undefined): string
   }
 }
 
-/** A simulated worker's file, which says its format first. */
+/** The checkpoint file of a simulated worker, which begins with its format. */
 function jsonProblem(fd: number): string | undefined {
   const text = Buffer.alloc(fstatSync(fd).size)
   readSync(fd, text, 0, text.length, 0)
@@ -77,7 +77,7 @@ function jsonProblem(fd: number): string | undefined {
     const value: unknown = JSON.parse(text.toString())
     if (typeof value === 'object' && value !== null && 'format' in value) return undefined
   } catch {
-    // As below.
+    // It is no JSON; the result below says so.
   }
   return 'it is no whole checkpoint: its JSON cannot be read'
 }
@@ -109,7 +109,7 @@ function wordsOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** The problem of a file that is not there. */
+/** The problem of a file that does not exist. */
 export const MISSING = 'it is not there any more'
 const NAME = /^step-(\d{9,})\.(\d+)(?:\.auto)?\.(?:pt|json)$/
 const CHUNK_BYTES = 1 << 20

@@ -1,4 +1,4 @@
-/** Checkpoints of a worker that lives in this process: whole files or none, named as a Python worker's are. */
+/** Writes and reads checkpoints of simulated workers, atomically. Files are named like those of a Python worker. */
 import { createHash } from 'node:crypto'
 import {
   closeSync,
@@ -16,15 +16,15 @@ import { basename, join, resolve } from 'node:path'
 import { AbsgdError } from '../../errors.js'
 import type { CheckpointWritten, Position } from '../../record/record.js'
 import { problemOf } from './checkpoint-files.js'
-import { runPaths } from '../paths.js'
+import { runPaths } from '../run-paths.js'
 
-/** What is known of a checkpoint file. */
+/** Facts about a written checkpoint file. */
 export type WrittenFile = Pick<CheckpointWritten, 'path' | 'sha256' | 'bytes' | 'deleted'>
 
 /**
- * Writes a checkpoint of the run in `dir` beside its final name, syncs and renames it. Earlier ones stay: `deleted` names
- * those that make room for it, so that the `keep` newest stay (0: all) and, of automatic ones, the last three.
- * `deleteCheckpoints` deletes them, once the record of the new one is on disk.
+ * Writes a checkpoint of the run in `dir` to a temporary file, syncs it and renames it. Earlier checkpoints stay: `deleted` names those
+ * that may be deleted, so that the `keep` newest stay (0: all) and the last three automatic ones. Call `deleteCheckpoints` once the
+ * record of the new checkpoint is on disk.
  *
  * @throws AbsgdError 'run-directory' when the disk refuses; earlier checkpoints are untouched.
  */
@@ -57,21 +57,21 @@ export function writeCheckpoint(
   }
 }
 
-/** Deletes checkpoints by path. One that cannot be deleted stays; the next checkpoint names it again. */
+/** Deletes checkpoints by path. A file that cannot be deleted stays, and is named again by the next checkpoint. */
 export function deleteCheckpoints(dir: string, paths: readonly string[]): void {
   for (const path of paths) {
     try {
       rmSync(resolve(dir, path), { force: true })
     } catch {
-      // As said above.
+      // The next checkpoint names the file again.
     }
   }
 }
 
 /**
- * The bytes of a checkpoint; a relative path is one in the run directory.
+ * The bytes of a checkpoint. A relative path is relative to the run directory.
  *
- * @throws AbsgdError 'run-directory' when it is missing, or its hash is not `sha256`; an empty hash is not compared.
+ * @throws AbsgdError 'run-directory' when the file is missing, or its hash is not `sha256`. An empty hash is not compared.
  */
 export function readCheckpoint(dir: string, path: string, sha256: string): Uint8Array {
   const file = resolve(dir, path)
@@ -91,9 +91,9 @@ export function readCheckpoint(dir: string, path: string, sha256: string): Uint8
 }
 
 /**
- * Copies a checkpoint of the run in `from` into that in `to`, named for `position` there. Returns its path in that run.
+ * Copies a checkpoint from the run `from` to the run `to`, where its name is made from `position`. Returns its path in `to`.
  *
- * @throws AbsgdError 'run-directory' when the disk refuses, or the copy is not what `checkpoint` says
+ * @throws AbsgdError 'run-directory' when the disk refuses, or the copy does not match the record `checkpoint`
  */
 export function copyCheckpoint({
   from,
@@ -131,7 +131,7 @@ function writeSynced(file: string, bytes: Uint8Array): void {
   }
 }
 
-/** The checkpoints of the same kind beyond the `keep` newest, by path; the new one is always kept. */
+/** Paths of the checkpoints of the same kind that are older than the `keep` newest. The new one is always kept. */
 function superseded(checkpoints: string, newest: string, keep: number, automatic: boolean): string[] {
   if (keep === 0) return []
   const others = readdirSync(checkpoints)

@@ -1,29 +1,29 @@
-/** Which checkpoint a run can return to: the newest that is whole, of those in its log and of those in its folder. */
+/** Finds the checkpoint that a run can return to: the newest complete one, in its log or in its folder. */
 import { AbsgdError } from '../../errors.js'
 import type { CheckpointWritten, Position } from '../../record/record.js'
-import { hiddenFrom, type RewindPoint } from '../../history/visible.js'
+import { hiddenFrom, type RewindPoint } from '../../history/visible-history.js'
 import { checkpointFiles, inspect, MISSING, problemOf } from './checkpoint-files.js'
 
-/** What the log says. */
+/** The checkpoints and rewinds in the log. */
 export interface LoggedCheckpoints {
-  /** Of the visible history. */
+  /** Checkpoints of the visible history. */
   readonly checkpoints: readonly CheckpointWritten[]
   readonly rewinds: readonly RewindPoint[]
 }
 
 export interface WholeCheckpoint {
-  /** Undefined where there is none, and none could be mended: the run begins again. */
+  /** Undefined if there is no checkpoint: the run begins again. */
   readonly checkpoint: CheckpointWritten | undefined
-  /** Whether the log has no record of it: its worker died before it could write one. */
+  /** Whether the log has no record of it, because its worker died before the record was written. */
   readonly isUnrecorded: boolean
-  /** One sentence about each newer checkpoint that cannot be used, and about one without a record that is. */
+  /** A sentence about each newer checkpoint that cannot be used, and about a used checkpoint without a record. */
   readonly notes: readonly string[]
 }
 
 /**
- * The newest whole checkpoint of the run in `dir`, of those after at most `atMost` steps.
+ * The newest complete checkpoint of the run in `dir` with at most `atMost` steps.
  *
- * @throws AbsgdError 'run-directory' where there are files, and none is whole: nothing is decided then.
+ * @throws AbsgdError 'run-directory' when there are files, and none is complete. The user must decide then.
  */
 export function newestWhole(dir: string, logged: LoggedCheckpoints, atMost = Infinity): WholeCheckpoint {
   const notes: string[] = []
@@ -32,9 +32,9 @@ export function newestWhole(dir: string, logged: LoggedCheckpoints, atMost = Inf
   for (const candidate of candidates) {
     const found = 'record' in candidate ? checked(dir, candidate.record) : inspect(dir, candidate)
     if ('problem' in found) {
-      const said = `${candidate.path}, ${afterSteps(candidate.position)}: ${found.problem}`
-      notes.push(`a checkpoint cannot be used: ${said}`)
-      if (found.problem !== MISSING) damaged.push(said)
+      const problem = `${candidate.path}, ${afterSteps(candidate.position)}: ${found.problem}`
+      notes.push(`a checkpoint cannot be used: ${problem}`)
+      if (found.problem !== MISSING) damaged.push(problem)
       continue
     }
     const isUnrecorded = !('record' in candidate)
@@ -57,7 +57,7 @@ export function newestWhole(dir: string, logged: LoggedCheckpoints, atMost = Inf
   return { checkpoint: undefined, isUnrecorded: false, notes }
 }
 
-/** Whole checkpoints in the folder that are newer than all that the log has, as their records would be; oldest first. */
+/** Records for the complete checkpoints in the folder that are newer than all in the log; oldest first. */
 export function unrecordedCheckpoints(dir: string, logged: LoggedCheckpoints): CheckpointWritten[] {
   const last = logged.checkpoints.at(-1)
   return candidatesOf(dir, logged)
@@ -75,7 +75,7 @@ interface Candidate {
   readonly record?: CheckpointWritten
 }
 
-/** Newest first. A file of steps that a return to a checkpoint has hidden is none. */
+/** Newest first. Files of steps that a rewind has hidden are left out. */
 function candidatesOf(dir: string, { checkpoints, rewinds }: LoggedCheckpoints): Candidate[] {
   const recorded = new Set(checkpoints.map(({ path }) => path))
   const files = checkpointFiles(dir).filter(

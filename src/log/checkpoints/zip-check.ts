@@ -1,8 +1,8 @@
-/** Whether a ZIP file, as `torch.save` writes them, is whole: its directory at the end, and the checksum of every entry. */
+/** Checks whether a ZIP file, as `torch.save` writes it, is complete: the directory at its end, and the checksum of every entry. */
 import { fstatSync, readSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 
-/** What is wrong with the file, in words; undefined where it is whole. */
+/** The problem of the file; undefined if it is complete. */
 export function zipProblem(fd: number): string | undefined {
   const { size } = fstatSync(fd)
   const directory = directoryOf(fd, size)
@@ -31,7 +31,7 @@ interface Entry {
   readonly offset: number
 }
 
-/** Where the central directory is. The record of it is the last thing in the file; a large file has a 64-bit one before it. */
+/** The position of the central directory. Its record is at the end of the file; a large file has a 64-bit record before it. */
 function directoryOf(fd: number, size: number): Directory | undefined {
   if (size < END_BYTES) return undefined
   const end = read(fd, size - END_BYTES, END_BYTES)
@@ -51,7 +51,7 @@ function largeDirectoryOf(fd: number, size: number): Directory | undefined {
   return { count: long(end, 32), bytes: long(end, 40), offset: long(end, 48) }
 }
 
-/** Undefined where the directory is damaged. */
+/** Undefined if the directory is damaged. */
 function entriesOf(directory: Buffer): Entry[] | undefined {
   const entries: Entry[] = []
   for (let at = 0; at < directory.length;) {
@@ -77,7 +77,7 @@ function entriesOf(directory: Buffer): Entry[] | undefined {
   return entries
 }
 
-/** Numbers that need 64 bits stand in an extra field, in this order: size, size as stored, offset. */
+/** Numbers that need 64 bits are in an extra field, in this order: size, size as stored, offset. */
 function longNumbers(
   { bytes, offset }: { readonly bytes: number; readonly offset: number },
   hasLongSize: boolean,
@@ -87,19 +87,19 @@ function longNumbers(
   while (at + 4 <= extra.length && extra.readUInt16LE(at) !== LONG_NUMBERS)
     at += 4 + extra.readUInt16LE(at + 2)
   at += 4
-  const take = (number: number, isLong = number === TOO_LARGE) => {
+  const nextNumber = (number: number, isLong = number === TOO_LARGE) => {
     if (!isLong || at + 8 > extra.length) return number
     at += 8
     return long(extra, at - 8)
   }
-  take(TOO_LARGE, hasLongSize)
-  return { bytes: take(bytes), offset: take(offset) }
+  nextNumber(TOO_LARGE, hasLongSize)
+  return { bytes: nextNumber(bytes), offset: nextNumber(offset) }
 }
 
 function isWhole(fd: number, { method, crc, bytes, offset }: Entry): boolean {
   const header = read(fd, offset, LOCAL_BYTES)
   if (header.length < LOCAL_BYTES || header.readUInt32LE(0) !== LOCAL) return false
-  // torch compresses nothing; what another writer compressed is not looked into.
+  // torch does not compress; compressed entries of other writers are not checked.
   if (method !== 0) return true
   let at = offset + LOCAL_BYTES + header.readUInt16LE(26) + header.readUInt16LE(28)
   let sum = 0

@@ -1,16 +1,16 @@
-/** What a reader met besides the records it returned. */
+/** Collects the problems of a reader: damage, unknown records, duplicates. */
 import { AbsgdError } from '../../errors.js'
 import type { LogRecord } from '../../record/record.js'
 import { decodeName, decodeRecord } from '../../wire/codec.js'
-import type { Cursor, Damage, Frame } from './cursor.js'
-import type { Seen } from './seen.js'
+import type { Cursor, Damage, Frame } from './frame-cursor.js'
+import type { Seen } from './seen-records.js'
 
 export interface ReadReport {
-  /** In the order in which it was met; what stands before each is read. */
+  /** In the order in which it was found. Everything before a damage is read. */
   readonly damage: readonly Damage[]
-  /** Records of kinds that a newer version wrote; skipped. */
+  /** Number of skipped records of kinds that a newer version wrote. */
   readonly unknown: number
-  /** Records that the logs hold twice; the first was returned. */
+  /** Number of records that were found twice; only the first was returned. */
   readonly duplicates: number
 }
 
@@ -24,7 +24,7 @@ export function emptyReport(): OpenReport {
   return { damage: [], unknown: 0, duplicates: 0 }
 }
 
-/** The frame's record; undefined, and noted unless it was seen before, when there is none that this version can read. */
+/** The record of a frame. Undefined if this version cannot read it; this is reported, unless the record was seen before. */
 export function readRecord(
   { payload, offset }: Frame,
   { path, stream }: Pick<Cursor, 'path' | 'stream'>,
@@ -46,7 +46,7 @@ export function readRecord(
   }
 }
 
-/** Notes why reading stopped. @param writing - whether a writer may still complete the last frame. */
+/** Reports why reading stopped. @param writing - Whether a writer may still complete the last frame. */
 export function noteEnd(cursor: Cursor, writing: boolean, report: OpenReport): void {
   const damage = cursor.damage()
   if (damage !== undefined) report.damage.push(damage)

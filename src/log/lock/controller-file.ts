@@ -1,22 +1,22 @@
-/** `controller.json`: how to reach the controller that drives a run. It may outlive a controller that was killed. */
+/** `controller.json`: the address of the controller that drives a run. If the controller was killed, the file remains. */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { z } from 'zod'
 import type { Place, ProcessIdentity } from '../../process/identity.js'
 import type { Endpoints } from '../../wire/channel.js'
-import { runPaths } from '../paths.js'
+import { runPaths } from '../run-paths.js'
 
-/** The place is that of the controller and of its worker. */
+/** Machine and process namespace are those of the controller and of its worker. */
 export interface ControllerFile extends Place {
   readonly pid: number
   readonly endpoints: Endpoints
   /** ISO 8601, UTC. */
   readonly startedAt: string
   readonly workerPid?: number
-  /** When that process started, see `ProcessIdentity`. */
+  /** Start time of that process, see `ProcessIdentity`. */
   readonly workerStart?: string
 }
 
-/** Replaces the file in one move; readable by its owner alone. */
+/** Replaces the file atomically. Only its owner can read it. */
 export function writeControllerFile(dir: string, file: ControllerFile): void {
   const path = runPaths(dir).controller
   const draft = `${path}.${process.pid}`
@@ -24,7 +24,7 @@ export function writeControllerFile(dir: string, file: ControllerFile): void {
   renameSync(draft, path)
 }
 
-/** Undefined when there is none, or what is there is none of ours. */
+/** Undefined if there is no file, or it has another format. */
 export function readControllerFile(dir: string): ControllerFile | undefined {
   try {
     const parsed = fileSchema.safeParse(JSON.parse(readFileSync(runPaths(dir).controller, 'utf8')))
@@ -34,11 +34,11 @@ export function readControllerFile(dir: string): ControllerFile | undefined {
   }
 }
 
-/** The worker that the controller drove, whether or not it still runs. */
+/** The worker process of the controller, whether or not it still runs. */
 export function workerOf(file: ControllerFile): ProcessIdentity | undefined {
   const { workerPid: pid, workerStart: processStart = '', bootId, host, machineId, pidNamespace } = file
   if (pid === undefined) return undefined
-  // Of an older version, which recorded the boot alone.
+  // A file of an older version, which recorded only the boot id.
   if (host === undefined || machineId === undefined || pidNamespace === undefined)
     return { pid, processStart, bootId }
   return { pid, processStart, bootId, host, machineId, pidNamespace }

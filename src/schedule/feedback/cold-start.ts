@@ -1,28 +1,28 @@
 /**
- * A run whose |λ| is small while nothing is learnt: its losses are all alike at first, and the samples that happen to be
- * learnt first take all the weight within some thirty steps. A network that collapsed often stays dead, so it must be seen before.
+ * A cold start: |λ| is small while nothing is learnt. The losses are nearly equal at first, and the samples that happen to be learnt
+ * first get all the weight within about thirty steps. A collapsed network often does not recover, so it must be detected before.
  */
-import { isSmall, timesOf, type Beginning } from './beginning.js'
+import { isSmall, timesOf, type FirstLosses } from './first-losses.js'
 
-/** How the first steps of such a run are watched: rows are planned no further than `lag` steps ahead of what is reported. */
+/** Options of the checks during a cold start. Rows are planned at most `lag` steps ahead of the reports. */
 export interface ColdStart {
-  /** A |λ| below so many times the first mean loss is small. */
+  /** |λ| is small below this many times the first mean loss. */
   readonly below: number
-  /** For so many steps from the first that is weighed. */
+  /** Number of steps, from the first weighed step, that count as the start. */
   readonly steps: number
   readonly lag: number
-  /** No sooner than so many steps from the first that is weighed are samples said to draw apart: early losses say little. */
+  /** Number of steps, from the first weighed step, before uneven weights are judged: the first losses are too noisy. */
   readonly earliest: number
   readonly patience: number
-  /** By what |λ| is multiplied, at the least. */
+  /** Smallest factor of |λ|. */
   readonly factor: number
-  /** |λ| comes to at least so many times the mean loss: off in all but name. */
+  /** |λ| becomes at least this many times the mean loss, which has almost no effect. */
   readonly off: number
-  /** Below this share of the batch an effective sample size is too small while nothing is learnt. */
+  /** Smallest ESS ratio while nothing is learnt. */
   readonly minEssRatio: number
-  /** The same while little is learnt, for as many steps as the guard's patience: whether the model was trained before or not. */
+  /** Smallest ESS ratio while little is learnt, over the guard's patience; also for a model that was trained before. */
   readonly minLastingEssRatio: number
-  /** λ > 0: for so many steps in a row a smaller share than `minStalledEssRatio`, and little learnt by then: said, not edited. */
+  /** For λ > 0: number of consecutive steps with an ESS ratio below `minStalledEssRatio` and little learnt that cause a warning. */
   readonly stalled: number
   readonly minStalledEssRatio: number
 }
@@ -46,12 +46,12 @@ export const COLD_START: ColdStart = {
  *
  * @param loss - The newest mean loss
  */
-export function isCold(lambda: number, loss: number, first: Beginning, { below }: ColdStart): boolean {
+export function isCold(lambda: number, loss: number, first: FirstLosses, { below }: ColdStart): boolean {
   return isSmall(lambda, first.loss, below) && loss >= timesOf(first.early, LEARNT)
 }
 
 export interface SeenCold {
-  /** As a share of the batch. */
+  /** ESS ratio. */
   readonly ess: number
   readonly lambda: number
   /** The newest mean loss. */
@@ -60,12 +60,12 @@ export interface SeenCold {
 }
 
 /**
- * Whether the samples draw apart before anything is learnt: the batch is not weighed evenly, and the mean loss has not fallen. Where the
- * model may have been trained before, and for λ > 0, which raises the loss of what is easy on purpose, it must have risen.
+ * Whether the weights are uneven before anything is learnt: the ESS ratio is low, and the mean loss has not fallen. For a model that
+ * may have been trained before, and for λ > 0, which raises the loss of easy samples on purpose, the loss must have risen.
  */
 export function drawsApart(
   { ess, lambda, loss, isUntrained }: SeenCold,
-  first: Beginning,
+  first: FirstLosses,
   { minEssRatio }: ColdStart,
 ): boolean {
   const times = lambda < 0 && isUntrained ? LEARNT : WORSE
@@ -73,8 +73,8 @@ export function drawsApart(
 }
 
 /**
- * Whether much less than the batch holds the weight. λ < 0: wrong labels that a trained model turns away from are seldom so many.
- * λ > 0 puts the weight on few samples on purpose: fewer are needed for a reason to look at what is learnt.
+ * Whether much less than the batch has the weight. For λ < 0, wrong labels are rarely so many. λ > 0 puts the weight on few samples
+ * on purpose, so that its limit is lower.
  */
 export function isLopsided(
   ess: number,
@@ -85,17 +85,17 @@ export function isLopsided(
 }
 
 /** @param loss - The mean over the newest steps */
-export function hasLearntLittle(loss: number, { early }: Beginning): boolean {
+export function hasLearntLittle(loss: number, { early }: FirstLosses): boolean {
   return loss >= timesOf(early, LITTLE)
 }
 
-/** By what |λ| is to be multiplied: a power of two. @param scale - Of the losses */
+/** The factor of |λ|: `factor`, or a larger power of two. @param scale - Size of the losses */
 export function factorOf(lambda: number, scale: number, { factor, off }: ColdStart): number {
   const needed = 2 ** Math.ceil(Math.log2((off * scale) / Math.abs(lambda)))
   return Math.max(factor, Number.isFinite(needed) ? needed : 0)
 }
 
-/** Times the mean loss at first. */
+/** Multiples of the first mean loss. */
 const LEARNT = 0.95
 const LITTLE = 0.8
 const WORSE = 1.5

@@ -1,19 +1,19 @@
 /** Changes a control when a metric stops getting better: names and rules of torch's ReduceLROnPlateau. */
 import { AbsgdError } from '../../errors.js'
 import { scheduleOf, type Schedule } from '../schedule.js'
-import { requireTiming, type Timing } from './options.js'
-import type { Decision, FeedbackRule, ReportedStep } from './rule.js'
+import { requireTiming, type Timing } from './feedback-timing.js'
+import type { Decision, FeedbackRule, ReportedStep } from './feedback-rule.js'
 
 export interface PlateauOptions extends Timing {
-  /** Between the bounds. */
+  /** Initial value, within the bounds. */
   readonly init: number
-  /** What |value| is multiplied by: finite, above 0, other than 1. @default 0.1 */
+  /** Factor of |value| at each change: finite, above 0, not 1. @default 0.1 */
   readonly factor?: number
-  /** Looks without improvement that are let pass. @default 10 */
+  /** Number of checks without improvement before a change. @default 10 */
   readonly patience?: number
-  /** Looks after a change that count for nothing. @default 0 */
+  /** Number of checks after a change that are ignored. @default 0 */
   readonly cooldown?: number
-  /** Relative improvement that counts as one. @default 1e-4 */
+  /** Smallest relative improvement that counts. @default 1e-4 */
   readonly threshold?: number
   /** Bounds of |value|. @default 0 and ∞ */
   readonly min?: number
@@ -26,16 +26,17 @@ export interface PlateauOptions extends Timing {
 
 interface PlateauState {
   readonly value: number
-  /** Null before the first look. */
+  /** Null before the first check. */
   readonly best: number | null
   readonly bad: number
   readonly cooling: number
-  /** The last step looked at: an evaluation counts once. */
+  /** The last step that was checked, so that an evaluation counts once. */
   readonly through: number
 }
 
 /**
- * A metric of steps is looked at once a decision, as its mean over the window; one of evaluations once an evaluation.
+ * A metric of steps is checked at each decision, as its mean over the window. A metric of evaluations is checked once for each
+ * evaluation.
  *
  * @throws AbsgdError 'experiment' naming what is outside its range
  */
@@ -75,7 +76,7 @@ export function plateau(options: PlateauOptions): Schedule {
   }
 
   function look(state: PlateauState, value: number): PlateauState {
-    // An infinite best could never be beaten by a share of itself.
+    // No value improves on an infinite best value by a share of it.
     const better = Number.isFinite(value) && (state.best === null || isBetter(value, state.best))
     const best = better ? value : state.best
     const cooling = Math.max(0, state.cooling - 1)
@@ -93,7 +94,7 @@ export function plateau(options: PlateauOptions): Schedule {
   const rule: FeedbackRule<PlateauState> = {
     name: `plateau of ${metric} from ${init}, × ${factor}`,
     ...timing,
-    // Each evaluation counts, also where decisions are far apart.
+    // Each evaluation counts, even if there are several between two decisions.
     window: isOfEvaluations(metric) ? Math.max(timing.window, timing.every) : timing.window,
     needsLosses: false,
     initial: init,
@@ -103,7 +104,7 @@ export function plateau(options: PlateauOptions): Schedule {
   return scheduleOf({ kind: 'feedback', rule })
 }
 
-/** What there is to look at after the step `through`. */
+/** The values to check after the step `through`. */
 function looksOf(
   window: readonly ReportedStep[],
   metric: string,
@@ -130,7 +131,7 @@ function valueOf(report: ReportedStep, metric: string): number {
   return report.metrics[metric] ?? NaN
 }
 
-/** For people: without the noise of a product's last digits. */
+/** Rounded for display, without the rounding errors of the product. */
 function short(value: number): string {
   return String(Number(value.toPrecision(4)))
 }

@@ -1,7 +1,7 @@
 /** The status of a run as text. */
 import { formatCount, formatNumber } from '../text/format.js'
 import type { Phase, RunStatus } from '../../record/record.js'
-import type { RunSnapshot } from '../../history/snapshot.js'
+import type { RunSnapshot } from '../../history/run-snapshot.js'
 
 export type Tone = 'plain' | 'good' | 'warn' | 'bad'
 

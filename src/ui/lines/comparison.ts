@@ -1,7 +1,7 @@
 /** The comparison of arms as lines of text; at most 80 columns wide, unless names are longer. */
-import type { Comparison, ComparedMetric, ArmFigures } from '../../statistics/comparison.js'
-import type { Seed } from '../../statistics/groups.js'
-import type { DifferingSetting } from '../../statistics/settings.js'
+import type { Comparison, ComparedMetric, ArmFigures } from '../../statistics/compare-runs.js'
+import type { Seed } from '../../statistics/group-runs.js'
+import type { DifferingSetting } from '../../statistics/differing-settings.js'
 import { formatDifference, formatMeanSd } from '../text/format.js'
 import { table, WIDTH, wrap, type Column } from '../text/layout.js'
 import { INTERNALS } from './page.js'

@@ -1,6 +1,6 @@
 /** The lines for events of a run. Steps and evaluations give lines only when their numbers become, or cease to be, NaN or infinite. */
 import type { Body, Phase } from '../../record/record.js'
-import type { RunSnapshot } from '../../history/snapshot.js'
+import type { RunSnapshot } from '../../history/run-snapshot.js'
 import { formatBytes, formatControl, formatCount } from '../text/format.js'
 import { fit, wrap } from '../text/layout.js'
 import { nonFiniteEvents } from './non-finite.js'

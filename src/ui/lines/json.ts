@@ -21,7 +21,7 @@
 import { metricsOf } from '../../history/evaluations.js'
 import type { Body, LogRecord, StepBatch } from '../../record/record.js'
 import { meanNumbers, rowAt } from '../../history/series/step-numbers.js'
-import type { RunSummary } from '../../history/summary.js'
+import type { RunSummary } from '../../history/summarize-run.js'
 
 export type JsonObject = Readonly<Record<string, unknown>>
 

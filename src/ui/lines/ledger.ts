@@ -1,5 +1,5 @@
 /** The ledger as a table. */
-import type { LedgerEdit, LedgerLine } from '../../history/ledger.js'
+import type { LedgerEdit, LedgerLine } from '../../history/ledger-lines.js'
 import { formatControl, formatCount } from '../text/format.js'
 import { table, wrap, type Column } from '../text/layout.js'
 import { sanitize } from '../text/sanitize.js'

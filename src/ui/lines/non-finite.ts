@@ -1,6 +1,6 @@
 /** Text about losses and metrics that become NaN or infinite, or finite again. */
-import type { NonFinite, Stretch } from '../../history/series/non-finite.js'
-import type { RunSummary } from '../../history/summary.js'
+import type { NonFinite, Stretch } from '../../history/series/non-finite-stretches.js'
+import type { RunSummary } from '../../history/summarize-run.js'
 import { formatCount, formatNumber } from '../text/format.js'
 
 /** A change between two states of a run: one sentence about all numbers that became NaN or infinite, or finite again. */

@@ -1,7 +1,7 @@
 /** Tables and notes: how the same losses are weighted at several values of lambda. */
 import type { LossesRead } from '../../analysis/loss-spread.js'
-import type { Outcome } from '../../analysis/outcome.js'
-import type { RunSummary } from '../../history/summary.js'
+import type { Outcome } from '../../analysis/lambda-outcome.js'
+import type { RunSummary } from '../../history/summarize-run.js'
 import { formatControl, formatCount, formatNumber } from '../text/format.js'
 import type { JsonObject } from './json.js'
 import { table, type Column } from '../text/layout.js'

@@ -1,5 +1,5 @@
 /** The page of `absgd show`: the settings of a run, its status and its results. */
-import type { RunSummary, SummaryConfig } from '../../history/summary.js'
+import type { RunSummary, SummaryConfig } from '../../history/summarize-run.js'
 import { DEFAULT_WEIGHTING, weightingInWords } from '../../record/weighting-rule.js'
 import { formatBytes, formatCount, formatDuration, formatNumber } from '../text/format.js'
 import { flow, labelled, WIDTH, wrap } from '../text/layout.js'

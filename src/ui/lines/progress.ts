@@ -1,7 +1,7 @@
 /** The lines printed during training: progress, and results of evaluations. */
 import { toEvaluationPoint } from '../../history/evaluations.js'
 import type { Evaluation } from '../../record/record.js'
-import type { RunSnapshot } from '../../history/snapshot.js'
+import type { RunSnapshot } from '../../history/run-snapshot.js'
 import { formatControl, formatCount, formatDuration, formatNumber } from '../text/format.js'
 import { fit, WIDTH } from '../text/layout.js'
 import { sanitize } from '../text/sanitize.js'

@@ -1,5 +1,5 @@
 /** The lines about a set of runs: runs that begin, runs that end, and progress. */
-import type { RunSummary } from '../../history/summary.js'
+import type { RunSummary } from '../../history/summarize-run.js'
 import { formatDuration, formatNumber } from '../text/format.js'
 import { fit, WIDTH, wrap } from '../text/layout.js'
 import { sanitize } from '../text/sanitize.js'

@@ -1,9 +1,9 @@
 /** An overview of the samples of a run: the distribution of their losses, and notes about the ranking. */
-import type { RunSnapshot } from '../../history/snapshot.js'
+import type { RunSnapshot } from '../../history/run-snapshot.js'
 import type { SampleLosses } from '../../samples/sample-losses.js'
-import type { HistogramBin, PredictionOverview, SampleOverview } from '../../samples/overview.js'
-import type { DamagedFile, RunSummary } from '../../history/summary.js'
-import { isVisible } from '../../history/visible.js'
+import type { HistogramBin, PredictionOverview, SampleOverview } from '../../samples/sample-overview.js'
+import type { DamagedFile, RunSummary } from '../../history/summarize-run.js'
+import { isVisible } from '../../history/visible-history.js'
 import { GAP_REASONS } from './events.js'
 import { formatCount, formatNumber } from '../text/format.js'
 import { table, WIDTH, wrap } from '../text/layout.js'

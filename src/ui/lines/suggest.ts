@@ -1,8 +1,8 @@
 /** `absgd suggest`: which lambda suits the spread of a run's last losses. */
-import type { RunSummary } from '../../history/summary.js'
+import type { RunSummary } from '../../history/summarize-run.js'
 import type { LossesRead } from '../../analysis/loss-spread.js'
-import { MIN_SIZE, type BoundedSuggestion, type Suggestion } from '../../analysis/suggestion.js'
-import type { Outcome } from '../../analysis/outcome.js'
+import { MIN_SIZE, type BoundedSuggestion, type Suggestion } from '../../analysis/lambda-suggestions.js'
+import type { Outcome } from '../../analysis/lambda-outcome.js'
 import { formatControl, formatNumber } from '../text/format.js'
 import { wrap } from '../text/layout.js'
 import { LEGEND, lossLines, outcomeTable, percent } from './outcomes.js'

@@ -1,5 +1,5 @@
 /** The ranking of suspects as a table. */
-import type { Suspect } from '../../samples/ranking.js'
+import type { Suspect } from '../../samples/suspect-ranking.js'
 import { formatCount, formatNumber } from '../text/format.js'
 import { table, WIDTH, wrap, type Column } from '../text/layout.js'
 import { entry, headline } from './page.js'

@@ -1,7 +1,7 @@
 /** The lines of `absgd what-if`: outcomes at other values of lambda, beside those at the current one. */
-import type { RunSummary } from '../../history/summary.js'
+import type { RunSummary } from '../../history/summarize-run.js'
 import type { LossesRead } from '../../analysis/loss-spread.js'
-import type { Outcome } from '../../analysis/outcome.js'
+import type { Outcome } from '../../analysis/lambda-outcome.js'
 import { formatControl, formatCount } from '../text/format.js'
 import { table, wrap } from '../text/layout.js'
 import { LEGEND, lossLines, outcomeTable, percent, type ShownOutcome } from './outcomes.js'

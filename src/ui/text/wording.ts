@@ -1,6 +1,6 @@
 /** Actions, edits, metrics, positions and states as text. */
 import type { Action, ControlEdit, EditTo, EditWhen, Position } from '../../record/record.js'
-import type { DamagedFile, RunSummary } from '../../history/summary.js'
+import type { DamagedFile, RunSummary } from '../../history/summarize-run.js'
 import type { WorkerState } from '../../history/worker-state.js'
 import { formatControl, formatCount, formatNumber } from './format.js'
 

@@ -1,7 +1,7 @@
 /** Plans: which rows a worker applies, and when. */
 import { expect, test } from 'vitest'
 import { classFactors, weighBalanced } from '../../../src/weighting/class-factor.js'
-import { FRESH_STATE, weigh, type WeightState } from '../../../src/weighting/rule.js'
+import { FRESH_STATE, weigh, type WeightState } from '../../../src/weighting/weigh-batch.js'
 import type { WeightingRule } from '../../../src/record/weighting-rule.js'
 import type { Bench } from '../benches.js'
 import { range, samplesOf, stepsOf } from '../steps.js'

@@ -4,7 +4,7 @@ import { addKnownStep, startFeedbackWindow, addSteps } from '../../../src/contro
 import { meanNumbers, stepNumbers } from '../../../src/history/series/step-numbers.js'
 import { reportsOf } from '../../../src/history/step-report.js'
 import { createRunSeries } from '../../../src/history/series/run-series.js'
-import { initialSnapshot, reduce } from '../../../src/history/snapshot.js'
+import { initialSnapshot, reduce } from '../../../src/history/run-snapshot.js'
 import type { StepBatch } from '../../../src/record/record.js'
 import { GUARD } from '../../../src/schedule/feedback/guard.js'
 import { joined, records, steps, weighing } from '../../helpers/records.js'

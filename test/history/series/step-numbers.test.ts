@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { stepNumbers } from '../../../src/history/series/step-numbers.js'
 import type { WeightingRule } from '../../../src/record/weighting-rule.js'
-import { FRESH_STATE, weigh } from '../../../src/weighting/rule.js'
+import { FRESH_STATE, weigh } from '../../../src/weighting/weigh-batch.js'
 import { steps, weighing } from '../../helpers/records.js'
 
 const losses = Float64Array.of(0.1, 0.4, 2.5, 3)

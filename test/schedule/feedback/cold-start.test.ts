@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { GUARD as WITH_COLD } from '../../../src/schedule/feedback/guard.js'
-import type { ReportedStep } from '../../../src/schedule/feedback/rule.js'
+import type { ReportedStep } from '../../../src/schedule/feedback/feedback-rule.js'
 import { report } from './reports.js'
 import { watched } from './watched.js'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { drawOf, isSaid, outcomeOf, type Outcome } from '../../../bench/collapses.js'
+import { drawOf, isReported, outcomeOf, type Outcome } from '../../../bench/collapses.js'
 import { trainToy, type Toy } from '../../../bench/toy-training.js'
 import { GUARD } from '../../../src/schedule/feedback/guard.js'
 
@@ -42,7 +42,7 @@ test('whatever learns at λ off ends healthy, or is said to collapse within 100 
     const outcome = outcomeOf(drawOf(seed, 2_000), 120)
     if (outcome.isHealthyOff) outcomes.push(outcome)
   }
-  const silent = outcomes.filter((one) => !one.endsHealthyGuarded && !isSaid(one))
+  const silent = outcomes.filter((one) => !one.endsHealthyGuarded && !isReported(one))
   expect(silent).toEqual([])
   // So many that would collapse, and most of them learn under the guard.
   const collapses = outcomes.filter(({ endsHealthy }) => !endsHealthy)

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { GUARD, startGuard, watch, type GuardState } from '../../../src/schedule/feedback/guard.js'
-import type { ReportedStep } from '../../../src/schedule/feedback/rule.js'
+import type { ReportedStep } from '../../../src/schedule/feedback/feedback-rule.js'
 import { report } from './reports.js'
 
 type Line = readonly [number | 'inf' | 'nan', number | 'inf' | 'nan']

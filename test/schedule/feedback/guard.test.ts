@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { BackOff } from '../../../src/schedule/feedback/guard.js'
-import type { ReportedStep } from '../../../src/schedule/feedback/rule.js'
-import { FRESH_STATE, weigh } from '../../../src/weighting/rule.js'
+import type { ReportedStep } from '../../../src/schedule/feedback/feedback-rule.js'
+import { FRESH_STATE, weigh } from '../../../src/weighting/weigh-batch.js'
 import { report } from './reports.js'
 import { GUARD, watched } from './watched.js'
 

@@ -1,6 +1,6 @@
 /** Reports as a rule sees them, and a rule driven as the controller drives it. */
-import type { Decision, FeedbackRule, ReportedStep } from '../../../src/schedule/feedback/rule.js'
-import { leavesOf } from '../../../src/schedule/parts.js'
+import type { Decision, FeedbackRule, ReportedStep } from '../../../src/schedule/feedback/feedback-rule.js'
+import { leavesOf } from '../../../src/schedule/schedule-parts.js'
 import type { Schedule } from '../../../src/schedule/schedule.js'
 
 export function report(step: number, given: Partial<ReportedStep> = {}): ReportedStep {

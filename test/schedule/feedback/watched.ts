@@ -7,7 +7,7 @@ import {
   type GuardOptions,
   type GuardState,
 } from '../../../src/schedule/feedback/guard.js'
-import type { ReportedStep } from '../../../src/schedule/feedback/rule.js'
+import type { ReportedStep } from '../../../src/schedule/feedback/feedback-rule.js'
 
 /** As it is once a run is under way. */
 export const GUARD: GuardOptions = { ...WITH_COLD, cold: undefined }

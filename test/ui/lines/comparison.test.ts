@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { comparisonLines, seedsInWords } from '../../../src/ui/lines/comparison.js'
-import { compareRuns } from '../../../src/statistics/comparison.js'
+import { compareRuns } from '../../../src/statistics/compare-runs.js'
 import { armOf, summary } from '../../helpers/summaries.js'
 
 const accuracies = { sgd: [0.852, 0.861, 0.87], annealed: [0.951, 0.947, 0.87] }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { createPlainOutput } from '../../../src/ui/lines/plain.js'
 import type { Body, LogRecord } from '../../../src/record/record.js'
-import { initialSnapshot, reduce } from '../../../src/history/snapshot.js'
-import { summarize } from '../../../src/history/summary.js'
+import { initialSnapshot, reduce } from '../../../src/history/run-snapshot.js'
+import { summarize } from '../../../src/history/summarize-run.js'
 import {
   checkpoint,
   ended,

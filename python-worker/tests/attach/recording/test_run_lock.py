@@ -18,7 +18,7 @@ from absgd_worker.link.records import Note
 from project import GOLDEN
 from worker_process import read_segment
 
-# test/log/lock/lock-elsewhere.test.ts judges the same cases.
+# test/log/lock/run-lock-elsewhere.test.ts judges the same cases.
 CASES = json.loads((GOLDEN / "locks.json").read_text())
 COMMON = {"bootId": "boot-1", "host": "a", "machineId": "machine-a", "pidNamespace": "pid:[4026531836]"}
 

@@ -1,6 +1,6 @@
 /** `absgd set`: changes controls of a live run. */
 import type { Command } from 'commander'
-import { parseEdit } from '../../../experiment/controls/edit-text.js'
+import { parseEdit } from '../../../experiment/controls/parse-edit.js'
 import { operatorCommand, sendRequest, type OperatorOptions } from '../../operator-request.js'
 
 export function setCommand(): Command {

@@ -3,7 +3,7 @@ import type { Manifest } from '../../../record/manifest.js'
 import { initialPace, withPace, type Pace } from '../../../history/series/pace.js'
 import type { LogRecord, Phase } from '../../../record/record.js'
 import { createRunSeries, type RunSeries } from '../../../history/series/run-series.js'
-import { initialSnapshot, reduce, type RunSnapshot } from '../../../history/snapshot.js'
+import { initialSnapshot, reduce, type RunSnapshot } from '../../../history/run-snapshot.js'
 import { eventsOf, type RunEvent } from './run-events.js'
 import type { ShownStatus } from '../status-text.js'
 

@@ -1,7 +1,7 @@
 /** The latest values of controls, weights and metrics. */
 import { formatControl, formatCount, formatNumber } from '../../text/format.js'
 import { sanitize } from '../../text/sanitize.js'
-import { bestEvaluation, finalMetrics } from '../../../history/summary.js'
+import { bestEvaluation, finalMetrics } from '../../../history/summarize-run.js'
 import type { RunState } from '../feed/run-state.js'
 import { apart, flowGroups, line, type Piece, type Pieces } from '../../text/styled-line.js'
 import type { Theme } from '../theme.js'

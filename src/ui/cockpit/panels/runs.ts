@@ -1,7 +1,7 @@
 /** The list of watched runs, one line each. */
 import { formatCount, formatNumber } from '../../text/format.js'
 import { sanitize } from '../../text/sanitize.js'
-import { bestEvaluation } from '../../../history/summary.js'
+import { bestEvaluation } from '../../../history/summarize-run.js'
 import { shownStatusOf, type RunState } from '../feed/run-state.js'
 import { apart, line } from '../../text/styled-line.js'
 import type { Theme } from '../theme.js'

@@ -1,6 +1,6 @@
 """What a run began with, against which all else is measured: units of loss do not matter. Pure.
 
-The twin of `src/schedule/feedback/beginning.ts`.
+The twin of `src/schedule/feedback/first-losses.ts`.
 """
 
 from __future__ import annotations

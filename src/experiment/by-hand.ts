@@ -1,7 +1,0 @@
-/** The experiment of a script that nobody has written one for. */
-import { defineExperiment, type Experiment } from './experiment.js'
-
-/** Lambda is off until somebody sets it, and the run ends with the script. */
-export function byHand(name: string): Experiment {
-  return defineExperiment({ name })
-}
