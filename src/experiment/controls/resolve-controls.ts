@@ -5,7 +5,7 @@ import { describe } from '../../schedule/describe-schedule.js'
 import { add, describeDuration, isNothing, type Duration } from '../../schedule/duration.js'
 import { leavesOf, type Leaf } from '../../schedule/schedule-parts.js'
 import { scheduleOf, type Source } from '../../schedule/schedule.js'
-import { complaint } from '../schema-errors.js'
+import { schemaErrorMessage } from '../schema-errors.js'
 import { CONTROL_RANGES, controlsSchema, OWN_CONTROL_RANGE, type ControlRange } from '../spec-schema.js'
 
 export type ResolvedControls = Readonly<Record<string, Source>>
