@@ -215,7 +215,7 @@ class CommandResult:
     step: int
     message: str
     follows: int = 0
-    """Sequence of the last record of steps before this result. `Telemetry`, which numbers records, sets it."""
+    """Sequence of the last record of steps before this result. `Telemetry`, which numbers them, sets it."""
 
 
 @dataclass(frozen=True)
