@@ -67,7 +67,7 @@ class Attachment:
         # Training that an exception has ended said no goodbye.
         self.end()
         outer = own = entered()
-        if own is None or own.host is not None:
+        if own is None or own.script_run is not None:
             own = self._stack.enter_context(sessions.session(**self.settings))
             own.is_implicit = outer is None
         if self._saved is not None:
@@ -131,13 +131,13 @@ class Attachment:
 
         def fall_silent() -> None:
             own.on_stop, own.on_checkpoint, own.on_evaluate = before
-            own.step_end.is_told = False
+            own.step_end.framework_reports = False
             own.expect(None)
 
         self._stack.callback(fall_silent)
         # What the framework looks at after every step: `is_stopping`.
         own.on_stop = own.on_stop or _nothing
-        own.step_end.is_told = True
+        own.step_end.framework_reports = True
         own.on_checkpoint = own.on_checkpoint or self._wants_checkpoint
         if can_evaluate:
             own.on_evaluate = own.on_evaluate or self._wants_evaluation

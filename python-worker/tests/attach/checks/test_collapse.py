@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from absgd_worker.attach import api
-from absgd_worker.attach.checks.collapse import SeenStep, Watch, watch
-from absgd_worker.attach.checks.collapse_watch import CollapseWatch
+from absgd_worker.attach.checks.collapse import CollapseState, StepFigures, check_step
+from absgd_worker.attach.checks.collapse_check import CollapseCheck
 from absgd_worker.attach.source.source import LocalSource
 from absgd_worker.link.step_reports import StepEntry
 from absgd_worker.weights import Statistics
@@ -27,8 +27,8 @@ VECTORS = GOLDEN / "guard.json"
 SERIES: list[dict[str, Any]] = json.loads(VECTORS.read_text(encoding="utf-8"))
 
 
-def steps_of(series: dict[str, Any]) -> list[SeenStep]:
-    found: list[SeenStep] = []
+def steps_of(series: dict[str, Any]) -> list[StepFigures]:
+    found: list[StepFigures] = []
     for piece in series["pieces"]:
         for i in range(piece["steps"]):
 
@@ -38,15 +38,15 @@ def steps_of(series: dict[str, Any]) -> list[SeenStep]:
 
             loss = at(piece["loss"])
             figures = (loss, at(piece["ess"]), at(piece["weighted"]) * loss)
-            found.append(SeenStep(len(found), at(piece["lam"]), series["n"], *figures))
+            found.append(StepFigures(len(found), at(piece["lam"]), series["n"], *figures))
     return found
 
 
 @pytest.mark.parametrize("series", SERIES, ids=lambda series: series["name"])
 def test_the_worker_and_the_guard_agree(series: dict[str, Any]) -> None:
-    state, found = Watch(), []
+    state, found = CollapseState(), []
     for seen in steps_of(series):
-        state, back_off = watch(state, seen)
+        state, back_off = check_step(state, seen)
         if back_off is not None:
             found.append([back_off.step, back_off.begin, back_off.factor])
     assert found == series["back_offs"]
@@ -203,7 +203,7 @@ def test_each_kind_is_said_once_and_what_is_on_a_device_at_the_end_at_the_latest
     read: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     notes: list[str] = []
-    watched = CollapseWatch(notes.append)
+    watched = CollapseCheck(notes.append)
     for step in range(10):
         watched.step(entry(step, read(figures(2.3, 0.95))))
     for step in range(10, 300):
@@ -221,7 +221,7 @@ def test_where_a_small_lambda_above_0_learns_little_it_may_be_a_collapse(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     notes: list[str] = []
-    watched = CollapseWatch(notes.append)
+    watched = CollapseCheck(notes.append)
     for step in range(200):
         watched.step(entry(step, figures(2.3, 0.11))._replace(controls={"lambda": 0.5}))
     assert len(notes) == 1
@@ -233,7 +233,7 @@ def test_where_a_small_lambda_above_0_learns_little_it_may_be_a_collapse(
 
 def test_each_weighing_is_watched_by_itself() -> None:
     notes: list[str] = []
-    watched = CollapseWatch(notes.append)
+    watched = CollapseCheck(notes.append)
     for step in range(60):
         # One loss is a thousand times the other's, and neither changes.
         watched.step(entry(step, figures(1000.0, 0.99), ("head", figures(1.0, 0.99))))

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from absgd_worker.attach import api
-from absgd_worker.attach.checks.no_effect import Effect
+from absgd_worker.attach.checks.no_effect import NoEffectCheck
 from absgd_worker.attach.hooks.batch_sizes import BatchSizes
 from absgd_worker.attach.provenance.granularity import GranularityError
 from absgd_worker.weights import Normaliser
@@ -21,7 +21,7 @@ def said(
     capsys: pytest.CaptureFixture[str], *, lam: float, scale: float, size: int = 8, steps: int = 250
 ) -> int:
     """How often a run of these losses says so."""
-    effect, normaliser = Effect(), Normaliser()
+    effect, normaliser = NoEffectCheck(), Normaliser()
     generator = torch.Generator().manual_seed(0)
     for _ in range(steps):
         losses = scale * torch.rand(size, generator=generator)
@@ -57,7 +57,7 @@ def test_a_script_says_it_on_stderr_and_names_the_command(capsys: pytest.Capture
             criterion(model(points), labels).backward()
             optimizer.step()
     err = capsys.readouterr().err
-    assert err.count("lambda = -1e+06 is large against") == 1
+    assert err.count("lambda = -1e+06 is large compared with") == 1
     assert "absgd suggest" in err
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from absgd_worker.attach import api
 from absgd_worker.attach.checks import non_finite
-from absgd_worker.attach.checks.non_finite import READ_TOGETHER, SAID_STRETCHES, Copy, NonFinite
+from absgd_worker.attach.checks.non_finite import MAX_REPORTS, READ_TOGETHER, Copy, NonFiniteCheck
 from absgd_worker.link.step_reports import NOT_A_NUMBER, step_batch
 from recorder import a_model
 from sent_telemetry import entry
@@ -27,12 +27,12 @@ def events_of(name: str, values: list[float]) -> list[str]:
     for step, value in enumerate(values):
         if not math.isfinite(value) and since is None:
             since, times = step, times + 1
-            if times <= SAID_STRETCHES:
-                more = "; this is not said again" if times == SAID_STRETCHES else ""
+            if times <= MAX_REPORTS:
+                more = "; this is not printed again" if times == MAX_REPORTS else ""
                 lines.append(f"absgd: {name} is {value} from step {step} on{more}")
         elif math.isfinite(value) and since is not None:
             were = "1 step was" if step - since == 1 else f"{step - since} steps were"
-            if times <= SAID_STRETCHES:
+            if times <= MAX_REPORTS:
                 lines.append(f"absgd: {name} is finite again from step {step} on: {were} not")
             since = None
     return lines
@@ -79,7 +79,7 @@ def test_metrics_of_evaluations_and_numbers_of_steps_are_said_by_their_names(
 
 
 def test_a_name_is_printed_without_what_a_terminal_obeys(capsys: pytest.CaptureFixture[str]) -> None:
-    NonFinite().evaluated("val", {"\x1b[2J": math.nan}, 3)
+    NonFiniteCheck().evaluated("val", {"\x1b[2J": math.nan}, 3)
     assert "\x1b" not in capsys.readouterr().err
 
 
@@ -95,7 +95,7 @@ def test_numbers_on_a_device_are_read_together_once_they_are_there_and_the_rest_
 
     monkeypatch.setattr(non_finite, "copy_to_host", later)
     monkeypatch.setattr(torch.Tensor, "is_cpu", property(lambda _: False))
-    watch = NonFinite()
+    watch = NonFiniteCheck()
     values = [math.nan if 3 <= step < 70 else 0.5 for step in range(2 * READ_TOGETHER + 10)]
     said: list[int] = []
     for now, value in enumerate(values):

@@ -93,7 +93,7 @@ def test_a_loop_that_updates_by_hand_is_told_that_it_has_no_steps_and_is_no_succ
     script = tmp_path / "by_hand.py"
     script.write_text(BY_HAND)
     assert run.main([str(script)]) == 0
-    assert capsys.readouterr().err.count("no optimizer of torch has stepped yet") == 1
+    assert capsys.readouterr().err.count("no torch optimizer has stepped") == 1
     assert run.main(["--lam", "-1", str(script)]) == 1
 
 

@@ -92,7 +92,7 @@ def test_what_the_script_says_holds_unless_the_command_line_does(
     assert own == trained(capsys, "--lam", "-1", "--gamma", "0.5", script, "plain")[0]
     decided, said = trained(capsys, "--lam", "off", script, how, str(plan))
     assert decided == off
-    assert ("own session(lam=…) does" in said) is (how != "wrap")
+    assert ("own session(lam=…) is ignored" in said) is (how != "wrap")
     assert own != off
 
 

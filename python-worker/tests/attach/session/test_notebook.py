@@ -104,7 +104,7 @@ def test_a_session_that_an_earlier_cell_left_open_ends_with_the_next(
     left.__enter__()
     step(api.wrap(nn.CrossEntropyLoss()), model)
     optimizer.step()
-    with pytest.raises(SessionError, match="there is a session already"), api.session():
+    with pytest.raises(SessionError, match="a session is entered already"), api.session():
         pass
     shell.execution_count = 2
     with api.session(lam=-3.0):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from absgd_worker.attach import api
 from absgd_worker.attach.errors import SessionError
-from absgd_worker.attach.session.accumulation import NamedWeighing
+from absgd_worker.attach.session.steps.accumulation import NamedWeighing
 from absgd_worker.weights import Normaliser, Rule, read_statistics
 from recorder import Recorder, a_model, batches, labels, points
 
@@ -61,7 +61,7 @@ def test_a_calls_a_step_move_the_estimate_as_one_call_would() -> None:
         for loss in losses:
             weighing.weigh(loss.reshape(1), {"lambda": -2.0, "gamma": 0.5})
         whole.weigh(losses, lam=-2.0, gamma=0.5)
-        weighing.take()
+        weighing.end_step()
     estimate = weighing.state_dict()["normaliser"]["free_energy"]
     assert estimate == pytest.approx(whole.state_dict()["free_energy"], abs=0.02)
     each = Normaliser()
@@ -75,7 +75,7 @@ def test_how_many_calls_a_step_has_is_learnt_from_the_step_before() -> None:
     told, learnt = NamedWeighing(Rule(), 4), NamedWeighing(Rule(), None)
     for _ in range(4):
         learnt.weigh(torch.ones(3), {"lambda": -1.0, "gamma": 0.5})
-    learnt.take()
+    learnt.end_step()
     learnt.load_state_dict({**learnt.state_dict(), "normaliser": told.state_dict()["normaliser"]})
     for losses in (torch.rand(3), torch.rand(3)):
         weights = [one.weigh(losses, {"lambda": -1.0, "gamma": 0.5})[0] for one in (told, learnt)]
@@ -198,7 +198,7 @@ def test_several_ranks_are_refused_unless_lambda_is_off_or_it_is_asked_for(
 
 
 def test_a_session_in_a_session_is_refused_and_one_may_follow_another() -> None:
-    with api.session(), pytest.raises(SessionError, match="there is a session already"), api.session():
+    with api.session(), pytest.raises(SessionError, match="a session is entered already"), api.session():
         pass
     with api.session() as session:
         assert api.current() is session

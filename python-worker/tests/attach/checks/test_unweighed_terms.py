@@ -18,7 +18,7 @@ from absgd_worker.attach.errors import NotWeighable
 from recorder import Recorder, a_model, labels, points
 
 Term = Callable[[nn.Module, Tensor], Tensor]
-SAID = re.compile(r"absgd: a part of what is trained on is not weighed: (\S+) of the (\S+) that")
+SAID = re.compile(r"absgd: a part of the training loss is not weighed: (\S+) of the (\S+) that")
 
 
 def dice(_model: nn.Module, scores: Tensor) -> Tensor:
