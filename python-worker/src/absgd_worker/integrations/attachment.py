@@ -107,7 +107,7 @@ class Attachment:
     def end_step(self) -> None:
         """All that belongs to the framework's step is done. Operators' wishes come by `take` then."""
         if self.session is not None:
-            self.session.finish_step(is_told=True)
+            self.session.finish_step(is_reported=True)
 
     def take(self, wish: Wish) -> bool:
         """Whether an operator asked for it since the last time."""

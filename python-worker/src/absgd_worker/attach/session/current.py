@@ -1,40 +1,37 @@
-"""Enters and leaves sessions."""
+"""`absgd_worker.session` and `absgd_worker.current`."""
 
 from __future__ import annotations
 
-import atexit
 import math
-import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.hooks.hyperparameters import Groups
 from absgd_worker.attach.mirror.mirror import Mirroring
-from absgd_worker.attach.session.child_guard import refuse_training
 from absgd_worker.attach.session.choose_source import (
     source_of,
     source_of_script,
     source_outside_of_sessions,
 )
 from absgd_worker.attach.session.entered import entered, sessions
-from absgd_worker.attach.session.notebook import running_cell
+from absgd_worker.attach.session.lifetime import (
+    enter,
+    entered_session,
+    leave_implicit,
+    leave_sessions_of_other_cells,
+)
 from absgd_worker.attach.session.options import SessionOptions
 from absgd_worker.attach.session.script_options import with_script_options
 from absgd_worker.attach.session.script_run import ScriptRun
 from absgd_worker.attach.session.session import Session
-from absgd_worker.attach.session.started_processes import refuse_training_in_other_processes
 from absgd_worker.attach.source.constant import Setting
 from absgd_worker.attach.source.recorder import ControlsAndRecorder
-from absgd_worker.attach.source.source import ControlSource, StopTraining
+from absgd_worker.attach.source.source import ControlSource
 from absgd_worker.console import complain
 from absgd_worker.weights import Rule
-
-_while_open = ExitStack()
-"""Closed when the last session is left."""
 
 
 @contextmanager
@@ -95,7 +92,7 @@ def session(
         SessionError: inside another session. ValueError: a value that is not permitted. PlanError: the file
             is no plan. SettingsError: the environment variables of a controller are invalid.
     """
-    _leave_sessions_of_other_cells()
+    leave_sessions_of_other_cells()
     options = SessionOptions(
         None if weighting == "default" else Rule(weighting) if isinstance(weighting, str) else weighting,
         accumulate,
@@ -129,22 +126,8 @@ def session(
         return
     own = Session(source or source_of(lam, gamma, plan, run), options)
     leave_implicit()
-    with _entered(own):
+    with entered_session(own):
         yield own
-
-
-@contextmanager
-def _entered(session: Session) -> Iterator[None]:
-    """Opens and enters the session, and leaves it."""
-    _enter(session)
-    try:
-        session.open()
-        yield
-    except BaseException as error:
-        _leave(session, error)
-        raise
-    else:
-        _leave(session)
 
 
 @contextmanager
@@ -155,7 +138,7 @@ def _in_place_of(outer: Session, inner: Session, script: ScriptRun[Session]) -> 
     if script.capture is not None:
         script.capture.weigh_for(inner)
     try:
-        with _entered(inner):
+        with entered_session(inner):
             yield
     finally:
         if script.capture is not None:
@@ -174,55 +157,4 @@ def _begin_implicit() -> None:
     session = Session(source_outside_of_sessions())
     session.is_implicit = session.may_begin_anew = True
     session.open()
-    _enter(session)
-
-
-def leave_implicit(error: BaseException | None = None) -> None:
-    """Ends the session that began outside of any, if there is one."""
-    for session in [session for session in sessions if session.is_implicit]:
-        _leave(session, error)
-
-
-def _leave_sessions_of_other_cells() -> None:
-    """Ends sessions that an earlier cell of a notebook entered: it was interrupted before it left them."""
-    for session in [session for session in sessions if session.cell not in (None, running_cell())]:
-        _leave(session, StopTraining("another cell began a session"))
-
-
-def _enter(session: Session) -> None:
-    if not sessions:
-        _while_open.enter_context(refuse_training_in_other_processes(_wants_lambda))
-    sessions.append(session)
-
-
-def _leave(session: Session, error: BaseException | None = None) -> None:
-    try:
-        # The callback that saves the script may ask for the current session: it is still this one.
-        session.close(error)
-    finally:
-        if session in sessions:
-            sessions.remove(session)
-        if not sessions:
-            _while_open.close()
-
-
-def _wants_lambda() -> bool:
-    """Whether lambda is on in an open session, or may be."""
-    return any(session.is_open and session.source.wants_lambda for session in sessions)
-
-
-def _abandon_in_child() -> None:
-    if _wants_lambda():
-        refuse_training("fork")
-    for session in sessions:
-        session.abandon()
-
-
-def _leave_at_exit() -> None:
-    # The error that ended the interpreter, for a session that was never left.
-    leave_implicit(getattr(sys, "last_value", None))
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_abandon_in_child)
-atexit.register(_leave_at_exit)
+    enter(session)

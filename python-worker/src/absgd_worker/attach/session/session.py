@@ -42,7 +42,8 @@ class Session:
         self._steps = self._parts.steps
         self.start_line = self._parts.announcements
         self.watch, self.trainings = self._parts.watch, self._parts.trainings
-        # What captures call.
+        self.expect, self.finish_step = self._steps.expect, self._steps.finish
+        # Called by captures.
         weighing = self._parts.weighing
         self.weigh, self.is_in_another_thread = weighing.weigh, weighing.is_in_another_thread
         self.take_use, self.follow, self.forget = weighing.take_use, weighing.follow, weighing.forget
@@ -123,8 +124,7 @@ class Session:
 
     @property
     def may_begin_anew(self) -> bool:
-        """Whether another model of the script is another training. It is not where the script has entered
-        the session."""
+        """Whether another model is another training; not in a session that the script has entered."""
         return self._steps.may_begin_anew
 
     @may_begin_anew.setter
@@ -179,23 +179,6 @@ class Session:
     def control(self, name: str, default: float) -> float:
         """The planned value of a control at this step; `default` if none is planned."""
         return self.controls.get(name, default)
-
-    def expect(self, micro_batches: int | None) -> None:
-        """Sets how many losses of one name each step has, as a framework knows it; None: as many as the step
-        before. A number that the script has set is kept."""
-        self._steps.expect(micro_batches)
-
-    def finish_step(self, *, is_last: bool = False, is_told: bool = False) -> None:
-        """Executes what an operator has asked for, if the loop has finished its last step; see `StepEnd`.
-
-        Args:
-            is_last: there is no further step.
-            is_told: a framework reports the end of its step.
-
-        Raises:
-            StopTraining: training is to stop, and no framework ends it. Never raised where `is_last`.
-        """
-        self._steps.finish(is_last=is_last, is_reported=is_told)
 
     def state_dict(self) -> dict[str, Any]:
         """The step, the state of every estimate, and where the run is recorded: Python numbers and strings.

@@ -35,7 +35,7 @@ class TrainingState:
         self.weighings = Weighings(accumulate)
         self.estimates = Estimates(models)
         self.last_use: BackwardUse | None = None
-        """The use of the loss that was weighed last, until the caller has taken it."""
+        """The use of the loss that was weighed last, until `LossWeighing.take_use`."""
         self.has_empty_loss = False
         """Whether a loss of this step had no sample that counts."""
         self.samples = KnownSamples()

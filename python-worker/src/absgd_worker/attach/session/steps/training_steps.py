@@ -155,7 +155,11 @@ class TrainingSteps:
             self.source.await_plan(training.step)
 
     def finish(self, *, is_last: bool = False, is_reported: bool = False) -> None:
-        """Executes the commands of an operator, if the loop has finished its last step; see `StepEnd`.
+        """Executes what an operator has asked for, if the loop has finished its last step; see `StepEnd`.
+
+        Args:
+            is_last: there is no further step.
+            is_reported: a framework reports the end of its step.
 
         Raises:
             StopTraining: training is to stop, and no framework ends it. Never raised where `is_last`.
@@ -176,7 +180,8 @@ class TrainingSteps:
             raise stop
 
     def expect(self, micro_batches: int | None) -> None:
-        """See `Session.expect`."""
+        """Sets how many losses of one name each step has, as a framework knows it; None: as many as the step
+        before. A number that the script has set is kept."""
         if self.accumulate is None:
             self.training.weighings.expect(micro_batches)
 
