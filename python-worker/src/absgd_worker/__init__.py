@@ -1,6 +1,8 @@
-"""The PyTorch side of ABSGD: what a task may import, and what a loop of its own may.
+"""The PyTorch side of ABSGD: for tasks that `absgd run` serves, and for training loops of your own.
 
-Importing this package imports torch and nothing heavier: only the served loop loads sockets and messages.
+A task imports `Task`, `Context`, `Evaluated` and `losses`. A loop of your own uses `wrap`, `weigh`, `capture`
+and `session`. `absgd_worker.weights` is the rule of weights without the rest. Importing this package imports
+torch, but neither sockets nor messages.
 """
 
 from __future__ import annotations
@@ -57,7 +59,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # A served task needs none of it.
+    # Imported on first use, because a served task does not need it.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module("absgd_worker.attach.api"), name)

@@ -1,4 +1,4 @@
-"""Lines for people on stdout, which is the run's `worker.log`."""
+"""Prints lines for the user. In a served run both streams are the file `worker.log`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import sys
 
 
 def say(line: str) -> None:
-    """Prints a line at once. A full disk under `worker.log` must not end training: the line is lost."""
+    """Prints a line on stdout, and flushes it. On a full disk the line is lost and training continues."""
     with contextlib.suppress(OSError, ValueError):
         print(line, flush=True)
 
 
 def complain(text: str) -> None:
-    """As `say`, on stderr, whose last lines the controller shows when the worker dies."""
+    """Prints a text on stderr like `say`. The controller shows its last lines when the worker dies."""
     with contextlib.suppress(OSError, ValueError):
         print(text, file=sys.stderr, flush=True)
 

@@ -1,27 +1,27 @@
-"""What can go wrong in a worker, by whose fault it is."""
+"""The errors of a worker."""
 
 from __future__ import annotations
 
 
 class WorkerError(Exception):
-    """A failure with a message for people: it names the thing, what is permitted, and what to do."""
+    """An error whose message names the thing that is wrong, what is permitted, and what to do."""
 
 
 class SettingsError(WorkerError):
-    """The environment does not say, or says wrongly, which run this worker belongs to."""
+    """An environment variable that names the run of this worker is missing or invalid."""
 
 
 class TaskError(WorkerError, ValueError):
-    """The user's task does not fit its contract."""
+    """A part of the user's task is not what `Task` requires."""
 
 
 class ControlError(WorkerError, ValueError):
-    """The plan sets a control that the task's optimizer does not have, or lacks one that is needed."""
+    """The plan sets a control that the optimizer does not have, or lacks a control that is needed."""
 
 
 class CheckpointError(WorkerError):
-    """A checkpoint could not be written, or is not one that this task can go on from."""
+    """A checkpoint could not be written, or does not fit this task."""
 
 
 class ProtocolError(WorkerError, ValueError):
-    """A frame that does not decode, or that breaks a range of the contract."""
+    """A frame does not decode, or a value in it is out of the range in proto/absgd/v1."""

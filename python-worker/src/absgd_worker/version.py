@@ -1,4 +1,4 @@
-"""The version of this package, and of the protocol that it speaks (proto/README.md)."""
+"""The version of this package, and of its protocol (proto/README.md)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ PROTOCOL_MINOR = 2
 
 
 def version_number() -> int:
-    """major·10⁶ + minor·10³ + patch, as log files carry it."""
+    """major·10⁶ + minor·10³ + patch, in the header of log files."""
     major, minor, patch = (int(part) for part in VERSION.split("."))
     return major * 1_000_000 + minor * 1_000 + patch

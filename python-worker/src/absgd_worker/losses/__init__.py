@@ -1,11 +1,11 @@
-"""The classic per-sample losses of a classifier: logits in, one loss a sample out, ready to be weighed.
+"""Common per-sample losses of classifiers, to be weighed: from logits [B, C] and labels [B] to losses [B].
 
-All of them return losses [B]: float64 of float64 logits, float32 of all others, which are taken to float32
-first. Everything goes through log-softmax, so that neither large logits nor probabilities of 0 make a loss
-or a gradient infinite or NaN. Nothing waits for a device; the range of labels is checked by torch.
+The losses are float64 for float64 logits, and float32 for all others, which are converted to float32 first.
+All use log-softmax, so that large logits and probabilities of 0 give finite losses and gradients. No function
+waits for a device; torch checks the range of the labels.
 
-Where `ignore_index` is the label, the loss is 0. A weighing takes that for a sample learnt by heart, which a
-negative lam attends to: keep such samples out of a batch that is weighed.
+A sample with the label `ignore_index` has the loss 0. A negative lam would give it a high weight: leave such
+samples out of a batch that is weighed.
 
 Shapes: B samples in a batch, C classes.
 """

@@ -1,4 +1,4 @@
-"""What the per-sample losses take, checked without waiting for a device.
+"""Checks the arguments of the per-sample losses, without waiting for a device.
 
 Shapes: B samples in a batch, C classes.
 """
@@ -30,20 +30,20 @@ def check_batch(logits_BC: object, labels_B: object | None) -> None:
 
 
 def check_number(name: str, value: float, fits: bool, permitted: str) -> None:
-    """Raises TaskError that names the argument unless its value `fits`."""
+    """Raises TaskError that names the argument, unless its value `fits`."""
     if not fits:
         raise TaskError(f"{name} must be {permitted}, not {value!r}")
 
 
-def wide(logits_BC: Tensor) -> Tensor:
-    """As they are, or in float32 where they are narrower."""
+def at_least_float32(logits_BC: Tensor) -> Tensor:
+    """The logits, converted to float32 if they are narrower."""
     return logits_BC if logits_BC.dtype in (torch.float32, torch.float64) else logits_BC.float()
 
 
 def as_counts(class_counts_C: object, logits_BC: Tensor) -> Tensor:
     """The counts in the dtype and on the device of the logits.
 
-    Raises TaskError unless there is one a class. Their values are looked at on the CPU alone.
+    Raises TaskError unless there is one per class. Their values are only checked on the CPU.
     """
     classes = logits_BC.shape[1]
     if not isinstance(class_counts_C, Tensor) or list(class_counts_C.shape) != [classes]:

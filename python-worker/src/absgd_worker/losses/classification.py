@@ -1,11 +1,11 @@
-"""The classic per-sample losses of a classifier: logits in, one loss a sample out, ready to be weighed.
+"""Common per-sample losses of classifiers, to be weighed: from logits [B, C] and labels [B] to losses [B].
 
-All of them return losses [B]: float64 of float64 logits, float32 of all others, which are taken to float32
-first. Everything goes through log-softmax, so that neither large logits nor probabilities of 0 make a loss
-or a gradient infinite or NaN. Nothing waits for a device; the range of labels is checked by torch.
+The losses are float64 for float64 logits, and float32 for all others, which are converted to float32 first.
+All use log-softmax, so that large logits and probabilities of 0 give finite losses and gradients. No function
+waits for a device; torch checks the range of the labels.
 
-Where `ignore_index` is the label, the loss is 0. A weighing takes that for a sample learnt by heart, which a
-negative lam attends to: keep such samples out of a batch that is weighed.
+A sample with the label `ignore_index` has the loss 0. A negative lam would give it a high weight: leave such
+samples out of a batch that is weighed.
 
 Shapes: B samples in a batch, C classes.
 """
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from absgd_worker.losses.arguments import check_batch, check_number, wide
+from absgd_worker.losses.arguments import at_least_float32, check_batch, check_number
 
 __all__ = [
     "cross_entropy",
@@ -34,15 +34,19 @@ def cross_entropy(
 ) -> Tensor:
     """-log p_y, [B]: `torch.nn.functional.cross_entropy` without its average.
 
-    `logits_BC`: floating, [B, C]. `labels_B`: int64, from 0 to C - 1. `label_smoothing` in [0, 1]: the share
-    of the label that all classes get alike (arXiv 1512.00567).
+    Args:
+        logits_BC: [B, C], floating.
+        labels_B: [B], int64, from 0 to C - 1, or `ignore_index`.
+        label_smoothing: in [0, 1], the part of each label that is spread over all classes (arXiv 1512.00567).
+        ignore_index: samples with this label have the loss 0.
 
-    Raises TaskError for arguments of another shape, dtype or range.
+    Raises:
+        TaskError: an argument has another shape, dtype or range.
     """
     check_batch(logits_BC, labels_B)
     check_number("label_smoothing", label_smoothing, 0 <= label_smoothing <= 1, "in [0, 1]")
     return F.cross_entropy(
-        wide(logits_BC),
+        at_least_float32(logits_BC),
         labels_B,
         reduction="none",
         ignore_index=ignore_index,
@@ -51,16 +55,23 @@ def cross_entropy(
 
 
 def focal(logits_BC: Tensor, labels_B: Tensor, *, gamma: float = 2.0, ignore_index: int = -100) -> Tensor:
-    """-(1 - p_y)^gamma · log p_y, [B]: what is learnt already counts less (arXiv 1708.02002, equation 4).
+    """Focal loss, -(1 - p_y)^gamma · log p_y, [B]: samples with a high p_y count less.
 
-    `gamma`: finite, from 0, which is cross-entropy. It is not the gamma of the rule of weights.
+    Source: arXiv 1708.02002, equation 4.
 
-    Raises TaskError for arguments of another shape, dtype or range.
+    Args:
+        logits_BC: [B, C], floating.
+        labels_B: [B], int64, from 0 to C - 1, or `ignore_index`.
+        gamma: finite, from 0, which is cross-entropy. It is not the gamma of the rule of weights.
+        ignore_index: samples with this label have the loss 0.
+
+    Raises:
+        TaskError: an argument has another shape, dtype or range.
     """
     check_batch(logits_BC, labels_B)
     check_number("gamma", gamma, 0 <= gamma < math.inf, "finite and from 0")
     log_p_B = _log_p(logits_BC, labels_B, ignore_index)
-    # At p = 1 the power has no finite slope for gamma below 1, though the product has.
+    # At p = 1 and gamma below 1 the derivative of the power is infinite, though that of the product is not.
     miss_B = -torch.expm1(log_p_B).clamp(max=-torch.finfo(log_p_B.dtype).tiny)
     return -log_p_B * miss_B.pow(gamma)
 
@@ -74,13 +85,21 @@ def symmetric_cross_entropy(
     log_zero: float = -4.0,
     ignore_index: int = -100,
 ) -> Tensor:
-    """-alpha · log p_y - beta · log_zero · (1 - p_y), [B]: cross-entropy, and its roles exchanged.
+    """Symmetric cross-entropy, -alpha · log p_y - beta · log_zero · (1 - p_y), [B].
 
-    Symmetric cross-entropy, arXiv 1908.06112. `alpha` and `beta`: finite, from 0; their defaults are those of
-    the paper for CIFAR-10 (CIFAR-100: 6 and 0.1). `log_zero`: what stands for log 0, finite and below 0; the
-    paper's A.
+    The second term is the reverse cross-entropy, in which label and prediction are exchanged. Source: arXiv
+    1908.06112. The defaults are those of the paper for CIFAR-10; for CIFAR-100 alpha is 6 and beta 0.1.
 
-    Raises TaskError for arguments of another shape, dtype or range.
+    Args:
+        logits_BC: [B, C], floating.
+        labels_B: [B], int64, from 0 to C - 1, or `ignore_index`.
+        alpha: finite, from 0.
+        beta: finite, from 0.
+        log_zero: the value in place of log 0, finite and below 0; A in the paper.
+        ignore_index: samples with this label have the loss 0.
+
+    Raises:
+        TaskError: an argument has another shape, dtype or range.
     """
     check_batch(logits_BC, labels_B)
     check_number("alpha", alpha, 0 <= alpha < math.inf, "finite and from 0")
@@ -98,13 +117,22 @@ def generalised_cross_entropy(
     k: float | None = None,
     ignore_index: int = -100,
 ) -> Tensor:
-    """(1 - p_y^q) / q, [B]: between cross-entropy (q towards 0) and the mean absolute error (q = 1).
+    """Generalised cross-entropy, (1 - p_y^q) / q, [B].
 
-    arXiv 1805.07836, equation 6. `q` in (0, 1]. With `k` in (0, 1) the paper's truncated loss: samples with
-    p_y below k all have the loss (1 - k^q) / q, and no gradient, so that they are left out. The paper's k is
-    0.5, from the middle of training on: at its start nothing is that probable, and nothing would be learnt.
+    It is between cross-entropy (q towards 0) and the mean absolute error (q = 1). Source: arXiv 1805.07836,
+    equation 6; with `k` the truncated loss of that paper.
 
-    Raises TaskError for arguments of another shape, dtype or range.
+    Args:
+        logits_BC: [B, C], floating.
+        labels_B: [B], int64, from 0 to C - 1, or `ignore_index`.
+        q: in (0, 1].
+        k: in (0, 1), or None. Truncates the loss: samples with p_y below k all have the loss (1 - k^q) / q
+            and no gradient. The paper uses 0.5, beginning in the middle of training: before, most samples are
+            below it, and would not be learnt.
+        ignore_index: samples with this label have the loss 0.
+
+    Raises:
+        TaskError: an argument has another shape, dtype or range.
     """
     check_batch(logits_BC, labels_B)
     check_number("q", q, 0 < q <= 1, "in (0, 1]: for 0 use cross_entropy")
@@ -116,21 +144,25 @@ def generalised_cross_entropy(
 
 
 def normalise_logits(logits_BC: Tensor, tau: float) -> Tensor:
-    """z / ‖z‖^tau with the Euclidean norm of every row, [B, C]: for any of the losses.
+    """Logits divided by a power of their norm, z / ‖z‖^tau, [B, C], as the logits of any loss.
 
-    `tau` in [0, 1]: 0 changes nothing, 1 puts the logits on the unit sphere, where cross-entropy lies between
-    1.42 and 3.29 for 10 classes: choose lam for so small a spread. A row of zeros has no direction and stays
-    as it is, as if its norm were 1; of others the largest logit counts as 1e-12 at least. As in the code of
-    the authors of arXiv 2012.06951, `class_tau` there.
+    The norm is the Euclidean one of each row. A row of zeros does not change; in others the largest absolute
+    logit counts as at least 1e-12. Source: `class_tau` in the code of the authors of arXiv 2012.06951.
 
-    Raises TaskError for arguments of another shape, dtype or range.
+    Args:
+        logits_BC: [B, C], floating.
+        tau: in [0, 1]. 0 changes nothing. 1 gives logits of norm 1, whose cross-entropy is between 1.42 and
+            3.29 for 10 classes: choose lam for this small range.
+
+    Raises:
+        TaskError: an argument has another shape, dtype or range.
     """
     check_batch(logits_BC, None)
     check_number("tau", tau, 0 <= tau <= 1, "in [0, 1]")
-    z_BC = wide(logits_BC)
+    z_BC = at_least_float32(logits_BC)
     if tau == 0:
         return z_BC
-    # Squares of large logits overflow: the norm is taken of what the largest is divided out of.
+    # The squares of large logits would overflow: divide by the largest one before computing the norm.
     largest_B1 = z_BC.detach().abs().amax(dim=1, keepdim=True)
     largest_B1 = largest_B1.masked_fill(largest_B1 == 0, 1.0).clamp(min=1e-12)
     unit_BC = z_BC / largest_B1
@@ -140,5 +172,5 @@ def normalise_logits(logits_BC: Tensor, tau: float) -> Tensor:
 
 def _log_p(logits_BC: Tensor, labels_B: Tensor, ignore_index: int) -> Tensor:
     """log p_y, [B]; 0 where the label is `ignore_index`."""
-    log_p_BC = F.log_softmax(wide(logits_BC), dim=1)
+    log_p_BC = F.log_softmax(at_least_float32(logits_BC), dim=1)
     return -F.nll_loss(log_p_BC, labels_B, reduction="none", ignore_index=ignore_index)

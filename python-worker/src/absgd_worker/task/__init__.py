@@ -1,1 +1,1 @@
-"""What a user hands over to be trained: its data, its model, its evaluation."""
+"""The user's task: its model, data, loss and evaluation."""

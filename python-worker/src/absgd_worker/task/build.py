@@ -1,4 +1,4 @@
-"""From `FILE:FUNCTION` or `MODULE:FUNCTION` to a task."""
+"""Builds a task from `FILE:FUNCTION` or `MODULE:FUNCTION`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def build_task(settings: Settings) -> tuple[Task, Context]:
     """Imports the user's function, seeds all random numbers, and calls it as `build(params, context)`.
 
     Raises:
-        TaskError: the function is not there, or returns no Task. What the user's code raises passes through.
+        TaskError: the function does not exist, or does not return a Task. Exceptions of the user's code pass
+            through.
     """
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
@@ -36,7 +37,7 @@ def build_task(settings: Settings) -> tuple[Task, Context]:
         seed=seed,
         device=default_device(),
     )
-    # Before the import for what modules do when imported, after it so that the task does not depend on that.
+    # Seed before the import, for code that runs then, and again after it: the task must not depend on that.
     seed_all(seed)
     build = load_function(settings.task)
     seed_all(seed)
@@ -50,7 +51,7 @@ def load_function(spec: str) -> Callable[..., Any]:
     """The function that `FILE:FUNCTION` or `MODULE:FUNCTION` names.
 
     Raises:
-        TaskError: the text has another form, or there is no such file, module or function.
+        TaskError: the text has another form, or the file, module or function does not exist.
     """
     place, _, name = spec.rpartition(":")
     if not place or not name:
@@ -81,16 +82,16 @@ def seed_of(params: Mapping[str, Any]) -> int:
 
 
 def default_device() -> torch.device:
-    """The first CUDA device if there is one, else the CPU."""
+    """The first CUDA device, or the CPU if there is none."""
     return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
 
 
 def _load_file(file: Path) -> ModuleType:
     if not file.is_file():
         raise TaskError(f"there is no task file {file}")
-    # torch.compile looks a function's module up by name; yet a task called random.py must not hide a module.
+    # torch.compile looks up the module of a function by name. A task file random.py must not hide `random`.
     name = f"absgd_task_{file.stem}" if _is_taken(file.stem, file) else file.stem
-    # As if the file were run: what lies beside it can be imported.
+    # As when the file is run as a script, modules in its folder can be imported.
     sys.path.insert(0, str(file.parent.resolve()))
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:

@@ -1,4 +1,4 @@
-"""What a task's builder is given besides the parameters."""
+"""The context that a task's builder gets beside the parameters."""
 
 from __future__ import annotations
 
@@ -10,23 +10,31 @@ import torch
 
 
 class StepNumbers:
-    """Controls and numbers of the user's own, step by step."""
+    """The user's own controls and logged numbers of each step."""
 
     def __init__(self) -> None:
         self._controls: Mapping[str, float] = {}
         self._logged: dict[str, float | torch.Tensor] = {}
 
     def control(self, name: str, default: float) -> float:
-        """A control's planned value at this step; `default` where the plan has none."""
+        """The planned value of a control at this step.
+
+        Args:
+            name: of the control, in the plan: `lambda`, `gamma`, `lr` and others, or one of your own.
+            default: returned if the plan does not have the control.
+        """
         return self._controls.get(name, default)
 
     def log(self, **numbers: float | torch.Tensor) -> None:
-        """Reports numbers with the step that is being trained: Python numbers or tensors of one element.
+        """Reports numbers with the step that is being trained, as `train.NAME`.
 
-        A tensor on a device is read later, by another thread, so that nothing waits for the device here.
+        A tensor on a device is read later by another thread, so that training does not wait for the device.
+
+        Args:
+            numbers: Python numbers or real tensors with one element. The last value of a name counts.
 
         Raises:
-            ValueError: a tensor has more than one element.
+            ValueError: a tensor has more than one element, or is complex.
         """
         for name, number in numbers.items():
             if not isinstance(number, torch.Tensor):
@@ -48,16 +56,16 @@ class StepNumbers:
 
 
 class Context(StepNumbers):
-    """A run as its task sees it. One for the whole life of the worker.
+    """The run of a task. One object for the whole life of the worker.
 
     Attributes:
-        run: name of the run.
-        run_dir: its directory; files that a task writes beyond checkpoints belong here.
-        params: the run's parameters, as the experiment gives them.
-        seed: `params["seed"]`, or 0. Python's, torch's and (where it is imported) numpy's random numbers were
-            seeded with it before `build` was called. Deterministic algorithms are the task's own choice
-            (`torch.use_deterministic_algorithms`).
-        device: where to train: the first CUDA device if there is one, else the CPU. Only a suggestion.
+        run: the name of the run.
+        run_dir: the directory of the run, for the files that a task writes.
+        params: the parameters of the run, from the experiment.
+        seed: `params["seed"]`, from 0 to 2^53, or 0 if there is none. The random numbers of Python, torch and
+            numpy (if it is imported) are seeded with it before `build` is called. A task that needs
+            deterministic algorithms calls `torch.use_deterministic_algorithms` itself.
+        device: the first CUDA device, or the CPU if there is none. The task may use another one.
     """
 
     def __init__(

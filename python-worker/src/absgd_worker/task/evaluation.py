@@ -1,4 +1,4 @@
-"""Runs the task's evaluation without a trace in training.
+"""Runs the task's evaluation, without any effect on training.
 
 Shapes: C classes.
 """
@@ -23,25 +23,25 @@ from absgd_worker.task.task import Evaluated, Task
 def evaluate(task: Task, *, attempt: int, step: int, seed: int) -> list[Evaluation]:
     """Evaluates every split after `step`, in eval mode and without gradients.
 
-    Its random numbers depend on `seed` and `step` alone, and those of training, and every module's mode, are
-    as before.
+    Its random numbers depend only on `seed` and `step`. Afterwards the random states of training and the mode
+    of every module are as before.
 
     Raises:
-        TaskError: what `evaluate` returned is not what it promises.
+        TaskError: `evaluate` does not return what `Task` requires.
     """
     if task.evaluate is None:
         return []
     began = time.perf_counter()
-    with without_trace(task.model, mix(seed, -1 - step)):
+    with no_effect_on_training(task.model, mix(seed, -1 - step)):
         results = task.evaluate(task.model)
     return evaluations(results, attempt=attempt, step=step, seconds=time.perf_counter() - began)
 
 
 def evaluations(results: object, *, attempt: int, step: int, seconds: float) -> list[Evaluation]:
-    """Of what an `evaluate` returned: one for every split.
+    """Checks what an `evaluate` returned, and makes one record for every split.
 
     Raises:
-        TaskError: it is not what it promises.
+        TaskError: `evaluate` does not return what `Task` requires.
     """
     if not isinstance(results, Mapping) or not results:
         raise TaskError(f"evaluate must return a mapping of splits, {{'test': …}}, not {results!r:.200}")
@@ -53,8 +53,8 @@ def evaluations(results: object, *, attempt: int, step: int, seconds: float) -> 
 
 
 @contextmanager
-def without_trace(model: nn.Module, seed: int) -> Iterator[None]:
-    """Eval mode, no gradients, and random numbers of `seed`; then modes and random states are as before."""
+def no_effect_on_training(model: nn.Module, seed: int) -> Iterator[None]:
+    """Inside: eval mode, no gradients, random numbers of `seed`. Restores modes and random states."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:

@@ -1,4 +1,4 @@
-"""Puts the planned hyperparameters into the optimizer."""
+"""Sets the planned hyperparameters in the optimizer."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from torch.optim import Optimizer
 from absgd_worker.errors import ControlError
 
 GroupKey = tuple[str, int | None]
-"""Where a group keeps a value: its entry, and the place in that where it is a tuple."""
+"""The name of a parameter group's entry, and the index in it if it is a tuple."""
 
 
 class Controls:
-    """The optimizer's lr, momentum and weight decay as the plan knows them: one number each.
+    """Sets the optimizer's lr, momentum and weight decay, for each of which the plan has one number.
 
-    Parameter groups that differ keep their proportions: the planned number is that of the group with the
-    largest value, and a group that starts with a tenth of it (or with none: weight decay of biases) keeps a
-    tenth (or none). Momentum is `momentum`, or the first of `betas`.
+    Parameter groups keep the proportions of their values at the start: the planned number is that of the
+    group with the largest value, and a group that starts with a tenth of it (or with 0, such as the weight
+    decay of biases) keeps a tenth (or 0). Momentum is `momentum`, or the first of `betas`.
+
+    Attributes:
+        initial: the largest value over the groups at the start, by control.
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
@@ -41,10 +44,10 @@ class Controls:
         self._lacking = [name for name in KEYS if name not in self._keys]
 
     def apply(self, row: Mapping[str, float]) -> dict[str, float]:
-        """Sets what the row plans. Returns the row, and what it leaves to the optimizer.
+        """Sets the planned controls. Returns them with the values of the optimizer that are not planned.
 
         Raises:
-            ControlError: the optimizer does not have what the row plans.
+            ControlError: the optimizer does not have a planned control.
         """
         applied = dict(row)
         groups = self._optimizer.param_groups
@@ -66,14 +69,14 @@ class Controls:
         return applied
 
     def clip(self, row: Mapping[str, float]) -> None:
-        """Scales the gradients down to the planned norm over all parameters."""
+        """Scales the gradients down to the planned norm `clip_norm` over all parameters."""
         norm = row.get("clip_norm", _INFINITY)
         if norm != _INFINITY:
             torch.nn.utils.clip_grad_norm_(self._parameters, norm)
 
 
 def _largest(groups: Sequence[Mapping[str, Any]], key: GroupKey) -> float | None:
-    """None where one is a tensor: it may be on a device, and nothing here waits for one."""
+    """None if a value is a tensor: it may be on a device, for which this must not wait."""
     largest = -_INFINITY
     for group in groups:
         value = get_value(group, key)
@@ -90,7 +93,7 @@ def get_value(group: Mapping[str, Any], key: GroupKey) -> Any:
 
 
 def set_value(group: dict[str, Any], key: GroupKey, value: Any) -> None:
-    """Sets it; a tensor stays the tensor that it is."""
+    """Sets a hyperparameter of a parameter group. A tensor keeps its identity and gets the value."""
     name, index = key
     old = get_value(group, key)
     if isinstance(old, Tensor):
@@ -106,4 +109,4 @@ KEYS: dict[str, tuple[GroupKey, ...]] = {
     "momentum": (("momentum", None), ("betas", 0)),
     "weight_decay": (("weight_decay", None),),
 }
-"""By the names of the contract, the entries that optimizers have for it, the first that is there counts."""
+"""For each control the possible entries of optimizers. The first one that an optimizer has is used."""

@@ -1,4 +1,4 @@
-"""What the model takes the training data for, without a trace in training.
+"""Predicts the classes of the training data, without any effect on training.
 
 Shapes: N samples in the training data, B in a batch, C classes.
 """
@@ -16,7 +16,7 @@ from absgd_worker.errors import TaskError
 from absgd_worker.link.records import SamplePredictions
 from absgd_worker.link.step_reports import tensor_bytes
 from absgd_worker.task.batches import Batch, Batches
-from absgd_worker.task.evaluation import without_trace
+from absgd_worker.task.evaluation import no_effect_on_training
 from absgd_worker.task.sampler import mix
 from absgd_worker.task.task import Task
 
@@ -32,20 +32,20 @@ def predict(
 ) -> bool:
     """Predicts every training sample after `step`, in eval mode, without gradients, in the data's order.
 
-    Emits a piece every `PIECE_SAMPLES`, so that memory stays bounded; more where samples are left out. Its
-    random numbers depend on `seed` and `step` alone, and those of training, and every module's mode, are as
-    before.
+    Emits a record for every `PIECE_SAMPLES` samples, so that memory is bounded; more if samples are left out.
+    Its random numbers depend only on `seed` and `step`. Afterwards the random states of training and the mode
+    of every module are as before.
 
     Returns:
         Whether all of it was predicted. It ends early when `may_continue`, called before each batch,
         returns False.
 
     Raises:
-        TaskError: what `predict` returned is not what it promises. What it raises passes through.
+        TaskError: `predict` does not return what `Task` requires. Its own exceptions pass through.
     """
     assert task.predict is not None
     batches = Batches(task)
-    with without_trace(task.model, mix(mix(seed, -1 - step), _STREAM)):
+    with no_effect_on_training(task.model, mix(mix(seed, -1 - step), _STREAM)):
         for first in range(0, task.size, PIECE_SAMPLES):
             end = min(first + PIECE_SAMPLES, task.size)
             results = []
@@ -62,23 +62,23 @@ def predict(
 
 
 class _Predicted(NamedTuple):
-    """Of consecutive samples."""
+    """The predictions of consecutive samples."""
 
     first_index: int
     classes_K: Tensor
-    """int32 bits."""
+    """The predicted classes, as the bits of int32."""
     probabilities_K: Tensor
-    """Of the labels, float32; [0] where unknown."""
+    """The probabilities of the labels, float32; [0] if they are unknown."""
 
 
 def _joined(results: Sequence[_Predicted]) -> Iterator[tuple[int, int, bytes, bytes]]:
-    """Results of consecutive samples as one: first index, number, classes and probabilities."""
+    """Joins results of consecutive samples: first index, number of samples, classes and probabilities."""
     run: list[_Predicted] = []
     end = -1
     for result in [*results, None]:
         if run and (result is None or result.first_index != end):
-            classes = torch.cat([one.classes_K for one in run])
-            probabilities = torch.cat([one.probabilities_K for one in run])
+            classes = torch.cat([result.classes_K for result in run])
+            probabilities = torch.cat([result.probabilities_K for result in run])
             count = classes.shape[0]
             yield run[0].first_index, count, tensor_bytes(classes), tensor_bytes(probabilities)
             run = []
@@ -88,7 +88,7 @@ def _joined(results: Sequence[_Predicted]) -> Iterator[tuple[int, int, bytes, by
 
 
 def _checked(predicted: object, batch: Batch, labels_N: object) -> Iterator[_Predicted]:
-    """What was predicted, cut where samples were left out; nothing where it is not known whose it is."""
+    """The checked predictions, split where samples were left out; none if their samples are not known."""
     rows = predicted.shape[0] if isinstance(predicted, Tensor) and predicted.ndim else -1
     indices_K = batch.indices_of(rows) if batch.accepts(rows) else batch.indices_G
     if indices_K is None:
@@ -101,7 +101,7 @@ def _checked(predicted: object, batch: Batch, labels_N: object) -> Iterator[_Pre
 
 
 def _classes_of(predicted: object, indices_B: Tensor, labels_N: object) -> tuple[Tensor, Tensor]:
-    """Classes as int32 bits and probabilities of the labels, float32: [B] and [B], or [0] where unknown."""
+    """Classes as bits of int32, [B], and probabilities of the labels, float32 [B], or [0] if unknown."""
     size = indices_B.shape[0]
     if not isinstance(predicted, Tensor):
         raise TaskError(f"predict must return a tensor, not {type(predicted).__name__}")
@@ -140,8 +140,8 @@ def _classes_of(predicted: object, indices_B: Tensor, labels_N: object) -> tuple
 
 
 PIECE_SAMPLES = 1 << 16
-"""Samples in one record: 512 KiB."""
+"""Samples in one record, which has 512 KiB."""
 
 _UNKNOWN = torch.empty(0)
 _STREAM = 1
-"""Apart from the random numbers of the evaluation at the same step."""
+"""Gives predictions other random numbers than the evaluation at the same step."""

@@ -1,4 +1,4 @@
-"""The random states of a run: Python's, torch's on every device, and numpy's where it is imported."""
+"""The random states of a run: of Python, of torch on every device, and of numpy if it is imported."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def seed_all(seed: int) -> None:
 
 
 def random_state() -> dict[str, Any]:
-    """All states as numbers, lists and tensors, which a checkpoint can hold. Waits for the device."""
+    """All states as numbers, lists and tensors, for a checkpoint. Waits for the device."""
     version, numbers, gauss = random.getstate()
     state: dict[str, Any] = {
         "python": {"version": version, "numbers": list(numbers), "gauss": gauss},
@@ -44,10 +44,10 @@ def random_state() -> dict[str, Any]:
 
 
 def set_random_state(state: dict[str, Any]) -> None:
-    """Puts back what `random_state` gave.
+    """Restores what `random_state` returned.
 
     Raises:
-        CheckpointError: there are fewer devices here.
+        CheckpointError: this machine has fewer CUDA devices than the state.
     """
     if len(state["cuda"]) > torch.cuda.device_count():
         raise CheckpointError(
@@ -68,7 +68,7 @@ def set_random_state(state: dict[str, Any]) -> None:
 
 @contextmanager
 def own_randomness(seed: int) -> Iterator[None]:
-    """Random numbers inside are those of `seed`; outside nothing is moved on."""
+    """Inside, random numbers are those of `seed`. Restores the random states afterwards."""
     state = random_state()
     seed_all(seed)
     try:

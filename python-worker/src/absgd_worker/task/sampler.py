@@ -1,7 +1,7 @@
-"""Which samples a step trains on: a function of the seed and of the samples consumed so far.
+"""Chooses the samples of each step, as a function of the seed and of the number of samples consumed.
 
-The order of an epoch is a permutation of (seed, epoch); the position is a count. So the state is integers,
-and going to any position costs one permutation and loads no sample.
+The order of an epoch is a permutation that depends on (seed, epoch), and the position is a count. So the
+state consists of integers, and restoring it needs one permutation and loads no sample.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from absgd_worker.errors import CheckpointError
 
 
 class SamplerState(TypedDict):
-    """Where a sampler stands, in integers."""
+    """The state of a sampler, in integers."""
 
     seed: int
     epoch: int
@@ -26,8 +26,8 @@ class SamplerState(TypedDict):
 class Sampler:
     """Draws batches of indices without replacement, epoch after epoch.
 
-    `consumed` counts samples from the start of the run, those that `drop_last` leaves out included, so that
-    the epoch is always `consumed // size`.
+    `consumed` counts samples from the start of the run, with those that `drop_last` leaves out, so that the
+    epoch is always `consumed // size`.
     """
 
     def __init__(self, size: int, batch_size: int, *, seed: int, drop_last: bool = False) -> None:
@@ -45,7 +45,7 @@ class Sampler:
         return self.consumed // self._size
 
     def draw(self) -> Tensor:
-        """The next batch: int64 [B] on the CPU, fewer at the end of an epoch unless that is dropped."""
+        """The indices of the next batch, int64 [B] on the CPU. The last batch of an epoch may be smaller."""
         size = self._size
         epoch, start = divmod(self.consumed, size)
         if epoch != self._order_epoch:
@@ -60,16 +60,16 @@ class Sampler:
         return {"seed": self._seed, "epoch": self.epoch, "consumed": self.consumed, "size": self._size}
 
     def load_state_dict(self, state: SamplerState) -> None:
-        """Goes to where `state` was taken.
+        """Restores what `state_dict` returned.
 
         Raises:
-            CheckpointError: it was taken with another seed or on data of another size.
+            CheckpointError: it has another seed or number of samples.
         """
         self.check_state_dict(state)
         self.consumed = state["consumed"]
 
     def check_state_dict(self, state: SamplerState) -> None:
-        """Raises as `load_state_dict` would, and changes nothing."""
+        """Raises like `load_state_dict`, and changes nothing."""
         for name, mine in (("seed", self._seed), ("size", self._size)):
             if state[name] != mine:
                 thing = "seed" if name == "seed" else "number of training samples"
@@ -85,7 +85,7 @@ def permutation(size: int, seed: int, epoch: int) -> Tensor:
 
 
 def mix(seed: int, stream: int) -> int:
-    """A seed in [0, 2⁶³) of a seed and a stream's number; neighbours give unrelated ones (splitmix64)."""
+    """A seed in [0, 2⁶³) for each seed and stream; near ones give unrelated results (splitmix64)."""
     z = (seed * 0x9E3779B97F4A7C15 + stream * 0xD1B54A32D192ED03 + 0x632BE59BD9B4E019) & _MASK
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK

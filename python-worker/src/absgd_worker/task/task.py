@@ -1,4 +1,4 @@
-"""What a user hands over to be trained.
+"""The task that a user writes: model, optimizer, data and loss.
 
 Shapes: N samples in the training data, B in a batch, C classes.
 """
@@ -19,12 +19,12 @@ from absgd_worker.task.data import DataLike, collate_default, data_size
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluated:
-    """Result of evaluating one split.
+    """The result of evaluating one split.
 
     Attributes:
-        metrics: numbers by name, without the split's name: `{"accuracy": 0.91}`.
-        confusion: counts [C, C], rows are true classes, columns predicted ones. Per-class, worst-class and
-            balanced accuracy are derived from it.
+        metrics: numbers by name, without the name of the split: `{"accuracy": 0.91}`.
+        confusion: counts, [C, C], from 0 to 2^32 - 1; rows are true classes, columns predicted ones. The
+            accuracy per class, of the worst class and the balanced accuracy are computed from it.
     """
 
     metrics: Mapping[str, float | Tensor] = field(default_factory=dict)
@@ -33,39 +33,43 @@ class Evaluated:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Task:
-    """A model, what it is trained on, and how; checked when it is made, not after hours of training.
+    """A model with its optimizer, data and loss. It is checked when it is made, before training begins.
 
     Attributes:
-        model: trained in place. Its modules keep the train or eval mode that they are in.
-        optimizer: of parameters of `model`. The plan sets its lr, momentum and weight decay, with differences
-            between parameter groups kept in proportion.
-        data: training data of N samples: a map-style dataset, a tensor [N, …], or a tuple or mapping of
-            tensors whose first dimension is N (the fast way: a batch is then the same structure with [B, …]).
-        batch_size: samples a step, 1 to 2³¹.
-        loss: `loss(model, batch) -> losses [B]`: one loss a sample, neither averaged nor weighted. [0] where
-            no sample of the batch counts: the step is made with gradients of 0, as plain torch makes it.
+        model: is trained in place. Its modules keep their train or eval mode.
+        optimizer: of parameters of `model`; not LBFGS. The plan sets its lr, momentum and weight decay. The
+            parameter groups keep the proportions of their values.
+        data: training data of N samples, 1 to 2³²: a map-style dataset, a tensor [N, …], or a tuple or
+            mapping of tensors [N, …], which is fastest: then a batch has the same structure of [B, …].
+        batch_size: B, samples per step, 1 to 2³¹.
+        loss: `loss(model, batch) -> losses [B]`: one loss per sample, neither averaged nor weighted, of a
+            floating dtype and with gradients. [0] if no sample of the batch counts: then the gradients are 0,
+            and the optimizer steps, as in plain torch.
         evaluate: `evaluate(model) -> {split: Evaluated, or a mapping of metrics}`. Called in eval mode,
-            without gradients, on random numbers of its own.
-        predict: `predict(model, batch) -> classes [B], whole numbers from 0, or logits [B, C]`: what the
-            model takes each sample for; `absgd samples` shows it beside the label. Called over the training
-            data when training is over, and when an operator asks for an evaluation, as `evaluate` is. Of
-            logits (log-probabilities will do) the largest is the prediction, and their softmax gives the
-            probability of the label. What it raises costs the predictions, not the run.
-        labels: the class of each sample as trained on, [N], from 0.
-        true_labels: the true class of each sample where an experiment knows it, [N].
-        ids: a name of each sample (path, URL), N of them.
+            without gradients, and with random numbers of its own.
+        predict: `predict(model, batch) -> classes [B], whole numbers from 0, or logits [B, C]`, the predicted
+            class of each sample; `absgd samples` shows it beside the label. Called with the training data
+            after training, and when an operator asks for an evaluation, in the same way as `evaluate`. The
+            largest logit (or log-probability) is the prediction, and the softmax of the logits gives the
+            probability of the label. If it raises, the run continues without predictions.
+        labels: the class of each sample that it is trained with, [N], from 0 to 2^32 - 1.
+        true_labels: the true class of each sample, if an experiment knows it, [N].
+        ids: the name of each sample (path, URL), N strings.
         num_classes: C; by default the largest label plus one.
-        drop_last: leave out the last, smaller batch of an epoch.
-        collate: makes a batch of a list of samples of a map-style dataset. Default: torch's
-            `default_collate`. One of your own may leave samples out, and return None where none is left; how
-            many there are is told by the first dimension of all its tensors. Losses keep the indices of their
-            samples where it leaves out exactly those that are None; else they are recorded without an index.
-            A step whose batch has no sample left trains nothing: it is counted, has no loss, and the estimate
-            that weighs samples stays as it is.
-        on_bad_sample: what to do with a sample of a map-style dataset that cannot be read (`data[i]` raises,
-            or is None where collate is the default). "raise" fails the run and names the sample. "skip"
-            leaves it out of its batch, names it in the log, and counts it (`train.skipped_samples`). The
-            order, the length of an epoch and the number of steps stay the same.
+        drop_last: whether to leave out the last batch of an epoch if it is smaller.
+        collate: makes a batch from a list of samples of a map-style dataset. Default: torch's
+            `default_collate`. Your own function may leave samples out, and return None if none is left; the
+            first dimension of all its tensors must then be the number of samples. If it leaves out exactly
+            the samples that are None, losses are recorded with the index of their sample; otherwise without
+            an index. A step without samples trains nothing: it is counted, it has no loss, and the running
+            estimate does not change.
+        on_bad_sample: what to do if a sample of a map-style dataset cannot be read (`data[i]` raises, or is
+            None and collate is the default). "raise": the run fails, and the error names the sample. "skip":
+            the sample is left out of its batch, named in the log, and counted (`train.skipped_samples`). The
+            order of the samples, the length of an epoch and the number of steps do not change.
+
+    Raises:
+        TaskError: an attribute does not fit; the message names it, what is permitted, and what to do.
     """
 
     model: nn.Module

@@ -1,7 +1,7 @@
-"""Checkpoints on disk: whole or not there, and only what this task can go on from is loaded.
+"""Writes, reads and deletes checkpoint files. A file with a checkpoint's name is always complete.
 
-A file is a dictionary of plain values and tensors, which `torch.load(weights_only=True)` reads; `Trainer`
-says which.
+A file contains a dictionary of plain values and tensors (`Trainer.state_dict`), which
+`torch.load(weights_only=True)` reads.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from absgd_worker.link.records import CheckpointWritten
 
 
 def check_cost(state: Mapping[str, Any], bytes_per_second: float | None) -> None:
-    """Refuses what nobody asked for and would be felt.
+    """Refuses an automatic checkpoint that would delay training.
 
     Args:
         state: what would be written.
-        bytes_per_second: how fast the last one was; None where there is none to judge by.
+        bytes_per_second: the speed of the last checkpoint; None if there is none.
 
     Raises:
         CheckpointError: it would take more than 2 GB or 5 s.
@@ -49,14 +49,14 @@ def write_checkpoint(
     automatic: bool = False,
     before_naming: Callable[[], object] = lambda: None,
 ) -> CheckpointWritten:
-    """Writes `state` beside its final name, syncs it, and renames it. Every earlier checkpoint stays.
+    """Writes `state` to a temporary file, syncs it, and renames it. Does not delete earlier checkpoints.
 
-    The record names in `deleted` those that make room for it, so that the `keep` newest stay (0: all) and, of
-    automatic ones, the last three. `delete_checkpoints` deletes them, once the record is on disk.
+    `deleted` in the record names those that are no longer needed: all but the `keep` newest (none if it is
+    0), and all but the last three automatic ones. Pass them to `delete_checkpoints` once the record is on disk.
 
     Args:
-        before_naming: called when the file is whole, before it gets its name. A file with its name can be
-            resumed from, so what must be on disk by then is put there by this function.
+        before_naming: called when the file is complete, before it gets its name. A run can be resumed from a
+            file with its name, so this function must put on disk what has to be there by then.
 
     Raises:
         CheckpointError: the disk refuses.
@@ -96,9 +96,9 @@ def write_checkpoint(
 
 
 def delete_checkpoints(run_dir: Path, paths: Sequence[str]) -> None:
-    """Deletes checkpoints by path, and the unfinished files that a killed worker has left.
+    """Deletes checkpoints by path, and unfinished files of a worker that was killed.
 
-    A file that cannot be deleted stays; the next checkpoint names it again.
+    A file that cannot be deleted stays; the record of the next checkpoint names it again.
     """
     leftovers = (run_dir / DIRECTORY).glob("*.unfinished")
     for file in (*(run_dir / path for path in paths), *leftovers):
@@ -107,9 +107,9 @@ def delete_checkpoints(run_dir: Path, paths: Sequence[str]) -> None:
 
 
 def read_checkpoint(run_dir: Path, path: str, sha256: str) -> dict[str, Any]:
-    """Loads a checkpoint onto the CPU; a relative path is one in the run directory.
+    """Loads a checkpoint onto the CPU. A relative path is below the run directory.
 
-    The hash is checked unless `sha256` is empty.
+    The SHA-256 of the file is checked unless `sha256` is empty.
 
     Raises:
         CheckpointError: it is missing, differs from what was written, or has a format that cannot be read.
@@ -126,7 +126,7 @@ def read_checkpoint(run_dir: Path, path: str, sha256: str) -> dict[str, Any]:
         )
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for what is not its file.
+    except Exception as error:  # torch raises many classes for a file that is not its own.
         raise CheckpointError(f"{file} is no checkpoint that can be loaded safely: {error}") from None
     form = state.get("format") if isinstance(state, dict) else None
     if form != FORMAT:
@@ -135,7 +135,7 @@ def read_checkpoint(run_dir: Path, path: str, sha256: str) -> dict[str, Any]:
 
 
 def _superseded(directory: Path, newest: Path, keep: int) -> tuple[str, ...]:
-    """The checkpoints of the same kind beyond the `keep` newest, by path; the new one is always kept."""
+    """The paths of the checkpoints of the same kind, but the `keep` newest; the new one is always kept."""
     if not keep:
         return ()
     found = []
@@ -147,7 +147,7 @@ def _superseded(directory: Path, newest: Path, keep: int) -> tuple[str, ...]:
 
 
 class _HashingFile:
-    """Hashes what passes. Errors are kept for `check`: not every torch lets them through."""
+    """Hashes what is written. `check` raises the errors, since some versions of torch hide them."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -207,13 +207,13 @@ def _sync_directory(directory: Path) -> None:
 DIRECTORY = "checkpoints"
 
 FORMAT = 1
-"""Of the dictionary in a file: raised when an older version could not go on from it."""
+"""The format of the dictionary in a file. It changes when an older version could not read it."""
 
 AUTOMATIC_KEPT = 3
 AUTOMATIC_BYTES = 2e9
 AUTOMATIC_SECONDS = 5.0
 
 _GUESSED_BYTES_PER_SECOND = 200e6
-"""Of a plain disk, before the first checkpoint of a run shows what this one does."""
+"""The assumed speed of the disk before the first checkpoint."""
 
 _NAME = re.compile(r"step-(?P<step>\d{9,})\.(?P<attempt>\d+)(?P<auto>\.auto)?\.pt")

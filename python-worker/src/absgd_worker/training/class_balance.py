@@ -1,7 +1,7 @@
-"""The class factor: what the control `class_balance` multiplies the weights of a class by.
+"""The class factor, by which the control `class_balance` multiplies the weights of each class.
 
-Class-balanced weights of arXiv 1901.05555; where the factor stands, and what is reported of it:
-proto/README.md, "The class factor". `src/weighting/class-factor.ts` holds the same in TypeScript.
+Source: the class-balanced weights of arXiv 1901.05555. Where the factor is applied and how it is reported:
+proto/README.md, "The class factor". `src/weighting/class-factor.ts` is the same in TypeScript.
 
 Shapes: N samples in the training data, B in a batch, C classes that have samples.
 """
@@ -20,18 +20,18 @@ from absgd_worker.weights import Normaliser, Statistics
 
 
 class Balanced(NamedTuple):
-    """One batch under a class factor."""
+    """The weights of one batch with a class factor."""
 
     weights_B: Tensor
-    """As applied, on the losses' device, in the dtype of `Weighed.weights_B`."""
+    """With the factor, on the device of the losses, in the dtype of `Weighed.weights_B`."""
     statistics: Statistics | Tensor
-    """Of the weights as applied; those of the exponents alone are left as they are: m, F̂, capped."""
+    """Of the weights with the factor; m, F̂ and `capped` are those without it."""
     bare: tuple[float, float] | Tensor
-    """KL and effective sample size before the factor; on a device float64 [2]."""
+    """KL and effective sample size without the factor; on a device float64 [2]."""
 
 
 class ClassBalance:
-    """The factors of the samples of a batch, for the class sizes of the training data."""
+    """Computes the factors of the samples of a batch from the class sizes of the training data."""
 
     def __init__(self, labels_N: Tensor | Sequence[int] | None) -> None:
         self._labels_N = None if labels_N is None else torch.as_tensor(labels_N)
@@ -41,12 +41,15 @@ class ClassBalance:
         self._factors_C = torch.empty(0)
 
     def factors(self, row: Mapping[str, float], indices_B: Tensor, losses_B: Tensor) -> Tensor | None:
-        """Float64 [B] where the losses are, for MPS on the CPU; None where the row has no factor.
+        """The factors of a batch, float64 [B] on the device of the losses, or on the CPU for MPS.
 
-        Nothing waits for a device.
+        Does not wait for a device.
+
+        Returns:
+            None if the row has no `class_balance`, or it is 0.
 
         Raises:
-            ControlError: the row has the control, 0 included, and the task no labels.
+            ControlError: the row has `class_balance`, even 0, but the task has no labels.
         """
         beta = row.get("class_balance")
         if beta is None:
@@ -73,13 +76,15 @@ class ClassBalance:
 
 
 def class_factors(counts_C: Tensor, beta: float) -> Tensor:
-    """(1 - beta)/(1 - beta^n) of every class, scaled to a sum of C: float64 [C], where the counts are.
+    """(1 - beta)/(1 - beta^n) of each class, scaled to the sum C: float64 [C] on the device of the counts.
 
-    `counts_C`: from 1. `beta` in [0, 1): 0 gives ones, towards 1 it is in proportion to 1/n.
+    Args:
+        counts_C: n, whole numbers from 1.
+        beta: in [0, 1). 0 gives ones; towards 1 the factors become proportional to 1/n.
     """
     if beta == 0:
         return torch.ones_like(counts_C, dtype=torch.float64)
-    # 1 - beta is the same for all. 1 - beta^n is taken so that a beta next to 1 leaves its digits.
+    # The scaling cancels 1 - beta. expm1 keeps the precision of 1 - beta^n for a beta close to 1.
     raw_C = -1.0 / torch.expm1(counts_C.double() * math.log(beta))
     return raw_C * (raw_C.shape[0] / raw_C.sum())
 
@@ -87,11 +92,11 @@ def class_factors(counts_C: Tensor, beta: float) -> Tensor:
 def weigh_balanced(
     normaliser: Normaliser, losses_B: Tensor, factors_B: Tensor, *, lam: float, gamma: float
 ) -> Balanced:
-    """Weighs a batch and moves the state on, as `Normaliser.weigh` does, and multiplies the weights.
+    """Weighs a batch like `Normaliser.weigh`, and multiplies the weights by the factors.
 
-    The losses decide the weights as they are, but in the preset `reference`: there they are multiplied by the
-    factors before, as its authors do. The scalar to differentiate is Σ w·loss in both, the loss being the
-    task's own.
+    In the preset `reference` the losses are multiplied by the factors before they are weighed, as in the code
+    of its authors; in the others they are not. The scalar to differentiate is always Σ w·loss, with the
+    losses of the task.
     """
     x_B = losses_B.detach().to(factors_B.device).double()
     is_inside = normaliser.rule.preset == "reference"
@@ -103,7 +108,7 @@ def weigh_balanced(
     weights_B = weights_B.to(losses_B.device)
     kl = normaliser.kl
     if isinstance(before, Tensor):
-        # A batch that was weighed evenly has no m, and its KL is 0 whatever was there before.
+        # m is NaN if all weights are 1/B. Then KL is 0, whatever it was before.
         m, sum_w, sum_w2 = before[1], before[2], before[3]
         bare_kl = (kl if isinstance(kl, Tensor) else m).masked_fill(m.isnan(), 0.0)
         bare = torch.stack([bare_kl, sum_w.square() / sum_w2])

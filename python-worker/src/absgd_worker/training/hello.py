@@ -1,4 +1,4 @@
-"""How a worker of a task introduces itself, and whether its parameters are those of the controller."""
+"""The Hello of a served task, and the check that its parameters are those of the controller."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from absgd_worker.version import VERSION
 
 
 def introduction(settings: Settings, trainer: Trainer, exchange: ThreadExchange, incarnation: int) -> Hello:
-    """The Hello of this moment: where the worker stands and how far its plan goes change."""
+    """The Hello with the current position and plan."""
     task = trainer.task
     return Hello(
         run=settings.address.run,
@@ -45,7 +45,7 @@ def introduction(settings: Settings, trainer: Trainer, exchange: ThreadExchange,
 
 
 def objection_to_params(built_with: Mapping[str, Any], welcome: Welcome) -> str | None:
-    """Like `objection`, for the parameters that the task was built with."""
+    """Why the parameters of a Welcome are not those of `built_with`; None if they are the same."""
     try:
         params = parse_params(welcome.params_json)
     except SettingsError as error:

@@ -1,6 +1,10 @@
-"""The rule of weights: exp(loss/lam) over a running estimate of its mean.
+"""The weights of ABSGD: exp(loss/lam) of each sample, divided by a running estimate of its mean.
 
-Paper: ABSGD, arXiv 2012.06951, Algorithm 1.
+Source: arXiv 2012.06951, Algorithm 1. All formulas: proto/README.md, "The rule of weights".
+
+    normaliser = Normaliser()
+    weights_B, statistics = normaliser.weigh(losses_B, lam=2.0, gamma=0.9)
+    weighted_loss(losses_B, weights_B).backward()
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""One batch of the rule of weights, twice: in Python floats (host) and in tensors nobody waits for (device).
+"""The weights of one batch, computed in Python floats (host) or in tensors without synchronisation (device).
 
 With c = max loss for lam > 0, else min loss, and d = (loss - c)/lam <= 0, everything follows from
 p = softmax(d): no exponent is positive, and losses are subtracted before they are divided. The normaliser is
-exp(m + held), hence w = p·exp(-held), to which a floor adds 1/B.
+exp(m + log_ratio), hence w = p·exp(-log_ratio), to which a floor adds 1/B.
 
     log mean exp(d) = -log(B·max p)      m = c/lam + log mean exp(d)      KL = Σ p·d - log mean exp(d)
 
@@ -23,28 +23,28 @@ Number = TypeVar("Number", float, Tensor)
 
 
 class Statistics(NamedTuple):
-    """What one weighing leaves for the report; formulas in proto/README.md, "The rule of weights"."""
+    """The statistics of the weights of one batch. Formulas: proto/README.md, "The rule of weights"."""
 
     n: int
-    """Samples weighed."""
+    """B, the number of samples, from 1."""
     m: float
-    """log mean exp(loss/lam); NaN where the batch was weighed evenly: lam off, or losses not finite."""
+    """log mean exp(loss/lam); NaN if all weights are 1/B: lam is off, or a loss is not finite."""
     sum_w: float
-    """Sum of the weights: what multiplies the learning rate. In [exp(-5), 2] in `default` alone."""
+    """Σw, the factor of the learning rate. In [exp(-5), 2] with the preset `default`."""
     sum_w2: float
-    """Sum of the squared weights."""
+    """Σw²; the effective sample size is (Σw)²/Σw², from 1 to B."""
     sum_wl: float
-    """Sum of weight times loss: the scalar that is differentiated."""
+    """Σ w·loss, the scalar that is differentiated."""
     max_w: float
-    """Largest weight."""
+    """The largest weight."""
     mean_loss: float
-    """Unweighted mean: the signal of progress."""
+    """The unweighted mean of the losses, which shows the progress of training."""
     free_energy: float
-    """lam·log(normaliser) after the step, in units of loss; NaN while there is none."""
+    """lam·log(normaliser) after the batch, in units of the loss; NaN before the first estimate."""
     capped: int
-    """-1: the normaliser was held by its lower cap (Σw = 2), +1: by its upper (Σw = exp(-5)), 0: by none."""
+    """-1: the normaliser is at its lower bound (Σw = 2); +1: at its upper one (Σw = exp(-5)); 0: neither."""
     non_finite: int
-    """Losses that are NaN or infinite."""
+    """The number of losses that are NaN or infinite."""
 
 
 def weigh_on_host(
@@ -52,15 +52,15 @@ def weigh_on_host(
 ) -> tuple[Tensor, Statistics, float, float]:
     """Weights, statistics, and the state after: free energy and KL.
 
-    `mixing` says how this batch joins the running mean, `prior` is the free energy before it at this lam
-    (NaN for none), `kl` that of the batch before. A batch whose numbers are not all finite is weighed evenly
-    and leaves `prior` and `kl` standing.
+    `mixing` is how this batch is mixed into the running mean, `prior` the free energy before it at this lam
+    (NaN for none), `kl` that of the batch before. If a number of the batch is not finite, all weights are
+    1/B, and `prior` and `kl` do not change.
     """
     x_B = _host_copy(losses_B)
     n = x_B.shape[0]
     pivot = (x_B.max() if lam > 0 else x_B.min()).item()
     d_B = x_B.sub(pivot).div_(lam)
-    # As softmax has it, whose largest term is exp(0): fewer and cheaper operations, a few microseconds each.
+    # Like softmax, whose largest term is exp(0), but with fewer operations: each takes a few microseconds.
     e_B = d_B.exp()
     total = e_B.sum().item()
     mean_d = e_B.dot(d_B).item() / total
@@ -69,12 +69,12 @@ def weigh_on_host(
     log_mean = math.log(total / n)
     new_kl = mean_d - log_mean
     gap = _log_add(mixing.log_old + ((prior - pivot) / lam - log_mean), mixing)
-    held = min(max(gap, mixing.lower), mixing.upper)
-    free_energy = pivot + lam * (log_mean + held)
+    log_ratio = min(max(gap, mixing.lower), mixing.upper)
+    free_energy = pivot + lam * (log_mean + log_ratio)
     if not math.isfinite(mean_loss + new_kl + free_energy):
         return *weigh_evenly_on_host(losses_B, prior), prior, kl
 
-    scale = math.exp(-held)
+    scale = math.exp(-log_ratio)
     share = scale / total
     sums = (scale, share * share * e_B.dot(e_B).item(), scale * (pivot + lam * mean_d), share)
     e_B.mul_(share)
@@ -98,7 +98,7 @@ def weigh_on_host(
 
 
 def weigh_evenly_on_host(losses_B: Tensor, free_energy: float) -> tuple[Tensor, Statistics]:
-    """Weights 1/B, as lam = ±inf has them; the statistics carry the `free_energy` given."""
+    """Weights 1/B, for lam = ±inf; the statistics contain the given `free_energy`."""
     x_B = _host_copy(losses_B)
     n = x_B.shape[0]
     mean_loss = x_B.sum().item() / n
@@ -112,10 +112,11 @@ def weigh_evenly_on_host(losses_B: Tensor, free_energy: float) -> tuple[Tensor, 
 def weigh_on_device(
     losses_B: Tensor, lam: float, mixing: Mixing, prior: Tensor, kl: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """As `weigh_on_host`, in float64 on the losses' device; the statistics: a [10] ordered as `Statistics`.
+    """Like `weigh_on_host`, in float64 on the losses' device; the statistics are a [10] in the order of
+    `Statistics`.
 
-    Python numbers enter only where they become arguments of a kernel: `torch.where` and `torch.tensor` would
-    copy them to the device and wait.
+    Python numbers are used only as arguments of a kernel: `torch.where` and `torch.tensor` would copy them to
+    the device and wait.
     """
     x_B = losses_B.detach().double()
     n = x_B.shape[0]
@@ -130,13 +131,13 @@ def weigh_on_device(
     old = (prior - pivot) / lam - log_mean + mixing.log_old
     gap = torch.logaddexp(old, torch.full_like(old, mixing.log_new))
     gap = gap.masked_fill(old.isnan(), mixing.log_first)
-    held = gap.clamp(mixing.lower, mixing.upper)
-    free_energy = pivot + (log_mean + held) * lam
+    log_ratio = gap.clamp(mixing.lower, mixing.upper)
+    free_energy = pivot + (log_mean + log_ratio) * lam
 
     even_B, even = weigh_evenly_on_device(losses_B, prior)
     mean_loss = even[Statistics._fields.index("mean_loss")]
     good = torch.isfinite(mean_loss + new_kl + free_energy)
-    scale = torch.exp(-held)
+    scale = torch.exp(-log_ratio)
     sums = (scale, scale * scale * p_B.dot(p_B), scale * (mean_d * lam + pivot), scale * max_p)
     w_B = p_B * scale
     if mixing.floor:
@@ -144,7 +145,7 @@ def weigh_on_device(
         w_B = w_B + 1.0 / n
     sum_w, sum_w2, sum_wl, max_w = sums
     weighed = {
-        "n": torch.full_like(held, n),
+        "n": torch.full_like(log_ratio, n),
         "m": pivot / lam + log_mean,
         "sum_w": sum_w,
         "sum_w2": sum_w2,
@@ -153,7 +154,7 @@ def weigh_on_device(
         "mean_loss": mean_loss,
         "free_energy": free_energy,
         "capped": (gap > mixing.upper).double() - (gap < mixing.lower).double(),
-        "non_finite": torch.zeros_like(held),
+        "non_finite": torch.zeros_like(log_ratio),
     }
     weights_B = torch.where(good, _as_weights(w_B, losses_B), even_B)
     statistics = torch.where(good, torch.stack([weighed[name] for name in Statistics._fields]), even)
@@ -161,7 +162,7 @@ def weigh_on_device(
 
 
 def weigh_evenly_on_device(losses_B: Tensor, free_energy: Tensor) -> tuple[Tensor, Tensor]:
-    """As `weigh_evenly_on_host`, without waiting."""
+    """Like `weigh_evenly_on_host`, without waiting for the device."""
     x_B = losses_B.detach().double()
     n = x_B.shape[0]
     mean_loss = x_B.sum() / n
@@ -186,7 +187,7 @@ def _as_weights(w_B: Tensor, losses_B: Tensor) -> Tensor:
 
 
 def _host_copy(losses_B: Tensor) -> Tensor:
-    # Every operation costs ten microseconds after a step has filled the caches: only those that are needed.
+    # Each operation takes about ten microseconds after a training step, as its data left the caches.
     x_B = losses_B.detach() if losses_B.requires_grad else losses_B
     return (x_B if x_B.is_cpu else x_B.cpu()).double()
 
@@ -194,13 +195,13 @@ def _host_copy(losses_B: Tensor) -> Tensor:
 def _raised(
     sums: tuple[Number, Number, Number, Number], mean_loss: Number, n: int
 ) -> tuple[Number, Number, Number, Number]:
-    """Σw, Σw², Σw·loss and max w once every weight is raised by 1/n."""
+    """Σw, Σw², Σw·loss and max w after 1/n is added to every weight."""
     sum_w, sum_w2, sum_wl, max_w = sums
     return sum_w + 1.0, sum_w2 + (sum_w * 2.0 + 1.0) / n, sum_wl + mean_loss, max_w + 1.0 / n
 
 
 def _log_add(old: float, mixing: Mixing) -> float:
-    """log(exp(old) + exp(log_new)); `log_first` where NaN says that there is nothing old."""
+    """log(exp(old) + exp(log_new)); `log_first` if `old` is NaN, that is, before the first batch."""
     if math.isnan(old):
         return mixing.log_first
     high, low = max(old, mixing.log_new), min(old, mixing.log_new)

@@ -1,8 +1,9 @@
-"""The rule of weights: exp(loss/lam) over a running estimate of its mean (DESIGN section 3; proto/README.md).
+"""The rule of weights: exp(loss/lam) divided by a running estimate of its mean.
 
-Paper: ABSGD, arXiv 2012.06951, Algorithm 1; here in the log domain, and by default bias-corrected, capped,
-and carried over changes of lam; `weights_presets.py` has the other presets. `src/weighting` holds the same in
-TypeScript; `proto/golden/weights.json` and `presets.json` bind the two.
+Source: ABSGD, arXiv 2012.06951, Algorithm 1. Here it is computed in the log domain, and by default it is
+bias-corrected, bounded, and converted when lam changes; `presets.py` has the other presets. Formulas:
+proto/README.md, "The rule of weights". `src/weighting` has the same rule in TypeScript; both are tested with
+the numbers in `proto/golden/weights.json` and `presets.json`.
 
 Shapes: B is the number of samples weighed together, at least 1.
 """
@@ -22,27 +23,33 @@ from absgd_worker.weights.arithmetic import (
     weigh_on_device,
     weigh_on_host,
 )
-from absgd_worker.weights.presets import NO_PAST, Past, Rule, move_on, stand_still
+from absgd_worker.weights.presets import NO_ESTIMATE, Estimate, Rule, convert_estimate, estimate_after_off
 
 __all__ = ["Normaliser", "Rule", "Statistics", "Weighed", "read_statistics", "weighted_loss"]
 
 
 class Weighed(NamedTuple):
-    """The weights of one batch and what they add up to."""
+    """The weights of one batch, and their statistics."""
 
     weights_B: Tensor
-    """Detached, on the losses' device, 1/B included; float64 for float64 losses, float32 for all others."""
+    """[B], detached, on the device of the losses; 1/B is included, so that they sum to about 1. float64 for
+    float64 losses, float32 for all others."""
     statistics: Statistics | Tensor
-    """On a device a float64 [10] in the order of `Statistics`, so that nothing waits: `read_statistics`."""
+    """For losses on a device a float64 [10] in the order of `Statistics`, which `read_statistics` reads."""
 
 
 class Normaliser:
-    """The state of one named weighing: what outlives a batch.
+    """Computes the weights of batch after batch, and keeps the running estimate between them.
 
-    `preset`, `alpha` and `floor`: the rule, see `Rule`; ValueError for one that does not exist.
+    Losses on the CPU are weighed in Python floats. Losses on a device are weighed in tensors there, without
+    synchronisation; MPS has no float64, so its losses are copied to the CPU.
 
-    Losses on the CPU are weighed in Python floats. Losses on a device are weighed in tensors there, and
-    nothing synchronises; MPS has no float64, so its losses are copied to the CPU. `on_device` forces either.
+    Args:
+        preset, alpha, floor: the rule, see `Rule`.
+        on_device: True or False forces tensors or Python floats.
+
+    Raises:
+        ValueError: there is no such rule.
     """
 
     def __init__(
@@ -55,54 +62,58 @@ class Normaliser:
     ) -> None:
         self.rule = Rule(preset, alpha, floor)
         self._on_device = on_device
-        self._past = NO_PAST
+        self._estimate = NO_ESTIMATE
 
     def weigh(self, losses_B: Tensor, *, lam: float, gamma: float) -> Weighed:
-        """Weighs one batch and moves the state on.
+        """The weights of one batch; updates the running estimate.
 
-        `losses_B`: any floating dtype, attached to a graph or not. `lam`, in units of loss: positive attends
-        to high losses, negative turns away from them, ±inf is off (weights 1/B, estimate untouched), as 200
-        and more is in `reference`. `gamma` in (0, 1] multiplies the new batch in the running estimate: a
-        memory of 1/gamma batches.
+        If a loss is not finite, all weights are 1/B, so that the weighted loss is not finite either, and the
+        estimate does not change.
 
-        A batch with a loss that is not finite is weighed evenly, which shows that loss as a plain mean would,
-        and leaves the estimate as it was: the next batch is weighed as if this one had agreed with it.
+        Args:
+            losses_B: [B], B >= 1, one loss per sample, of any floating dtype; it may require gradients.
+            lam: in units of the loss, not 0. Above 0 samples with high losses get higher weights, below 0
+                lower ones. ±inf is off: weights 1/B, and the estimate does not change. In `reference`, 200
+                and more is off, too.
+            gamma: in (0, 1], the factor of the new batch in the running estimate, which averages over about
+                1/gamma batches. 1 uses this batch alone.
 
-        Raises ValueError for lam 0 or NaN, gamma outside (0, 1], and losses that are not floating and [B].
+        Raises:
+            ValueError: lam is 0 or NaN, gamma is outside (0, 1], or the losses are not floating and [B].
         """
         _check(losses_B, lam, gamma)
         on_device = self._on_device
         if on_device is None:
             on_device = not losses_B.is_cpu and losses_B.device.type != "mps"
         if self.rule.is_off(lam):
-            past = self._past = stand_still(self.rule, self._past, lam)
+            estimate = self._estimate = estimate_after_off(self.rule, self._estimate, lam)
             if on_device:
-                return Weighed(*weigh_evenly_on_device(losses_B, _tensor(past.free_energy, losses_B)))
-            return Weighed(*weigh_evenly_on_host(losses_B, float(past.free_energy)))
+                return Weighed(*weigh_evenly_on_device(losses_B, _tensor(estimate.free_energy, losses_B)))
+            return Weighed(*weigh_evenly_on_host(losses_B, float(estimate.free_energy)))
 
-        past, mixing = move_on(self.rule, self._past, lam, gamma)
+        estimate, mixing = convert_estimate(self.rule, self._estimate, lam, gamma)
         if on_device:
             weights_B, statistics, free_energy, kl = weigh_on_device(
-                losses_B, lam, mixing, _tensor(past.free_energy, losses_B), _tensor(past.kl, losses_B)
+                losses_B, lam, mixing, _tensor(estimate.free_energy, losses_B), _tensor(estimate.kl, losses_B)
             )
         else:
             weights_B, statistics, free_energy, kl = weigh_on_host(
-                losses_B, lam, mixing, float(past.free_energy), float(past.kl)
+                losses_B, lam, mixing, float(estimate.free_energy), float(estimate.kl)
             )
-        self._past = Past(free_energy, kl, lam, past.seen)
+        self._estimate = Estimate(free_energy, kl, lam, estimate.seen)
         return Weighed(weights_B, statistics)
 
     @property
     def kl(self) -> float | Tensor:
-        """KL of the last weighed batch's weights from even ones, before any floor; NaN before the first."""
-        return self._past.kl
+        """KL of the last weights from even ones, without the floor, in [0, log B]; NaN before a batch."""
+        return self._estimate.kl
 
     def state_dict(self) -> dict[str, Any]:
-        """The state as Python floats, and the rule it is of; NaN for what is not there yet.
+        """The running estimate as Python floats (NaN before the first batch), and the name of its rule.
 
-        Waits for the device if there is one.
+        Waits for the device of the losses.
         """
-        free_energy, kl, lam, seen = self._past
+        free_energy, kl, lam, seen = self._estimate
         return {
             "rule": str(self.rule),
             "free_energy": float(free_energy),
@@ -112,8 +123,12 @@ class Normaliser:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Puts back what `state_dict` gave, bit for bit; ValueError for anything else, or another rule's."""
-        # What was saved before there were presets names no rule.
+        """Restores what `state_dict` returned, bit for bit.
+
+        Raises:
+            ValueError: the state has other entries, a value out of its range, or is of another rule.
+        """
+        # States from before there were presets do not name a rule.
         named = {"rule": "default", **state}
         names = ["free_energy", "kl", "lam", "rule", "seen"]
         if sorted(named) != names:
@@ -126,22 +141,30 @@ class Normaliser:
                 f"the state is one of the rule {named['rule']!r}, this weighing follows {str(self.rule)!r}: "
                 "go on under the same rule, or start afresh"
             )
-        free_energy, kl, lam, seen = (float(named[name]) for name in Past._fields)
+        free_energy, kl, lam, seen = (float(named[name]) for name in Estimate._fields)
         if lam == 0 or not 0 <= seen <= 1:
             raise ValueError(
                 f"the state of a weighing needs lam other than 0 and seen in [0, 1], this one has lam {lam} "
                 f"and seen {seen}: the checkpoint is damaged, take an earlier one"
             )
-        self._past = Past(free_energy, kl, lam, seen)
+        self._estimate = Estimate(free_energy, kl, lam, seen)
 
 
 def weighted_loss(losses_B: Tensor, weights_B: Tensor) -> Tensor:
-    """Σ w·loss, the scalar to differentiate, in the wider dtype of the two: float16 does not overflow."""
+    """Σ w·loss, the scalar to differentiate.
+
+    Args:
+        losses_B: [B], with their graph.
+        weights_B: [B], from `Normaliser.weigh`.
+
+    Returns:
+        A tensor without dimensions, in the wider dtype of the two, so that float16 does not overflow.
+    """
     return (losses_B * weights_B).sum()
 
 
 def read_statistics(statistics: Statistics | Tensor) -> Statistics:
-    """The statistics as Python numbers; waits for the device if they are there."""
+    """The statistics as Python numbers; waits for the device if they are a tensor there."""
     if isinstance(statistics, Statistics):
         return statistics
     read = Statistics(*statistics.tolist())

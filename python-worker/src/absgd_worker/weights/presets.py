@@ -1,7 +1,7 @@
-"""The presets of the rule of weights: what becomes of the past, and how a new batch joins it.
+"""The presets of the rule of weights: how each updates the running estimate with a new batch.
 
-Formulas: proto/README.md, "The rule of weights". `paper` is Algorithm 1 of arXiv 2012.06951, `reference` the
-recurrence of its authors' code; `default` is ours.
+Formulas: proto/README.md, "The rule of weights". `paper` is Algorithm 1 of arXiv 2012.06951, `reference` is
+the recurrence in the code of its authors, and `default` is the rule of this project.
 """
 
 from __future__ import annotations
@@ -15,23 +15,27 @@ from torch import Tensor
 PRESETS = ("default", "paper", "reference")
 
 LOWER_CAP = -math.log(2.0)
-"""In `default`, log(normaliser) >= m + this: Σw <= 2, so that no batch is kicked."""
+"""In `default`, log(normaliser) >= m + this: Σw <= 2, so that no batch makes too large a step."""
 
 UPPER_CAP = 5.0
-"""In `default`, log(normaliser) <= m + this: Σw >= exp(-5), so that training does not stall after a spike."""
+"""In `default`, log(normaliser) <= m + this: Σw >= exp(-5), so that training does not stop after a spike."""
 
 REFERENCE_OFF = 200.0
-"""In `reference`, lam from here on is off; -200 is not."""
+"""In `reference`, lam is off from this value on; -200 is not off."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """By which rule a weighing weighs.
+    """The rule by which losses become weights.
 
-    `alpha`, of `reference` alone, is finite and above 0: it multiplies the mean of every new batch, so that
-    Σw settles at 1/alpha. `floor`, of `reference` alone, adds 1/B to every weight.
+    Attributes:
+        preset: "default", "paper" or "reference".
+        alpha: only for `reference`, finite and above 0. It multiplies the mean of every new batch, so that Σw
+            approaches 1/alpha.
+        floor: only for `reference`. Adds 1/B to every weight.
 
-    Raises ValueError for a preset that does not exist, and for what a preset does not take.
+    Raises:
+        ValueError: the preset does not exist, or does not have the given alpha or floor.
     """
 
     preset: str = "default"
@@ -56,76 +60,76 @@ class Rule:
         return f"reference, alpha {self.alpha:.17g}{', floor' if self.floor else ''}"
 
     def is_off(self, lam: float) -> bool:
-        """Whether a batch is weighed evenly at this lam."""
+        """Whether all samples have the weight 1/B at this lam."""
         return math.isinf(lam) or (self.preset == "reference" and lam >= REFERENCE_OFF)
 
 
-class Past(NamedTuple):
-    """What a weighing remembers; the numbers that batches give may be tensors on their device."""
+class Estimate(NamedTuple):
+    """The state of a running estimate. The numbers that come from batches may be tensors on their device."""
 
     free_energy: float | Tensor
-    """lam·log(normaliser), in units of loss; NaN while there is none."""
+    """lam·log(normaliser), in units of the loss; NaN before the first batch."""
     kl: float | Tensor
-    """Of the last weighed batch; NaN before. Only `default` uses it."""
+    """KL of the weights of the last batch from even ones; NaN before it. Only `default` uses it."""
     lam: float
-    """Of the last batch, ±inf when that was off; in `paper` and `reference` of the last that was not off. NaN
-    before the first."""
+    """The lam of the last batch, ±inf if it was off; in `paper` and `reference` the last that was not off.
+    NaN before the first batch."""
     seen: float
-    """1 - Π(1 - gamma) over the batches since history was last dropped, in [0, 1]; only `default` uses it."""
+    """1 - Π(1 - gamma) over the batches since the last reset, in [0, 1]. Only `default` uses it."""
 
 
-NO_PAST = Past(math.nan, math.nan, math.nan, 0.0)
+NO_ESTIMATE = Estimate(math.nan, math.nan, math.nan, 0.0)
 
 
 class Mixing(NamedTuple):
-    """How a batch of mean exp(m) joins the running mean, and what is made of it."""
+    """How a batch, whose mean is exp(m), is mixed into the running mean to give the normaliser."""
 
     log_old: float
-    """Log of the factor of the running mean, -inf for 0."""
+    """Log of the factor of the running mean; -inf for 0."""
     log_new: float
     """Log of the factor of exp(m)."""
     log_first: float
-    """log(normaliser) - m where there is no running mean."""
+    """log(normaliser) - m if there is no running mean."""
     lower: float
-    """log(normaliser) - m is held above this."""
+    """Lower bound of log(normaliser) - m."""
     upper: float
-    """log(normaliser) - m is held below this."""
+    """Upper bound of log(normaliser) - m."""
     floor: bool
     """Whether 1/B is added to every weight."""
 
 
-def move_on(rule: Rule, past: Past, lam: float, gamma: float) -> tuple[Past, Mixing]:
-    """The past as this batch meets it, at its lam, and how the batch joins it. Not for a lam that is off."""
+def convert_estimate(rule: Rule, estimate: Estimate, lam: float, gamma: float) -> tuple[Estimate, Mixing]:
+    """Converts the estimate to a lam that is not off, and returns how the batch is mixed in."""
     if rule.preset == "default":
-        return _carry_over(past, lam, gamma)
-    # û stays what it is in its own units, whatever lam becomes: log û = F̂/lam.
-    free_energy = past.free_energy if lam == past.lam else past.free_energy * (lam / past.lam)
+        return _carry_over(estimate, lam, gamma)
+    # log û = F̂/lam does not change with lam.
+    free_energy = estimate.free_energy if lam == estimate.lam else estimate.free_energy * (lam / estimate.lam)
     log_old = _log1m(gamma)
     log_new = math.log(gamma) + math.log(rule.alpha)
-    # The paper leaves its first step open: it is taken from the first batch. The reference begins at û = 0.
+    # The paper does not define the first û: here it is that of the first batch. `reference` starts with 0.
     log_first = 0.0 if rule.preset == "paper" else log_new
     mixing = Mixing(log_old, log_new, log_first, NO_LOWER_CAP, math.inf, rule.floor)
-    return past._replace(free_energy=free_energy, lam=lam), mixing
+    return estimate._replace(free_energy=free_energy, lam=lam), mixing
 
 
-def stand_still(rule: Rule, past: Past, lam: float) -> Past:
-    """The past after a batch at a lam that is off."""
-    return past._replace(lam=lam) if rule.preset == "default" else past
+def estimate_after_off(rule: Rule, estimate: Estimate, lam: float) -> Estimate:
+    """The estimate after a batch whose lam is off."""
+    return estimate._replace(lam=lam) if rule.preset == "default" else estimate
 
 
-def _carry_over(past: Past, lam: float, gamma: float) -> tuple[Past, Mixing]:
+def _carry_over(estimate: Estimate, lam: float, gamma: float) -> tuple[Estimate, Mixing]:
     free_energy, seen = math.nan, 0.0
-    # History survives a change of lam by at most 2x. The quotient is NaN on the first step, 0 after off, and
-    # negative over a change of sign.
-    if 0.5 <= lam / past.lam <= 2.0:
-        free_energy, seen = past.free_energy, past.seen
-        if lam != past.lam:
-            free_energy = free_energy - past.kl * (lam - past.lam)  # dF/dlam = -KL
-    # 1 - a of DESIGN section 3: a itself would round small gammas away.
+    # The estimate is kept if lam changes by at most 2x. The quotient is NaN on the first step, 0 after lam
+    # was off, and negative if the sign changed.
+    if 0.5 <= lam / estimate.lam <= 2.0:
+        free_energy, seen = estimate.free_energy, estimate.seen
+        if lam != estimate.lam:
+            free_energy = free_energy - estimate.kl * (lam - estimate.lam)  # dF/dlam = -KL
+    # `seen` is 1 - a in proto/README.md, "The rule of weights": a itself would round small gammas away.
     seen = seen + gamma * (1.0 - seen)
     rho = min(1.0, gamma / seen)
     mixing = Mixing(_log1m(rho), math.log(rho), 0.0, LOWER_CAP, UPPER_CAP, False)
-    return Past(free_energy, past.kl, lam, seen), mixing
+    return Estimate(free_energy, estimate.kl, lam, seen), mixing
 
 
 def _log1m(share: float) -> float:
@@ -133,4 +137,4 @@ def _log1m(share: float) -> float:
 
 
 NO_LOWER_CAP = -300.0
-"""Σw <= exp(300), whose square a float64 still holds: only gamma·alpha below 1e-130 could reach it."""
+"""Σw <= exp(300), whose square is a finite float64. Only a gamma·alpha below 1e-130 could reach it."""

@@ -73,7 +73,7 @@ def weighed_call(
     if is_weighed or call.is_empty or session.captured != before:
         return result
     # A loss that is computed again in the backward pass was weighed in the forward pass.
-    if call.is_left or is_left_whole(session.source, ()) or is_in_backward():
+    if call.is_left or is_left_whole(session.wants_losses, ()) or is_in_backward():
         return result
     refusal = _refusal(result, call, what) if pairs is None else refusal_of_criterion(what, pairs)
     left = [one for one in tensors_in(result) if one.requires_grad]

@@ -1,6 +1,6 @@
-"""What tells a process from another one that has its pid after it, as the locks of runs have it.
+"""The identity of a process in the lock of a run: distinguishes it from a later process with the same pid.
 
-The same rules as src/process/identity.ts; the cases of both are in proto/golden/locks.json.
+The rules are those of src/process/identity.ts; proto/golden/locks.json has cases for both.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from typing import Any
 
 
 def own_identity() -> dict[str, Any]:
-    """Of this process: `pid`, its place, and `processStart`, empty where only a costly call would tell."""
+    """The identity of this process: `pid`, machine, and `processStart` (empty where it is slow to read)."""
     fields = _fields(os.getpid())
     return {"pid": os.getpid(), "processStart": fields[19] if fields else "", **here()}
 
 
 def liveness(identity: Mapping[str, Any]) -> str:
-    """Whether that very process lives: "running", "gone", or "unknown" where nothing here can tell.
+    """Whether that process lives: "running", "gone", or "unknown" if it cannot be known from here.
 
-    Where no start is known, its pid has to do.
+    Without a known start time only the pid is compared.
     """
     verdict = place_verdict(identity, here())
     if verdict != "look":
@@ -38,25 +38,25 @@ def liveness(identity: Mapping[str, Any]) -> str:
     except (ProcessLookupError, OverflowError):
         return "gone"
     except PermissionError:
-        # It lives, and is another user's.
+        # It lives, and belongs to another user.
         pass
     fields = _fields(pid)
-    # One that has ended may still be listed, until its parent takes notice.
+    # A process that has ended stays in the list until its parent waits for it.
     runs = not fields or (fields[0] not in ("Z", "X") and start in ("", fields[19]))
     return "running" if runs else "gone"
 
 
 def place_verdict(place: Mapping[str, Any], at: Mapping[str, str]) -> str:
-    """What can be said of a process of `place` before anything is looked at.
+    """What follows from the machine, boot and process namespace of a process, without looking for its pid.
 
     Returns:
-        "look": its pid can be looked at here; "gone": it went with an earlier boot of this machine;
-        "unknown": neither. Why: src/process/identity.ts.
+        "look": its pid can be looked up here; "gone": it ended with an earlier boot of this machine;
+        "unknown": neither. src/process/identity.ts explains the rules.
     """
     boot, namespace = place.get("bootId"), place.get("pidNamespace")
     is_same_boot = boot == at["bootId"]
     is_known_boot = UNKNOWN not in (boot, at["bootId"])
-    # A version that recorded the boot alone.
+    # Written by a version that recorded only the boot.
     if namespace is None:
         return "look" if is_same_boot else "unknown"
     if is_known_boot and is_same_boot:
@@ -76,7 +76,7 @@ def place_verdict(place: Mapping[str, Any], at: Mapping[str, str]) -> str:
 
 
 def here() -> dict[str, str]:
-    """Where this process runs: its machine's boot, name and id, and its process namespace."""
+    """The boot, name and id of this machine, and the process namespace of this process."""
     return dict(_here())
 
 
@@ -94,13 +94,13 @@ def _boot() -> str:
     try:
         if sys.platform == "linux":
             return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return _said_by("sysctl", "-n", "kern.bootsessionuuid").strip()
+        return _output_of("sysctl", "-n", "kern.bootsessionuuid").strip()
     except (OSError, subprocess.CalledProcessError):
         return UNKNOWN
 
 
 def _machine() -> str:
-    """Hashed: a machine's own id is not to be told to whoever can read a file of ours."""
+    """A hash of the machine's id, since others may read the lock file; empty if there is none."""
     found = _machine_file() if sys.platform == "linux" else _platform_uuid()
     return hashlib.sha256(f"absgd {found}".encode()).hexdigest()[:32] if found else ""
 
@@ -118,7 +118,7 @@ def _machine_file() -> str:
 
 def _platform_uuid() -> str:
     try:
-        text = _said_by("ioreg", "-rd1", "-c", "IOPlatformExpertDevice")
+        text = _output_of("ioreg", "-rd1", "-c", "IOPlatformExpertDevice")
     except (OSError, subprocess.CalledProcessError):
         return ""
     found = re.search(r'"IOPlatformUUID" = "([^"]+)"', text)
@@ -134,12 +134,12 @@ def _namespace() -> str:
         return ""
 
 
-def _said_by(*command: str) -> str:
+def _output_of(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def _fields(pid: int) -> list[str]:
-    """Of /proc/<pid>/stat from the third on: the second is a name in brackets that may contain anything."""
+    """The fields of /proc/<pid>/stat from the third on; the second is a name with any characters."""
     if sys.platform != "linux":
         return []
     try:
@@ -149,7 +149,7 @@ def _fields(pid: int) -> list[str]:
 
 
 UNKNOWN = "unknown"
-"""The boot, where the system does not tell."""
+"""The boot, if the system does not give one."""
 
 WHOLE_MACHINE = ("pid:[4026531836]", "none")
-"""The namespace that every Linux begins with (the kernel fixes its number), and systems without others."""
+"""The first namespace of every Linux, whose number is fixed, and that of systems without namespaces."""

@@ -1,4 +1,4 @@
-"""The directory of a run that no controller drives, as `absgd watch` and `absgd show` read it."""
+"""The directory of a run without a controller, in the format that `absgd watch` and `absgd show` read."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from absgd_worker.version import VERSION
 
 @dataclass(frozen=True)
 class RunPlan:
-    """A run that is to be recorded, once its first step is trained.
+    """A run that is recorded from its first step on.
 
     Raises:
-        SessionError: the name cannot be a run's.
+        SessionError: the name is not a valid name of a run.
     """
 
     name: str
     task: str
-    """As it was started."""
+    """The command that started the script."""
     controls: Mapping[str, str]
-    """In words."""
+    """A description of each control."""
     experiment: str = "script"
-    """What is trained: runs of one experiment are compared."""
+    """The name of the experiment; runs of one experiment can be compared."""
     is_exact: bool = False
-    """Whether a name that is taken is refused; it gets a number otherwise."""
+    """Whether a name that exists is refused; otherwise a number is added."""
 
     def __post_init__(self) -> None:
         if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}", self.name) is None:
@@ -43,10 +43,10 @@ class RunPlan:
 
 
 def experiment_of(program: str) -> str:
-    """What is recorded, by its folder and file: `mnist-main` of `examples/mnist/main.py`.
+    """The name of an experiment, from folder and file: `mnist-main` for `examples/mnist/main.py`.
 
     Args:
-        program: what was started, as `sys.argv[0]` names it.
+        program: the program that was started, from `sys.argv[0]`.
     """
     path = Path(program or "python").absolute()
     parts = [path.parent.name, path.stem if path.suffix == ".py" else path.name]
@@ -57,10 +57,10 @@ def experiment_of(program: str) -> str:
 
 @dataclass(frozen=True)
 class RunPlace:
-    """Where a run is recorded, as `state_dict` names it."""
+    """The directory of a recorded run, for the `state_dict` of a session."""
 
     name: str
-    """That was asked for; the directory's own may have a number behind it."""
+    """The name that was asked for. The name of the directory may have a number added."""
     directory: Path
     """Absolute."""
     attempt: int
@@ -70,7 +70,7 @@ class RunPlace:
 
     @staticmethod
     def from_state(state: Mapping[str, Any]) -> RunPlace:
-        """ValueError for anything else than `to_state` gave."""
+        """Reads what `to_state` returned. Raises ValueError for anything else."""
         name, directory, attempt = (state.get(key) for key in ("name", "directory", "attempt"))
         if not isinstance(name, str) or not isinstance(directory, str) or not isinstance(attempt, int):
             raise ValueError(f"this is no state of a session: it names its run {dict(state)!r}")
@@ -83,7 +83,7 @@ class RunPlace:
 
 @dataclass(frozen=True)
 class Parent:
-    """The run, and its step, that another one begins at."""
+    """The run, and the step in it, from which another run continues."""
 
     run: str
     directory: Path
@@ -91,12 +91,12 @@ class Parent:
 
 
 def require_free(name: str) -> None:
-    """Raises SessionError where there is a run of that name."""
+    """Raises SessionError if a run of that name exists."""
     if (_root() / name).exists():
-        raise _taken(name, _root())
+        raise _exists_error(name, _root())
 
 
-def _taken(name: str, root: Path) -> SessionError:
+def _exists_error(name: str, root: Path) -> SessionError:
     return SessionError(
         f"a run named {name} exists in {root}: choose another name, or leave --exact-name out, and this one "
         "gets a number"
@@ -108,12 +108,12 @@ def _root() -> Path:
 
 
 def make_run_directory(plan: RunPlan, parent: Parent | None = None) -> Path:
-    """Makes the directory of a new run below `$ABSGD_RUNS`, else `./runs`, and returns its absolute path.
+    """Creates the directory of a new run below `$ABSGD_RUNS`, or `./runs`, and returns its absolute path.
 
-    It has the name asked for. Where that is taken, it is `name.2`, `name.3` and so on, and that is said.
+    If the name exists, the run is `name.2`, `name.3` and so on, and a message is printed.
 
     Raises:
-        SessionError: nothing can be written there, or the name is taken and must be exact.
+        SessionError: nothing can be written there, or the name exists and must be exact.
     """
     root = _root()
     number = 1
@@ -124,7 +124,7 @@ def make_run_directory(plan: RunPlan, parent: Parent | None = None) -> Path:
             break
         except FileExistsError:
             if plan.is_exact:
-                raise _taken(plan.name, root) from None
+                raise _exists_error(plan.name, root) from None
             number += 1
         except OSError as error:
             raise SessionError(f"the run cannot be recorded in {directory}: {error}") from None

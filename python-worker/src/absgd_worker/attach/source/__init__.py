@@ -1,1 +1,1 @@
-"""Where the controls of a step come from: the code, a plan file, or a controller."""
+"""Control sources (code, plan file, controller) and the protocol of recorders."""

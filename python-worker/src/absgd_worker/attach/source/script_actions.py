@@ -1,4 +1,4 @@
-"""What an operator may ask of a script: what it has given functions for."""
+"""Executes an operator's commands in a script, by the functions that the script gives to its session."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from absgd_worker.link.failure import describe_failure
 from absgd_worker.link.messages import Phase, Position
 from absgd_worker.link.records import Note
 from absgd_worker.link.thread_exchange import ThreadExchange
-from absgd_worker.task.evaluation import evaluations, without_trace
+from absgd_worker.task.evaluation import evaluations, no_effect_on_training
 
 
 class ScriptActions:
-    """Done by the thread that trains, between two steps."""
+    """The `CommandHandler` of a script. The training thread calls it between two steps."""
 
     def __init__(self, script: Script, exchange: ThreadExchange) -> None:
         self._script = script
@@ -30,10 +30,11 @@ class ScriptActions:
         self._evaluated: Position | None = None
 
     def checkpoint(self, *, automatic: bool = False) -> str:
-        """Has the script save itself, once per position. None before an edit: there is no way back to it.
+        """Calls the script's function that saves it, once per position.
 
         Raises:
-            Refused: the script has given no function for it. CheckpointError: its function raised.
+            Refused: the script has no such function, or the checkpoint is automatic, to which a script cannot
+                return. CheckpointError: the function raised.
         """
         if automatic:
             raise Refused("a script cannot be returned to a checkpoint while it runs: none is taken")
@@ -48,27 +49,27 @@ class ScriptActions:
         began = time.perf_counter()
         before, self._status.phase = self._status.phase, Phase.CHECKPOINTING
         try:
-            said = save()
+            result = save()
         except Exception as error:
             failure = describe_failure(error)
             complain(failure.text)
-            said = f"the script's function that saves it raised {error!r}"
+            message = f"the script's function that saves it raised {error!r}"
             self._exchange.outgoing.append(
-                Note(f"not saved after {count(position.step, 'step')}: {said}", position)
+                Note(f"not saved after {count(position.step, 'step')}: {message}", position)
             )
-            raise CheckpointError(said) from None
+            raise CheckpointError(message) from None
         finally:
             self._status.phase = before
         self._saved = position
         return (
-            said
-            if isinstance(said, str)
+            result
+            if isinstance(result, str)
             else f"the script saved itself ({time.perf_counter() - began:.2f} s)"
         )
 
     def try_to_checkpoint(self) -> str:
-        """Like `checkpoint`, but returns why there is none instead of raising; empty where all is well, and
-        for a script that has no function that saves it."""
+        """Like `checkpoint`, but returns the error message instead of raising; empty if it succeeded, or if the
+        script has no function that saves it."""
         if self._script.on_checkpoint is None:
             return ""
         try:
@@ -79,10 +80,10 @@ class ScriptActions:
         return ""
 
     def checkpoint_to_stop(self) -> str:
-        """As `checkpoint`; a script that cannot be saved stops all the same.
+        """Like `checkpoint`; a script without a function that saves it stops nevertheless.
 
         Raises:
-            CheckpointError: its function raised.
+            CheckpointError: the function raised.
         """
         if self._script.on_checkpoint is None:
             return "unsaved, as the script has no function for it"
@@ -96,11 +97,11 @@ class ScriptActions:
         )
 
     def evaluate_now(self, may_continue: Callable[[], bool]) -> str:
-        """Has the script evaluate its model.
+        """Calls the script's function that evaluates its model.
 
         Raises:
-            Refused: it has given no function for it, no step is trained yet, or the function raised: training
-                goes on then.
+            Refused: there is no such function, no step is trained yet, or the function raised. Training
+                continues.
         """
         if self._script.on_evaluate is None:
             raise Refused(
@@ -117,25 +118,27 @@ class ScriptActions:
             raise Refused(f"the evaluation failed, training goes on: {failure.message}") from None
 
     def evaluate(self) -> str:
-        """Evaluates, once per position, without a trace in training. What it raises passes through."""
-        position, find = self._status.position, self._script.on_evaluate
-        if find is None or position.step == 0 or self._evaluated == position:
+        """Evaluates, once per position, without any effect on training. The script's exceptions pass through."""
+        position, evaluate = self._status.position, self._script.on_evaluate
+        if evaluate is None or position.step == 0 or self._evaluated == position:
             return "evaluated already"
         began = time.perf_counter()
         before, self._status.phase = self._status.phase, Phase.EVALUATING
         model = self._script.model
         try:
-            # The seed is of no account: random numbers are the script's own again afterwards.
-            with nullcontext() if model is None else without_trace(model, 0), torch.no_grad():
-                results = find()
+            # Any seed will do: afterwards the random states are the script's own again.
+            with nullcontext() if model is None else no_effect_on_training(model, 0), torch.no_grad():
+                results = evaluate()
         finally:
             self._status.phase = before
         self._evaluated = position
         if isinstance(results, str):
             return results
         seconds = time.perf_counter() - began
-        found = evaluations(results, attempt=position.attempt, step=position.step - 1, seconds=seconds)
-        self._exchange.outgoing.extend(found)
+        records = evaluations(results, attempt=position.attempt, step=position.step - 1, seconds=seconds)
+        self._exchange.outgoing.extend(records)
         return ", ".join(
-            f"{one.split}.{name} {value:.4g}" for one in found for name, value in one.metrics.items()
+            f"{record.split}.{name} {value:.4g}"
+            for record in records
+            for name, value in record.metrics.items()
         )
