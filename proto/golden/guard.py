@@ -15,7 +15,7 @@ import json
 from pathlib import Path
 from random import Random
 
-from absgd_worker.attach.collapse import BackOff, SeenStep, Watch, watch
+from absgd_worker.attach.checks.collapse import BackOff, SeenStep, Watch, watch
 
 Piece = dict[str, object]
 

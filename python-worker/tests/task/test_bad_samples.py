@@ -20,7 +20,7 @@ from absgd_worker.task.batches import NAMED, Batches, LeftOutNotes
 from absgd_worker.task.prediction import predict
 from absgd_worker.task.sampler import permutation
 from in_one_thread import train_rows
-from numbered_task import ROW, Numbers, bits, drawn_of, task_of, served_of
+from numbered_task import ROW, Numbers, bits, drawn_of, served_of, task_of
 
 
 def drops_none(samples):

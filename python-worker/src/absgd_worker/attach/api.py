@@ -15,8 +15,8 @@ from typing import Any, overload
 from torch import Tensor, nn
 
 from absgd_worker.attach.capture.capture import Capture
-from absgd_worker.attach.capture.criteria import Criterion, weighed_criterion, weighed_function
 from absgd_worker.attach.capture.weigh_losses import Reduction, weigh_losses
+from absgd_worker.attach.capture.wrap_criterion import Criterion, weighed_criterion, weighed_function
 from absgd_worker.attach.errors import NotApplied, NotWeighable, SessionError
 from absgd_worker.attach.provenance.granularity import Granularity, GranularityError
 from absgd_worker.attach.samples.tracked_loader import Tracked

@@ -72,7 +72,8 @@ def encode_to_controller(message: m.ToController, lease_epoch: int) -> bytes:
     elif isinstance(message, m.CommandResult):
         result = envelope.command_result
         result.lease_epoch, result.id, result.ok = lease_epoch, message.id, message.ok
-        result.step, result.message = message.step, text_that_fits(message.message)
+        result.step, result.follows = message.step, message.follows
+        result.message = text_that_fits(message.message)
     else:
         envelope.bye.CopyFrom(_bye(message, lease_epoch))
     return envelope.SerializeToString()
@@ -285,11 +286,7 @@ _STREAMS = {
     for field in record_pb2.Record.DESCRIPTOR.oneofs_by_name["body"].fields
 }
 
-_PLAIN_ACTIONS: dict[str, m.Action] = {
-    "pause": m.Pause(),
-    "resume": m.Resume(),
-    "evaluate": m.Evaluate(),
-}
+_PLAIN_ACTIONS: dict[str, m.Action] = {"pause": m.Pause(), "resume": m.Resume(), "evaluate": m.Evaluate()}
 
 _PRESETS: dict[int, str] = {
     session_pb2.WEIGHTING_PRESET_DEFAULT: "default",

@@ -214,6 +214,8 @@ class CommandResult:
     ok: bool
     step: int
     message: str
+    follows: int = 0
+    """Sequence of the last record of steps before this result; `Telemetry` sets it."""
 
 
 @dataclass(frozen=True)

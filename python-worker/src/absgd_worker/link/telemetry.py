@@ -134,7 +134,7 @@ class Telemetry:
             self._append_steps(entries)
             entries = []
             if isinstance(item, CommandResult):
-                messages.append(item)
+                messages.append(replace(item, follows=self._steps.last))
             elif isinstance(item, Bye):
                 # Its own record, which is appended here, is the last of its stream.
                 bye = replace(item, sent=Acked(self._steps.last + 1, self._samples.last))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,10 @@ from torch import nn
 from absgd_worker.attach import api
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.recording.run_lock import RunLock
+from project import SOURCE
 from recorder import a_model, batches, labels, points
 from run_records import bodies, records, runs
+from warm_interpreter import run_python
 
 __all__ = ["runs"]
 
@@ -138,12 +138,7 @@ def test_the_lock_of_a_dead_process_and_its_leftover_files_are_taken_over(tmp_pa
         "import pathlib; from absgd_worker.attach.recording.run_lock import RunLock; "
         "RunLock(pathlib.Path('.'))"
     )
-    subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(api.__file__).parents[2])},
-        check=True,
-    )
+    run_python("-c", code, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(SOURCE)}, check=True)
     dead = json.loads((tmp_path / "lock").read_text())
     (tmp_path / f"lock.{dead['id']}").write_text("no lock at all")
     lock = RunLock(tmp_path)

@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from absgd_worker.attach.capture.compilation import is_left_whole
 from absgd_worker.attach.capture.criterion_call import CriterionCall, refuse_statistic
 from absgd_worker.attach.capture.element_factors import hidden_from_captures
-from absgd_worker.attach.capture.follow_losses import unreduced_of
+from absgd_worker.attach.capture.follow_to_reduction import unreduced_of
 from absgd_worker.attach.capture.left_unweighed import left, refuse_or_say
-from absgd_worker.attach.capture.loss_mixtures import refusal_of_mixture
-from absgd_worker.attach.capture.reduced_call import weigh_reduced
+from absgd_worker.attach.capture.mixture_divergence import refusal_of_mixture
+from absgd_worker.attach.capture.reduced_functional_loss import weigh_reduced
 from absgd_worker.attach.hooks.backward_use import BackwardUse
 from absgd_worker.attach.hooks.call_context import is_vmapped
-from absgd_worker.attach.hooks.eager import eager
-from absgd_worker.attach.hooks.fast_path import TransparentMode
+from absgd_worker.attach.hooks.not_compiled import eager
+from absgd_worker.attach.hooks.transparent_mode import TransparentMode
 from absgd_worker.attach.provenance.functional_losses import (
     LOSSES,
     Elements,
@@ -32,11 +32,11 @@ from absgd_worker.attach.provenance.functional_losses import (
     refusal,
 )
 from absgd_worker.attach.provenance.granularity import Granularity
-from absgd_worker.attach.provenance.layout import layout_of
 from absgd_worker.attach.provenance.pending_losses import Pending
 from absgd_worker.attach.provenance.provenance import FOLLOWED
 from absgd_worker.attach.provenance.reduction_calls import DOTS, REDUCTIONS, ReductionCall, reduction_call_of
 from absgd_worker.attach.provenance.row_selection import PICKING, RowSelections
+from absgd_worker.attach.provenance.sample_layout import layout_of
 from absgd_worker.attach.session.session import Session
 
 

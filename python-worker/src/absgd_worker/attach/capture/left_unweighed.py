@@ -9,7 +9,7 @@ from torch import Tensor
 
 from absgd_worker.attach.capture.compilation import is_left_whole
 from absgd_worker.attach.errors import NotWeighable
-from absgd_worker.attach.hooks.graph_terms import mark_known
+from absgd_worker.attach.hooks.backward_terms import mark_known
 from absgd_worker.attach.session.session import Session
 
 _Result = TypeVar("_Result")

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from absgd_worker.attach.checks.collapse import BackOff, CollapseState, StepFigures, check_step
-from absgd_worker.attach.hooks.ranks import global_rank
+from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.console import complain
 from absgd_worker.link.step_reports import StepEntry
 from absgd_worker.weights import Statistics
+from absgd_worker.weights.diagnostics import ess_ratio_of_applied_weights, weighted_mean_loss
 
 
 class _StepOfName(NamedTuple):
@@ -103,8 +104,8 @@ class CollapseCheck:
             step.lam,
             int(row.n),
             row.mean_loss,
-            row.sum_w**2 / row.sum_w2 / row.n if row.sum_w2 > 0 else math.nan,
-            row.sum_wl / row.sum_w if row.sum_w > 0 else math.nan,
+            ess_ratio_of_applied_weights(row),
+            weighted_mean_loss(row),
         )
         state = self._states.get(step.name, CollapseState())
         self._states[step.name], found = check_step(state, figures)

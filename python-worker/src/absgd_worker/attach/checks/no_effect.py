@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from absgd_worker.attach.hooks.ranks import global_rank
+from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.console import complain
 from absgd_worker.weights import Statistics, read_statistics
+from absgd_worker.weights.diagnostics import ess_ratio_of_applied_weights
 
 
 class NoEffectCheck:
@@ -34,7 +35,9 @@ class NoEffectCheck:
         read = [read_statistics(statistics) for step in steps for statistics in step]
         # Single samples and losses that are not finite always have equal weights.
         counted = [statistics for statistics in read if statistics.n > 1 and math.isfinite(statistics.m)]
-        if len(counted) < len(read) / 2 or min(map(_ess_ratio, counted)) <= EVEN:
+        if not counted or len(counted) < len(read) / 2:
+            return
+        if any(ess_ratio_of_applied_weights(statistics) <= EVEN for statistics in counted):
             return
         self._has_warned = True
         if global_rank() == 0:
@@ -44,12 +47,6 @@ class NoEffectCheck:
                 f"whose mean is {counted[-1].mean_loss:.4g}. Set a smaller |lambda|: `absgd suggest RUN` "
                 "suggests a value"
             )
-
-
-def _ess_ratio(statistics: Statistics) -> float:
-    """The effective sample size divided by the number of samples: 1 if the weights are equal."""
-    sum_w, sum_w2 = statistics.sum_w, statistics.sum_w2
-    return sum_w * sum_w / (sum_w2 * statistics.n) if sum_w2 > 0 else 1.0
 
 
 STEPS = 100

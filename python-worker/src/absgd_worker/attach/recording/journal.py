@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from absgd_worker.attach.hooks.ranks import global_rank
+from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.attach.recording.run_directory import Parent, RunPlace, RunPlan, make_run_directory
 from absgd_worker.attach.recording.run_lock import is_locked, is_take_over_asked, locked_error
 from absgd_worker.attach.recording.writer import LogWriter, finish_closing

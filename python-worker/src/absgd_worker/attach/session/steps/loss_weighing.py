@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from absgd_worker.attach.estimates.estimates import Estimates
+from absgd_worker.attach.hooks.backward_terms import mark_known
 from absgd_worker.attach.hooks.backward_use import BackwardUse
 from absgd_worker.attach.hooks.call_context import (
     IN_ANOTHER_THREAD,
@@ -16,8 +17,7 @@ from absgd_worker.attach.hooks.call_context import (
     is_recomputing,
     refuse_thread,
 )
-from absgd_worker.attach.hooks.graph_terms import mark_known
-from absgd_worker.attach.hooks.ranks import require_one_rank
+from absgd_worker.attach.hooks.distributed_ranks import require_one_rank
 from absgd_worker.attach.samples.sample_identity import NOBODY, Identity
 from absgd_worker.attach.session.steps.announcements import Announcements
 from absgd_worker.attach.session.steps.training_steps import TrainingSteps
