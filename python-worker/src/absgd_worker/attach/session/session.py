@@ -36,8 +36,7 @@ class Session:
         self, source: ControlSource | ControlsAndRecorder, options: SessionOptions | None = None
     ) -> None:
         options = options or SessionOptions()
-        pair = with_recorder(source)
-        self.source, self.recorder = pair
+        self.source, self.recorder = pair = with_recorder(source)
         self._parts = SessionParts(pair, options, self._stop_following)
         self._steps = self._parts.steps
         self.start_line = self._parts.announcements
@@ -181,19 +180,13 @@ class Session:
         return self.controls.get(name, default)
 
     def state_dict(self) -> dict[str, Any]:
-        """The step, the state of every estimate, and where the run is recorded: Python numbers and strings.
-
-        Save it beside the state of the model. All reports so far are in the run's log when this returns.
-        """
+        """The step, the state of every estimate, and the place of the run: Python numbers and strings, to be
+        saved beside the model's state. All reports so far are in the run's log when this returns."""
         return state_of(self._steps)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on where `state_dict` was called, as a new attempt of the recorded run.
-
-        Raises:
-            ValueError: it is no state of a session, or it was saved under another rule of weights.
-            SessionError: a living process writes that run.
-        """
+        """Goes on where `state_dict` was called, as a new attempt of the run. Raises ValueError for an invalid
+        state or another rule of weights, SessionError if a living process writes that run."""
         load_state(self._steps, state)
 
     def evaluated(self, split: str, metrics: Mapping[str, float | Tensor]) -> None:

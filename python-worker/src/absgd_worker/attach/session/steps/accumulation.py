@@ -63,8 +63,7 @@ class NamedWeighing:
         self._normaliser = Normaliser(rule.preset, alpha=rule.alpha, floor=rule.floor)
         self._normaliser_before_step = self._normaliser
         self.expected = accumulate
-        """The calls of the step under way, as the caller or a framework knows it; None: as many as the step
-        before."""
+        """How many calls a step has, if the script or a framework sets it; None: as many as the last step."""
         self._calls_of_last_step = 1
         self._calls: list[_Call] = []
         self._new_calls: list[_Call] = []
@@ -162,11 +161,8 @@ class NamedWeighing:
         self._calls = []
 
     def _take_used_calls(self) -> list[_Call]:
-        """Removes and returns the calls that were trained on.
-
-        The others are kept while their graphs exist, since their backward pass may come after the steps of
-        other optimizers.
-        """
+        """Removes and returns the calls that were trained on. The others are kept while their graphs exist,
+        since their backward pass may come after the steps of other optimizers."""
         used = [call for call in self._calls if not call.use.is_known_unused]
         unused = [call for call in self._calls if call.use.is_known_unused]
         self._update_estimate()
