@@ -185,8 +185,8 @@ class Session:
         return state_of(self._steps)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on where `state_dict` was called, as a new attempt of the run. Raises ValueError for an invalid
-        state or another rule of weights, SessionError if a living process writes that run."""
+        """Goes on where `state_dict` was called, as a new attempt of the run. Raises ValueError for a wrong
+        state or rule of weights, SessionError if a living process writes that run."""
         load_state(self._steps, state)
 
     def evaluated(self, split: str, metrics: Mapping[str, float | Tensor]) -> None:
