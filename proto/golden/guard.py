@@ -15,7 +15,7 @@ import json
 from pathlib import Path
 from random import Random
 
-from absgd_worker.attach.checks.collapse import BackOff, SeenStep, Watch, watch
+from absgd_worker.attach.checks.collapse import BackOff, CollapseState, StepFigures, check_step
 
 Piece = dict[str, object]
 
@@ -26,9 +26,9 @@ def piece(steps: int, lam: object, loss: object, ess: object = 1.0, weighted: ob
     return {"steps": steps, **spread}
 
 
-def seen_steps(series: dict) -> list[SeenStep]:
+def seen_steps(series: dict) -> list[StepFigures]:
     """The steps of a series, as the tests read them too."""
-    found: list[SeenStep] = []
+    found: list[StepFigures] = []
     for one in series["pieces"]:
         for i in range(one["steps"]):
             at = {
@@ -36,15 +36,17 @@ def seen_steps(series: dict) -> list[SeenStep]:
                 for name, (a, b) in ((name, one[name]) for name in ("lam", "loss", "ess", "weighted"))
             }
             loss = at["loss"]
-            found.append(SeenStep(len(found), at["lam"], series["n"], loss, at["ess"], at["weighted"] * loss))
+            found.append(
+                StepFigures(len(found), at["lam"], series["n"], loss, at["ess"], at["weighted"] * loss)
+            )
     return found
 
 
-def back_offs(steps: list[SeenStep]) -> list[BackOff]:
-    state = Watch()
+def back_offs(steps: list[StepFigures]) -> list[BackOff]:
+    state = CollapseState()
     found: list[BackOff] = []
     for seen in steps:
-        state, back_off = watch(state, seen)
+        state, back_off = check_step(state, seen)
         if back_off is not None:
             found.append(back_off)
     return found

@@ -34,9 +34,9 @@ from absgd_worker.attach.script.options import command_line
 from absgd_worker.attach.script.pty import replace_null_stdin
 from absgd_worker.attach.script.run_file import find_module, run_file, run_function, run_module
 from absgd_worker.attach.script.script_errors import show_error
-from absgd_worker.attach.session.choose_source import is_controlled, source_of_host
-from absgd_worker.attach.session.host import Host
+from absgd_worker.attach.session.choose_source import is_controlled, source_of_command_line
 from absgd_worker.attach.session.options import SessionOptions
+from absgd_worker.attach.session.script_run import ScriptRun
 from absgd_worker.attach.source.source import StopTraining
 from absgd_worker.console import complain, count
 from absgd_worker.errors import WorkerError
@@ -90,14 +90,14 @@ def _train(run: Callable[[], object], options: argparse.Namespace) -> int:
             except (WorkerError, OSError) as error:
                 complain(f"absgd-run: {error}")
                 return 2
-            host = session.host
-            assert host is not None
-            host.capture = Capture(session, granularity=options.granularity, leave=options.leave)
+            script = session.script_run
+            assert script is not None
+            script.capture = Capture(session, granularity=options.granularity, leave=options.leave)
             try:
-                with guarded_exec(lambda: session.source.wants_lambda), graphs_that_break(), host.capture:
+                with guarded_exec(lambda: session.source.wants_lambda), graphs_that_break(), script.capture:
                     run()
             finally:
-                sessions = [session, *host.guests]
+                sessions = [session, *script.script_sessions]
             # A framework has ended its training in good order.
             if sessions[-1].stopping is not None:
                 raise sessions[-1].stopping
@@ -122,7 +122,7 @@ def _session(options: argparse.Namespace) -> Iterator[api.Session]:
         "groups": options.groups,
         "mirror": options.mirror,
     }
-    host = Host(
+    script = ScriptRun(
         is_controlled(),
         options.lam,
         options.gamma,
@@ -131,8 +131,8 @@ def _session(options: argparse.Namespace) -> Iterator[api.Session]:
         options.exact_name,
         SessionOptions(**given),
     )
-    with api.session(source=source_of_host(host), **given) as session:
-        session.host = host
+    with api.session(source=source_of_command_line(script), **given) as session:
+        session.script_run = script
         session.may_begin_anew = True
         yield session
 

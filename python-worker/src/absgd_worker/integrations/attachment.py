@@ -76,7 +76,7 @@ class Attachment:
         # A framework does not call `end` if an exception ended its training.
         self.end()
         outer = own = entered()
-        if own is None or own.host is not None:
+        if own is None or own.script_run is not None:
             own = self._stack.enter_context(sessions.session(**self.settings))
             own.is_implicit = outer is None
         if self._saved is not None:
@@ -116,7 +116,7 @@ class Attachment:
     def end_step(self) -> None:
         """The framework's step is complete. Executes commands; `take` returns the framework's part."""
         if self.session is not None:
-            self.session.finish_step(is_told=True)
+            self.session.finish_step(is_reported=True)
 
     def take(self, request: Request) -> bool:
         """Whether an operator has requested this since the last call."""
@@ -140,13 +140,13 @@ class Attachment:
 
         def restore_hooks() -> None:
             own.on_stop, own.on_checkpoint, own.on_evaluate = before
-            own.step_end.is_told = False
+            own.step_end.framework_reports = False
             own.expect(None)
 
         self._stack.callback(restore_hooks)
         # The framework reads `is_stopping` after every step, so no exception must end the training.
         own.on_stop = own.on_stop or _nothing
-        own.step_end.is_told = True
+        own.step_end.framework_reports = True
         own.on_checkpoint = own.on_checkpoint or self._request_checkpoint
         if can_evaluate:
             own.on_evaluate = own.on_evaluate or self._request_evaluation

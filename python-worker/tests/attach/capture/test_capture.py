@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from absgd_worker.attach import api
 from absgd_worker.attach.errors import NotApplied, NotWeighable
 from absgd_worker.attach.provenance.granularity import GranularityError
+from absgd_worker.weights import Rule
 from recorder import Recorder, a_model, labels, points
 
 LAM = -0.5
@@ -271,7 +272,7 @@ def test_inside_of_vmap_there_is_no_batch() -> None:
 
 
 def test_losses_that_no_optimizer_follows_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("absgd_worker.attach.session.accumulation.MOST_CALLS", 5)
+    monkeypatch.setattr("absgd_worker.attach.session.steps.accumulation.MAX_CALLS", 5)
     model, _ = a_model()
 
     def loop() -> None:
@@ -280,10 +281,10 @@ def test_losses_that_no_optimizer_follows_do_not_pile_up(monkeypatch: pytest.Mon
 
     with api.session() as session, api.capture():
         loop()
-        assert len(session._weighings.of("loss", session._rule)._calls) <= 5
+        assert len(session._steps.training.weighings.of("loss", Rule())._calls) <= 5
     with (
         api.session(lam=LAM),
         api.capture(),
-        pytest.raises(NotApplied, match="no optimizer of torch has stepped"),
+        pytest.raises(NotApplied, match="no torch optimizer has stepped"),
     ):
         loop()

@@ -1,4 +1,4 @@
-"""A collapse under lambda is said where no controller has a guard."""
+"""A collapse under lambda is reported if no controller has a guard."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from absgd_worker.attach import api
-from absgd_worker.attach.checks.collapse import SeenStep, Watch, watch
-from absgd_worker.attach.checks.collapse_watch import CollapseWatch
+from absgd_worker.attach.checks.collapse import CollapseState, StepFigures, check_step
+from absgd_worker.attach.checks.collapse_check import CollapseCheck
 from absgd_worker.attach.source.source import LocalSource
 from absgd_worker.link.step_reports import StepEntry
 from absgd_worker.weights import Statistics
@@ -27,8 +27,8 @@ VECTORS = GOLDEN / "guard.json"
 SERIES: list[dict[str, Any]] = json.loads(VECTORS.read_text(encoding="utf-8"))
 
 
-def steps_of(series: dict[str, Any]) -> list[SeenStep]:
-    found: list[SeenStep] = []
+def steps_of(series: dict[str, Any]) -> list[StepFigures]:
+    found: list[StepFigures] = []
     for piece in series["pieces"]:
         for i in range(piece["steps"]):
 
@@ -38,15 +38,15 @@ def steps_of(series: dict[str, Any]) -> list[SeenStep]:
 
             loss = at(piece["loss"])
             figures = (loss, at(piece["ess"]), at(piece["weighted"]) * loss)
-            found.append(SeenStep(len(found), at(piece["lam"]), series["n"], *figures))
+            found.append(StepFigures(len(found), at(piece["lam"]), series["n"], *figures))
     return found
 
 
 @pytest.mark.parametrize("series", SERIES, ids=lambda series: series["name"])
 def test_the_worker_and_the_guard_agree(series: dict[str, Any]) -> None:
-    state, found = Watch(), []
+    state, found = CollapseState(), []
     for seen in steps_of(series):
-        state, back_off = watch(state, seen)
+        state, back_off = check_step(state, seen)
         if back_off is not None:
             found.append([back_off.step, back_off.begin, back_off.factor])
     assert found == series["back_offs"]
@@ -62,7 +62,7 @@ def train(
     steps: int = 60,
     run: str | None = None,
 ) -> list[float]:
-    """A linear classifier on data of at most ten classes, easy to learn; gives the unweighted losses."""
+    """A linear classifier on data of at most ten classes, easy to learn; returns the unweighted losses."""
     torch.manual_seed(seed)
     used = min(10, classes)
     centres = 3 * F.normalize(torch.randn(used, 24), dim=1)
@@ -81,7 +81,7 @@ def train(
     return means
 
 
-def test_a_classifier_of_1000_classes_is_said_to_collapse(
+def test_the_collapse_of_a_classifier_of_1000_classes_is_reported(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ABSGD_RUNS", str(tmp_path))
@@ -121,7 +121,7 @@ def train_deep(lam: float, steps: int) -> list[float]:
     return means
 
 
-def test_a_run_whose_loss_goes_from_7_to_infinity_is_said_before_it_has_risen_far(
+def test_a_loss_that_rises_from_7_to_infinity_is_reported_early(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     off = train_deep(math.inf, 60)
@@ -129,7 +129,7 @@ def test_a_run_whose_loss_goes_from_7_to_infinity_is_said_before_it_has_risen_fa
     assert sum(off[-10:]) / 10 < 0.5 * off[0]
     assert capsys.readouterr().err == ""
     losses = train_deep(-2.0, 45)
-    # 2e12 after 36 steps and NaN from step 39 on, where it was written.
+    # 2e12 after 36 steps and NaN from step 39 on, on the machine where this test was written.
     assert not max(losses) < 20 * losses[0] or not math.isfinite(losses[-1])
     first = capsys.readouterr().err.splitlines()[0]
     said = re.search(r"training collapses under lambda -2 \(after (\d+) steps\)", first)
@@ -140,13 +140,13 @@ def test_a_run_whose_loss_goes_from_7_to_infinity_is_said_before_it_has_risen_fa
 @pytest.mark.parametrize(
     "lam", [math.inf, lambda step: math.inf, lambda step: math.inf if step < 30 else -20.0]
 )
-def test_a_run_that_learns_is_not(lam: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_learns_is_not_reported(lam: Any, capsys: pytest.CaptureFixture[str]) -> None:
     losses = train(classes=1000, batch=8, lam=lam)
     assert sum(losses[-10:]) / 10 < 0.5 * losses[0]
     assert capsys.readouterr().err == ""
 
 
-def test_whatever_learns_at_lambda_off_learns_or_is_said_to_collapse(
+def test_a_run_that_learns_at_lambda_off_learns_or_is_reported_as_a_collapse(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     draw = random.Random(0)
@@ -177,7 +177,7 @@ class Guarded(LocalSource):
         return {"lambda": -2.0, "gamma": 0.9}
 
 
-def test_where_a_controller_has_a_guard_nothing_is_said(
+def test_nothing_is_printed_if_a_controller_has_a_guard(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("absgd_worker.attach.session.current.source_of", lambda *_: Guarded())
@@ -199,11 +199,11 @@ def figures(loss: float, ess_ratio: float) -> Statistics:
 
 
 @pytest.mark.parametrize("read", [lambda row: row, lambda row: torch.tensor(row, dtype=torch.float64)])
-def test_each_kind_is_said_once_and_what_is_on_a_device_at_the_end_at_the_latest(
+def test_each_kind_is_reported_once_and_figures_on_a_device_at_the_end_at_the_latest(
     read: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     notes: list[str] = []
-    watched = CollapseWatch(notes.append)
+    watched = CollapseCheck(notes.append)
     for step in range(10):
         watched.step(entry(step, read(figures(2.3, 0.95))))
     for step in range(10, 300):
@@ -217,11 +217,11 @@ def test_each_kind_is_said_once_and_what_is_on_a_device_at_the_end_at_the_latest
     assert capsys.readouterr().err.count("absgd: training collapses under lambda -0.5") == 2
 
 
-def test_where_a_small_lambda_above_0_learns_little_it_may_be_a_collapse(
+def test_a_small_lambda_above_0_that_learns_little_may_be_a_collapse(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     notes: list[str] = []
-    watched = CollapseWatch(notes.append)
+    watched = CollapseCheck(notes.append)
     for step in range(200):
         watched.step(entry(step, figures(2.3, 0.11))._replace(controls={"lambda": 0.5}))
     assert len(notes) == 1
@@ -231,11 +231,11 @@ def test_where_a_small_lambda_above_0_learns_little_it_may_be_a_collapse(
     assert capsys.readouterr().err.count("may collapse") == 1
 
 
-def test_each_weighing_is_watched_by_itself() -> None:
+def test_each_weighing_is_checked_separately() -> None:
     notes: list[str] = []
-    watched = CollapseWatch(notes.append)
+    watched = CollapseCheck(notes.append)
     for step in range(60):
-        # One loss is a thousand times the other's, and neither changes.
+        # One loss is a thousand times the other one, and neither changes.
         watched.step(entry(step, figures(1000.0, 0.99), ("head", figures(1.0, 0.99))))
     assert notes == []
     for step in range(60, 100):

@@ -1,4 +1,4 @@
-"""A lambda without effect is said; batches of lists are read as they are."""
+"""A lambda without effect is reported; batches of lists have their number of samples."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from absgd_worker.attach import api
-from absgd_worker.attach.checks.no_effect import Effect
+from absgd_worker.attach.checks.no_effect import NoEffectCheck
 from absgd_worker.attach.hooks.batch_sizes import BatchSizes
 from absgd_worker.attach.provenance.granularity import GranularityError
 from absgd_worker.weights import Normaliser
 from recorder import Recorder, a_model, labels, points
 
 
-def said(
+def reports(
     capsys: pytest.CaptureFixture[str], *, lam: float, scale: float, size: int = 8, steps: int = 250
 ) -> int:
-    """How often a run of these losses says so."""
-    effect, normaliser = Effect(), Normaliser()
+    """How often a run of these losses reports it."""
+    effect, normaliser = NoEffectCheck(), Normaliser()
     generator = torch.Generator().manual_seed(0)
     for _ in range(steps):
         losses = scale * torch.rand(size, generator=generator)
@@ -33,22 +33,22 @@ def said(
 @pytest.mark.parametrize("size", [2, 8, 128])
 @pytest.mark.parametrize("sign", [-1, 1])
 @pytest.mark.parametrize("ratio", [0.01, 1.0, 5.0, 300.0, 1e5])
-def test_a_lambda_that_is_large_against_the_losses_is_said_once(
+def test_a_lambda_that_is_large_compared_with_the_losses_is_reported_once(
     capsys: pytest.CaptureFixture[str], size: int, sign: int, ratio: float
 ) -> None:
     for scale in (0.01, 1.0, 100.0):
-        assert said(capsys, lam=sign * ratio * scale, scale=scale, size=size) == (ratio >= 300)
+        assert reports(capsys, lam=sign * ratio * scale, scale=scale, size=size) == (ratio >= 300)
 
 
-def test_nothing_is_said_of_lambda_off_of_single_samples_or_of_fewer_steps(
+def test_lambda_off_single_samples_and_fewer_steps_are_not_reported(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert said(capsys, lam=math.inf, scale=1.0) == 0
-    assert said(capsys, lam=-1e6, scale=1.0, size=1) == 0
-    assert said(capsys, lam=-1e6, scale=1.0, steps=99) == 0
+    assert reports(capsys, lam=math.inf, scale=1.0) == 0
+    assert reports(capsys, lam=-1e6, scale=1.0, size=1) == 0
+    assert reports(capsys, lam=-1e6, scale=1.0, steps=99) == 0
 
 
-def test_a_script_says_it_on_stderr_and_names_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_script_prints_it_on_stderr_and_names_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     model, optimizer = a_model()
     with api.session(source=Recorder(**{"lambda": -1e6})):
         criterion = api.wrap(nn.CrossEntropyLoss())
@@ -57,7 +57,7 @@ def test_a_script_says_it_on_stderr_and_names_the_command(capsys: pytest.Capture
             criterion(model(points), labels).backward()
             optimizer.step()
     err = capsys.readouterr().err
-    assert err.count("lambda = -1e+06 is large against") == 1
+    assert err.count("lambda = -1e+06 is large compared with") == 1
     assert "absgd suggest" in err
 
 
@@ -88,14 +88,14 @@ def test_the_batch_of_a_model_is_read_from_its_arguments(given: tuple[object, ..
     assert BatchSizes().of(given) == sizes
 
 
-def test_a_small_last_batch_of_several_inputs_is_no_batch_of_images() -> None:
+def test_a_small_last_batch_of_several_inputs_is_not_taken_for_images() -> None:
     sizes = BatchSizes()
     assert sizes.of(([torch.zeros(16, 5, 3), torch.zeros(16, 2, 3)],)) == [16, 2]
     assert sizes.of(([torch.zeros(3, 5, 3), torch.zeros(3, 2, 3)],)) == [3, 2]
 
 
 class Detector(nn.Module):
-    """Losses of boxes, as torchvision's detectors give them in training."""
+    """Losses of boxes, like those of torchvision's detectors in training."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -112,7 +112,9 @@ class Detector(nn.Module):
 
 
 @pytest.mark.parametrize("counts", [(2, 1), (1, 1, 1, 1, 2), (3, 0), (4, 3)])
-def test_the_losses_of_boxes_are_refused_by_their_function_and_may_be_left(counts: tuple[int, ...]) -> None:
+def test_losses_of_boxes_are_refused_by_function_name_and_may_be_left(
+    counts: tuple[int, ...],
+) -> None:
     """Three boxes are not the samples of images with three channels."""
     model = Detector()
     given, boxes = images(*[8 + k for k in range(len(counts))]), [torch.zeros(k, 4) for k in counts]

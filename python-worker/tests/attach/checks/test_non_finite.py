@@ -1,4 +1,4 @@
-"""A loss or a metric that is NaN or infinite is said on stderr where it begins and where it ends."""
+"""A loss or a metric that is NaN or infinite is reported on stderr when it begins and when it ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from absgd_worker.attach import api
 from absgd_worker.attach.checks import non_finite
-from absgd_worker.attach.checks.non_finite import READ_TOGETHER, SAID_STRETCHES, Copy, NonFinite
+from absgd_worker.attach.checks.non_finite import MAX_REPORTS, READ_TOGETHER, Copy, NonFiniteCheck
 from absgd_worker.link.step_reports import NOT_A_NUMBER, step_batch
 from recorder import a_model
 from sent_telemetry import entry
@@ -22,17 +22,17 @@ points = torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
 
 
 def events_of(name: str, values: list[float]) -> list[str]:
-    """What a person would note who looks at the values one by one."""
+    """The lines for these values, computed one value after the other."""
     lines, since, times = [], None, 0
     for step, value in enumerate(values):
         if not math.isfinite(value) and since is None:
             since, times = step, times + 1
-            if times <= SAID_STRETCHES:
-                more = "; this is not said again" if times == SAID_STRETCHES else ""
+            if times <= MAX_REPORTS:
+                more = "; this is not printed again" if times == MAX_REPORTS else ""
                 lines.append(f"absgd: {name} is {value} from step {step} on{more}")
         elif math.isfinite(value) and since is not None:
             were = "1 step was" if step - since == 1 else f"{step - since} steps were"
-            if times <= SAID_STRETCHES:
+            if times <= MAX_REPORTS:
                 lines.append(f"absgd: {name} is finite again from step {step} on: {were} not")
             since = None
     return lines
@@ -40,7 +40,7 @@ def events_of(name: str, values: list[float]) -> list[str]:
 
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("lam", [math.inf, -2.0])
-def test_each_stretch_of_losses_that_are_not_finite_is_said_once_at_both_ends(
+def test_each_stretch_of_non_finite_losses_is_reported_at_its_begin_and_its_end(
     seed: int, lam: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
     draw = random.Random(seed)
@@ -48,19 +48,19 @@ def test_each_stretch_of_losses_that_are_not_finite_is_said_once_at_both_ends(
     model, optimizer = a_model()
     with api.session(lam=lam, announce=False):
         for value in values:
-            # The weights stay finite, whatever the losses are.
+            # The weights stay finite for all losses.
             losses = model(points).sum(1) * 0 + value
             losses.register_hook(torch.zeros_like)
             api.weigh(losses).backward()
             for parameter in model.parameters():
                 parameter.grad = torch.zeros_like(parameter)
             optimizer.step()
-    # That the run collapses is said besides.
+    # The collapse of the run is reported as well.
     said = [line for line in capsys.readouterr().err.splitlines() if "collapses under lambda" not in line]
     assert said == events_of("train.loss", values)
 
 
-def test_metrics_of_evaluations_and_numbers_of_steps_are_said_by_their_names(
+def test_metrics_of_evaluations_and_numbers_of_steps_are_reported_by_name(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     model, optimizer = a_model()
@@ -78,13 +78,13 @@ def test_metrics_of_evaluations_and_numbers_of_steps_are_said_by_their_names(
     ]
 
 
-def test_a_name_is_printed_without_what_a_terminal_obeys(capsys: pytest.CaptureFixture[str]) -> None:
-    NonFinite().evaluated("val", {"\x1b[2J": math.nan}, 3)
+def test_a_name_is_printed_without_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    NonFiniteCheck().evaluated("val", {"\x1b[2J": math.nan}, 3)
     assert "\x1b" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("steps_later", [0, 1, 30, 1000])
-def test_numbers_on_a_device_are_read_together_once_they_are_there_and_the_rest_at_the_end(
+def test_numbers_on_a_device_are_read_together_once_copied_and_the_rest_at_the_end(
     steps_later: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = 0
@@ -95,7 +95,7 @@ def test_numbers_on_a_device_are_read_together_once_they_are_there_and_the_rest_
 
     monkeypatch.setattr(non_finite, "copy_to_host", later)
     monkeypatch.setattr(torch.Tensor, "is_cpu", property(lambda _: False))
-    watch = NonFinite()
+    watch = NonFiniteCheck()
     values = [math.nan if 3 <= step < 70 else 0.5 for step in range(2 * READ_TOGETHER + 10)]
     said: list[int] = []
     for now, value in enumerate(values):
@@ -108,7 +108,7 @@ def test_numbers_on_a_device_are_read_together_once_they_are_there_and_the_rest_
     assert len(said) + said_at_the_end == len(events_of("train.loss", values))
 
 
-def test_a_metric_that_is_nan_is_another_number_than_none() -> None:
+def test_a_metric_that_is_nan_differs_from_a_missing_one() -> None:
     run = [entry(0, metrics={"a": math.nan}), entry(1), entry(2, metrics={"a": torch.tensor(math.nan)})]
     column = step_batch(run, labels_N=None, num_classes=0).metrics["a"]
     assert [column[i : i + 8] for i in (0, 8, 16)] == [

@@ -1,4 +1,4 @@
-"""What no loss, or no step, was seen of, is said."""
+"""Steps without a weighed loss, and losses without a step, are reported."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ points = torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
 IN_A_ROW = "20 optimizer steps in a row had no loss that could be weighed"
 
 
-def test_a_second_half_of_training_that_is_not_weighed_is_said_once(
+def test_a_second_half_of_training_that_is_not_weighed_is_reported_once(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     model, optimizer = a_model()
     with api.session(lam=-1.0) as session, api.capture():
         for step in range(60):
             scores = model(points)
-            # The second half by operations that no function of torch stands for.
+            # The second half has a loss that is no function of torch.
             loss = F.mse_loss(scores, points) if step < 10 else (scores - points).square().max()
             loss.backward()
             optimizer.step()
@@ -47,7 +47,7 @@ def test_a_second_half_of_training_that_is_not_weighed_is_said_once(
         (lambda step: math.inf if step < 500 else -1.0, False),
     ],
 )
-def test_a_script_without_a_weighed_loss_is_refused_where_lambda_is_on_and_told_where_it_is_off(
+def test_a_script_without_a_weighed_loss_is_an_error_with_lambda_on_and_a_message_with_lambda_off(
     lam: Any, is_refused: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model, optimizer = a_model()
@@ -60,7 +60,7 @@ def test_a_script_without_a_weighed_loss_is_refused_where_lambda_is_on_and_told_
     assert capsys.readouterr().err.count("no loss was weighed") == (not is_refused)
 
 
-def test_many_optimizers_of_one_backward_pass_are_no_steps_in_a_row(
+def test_many_optimizers_of_one_backward_pass_are_not_counted_as_steps_in_a_row(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     model = nn.Sequential(*(nn.Linear(4, 4) for _ in range(30)))
@@ -87,18 +87,18 @@ for _ in range(150):
 """
 
 
-def test_a_loop_that_updates_by_hand_is_told_that_it_has_no_steps_and_is_no_success_with_lambda(
+def test_a_loop_without_an_optimizer_prints_that_it_has_no_steps_and_exits_with_1_under_lambda(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     script = tmp_path / "by_hand.py"
     script.write_text(BY_HAND)
     assert run.main([str(script)]) == 0
-    assert capsys.readouterr().err.count("no optimizer of torch has stepped yet") == 1
+    assert capsys.readouterr().err.count("no torch optimizer has stepped") == 1
     assert run.main(["--lam", "-1", str(script)]) == 1
 
 
 class MayComeOn(Recorder):
-    """As under a controller: lambda is off, and nobody knows for how long."""
+    """Like a controller: lambda is off, and may come on."""
 
     def __init__(self) -> None:
         super().__init__(**{"lambda": math.inf})
@@ -121,7 +121,7 @@ def train(loss: Callable[..., Any], given: Callable[..., Any]) -> None:
 @pytest.mark.parametrize("announce", [True, False])
 @pytest.mark.parametrize("criterion", REFUSED, ids=[one.id for one in REFUSED])
 @pytest.mark.filterwarnings("ignore")
-def test_the_error_gives_the_reason_that_is_known(criterion: Criterion, announce: bool) -> None:
+def test_the_error_gives_the_known_reason(criterion: Criterion, announce: bool) -> None:
     calls = [(criterion.make(), criterion.function), (api.wrap(criterion.make()), criterion.name)]
     for call, name in calls:
         reason = f"^20 optimizer steps .*no effect: {name} cannot be weighed per sample: .*weigh"
@@ -131,13 +131,13 @@ def test_the_error_gives_the_reason_that_is_known(criterion: Criterion, announce
 
 
 @pytest.mark.parametrize("criterion", PAIRS, ids=[one.id for one in PAIRS])
-def test_the_error_gives_the_reason_also_of_losses_without_reduction(criterion: Criterion) -> None:
+def test_the_error_gives_the_reason_for_losses_without_reduction_too(criterion: Criterion) -> None:
     refused = pytest.raises(api.NotApplied, match=f"no effect: {criterion.name} cannot be weighed")
     with api.session(lam=-1.0), api.capture(), refused:
         train(criterion.make(), criterion.given)
 
 
-def test_of_many_reasons_the_error_gives_two() -> None:
+def test_the_error_gives_two_of_many_reasons() -> None:
     def several(scores: torch.Tensor) -> torch.Tensor:
         return torch.stack([one.make()(*one.given(scores)) for one in REFUSED if one.is_function]).sum()
 
@@ -146,7 +146,7 @@ def test_of_many_reasons_the_error_gives_two() -> None:
         train(several, lambda scores: (scores,))
 
 
-def test_a_schedule_that_never_begins_is_said_to_stay_off(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_schedule_that_never_begins_is_reported_to_stay_off(capsys: pytest.CaptureFixture[str]) -> None:
     criterion = next(one for one in REFUSED if one.name == "CTCLoss")
     with api.session(lam=lambda step: math.inf if step < 5 else -1.0):
         train(api.wrap(criterion.make()), criterion.given)

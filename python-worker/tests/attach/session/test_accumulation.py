@@ -1,4 +1,4 @@
-"""Accumulation as it happens: the estimate after a step is that of the micro-batches that the step had."""
+"""Accumulation: after a step, the estimate is the one for the number of micro-batches that the step had."""
 
 from __future__ import annotations
 
@@ -38,23 +38,23 @@ class ByHand:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_the_estimate_is_that_of_the_micro_batches_that_every_step_had(seed: int) -> None:
+def test_the_estimate_equals_one_computed_with_the_true_number_of_micro_batches(seed: int) -> None:
     draw = random.Random(seed)
     lam, gamma = draw.choice([-3.0, -1.0, 1.0, 4.0]), draw.choice([0.2, 0.5, 0.9, 1.0])
-    told = draw.choice([None, 1, 4])
+    accumulate = draw.choice([None, 1, 4])
     generator = torch.Generator().manual_seed(seed)
     model, optimizer = a_model()
     scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
     criterion = api.wrap(nn.CrossEntropyLoss())
     right, found = ByHand(lam, gamma), []
-    with api.session(lam=lam, gamma=gamma, accumulate=told) as session:
+    with api.session(lam=lam, gamma=gamma, accumulate=accumulate) as session:
         for _ in range(12):
             window, is_skipped = [], draw.random() < 0.2
             for _ in range(draw.choice([1, 1, 2, 3, 7])):
                 points = 2 * torch.randn(draw.randint(1, 9), 4, generator=generator)
                 labels = points.argmax(1).roll(1)
                 if draw.random() < 0.3:
-                    # For the log: nothing is trained on it.
+                    # Computed only for the log: it is not trained on.
                     criterion(model(points * 2), labels).item()
                 scores = model(points)
                 window.append(F.cross_entropy(scores.detach(), labels, reduction="none"))
@@ -66,14 +66,14 @@ def test_the_estimate_is_that_of_the_micro_batches_that_every_step_had(seed: int
             optimizer.zero_grad()
             if not is_skipped:
                 found.append(right.step(window))
-                # A loss for the log has no state.
+                # A loss that is only logged has no state.
                 (state,) = session.state_dict()["weighings"].values()
                 assert state["normaliser"]["free_energy"] == pytest.approx(found[-1], rel=1e-5, abs=1e-6)
     assert len(found) == session.step > 0
 
 
 class Estimates(Recorder):
-    """What the estimate is when the last micro-batch of a step is weighed, and right after the step."""
+    """Keeps the estimate when the last micro-batch of a step is weighed, and after the step."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class Estimates(Recorder):
         self.sizes.append(self.entries[-1].losses_B.shape[0])
 
 
-def test_lightning_says_beforehand_how_many_micro_batches_a_step_has(tmp_path: Path) -> None:
+def test_lightning_gives_the_number_of_micro_batches_before_the_step(tmp_path: Path) -> None:
     lightning: Any = pytest.importorskip("lightning")
     from lightning.pytorch.callbacks import GradientAccumulationScheduler  # noqa: PLC0415
 
@@ -105,7 +105,7 @@ def test_lightning_says_beforehand_how_many_micro_batches_a_step_has(tmp_path: P
     assert [after for _, after in source.pairs] == pytest.approx([within for within, _ in source.pairs])
 
 
-def test_the_trainer_says_beforehand_how_many_micro_batches_a_step_has(tmp_path: Path) -> None:
+def test_the_trainer_gives_the_number_of_micro_batches_before_the_step(tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     from absgd_worker.integrations.hugging_face import AbsgdCallback  # noqa: PLC0415
     from small_trainer import Sentences, classifier, trainer_of  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Cells that are run twice, edited, and interrupted."""
+"""Notebook cells that are repeated, edited and interrupted."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def nobodys_session() -> None:
 
 
 def step(criterion: object, model: nn.Module) -> float:
-    """Trains nothing; returns the lambda that a loss was weighed with."""
+    """Weighs a loss, trains nothing, and returns lambda."""
     batch = next(batches(16))
     criterion(model(points[batch]), labels[batch]).backward()  # type: ignore[operator]
     return api.control("lambda", 0)
 
 
-def test_outside_of_a_session_the_newest_criterion_says_lambda() -> None:
+def test_outside_of_a_session_the_newest_criterion_sets_lambda() -> None:
     model, optimizer = a_model()
     api.log(epoch=1)
     criterion = api.wrap(nn.CrossEntropyLoss(), lam=-2.0)
@@ -43,11 +43,11 @@ def test_outside_of_a_session_the_newest_criterion_says_lambda() -> None:
     optimizer.step()
     criterion = api.wrap(nn.CrossEntropyLoss(), lam=-5.0)
     assert step(criterion, model) == -5
-    # What it had learned of the losses is still there.
+    # Its estimate is kept.
     assert api.current().captured == 2
 
 
-def test_criteria_that_say_different_lambdas_are_refused_while_both_are_there() -> None:
+def test_criteria_with_different_lambdas_are_refused_while_both_exist() -> None:
     model, _ = a_model()
     first = api.wrap(nn.CrossEntropyLoss(), name="a", lam=-2.0)
     second = api.wrap(nn.CrossEntropyLoss(), name="b", lam=-1.0)
@@ -57,7 +57,7 @@ def test_criteria_that_say_different_lambdas_are_refused_while_both_are_there() 
     assert step(first, model) == -2
 
 
-def test_criteria_that_all_say_off_are_not_refused_whatever_else_they_say() -> None:
+def test_criteria_with_lambda_off_are_not_refused_for_their_other_settings() -> None:
     model, optimizer = a_model()
     both = [
         api.wrap(nn.CrossEntropyLoss(), name="a", lam=lambda step: math.inf if step < 1 else -2.0),
@@ -94,7 +94,7 @@ def test_a_criterion_that_is_wrapped_twice_is_weighed_once(reduction: str) -> No
         assert trained(1, criterion) == trained(2, criterion)
 
 
-def test_a_session_that_an_earlier_cell_left_open_ends_with_the_next(
+def test_a_session_that_an_earlier_cell_left_open_ends_when_another_begins(
     runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shell = SimpleNamespace(execution_count=1)
@@ -104,7 +104,7 @@ def test_a_session_that_an_earlier_cell_left_open_ends_with_the_next(
     left.__enter__()
     step(api.wrap(nn.CrossEntropyLoss()), model)
     optimizer.step()
-    with pytest.raises(SessionError, match="there is a session already"), api.session():
+    with pytest.raises(SessionError, match="a session is entered already"), api.session():
         pass
     shell.execution_count = 2
     with api.session(lam=-3.0):
@@ -116,7 +116,7 @@ def test_a_session_that_an_earlier_cell_left_open_ends_with_the_next(
     assert not (runs / "mine" / "lock").exists()
 
 
-def test_a_session_that_fails_to_open_is_not_there() -> None:
+def test_a_session_that_fails_to_open_is_not_entered() -> None:
     class WorkerFault(Recorder):
         def begin(self, script: object) -> None:
             raise RuntimeError("nobody there")
@@ -151,7 +151,7 @@ CELLS = [
 
 
 @pytest.mark.skipif(find_spec("nbclient") is None, reason="nbclient is not here")
-def test_cells_of_a_notebook_are_run_twice_interrupted_and_gone_on_with(runs: Path, tmp_path: Path) -> None:
+def test_cells_of_a_notebook_can_be_repeated_interrupted_and_resumed(runs: Path, tmp_path: Path) -> None:
     import nbformat  # noqa: PLC0415
     from jupyter_client.manager import AsyncKernelManager  # noqa: PLC0415
     from nbclient import NotebookClient  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""A session: what a step is, what outlives a criterion, what is refused."""
+"""A session: its steps, its state, and its errors."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from absgd_worker.attach import api
 from absgd_worker.attach.errors import SessionError
-from absgd_worker.attach.session.accumulation import NamedWeighing
+from absgd_worker.attach.session.steps.accumulation import NamedWeighing
 from absgd_worker.weights import Normaliser, Rule, read_statistics
 from recorder import Recorder, a_model, batches, labels, points
 
 
-def test_a_step_is_an_optimizer_step_that_a_weighed_loss_led_to() -> None:
+def test_a_step_is_an_optimizer_step_after_a_weighed_loss() -> None:
     model, optimizer = a_model()
     other = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
     with api.session(source=Recorder()) as session:
@@ -28,7 +28,7 @@ def test_a_step_is_an_optimizer_step_that_a_weighed_loss_led_to() -> None:
             other.step()
             if number % 4 == 3:
                 optimizer.step()
-        # The other optimizer's step ends what the losses before it began; a step without losses is none.
+        # A step of the other optimizer ends the step of the losses before it; without losses none is counted.
         assert (session.step, session.captured) == (8, 8)
 
 
@@ -54,14 +54,14 @@ def test_the_micro_batches_of_a_step_are_reported_as_one() -> None:
         assert torch.allclose(one.losses_B, other.losses_B)
 
 
-def test_a_calls_a_step_move_the_estimate_as_one_call_would() -> None:
+def test_several_calls_in_a_step_update_the_estimate_like_one_call() -> None:
     losses = torch.rand(32, generator=torch.Generator().manual_seed(4)).double() + 1
     weighing, whole = NamedWeighing(Rule(), 32), Normaliser()
     for _ in range(20):
         for loss in losses:
             weighing.weigh(loss.reshape(1), {"lambda": -2.0, "gamma": 0.5})
         whole.weigh(losses, lam=-2.0, gamma=0.5)
-        weighing.take()
+        weighing.end_step()
     estimate = weighing.state_dict()["normaliser"]["free_energy"]
     assert estimate == pytest.approx(whole.state_dict()["free_energy"], abs=0.02)
     each = Normaliser()
@@ -71,14 +71,14 @@ def test_a_calls_a_step_move_the_estimate_as_one_call_would() -> None:
     assert estimate == pytest.approx(each.state_dict()["free_energy"], rel=1e-12)
 
 
-def test_how_many_calls_a_step_has_is_learnt_from_the_step_before() -> None:
-    told, learnt = NamedWeighing(Rule(), 4), NamedWeighing(Rule(), None)
+def test_the_expected_number_of_calls_is_that_of_the_step_before() -> None:
+    known, learnt = NamedWeighing(Rule(), 4), NamedWeighing(Rule(), None)
     for _ in range(4):
         learnt.weigh(torch.ones(3), {"lambda": -1.0, "gamma": 0.5})
-    learnt.take()
-    learnt.load_state_dict({**learnt.state_dict(), "normaliser": told.state_dict()["normaliser"]})
+    learnt.end_step()
+    learnt.load_state_dict({**learnt.state_dict(), "normaliser": known.state_dict()["normaliser"]})
     for losses in (torch.rand(3), torch.rand(3)):
-        weights = [one.weigh(losses, {"lambda": -1.0, "gamma": 0.5})[0] for one in (told, learnt)]
+        weights = [one.weigh(losses, {"lambda": -1.0, "gamma": 0.5})[0] for one in (known, learnt)]
         assert torch.equal(*weights)
 
 
@@ -99,7 +99,7 @@ def test_a_step_that_the_scaler_skips_does_not_count() -> None:
     assert [entry.losses_B.shape[0] for entry in source.entries] == [16, 16, 16]
 
 
-def test_a_criterion_that_is_made_anew_goes_on_where_the_last_one_was() -> None:
+def test_a_criterion_that_is_created_again_continues_the_same_estimate() -> None:
     def trained(anew: bool) -> Tensor:
         model, optimizer = a_model()
         with api.session(lam=-0.5, gamma=0.3):
@@ -113,7 +113,7 @@ def test_a_criterion_that_is_made_anew_goes_on_where_the_last_one_was() -> None:
     assert torch.equal(trained(True), trained(False))
 
 
-def test_a_saved_session_goes_on_bit_for_bit() -> None:
+def test_a_saved_session_resumes_bit_for_bit() -> None:
     def part(model: nn.Linear, optimizer: torch.optim.Optimizer, session: api.Session, first: int) -> None:
         criterion = api.wrap(nn.CrossEntropyLoss())
         for batch in list(batches(8))[first : first + 4]:
@@ -136,7 +136,7 @@ def test_a_saved_session_goes_on_bit_for_bit() -> None:
     assert torch.equal(model.weight, resumed.weight)
 
 
-def test_several_losses_of_a_step_have_each_its_own_state_and_one_report() -> None:
+def test_each_loss_of_a_step_has_its_own_state_and_all_share_one_report() -> None:
     model, optimizer = a_model()
     source = Recorder()
     with api.session(source=source):
@@ -150,7 +150,7 @@ def test_several_losses_of_a_step_have_each_its_own_state_and_one_report() -> No
     ] * 2
 
 
-def test_numbers_and_controls_of_the_users_own_belong_to_the_step() -> None:
+def test_the_users_numbers_and_controls_belong_to_the_step() -> None:
     model, optimizer = a_model()
     source = Recorder(dropout=0.25)
     with api.session(source=source):
@@ -163,7 +163,7 @@ def test_numbers_and_controls_of_the_users_own_belong_to_the_step() -> None:
     assert source.entries[0].controls["dropout"] == 0.25
 
 
-def test_a_loss_in_another_thread_is_refused_as_in_replicas_of_data_parallel() -> None:
+def test_a_loss_in_another_thread_such_as_a_replica_of_data_parallel_is_refused() -> None:
     model, _ = a_model()
     caught: list[BaseException] = []
 
@@ -181,7 +181,7 @@ def test_a_loss_in_another_thread_is_refused_as_in_replicas_of_data_parallel() -
     assert "DataParallel" in str(caught[0])
 
 
-def test_several_ranks_are_refused_unless_lambda_is_off_or_it_is_asked_for(
+def test_several_ranks_are_refused_unless_lambda_is_off_or_rank_local_is_set(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
@@ -198,13 +198,13 @@ def test_several_ranks_are_refused_unless_lambda_is_off_or_it_is_asked_for(
 
 
 def test_a_session_in_a_session_is_refused_and_one_may_follow_another() -> None:
-    with api.session(), pytest.raises(SessionError, match="there is a session already"), api.session():
+    with api.session(), pytest.raises(SessionError, match="a session is entered already"), api.session():
         pass
     with api.session() as session:
         assert api.current() is session
 
 
-def test_outside_of_any_session_the_criterion_says_what_lambda_is() -> None:
+def test_outside_of_any_session_the_criterion_sets_lambda() -> None:
     model, _ = a_model()
     criterion = api.wrap(nn.CrossEntropyLoss(), lam=-0.5)
     plain = F.cross_entropy(model(points), labels)
@@ -214,7 +214,7 @@ def test_outside_of_any_session_the_criterion_says_what_lambda_is() -> None:
         assert session.captured == 1
 
 
-def test_its_end_tells_the_source_how_it_came() -> None:
+def test_the_recorder_gets_the_error_that_ended_the_session() -> None:
     ended = Recorder()
     with api.session(source=ended):
         pass

@@ -1,4 +1,4 @@
-"""A session whose state was saved goes on with its run."""
+"""A session with a saved state resumes its run."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ def train(steps: int, run: str | None = "mine", state: dict[str, Any] | None = N
 
 
 def attempts(directory: Path) -> list[tuple[str, int, int]]:
-    """What begins an attempt, and what each reports: kind, attempt, first step."""
+    """The records of attempts and steps: kind, attempt, first step."""
     found = []
     for record in records(directory / "steps.log"):
         kind = record.WhichOneof("body")
         if kind == "rewind":
             found.append((record.rewind.cause, record.rewind.attempt, record.rewind.to_step))
-        # The steps of an attempt come in as many reports as they take.
+        # The steps of an attempt may come in several reports.
         if kind == "step_batch" and (not found or found[-1][0] != "steps"):
             found.append(("steps", record.step_batch.attempt, record.step_batch.first_step))
     return found
 
 
-def test_the_state_names_the_run_and_all_that_was_reported_is_in_its_log_by_then(runs: Path) -> None:
+def test_the_state_names_the_run_and_the_log_has_all_reports_before_it(runs: Path) -> None:
     model, optimizer = a_model()
     with api.session(run="mine", lam=-1.0) as session:
         assert session.state_dict()["run"] is None
@@ -62,10 +62,10 @@ def test_the_state_names_the_run_and_all_that_was_reported_is_in_its_log_by_then
     assert train(1, run=None)["run"] is None
 
 
-def test_a_restart_is_a_new_attempt_of_the_same_run_whatever_an_earlier_one_had_saved(runs: Path) -> None:
+def test_a_restart_is_a_new_attempt_of_the_same_run_even_if_the_last_one_saved_nothing(runs: Path) -> None:
     state = train(2)
     for attempt in (2, 3):
-        # Of the second attempt nothing was saved.
+        # The second attempt saved nothing.
         assert train(1, state=state)["run"]["attempt"] == attempt
     assert [path.name for path in runs.iterdir()] == ["mine"]
     assert attempts(runs / "mine") == [
@@ -77,14 +77,14 @@ def test_a_restart_is_a_new_attempt_of_the_same_run_whatever_an_earlier_one_had_
     ]
 
 
-def test_the_run_that_a_numbered_name_made_is_found_again(runs: Path) -> None:
+def test_a_run_with_a_numbered_name_is_found_again(runs: Path) -> None:
     train(1)
     state = train(1)
     assert train(1, state=state)["run"] == {**state["run"], "attempt": 2}
     assert sorted(path.name for path in runs.iterdir()) == ["mine", "mine.2"]
 
 
-def test_a_state_that_is_loaded_in_the_middle_takes_the_run_back(runs: Path) -> None:
+def test_a_state_loaded_during_training_takes_the_run_back(runs: Path) -> None:
     model, optimizer = a_model()
     with api.session(run="mine", lam=-1.0) as session:
         best = session.state_dict()
@@ -100,18 +100,18 @@ def test_a_state_that_is_loaded_in_the_middle_takes_the_run_back(runs: Path) -> 
     assert attempts(runs / "mine")[-1] == ("steps", 2, 2)
 
 
-def test_under_another_name_it_is_a_run_of_its_own_that_names_its_parent(runs: Path) -> None:
+def test_under_another_name_it_is_another_run_that_names_its_parent(runs: Path) -> None:
     state = train(2)
     train(1, run="other", state=state)
     assert attempts(runs / "other") == [("fork", 1, 2), ("steps", 1, 2)]
     parent = json.loads((runs / "other" / "manifest.json").read_text())["parent"]
     assert parent == {"run": "mine", "dir": state["run"]["directory"], "step": 2}
-    # A name is what a run is recorded under: without one it is not.
+    # Without a name the session is not recorded.
     train(1, run=None, state=state)
     assert len(list(runs.iterdir())) == 2
 
 
-def test_a_run_that_is_gone_is_said_to_be_and_goes_on_as_a_new_one(
+def test_a_missing_run_is_reported_and_continues_as_a_new_one(
     runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     state = train(2)
@@ -121,7 +121,7 @@ def test_a_run_that_is_gone_is_said_to_be_and_goes_on_as_a_new_one(
     assert attempts(runs / "mine") == [("fork", 1, 2), ("steps", 1, 2)]
 
 
-def test_a_run_that_a_living_process_writes_is_refused_before_anything_is_trained(runs: Path) -> None:
+def test_a_run_written_by_a_living_process_is_refused_before_training(runs: Path) -> None:
     state = train(2)
     before = (runs / "mine" / "steps.log").read_bytes()
     lock = RunLock(runs / "mine")
@@ -133,7 +133,7 @@ def test_a_run_that_a_living_process_writes_is_refused_before_anything_is_traine
     assert not (runs / "mine" / "lock").exists()
 
 
-def test_the_lock_of_a_dead_process_is_taken_over_and_its_heirs_with_it(tmp_path: Path) -> None:
+def test_the_lock_of_a_dead_process_and_its_leftover_files_are_taken_over(tmp_path: Path) -> None:
     code = (
         "import pathlib; from absgd_worker.attach.recording.run_lock import RunLock; "
         "RunLock(pathlib.Path('.'))"
@@ -149,7 +149,7 @@ def test_the_lock_of_a_dead_process_is_taken_over_and_its_heirs_with_it(tmp_path
 
 
 @pytest.mark.parametrize("damage", [b"ABSGDLOG\x09\0\x01\0\0\0\0\0", b"some other file, much longer"])
-def test_a_log_of_another_format_is_refused_and_left_as_it_is(runs: Path, damage: bytes) -> None:
+def test_a_log_of_another_format_is_refused_and_not_changed(runs: Path, damage: bytes) -> None:
     state = train(1)
     log = runs / "mine" / "steps.log"
     log.write_bytes(damage)
@@ -159,7 +159,7 @@ def test_a_log_of_another_format_is_refused_and_left_as_it_is(runs: Path, damage
     assert not (runs / "mine" / "lock").exists()
 
 
-def test_a_state_that_is_none_leaves_the_session_as_it_was(runs: Path) -> None:
+def test_an_invalid_state_does_not_change_the_session(runs: Path) -> None:
     state = train(1)
     for broken in (
         {**state, "run": {"name": 1}},
@@ -172,7 +172,7 @@ def test_a_state_that_is_none_leaves_the_session_as_it_was(runs: Path) -> None:
             assert session.step == 0
 
 
-def test_what_is_trained_on_is_the_same_whether_it_was_interrupted_or_not(runs: Path) -> None:
+def test_an_interrupted_training_gives_the_same_model_as_an_unbroken_one(runs: Path) -> None:
     def trained(cut: int) -> torch.Tensor:
         model, optimizer = a_model()
         criterion = api.wrap(nn.CrossEntropyLoss())
@@ -201,7 +201,7 @@ def test_bodies_of_a_resumed_run_end_with_its_last_word(runs: Path) -> None:
     ]
 
 
-def test_each_place_of_a_script_goes_on_with_its_own_estimate_whichever_comes_first() -> None:
+def test_each_place_of_a_script_resumes_its_own_estimate_in_any_order() -> None:
     def trained(steps: range, state: dict[str, Any] | None, weights: Any) -> Any:
         model, optimizer = a_model()
         if weights is not None:
@@ -213,7 +213,7 @@ def test_each_place_of_a_script_goes_on_with_its_own_estimate_whichever_comes_fi
                 optimizer.zero_grad()
                 scores = model(points)
                 with api.capture():
-                    # A branch of its own for every second step.
+                    # Every second step has its own branch.
                     if step % 2 == 0:
                         loss = torch.nn.functional.cross_entropy(scores, labels)
                     else:

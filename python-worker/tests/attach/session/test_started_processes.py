@@ -1,4 +1,4 @@
-"""Processes that a script starts: training in them is refused while lambda is on, all else is let be."""
+"""Processes that a script starts: training in them is refused while lambda is on, all else is permitted."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_spawned_process_that_trains_is_refused_while_lambda_is_on(
     assert "was started by multiprocessing" in capfd.readouterr().err
 
 
-def test_a_forkserver_lets_processes_be_that_do_not_train_or_have_lambda_off() -> None:
+def test_a_forkserver_permits_processes_that_do_not_train_or_have_lambda_off() -> None:
     with absgd.session(lam=ON):
         assert exit_code("forkserver", started_training.look) == 0
     with absgd.session(lam=OFF):
@@ -87,7 +87,7 @@ def test_a_forkserver_lets_processes_be_that_do_not_train_or_have_lambda_off() -
         ([], None),
     ],
 )
-def test_a_command_that_starts_ranks_or_the_script_again_is_known(
+def test_a_command_that_starts_ranks_or_the_script_again_is_recognised(
     command: list[str], found: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["train.py", "--own"])

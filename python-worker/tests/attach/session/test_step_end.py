@@ -1,4 +1,4 @@
-"""What an operator asks for is done where the loop is whole: what is saved there goes on as if unbroken."""
+"""Commands of an operator run when the loop has finished a step: a checkpoint then resumes exactly."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FEATURES = (
 
 
 class Loop:
-    """A loop as people write it, with everything that may belong to a step; parts of it by their names."""
+    """A training loop with all that may belong to a step. `features` are the parts that it has."""
 
     def __init__(self, features: set[str], order: list[str]) -> None:
         torch.manual_seed(0)
@@ -69,7 +69,7 @@ class Loop:
         for what in self.order:
             self.conclude(what)
         if "validates" in self.features and self.count % 2 == 0:
-            # Without `no_grad`, as it happens.
+            # Without `no_grad`, as many scripts do.
             self.model.eval()
             self.criterion(self.model(points), labels).item()
             self.model.train()
@@ -81,7 +81,7 @@ class Loop:
             with torch.autocast("cpu", torch.bfloat16, enabled="autocast" in self.features):
                 scores = self.critic(points[part]) if by_critic else self.model(points[part])
                 is_left = by_critic and "leaves the second" in self.features
-                # A loss without samples, which nobody weighs.
+                # A loss that is not weighed.
                 loss = scores.square().mean() if is_left else self.criterion(scores.float(), labels[part])
             self.scaler.scale(loss).backward()
 
@@ -102,7 +102,7 @@ class Loop:
 
 
 class Operator(Recorder):
-    """Has the loop saved and the model evaluated, once, from the step on that is asked for."""
+    """Saves the loop and evaluates the model, once, at the step `asked` or after it."""
 
     def __init__(self, loop: Loop, step: int) -> None:
         super().__init__()
@@ -119,7 +119,7 @@ class Operator(Recorder):
 
 
 class Looks(Recorder):
-    """Keeps at which steps it is asked, and what `look` gives there."""
+    """Keeps the steps at which it is called, and what `look` returns there."""
 
     def __init__(self, look: Callable[[], int] = lambda: 0) -> None:
         super().__init__()
@@ -135,7 +135,7 @@ class Looks(Recorder):
 
 
 def ended(loop: Loop, session: api.Session) -> list[Any]:
-    """Every number of the loop and of the session at its end, but for the lines that call the loop."""
+    """Every number of the loop and of the session at its end, without the lines that call the loop."""
     state = {name: value for name, value in session.state_dict().items() if name != "names"}
     return _flat([loop.state(), state])
 
@@ -149,10 +149,10 @@ def _flat(value: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("seed", range(24))
-def test_what_is_saved_when_asked_for_goes_on_as_the_unbroken_loop(seed: int) -> None:
+def test_a_checkpoint_of_an_operator_resumes_like_the_unbroken_loop(seed: int) -> None:
     draw = random.Random(seed)
     features = {one for one in FEATURES if draw.random() < 0.4} | {FEATURES[seed % len(FEATURES)]}
-    # With turns, after both of them: in the first iteration nobody knows of the second optimizer yet.
+    # With turns, after both of them: in the first iteration the second optimizer is not known yet.
     has_two = "takes turns" in features and "leaves the second" not in features
     steps = ITERATIONS * (2 if has_two else 1)
     asked = draw.randint(2, steps)
@@ -183,7 +183,7 @@ def test_what_is_saved_when_asked_for_goes_on_as_the_unbroken_loop(seed: int) ->
 
 
 @pytest.mark.parametrize("kind", ["closure", "no module"])
-def test_a_loop_without_a_forward_pass_of_a_module_is_whole_at_its_next_loss(kind: str) -> None:
+def test_a_loop_without_a_module_has_finished_its_step_at_the_next_loss(kind: str) -> None:
     weight = torch.zeros(4, 4, requires_grad=True)
     scheduled: list[int] = []
     has_closure = kind == "closure"
@@ -208,7 +208,7 @@ def test_a_loop_without_a_forward_pass_of_a_module_is_whole_at_its_next_loss(kin
     assert source.seen == [(1, 1), (2, 2), (3, 3)]
 
 
-def test_it_is_done_outside_of_the_autocast_of_the_next_forward_pass() -> None:
+def test_commands_run_outside_of_the_autocast_of_the_next_forward_pass() -> None:
     loop = Loop({"autocast"}, ["count"])
     source = Looks(lambda: int(torch.is_autocast_enabled("cpu")))
     with api.session(source=source):
@@ -221,7 +221,7 @@ def test_it_is_done_outside_of_the_autocast_of_the_next_forward_pass() -> None:
     assert source.seen == [(1, 0), (2, 0)]
 
 
-def test_a_loop_that_is_stopped_has_done_its_step_whole() -> None:
+def test_a_stopped_loop_has_finished_its_step() -> None:
     loop = Loop(set(), ["schedule", "average", "count"])
 
     class Stopper(Recorder):
@@ -233,11 +233,11 @@ def test_a_loop_that_is_stopped_has_done_its_step_whole() -> None:
             loop.iterate()
     assert (session.step, loop.count) == (3, 3)
     assert [one.last_epoch for one in loop.schedulers] == [3]
-    # Not a batch of the next step has been through it.
+    # No batch of the next step has gone through it.
     assert loop.model[1].num_batches_tracked == 3
 
 
-def test_an_optimizer_that_steps_no_more_is_not_waited_for() -> None:
+def test_an_optimizer_that_no_longer_steps_is_not_waited_for() -> None:
     loop = Loop({"takes turns"}, ["count"])
 
     source = Looks()
@@ -255,8 +255,8 @@ def test_an_optimizer_that_steps_no_more_is_not_waited_for() -> None:
     assert source.steps[-1] == 46
 
 
-def test_a_loss_that_ends_the_script_asks_for_nothing_more() -> None:
-    """What is half done when an error comes is not saved."""
+def test_no_command_runs_after_a_loss_that_ends_the_script() -> None:
+    """A step that an error interrupts is not saved."""
     loop = Loop(set(), ["count"])
 
     source = Looks()

@@ -1,4 +1,4 @@
-"""What moves the estimate and what a step is: several optimizers, skipped steps, losses for the log."""
+"""Steps and estimates with several optimizers, skipped steps, and losses that are only logged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from recorder import Recorder, a_model, labels, points
 
 
 @pytest.mark.parametrize("accumulation", [1, 2])
-def test_a_loss_for_the_log_moves_no_estimate(accumulation: int) -> None:
+def test_a_loss_that_is_only_logged_does_not_change_the_estimate(accumulation: int) -> None:
     def trained(*, looks: bool) -> tuple[Tensor, Any]:
         model, optimizer = a_model()
         criterion = api.wrap(nn.CrossEntropyLoss())
@@ -39,7 +39,7 @@ def test_a_loss_for_the_log_moves_no_estimate(accumulation: int) -> None:
 
 
 @pytest.mark.parametrize("fused", [False, True])
-def test_a_skipped_step_counts_for_nothing_and_moves_no_estimate(fused: bool) -> None:
+def test_a_skipped_step_is_not_counted_and_does_not_change_the_estimate(fused: bool) -> None:
     model, _ = a_model()
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, fused=fused)
     scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
@@ -58,7 +58,7 @@ def test_a_skipped_step_counts_for_nothing_and_moves_no_estimate(fused: bool) ->
     assert states[0][1] == states[1][1] != states[2][1]
 
 
-def test_every_optimizer_of_a_backward_pass_has_what_is_planned() -> None:
+def test_every_optimizer_of_a_backward_pass_gets_the_planned_values() -> None:
     model, _ = a_model()
     halves = [torch.optim.SGD([one], lr=0.01) for one in model.parameters()]
     seen: list[float] = []
@@ -92,7 +92,7 @@ def test_a_loss_is_reported_with_the_lambda_that_it_was_weighed_with() -> None:
 
 
 class Nested(torch.optim.Optimizer):
-    """As SAM is built: it shares the groups of the optimizer that it steps."""
+    """Built like SAM: it shares the groups of the optimizer that it steps."""
 
     def __init__(self, inner: torch.optim.Optimizer) -> None:
         self.inner = inner
@@ -103,7 +103,7 @@ class Nested(torch.optim.Optimizer):
         self.inner.step()
 
 
-def test_an_optimizer_within_another_has_the_planned_value_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_optimizer_within_another_gets_the_planned_value_once(capsys: pytest.CaptureFixture[str]) -> None:
     model, _ = a_model()
     weight, bias = model.parameters()
     inner = torch.optim.SGD([{"params": [weight], "lr": 1.0}, {"params": [bias], "lr": 0.1}], lr=1.0)
@@ -145,13 +145,13 @@ def test_weights_of_elements_are_in_the_denominator_where_torch_has_them(loss: A
         assert loss(model(points), points, weight=weight).item() == pytest.approx(plain, rel=1e-4)
 
 
-def test_losses_of_several_calls_put_together_are_refused() -> None:
+def test_concatenated_losses_of_several_calls_are_refused() -> None:
     model, _ = a_model()
     with api.session(lam=-1.0), api.capture(), pytest.raises(api.GranularityError):
         torch.cat([F.cross_entropy(model(points), labels, reduction="none") for _ in range(3)]).mean()
 
 
-def test_what_needs_no_gradient_asks_for_no_step() -> None:
+def test_a_loss_without_gradient_begins_no_step() -> None:
     source = Recorder()
     source.next = lambda step: pytest.fail("a step was begun")  # type: ignore[method-assign]
     with api.session(source=source), api.capture():

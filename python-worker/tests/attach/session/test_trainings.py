@@ -1,4 +1,4 @@
-"""Trainings one after another in one process are trainings of their own; what belongs together stays so."""
+"""Models that are trained one after another in one process are separate trainings, or one."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def outside_of_any_session() -> Iterator[None]:
 
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS)
 @pytest.mark.parametrize("seed", range(4))
-def test_every_training_has_lambda_from_step_0_on(arrangement: Any, seed: int) -> None:
+def test_every_training_begins_its_lambda_at_step_0(arrangement: Any, seed: int) -> None:
     lab = Laboratory(seed)
     trainings = arrangement(lab)
     assert lab.asked == [step for steps in trainings for step in range(steps)]
     assert api.current().trainings.count == len(trainings)
 
 
-def test_a_training_after_another_is_what_it_is_alone() -> None:
+def test_a_training_after_another_is_the_same_as_alone() -> None:
     def fold(seed: int, lab: Laboratory) -> Tensor:
         torch.manual_seed(seed)
         model = lab.net()
@@ -54,7 +54,7 @@ def test_a_training_after_another_is_what_it_is_alone() -> None:
     assert torch.equal(second, fold(2, Laboratory(0)))
 
 
-def test_models_that_turn_out_to_take_turns_are_said_to_be_counted_apart(
+def test_models_that_turn_out_to_take_turns_are_reported_as_counted_separately(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     lab = Laboratory(0)
@@ -67,7 +67,7 @@ def test_models_that_turn_out_to_take_turns_are_said_to_be_counted_apart(
     assert "models that take turns were counted as trainings of their own" in capsys.readouterr().err
 
 
-def test_optimizers_that_were_all_made_before_are_said_to_be_counted_as_one(
+def test_models_whose_optimizers_were_created_first_are_reported_as_one_training(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     lab = Laboratory(0)
@@ -89,7 +89,7 @@ def test_optimizers_that_were_all_made_before_are_said_to_be_counted_as_one(
         (tensors_without_a_module, 0),
     ],
 )
-def test_a_session_that_the_script_has_entered_is_one_training_and_that_is_said_once(
+def test_a_session_of_the_script_is_one_training_and_that_is_printed_once(
     arrangement: Any, left: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lab = Laboratory(0)
@@ -140,7 +140,7 @@ def plan_of(steps: int, folder: Path) -> str:
     return str(file)
 
 
-def test_every_fold_of_a_script_has_its_plan_and_its_run(
+def test_every_fold_of_a_script_has_its_own_plan_and_run(
     script: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan = plan_of(6, tmp_path)
@@ -165,7 +165,7 @@ def test_every_fold_of_a_script_has_its_plan_and_its_run(
     assert {"other", "other.2"} < {one.name for one in runs.iterdir()}
 
 
-def test_a_plan_that_ends_in_a_later_training_is_no_success(
+def test_a_plan_that_ends_in_a_later_training_exits_with_1(
     script: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
 
@@ -177,10 +177,10 @@ def test_a_plan_that_ends_in_a_later_training_is_no_success(
     assert "stopped in training 3 of this script" in said
 
 
-def test_a_plan_that_is_over_before_another_model_is_no_success(
+def test_a_plan_that_ends_before_another_model_exits_with_1(
     script: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """All of them are made first: they count as one training."""
+    """All models are created first: they count as one training."""
     head, loop = SCRIPT.split("for fold in sys.argv[1]:")
     made = "models = [nn.Linear(4, 3) for _ in range(3)]\noptimizers = "
     made += "[torch.optim.SGD(model.parameters(), lr=0.5) for model in models]\n"

@@ -1,1 +1,1 @@
-"""Judges what happens in a loop, and says it: collapse, no effect, losses that are not weighed, NaN."""
+"""Checks of a training loop that print what is wrong: collapse, no effect, unweighed losses, NaN."""

@@ -1,6 +1,6 @@
-"""What a run began with, against which all else is measured: units of loss do not matter. Pure.
+"""The first losses of a run: later losses are compared with them, so that their unit does not matter. Pure.
 
-The twin of `src/schedule/feedback/first-losses.ts`.
+The same rules as in `src/schedule/feedback/first-losses.ts`.
 """
 
 from __future__ import annotations
@@ -10,42 +10,43 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 
-class SeenStep(NamedTuple):
-    """What is looked at of one step."""
+class StepFigures(NamedTuple):
+    """The figures of one step."""
 
     step: int
     lam: float
-    """As applied; ±inf is off."""
+    """The lambda that was applied; ±inf is off."""
     n: int
-    """Samples of the batch."""
+    """How many samples the batch has."""
     mean_loss: float
-    """Unweighted."""
+    """The unweighted mean."""
     ess_ratio: float
-    """Effective sample size over n, in (0, 1]."""
+    """The effective sample size divided by n, in (0, 1]."""
     weighted_loss: float
     """Σwℓ/Σw."""
 
 
 class Beginning(NamedTuple):
-    """What the run began with: the measure of everything else, so that units of loss do not matter."""
+    """The first losses of a run."""
 
     steps: int = 0
-    """Mean losses that were counted, at most `FIRST_STEPS`."""
+    """How many mean losses were counted, at most `FIRST_STEPS`."""
     total: float = 0.0
-    """Of those mean losses."""
+    """The sum of those mean losses."""
     loss: float = 0.0
     """The first mean loss."""
     is_even: bool = False
-    """Whether the losses of the first batch were alike: known where lambda was small then."""
+    """Whether the losses of the first batch were alike. Known only if lambda was small at that step."""
     early: float = 0.0
-    """The least of the means over the first k steps, k at most `FEW_STEPS`: before anything is learnt."""
+    """The least mean over the first k steps, for k up to `FEW_STEPS`: the loss before anything is learnt."""
     least: float = 0.0
-    """The same, k at most `FIRST_STEPS`: a loss that runs away at once does not raise it."""
+    """The same for k up to `FIRST_STEPS`. A loss that diverges at once does not raise it."""
     least_steps: int = 0
-    """That k; 0 while there is none."""
+    """The k of `least`; 0 while there is none."""
 
 
-def with_step(first: Beginning, seen: SeenStep) -> Beginning:
+def with_step(first: Beginning, seen: StepFigures) -> Beginning:
+    """The beginning with one more step."""
     loss = seen.mean_loss
     if first.steps >= FIRST_STEPS or not math.isfinite(loss):
         return first
@@ -55,7 +56,7 @@ def with_step(first: Beginning, seen: SeenStep) -> Beginning:
     steps, total = first.steps + 1, first.total + loss
     first = first._replace(steps=steps, total=total)
     mean = total / steps
-    # A few batches of unequal losses may all be lucky ones.
+    # If losses are unequal, the means of a few batches may all be low by chance.
     if steps < FEW_STEPS and not first.is_even:
         return first
     if first.least_steps > 0 and mean > first.least:
@@ -64,19 +65,23 @@ def with_step(first: Beginning, seen: SeenStep) -> Beginning:
     return first._replace(early=early, least=mean, least_steps=steps)
 
 
-def is_even(seen: SeenStep) -> bool:
-    """Whether the losses of a batch are alike, given a small lambda: those of a model that was trained before
-    differ from the first batch on. Where lambda is too small for an ESS to tell, the weighted mean does."""
+def is_even(seen: StepFigures) -> bool:
+    """Whether the losses of a batch are alike, judged under a small lambda.
+
+    The losses of a trained model differ from the first batch on. If lambda is too small for the ESS to show
+    it, the weighted mean shows it.
+    """
     gap = abs(seen.mean_loss - seen.weighted_loss)
     return seen.ess_ratio > EVEN_ESS_RATIO or gap < EVEN_GAP * abs(seen.mean_loss)
 
 
 def is_small(lam: float, loss: float) -> bool:
+    """Whether |lambda| is small compared with a loss."""
     return abs(lam) < COLD_BELOW * abs(loss)
 
 
 def times_of(loss: float, times: float) -> float:
-    """`times` as much as a loss that may be below 0, where more is always higher."""
+    """`times` as much as a loss. Where the loss is below 0, more means higher too."""
     return loss + (times - 1) * abs(loss)
 
 

@@ -1,4 +1,4 @@
-"""Says where lambda has no effect: weights that are even because lambda is large against the losses."""
+"""Warns when lambda has no effect: it is so large compared with the losses that all weights are equal."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from absgd_worker.weights import Statistics, read_statistics
 from absgd_worker.weights.diagnostics import ess_ratio_of_applied_weights
 
 
-class Effect:
-    """Watches the steps of a session until it has said so."""
+class NoEffectCheck:
+    """Checks the steps of a training until it has warned once."""
 
     def __init__(self) -> None:
-        self._is_told = False
+        self._has_warned = False
         self._steps: list[Sequence[Statistics | Tensor]] = []
 
     def add(self, weighings: Sequence[Statistics | Tensor], lam: float, *, is_off: bool) -> None:
-        """`weighings`: of a step under `lam`. On a device they are read every 100 steps only, as reading
-        waits for it."""
-        if self._is_told:
+        """The statistics of a step under lambda `lam`. Those on a device are read once in `STEPS` steps,
+        since reading waits for the device."""
+        if self._has_warned:
             return
         if is_off:
             self._steps = []
@@ -32,21 +32,23 @@ class Effect:
         if len(self._steps) < STEPS:
             return
         steps, self._steps = self._steps, []
-        read = [read_statistics(one) for step in steps for one in step]
-        # A sample by itself has an even weight, and losses that are not finite are weighed evenly.
-        counted = [one for one in read if one.n > 1 and math.isfinite(one.m)]
+        read = [read_statistics(statistics) for step in steps for statistics in step]
+        # Single samples and losses that are not finite always have equal weights.
+        counted = [statistics for statistics in read if statistics.n > 1 and math.isfinite(statistics.m)]
         if not counted or len(counted) < len(read) / 2:
             return
-        if any(ess_ratio_of_applied_weights(row) <= EVEN for row in counted):
+        if any(ess_ratio_of_applied_weights(statistics) <= EVEN for statistics in counted):
             return
-        self._is_told = True
+        self._has_warned = True
         if global_rank() == 0:
             complain(
-                f"absgd: lambda had no effect in {STEPS} steps, in which weights were even (ESS ratio above "
-                f"{EVEN}): lambda = {lam:g} is large against the differences of the losses, whose mean is "
-                f"{counted[-1].mean_loss:.4g}. `absgd suggest RUN` names one that has an effect"
+                f"absgd: lambda had no effect in {STEPS} steps: all weights were equal (ESS ratio above "
+                f"{EVEN}), since lambda = {lam:g} is large compared with the differences between the losses, "
+                f"whose mean is {counted[-1].mean_loss:.4g}. Set a smaller |lambda|: `absgd suggest RUN` "
+                "suggests a value"
             )
 
 
 STEPS = 100
 EVEN = 0.999
+"""An ESS ratio above this one means equal weights."""

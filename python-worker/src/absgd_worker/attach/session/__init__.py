@@ -1,1 +1,1 @@
-"""A session: the steps of one training loop, their controls and their figures."""
+"""Sessions: how they are entered and left, who decides their controls, and their steps."""

@@ -1,7 +1,7 @@
-"""Refuses training in a process that a session's process has started, where lambda would have no effect.
+"""Refuses training in a process that the process of a session has started: lambda has no effect in it.
 
-Runs in processes that may never import torch: nothing but the standard library is imported here, and the
-text of this file is what a spawned process executes.
+A spawned process executes the text of this file. It may never import torch, so this file imports the standard
+library alone.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ OPTIMIZERS = "torch.optim.optimizer"
 
 
 def refuse_training(how: str) -> None:
-    """The first step of any torch optimizer raises SessionError, unless this process has entered a session
-    of its own. `how`: what started the process, for the message."""
+    """From here on, a step of a torch optimizer raises SessionError, unless this process has entered its own
+    session. `how`: what started the process, for the message."""
     module = sys.modules.get(OPTIMIZERS)
     if module is not None and hasattr(module, "register_optimizer_step_pre_hook"):
         watch_steps(module, how)
@@ -26,7 +26,7 @@ def refuse_training(how: str) -> None:
 
 
 def watch_steps(module: ModuleType, how: str) -> None:
-    """`module`: the one that is named by `OPTIMIZERS`."""
+    """`module`: the module of the name `OPTIMIZERS`."""
 
     def before_step(*_args: Any) -> None:
         from absgd_worker.attach.errors import SessionError  # noqa: PLC0415
@@ -35,9 +35,9 @@ def watch_steps(module: ModuleType, how: str) -> None:
         session = entered()
         if session is None or not session.is_open:
             raise SessionError(
-                f"this process trains and was started by {how}, but lambda is set in the process that "
-                "started it and has no effect here: train in the process that has the session, enter "
-                "absgd_worker.session(…) in this one, or start every process that trains with absgd-run "
+                f"this process was started by {how} and trains, but lambda is set in the process that "
+                "started it and has no effect here: train in the process of the session, or enter "
+                "absgd_worker.session(…) in this process, or start every process that trains with absgd-run "
                 "(torchrun … -m absgd_worker.run train.py)"
             )
 
@@ -45,13 +45,13 @@ def watch_steps(module: ModuleType, how: str) -> None:
 
 
 class WhenImported:
-    """Finds the module of the optimizers once, to watch it as soon as it is there."""
+    """An import finder that watches the module of optimizers as soon as it is imported."""
 
     def __init__(self, how: str) -> None:
         self.how = how
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        """Part of the protocol of `sys.meta_path`."""
+        """See `sys.meta_path`. Finds the module of optimizers, once."""
         if name != OPTIMIZERS:
             return None
         sys.meta_path.remove(self)  # type: ignore[arg-type]

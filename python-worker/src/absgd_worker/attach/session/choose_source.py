@@ -1,4 +1,4 @@
-"""What decides the controls of a session: a controller, a plan, the command line, or the code itself."""
+"""Chooses who decides the controls of a session: a controller, a plan, the command line, or the script."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from absgd_worker.attach.recording.run_directory import RunPlan, experiment_of, require_free
-from absgd_worker.attach.session.host import Host
+from absgd_worker.attach.session.script_run import ScriptRun
 from absgd_worker.attach.source.constant import ConstantSource, Setting
 from absgd_worker.attach.source.criterion_settings import CriterionSource
 from absgd_worker.attach.source.plan_file import PlanFileSource
@@ -26,61 +26,65 @@ def source_of(
     *,
     is_exact: bool = False,
 ) -> ControlsAndRecorder:
-    """Of a session with these settings; a controller's, where the variables name one.
+    """The source of a session with these settings; a controller, if the environment names one.
 
     Raises:
-        PlanError: the file is no plan. SettingsError: the variables of a controller do not fit.
+        PlanError: the file is no plan. SettingsError: the environment variables of a controller are invalid.
     """
     if is_controlled():
-        return _controlled()
+        return _controller()
     if plan is not None:
         return _recorded(PlanFileSource(plan), run, f"as {plan} says", f"as {plan} says", is_exact=is_exact)
-    return _recorded(ConstantSource(lam, gamma), run, _word(lam), _word(gamma), is_exact=is_exact)
+    return _recorded(ConstantSource(lam, gamma), run, _shown(lam), _shown(gamma), is_exact=is_exact)
 
 
-def source_of_host(host: Host[Any]) -> ControlsAndRecorder:
-    """Of absgd-run's own session. Raises SessionError where its run must have a name that is taken."""
-    if host.is_controlled:
-        return _controlled()
-    if host.is_exact and host.run is not None:
-        require_free(host.run)
-    if host.lam is not None or host.plan is not None:
-        lam, gamma = host.lam or math.inf, host.gamma or 0.9
-        return source_of(lam, gamma, host.plan, host.run, is_exact=host.is_exact)
-    word = "as the script says" if host.gamma is None else _word(host.gamma)
-    source = CriterionSource(host.gamma, announce_off=True)
-    return _recorded(source, host.run, "as the script says", word, is_exact=host.is_exact)
+def source_of_command_line(script: ScriptRun[Any]) -> ControlsAndRecorder:
+    """The source of absgd-run's own session.
+
+    Raises:
+        SessionError: a run of the exact name exists. And as `source_of`.
+    """
+    if script.is_controlled:
+        return _controller()
+    if script.is_exact and script.run is not None:
+        require_free(script.run)
+    if script.lam is not None or script.plan is not None:
+        lam, gamma = script.lam or math.inf, script.gamma or 0.9
+        return source_of(lam, gamma, script.plan, script.run, is_exact=script.is_exact)
+    gamma = "as the script says" if script.gamma is None else _shown(script.gamma)
+    source = CriterionSource(script.gamma, announce_off=True)
+    return _recorded(source, script.run, "as the script says", gamma, is_exact=script.is_exact)
 
 
-def source_of_guest(
-    host: Host[Any], lam: Setting, gamma: Setting, plan: str | Path | None, run: str | None
+def source_of_script(
+    script: ScriptRun[Any], lam: Setting, gamma: Setting, plan: str | Path | None, run: str | None
 ) -> ControlsAndRecorder:
-    """Of a session that a script enters under absgd-run."""
-    run = host.run or run
-    gamma = gamma if host.gamma is None else host.gamma
-    # What an earlier session of this script has recorded is no reason to refuse the next one.
-    is_exact = host.is_exact and not host.guests
-    if host.plan is not None:
-        plan = host.plan
-    elif host.lam is not None:
-        lam, plan = host.lam, None
+    """The source of a session that a script enters under absgd-run."""
+    run = script.run or run
+    gamma = gamma if script.gamma is None else script.gamma
+    # The run of an earlier session of this script does not make the next one an error.
+    is_exact = script.is_exact and not script.script_sessions
+    if script.plan is not None:
+        plan = script.plan
+    elif script.lam is not None:
+        lam, plan = script.lam, None
     return source_of(lam, gamma, plan, run, is_exact=is_exact)
 
 
-def wished_source() -> ControlsAndRecorder:
-    """Of a session that nobody entered: a controller's, else what wrapped criteria say."""
-    return _controlled() if is_controlled() else with_recorder(CriterionSource())
+def source_outside_of_sessions() -> ControlsAndRecorder:
+    """The source of a session that begins by itself: a controller, else the settings of wrapped criteria."""
+    return _controller() if is_controlled() else with_recorder(CriterionSource())
 
 
-def _controlled() -> ControlsAndRecorder:
-    # Sockets are of no use to whoever has no controller.
+def _controller() -> ControlsAndRecorder:
+    # Sockets are imported only where there is a controller.
     from absgd_worker.attach.source.controller import ControllerSource  # noqa: PLC0415
 
     return with_recorder(ControllerSource(read_address(os.environ)))
 
 
 def is_controlled() -> bool:
-    """Whether a controller says what the controls are."""
+    """Whether a controller decides the controls."""
     return any(os.environ.get(name) for name in ADDRESS_VARIABLES)
 
 
@@ -91,7 +95,7 @@ def _recorded(
     if run is None:
         return with_recorder(source)
     command = " ".join([Path(sys.argv[0] or "python").name, *sys.argv[1:]])
-    # Messages are of no use to whoever records nothing.
+    # Protobuf is imported only where something is recorded.
     from absgd_worker.attach.recording.journal import Journal  # noqa: PLC0415
 
     controls = {"lambda": lam, "gamma": gamma}
@@ -99,8 +103,8 @@ def _recorded(
     return ControlsAndRecorder(source, Journal(plan))
 
 
-def _word(value: Setting) -> str:
-    """Of a control, for people."""
+def _shown(value: Setting) -> str:
+    """A control, for people."""
     if callable(value):
         return "a function of the step"
     return "off" if math.isinf(value) else f"{value:g}"

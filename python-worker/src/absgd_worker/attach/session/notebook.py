@@ -1,4 +1,4 @@
-"""Which cell of a notebook runs."""
+"""The running cell of a notebook."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def running_cell() -> int | None:
-    """Its number; None outside of IPython."""
+    """The number of the running cell; None outside of IPython."""
     ipython: Any = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
     return None if shell is None else shell.execution_count

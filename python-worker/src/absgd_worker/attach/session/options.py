@@ -1,4 +1,4 @@
-"""How a session goes about it, whoever decides lambda."""
+"""The options of a session other than its controls."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class SessionOptions(NamedTuple):
     """See `absgd_worker.session`."""
 
     rule: Rule | None = None
-    """None: the default one."""
+    """None: the default rule, or the rule of a controller."""
     accumulate: int | None = None
     announce: bool = False
     normaliser: str = "refuse"
@@ -24,7 +24,7 @@ class SessionOptions(NamedTuple):
     mirror: Mirroring = "auto"
 
     def checked(self) -> SessionOptions:
-        """Itself. Raises ValueError for what is none of the permitted values."""
+        """Returns itself. Raises ValueError for a value that is not permitted."""
         if self.accumulate is not None and (not isinstance(self.accumulate, int) or self.accumulate < 1):
             raise ValueError(f"accumulate is {self.accumulate!r}, must be a whole number from 1, or None")
         for name, permitted in (("normaliser", ("refuse", "rank-local")), ("mirror", ("auto", "off"))):

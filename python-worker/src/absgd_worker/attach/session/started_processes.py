@@ -1,7 +1,7 @@
-"""Processes that a script starts: lambda has no effect in them, so training there is refused while it is on.
+"""Refuses training in the processes that a script starts while lambda is on: lambda has no effect in them.
 
-A process that loads data, computes metrics or serves a queue is left alone: what is refused is the step of an
-optimizer in it. A command that starts ranks, or the script itself once more, is refused where it is called.
+A process that loads data, computes metrics or serves a queue is permitted: only a step of an optimizer in it
+is an error. A command that starts ranks, or the script itself once more, is an error where it is called.
 """
 
 from __future__ import annotations
@@ -23,28 +23,30 @@ from absgd_worker.attach.session import child_guard
 
 
 @contextmanager
-def training_elsewhere_is_refused(is_refused: Callable[[], bool]) -> Iterator[None]:
-    """Inside, in processes that are spawned or run as commands, where `is_refused` says so. Those that are
-    forked are for who registers a hook at forks: `child_guard.refuse_training`."""
+def refuse_training_in_other_processes(is_refused: Callable[[], bool]) -> Iterator[None]:
+    """Inside, refuses training in processes that are spawned or run as commands while `is_refused()`.
+
+    Forked processes are not covered: a hook at forks calls `child_guard.refuse_training` in them.
+    """
     pid = os.getpid()
 
-    def asked() -> bool:
-        # A fork of this process has a guard of its own, and may start what it likes.
+    def refuses() -> bool:
+        # A fork of this process has its own guard, and may start any process.
         return os.getpid() == pid and is_refused()
 
     def prepare(plain: Callable[..., dict[str, Any]], *args: Any) -> dict[str, Any]:
         data = plain(*args)
-        # Unknown entries are passed over, in every version of Python so far.
-        return {**data, "absgd_guard": _Guard()} if asked() else data
+        # multiprocessing ignores entries that it does not know, in every version of Python so far.
+        return {**data, "absgd_guard": _Guard()} if refuses() else data
 
     def popen(plain: Callable[..., None], process: Any, args: Any, *rest: Any, **options: Any) -> None:
-        if asked():
-            _require_no_launcher(args)
+        if refuses():
+            _refuse_launcher(args)
         plain(process, args, *rest, **options)
 
     def system(plain: Callable[[Any], int], command: Any) -> int:
-        if asked():
-            _require_no_launcher(command)
+        if refuses():
+            _refuse_launcher(command)
         return plain(command)
 
     with (
@@ -56,8 +58,8 @@ def training_elsewhere_is_refused(is_refused: Callable[[], bool]) -> Iterator[No
 
 
 def starts_training(command: Sequence[str]) -> str | None:
-    """The word of a command line that starts ranks of a training, or this script again; None otherwise."""
-    words = command[:MOST_WORDS]
+    """The part of a command line that starts ranks of a training, or this script again; None otherwise."""
+    words = command[:MAX_WORDS]
     if not words or "absgd_worker.run" in words or "absgd-run" in words:
         return None
     name = Path(words[0]).name
@@ -74,14 +76,14 @@ def starts_training(command: Sequence[str]) -> str | None:
 
 
 class _Guard:
-    """Becomes the guard where the spawned process reads how it is to begin, before the script's code runs."""
+    """Unpickling it installs the guard: a spawned process unpickles it before it runs code of the script."""
 
     def __reduce__(self) -> tuple[Callable[..., None], tuple[str, dict[str, Any]]]:
         source = Path(child_guard.__file__).read_text("utf-8")
         return exec, (f"{source}\nrefuse_training('multiprocessing')\n", {"__name__": "absgd_child_guard"})
 
 
-def _require_no_launcher(args: Any) -> None:
+def _refuse_launcher(args: Any) -> None:
     if isinstance(args, (str, bytes)):
         try:
             words = shlex.split(os.fsdecode(args))
@@ -92,8 +94,8 @@ def _require_no_launcher(args: Any) -> None:
     found = starts_training(words)
     if found is not None:
         raise SessionError(
-            f"the script starts {found}, whose processes train where lambda has no effect: start them with "
-            "absgd-run in place of the script (torchrun … -m absgd_worker.run train.py), or leave lambda off"
+            f"the script starts {found}, whose processes train, and lambda has no effect in them: start each "
+            "of them with absgd-run (torchrun … -m absgd_worker.run train.py), or leave lambda off"
         )
 
 
@@ -106,5 +108,5 @@ LAUNCHER_MODULES = frozenset(
         "deepspeed.launcher.runner",
     }
 )
-MOST_WORDS = 32
-"""Of a command line that are looked at."""
+MAX_WORDS = 32
+"""How many words of a command line are checked."""

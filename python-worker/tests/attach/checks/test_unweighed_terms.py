@@ -1,4 +1,4 @@
-"""What is trained on is compared with what was weighed; what goes past is said, or refused by name."""
+"""The training loss is compared with the weighed losses; unweighed terms are reported or refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from absgd_worker.attach.errors import NotWeighable
 from recorder import Recorder, a_model, labels, points
 
 Term = Callable[[nn.Module, Tensor], Tensor]
-SAID = re.compile(r"absgd: a part of what is trained on is not weighed: (\S+) of the (\S+) that")
+SAID = re.compile(r"absgd: a part of the training loss is not weighed: (\S+) of the (\S+) that")
 
 
 def dice(_model: nn.Module, scores: Tensor) -> Tensor:
@@ -27,7 +27,7 @@ def dice(_model: nn.Module, scores: Tensor) -> Tensor:
 
 
 def latent(_model: nn.Module, scores: Tensor) -> Tensor:
-    """As of a variational autoencoder."""
+    """Like the latent loss of a variational autoencoder."""
     mean, log_variance = scores.split(2, 1)
     return -0.5 * (1 + log_variance - mean.pow(2) - log_variance.exp()).sum(1).mean()
 
@@ -82,7 +82,7 @@ WEIGHED: list[Term] = [cross_entropy, unreduced, per_sample, wrapped]
 
 
 @pytest.mark.parametrize("scaled", [False, True])
-def test_a_loss_of_terms_drawn_at_random_is_said_to_have_a_part_that_goes_past_if_it_has_one(
+def test_a_random_sum_of_terms_is_reported_if_a_term_is_not_weighed(
     scaled: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for seed in range(40):
@@ -121,7 +121,7 @@ def test_a_loss_of_terms_drawn_at_random_is_said_to_have_a_part_that_goes_past_i
             assert found == pytest.approx(first["rest"], rel=1e-2, abs=2e-3), (seed, past)
 
 
-def test_each_part_that_goes_past_is_said_once_and_one_that_comes_later_too(
+def test_each_unweighed_term_is_reported_once_and_a_later_one_too(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     model, optimizer = a_model()
@@ -141,8 +141,8 @@ def test_each_part_that_goes_past_is_said_once_and_one_that_comes_later_too(
     assert "logsumexp" in err
 
 
-def test_a_backward_pass_past_every_weighed_loss_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    """As of a generator whose loss is a mean of scores."""
+def test_a_backward_pass_without_a_weighed_loss_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    """Like a generator whose loss is a mean of scores."""
     (one, optimizer), (other, other_optimizer) = a_model(), a_model()
     with api.session(lam=-1.0), api.capture():
         for _ in range(4):
@@ -153,7 +153,7 @@ def test_a_backward_pass_past_every_weighed_loss_is_said(capsys: pytest.CaptureF
     assert capsys.readouterr().err.count("goes through no weighed loss") == 1
 
 
-def test_while_lambda_is_off_it_is_said_where_losses_are_and_else_once_lambda_is_on(
+def test_unweighed_terms_are_reported_while_lambda_is_off_only_if_announced(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def trained(lam: Callable[[int], float], *, announce: bool) -> Tensor:
@@ -174,7 +174,7 @@ def test_while_lambda_is_off_it_is_said_where_losses_are_and_else_once_lambda_is
     assert len(SAID.findall(capsys.readouterr().err)) == 1
 
 
-def test_a_loss_that_is_left_by_its_name_does_not_go_past(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_loss_left_by_its_name_is_not_reported(capsys: pytest.CaptureFixture[str]) -> None:
     model, optimizer = a_model()
     with api.session(lam=-1.0), api.capture(leave=["mse_loss"]):
         for _ in range(4):
@@ -184,7 +184,7 @@ def test_a_loss_that_is_left_by_its_name_does_not_go_past(capsys: pytest.Capture
     assert "not weighed" not in capsys.readouterr().err
 
 
-def test_no_graph_is_kept_and_gradients_asked_for_by_hand_are_left_alone() -> None:
+def test_no_graph_is_kept_and_torch_autograd_grad_is_not_checked() -> None:
     model, _ = a_model()
     with api.session(source=Recorder()), api.capture():
         scores = model(points)

@@ -1,4 +1,4 @@
-"""All weighings of a session, by name."""
+"""The weighings of one training, by name, and the report of a step that they make."""
 
 from __future__ import annotations
 
@@ -8,83 +8,92 @@ from typing import Any
 from torch import Tensor
 
 from absgd_worker.attach.hooks.backward_use import BackwardUse
-from absgd_worker.attach.session.accumulation import NamedWeighing, Part
+from absgd_worker.attach.session.steps.accumulation import NamedWeighing
+from absgd_worker.attach.session.steps.weighed_losses import WeighedLosses
 from absgd_worker.link.step_reports import StepEntry
 from absgd_worker.weights import Rule, Statistics
 
 
 class Weighings:
-    """Made as they are asked for, each by the rule of that moment; held open by a session."""
+    """Creates the weighing of a name when it is first asked for, with the rule of that moment."""
 
     def __init__(self, accumulate: int | None) -> None:
         self.accumulate = accumulate
-        self._of: dict[str, NamedWeighing] = {}
-        self._ended_calls = 0
+        self._by_name: dict[str, NamedWeighing] = {}
+        self._calls_of_removed = 0
         self.main: str | None = None
-        """The name of the weighing whose figures are those of a step, the same over all steps of a run:
-        "loss" where the first step has it, else the first that was made. None before the first step."""
+        """The name whose figures stand for the step, the same in all steps of a run: "loss" if the first step
+        has it, else the first name. None before the first step."""
 
     def of(self, name: str, rule: Rule) -> NamedWeighing:
         """The weighing of that name."""
-        found = self._of.get(name)
+        found = self._by_name.get(name)
         if found is None:
-            found = self._of[name] = NamedWeighing(rule, self.accumulate)
+            found = self._by_name[name] = NamedWeighing(rule, self.accumulate)
         return found
 
     def expect(self, micro_batches: int | None) -> None:
-        """From the next loss on, a step has so many micro-batches; None: as many as the step before."""
+        """Sets the number of micro-batches of a step from the next loss on; None: as many as the step
+        before."""
         self.accumulate = micro_batches
-        for weighing in self._of.values():
+        for weighing in self._by_name.values():
             weighing.expected = micro_batches
 
     @property
     def calls(self) -> int:
-        """Losses weighed so far, over all names."""
-        return self._ended_calls + sum(weighing.total_calls for weighing in self._of.values())
+        """How many losses were weighed, over all names."""
+        return self._calls_of_removed + sum(weighing.total_calls for weighing in self._by_name.values())
 
     def begin_anew(self, names: Collection[str]) -> None:
-        """The estimates of these names are of another model from here on."""
+        """Removes the estimates of these names: they belong to another model from here on."""
         for name in names:
-            ended = self._of.pop(name, None)
-            if ended is not None:
-                ended.close()
-                self._ended_calls += ended.total_calls
+            removed = self._by_name.pop(name, None)
+            if removed is not None:
+                removed.close()
+                self._calls_of_removed += removed.total_calls
 
-    def forget(self, use: BackwardUse) -> None:
-        """The call that `use` follows was no loss, or was weighed anew."""
-        for weighing in self._of.values():
-            weighing.forget(use)
+    def discard(self, use: BackwardUse) -> None:
+        """Removes the call of `use`: it computed no loss, or its loss is weighed once more."""
+        for weighing in self._by_name.values():
+            weighing.discard(use)
 
-    def take(self) -> dict[str, Part]:
-        """What the calls since the last `take` or `drop` add up to, of every name that had one."""
-        parts = {name: part for name, one in self._of.items() if (part := one.take()) is not None}
+    def end_step(self) -> dict[str, WeighedLosses]:
+        """The losses of this step that were trained on, by name; without names that had none."""
+        parts = {
+            name: losses
+            for name, weighing in self._by_name.items()
+            if (losses := weighing.end_step()) is not None
+        }
         if self.main is None and parts:
-            self.main = USUAL if USUAL in parts else next(iter(parts))
+            self.main = DEFAULT_NAME if DEFAULT_NAME in parts else next(iter(parts))
         return parts
 
     def drop(self) -> None:
-        """Forgets the calls of a step that was not made."""
-        for weighing in self._of.values():
+        """Removes the calls of a step that was not made."""
+        for weighing in self._by_name.values():
             weighing.drop()
 
     def close(self) -> None:
         """There is no further step."""
-        for weighing in self._of.values():
+        for weighing in self._by_name.values():
             weighing.close()
 
     def state_dict(self) -> dict[str, Any]:
-        return {name: weighing.state_dict() for name, weighing in self._of.items() if weighing.is_trained_on}
+        """The state of every estimate, by name."""
+        return {
+            name: weighing.state_dict() for name, weighing in self._by_name.items() if weighing.is_trained_on
+        }
 
     def load_state_dict(self, state: Mapping[str, Any], rule: Rule) -> None:
-        """Puts back what `state_dict` gave; ValueError for anything else, and nothing has changed then."""
+        """Loads what `state_dict` returned; ValueError for anything else, and then nothing has changed."""
         loaded = {name: NamedWeighing(rule, self.accumulate) for name in state}
         for name, own in state.items():
             loaded[name].load_state_dict(own)
-        self._of = loaded
+        self._by_name = loaded
 
 
 def entry_of(
-    parts: Mapping[str, Part],
+    parts: Mapping[str, WeighedLosses],
     *,
     main: str | None,
     attempt: int,
@@ -93,8 +102,7 @@ def entry_of(
     applied: Mapping[str, float],
     metrics: dict[str, float | Tensor] | None,
 ) -> StepEntry:
-    """What is reported of a step that these weighings led to. Samples are those of the main one, else of the
-    first."""
+    """The report of a step. Its samples are those of the name `main`, or of the first name without it."""
     (name, first), *others = sorted(parts.items(), key=lambda part: part[0] != main)
     return StepEntry(
         attempt=attempt,
@@ -117,7 +125,7 @@ def entry_of(
 
 
 def numbers_of(entry: StepEntry) -> Iterator[tuple[str, float | Tensor]]:
-    """The losses and the script's own numbers of a step, named as the run's readers name them."""
+    """The mean losses and the script's own numbers of a step, with the names that a run's readers use."""
     main = "train.loss" if entry.has_main else f"train.{entry.name}.loss"
     losses = [(main, entry.statistics)]
     losses += [(f"train.{name}.loss", statistics) for name, statistics in entry.others]
@@ -131,4 +139,4 @@ def numbers_of(entry: StepEntry) -> Iterator[tuple[str, float | Tensor]]:
 
 
 _MEAN_LOSS = Statistics._fields.index("mean_loss")
-USUAL = "loss"
+DEFAULT_NAME = "loss"

@@ -1,4 +1,4 @@
-"""A script with a session of its own under absgd-run: one session, by the command line or by the script."""
+"""Under absgd-run, a session of the script takes the place of the session of the command line."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def trained(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[str, s
 
 
 @pytest.mark.parametrize("how", ["session", "wrap", "plan"])
-def test_what_the_script_says_holds_unless_the_command_line_does(
+def test_the_scripts_lambda_is_used_unless_the_command_line_sets_one(
     script: str, how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan = tmp_path / "plan.json"
@@ -92,11 +92,11 @@ def test_what_the_script_says_holds_unless_the_command_line_does(
     assert own == trained(capsys, "--lam", "-1", "--gamma", "0.5", script, "plain")[0]
     decided, said = trained(capsys, "--lam", "off", script, how, str(plan))
     assert decided == off
-    assert ("own session(lam=…) does" in said) is (how != "wrap")
+    assert ("own session(lam=…) is ignored" in said) is (how != "wrap")
     assert own != off
 
 
-def test_a_run_that_the_command_line_names_is_the_scripts(
+def test_the_scripts_session_is_recorded_under_the_name_of_the_command_line(
     script: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     own, _ = trained(capsys, script, "session")
@@ -115,7 +115,7 @@ def test_the_steps_of_each_session_of_a_script_begin_at_0(
 
 
 @pytest.mark.parametrize("how", ["session", "wrap", "twice"])
-def test_a_script_with_sessions_of_its_own_trains_as_it_does_alone(
+def test_a_script_with_its_own_sessions_trains_the_same_under_absgd_run(
     script: str, how: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", [script, how])
@@ -125,7 +125,7 @@ def test_a_script_with_sessions_of_its_own_trains_as_it_does_alone(
     assert trained(capsys, script, how)[0] == alone
 
 
-def test_a_loss_before_the_scripts_session_is_none_of_it(
+def test_a_loss_before_the_scripts_session_does_not_belong_to_it(
     tmp_path: Path, script: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = tmp_path / "before.py"

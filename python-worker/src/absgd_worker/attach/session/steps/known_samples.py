@@ -1,6 +1,6 @@
-"""Which samples of the data set the losses of a session are, as far as that is certain.
+"""Which samples of the data set the losses of a session belong to, as far as that is certain.
 
-Shapes: G samples of one call, M of them that were chosen from a loss.
+Shapes: M samples chosen from a loss.
 """
 
 from __future__ import annotations
@@ -12,12 +12,16 @@ from torch import Tensor
 from absgd_worker.attach.samples.sample_identity import NOBODY, Identity
 from absgd_worker.attach.samples.sample_origin import DataSet, Origin
 from absgd_worker.attach.samples.tracked_batches import batches
-from absgd_worker.attach.session.accumulation import Part
+from absgd_worker.attach.session.steps.weighed_losses import WeighedLosses
 
 
 def identity_of(origin: Origin | None, count: int, index_M: Tensor | None = None) -> Identity:
-    """Of `count` samples of a loss: all that `origin` tells of, in their order, or those that `index_M`
-    chooses. Nobody's where their number is another."""
+    """The identity of `count` samples of a loss; unknown if their number does not fit.
+
+    Args:
+        origin: the samples of the whole loss, in order.
+        index_M: the positions of those samples that were chosen; None: all.
+    """
     if origin is None or (index_M is None and origin.size != count):
         return NOBODY
     if index_M is not None:
@@ -29,23 +33,23 @@ def identity_of(origin: Origin | None, count: int, index_M: Tensor | None = None
 
 
 class KnownSamples:
-    """Of a session: its samples are of one data set, the first that a reported step knew."""
+    """Keeps the samples of a training to one data set: the first one that a step knew."""
 
     def __init__(self) -> None:
         self._data: DataSet | None = None
         self._given_before = batches.given
         self.doubt: str | None = None
-        """Why the samples of the step that was looked at last are not known, for people; None where they are,
-        or nobody tells them."""
+        """Why the samples of the last step are not known, for people; None if they are, or if no loader is
+        tracked."""
 
-    def checked(self, parts: Mapping[str, Part]) -> Mapping[str, Part]:
-        """The parts of a step, without the samples of another data set: their numbers mean others."""
+    def checked(self, parts: Mapping[str, WeighedLosses]) -> Mapping[str, WeighedLosses]:
+        """The losses of a step, without identities of another data set, whose indices mean other samples."""
         self.doubt = None
         (name, first), *_ = parts.items()
         identity = first.identity
         if identity.indices is None:
             if batches.given > self._given_before:
-                self.doubt = batches.doubt or _UNPROVED
+                self.doubt = batches.doubt or _NOT_PROVEN
             return parts
         if identity.data is None:
             return parts
@@ -53,8 +57,8 @@ class KnownSamples:
             self._data = identity.data
         if self._data.is_same(identity.data):
             return parts
-        self.doubt = "they are of another data set than those before"
+        self.doubt = "they belong to another data set than the samples of earlier steps"
         return {**parts, name: first._replace(identity=identity.unnamed())}
 
 
-_UNPROVED = "that its losses are those of one batch of the tracked loader, in its order, cannot be seen"
+_NOT_PROVEN = "the losses may not be those of one batch of the tracked loader, in its order"
