@@ -22,8 +22,6 @@ from contextlib import suppress
 from types import ModuleType
 from typing import NoReturn
 
-import torch
-
 F_SETOWN, F_SETSIG = 8, 10
 # What runs as `__main__` must not have been imported by another name.
 MAINS = ("absgd_worker.serve", "absgd_worker.run")
@@ -106,7 +104,7 @@ def become(job: Job) -> None:
     sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
     importlib.invalidate_caches()
     # An interpreter seeds this at random when it starts; `random` seeds itself again in every fork.
-    torch.seed()
+    sys.modules["torch"].seed()
 
 
 def run(job: Job, library: list[str]) -> None:

@@ -13,9 +13,10 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-export default function startWarmPython(): (() => void) | undefined {
+export default async function startWarmPython(): Promise<(() => void) | undefined> {
   // Forks are killed with their client by a feature of Linux.
   if (process.platform !== 'linux' || process.env['ABSGD_COLD'] !== undefined) return undefined
   if (!existsSync(COLD)) return undefined
@@ -31,6 +32,8 @@ export default function startWarmPython(): (() => void) | undefined {
     env: { ...process.env, PYTHONPATH: SOURCE, PYTHONUTF8: '1', OMP_NUM_THREADS: '1' },
   })
   server.unref()
+  // From here on it takes requests, and answers them once it has imported torch.
+  while (!existsSync(socket) && server.exitCode === null) await sleep(5)
   return () => {
     server.kill('SIGKILL')
     rmSync(folder, { recursive: true, force: true })
