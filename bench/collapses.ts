@@ -1,6 +1,6 @@
 /** Draws of trainings that may collapse under lambda, and what becomes of each with and without the guard. */
 import { GUARD, type BackOff } from '../src/schedule/feedback/guard.js'
-import { createRandom, type Random } from '../src/simulated/random.js'
+import { createRandom, type Random } from '../src/simulated/sampler.js'
 import { trainToy, type Toy } from './toy-training.js'
 
 export interface Draw {
@@ -14,7 +14,10 @@ export interface Outcome extends Draw {
   /** Whether it learns at least half of what it learns at lambda off: without the guard, and under it. */
   readonly endsHealthy: boolean
   readonly endsHealthyGuarded: boolean
-  /** Without the guard: the first step at which the mean loss of ten steps is a fifth above the first one; NaN for none. */
+  /**
+   * Without the guard: the first step at which the mean loss of ten steps is a fifth above the first one; where there is none, the
+   * first step from which it never again is healthy. NaN for a run that ends healthy and never rises so.
+   */
   readonly begins: number
   readonly backOffs: readonly BackOff[]
 }
@@ -67,12 +70,18 @@ export function outcomeOf({ toy, lambda }: Draw, steps: number): Outcome {
     isHealthyOff,
     endsHealthy: isHealthy(bare),
     endsHealthyGuarded: isHealthy(guarded.cleanLosses),
-    begins: rises < 0 ? NaN : rises + 9,
+    begins:
+      rises >= 0 ? rises + 9 : isHealthy(bare) ? NaN : tens(bare).findLastIndex((loss) => loss <= half) + 10,
     backOffs: guarded.backOffs,
   }
 }
 
-/** Whether it is said within 100 steps of where it begins, or of the first step where the loss never rises. */
+/** Whether it is said within 100 steps of where it begins. */
+/** Whether lambda was changed, not only something said. */
+export function isTouched({ backOffs }: Outcome): boolean {
+  return backOffs.some(({ factor }) => factor !== 1)
+}
+
 export function isSaid({ begins, backOffs }: Outcome): boolean {
   return backOffs.some(({ step }) => step <= 100 + (Number.isNaN(begins) ? 0 : begins))
 }

@@ -1,14 +1,15 @@
 /**
  * Prints the table of docs/results.md, "The guard": trainings drawn at random under a constant lambda from step 0.
  *
- *     node scripts/build.mjs && node --import ./bench/loader.mjs bench/guard.ts [draws, 300] [most cells of B·C, 60,000]
+ *     node scripts/build.mjs && node --import ./bench/loader.mjs bench/guard.ts [draws, 300] [most cells of B·C, 60,000] [first seed, 0]
  */
-import { drawOf, isSaid, outcomeOf, type Outcome } from './collapses.js'
+import { drawOf, isSaid, isTouched, outcomeOf, type Outcome } from './collapses.js'
 
 const draws = Number(process.argv[2] ?? 300)
 const cells = Number(process.argv[3] ?? 60_000)
+const from = Number(process.argv[4] ?? 0)
 const outcomes: Outcome[] = []
-for (let seed = 0; seed < draws; seed++) {
+for (let seed = from; seed < from + draws; seed++) {
   const outcome = outcomeOf(drawOf(seed, cells), 200)
   if (outcome.isHealthyOff) outcomes.push(outcome)
   if (!outcome.isHealthyOff || outcome.endsHealthyGuarded || isSaid(outcome)) continue
@@ -16,9 +17,9 @@ for (let seed = 0; seed < draws; seed++) {
 }
 console.log(`${draws} draws, ${outcomes.length} of them healthy at lambda off\n`)
 console.log(
-  '| λ | runs | collapse | of these said | healthy under the guard | healthy anyway | of these backed off |',
+  '| λ | runs | collapse | of these said | healthy under the guard | healthy anyway | of these backed off | of these told alone |',
 )
-console.log('|---|---|---|---|---|---|---|')
+console.log('|---|---|---|---|---|---|---|---|')
 for (const [name, isOne] of [
   ['< 0', (lambda: number) => lambda < 0],
   ['> 0', (lambda: number) => lambda > 0],
@@ -28,7 +29,8 @@ for (const [name, isOne] of [
   const healthy = own.filter(({ endsHealthy }) => endsHealthy)
   const said = collapse.filter(isSaid)
   const mended = collapse.filter(({ endsHealthyGuarded }) => endsHealthyGuarded)
-  const touched = healthy.filter(({ backOffs }) => backOffs.length > 0)
-  const counts = [own, collapse, said, mended, healthy, touched].map(({ length }) => length)
+  const touched = healthy.filter(isTouched)
+  const told = healthy.filter((one) => one.backOffs.length > 0 && !isTouched(one))
+  const counts = [own, collapse, said, mended, healthy, touched, told].map(({ length }) => length)
   console.log(`| ${[name, ...counts].join(' | ')} |`)
 }

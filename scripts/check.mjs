@@ -1,4 +1,4 @@
-// Format, lint, types and contract, in both languages, as many at a time as there are cores.
+// Format, lint, types, imports and contract, in both languages, as many at a time as there are cores.
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
@@ -29,6 +29,16 @@ const checks = {
   'format: TypeScript': [
     bin('prettier'),
     ['--check', '--log-level=warn', '--cache', `--cache-location=${cache('prettier.json')}`, '.'],
+  ],
+  'imports: TypeScript': [bin('depcruise'), ['src', '--config', '.dependency-cruiser.mjs']],
+  'imports: Python': [
+    python,
+    [
+      '-c',
+      "import sys; sys.path.insert(0, 'python-worker/src'); import importlinter.cli as c; c.lint_imports_command()",
+      '--config',
+      'python-worker/pyproject.toml',
+    ],
   ],
   'contract: stale, breaking or unclean': [node, ['proto/generate.mjs', '--check']],
   'lint: Python': ruff('check'),

@@ -6,7 +6,7 @@ A series is a list of pieces of `steps` steps, in which `lam`, `loss` (the mean 
 
     PYTHONPATH=python-worker/src python proto/golden/guard.py        rewrites guard.json beside this file
 
-`test/schedule/feedback/guard-golden.test.ts` and `python-worker/tests/test_attach_collapse.py` read it.
+`test/schedule/feedback/guard-golden.test.ts` and `python-worker/tests/attach/checks/test_collapse.py` read it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import json
 from pathlib import Path
 from random import Random
 
-from absgd_worker.attach.collapse import BackOff, SeenStep, Watch, watch
+from absgd_worker.attach.checks.collapse import BackOff, SeenStep, Watch, watch
 
 Piece = dict[str, object]
 
@@ -84,6 +84,27 @@ def all_series() -> list[dict]:
         ("not finite", 16, [piece(30, -9, 2), piece(2, -9, "nan"), piece(9, -9, 2), piece(100, -9, "inf")]),
         ("below zero", 32, [piece(60, -1, [-1, -2], 0.9), piece(100, -1, [-2, 9], 0.9)]),
         ("lambda above zero", 64, [piece(20, 0.5, 2.3, 0.9), piece(90, 0.5, [2.3, 9], [0.8, 0.1], 2)]),
+        ("lambda above zero, little is learnt", 16, [piece(100, 0.1, [0.82, 0.72], 0.11, 2)]),
+        (
+            "lambda above zero, learns slowly with more of the batch",
+            16,
+            [piece(200, 0.5, [2.3, 1.9], 0.4, 1.5)],
+        ),
+        (
+            "lambda above zero, learns and forgets again",
+            32,
+            [piece(30, 1, [2.3, 0.3], 0.7, 1.2), piece(120, 1, [0.3, 6], [0.5, 0.05], 2)],
+        ),
+        (
+            "lambda below zero, learns and runs away",
+            32,
+            [piece(40, -1, [2.3, 1], 0.9, 0.9), piece(40, -1, [1, 9], [0.9, 0.3], 0.4)],
+        ),
+        (
+            "a cold start that settles within its first steps",
+            8,
+            [piece(20, -0.8, [1.73, 1], 0.65, 0.9), piece(40, -0.8, 1, 0.85, 0.9)],
+        ),
         ("late and nothing learnt", 16, [piece(50, "inf", 2.3), piece(60, -0.5, 2.3, [1, 0.3], 0.95)]),
         ("batches of two", 2, [piece(150, -1, [0.7, 9], 0.5)]),
     ]

@@ -1,11 +1,10 @@
 /** Shared by the commands that send a request to a running controller: arguments, sending, and the answer. */
 import { Command } from 'commander'
-import { requireDone } from '../run/require-done.js'
 import { AbsgdError } from '../errors.js'
 import { readManifest, runsRoot } from '../log/directory.js'
 import { lockHolder } from '../log/lock/lock.js'
 import { isPattern, selectRun, selectRuns } from '../log/select-runs.js'
-import { requestOf } from '../run/request.js'
+import { requestOf, requireDone } from '../run/request.js'
 import type { Action } from '../record/record.js'
 
 export interface OperatorOptions {

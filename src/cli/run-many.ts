@@ -11,7 +11,7 @@ import { heldElsewhere, lockHolder } from '../log/lock/lock.js'
 import { readRunSummary } from '../log/run-summary.js'
 import type { Beginning } from '../ui/lines/run-set.js'
 import type { RunSummary } from '../history/summary.js'
-import { planRunSet, standingOf, type PlannedRun, type RunSet } from '../run/run-set.js'
+import { planRunSet, withCurrentSummary, type PlannedRun, type RunSet } from '../run/run-set.js'
 import { onInterrupt } from '../process/interrupt.js'
 import { watchProcess, type ProcessHandle } from '../process/child.js'
 import { exitCodeOf } from './exit-code.js'
@@ -115,7 +115,7 @@ async function trainSet(
     underWay.set(planned, undefined)
     try {
       // The same command may be running in another terminal.
-      const standing = await standingOf(planned)
+      const standing = await withCurrentSummary(planned)
       const holder = lockHolder(dir)
       if (holder?.isElsewhere === true) throw heldElsewhere(manifest.run, holder)
       output.begin(manifest.run, beginningOf(standing, holder?.pid))

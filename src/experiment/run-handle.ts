@@ -30,7 +30,10 @@ export interface Run {
    * Rejects with an AbsgdError 'usage' or 'refused' that names the permitted range.
    */
   set(changes: Changes, options?: SetOptions): Promise<Applied>
-  /** Returns to the newest checkpoint before the last edit; later edits go with it. */
+  /**
+   * Returns to the newest checkpoint before the last edit; later edits go with it. Rejects with an AbsgdError 'refused' where that
+   * takes back more than the last edit, unless `all` is true.
+   */
   undo(options?: { readonly all?: boolean }): Promise<Applied>
   /** Checkpoints, unless told otherwise, and ends the run. */
   stop(options?: { checkpoint?: boolean }): Promise<Applied>

@@ -51,8 +51,21 @@ export function takenBackInWords(
   return `takes back ${edits}, and ${steps} ${steps === 1 ? 'step' : 'steps'}`
 }
 
-/** Why an undo of more than the last edit has to be asked for by name; `position`: steps done by now. */
-export function beyondLastEdit(target: Found, position: number): string {
+/**
+ * Why an undo of more than the last edit is refused, and how whoever asked can ask for it.
+ *
+ * @param position - Steps done by now
+ * @param by - Who asked, as in `Request`
+ */
+export function beyondLastEdit(target: Found, position: number, by: string): string {
   const { step } = target.checkpoint.position
-  return `the newest checkpoint before the last edit is at step ${step}: undo ${takenBackInWords(target, position - step)}; ask for it with --all`
+  const takes = takenBackInWords(target, position - step)
+  const remedy = ASKED_FOR_BY.get(by) ?? "the request's field Undo.all"
+  return `the newest checkpoint before the last edit is at step ${step}: undo ${takes}; ask for it with ${remedy}`
 }
+
+/** How an undo of several edits is asked for: on the command line, and in TypeScript. */
+const ASKED_FOR_BY: ReadonlyMap<string, string> = new Map([
+  ['cli', '--all'],
+  ['script', 'run.undo({ all: true })'],
+])

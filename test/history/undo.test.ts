@@ -70,11 +70,15 @@ describe('undo returns to the newest checkpoint before the last edit', () => {
     )
   })
 
-  test('and says how far that is', () => {
+  test.each([
+    ['cli', '--all'],
+    ['script', 'run.undo({ all: true })'],
+    ['an operator of somebody', "the request's field Undo.all"],
+  ])('and says how far that is, and to %s how to ask for it', (by, remedy) => {
     const target = undoTarget(editsOf([edit('a', 15), edit('b', 20, 'lr')]), at(10))
     if (target.type !== 'checkpoint') throw new Error(target.type)
-    expect(beyondLastEdit(target, 45)).toBe(
-      'the newest checkpoint before the last edit is at step 10: undo takes back 2 edits of lambda, lr, and 35 steps; ask for it with --all',
+    expect(beyondLastEdit(target, 45, by)).toBe(
+      `the newest checkpoint before the last edit is at step 10: undo takes back 2 edits of lambda, lr, and 35 steps; ask for it with ${remedy}`,
     )
   })
 })

@@ -26,7 +26,8 @@ describe('edits of a run that trains', () => {
     const refused = await run.set({ lambda: 0 }).catch((error: unknown) => error)
     expect(refused).toBeInstanceOf(AbsgdError)
     for await (const report of run.reports()) if (report.step >= later.appliedAt + 5) break
-    // Of both: no checkpoint lies between them.
+    // Both edits are taken back, as no checkpoint lies between them.
+    await expect(run.undo()).rejects.toThrow(/ask for it with run\.undo\(\{ all: true \}\)$/)
     const undone = await run.undo({ all: true })
     await run.result
 

@@ -1,11 +1,10 @@
 /** `absgd resume`: continues a run that is paused, lost its controller, or ended early. */
 import { Command } from 'commander'
-import { requireDone } from '../../run/require-done.js'
 import { AbsgdError } from '../../errors.js'
 import { runsRoot } from '../../log/directory.js'
 import { heldElsewhere, lockHolder } from '../../log/lock/lock.js'
 import { selectRun } from '../../log/select-runs.js'
-import { requestOf } from '../../run/request.js'
+import { requestOf, requireDone } from '../../run/request.js'
 import { readRunView } from '../../log/run-view.js'
 import { positiveInteger } from '../options.js'
 import { interpreterFor, startExistingRun } from '../start-existing-run.js'

@@ -1,14 +1,15 @@
 /** `absgd watch`: shows runs, live or finished. */
 import { Command } from 'commander'
 import { AbsgdError } from '../../errors.js'
-import { listRuns, runsRoot } from '../../log/directory.js'
-import { lockHolder } from '../../log/lock/lock.js'
+import { runsRoot } from '../../log/directory.js'
 import { selectRuns } from '../../log/select-runs.js'
 import { tailRun } from '../../log/tail.js'
 import { manifestOfRun } from '../../log/run-view.js'
+import { sanitize } from '../../ui/text/sanitize.js'
 import { showCockpit } from '../cockpit.js'
 import { exitCodeOf } from '../exit-code.js'
 import { printRun } from '../print-run.js'
+import { findRunToWatch } from '../run-to-watch.js'
 import { chooseUi, uiOption, type UiFlag } from '../ui-option.js'
 
 interface WatchOptions {
@@ -21,7 +22,7 @@ export function watchCommand(): Command {
     .description('show runs, live or finished; leaving never stops one')
     .argument(
       '[run...]',
-      'runs by name, directory, pattern ("exp-*") or experiment (default: the newest that trains, else the newest)',
+      'runs by name, directory, pattern ("exp-*") or experiment (default: the newest that trains here, else the newest)',
     )
     .option('--runs <dir>', 'folder of runs (default: $ABSGD_RUNS, else ./runs)')
     .addOption(uiOption())
@@ -46,12 +47,9 @@ async function watch(names: readonly string[], options: WatchOptions): Promise<v
 }
 
 function newest(root: string): string {
-  const dirs = listRuns(root)
-  const dir = dirs.find((one) => lockHolder(one) !== undefined) ?? dirs[0]
-  if (dir !== undefined) return dir
-  throw new AbsgdError('run-directory', `there are no runs in ${root}`, {
-    hint: `"absgd run experiment.ts" trains one; --runs or $ABSGD_RUNS names another root`,
-  })
+  const { dir, note } = findRunToWatch(root)
+  if (note !== undefined) process.stderr.write(`absgd: ${sanitize(note)}\n`)
+  return dir
 }
 
 const ABOUT = `

@@ -11,6 +11,8 @@ export interface ColdStart {
   /** For so many steps from the first that is weighed. */
   readonly steps: number
   readonly lag: number
+  /** No sooner than so many steps from the first that is weighed are samples said to draw apart: early losses say little. */
+  readonly earliest: number
   readonly patience: number
   /** By what |λ| is multiplied, at the least. */
   readonly factor: number
@@ -20,17 +22,23 @@ export interface ColdStart {
   readonly minEssRatio: number
   /** The same while little is learnt, for as many steps as the guard's patience: whether the model was trained before or not. */
   readonly minLastingEssRatio: number
+  /** λ > 0: for so many steps in a row a smaller share than `minStalledEssRatio`, and little learnt by then: said, not edited. */
+  readonly stalled: number
+  readonly minStalledEssRatio: number
 }
 
 export const COLD_START: ColdStart = {
   below: 1,
   steps: 256,
   lag: 4,
+  earliest: 8,
   patience: 3,
   factor: 64,
   off: 16,
   minEssRatio: 0.8,
   minLastingEssRatio: 0.6,
+  stalled: 64,
+  minStalledEssRatio: 0.3,
 }
 
 /**
@@ -64,9 +72,16 @@ export function drawsApart(
   return ess < minEssRatio && loss >= timesOf(first.early, times)
 }
 
-/** Whether much less than the batch holds the weight: wrong labels that a trained model turns away from are seldom so many. */
-export function isLopsided(ess: number, lambda: number, { minLastingEssRatio }: ColdStart): boolean {
-  return lambda < 0 && ess < minLastingEssRatio
+/**
+ * Whether much less than the batch holds the weight. λ < 0: wrong labels that a trained model turns away from are seldom so many.
+ * λ > 0 puts the weight on few samples on purpose: fewer are needed for a reason to look at what is learnt.
+ */
+export function isLopsided(
+  ess: number,
+  lambda: number,
+  { minLastingEssRatio, minStalledEssRatio }: ColdStart,
+): boolean {
+  return ess < (lambda < 0 ? minLastingEssRatio : minStalledEssRatio)
 }
 
 /** @param loss - The mean over the newest steps */

@@ -14,6 +14,7 @@ import {
   isLopsided,
   type ColdStart,
 } from './cold-start.js'
+import { apartness, lostness, narrowness } from './guard-marks.js'
 import type { ReportedStep } from './rule.js'
 
 export interface GuardOptions {
@@ -52,6 +53,10 @@ export interface GuardState {
   readonly apart: number
   /** Steps of a cold start in a row in which much less than the batch held the weight. */
   readonly lopsided: number
+  /** Whether the mean loss of a cold start has fallen by then. */
+  readonly hasLearnt?: boolean
+  /** Whether something was said that λ does not back off for: once is enough. */
+  readonly isTold?: boolean
   /** Steps in a row whose mean loss was not finite. */
   readonly notFinite: number
   /** The newest finite mean losses, at most `patience`. */
@@ -75,7 +80,7 @@ export interface BackOff {
   readonly step: number
   /** First step that it is to hold for. */
   readonly from: number
-  /** By what |λ| is to be multiplied. */
+  /** By what |λ| is to be multiplied; 1 where it is said alone, and λ stays as it is. */
   readonly factor: number
   /** For the ledger: what was seen. */
   readonly mark: string
@@ -108,8 +113,13 @@ export function watch(
   const { state, ess, loss } = noted(before, step, options)
   const { lag, patience, factor, cold } = options
   if (!isWeighed(step) || isAsGoodAsOff(step, state.first)) return { state }
-  if (cold !== undefined && state.apart >= cold.patience && step.step >= state.coldQuietUntil)
-    return backedOffCold(state, step, cold, apartness(ess, loss, state.first))
+  const { hasLearnt = false, isTold = false } = state
+  if (cold !== undefined && state.apart >= cold.patience && step.step >= coldFrom(state, cold)) {
+    const mark = (hasLearnt ? lostness : apartness)(ess, loss, state.first)
+    if (step.lambda < 0 || !hasLearnt) return backedOffCold(state, step, cold, mark)
+    // λ > 0 raises the loss of what is easy, also in runs that learn it again by themselves.
+    if (!isTold) return told(state, step, mark)
+  }
   if (step.step < state.quietUntil) return { state }
   const mark = state.narrow >= patience ? narrowness(ess, step, state.narrow) : ranAway(state, step, options)
   if (mark !== undefined) {
@@ -119,9 +129,23 @@ export function watch(
     }
   }
   const lately = mean(state.losses)
-  if (cold === undefined || state.lopsided < patience || !hasLearntLittle(lately, state.first))
-    return { state }
+  if (cold === undefined || !hasLearntLittle(lately, state.first)) return { state }
+  if (step.lambda > 0) {
+    if (isTold || state.lopsided < cold.stalled) return { state }
+    return told(state, step, apartness(ess, lately, state.first, 'and little is learnt'))
+  }
+  if (state.lopsided < patience) return { state }
   return backedOffCold(state, step, cold, apartness(ess, lately, state.first))
+}
+
+/** The step from which samples that draw apart are a reason. */
+function coldFrom({ coldUntil = 0, coldQuietUntil }: GuardState, { steps, earliest }: ColdStart): number {
+  return Math.max(coldQuietUntil, coldUntil - steps + earliest)
+}
+
+/** What may be no collapse is said, once, and λ stays as it is. */
+function told(state: GuardState, { step }: ReportedStep, mark: string) {
+  return { state: { ...state, isTold: true }, backOff: { step, from: step + 1, factor: 1, mark } }
 }
 
 function backedOffCold(
@@ -152,7 +176,13 @@ function noted(before: GuardState, step: ReportedStep, options: GuardOptions) {
   const coldUntil = before.coldUntil ?? (isWeighed(step) ? coldEnd(step, losses, first, cold) : undefined)
   const isUntrained = before.coldUntil === undefined && isWeighed(step) ? isEven(step) : before.isUntrained
   const isEarly = isWeighed(step) && step.step < (coldUntil ?? 0)
-  const isApart = isEarly && cold !== undefined && drawsApart({ ess, lambda, loss, isUntrained }, first, cold)
+  const hasLearnt =
+    before.hasLearnt === true ||
+    (isEarly && losses.length >= options.patience && !hasLearntLittle(mean(losses), first))
+  const isApart =
+    isEarly &&
+    cold !== undefined &&
+    drawsApart({ ess, lambda, loss, isUntrained: isUntrained && !hasLearnt }, first, cold)
   const state: GuardState = {
     ...before,
     narrow: isWeighed(step) && isNarrow(ess, step, options) ? before.narrow + 1 : 0,
@@ -164,6 +194,7 @@ function noted(before: GuardState, step: ReportedStep, options: GuardOptions) {
     first,
     isUntrained,
     ...(coldUntil === undefined ? {} : { coldUntil }),
+    ...(hasLearnt ? { hasLearnt } : {}),
   }
   return { state, ess, loss }
 }
@@ -219,21 +250,6 @@ function isNarrow(
   return n >= MANY_SAMPLES && topClassMass > maxClassMass && topClassShare < HALF
 }
 
-function narrowness(ess: number, { topClassMass, topClassShare }: ReportedStep, steps: number): string {
-  const share = `effective sample size ${percent(ess)} of the batch`
-  const mass = Number.isNaN(topClassMass)
-    ? ''
-    : `, one class with ${percent(topClassMass)} of the weight and ${percent(topClassShare)} of the samples`
-  return `for ${steps} steps a few samples held the weight (${share}${mass})`
-}
-
-function apartness(ess: number, loss: number, first: Beginning): string {
-  return (
-    `a few samples hold the weight before anything is learnt (effective sample size ${percent(ess)} of the batch, ` +
-    `unweighted mean loss ${loss.toPrecision(3)}, at first ${first.loss.toPrecision(3)})`
-  )
-}
-
 function ranAway(
   { losses, notFinite, first }: GuardState,
   { lambda }: ReportedStep,
@@ -248,10 +264,6 @@ function ranAway(
   if (!(now > timesOf(first.least, most))) return undefined
   const times = (now / first.least).toPrecision(2)
   return `the unweighted mean loss is ${now.toPrecision(3)}, ${times} times that of the first ${first.leastCount} steps`
-}
-
-function percent(share: number): string {
-  return `${Math.round(100 * share)} %`
 }
 
 /** In mean losses: weights are even to some digits from there on. */

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import {
   nothingRecovered,
   recover,
-  restarted,
-  withUnsettled,
+  restartedState,
+  withOpenEdits,
 } from '../../../src/controller/decisions/recovery.js'
 import type { Edited, Request } from '../../../src/record/record.js'
 import { appended, checkpoint, drive, hello, sent } from '../../helpers/controller.js'
@@ -18,16 +18,13 @@ describe('undo', () => {
     controller.message(ack(2, 20))
     controller.message(set([to('lambda', '4', at(30))], { id: 'b' }))
     controller.message(ack(3, 30))
-    const asked = controller.message(
-      { type: 'request', id: 'u', by: 'cli', why: '', action: { type: 'undo' } },
-      'op',
-    )
-    expect(sent(asked)).toMatchObject([
-      {
-        ok: false,
-        message:
-          'the newest checkpoint before the last edit is at step 10: undo takes back 2 edits of lambda; ask for it with --all',
-      },
+    const asked = (by: string) =>
+      controller.message({ type: 'request', id: `u-${by}`, by, why: '', action: { type: 'undo' } }, 'op')
+    const refused =
+      'the newest checkpoint before the last edit is at step 10: undo takes back 2 edits of lambda; ask for it with'
+    expect(sent(asked('cli'))).toMatchObject([{ ok: false, message: `${refused} --all` }])
+    expect(sent(asked('script'))).toMatchObject([
+      { ok: false, message: `${refused} run.undo({ all: true })` },
     ])
     const all = controller.message(
       { type: 'request', id: 'u-all', by: 'cli', why: '', action: { type: 'undo', all: true } },
@@ -68,7 +65,7 @@ describe('undo', () => {
       peer: 'editor',
       message: expect.objectContaining({ id: 'a', ok: false }) as unknown,
     })
-    expect(controller.state()).toMatchObject({ edits: [], awaiting: [], pending: {} })
+    expect(controller.state()).toMatchObject({ edits: [], editsInFlight: [], pending: {} })
   })
 
   test('is refused where there is nothing to undo, or no checkpoint before it', () => {
@@ -126,7 +123,7 @@ describe('a controller that takes up a run', () => {
     )
 
   test('from a checkpoint before an edit meets it at the step at which it took effect', () => {
-    const { state } = restarted(logged(true))
+    const { state } = restartedState(logged(true))
     const controller = drive(state)
     const [plan, after] = plans(controller.message(hello()))
     expect(plan).toMatchObject({ attempt: 2, firstStep: 0, count: 53 })
@@ -135,7 +132,7 @@ describe('a controller that takes up a run', () => {
   })
 
   test('sends the rows of an edit again that nobody confirmed, and settles it', () => {
-    const controller = drive(withUnsettled(logged(false)))
+    const controller = drive(withOpenEdits(logged(false)))
     const effects = controller.message(
       hello({ position: { attempt: 1, step: 20 }, plannedThrough: 200 }),
       'p1',

@@ -63,7 +63,7 @@ describe('a run that starts with a small λ < 0', () => {
         report(step, { lambda: -0.05, meanLoss: 6.9, essRatio: 0.3, ...(step === 0 ? { weightedLoss } : {}) })
       return watched(19, apart, WITH_COLD).backOffs[0]?.step
     }
-    expect([seen(6), seen(0.1)]).toEqual([2, undefined])
+    expect([seen(6), seen(0.1)]).toEqual([8, undefined])
   })
 
   test('is one that was off before, as long as nothing is learnt', () => {
@@ -75,6 +75,16 @@ describe('a run that starts with a small λ < 0', () => {
       })
     expect(watched(64, late(2.3), WITH_COLD).backOffs).toMatchObject([{ step: 62, factor: 128 }])
     expect(watched(64, late(1.5), WITH_COLD).backOffs).toEqual([])
+  })
+
+  test('is not judged by its first eight steps, which say little in batches of whatever size', () => {
+    for (const n of [4, 8, 32, 512]) {
+      const settles = (step: number) =>
+        report(step, { n, lambda: -0.8, essRatio: 0.65, weightedLoss: 1.6, meanLoss: 1.73 * 0.9 ** step })
+      expect([n, watched(60, settles, WITH_COLD).backOffs]).toEqual([n, []])
+      const stays = (step: number) => ({ ...settles(step), meanLoss: 1.73 })
+      expect([n, watched(9, stays, WITH_COLD).backOffs[0]?.step]).toEqual([n, 8])
+    }
   })
 
   describe('backs off while its weights draw apart', () => {
@@ -101,5 +111,31 @@ describe('a run that starts with a small λ < 0', () => {
     test('nor for λ > 0, which holds back on purpose what is easy', () => {
       expect(apart(() => ({ lambda: 0.5 }))).toEqual([])
     })
+  })
+})
+
+describe('under a small λ > 0, which stays as it is,', () => {
+  const under = (steps: number, given: (step: number) => Partial<ReportedStep>) =>
+    watched(steps, (step) => report(step, { lambda: 0.1, n: 16, ...given(step) }), WITH_COLD).backOffs
+
+  test('a run is said, once, to learn little where a few samples have held the weight for 64 steps', () => {
+    const stalled = under(250, () => ({ meanLoss: 0.82, essRatio: 0.11 }))
+    expect(stalled).toMatchObject([
+      { step: 63, factor: 1, mark: expect.stringContaining('and little is learnt') as string },
+    ])
+    expect(under(250, () => ({ meanLoss: 0.82, essRatio: 0.35 }))).toEqual([])
+    expect(under(250, (step) => ({ meanLoss: 0.82 * 0.99 ** step, essRatio: 0.11 }))).toEqual([])
+  })
+
+  test('a run that has learnt and loses it is said once; one that has learnt nothing has λ back off', () => {
+    const risen = (learnt: number) =>
+      under(250, (step) => ({
+        meanLoss: step < 10 ? 0.82 : step < 40 ? learnt : 1.6,
+        essRatio: step < 40 ? 0.7 : 0.2,
+      }))
+    expect(risen(0.3)).toMatchObject([
+      { factor: 1, mark: expect.stringContaining('has risen again') as string },
+    ])
+    expect(risen(0.8)[0]).toMatchObject({ step: 43, factor: 256 })
   })
 })

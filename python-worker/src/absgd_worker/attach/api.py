@@ -15,15 +15,15 @@ from typing import Any, overload
 from torch import Tensor, nn
 
 from absgd_worker.attach.capture.capture import Capture
-from absgd_worker.attach.capture.criteria import Criterion, weighed_criterion, weighed_function
 from absgd_worker.attach.capture.weigh_losses import Reduction, weigh_losses
+from absgd_worker.attach.capture.wrap_criterion import Criterion, weighed_criterion, weighed_function
 from absgd_worker.attach.errors import NotApplied, NotWeighable, SessionError
 from absgd_worker.attach.provenance.granularity import Granularity, GranularityError
 from absgd_worker.attach.samples.tracked_loader import Tracked
 from absgd_worker.attach.session.current import current, session
 from absgd_worker.attach.session.session import Session
 from absgd_worker.attach.source.constant import Setting
-from absgd_worker.attach.source.criterion_settings import wishes
+from absgd_worker.attach.source.criterion_settings import criterion_settings
 from absgd_worker.attach.source.source import StopTraining
 
 __all__ = [
@@ -90,8 +90,9 @@ def wrap(
         lam, gamma: as in `session`, where the loop is not in one. The newest criterion of a name says so, and
             the newest of those without one.
 
-    Raises:
-        NotWeighable: its loss has no samples of its own; the message says what to do.
+    A criterion that has no loss of one sample (CTC under a mean, losses of pairs, statistics of the batch)
+    gives what it gave while lambda is off, and that is said once. Its first call with lambda on raises
+    `NotWeighable`, which names the criterion and what to do.
     """
     weighed: Any
     if isinstance(criterion, nn.Module):
@@ -99,7 +100,7 @@ def wrap(
     else:
         weighed = weighed_function(criterion, current, name=name, granularity=granularity)
     if lam is not None:
-        wishes.take(name or "loss", weighed, lam, gamma)
+        criterion_settings.add(name or "loss", weighed, lam, gamma)
     return weighed
 
 

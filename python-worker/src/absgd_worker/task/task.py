@@ -42,7 +42,8 @@ class Task:
         data: training data of N samples: a map-style dataset, a tensor [N, …], or a tuple or mapping of
             tensors whose first dimension is N (the fast way: a batch is then the same structure with [B, …]).
         batch_size: samples a step, 1 to 2³¹.
-        loss: `loss(model, batch) -> losses [B]`: one loss a sample, neither averaged nor weighted.
+        loss: `loss(model, batch) -> losses [B]`: one loss a sample, neither averaged nor weighted. [0] where
+            no sample of the batch counts: the step is made with gradients of 0, as plain torch makes it.
         evaluate: `evaluate(model) -> {split: Evaluated, or a mapping of metrics}`. Called in eval mode,
             without gradients, on random numbers of its own.
         predict: `predict(model, batch) -> classes [B], whole numbers from 0, or logits [B, C]`: what the

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import functools
+import inspect
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -31,21 +34,18 @@ def test_a_wrapped_criterion_is_the_module_that_it_was() -> None:
             assert session.captured == 1
 
 
-def test_a_function_is_refused_by_its_name_as_well() -> None:
-    def supcon_loss(scores: torch.Tensor) -> torch.Tensor:
+@pytest.mark.parametrize("name", ["JsdCrossEntropy", "SupConLoss", "TripletMarginLoss", "Contrast"])
+def test_a_criterion_without_losses_of_single_samples_is_refused_by_name_when_it_is_called(name: str) -> None:
+    def function(scores: Tensor) -> Tensor:
         return scores.logsumexp(1).mean()
 
-    with pytest.raises(NotWeighable, match=r"supcon_loss cannot be weighed per sample: .*pairs"):
-        api.wrap(supcon_loss)
-
-
-@pytest.mark.parametrize(
-    "name", ["JsdCrossEntropy", "SupConLoss", "TripletMarginLoss", "Contrast", "CTCLoss"]
-)
-def test_a_criterion_without_losses_of_single_samples_is_refused_by_name(name: str) -> None:
-    kind = type(name, (nn.Module,), {})
-    with pytest.raises(NotWeighable, match=f"{name} cannot be weighed per sample: .*weigh"):
-        api.wrap(kind())
+    function.__name__ = name
+    kind = type(name, (nn.Module,), {"forward": lambda _, scores: function(scores)})
+    model, _ = a_model()
+    with api.session(lam=-1.0):
+        for wrapped in (api.wrap(function), api.wrap(kind())):
+            with pytest.raises(NotWeighable, match=f"{name} cannot be weighed per sample: .*weigh"):
+                wrapped(model(points))
 
 
 def test_a_criterion_whose_reduction_is_not_seen_is_refused_when_lambda_is_on() -> None:
@@ -106,7 +106,7 @@ def test_the_terms_of_a_criterion_have_each_an_estimate_of_their_own() -> None:
             optimizer.step()
         names = list(session.state_dict()["weighings"])
     assert names[0] == "terms"
-    assert names[1].startswith("terms test_attach_wrap.py:")
+    assert names[1].startswith("terms test_wrap.py:")
 
 
 @pytest.mark.parametrize(
@@ -138,3 +138,95 @@ def test_a_criterion_in_eval_mode_is_plain() -> None:
     with api.session(lam=-0.5) as session:
         assert torch.equal(criterion(model(points), labels), F.cross_entropy(model(points), labels))
     assert session.captured == 0
+
+
+class OwnNew(nn.CrossEntropyLoss):
+    """Its instances are not made without arguments."""
+
+    def __new__(cls, smoothing: float) -> OwnNew:
+        return super().__new__(cls)
+
+    def __init__(self, smoothing: float) -> None:
+        super().__init__(label_smoothing=smoothing)
+
+
+class NoSubclass(nn.CrossEntropyLoss):
+    def __init_subclass__(cls) -> None:
+        raise TypeError("this class is final")
+
+
+class Slots(nn.CrossEntropyLoss):
+    __slots__ = ("scale",)
+
+    def __init__(self, scale: float) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return super().forward(input, target) * self.scale
+
+
+class OfNoModule:
+    __slots__ = ()
+
+    def __call__(self, scores: Tensor, target: Tensor) -> Tensor:
+        return F.cross_entropy(scores, target)
+
+
+def with_a_forward_of_its_own() -> nn.Module:
+    """As `torch.compile` gives a module."""
+    module = nn.Module()
+    module.forward = lambda scores, target: F.cross_entropy(scores, target) * 2
+    return module
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("make", "is_weighed"),
+    [
+        (lambda: OwnNew(0.1), True),
+        (lambda: NoSubclass(weight=torch.tensor([1.0, 2.0, 3.0, 4.0])), True),
+        (lambda: Slots(3.0), True),
+        (OfNoModule, True),
+        (with_a_forward_of_its_own, True),
+        (lambda: functools.partial(F.cross_entropy, label_smoothing=0.1), True),
+        (lambda: nn.CrossEntropyLoss().forward, True),
+        (lambda: nn.DataParallel(nn.CrossEntropyLoss()), True),
+        (lambda: torch.jit.script(nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0, 3.0, 4.0]))), False),
+        (lambda: torch.jit.script(nn.CrossEntropyLoss(reduction="none")), True),
+    ],
+)
+def test_every_kind_of_criterion_can_be_wrapped(make: Callable[[], Any], is_weighed: bool) -> None:
+    def step(criterion: Any) -> tuple[Tensor, Tensor]:
+        model, _ = a_model()
+        loss = criterion(model(points), labels)
+        loss = loss.mean() if loss.ndim else loss
+        loss.backward()
+        assert model.weight.grad is not None
+        return loss.detach(), model.weight.grad
+
+    plain = step(make())
+    wrapped = api.wrap(make())
+    with api.session():
+        assert all(map(torch.equal, step(wrapped), plain))
+        assert all(map(torch.equal, step(api.wrap(wrapped)), plain))
+    if isinstance(wrapped, nn.Module):
+        assert wrapped.state_dict().keys() == make().state_dict().keys()
+    with api.session(lam=-1.0) as session:
+        if is_weighed:
+            assert not torch.equal(step(wrapped)[0], plain[0])
+            assert session.captured == 1
+        else:
+            with pytest.raises(NotWeighable, match=r"^CrossEntropyLoss gives one number for the"):
+                step(wrapped)
+
+
+def test_a_wrapped_function_keeps_its_name_and_attributes() -> None:
+    def focal(scores: Tensor, target: Tensor) -> Tensor:
+        """A loss."""
+        return F.cross_entropy(scores, target)
+
+    focal.reduction = "mean"  # type: ignore[attr-defined]
+    wrapped = api.wrap(focal)
+    assert (wrapped.__name__, wrapped.__doc__, wrapped.reduction) == ("focal", "A loss.", "mean")  # type: ignore[attr-defined]
+    assert list(inspect.signature(wrapped).parameters) == ["scores", "target"]

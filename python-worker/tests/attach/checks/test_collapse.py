@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from torch.nn import functional as F
 from absgd_worker.attach import api
 from absgd_worker.attach.checks.collapse import SeenStep, Watch, watch
 from absgd_worker.attach.checks.collapse_watch import CollapseWatch
-from absgd_worker.attach.source.source import Uncontrolled
+from absgd_worker.attach.source.source import LocalSource
 from absgd_worker.link.step_reports import StepEntry
 from absgd_worker.weights import Statistics
 from project import GOLDEN
@@ -96,6 +97,46 @@ def test_a_classifier_of_1000_classes_is_said_to_collapse(
     assert notes[0].level == notes[0].LEVEL_WARNING
 
 
+def train_deep(lam: float, steps: int) -> list[float]:
+    """A deep network without normalisation on 80 random images of ten of 1,000 classes, in batches of 8."""
+    torch.manual_seed(0)
+    layers: list[nn.Module] = []
+    for i in range(8):
+        linear = nn.Linear(128 if i else 768, 128)
+        nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
+        nn.init.zeros_(linear.bias)
+        layers += [linear, nn.ReLU()]
+    model = nn.Sequential(*layers, nn.Linear(128, 1000))
+    images, labels = 2 * torch.rand(80, 768), torch.randint(10, (80,))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    means: list[float] = []
+    with api.session(lam=lam):
+        for _ in range(steps):
+            i = torch.randint(80, (8,))
+            losses = F.cross_entropy(model(images[i]), labels[i], reduction="none")
+            means.append(losses.mean().item())
+            optimizer.zero_grad()
+            api.weigh(losses).backward()
+            optimizer.step()
+    return means
+
+
+def test_a_run_whose_loss_goes_from_7_to_infinity_is_said_before_it_has_risen_far(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    off = train_deep(math.inf, 60)
+    assert 6 < off[0] < 8
+    assert sum(off[-10:]) / 10 < 0.5 * off[0]
+    assert capsys.readouterr().err == ""
+    losses = train_deep(-2.0, 45)
+    # 2e12 after 36 steps and NaN from step 39 on, where it was written.
+    assert not max(losses) < 20 * losses[0] or not math.isfinite(losses[-1])
+    first = capsys.readouterr().err.splitlines()[0]
+    said = re.search(r"training collapses under lambda -2 \(after (\d+) steps\)", first)
+    assert said is not None
+    assert int(said[1]) <= 20
+
+
 @pytest.mark.parametrize(
     "lam", [math.inf, lambda step: math.inf, lambda step: math.inf if step < 30 else -20.0]
 )
@@ -129,7 +170,7 @@ def test_whatever_learns_at_lambda_off_learns_or_is_said_to_collapse(
     assert healthy > 4
 
 
-class Guarded(Uncontrolled):
+class Guarded(LocalSource):
     has_guard = True
 
     def next(self, step: int) -> dict[str, float]:
@@ -174,6 +215,20 @@ def test_each_kind_is_said_once_and_what_is_on_a_device_at_the_end_at_the_latest
     assert "before anything is learnt" in notes[0]
     assert "has not been finite" in notes[1]
     assert capsys.readouterr().err.count("absgd: training collapses under lambda -0.5") == 2
+
+
+def test_where_a_small_lambda_above_0_learns_little_it_may_be_a_collapse(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    notes: list[str] = []
+    watched = CollapseWatch(notes.append)
+    for step in range(200):
+        watched.step(entry(step, figures(2.3, 0.11))._replace(controls={"lambda": 0.5}))
+    assert len(notes) == 1
+    assert (
+        "training may collapse under lambda 0.5 (after 64 steps): a few samples hold the weight" in notes[0]
+    )
+    assert capsys.readouterr().err.count("may collapse") == 1
 
 
 def test_each_weighing_is_watched_by_itself() -> None:

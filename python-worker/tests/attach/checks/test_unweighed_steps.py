@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from torch import nn
 
 from absgd_worker import run
 from absgd_worker.attach import api
-from recorder import a_model
+from losses_of_torch import C, Criterion, criteria
+from losses_of_torch import points as batch
+from recorder import Recorder, a_model
 
 points = torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
 IN_A_ROW = "20 optimizer steps in a row had no loss that could be weighed"
@@ -92,3 +95,61 @@ def test_a_loop_that_updates_by_hand_is_told_that_it_has_no_steps_and_is_no_succ
     assert run.main([str(script)]) == 0
     assert capsys.readouterr().err.count("no optimizer of torch has stepped yet") == 1
     assert run.main(["--lam", "-1", str(script)]) == 1
+
+
+class MayComeOn(Recorder):
+    """As under a controller: lambda is off, and nobody knows for how long."""
+
+    def __init__(self) -> None:
+        super().__init__(**{"lambda": math.inf})
+
+
+REFUSED = [one for one in criteria() if one.is_refused]
+PAIRS = [one for one in criteria() if one.reduction == "none" and one.name.endswith("embedding_loss")]
+
+
+def train(loss: Callable[..., Any], given: Callable[..., Any]) -> None:
+    model = nn.Linear(4, C)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    for _ in range(25):
+        optimizer.zero_grad()
+        found = loss(*given(model(batch)))
+        (found.mean() if found.ndim else found).backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize("announce", [True, False])
+@pytest.mark.parametrize("criterion", REFUSED, ids=[one.id for one in REFUSED])
+@pytest.mark.filterwarnings("ignore")
+def test_the_error_gives_the_reason_that_is_known(criterion: Criterion, announce: bool) -> None:
+    calls = [(criterion.make(), criterion.function), (api.wrap(criterion.make()), criterion.name)]
+    for call, name in calls:
+        reason = f"^20 optimizer steps .*no effect: {name} cannot be weighed per sample: .*weigh"
+        refused = pytest.raises(api.NotApplied, match=reason)
+        with api.session(source=MayComeOn(), announce=announce), api.capture(), refused:
+            train(call, criterion.given)
+
+
+@pytest.mark.parametrize("criterion", PAIRS, ids=[one.id for one in PAIRS])
+def test_the_error_gives_the_reason_also_of_losses_without_reduction(criterion: Criterion) -> None:
+    refused = pytest.raises(api.NotApplied, match=f"no effect: {criterion.name} cannot be weighed")
+    with api.session(lam=-1.0), api.capture(), refused:
+        train(criterion.make(), criterion.given)
+
+
+def test_of_many_reasons_the_error_gives_two() -> None:
+    def several(scores: torch.Tensor) -> torch.Tensor:
+        return torch.stack([one.make()(*one.given(scores)) for one in REFUSED if one.is_function]).sum()
+
+    refused = pytest.raises(api.NotApplied, match=r"loss cannot .*; \w+ cannot .*; and 4 more$")
+    with api.session(source=MayComeOn()), api.capture(), refused:
+        train(several, lambda scores: (scores,))
+
+
+def test_a_schedule_that_never_begins_is_said_to_stay_off(capsys: pytest.CaptureFixture[str]) -> None:
+    criterion = next(one for one in REFUSED if one.name == "CTCLoss")
+    with api.session(lam=lambda step: math.inf if step < 5 else -1.0):
+        train(api.wrap(criterion.make()), criterion.given)
+    said = capsys.readouterr().err
+    assert said.count("so that lambda stays off") == 1
+    assert "CTCLoss cannot be weighed per sample" in said

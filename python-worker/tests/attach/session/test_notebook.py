@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -50,10 +51,23 @@ def test_criteria_that_say_different_lambdas_are_refused_while_both_are_there() 
     model, _ = a_model()
     first = api.wrap(nn.CrossEntropyLoss(), name="a", lam=-2.0)
     second = api.wrap(nn.CrossEntropyLoss(), name="b", lam=-1.0)
-    with pytest.raises(SessionError, match=r"'a' lam=-2, gamma=0\.9, 'b' lam=-1, gamma=0\.9: say it once"):
+    with pytest.raises(SessionError, match=r"'a' lam=-2, gamma=0\.9, 'b' lam=-1, gamma=0\.9: set it once"):
         step(first, model)
     del second
     assert step(first, model) == -2
+
+
+def test_criteria_that_all_say_off_are_not_refused_whatever_else_they_say() -> None:
+    model, optimizer = a_model()
+    both = [
+        api.wrap(nn.CrossEntropyLoss(), name="a", lam=lambda step: math.inf if step < 1 else -2.0),
+        api.wrap(nn.CrossEntropyLoss(), name="b", lam=-math.inf, gamma=0.5),
+    ]
+    assert math.isinf(step(both[0], model))
+    assert math.isinf(step(both[1], model))
+    optimizer.step()
+    with pytest.raises(SessionError, match="say it once"):
+        step(both[0], model)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "none"])

@@ -15,15 +15,15 @@ from torch import Tensor, nn
 
 from absgd_worker.attach.capture.compilation import is_left_whole
 from absgd_worker.attach.capture.criterion_call import CriterionCall, refuse_statistic
-from absgd_worker.attach.capture.follow_losses import unreduced_of
-from absgd_worker.attach.capture.loss_mixtures import refusal_of_mixture
-from absgd_worker.attach.capture.reduced_call import weigh_reduced
-from absgd_worker.attach.errors import NotWeighable
+from absgd_worker.attach.capture.element_factors import hidden_from_captures
+from absgd_worker.attach.capture.follow_to_reduction import unreduced_of
+from absgd_worker.attach.capture.left_unweighed import left, refuse_or_say
+from absgd_worker.attach.capture.mixture_divergence import refusal_of_mixture
+from absgd_worker.attach.capture.reduced_functional_loss import weigh_reduced
 from absgd_worker.attach.hooks.backward_use import BackwardUse
 from absgd_worker.attach.hooks.call_context import is_vmapped
-from absgd_worker.attach.hooks.eager import eager
-from absgd_worker.attach.hooks.fast_path import TransparentMode
-from absgd_worker.attach.hooks.graph_terms import mark_known
+from absgd_worker.attach.hooks.not_compiled import eager
+from absgd_worker.attach.hooks.transparent_mode import TransparentMode
 from absgd_worker.attach.provenance.functional_losses import (
     LOSSES,
     Elements,
@@ -32,11 +32,11 @@ from absgd_worker.attach.provenance.functional_losses import (
     refusal,
 )
 from absgd_worker.attach.provenance.granularity import Granularity
-from absgd_worker.attach.provenance.layout import layout_of
 from absgd_worker.attach.provenance.pending_losses import Pending
 from absgd_worker.attach.provenance.provenance import FOLLOWED
-from absgd_worker.attach.provenance.reduction_calls import REDUCTIONS, ReductionCall, reduction_call_of
+from absgd_worker.attach.provenance.reduction_calls import DOTS, REDUCTIONS, ReductionCall, reduction_call_of
 from absgd_worker.attach.provenance.row_selection import PICKING, RowSelections
+from absgd_worker.attach.provenance.sample_layout import layout_of
 from absgd_worker.attach.session.session import Session
 
 
@@ -100,41 +100,54 @@ class Capture(TransparentMode):
             return func(*args, **(kwargs or {}))
         kwargs = kwargs or {}
         if func in REDUCTIONS:
-            return self._reduce(func, args, kwargs)
+            call = reduction_call_of(func, args, kwargs)
+            return func(*args, **kwargs) if call is None else self._reduce(call)
         if func in LOSSES:
             return self._loss(func, args, kwargs)
         if torch.compiler.is_compiling():
             return func(*args, **kwargs)
+        if func in DOTS:
+            return self._dot(func, args, kwargs)
         result = unreduced_of(self._session).call(func, args, kwargs, self._follow)
         if func in PICKING:
             self._picks.note(func, args, result)
         return result
 
     def _loss(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        reason = refusal(func)
         if func.__name__ in self._leave:
-            return _left(func(*args, **kwargs))
-        reason = reason or refusal_of_mixture(func, args, kwargs)
-        if reason is not None and reduction_of(func, args, kwargs) != "none":
+            return left(func(*args, **kwargs))
+        criterion = None if self._criterion is None else self._criterion.what
+        reason = refusal(func, criterion) or refusal_of_mixture(func, args, kwargs, criterion)
+        if reason is None:
+            return self._weigh(func, args, kwargs)
+        reduction = reduction_of(func, args, kwargs)
+        if func is F.ctc_loss and reduction in ("none", "sum"):
+            # Only its mean divides by the length of each target.
+            return self._weigh(func, args, kwargs)
+        if reduction != "none":
             return self._refuse_loss(reason, func, args, kwargs)
-        if reason is not None and func is not F.ctc_loss:
-            # What a script makes of pairs is for the script to weigh.
-            return func(*args, **kwargs)
-        return self._weigh(func, args, kwargs)
+        # The script says what a sample is, by wrap or by weigh(losses).
+        if self._session.is_training and _is_trained_on(args, kwargs):
+            self._session.start_line.note(reason)
+        return func(*args, **kwargs)
 
     def _refuse_loss(
         self, reason: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
         if self._session.is_training and _is_trained_on(args, kwargs):
-            if not self._session.is_off:
-                raise NotWeighable(reason)
-            self._session.start_line.unweighed(reason, reason)
-            return _left(func(*args, **kwargs))
+            self._refuse(reason, reason)
+            return left(func(*args, **kwargs))
         return func(*args, **kwargs)
+
+    def _refuse(self, key: str, reason: str) -> None:
+        """See `refuse_or_say`; notes that a loss of the criterion is left as it is."""
+        refuse_or_say(self._session, key, reason)
+        if self._criterion is not None:
+            self._criterion.is_left = True
 
     def _weigh(self, func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         session = self._session
-        if not session.is_training or is_left_whole(session.source, args):
+        if not session.is_training or is_left_whole(session.wants_losses, args):
             return func(*args, **kwargs)
         # A capture around this one is to see a call that is weighed already.
         session.is_weighing = True
@@ -154,9 +167,7 @@ class Capture(TransparentMode):
             return func(*args, **kwargs)
         if is_vmapped(given[0]):
             reason = "a loss inside of torch.func.vmap sees no batch: weigh(losses) what vmap gives"
-            if not session.is_off:
-                raise NotWeighable(reason)
-            session.start_line.unweighed("vmap", reason)
+            self._refuse("vmap", reason)
             return func(*args, **kwargs)
         elements, result = self._elements(func, args, kwargs, is_off=session.is_off)
         weighed = None if elements is None else self._weigh_elements(elements, result, given)
@@ -165,7 +176,11 @@ class Capture(TransparentMode):
         if elements is None:
             return result
         plain = result if session.is_off else func(*args, **kwargs)
-        return plain if elements.has_samples else _left(plain)
+        if elements.has_samples:
+            return plain
+        if self._within is None and elements.reduction != "none":
+            session.pass_over(self.name_of_place(plain), plain)
+        return left(plain)
 
     def _weigh_elements(self, elements: Elements, result: Tensor, given: tuple[Any, ...]) -> Tensor | None:
         """What the loss is that a call of `given` is to give; None where it is to stay what it is.
@@ -176,14 +191,15 @@ class Capture(TransparentMode):
         if not elements.losses.numel():
             self._note_empty()
             return None
-        name = self.name_of_place()
+        name = self.name_of_place(result)
         if criterion is not None and criterion.mix_samples(elements.losses, name):
             refuse_statistic(session, criterion.what)
             return None
         layout = layout_of(given, session.watch, self._picks.rows(given, session.watch))
         origin = session.watch.passes.of_loss(given)
+        granularity: Granularity = "sample" if elements.is_one_a_sample else self._granularity
         if elements.reduction == "none":
-            pending = Pending.of(elements, result.grad_fn, name, layout, self._granularity, origin=origin)
+            pending = Pending.of(elements, result.grad_fn, name, layout, granularity, origin=origin)
             unreduced_of(session).begin(result, pending, elements.factors)
             return result
         weighed = weigh_reduced(
@@ -191,7 +207,7 @@ class Capture(TransparentMode):
             name,
             elements,
             result,
-            granularity=self._granularity,
+            granularity=granularity,
             layout=layout,
             origin=origin,
             follow=self._follow,
@@ -220,6 +236,8 @@ class Capture(TransparentMode):
             # What torch can compute by itself must not fail because its elements cannot be had.
             about = f"{func.__name__}: its elements cannot be computed ({error})"
             self._session.start_line.unweighed(func.__name__, about)
+            if self._criterion is not None:
+                self._criterion.is_left = True
             return None, result
 
     def _note_empty(self) -> None:
@@ -233,25 +251,41 @@ class Capture(TransparentMode):
         else:
             self._criterion.follow(result, use)
 
-    def _reduce(self, func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """`mean()` or `sum()` of the elements of a loss."""
-        call = reduction_call_of(func, args, kwargs)
-        if call is None or not call.losses.requires_grad:
+    def _dot(self, func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:
+        """A dot product, which may be of the elements of a loss with a number for each."""
+        if not self._session.is_training:
             return func(*args, **kwargs)
+        losses = unreduced_of(self._session)
+        call = losses.dot(func, args, kwargs, of_any=self._criterion is not None)
+        return func(*args, **kwargs) if call is None else self._reduce(call)
+
+    def _reduce(self, call: ReductionCall) -> Tensor:
+        """`mean()`, `sum()` or a dot product of the elements of a loss."""
         session = self._session
-        if not session.is_training or is_left_whole(session.source, args):
-            return func(*args, **kwargs)
+        if not call.losses.requires_grad or not session.is_training:
+            return call.plain()
+        if is_left_whole(session.wants_losses, (call.losses,)):
+            return call.plain()
         if not call.losses.numel():
-            if self._criterion is not None or unreduced_of(session).is_known(call.losses):
-                self._note_empty()
-                return _left(func(*args, **kwargs))
-            return func(*args, **kwargs)
+            if self._criterion is None and not unreduced_of(session).is_known(call.losses):
+                return call.plain()
+            return self._reduce_nothing(call)
         # A capture around this one is to see losses that are weighed already.
         session.is_weighing = True
         try:
             return self._reduce_losses(call)
         finally:
             session.is_weighing = False
+
+    @eager
+    def _reduce_nothing(self, call: ReductionCall) -> Tensor:
+        """Of losses without an element."""
+        session = self._session
+        self._note_empty()
+        with hidden_from_captures(session):
+            result = left(call.plain())
+        unreduced_of(session).pass_over(session, call.losses, result)
+        return result
 
     @eager
     def _reduce_losses(self, call: ReductionCall) -> Tensor:
@@ -263,21 +297,14 @@ class Capture(TransparentMode):
         is_one_a_sample = losses.shape[0] == losses.numel() and call.dims is None
         if self._criterion is None or not is_one_a_sample or losses.shape[0] not in session.watch.batches:
             return call.plain()
-        return self._criterion.propose(call, self.name_of_place())
+        return self._criterion.propose(call, self.name_of_place(losses))
 
-    def name_of_place(self) -> str:
-        """Of the estimate of the loss that is computed now."""
+    def name_of_place(self, loss: Tensor) -> str:
+        """The name of the estimate of the loss that is computed now. `loss`: see `Estimates.name_here`."""
         uses = self._session.uses
         if self._within is None:
-            return uses.name_here(self._name)
+            return uses.name_here(self._name, loss)
         return uses.term_of(self._name, self._within, self._calls_of_terms)
-
-
-def _left(result: Any) -> Any:
-    """A loss that is left as it is, which has been said or needs not be."""
-    if isinstance(result, Tensor):
-        mark_known(result)
-    return result
 
 
 def _is_trained_on(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
@@ -285,6 +312,6 @@ def _is_trained_on(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
 
 
 _OF_TORCH = (RuntimeError, ValueError, TypeError, IndexError)
-_SEEN = REDUCTIONS | LOSSES | FOLLOWED | PICKING
+_SEEN = REDUCTIONS | DOTS | LOSSES | FOLLOWED | PICKING
 
 Session.make_capture = Capture

@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from absgd_worker.attach.capture.element_factors import factors_of_elements, hidden_from_captures
-from absgd_worker.attach.capture.independence import depend_on_others, without_hooks
-from absgd_worker.attach.errors import NotWeighable
+from absgd_worker.attach.capture.left_unweighed import refuse_or_say
+from absgd_worker.attach.capture.sample_independence import depend_on_others, without_hooks
+from absgd_worker.attach.hooks.backward_terms import mark_known
 from absgd_worker.attach.hooks.backward_use import BackwardUse
-from absgd_worker.attach.hooks.graph_terms import mark_known
-from absgd_worker.attach.provenance.data_factors import factors_of
+from absgd_worker.attach.provenance.factors_from_graph import factors_of
 from absgd_worker.attach.provenance.granularity import group_elements
-from absgd_worker.attach.provenance.layout import Layout
 from absgd_worker.attach.provenance.reduction_calls import ReductionCall
+from absgd_worker.attach.provenance.sample_layout import Layout
 from absgd_worker.attach.session.session import Session
 
 _mixes: WeakKeyDictionary[Session, dict[tuple[str, str], bool]] = WeakKeyDictionary()
@@ -56,6 +56,8 @@ class CriterionCall:
         """Whether a loss in it has no sample that counts."""
         self.mixes = False
         """Whether there are numbers in it that depend on several samples each."""
+        self.is_left = False
+        """Whether a loss of torch in it is left as it is, which has been said."""
         self._found: list[_Reduction] = []
 
     def follow(self, result: Tensor, use: BackwardUse) -> None:
@@ -147,16 +149,18 @@ class CriterionCall:
         return result
 
 
-def refuse_statistic(session: Session, what: str) -> None:
-    """Raises NotWeighable; while lambda is off it is said."""
-    reason = (
+def statistic(what: str) -> str:
+    """What is said of a criterion that gives a statistic of the batch. `what`: its name."""
+    return (
         f"{what} gives one figure of the whole batch (as a soft F1 score, a correlation or a contrastive "
         "loss does), which is no sum of losses of single samples: leave it out of wrap, or make a loss of "
         "each sample and weigh those with absgd_worker.weigh(losses)"
     )
-    if not session.is_off:
-        raise NotWeighable(reason)
-    session.start_line.unweighed(what, reason)
+
+
+def refuse_statistic(session: Session, what: str) -> None:
+    """Raises NotWeighable; while lambda is off it is said."""
+    refuse_or_say(session, what, statistic(what))
 
 
 def _slopes(output: Tensor, found: list[_Reduction], sources: list[Tensor]) -> list[Tensor | bool | None]:

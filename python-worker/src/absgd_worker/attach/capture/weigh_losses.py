@@ -8,13 +8,17 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from absgd_worker.attach.capture.element_factors import factors_of_elements, hidden_from_captures
-from absgd_worker.attach.capture.follow_losses import unreduced_of
-from absgd_worker.attach.hooks.eager import eager
-from absgd_worker.attach.hooks.graph_terms import mark_known
-from absgd_worker.attach.provenance.data_factors import factors_of
-from absgd_worker.attach.provenance.granularity import Granularity, group_elements
-from absgd_worker.attach.provenance.layout import Layout
+from absgd_worker.attach.capture.element_factors import (
+    factors_of_elements,
+    hidden_from_captures,
+    say_or_raise,
+)
+from absgd_worker.attach.capture.follow_to_reduction import unreduced_of
+from absgd_worker.attach.capture.left_unweighed import left
+from absgd_worker.attach.hooks.not_compiled import eager
+from absgd_worker.attach.provenance.factors_from_graph import factors_of
+from absgd_worker.attach.provenance.granularity import Granularity, GranularityError, group_elements
+from absgd_worker.attach.provenance.sample_layout import Layout
 from absgd_worker.attach.samples.sample_identity import given_identity
 from absgd_worker.attach.session.session import Session
 
@@ -49,28 +53,34 @@ def weigh_losses(
         )
     shaped = losses.reshape(1) if losses.ndim == 0 else losses
     valid = None if mask is None else mask.bool().reshape(shaped.shape)
-    if not session.is_training or not losses.requires_grad:
+    if not session.is_training or not losses.requires_grad or session.is_in_another_thread():
         return _reduced(shaped, valid, losses, reduction)
+    estimate = session.uses.name_here("loss", losses) if name is None else session.uses.asked_for(name)
     if not losses.numel():
         session.note_empty_loss()
-        return _left(_reduced(shaped, valid, losses, reduction))
+        return _left(session, estimate, _reduced(shaped, valid, losses, reduction))
     counted, made_by = valid, factors_of(shaped)
     if made_by.kept is not None:
         # What the script has multiplied by 0 does not count; its mean still divides by all that it was given.
         counted = made_by.kept if valid is None else valid & made_by.kept
     plain = shaped.detach()
     layout = Layout.of(session.watch)
-    grouping = group_elements(plain, counted, granularity, layout, group=group, factors=made_by.of)
+    about = f"{name or 'loss'} {reduction}"
+    try:
+        grouping = group_elements(plain, counted, granularity, layout, group=group, factors=made_by.of)
+    except GranularityError as error:
+        if group is not None:
+            raise
+        say_or_raise(session, name or "loss", about, error)
+        return left(_reduced(shaped, valid, losses, reduction))
     if reduction == "sum":
         grouping = grouping.summed()
     identity = given_identity(grouping.losses_G.shape[0], index, label, ids)
-    about = f"{name or 'loss'} {reduction}"
-    estimate = _name_of_estimate(session, name)
     # Groups are numbered by who made them, in any order.
     origin = None if group is not None or index is not None else session.watch.passes.of_losses(shaped)
     factors = factors_of_elements(session, estimate, about, grouping, plain, identity=identity, origin=origin)
     if factors is None:
-        return _left(_reduced(shaped, valid, losses, reduction))
+        return _left(session, estimate, _reduced(shaped, valid, losses, reduction))
     with hidden_from_captures(session):
         if not session.is_off:
             shaped = shaped * factors.to(shaped.dtype)
@@ -80,14 +90,10 @@ def weigh_losses(
     return result
 
 
-def _left(result: Tensor) -> Tensor:
-    """What holds no sample that counts, and so nothing that could be weighed."""
-    mark_known(result)
-    return result
-
-
-def _name_of_estimate(session: Session, name: str | None) -> str:
-    return session.uses.name_here("loss") if name is None else session.uses.asked_for(name)
+def _left(session: Session, estimate: str, result: Tensor) -> Tensor:
+    """A loss without a sample that counts: there is nothing to be weighed."""
+    session.pass_over(estimate, result)
+    return left(result)
 
 
 def _reduced(shaped: Tensor, valid: Tensor | None, losses: Tensor, reduction: Reduction) -> Tensor:

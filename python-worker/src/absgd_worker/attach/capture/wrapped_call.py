@@ -9,15 +9,23 @@ from torch import Tensor
 from torch.utils.hooks import unserializable_hook
 
 from absgd_worker.attach.capture.capture import Capture
-from absgd_worker.attach.capture.criterion_call import CriterionCall, refuse_statistic
-from absgd_worker.attach.capture.element_factors import say_or_raise
-from absgd_worker.attach.capture.follow_losses import follow_to_reduction, unreduced_of
+from absgd_worker.attach.capture.compilation import is_left_whole
+from absgd_worker.attach.capture.criterion_call import CriterionCall, refuse_statistic, statistic, tensors_in
+from absgd_worker.attach.capture.element_factors import hidden_from_captures, say_or_raise
+from absgd_worker.attach.capture.follow_to_reduction import follow_to_reduction, unreduced_of
+from absgd_worker.attach.capture.left_unweighed import refuse_or_say
 from absgd_worker.attach.errors import NotWeighable
-from absgd_worker.attach.hooks.graph_terms import mark_known
-from absgd_worker.attach.provenance.data_factors import factors_of
+from absgd_worker.attach.hooks.backward_terms import mark_known
+from absgd_worker.attach.hooks.call_context import is_in_backward
+from absgd_worker.attach.provenance.factors_from_graph import factors_of
 from absgd_worker.attach.provenance.granularity import Granularity, GranularityError
-from absgd_worker.attach.provenance.layout import Layout
 from absgd_worker.attach.provenance.pending_losses import Fate, Pending
+from absgd_worker.attach.provenance.sample_layout import Layout
+from absgd_worker.attach.provenance.unweighable_criteria import (
+    reason_of_own_reduction,
+    reason_of_pairs,
+    refusal_of_criterion,
+)
 from absgd_worker.attach.session.session import Session
 
 
@@ -36,16 +44,22 @@ def weighed_call(
     `arguments`: of the call. `what`: the criterion, for people. `name`: of the estimate, where the
     script says it; else each place that uses the criterion has its own.
 
+    A criterion that has no loss of one sample gives what it gives without us while lambda is off, and that is
+    said once.
+
     Raises:
-        NotWeighable: lambda is on, and its loss has no samples of its own.
+        NotWeighable: lambda is on, and the criterion has no loss of one sample.
     """
+    if session.is_in_another_thread():
+        return forward()
     before = session.captured
     args, kwargs = arguments
     session.watch.passes.of_criterion((*args, *kwargs.values()))
     call = CriterionCall(session, what, arguments)
     within = None if name is None else weighed_call.__code__
     capture = Capture(session, name=name or "loss", granularity=granularity, criterion=call, within=within)
-    with capture:
+    pairs = reason_of_pairs(what)
+    with capture if pairs is None else hidden_from_captures(session):
         result = forward()
     result, is_weighed = call.settled(result)
     if isinstance(result, Tensor) and result.ndim and result.requires_grad:
@@ -58,22 +72,34 @@ def weighed_call(
         follow_to_reduction(session)
     if is_weighed or call.is_empty or session.captured != before:
         return result
-    if call.mixes:
-        refuse_statistic(session, what)
-    if session.is_off:
+    # A loss that is computed again in the backward pass was weighed in the forward pass.
+    if call.is_left or is_left_whole(session.wants_losses, ()) or is_in_backward():
         return result
+    refusal = _refusal(result, call, what) if pairs is None else refusal_of_criterion(what, pairs)
+    left = [one for one in tensors_in(result) if one.requires_grad]
+    if refusal is not None and (left or pairs is None):
+        refuse_or_say(session, what, refusal, left)
+    return result
+
+
+def _refusal(result: Any, call: CriterionCall, what: str) -> str | None:
+    """Why a call in which nothing was weighed has no loss of one sample; None where it trains nothing."""
+    if call.mixes:
+        return statistic(what)
     if not isinstance(result, Tensor):
-        raise NotWeighable(
+        return (
             f"{what} gives {type(result).__name__}, and not the loss of each sample: take the losses of "
             "samples from it, and weigh them with absgd_worker.weigh(losses)"
         )
-    if result.requires_grad:
-        raise NotWeighable(
-            f"{what} gives one number for the whole batch, and how it comes from the samples "
-            f"cannot be seen: "
-            'give it reduction="none" and weigh its losses with absgd_worker.weigh(losses)'
-        )
-    return result
+    if not result.requires_grad:
+        return None
+    reason = reason_of_own_reduction(what)
+    if reason is not None:
+        return refusal_of_criterion(what, reason)
+    return (
+        f"{what} gives one number for the whole batch, and how it comes from the samples cannot be seen: "
+        'give it reduction="none" and weigh its losses with absgd_worker.weigh(losses)'
+    )
 
 
 def _follow(
@@ -102,7 +128,7 @@ def _follow(
     if of is None:
         factors = factors_of(result)
         of = Pending(
-            capture.name_of_place(),
+            capture.name_of_place(result),
             f"{what} none",
             result.grad_fn,
             result.detach(),

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from absgd_worker.attach.checks.collapse import BackOff, SeenStep, Watch, watch
-from absgd_worker.attach.hooks.ranks import global_rank
+from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.console import complain
 from absgd_worker.link.step_reports import StepEntry
 from absgd_worker.weights import Statistics
+from absgd_worker.weights.diagnostics import ess_ratio_of_applied_weights, weighted_mean_loss
 
 
 class _Step(NamedTuple):
@@ -102,8 +103,8 @@ class CollapseWatch:
             of.lam,
             int(row.n),
             row.mean_loss,
-            row.sum_w**2 / row.sum_w2 / row.n if row.sum_w2 > 0 else math.nan,
-            row.sum_wl / row.sum_w if row.sum_w > 0 else math.nan,
+            ess_ratio_of_applied_weights(row),
+            weighted_mean_loss(row),
         )
         self._watches[of.name], found = watch(self._watches.get(of.name, Watch()), seen)
         if found is not None:
@@ -115,8 +116,9 @@ class CollapseWatch:
         self._said.add((of.name, found.kind))
         where = "" if of.name == "loss" else f" at {of.name}"
         first = self._watches[of.name].first.loss
+        what = "may collapse" if found.factor == 1 else "collapses"
         text = (
-            f"training collapses under lambda {of.lam:.4g} (after {of.step + 1:,} steps{where}): "
+            f"training {what} under lambda {of.lam:.4g} (after {of.step + 1:,} steps{where}): "
             f"{found.mark}. The weighted loss does not show it: watch the unweighted mean loss. Leave "
             "lambda off until the loss has fallen, then let it come down slowly in size, from above the "
             f"first mean loss ({first:.3g} here): docs/when.md"

@@ -54,11 +54,6 @@ class CallOrder:
         """The call that was given this number, and what tells of its loss."""
         self._held.setdefault(name, []).append(_Held(number, use, models))
 
-    def last(self, name: str) -> int | None:
-        """The number that was held last; None where none is."""
-        held = self._held.get(name)
-        return held[-1].number if held else None
-
     def forget(self, use: BackwardUse) -> None:
         """The call whose loss that is holds its number no more."""
         for name, held in self._held.items():

@@ -1,43 +1,76 @@
-"""Which estimate a loss has: that of the place that uses it, and of its turn among the calls of one pass."""
+"""Which estimate a loss has: by the place that uses it, the model that it trains, and its number in the calls
+of one backward pass."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from types import CodeType
 from typing import Any, NamedTuple
 
+from torch import Tensor
+
 from absgd_worker.attach.estimates.call_order import CallOrder
 from absgd_worker.attach.estimates.call_site import (
+    Place,
     Stack,
     calls_on_stack,
     function_that_trains,
     place_of,
     up_to,
 )
-from absgd_worker.attach.estimates.names import Names
+from absgd_worker.attach.estimates.estimate_names import PART, Names
+from absgd_worker.attach.estimates.trained_models import TrainedModels
 from absgd_worker.attach.hooks.backward_use import BackwardUse
 
 
 class Estimates:
     """Those of a session."""
 
-    def __init__(self) -> None:
+    def __init__(self, models: TrainedModels | None = None) -> None:
         self._names = Names()
         self._order = CallOrder()
+        self._models = models or TrainedModels()
         self._of_places: set[str] = set()
-        self._open: dict[str, _Open] = {}
+        self._open: dict[tuple[str, Place], _Open] = {}
         self._several: dict[str, str] = {}
-        self._part_of: dict[str, int] = {}
 
-    def name_here(self, first: str) -> str:
-        """The name of the place that computes a loss now. Its calls are told apart by `of_call`."""
+    def name_here(self, first: str, loss: Tensor) -> str:
+        """The name of the place that computes a loss now, for the model that the loss trains. Calls of one
+        place are told apart by `of_call`.
+
+        Args:
+            first: the name of the first place of all.
+            loss: with its graph; or what it is computed from.
+        """
         stack = calls_on_stack(self._names.functions)
-        name = self._names.of(first, place_of(stack))
+        place = self._names.of(first, place_of(stack))
+        name = self._names.of_model(place, self._models.number(place, loss))
+        self._note(first, stack, name)
+        return name
+
+    def name_of_part(self, name: str, taken: dict[str, Place]) -> str:
+        """The name of the place that reduces some of the losses of one call now.
+
+        Losses without reduction that are reduced in parts, as of labelled and of unlabelled samples, are
+        several losses: each place that reduces a part has an estimate of its own.
+
+        Args:
+            name: of the place that computed the losses.
+            taken: names of parts of this call so far, each with its place; the part is added.
+        """
+        if name not in self._of_places:
+            return name
+        stack = calls_on_stack(self._names.functions)
+        place = place_of(stack)
+        own_name = self._names.of_part(name, place, taken)
+        taken[own_name] = place
+        self._note(PART + name, stack, own_name)
+        return own_name
+
+    def _note(self, first: str, stack: Stack, name: str) -> None:
         self._of_places.add(name)
         if not stack or stack[-1].function not in self._names.functions:
-            self._open[name] = _Open(first, stack, None)
-        return name
+            self._open[first, place_of(stack)] = _Open(first, stack, name, None)
 
     def asked_for(self, name: str) -> str:
         """A name that the script gives. All that ask for it share an estimate, in all of their calls."""
@@ -64,29 +97,11 @@ class Estimates:
         """
         if name not in self._of_places:
             return name, 1
-        number = self._part_of.get(name) or self._order.number(name, models)
+        number = self._order.number(name, models)
         own_name = self._names.of_call(name, number)
         if number == 2:
             self._several[name] = own_name
         return own_name, number
-
-    @contextmanager
-    def part_of(self, name: str, number: int | None) -> Iterator[None]:
-        """What is weighed inside is part of the losses that one call computed.
-
-        Args:
-            number: that the first part had; None for the first part.
-        """
-        if number is not None:
-            self._part_of[name] = number
-        try:
-            yield
-        finally:
-            self._part_of.clear()
-
-    def number_of_last(self, name: str) -> int | None:
-        """The number that the last call of a place had; None where its calls have none."""
-        return self._order.last(name)
 
     def several_of(self, trained: Collection[str]) -> set[str]:
         """Places of which one backward pass went through several calls, of those weighings trained on."""
@@ -97,8 +112,9 @@ class Estimates:
         if name not in self._of_places:
             return
         self._order.hold(name, number, use, models)
-        if name in self._open:
-            self._open[name] = self._open[name]._replace(use=use)
+        for key, one in self._open.items():
+            if one.name == name:
+                self._open[key] = one._replace(use=use)
 
     def forget(self, use: BackwardUse) -> None:
         """The call that `use` follows was no loss, or is weighed anew: its number is free again."""
@@ -115,23 +131,35 @@ class Estimates:
             if one.use is not None and one.use.passes:
                 function = function_that_trains(one.stack, backward)
                 self._names.functions |= set() if function is None else {function}
-        for name, one in list(self._open.items()):
+        for key, one in list(self._open.items()):
             known = up_to(one.stack, self._names.functions)
             if known is not None:
                 self._names.move(one.first, place_of(one.stack), place_of(known))
-                del self._open[name]
+                del self._open[key]
+
+    def begin_anew(self) -> set[str]:
+        """Other models are trained from here on, in the place of those so far, and take their names. Gives
+        the names whose estimates are to begin anew."""
+        self._models.forget()
+        self._order.end_step()
+        return self._names.without_asked()
 
     def end_step(self) -> None:
         """See `CallOrder`."""
         self._order.end_step()
 
     def state_dict(self) -> dict[str, Any]:
-        return {**self._names.state_dict(), "most": self._order.state_dict()}
+        return {
+            **self._names.state_dict(),
+            "most": self._order.state_dict(),
+            "values": self._models.state_dict(),
+        }
 
     def load_state_dict(self, state: Any) -> None:
         self._names.load_state_dict(state)
         self._of_places, self._open, self._several = self._names.of_places(), {}, {}
         self._order.load_state_dict(state.get("most", {}) if "places" in state else {})
+        self._models.load_state_dict(state.get("values", {}) if "places" in state else {})
 
 
 class _Open(NamedTuple):
@@ -139,4 +167,5 @@ class _Open(NamedTuple):
 
     first: str
     stack: Stack
+    name: str
     use: BackwardUse | None

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.hooks import unserializable_hook
 
-from absgd_worker.attach.hooks.graph_terms import mark_known
+from absgd_worker.attach.hooks.backward_terms import mark_known
 
 
 class _Marks:
@@ -35,17 +35,17 @@ class BackwardUse:
         self._graphs: list[weakref.ref[_Graph]] = []
         self.passes: set[int] = set()
         """The backward passes that came by."""
-        self.has_waited = False
-        """Whether a step was made in the meantime."""
+        self.steps_waited = 0
+        """Steps that were made in the meantime."""
 
-    def follow(self, loss: Tensor, *, is_known: bool = True) -> None:
+    def follow(self, loss: Tensor, *, is_known: bool = True, is_weighed: bool = True) -> None:
         """`loss`: what the script was given; what it makes of that is up to it. `is_known`: nothing below it
-        is left unweighed."""
+        is left unweighed. `is_weighed`: false for a loss without a sample."""
         if loss.requires_grad:
             if is_known:
                 mark_known(loss)
             graph = _Graph()
-            value = loss.detach() if marks.wants_values else None
+            value = loss.detach() if marks.wants_values and is_weighed else None
             self._graphs.append(weakref.ref(graph))
 
             # A loss may be saved; this is nothing to save.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -11,13 +10,14 @@ from torch import Tensor
 from absgd_worker.attach.errors import NotWeighable, SessionError
 
 
-def require_thread(owner: int) -> None:
-    """Raises SessionError in any other than this one."""
-    if threading.get_ident() != owner:
-        raise SessionError(
-            "a loss was computed in another thread than the session's own, as DataParallel computes it in "
-            "its replicas: compute the loss outside the replicas, or train with DistributedDataParallel"
-        )
+def refuse_thread() -> NoReturn:
+    """Raises SessionError: a loss is weighed in another thread than the session's own."""
+    raise SessionError(IN_ANOTHER_THREAD)
+
+
+def is_in_backward() -> bool:
+    """Whether the caller is in a backward pass, which has a thread of its own on a device."""
+    return torch._C._current_graph_task_id() != -1
 
 
 def is_recomputing(*, is_off: bool) -> bool:
@@ -26,8 +26,7 @@ def is_recomputing(*, is_off: bool) -> bool:
     Raises:
         NotWeighable: it would have other weights than in the forward pass.
     """
-    # On a device the backward pass has a thread of its own.
-    if torch._C._current_graph_task_id() == -1:
+    if not is_in_backward():
         return False
     if not is_off:
         raise NotWeighable(
@@ -45,3 +44,9 @@ def is_vmapped(given: object) -> bool:
             return True
         given = functorch.get_unwrapped(given)
     return False
+
+
+IN_ANOTHER_THREAD = (
+    "a loss was computed in another thread than the session's own, as DataParallel computes it in its "
+    "replicas: compute the loss outside the replicas, or train with DistributedDataParallel"
+)

@@ -13,7 +13,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.nn.utils.rnn import PackedSequence
 
 from absgd_worker.attach.hooks.batch_sizes import BatchSizes
-from absgd_worker.attach.samples.passes import Passes
+from absgd_worker.attach.samples.forward_passes import Passes
 
 
 class ModelWatch:
@@ -26,7 +26,10 @@ class ModelWatch:
         self._batches: list[int] = []
         self._sizes = BatchSizes()
         self._is_by_keywords = False
-        self._called: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+        self.called: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+        """The outermost modules that were called in this step."""
+        self.roots: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+        """The outermost modules that were called so far."""
         self.trained: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         """The outermost modules that were called in this step while they were in training mode."""
         self._has_time_first = False
@@ -76,7 +79,7 @@ class ModelWatch:
     def end_step(self) -> None:
         """A batch of the step before is none of the next."""
         self._batches = []
-        self._called.clear()
+        self.called.clear()
         self.trained.clear()
         self.cells = None
         self.words.clear()
@@ -104,13 +107,14 @@ class ModelWatch:
                 vars(one).get("batch_first", True) is False for one in module.modules()
             )
             self._root, self._inner = weakref.ref(module, self._forget), inner
+            self.roots.add(module)
         if module.training:
             self.on_training_call()
             self.trained.add(module)
-        self.may_be_time_first = self._has_time_first or (bool(self._called) and self.may_be_time_first)
-        self._called.add(module)
+        self.may_be_time_first = self._has_time_first or (bool(self.called) and self.may_be_time_first)
+        self.called.add(module)
         self.calls += 1
-        self.in_training = any(one.training for one in self._called)
+        self.in_training = any(one.training for one in self.called)
         self._is_by_keywords = not self._add(args)
         self._note_cell(module, args)
         self.passes.begin(args)

@@ -15,7 +15,8 @@ import torch.nn._reduction
 import torch.nn.functional as F
 from torch import Tensor
 
-from absgd_worker.attach.provenance.given_weights import BY_CLASS, denominator, weights_given
+from absgd_worker.attach.provenance.unweighable_criteria import refusal_of_criterion
+from absgd_worker.attach.provenance.weight_arguments import BY_CLASS, denominator, weights_given
 from absgd_worker.link.step_reports import MAX_CLASSES
 
 
@@ -39,6 +40,8 @@ class Elements(NamedTuple):
     """int64 S, the class of each; None where there are none, or more than are reported."""
     factors: tuple[Tensor, ...] = ()
     """Each S: the weights of elements, by which `plain` is multiplied."""
+    is_one_a_sample: bool = False
+    """Whether each element is the loss of one sample, whatever shape the batch of the model has."""
 
     @property
     def has_samples(self) -> bool:
@@ -51,12 +54,17 @@ def reduction_of(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Map
     return str(_given(func, args, kwargs).get("reduction", "mean"))
 
 
-def refusal(func: object) -> str | None:
-    """Why the samples of this loss cannot be weighed where it is reduced; None for what is no such loss."""
+def refusal(func: object, criterion: str | None = None) -> str | None:
+    """Why the samples of this loss cannot be weighed where it is reduced; None for a loss that is weighed.
+
+    `criterion`: the name of the wrapped criterion that calls it; None where a script does.
+    """
     reason = _REFUSED.get(func)  # type: ignore[call-overload]
     if reason is None:
         return None
     name = getattr(func, "__name__", str(func))
+    if criterion is not None:
+        return refusal_of_criterion(criterion, f"{reason} ({name})")
     return (
         f'{name} cannot be weighed per sample: {reason}. With reduction="none", absgd_worker.weigh(losses) '
         f"weighs what you make of it; capture(leave=[{name!r}]), or absgd-run --leave {name}, leaves it alone"
@@ -87,6 +95,7 @@ def elements_of(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapp
         has_any,
         _label(func, given, plain),
         weights.factors,
+        func is F.ctc_loss,
     )
 
 

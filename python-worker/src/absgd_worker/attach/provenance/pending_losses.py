@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from absgd_worker.attach.estimates.call_site import Place
 from absgd_worker.attach.provenance.functional_losses import Elements
 from absgd_worker.attach.provenance.granularity import Granularity, Groups
-from absgd_worker.attach.provenance.layout import Layout
-from absgd_worker.attach.samples.origin import Origin
+from absgd_worker.attach.provenance.sample_layout import Layout
+from absgd_worker.attach.samples.sample_origin import Origin
 
 
 class Fate:
@@ -19,6 +20,8 @@ class Fate:
     def __init__(self) -> None:
         self.is_reduced = False
         """Whether they were reduced where that was seen, and weighed if there was a sample that counts."""
+        self.parts: dict[str, Place] = {}
+        """The names of the weighings of what was reduced of them, each with its place."""
 
 
 class Pending(NamedTuple):

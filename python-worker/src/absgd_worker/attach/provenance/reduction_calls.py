@@ -1,7 +1,8 @@
-"""A call of `mean()` or `sum()`, as a script makes it."""
+"""A call of `mean()` or `sum()`, or of a dot product, as a script makes it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -18,6 +19,9 @@ class ReductionCall(NamedTuple):
     options: dict[str, Any]
     dims: tuple[int, ...] | None
     """From 0 on, in no order; None for all of them."""
+    call: Callable[[], Tensor] | None = None
+    """The script's own call, where that is a dot product; `losses` are the products then. None where it is
+    `func` of `losses`."""
 
     @property
     def kind(self) -> str:
@@ -25,8 +29,8 @@ class ReductionCall(NamedTuple):
         return "mean" if self.func in _MEANS else "sum"
 
     def plain(self) -> Tensor:
-        """As it was asked for."""
-        return self.of(self.losses)
+        """What the script's own call gives."""
+        return self.of(self.losses) if self.call is None else self.call()
 
     def of(self, losses: Tensor) -> Tensor:
         """The same of other losses."""
@@ -59,6 +63,37 @@ def reduction_call_of(
     return ReductionCall(func, losses, tuple(rest), options, None if len(dims) == losses.ndim else dims)
 
 
+def vectors_of(
+    func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[Tensor, Tensor] | None:
+    """The two vectors, [B] each, whose dot product a call of one of `DOTS` gives; None for any other call."""
+    given = [*args, *(value for name, value in kwargs.items() if name not in _OF_DIMENSIONS)]
+    if func is torch.einsum:
+        equation, *given = given
+        given = list(given[0]) if len(given) == 1 and isinstance(given[0], (list, tuple)) else given
+        if not isinstance(equation, str) or not _IS_DOT.match(equation.replace(" ", "")):
+            return None
+    if func is torch.tensordot and kwargs.get("dims", 2) not in _OF_ONE_DIMENSION:
+        return None
+    if kwargs.get("out") is not None or len(given) != 2:
+        return None
+    one, other = given
+    if not isinstance(one, Tensor) or not isinstance(other, Tensor):
+        return None
+    return (one, other) if one.ndim == other.ndim == 1 and one.shape == other.shape else None
+
+
 _MEANS = {torch.mean, Tensor.mean}
 REDUCTIONS = _MEANS | {torch.sum, Tensor.sum}
 """Functions of torch."""
+DOTS = {
+    *(torch.dot, torch.vdot, torch.inner, torch.matmul, torch.linalg.matmul, torch.linalg.vecdot),
+    *(Tensor.dot, Tensor.vdot, Tensor.inner, Tensor.matmul, Tensor.__matmul__, Tensor.__rmatmul__),
+    *(torch.einsum, torch.tensordot),
+}
+"""Functions of torch that give a dot product of two vectors."""
+_IS_DOT = re.compile(r"^([a-zA-Z]),\1(->)?$")
+"""What `torch.einsum` is told for one."""
+_OF_DIMENSIONS = {"dim", "dims", "out"}
+_OF_ONE_DIMENSION = (1, ([0], [0]), ((0,), (0,)), [[0], [0]], ([-1], [-1]))
+"""`dims` of `torch.tensordot` for one."""

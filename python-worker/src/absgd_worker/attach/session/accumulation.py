@@ -166,16 +166,18 @@ class NamedWeighing:
         self._calls = []
 
     def _end(self) -> list[_Call]:
-        """Ends the step. Gives the calls that were trained on; the others wait for one further, as their
-        backward pass may come after the step of another optimizer."""
+        """Ends the step. Gives the calls that were trained on. The others wait for further steps as long as
+        their graphs are there: their backward pass may come after the steps of other optimizers."""
         used = [call for call in self._calls if not call.use.is_known_unused]
         waiting = [call for call in self._calls if call.use.is_known_unused]
         self._settle()
-        self._calls = [call for call in waiting if not call.use.has_waited]
+        self._calls = [
+            call for call in waiting if call.use.is_alive and call.use.steps_waited < MOST_STEPS_WAITED
+        ]
         self._unsettled, self._fresh = [*self._calls], []
         self.total_calls -= len(waiting) - len(self._calls)
         for call in self._calls:
-            call.use.has_waited = True
+            call.use.steps_waited += 1
         return used
 
     @property
@@ -230,5 +232,7 @@ def _together(calls: list[Part]) -> Part:
 
 
 STEPLESS_CALLS = 100
+MOST_STEPS_WAITED = 64
+"""A loss that is kept for the log is not waited for without end."""
 MOST_CALLS = 10_000
 """Of one name in a step: far more micro-batches than anybody accumulates."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from absgd_worker.attach.hooks.ranks import global_rank
+from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.console import complain, count
 
 
@@ -12,7 +12,8 @@ class Announcements:
     def __init__(self, *, is_wanted: bool) -> None:
         self.is_wanted = is_wanted
         self._losses: dict[str, str] = {}
-        self._unweighed: set[str] = set()
+        self._unweighed: dict[str, str] = {}
+        self._noted: dict[str, None] = {}
         self._several: set[str] = set()
         self._knows_samples: bool | None = None
         self._has_said_samples = False
@@ -33,6 +34,16 @@ class Announcements:
         """Whether a loss was seen, and left as it is."""
         return bool(self._unweighed)
 
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why losses that were seen are not weighed, said or not, in the order in which they were met."""
+        return tuple(dict.fromkeys((*self._unweighed.values(), *self._noted)))
+
+    def note(self, reason: str) -> None:
+        """Of a loss without reduction that the script has to weigh: why we do not. Said only where in the end
+        no loss is weighed."""
+        self._noted[reason] = None
+
     def several(self, names: set[str]) -> None:
         """Of places with several calls in one backward pass."""
         for name in names - self._several:
@@ -46,10 +57,10 @@ class Announcements:
                 )
 
     def unweighed(self, name: str, reason: str) -> None:
-        """Of a loss that is left as it is."""
+        """Says why a loss is left as it is, once for each `name`. Kept also where nothing is to be said."""
         if name in self._unweighed:
             return
-        self._unweighed.add(name)
+        self._unweighed[name] = reason
         if self.is_wanted and global_rank() == 0:
             complain(f"absgd: not weighed: {reason}")
 

@@ -8,6 +8,7 @@ Shapes: G samples of one call.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar
@@ -18,16 +19,20 @@ from torch import Tensor
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.estimates.estimates import Estimates
 from absgd_worker.attach.hooks.backward_calls import around_backward
+from absgd_worker.attach.hooks.backward_terms import mark_known
 from absgd_worker.attach.hooks.backward_use import BackwardUse
-from absgd_worker.attach.hooks.call_context import is_recomputing, require_thread
-from absgd_worker.attach.hooks.graph_terms import mark_known
+from absgd_worker.attach.hooks.call_context import (
+    IN_ANOTHER_THREAD,
+    is_in_backward,
+    is_recomputing,
+    refuse_thread,
+)
+from absgd_worker.attach.hooks.distributed_ranks import require_one_rank
 from absgd_worker.attach.hooks.hyperparameters import Hyperparameters
-from absgd_worker.attach.hooks.ranks import require_one_rank
 from absgd_worker.attach.provenance.granularity import Granularity
 from absgd_worker.attach.samples.sample_identity import NOBODY, Identity
 from absgd_worker.attach.session.options import SessionOptions
 from absgd_worker.attach.session.session_steps import SessionSteps
-from absgd_worker.attach.source.source import Recorded
 
 
 class Session(SessionSteps):
@@ -86,7 +91,7 @@ class Session(SessionSteps):
             self._collapse.close()
             if self._mirror is not None:
                 self._mirror.close()
-            self.source.close(error)
+            self.recorder.close(error)
 
     def abandon(self) -> None:
         """Lets go of models and optimizers alone: in a process that was forked, the rest is its parent's."""
@@ -100,26 +105,41 @@ class Session(SessionSteps):
 
     @property
     def uses(self) -> Estimates:
-        """The names of losses; those of a state that was loaded, which waits for the first step's rule."""
-        if self._saved is not None:
-            _ = self.controls
+        """The names of the losses of this step. It begins here where none does: another training, or a state
+        that waits for the rule of the first step, may have other names."""
+        _ = self.controls
         return self._uses
 
     def weigh(self, name: str, losses_G: Tensor, identity: Identity = NOBODY) -> Tensor:
         """The weights of one call's samples, detached, 1/G included; even ones where λ is off. Raises
         SessionError in another thread, or where several ranks train; NotWeighable in the backward pass."""
-        if is_recomputing(is_off=self.is_off):
+        if is_recomputing(is_off=self.is_off) or self.is_in_another_thread():
             return torch.full_like(losses_G, 1 / losses_G.shape[0]).detach()
-        require_thread(self._owner)
         if not self._ranks_are_fine and not self.is_off:
             require_one_rank()
             self._ranks_are_fine = True
         models = self.watch.calls
-        own_name, number = self.uses.of_call(name, models)
+        uses = self.uses
+        own_name, number = uses.of_call(name, models)
         weighing = self._weighings.of(own_name, self._rule)
         weights_G, self._use = weighing.weigh(losses_G.detach(), self.controls, identity)
-        self.uses.hold(name, number, self._use, models)
+        uses.hold(name, number, self._use, models)
         return weights_G
+
+    def is_in_another_thread(self) -> bool:
+        """Whether the caller is in another thread than the session's own, while lambda is off.
+
+        Losses are left as they are there, and that is said once.
+
+        Raises:
+            SessionError: the caller is in another thread, and lambda is on.
+        """
+        if torch.compiler.is_compiling() or threading.get_ident() == self._owner or is_in_backward():
+            return False
+        if not self.is_off:
+            refuse_thread()
+        self.start_line.unweighed("thread", IN_ANOTHER_THREAD)
+        return True
 
     def capture(
         self, *, name: str = "loss", granularity: Granularity = "auto", leave: Collection[str] = ()
@@ -145,6 +165,14 @@ class Session(SessionSteps):
         self._weighings.forget(use)
         self._uses.forget(use)
 
+    def pass_over(self, name: str, loss: Tensor) -> None:
+        """A loss of the place `name` has no sample that counts. It counts as a call all the same, so that the
+        calls after it keep their numbers."""
+        uses, models, use = self.uses, self.watch.calls, BackwardUse()
+        _, number = uses.of_call(name, models)
+        use.follow(loss, is_weighed=False)
+        uses.hold(name, number, use, models)
+
     def note_empty_loss(self) -> None:
         """A loss of this step has no sample that counts: it is seen, and there is nothing to weigh."""
         self._has_empty_loss = True
@@ -165,7 +193,7 @@ class Session(SessionSteps):
         own = {"rule": str(self._rule), "names": self._uses.state_dict()}
         own |= {"weighings": self._weighings.state_dict(), "main": self._weighings.main}
         weighed = own if self._saved is None else {name: self._saved.get(name, {}) for name in own}
-        run = self.source.place() if isinstance(self.source, Recorded) else None
+        run = self.recorder.run_state()
         return {"format": 1, "step": self.step, **weighed, "run": run}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -178,8 +206,7 @@ class Session(SessionSteps):
             self._saved = state
         else:
             self._load_weighings(state)
-        if isinstance(self.source, Recorded):
-            self.source.go_on(state.get("run"), int(state["step"]))
+        self.recorder.resume(state.get("run"), int(state["step"]))
         self.step = int(state["step"])
         self._controls = None
 
@@ -190,4 +217,4 @@ class Session(SessionSteps):
             raise SessionError("evaluated(…) tells of a model after a step, and none is trained yet")
         numbers = {name: float(value) for name, value in metrics.items()}
         self._non_finite.evaluated(split, numbers, self.step)
-        self.source.evaluated(split, numbers)
+        self.recorder.evaluated(split, numbers)

@@ -26,6 +26,7 @@ class Trainings:
         self._forget_calls = forget_calls
         self._stepped: weakref.WeakSet[Optimizer] = weakref.WeakSet()
         self._former: weakref.WeakSet[Optimizer] = weakref.WeakSet()
+        self._optimizers: weakref.WeakSet[Optimizer] = weakref.WeakSet()
         self._made: weakref.WeakSet[Optimizer] = weakref.WeakSet()
         self._known: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self._groups: weakref.WeakKeyDictionary[Optimizer, int] = weakref.WeakKeyDictionary()
@@ -103,12 +104,17 @@ class Trainings:
             self._known[one] = None
         self._made.clear()
 
+    def has_optimizer_of(self, tensor: Tensor) -> bool:
+        """Whether an optimizer updates it that was made while this is open, or has made a step."""
+        return any(one is tensor for each in list(self._optimizers) for one in parameters_of(each))
+
     def add(self, optimizer: Optimizer) -> str | None:
         """The optimizer has made a step of this training.
 
         Returns:
             What is to be said of it: that trainings may be counted otherwise than the script means them.
         """
+        self._optimizers.add(optimizer)
         said = None
         if not self._has_stepped:
             self._has_stepped = True
@@ -147,10 +153,11 @@ class Trainings:
         self._apart = None
         return (
             "another model is trained in place of the first one, as its first loss did not tell: both are "
-            f"counted as one training, whose lambda and estimate go on. {EACH_ITS_SESSION}"
+            f"counted as one training, whose lambda goes on. {EACH_ITS_SESSION}"
         )
 
     def _note(self, optimizer: Optimizer) -> None:
+        self._optimizers.add(optimizer)
         if self._has_stepped:
             self._made.add(optimizer)
             self._forget_calls()

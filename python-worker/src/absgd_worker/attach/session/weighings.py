@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from torch import Tensor
@@ -19,6 +19,7 @@ class Weighings:
     def __init__(self, accumulate: int | None) -> None:
         self.accumulate = accumulate
         self._of: dict[str, NamedWeighing] = {}
+        self._ended_calls = 0
         self.main: str | None = None
         """The name of the weighing whose figures are those of a step, the same over all steps of a run:
         "loss" where the first step has it, else the first that was made. None before the first step."""
@@ -39,7 +40,15 @@ class Weighings:
     @property
     def calls(self) -> int:
         """Losses weighed so far, over all names."""
-        return sum(weighing.total_calls for weighing in self._of.values())
+        return self._ended_calls + sum(weighing.total_calls for weighing in self._of.values())
+
+    def begin_anew(self, names: Collection[str]) -> None:
+        """The estimates of these names are of another model from here on."""
+        for name in names:
+            ended = self._of.pop(name, None)
+            if ended is not None:
+                ended.close()
+                self._ended_calls += ended.total_calls
 
     def forget(self, use: BackwardUse) -> None:
         """The call that `use` follows was no loss, or was weighed anew."""

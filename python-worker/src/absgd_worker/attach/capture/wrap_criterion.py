@@ -1,0 +1,168 @@
+"""A criterion that weighs: the same module in every other respect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import update_wrapper
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+from absgd_worker.attach.capture.wrapped_call import weighed_call
+from absgd_worker.attach.provenance.granularity import Granularity
+from absgd_worker.attach.session.session import Session
+
+Criterion = TypeVar("Criterion", bound=nn.Module)
+
+
+def weighed_criterion(
+    criterion: Criterion, find_session: Callable[[], Session], *, name: str | None, granularity: Granularity
+) -> Criterion:
+    """A copy of `criterion` that shares its parameters and buffers, and weighs what it computes for training.
+
+    Its calls raise what `weighed_call` raises; while lambda is off they raise nothing.
+    """
+    # A criterion that is wrapped already is wrapped anew, not twice.
+    kind = vars(type(criterion)).get(_PLAIN, type(criterion))
+    what = _name_of(criterion, kind)
+
+    def plain(self: Any, *args: Any, **kwargs: Any) -> Any:
+        own_forward = vars(self).get(_OWN_FORWARD)
+        return kind.forward(self, *args, **kwargs) if own_forward is None else own_forward(*args, **kwargs)
+
+    def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        session = find_session()
+        if not self.training or not session.is_training:
+            return plain(self, *args, **kwargs)
+        return weighed_call(
+            lambda: plain(self, *args, **kwargs),
+            (args, kwargs),
+            session,
+            what=what,
+            name=name,
+            granularity=granularity,
+        )
+
+    def reduce(self: nn.Module, protocol: Any) -> Any:
+        return (weighed_criterion_again, (_twin(self, kind), find_session, name, granularity))
+
+    # Make a subclass, so that isinstance() and super() still work.
+    own = _subclass(kind, {"forward": forward, "__reduce_ex__": reduce, _PLAIN: kind})
+    if own is None:
+        around = _Around(criterion)
+        return weighed_criterion(around, find_session, name=name, granularity=granularity)  # type: ignore[return-value]
+    return _twin(criterion, own)
+
+
+def _name_of(criterion: nn.Module, kind: type[nn.Module]) -> str:
+    """The name of the class of a criterion, for people; also of one that was scripted or compiled."""
+    plain = criterion.criterion if isinstance(criterion, _Around) else criterion
+    if isinstance(plain, torch.jit.ScriptModule):
+        return str(plain.original_name)
+    compiled = plain._modules.get("_orig_mod")
+    return type(compiled or plain).__name__ if compiled or plain is not criterion else kind.__name__
+
+
+def _subclass(kind: type[Criterion], members: dict[str, Any]) -> type[Criterion] | None:
+    """A class of the same name below `kind`; None where `kind` allows no subclass like that."""
+    if issubclass(kind, torch.jit.ScriptModule):
+        return None
+    try:
+        return type(kind.__name__, (kind,), members)  # type: ignore[return-value]
+    except TypeError:
+        return None
+
+
+class _Around(nn.Module):
+    """A module that does what another one does, whose class cannot be subclassed."""
+
+    def __init__(self, criterion: nn.Module) -> None:
+        super().__init__()
+        self.criterion = criterion
+        self.training = criterion.training
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self.criterion(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(super().__getattr__("criterion"), name)
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        return self.criterion.state_dict(*args, **kwargs)
+
+    def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        return self.criterion.load_state_dict(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return repr(self.criterion)
+
+
+def _twin(module: nn.Module, kind: type[Criterion]) -> Criterion:
+    """A module of another class that shares everything with `module`.
+
+    A `forward` of the instance itself, as `torch.compile` makes one, stays out of the way of the class's.
+    """
+    twin = object.__new__(kind)
+    shared = dict(vars(module))
+    is_wrapped = _PLAIN in vars(kind)
+    old, new = ("forward", _OWN_FORWARD) if is_wrapped else (_OWN_FORWARD, "forward")
+    if old in shared:
+        shared[new] = shared.pop(old)
+    twin.__dict__ = shared
+    for name in _slots_of(kind):
+        if hasattr(module, name):
+            setattr(twin, name, getattr(module, name))
+    return twin
+
+
+def _slots_of(kind: type) -> Iterator[str]:
+    """The names of attributes that instances keep outside of their `__dict__`."""
+    for one in kind.__mro__:
+        slots = vars(one).get("__slots__", ())
+        yield from (slots,) if isinstance(slots, str) else slots
+
+
+def weighed_criterion_again(
+    criterion: nn.Module, find_session: Callable[[], Session], name: str | None, granularity: Granularity
+) -> nn.Module:
+    """Like `weighed_criterion`, for pickle."""
+    return weighed_criterion(criterion, find_session, name=name, granularity=granularity)
+
+
+def weighed_function(
+    criterion: Callable[..., Any],
+    find_session: Callable[[], Session],
+    *,
+    name: str | None,
+    granularity: Granularity,
+) -> Callable[..., Any]:
+    """Like `weighed_criterion`, for a plain function."""
+    criterion = getattr(criterion, _PLAIN, criterion)
+    called = getattr(criterion, "__name__", type(criterion).__name__)
+
+    def weighed(*args: Any, **kwargs: Any) -> Any:
+        session = find_session()
+        if not session.is_training:
+            return criterion(*args, **kwargs)
+        return weighed_call(
+            lambda: criterion(*args, **kwargs),
+            (args, kwargs),
+            session,
+            what=called,
+            name=name,
+            granularity=granularity,
+        )
+
+    # Its name, signature and attributes stay those of the criterion.
+    update_wrapper(weighed, criterion)
+    setattr(weighed, _PLAIN, criterion)
+    return weighed
+
+
+_PLAIN = "absgd_plain_class"
+_OWN_FORWARD = "absgd_own_forward"
+"""Where a wrapped module keeps the `forward` that the instance had."""
