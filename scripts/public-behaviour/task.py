@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from absgd_worker import Context, Evaluated, Task
 from torch import Tensor, nn
+
+from absgd_worker import Context, Evaluated, Task
 
 CLASSES = 3
 
