@@ -15,9 +15,9 @@ from torch.utils.data import ConcatDataset, DataLoader, Subset, TensorDataset, r
 
 from absgd_worker.attach import api
 from absgd_worker.attach.samples.collated_order import order_of
-from absgd_worker.attach.samples.match_rows import taken_apart
+from absgd_worker.attach.samples.match_rows import split_samples
 from absgd_worker.attach.samples.sample_origin import Batch, DataSet, Origin
-from absgd_worker.attach.samples.tracked_batches import Batches, batches
+from absgd_worker.attach.samples.tracked_batches import TrackedBatches, batches
 from absgd_worker.errors import TaskError
 from recorder import Recorder
 
@@ -29,7 +29,7 @@ def a_batch(count: int, first: int = 0) -> Origin:
     return Origin(Batch(torch.arange(first, first + count), NUMBERS))
 
 
-def indices(known: Batches, tensor: Tensor) -> list[int] | None:
+def indices(known: TrackedBatches, tensor: Tensor) -> list[int] | None:
     found = known.find(tensor)
     return None if found is None else found.indices.tolist()
 
@@ -41,7 +41,7 @@ def test_a_view_of_a_batch_tells_the_rows_that_it_shows_or_nothing(seed: int) ->
     shape = [rows, *(draw.randint(1, 4) for _ in range(draw.randint(0, 2)))]
     # The number of its row is in every element.
     whole = torch.arange(rows).reshape(-1, *[1] * (len(shape) - 1)).expand(shape).contiguous()
-    known = Batches()
+    known = TrackedBatches()
     known.remember(whole, a_batch(rows))
     view = whole
     for _ in range(draw.randint(0, 3)):
@@ -92,7 +92,7 @@ def test_nothing_of_a_batch_is_kept_alive() -> None:
 
 
 def test_a_buffer_that_is_filled_anew_tells_what_it_was_filled_with_last() -> None:
-    known, buffer = Batches(), torch.zeros(4, 2)
+    known, buffer = TrackedBatches(), torch.zeros(4, 2)
     for first in (0, 4):
         buffer.copy_(torch.randn(4, 2))
         known.remember(buffer, a_batch(4, first))
@@ -102,7 +102,7 @@ def test_a_buffer_that_is_filled_anew_tells_what_it_was_filled_with_last() -> No
 
 
 def test_a_tensor_that_several_batches_share_tells_of_none() -> None:
-    known, constant = Batches(), torch.zeros(4, 4)
+    known, constant = TrackedBatches(), torch.zeros(4, 4)
     known.remember(constant, a_batch(4))
     assert indices(known, constant) == [0, 1, 2, 3]
     for first in (4, 8, 8):
@@ -111,7 +111,7 @@ def test_a_tensor_that_several_batches_share_tells_of_none() -> None:
 
 
 def test_an_address_that_is_used_again_tells_nothing_of_what_was_there() -> None:
-    known = Batches()
+    known = TrackedBatches()
     for first in range(300):
         known.remember(torch.zeros(3), a_batch(3, first))
         assert indices(known, torch.zeros(3)) is None
@@ -145,7 +145,7 @@ def test_the_order_of_a_collate_function_is_found_or_unknown_but_never_another(s
     if not behind:
         rows = [[*[pad] * (width - len(one)), *one.tolist()] for one, _ in chosen]
     batch = (torch.tensor(rows), torch.tensor([label for _, label in chosen]))
-    found = order_of(samples, taken_apart(samples), batch)
+    found = order_of(samples, split_samples(samples), batch)
     if found is not None:
         for place, right in zip(found, order, strict=True):
             assert torch.equal(samples[place][0], samples[right][0])

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from absgd_worker.attach.estimates.call_site import script_line
 from absgd_worker.attach.hooks.backward_terms import Terms, shape_of, terms_of
-from absgd_worker.attach.hooks.backward_use import marks
+from absgd_worker.attach.hooks.backward_use import backward_state
 from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.console import complain
 
@@ -31,7 +31,7 @@ class Comparison:
         self._unsaid: list[str] = []
         self._again = False
         self._retried: set[_Finding] = set()
-        marks.wants_values = True
+        backward_state.wants_values = True
 
     @contextmanager
     def around(self, roots: Sequence[Tensor], *, has_weighed: Callable[[], bool]) -> Iterator[None]:
@@ -45,16 +45,16 @@ class Comparison:
             yield
             return
         value = sum(float(root.detach().sum()) for root in roots)
-        marks.looked_at = []
+        backward_state.gradients_and_values = []
         try:
             yield
-            weighed = marks.looked_at
+            weighed = backward_state.gradients_and_values
         finally:
-            marks.looked_at = None
+            backward_state.gradients_and_values = None
         if terms.has_weighed and not weighed and finding not in self._retried:
             # Values were not kept when these losses were computed; those of the next pass will be.
             self._retried.add(finding)
-            self._again = marks.wants_values = True
+            self._again = backward_state.wants_values = True
             return
         self._told.add(finding)
         share = sum(float((gradient * loss).sum()) for gradient, loss in weighed)
@@ -79,12 +79,12 @@ class Comparison:
         is_new = shape not in self._shapes and len(self._shapes) < MOST_SHAPES
         is_due = self._passes <= FIRST_PASSES or self._passes & (self._passes - 1) == 0
         if not (is_new or is_due or self._again):
-            marks.wants_values = False
+            backward_state.wants_values = False
             return None
         self._shapes.add(shape)
         terms = terms_of(roots)
         if self._passes > FIRST_PASSES:
-            self._again = marks.wants_values = False
+            self._again = backward_state.wants_values = False
         return terms
 
 

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from absgd_worker.attach.errors import NotApplied
-from absgd_worker.attach.hooks.backward_use import BackwardUse, marks
-from absgd_worker.attach.samples.sample_identity import NOBODY, Identity, joined
+from absgd_worker.attach.hooks.backward_use import BackwardUse, backward_state
+from absgd_worker.attach.samples.sample_identity import UNKNOWN_IDENTITY, Identity, join_identities
 from absgd_worker.console import complain
 from absgd_worker.weights import Normaliser, Rule, Statistics, read_statistics
 
@@ -81,7 +81,7 @@ class NamedWeighing:
         """Losses that were trained on, those since the last `take` included."""
 
     def weigh(
-        self, losses_G: Tensor, controls: Mapping[str, float], identity: Identity = NOBODY
+        self, losses_G: Tensor, controls: Mapping[str, float], identity: Identity = UNKNOWN_IDENTITY
     ) -> tuple[Tensor, BackwardUse]:
         """The weights of the next call, [G], 1/G included.
 
@@ -119,10 +119,10 @@ class NamedWeighing:
     def _settle(self) -> None:
         """Moves the estimate by the calls that were trained on since the last time, in their order."""
         # What no pass has come by since is as unused as it was.
-        looked_at = [*self._unsettled, *self._fresh] if self._marks != marks.count else self._fresh
+        looked_at = [*self._unsettled, *self._fresh] if self._marks != backward_state.count else self._fresh
         if looked_at is not self._fresh:
             self._unsettled = []
-        self._fresh, self._marks = [], marks.count
+        self._fresh, self._marks = [], backward_state.count
         for call in looked_at:
             if call.use.is_known_unused:
                 self._unsettled.append(call)
@@ -226,7 +226,7 @@ def _together(calls: list[Part]) -> Part:
         statistics if device.type != "cpu" else read_statistics(statistics),
         torch.cat([call.losses_N for call in calls]),
         torch.cat([call.weights_N * share for call, share in zip(calls, shares, strict=True)]),
-        joined([call.identity for call in calls]),
+        join_identities([call.identity for call in calls]),
         calls[-1].controls,
     )
 

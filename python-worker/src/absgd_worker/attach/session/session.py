@@ -30,7 +30,7 @@ from absgd_worker.attach.hooks.call_context import (
 from absgd_worker.attach.hooks.distributed_ranks import require_one_rank
 from absgd_worker.attach.hooks.hyperparameters import Hyperparameters
 from absgd_worker.attach.provenance.granularity import Granularity
-from absgd_worker.attach.samples.sample_identity import NOBODY, Identity
+from absgd_worker.attach.samples.sample_identity import UNKNOWN_IDENTITY, Identity
 from absgd_worker.attach.session.options import SessionOptions
 from absgd_worker.attach.session.session_steps import SessionSteps
 from absgd_worker.attach.source.source import Recorded
@@ -111,7 +111,7 @@ class Session(SessionSteps):
         _ = self.controls
         return self._uses
 
-    def weigh(self, name: str, losses_G: Tensor, identity: Identity = NOBODY) -> Tensor:
+    def weigh(self, name: str, losses_G: Tensor, identity: Identity = UNKNOWN_IDENTITY) -> Tensor:
         """The weights of one call's samples, detached, 1/G included; even ones where λ is off. Raises
         SessionError in another thread, or where several ranks train; NotWeighable in the backward pass."""
         if is_recomputing(is_off=self.is_off) or self.is_in_another_thread():
@@ -121,10 +121,10 @@ class Session(SessionSteps):
             self._ranks_are_fine = True
         models = self.watch.calls
         uses = self.uses
-        own_name, number = uses.of_call(name, models)
+        own_name, number = uses.name_of_call(name, models)
         weighing = self._weighings.of(own_name, self._rule)
         weights_G, self._use = weighing.weigh(losses_G.detach(), self.controls, identity)
-        uses.hold(name, number, self._use, models)
+        uses.add_call(name, number, self._use, models)
         return weights_G
 
     def is_in_another_thread(self) -> bool:
@@ -170,9 +170,9 @@ class Session(SessionSteps):
         """A loss of the place `name` has no sample that counts. It counts as a call all the same, so that the
         calls after it keep their numbers."""
         uses, models, use = self.uses, self.watch.calls, BackwardUse()
-        _, number = uses.of_call(name, models)
+        _, number = uses.name_of_call(name, models)
         use.follow(loss, is_weighed=False)
-        uses.hold(name, number, use, models)
+        uses.add_call(name, number, use, models)
 
     def note_empty_loss(self) -> None:
         """A loss of this step has no sample that counts: it is seen, and there is nothing to weigh."""

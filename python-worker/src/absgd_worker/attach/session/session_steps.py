@@ -268,8 +268,8 @@ class SessionSteps:
             yield
         if self._says_what_is_not_weighed:
             self._comparison.say()
-        if self._uses.are_open and threading.get_ident() == self._owner:
-            self._uses.learn(calls_on_stack())
+        if self._uses.has_open_sites and threading.get_ident() == self._owner:
+            self._uses.learn_training_functions(calls_on_stack())
 
     @property
     def _says_what_is_not_weighed(self) -> bool:
@@ -295,7 +295,7 @@ class SessionSteps:
         self._effect.add(weighings, lam, is_off=self._rule.is_off(lam))
         if self.source.wants_lambda and not self.source.has_guard:
             self._collapse.step(entry)
-        self.start_line.several(self._uses.several_of(parts.keys()))
+        self.start_line.several(self._uses.sites_with_several_calls(parts.keys()))
         self.start_line.samples(known=entry.indices_B is not None, doubt=self._samples.doubt)
         if self._mirror is not None:
             self._mirror.report(entry, optimizer.param_groups[0].get("lr"))
