@@ -20,7 +20,7 @@ NAMED = ["JsdCrossEntropy", "SupConLoss", "TripletMiner", "ContrastiveLoss", "NT
 
 
 def named(name: str, reduce: Callable[[Tensor], Tensor]) -> tuple[nn.Module, Callable[[Tensor], Tensor]]:
-    """A class and a function of that name, whose losses seem to be those of single samples."""
+    """A class and a function of that name. By their operations, their losses are those of single samples."""
     kind = type(name, (nn.Module,), {"forward": lambda _, scores: reduce(scores.logsumexp(1))})
 
     def call(scores: Tensor) -> Tensor:
@@ -31,7 +31,7 @@ def named(name: str, reduce: Callable[[Tensor], Tensor]) -> tuple[nn.Module, Cal
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_a_criterion_of_another_library_is_known_by_its_name(
+def test_a_criterion_of_another_library_is_refused_by_its_name(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for criterion in named(name, torch.mean):

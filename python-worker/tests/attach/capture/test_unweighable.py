@@ -1,4 +1,4 @@
-"""Criteria without a loss of one sample: left as they are while lambda is off, refused when it is on."""
+"""Criteria without a loss of one sample: unchanged while lambda is off, refused while it is on."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_while_lambda_is_off_a_step_is_that_of_torch(criterion: Criterion) -> No
 
 
 class Turning(Recorder):
-    """Lambda is off until somebody edits it."""
+    """A source whose lambda is off until the test sets it."""
 
     def __init__(self) -> None:
         super().__init__(**{"lambda": math.inf})
@@ -71,10 +71,10 @@ def test_a_criterion_is_refused_at_its_first_call_with_lambda_on(
 @pytest.mark.parametrize("way", ["edit", "schedule"])
 @pytest.mark.parametrize("criterion", REFUSED, ids=[one.id for one in REFUSED])
 @pytest.mark.filterwarnings("ignore")
-def test_lambda_that_comes_on_later_refuses_it_then_and_not_before(
+def test_a_criterion_is_refused_when_lambda_is_switched_on_later_and_not_before(
     criterion: Criterion, way: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Beside a loss that is weighed, whose steps are those of the schedule."""
+    """A second loss is weighed, so that the steps of the schedule count."""
     comes_on = 3
     turning = Turning()
     options: dict[str, Any] = (
@@ -99,7 +99,7 @@ def test_lambda_that_comes_on_later_refuses_it_then_and_not_before(
     plain = train(lambda one: one, comes_on)
     turning.controls["lambda"] = math.inf
     with api.session(**options, announce=True) as session:
-        # All steps that are made come before lambda is on.
+        # Lambda is off at all steps that are made.
         with pytest.raises(NotWeighable, match=f"^{criterion.name} cannot be weighed per sample"):
             train(api.wrap, comes_on + 1)
         assert session.step == comes_on
@@ -128,8 +128,8 @@ def test_losses_of_pairs_without_reduction_have_the_same_weights_wrapped_and_giv
     assert captured.item() != pytest.approx(weighed.item(), rel=1e-3)
 
 
-def test_a_sum_in_a_criterion_whose_gradients_are_there_once_is_left_alone() -> None:
-    """As fused losses do, which compute gradients in the forward pass and scale them in place."""
+def test_a_criterion_whose_backward_pass_works_only_once_is_not_differentiated() -> None:
+    """Fused losses compute gradients in the forward pass and scale them in place."""
 
     class Once(torch.autograd.Function):
         @staticmethod
@@ -151,7 +151,7 @@ def test_a_sum_in_a_criterion_whose_gradients_are_there_once_is_left_alone() -> 
 
 
 @pytest.mark.parametrize("way", ["wrap", "weigh"])
-def test_a_loss_in_another_thread_is_left_as_it_is_while_lambda_is_off(
+def test_a_loss_in_another_thread_is_unchanged_while_lambda_is_off(
     way: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found: list[Outcome | BaseException] = []
@@ -184,7 +184,7 @@ def test_a_loss_in_another_thread_is_left_as_it_is_while_lambda_is_off(
     assert isinstance(found[-1], SessionError)
 
 
-def test_weigh_leaves_losses_whose_samples_cannot_be_told_as_they_are_while_lambda_is_off(
+def test_weigh_does_not_change_losses_of_unknown_samples_while_lambda_is_off(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def loss() -> Tensor:

@@ -1,4 +1,4 @@
-"""Several losses of one process are series of their own; that of the run is the same in all of its steps."""
+"""Each loss of a process has a series; the main loss of a run is the same in all its steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from absgd_worker.link.step_reports import StepEntry, runs_of, sample_batches, s
 from recorder import Recorder, a_model, labels, points
 
 Told = tuple[str, Tensor]
-"""Which loss a step was made for, and the losses of its samples."""
+"""The loss that a step trains on, and the losses of its samples."""
 
 
 def trained(kinds: list[str], state: Any = None) -> tuple[list[StepEntry], list[Told], Any]:
@@ -46,13 +46,13 @@ def trained(kinds: list[str], state: Any = None) -> tuple[list[StepEntry], list[
     return source.entries, told, state
 
 
-def test_the_loss_of_a_run_is_the_same_in_every_step_that_has_it_and_no_other_takes_its_place() -> None:
+def test_the_main_loss_of_a_run_is_the_same_in_every_step_and_is_not_replaced() -> None:
     kinds = ("discriminator", "generator", "auxiliary")
     for seed in range(8):
         draw = random.Random(seed)
         first = ["discriminator", *draw.choices(kinds, k=9)]
         entries, told, state = trained(first)
-        # Whatever comes first in a process that goes on.
+        # The first loss of a resumed process may be another one.
         later, told_later, _ = trained(["generator", *draw.choices(kinds, k=5)], state)
         for entry, (kind, losses) in zip([*entries, *later], [*told, *told_later], strict=True):
             is_main = kind != "generator"
@@ -78,7 +78,7 @@ def test_the_loss_of_a_run_is_the_same_in_every_step_that_has_it_and_no_other_ta
         assert [one.weighing == "" for one in samples] == [kind != "generator" for kind in first]
 
 
-def test_the_loss_that_is_named_loss_is_the_one_of_the_run_whichever_is_computed_first() -> None:
+def test_the_loss_named_loss_is_the_main_loss_also_if_it_is_computed_later() -> None:
     model, optimizer = a_model()
     source = Recorder()
     with api.session(source=source):

@@ -1,4 +1,4 @@
-"""Several ranks, by the variables of a launcher. That lambda is refused: see test_attach_session."""
+"""Several ranks, by the environment variables of a launcher."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ print("weights", model.weight.tolist())
 """
 
 
-def test_the_first_rank_records_and_speaks_and_the_others_train_alike(tmp_path: Path) -> None:
+def test_only_the_first_rank_records_and_prints_and_all_train_alike(tmp_path: Path) -> None:
     script = tmp_path / "train.py"
     script.write_text(SCRIPT)
     ranks = [

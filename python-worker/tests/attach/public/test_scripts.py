@@ -1,4 +1,4 @@
-"""Scripts as people have them, unmodified: nothing changes while lambda is off, all is captured."""
+"""Unmodified scripts: nothing changes while lambda is off, and all losses are captured."""
 
 from __future__ import annotations
 
@@ -90,7 +90,8 @@ def test_a_script_ends_with_its_own_exit_code(tmp_path: Path, capsys: pytest.Cap
     assert "no loss was captured" in err
 
 
-def test_a_lambda_without_effect_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_script_whose_lambda_has_no_effect_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
+None:
     script = tmp_path / "elsewhere.py"
     script.write_text("print('trained by somebody else')")
     assert run.main(["--lam", "-2", str(script)]) == 1
@@ -112,7 +113,7 @@ def test_a_script_that_replaces_its_process_is_refused_and_its_children_are_not(
     assert os.execv.__module__ == "posix"
 
 
-def test_a_file_finds_itself_as_python_would_have_it(
+def test_a_script_has_the_same_paths_and_names_as_under_python(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     script = tmp_path / "self.py"
@@ -197,7 +198,7 @@ def test_a_module_and_a_function_of_a_module_are_run(
         (["no_such_module_here:main"], "there is no Python module 'no_such_module_here'"),
     ],
 )
-def test_what_cannot_be_run_is_named(
+def test_a_script_that_cannot_be_run_is_named(
     arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run.main(arguments) == 2
@@ -216,7 +217,7 @@ def test_a_setting_out_of_range_is_refused_with_the_range(
     assert re.search(r"must be", capsys.readouterr().err)
 
 
-def test_a_script_whose_losses_are_not_seen_fails_loudly(tmp_path: Path) -> None:
+def test_a_script_whose_losses_are_not_seen_fails_with_a_message(tmp_path: Path) -> None:
     script = tmp_path / "unseen.py"
     script.write_text(
         "import torch\n"

@@ -1,4 +1,4 @@
-"""What is known of tensors: by their memory, for as long as they live, and of nothing else."""
+"""The samples of tensors are known by their memory, as long as the tensors exist."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def indices(known: TrackedBatches, tensor: Tensor) -> list[int] | None:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_a_view_of_a_batch_tells_the_rows_that_it_shows_or_nothing(seed: int) -> None:
+def test_a_view_of_a_batch_has_the_right_samples_or_none(seed: int) -> None:
     draw = random.Random(seed)
     rows = draw.randint(1, 6)
     shape = [rows, *(draw.randint(1, 4) for _ in range(draw.randint(0, 2)))]
-    # The number of its row is in every element.
+    # Each element is the number of its row.
     whole = torch.arange(rows).reshape(-1, *[1] * (len(shape) - 1)).expand(shape).contiguous()
     known = TrackedBatches()
     known.remember(whole, a_batch(rows))
@@ -59,7 +59,7 @@ def test_a_view_of_a_batch_tells_the_rows_that_it_shows_or_nothing(seed: int) ->
         )(view)
     found = indices(known, view) if view.numel() else None
     if found is not None:
-        # Samples in their order, each as often as every other.
+        # The samples in order, each equally often.
         shown = (
             view.flatten() if view.ndim < 2 or len(found) == view.shape[0] else view.flatten().sort().values
         )
@@ -73,7 +73,7 @@ def test_a_view_of_a_batch_tells_the_rows_that_it_shows_or_nothing(seed: int) ->
     assert indices(known, whole.clone()) is None
 
 
-def test_nothing_of_a_batch_is_kept_alive() -> None:
+def test_no_tensor_of_a_batch_is_kept_alive() -> None:
     model = nn.Linear(2, 2)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     criterion = api.wrap(nn.CrossEntropyLoss())
@@ -91,7 +91,7 @@ def test_nothing_of_a_batch_is_kept_alive() -> None:
     assert storages == len(batches)
 
 
-def test_a_buffer_that_is_filled_anew_tells_what_it_was_filled_with_last() -> None:
+def test_a_buffer_that_is_filled_again_has_its_last_samples() -> None:
     known, buffer = TrackedBatches(), torch.zeros(4, 2)
     for first in (0, 4):
         buffer.copy_(torch.randn(4, 2))
@@ -101,7 +101,7 @@ def test_a_buffer_that_is_filled_anew_tells_what_it_was_filled_with_last() -> No
     assert indices(known, buffer) is None
 
 
-def test_a_tensor_that_several_batches_share_tells_of_none() -> None:
+def test_a_tensor_that_several_batches_share_has_no_known_samples() -> None:
     known, constant = TrackedBatches(), torch.zeros(4, 4)
     known.remember(constant, a_batch(4))
     assert indices(known, constant) == [0, 1, 2, 3]
@@ -110,7 +110,7 @@ def test_a_tensor_that_several_batches_share_tells_of_none() -> None:
         assert indices(known, constant) is None
 
 
-def test_an_address_that_is_used_again_tells_nothing_of_what_was_there() -> None:
+def test_memory_that_is_reused_does_not_keep_its_old_samples() -> None:
     known = TrackedBatches()
     for first in range(300):
         known.remember(torch.zeros(3), a_batch(3, first))
@@ -118,7 +118,7 @@ def test_an_address_that_is_used_again_tells_nothing_of_what_was_there() -> None
     assert len(known) == 0
 
 
-def test_methods_of_tensors_are_what_they_were() -> None:
+def test_methods_of_the_tensor_class_are_unchanged() -> None:
     api.track(DataLoader(DATA))
     for name in ("to", "float", "clone", "copy_", "cuda"):
         assert getattr(torch.Tensor, name) is getattr(torch._C.TensorBase, name)
@@ -129,7 +129,7 @@ def test_methods_of_tensors_are_what_they_were() -> None:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_the_order_of_a_collate_function_is_found_or_unknown_but_never_another(seed: int) -> None:
+def test_the_order_of_a_collate_function_is_found_or_unknown_but_never_wrong(seed: int) -> None:
     draw = random.Random(seed)
     torch.manual_seed(seed)
     count = draw.randint(2, 7)
@@ -153,7 +153,7 @@ def test_the_order_of_a_collate_function_is_found_or_unknown_but_never_another(s
 
 
 def names_of(loader: DataLoader[Any], ids: Any) -> dict[int, str]:
-    """The names that a run is told, by index."""
+    """The names that a run records, by index."""
     model, source = nn.Linear(1, 2), Recorder()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
     criterion = api.wrap(nn.CrossEntropyLoss())
@@ -207,13 +207,13 @@ def test_names_that_do_not_fit_are_refused(chosen: Any, names: int, said: str) -
     ("index", "said"),
     [("number", "finds nothing in a batch, which is a list"), (0, "must be whole numbers")],
 )
-def test_what_a_batch_does_not_hold_is_refused(index: Any, said: str) -> None:
+def test_an_index_that_the_batch_does_not_contain_is_refused(index: Any, said: str) -> None:
     loader = DataLoader(TensorDataset(torch.randn(4, 2)), 2)
     with pytest.raises(TaskError, match=said):
         next(iter(api.track(loader, index=index)))
 
 
-def test_that_samples_are_not_certain_is_said_once_with_its_reason(
+def test_uncertain_samples_are_reported_once_with_the_reason(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def tokenized(items: list[Any]) -> Any:
