@@ -101,8 +101,9 @@ def test_a_planned_value_the_optimizer_lacks_is_an_error_with_the_remedy() -> No
         Hyperparameters().put(optimizer, {"momentum": 0.5})
 
 
-def test_a_scheduler_beside_the_plan_is_reported_once_and_continues(capsys: pytest.CaptureFixture[str]) ->
-None:
+def test_a_scheduler_beside_the_plan_is_reported_once_and_continues(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     optimizer, hyperparameters = torch.optim.SGD(parameters(), lr=0.1), Hyperparameters()
     scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
     for _ in range(4):

@@ -290,6 +290,7 @@ CASES: list[tuple[Trained, str]] = [
     ("train", "way"),
     [pytest.param(train, way, id=f"{train.__name__}-{way}") for train, ways in CASES for way in ways.split()],
 )
-def test_a_public_loop_is_weighed_as_by_hand_and_is_unchanged_with_lambda_off(train: Trained, way: str) ->
-None:
+def test_a_public_loop_is_weighed_as_by_hand_and_is_unchanged_with_lambda_off(
+    train: Trained, way: str
+) -> None:
     assert differences(train, way) == []

@@ -90,8 +90,9 @@ def test_a_script_ends_with_its_own_exit_code(tmp_path: Path, capsys: pytest.Cap
     assert "no loss was captured" in err
 
 
-def test_a_script_whose_lambda_has_no_effect_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
-None:
+def test_a_script_whose_lambda_has_no_effect_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     script = tmp_path / "elsewhere.py"
     script.write_text("print('trained by somebody else')")
     assert run.main(["--lam", "-2", str(script)]) == 1

@@ -118,8 +118,9 @@ def test_the_classes_of_a_captured_loss_are_its_labels_without_ignored_ones() ->
         ({"ids": ["a"], "index": torch.arange(64)}, "ids are 1 names, must be one for each of the 32"),
     ],
 )
-def test_indices_labels_and_names_that_do_not_fit_the_samples_are_refused(told: dict[str, Any], said: str) ->
-None:
+def test_indices_labels_and_names_that_do_not_fit_the_samples_are_refused(
+    told: dict[str, Any], said: str
+) -> None:
     with pytest.raises(ValueError, match=said):
         trained(**told)
 
