@@ -103,8 +103,8 @@ def test_a_criterion_is_refused_when_lambda_is_switched_on_later_and_not_before(
         with pytest.raises(NotWeighable, match=f"^{criterion.name} cannot be weighed per sample"):
             train(api.wrap, comes_on + 1)
         assert session.step == comes_on
-    said = capsys.readouterr().err
-    assert said.count(f"absgd: not weighed: {criterion.name} cannot be weighed per sample") == 1
+    printed = capsys.readouterr().err
+    assert printed.count(f"absgd: not weighed: {criterion.name} cannot be weighed per sample") == 1
     with api.session():
         assert train(api.wrap, comes_on) == plain
 

@@ -110,7 +110,7 @@ def test_the_terms_of_a_criterion_have_an_estimate_each() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"accumulate": 0}, "accumulate is 0, must be a whole number from 1"),
         ({"mirror": "never"}, 'mirror is \'never\', must be "auto" or "off"'),
@@ -118,8 +118,8 @@ def test_the_terms_of_a_criterion_have_an_estimate_each() -> None:
         ({"groups": "all"}, "groups is 'all'"),
     ],
 )
-def test_an_invalid_setting_is_refused_with_the_valid_ones(options: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said), api.session(**options):
+def test_an_invalid_setting_is_refused_with_the_valid_ones(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message), api.session(**options):
         pass
 
 

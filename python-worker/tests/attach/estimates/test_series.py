@@ -22,7 +22,7 @@ Told = tuple[str, Tensor]
 def trained(kinds: list[str], state: Any = None) -> tuple[list[StepEntry], list[Told], Any]:
     """Steps of a discriminator, of its generator, and of the first with an auxiliary head."""
     nets = {name: a_model() for name in ("discriminator", "generator")}
-    source, told = Recorder(), []
+    source, trained_losses = Recorder(), []
     with api.session(source=source) as session, api.capture():
         if state is not None:
             session.load_state_dict(state)
@@ -32,7 +32,7 @@ def trained(kinds: list[str], state: Any = None) -> tuple[list[StepEntry], list[
         for kind, (_, own_points, own_labels) in zip(kinds, tracked, strict=True):
             model, optimizer = nets["generator" if kind == "generator" else "discriminator"]
             scores = model(own_points)
-            told.append((kind, F.cross_entropy(scores.detach(), own_labels, reduction="none")))
+            trained_losses.append((kind, F.cross_entropy(scores.detach(), own_labels, reduction="none")))
             if kind == "generator":
                 loss = F.cross_entropy(scores, own_labels)
             else:
@@ -43,7 +43,7 @@ def trained(kinds: list[str], state: Any = None) -> tuple[list[StepEntry], list[
             loss.backward()
             optimizer.step()
         state = json.loads(json.dumps(session.state_dict()))
-    return source.entries, told, state
+    return source.entries, trained_losses, state
 
 
 def test_the_main_loss_of_a_run_is_the_same_in_every_step_and_is_not_replaced() -> None:
@@ -51,10 +51,10 @@ def test_the_main_loss_of_a_run_is_the_same_in_every_step_and_is_not_replaced() 
     for seed in range(8):
         draw = random.Random(seed)
         first = ["discriminator", *draw.choices(kinds, k=9)]
-        entries, told, state = trained(first)
+        entries, trained_losses, state = trained(first)
         # The first loss of a resumed process may be another one.
-        later, told_later, _ = trained(["generator", *draw.choices(kinds, k=5)], state)
-        for entry, (kind, losses) in zip([*entries, *later], [*told, *told_later], strict=True):
+        later, trained_later, _ = trained(["generator", *draw.choices(kinds, k=5)], state)
+        for entry, (kind, losses) in zip([*entries, *later], [*trained_losses, *trained_later], strict=True):
             is_main = kind != "generator"
             assert entry.has_main is is_main
             assert (entry.name == "loss") is is_main

@@ -46,10 +46,10 @@ def test_only_the_first_rank_records_and_prints_and_all_train_alike(tmp_path: Pa
         )
         for rank in (0, 1)
     ]
-    (first, said), (second, silence) = [rank.communicate(timeout=120) for rank in ranks]
+    (first, printed), (second, other_printed) = [rank.communicate(timeout=120) for rank in ranks]
     assert [rank.returncode for rank in ranks] == [0, 0]
     assert first == second != ""
-    assert "absgd: captured 1 loss" in said
-    assert "absgd: 3 losses captured in 3 steps" in said
-    assert "captured" not in silence
+    assert "absgd: captured 1 loss" in printed
+    assert "absgd: 3 losses captured in 3 steps" in printed
+    assert "captured" not in other_printed
     assert [folder.name for folder in (tmp_path / "runs").iterdir()] == ["two"]

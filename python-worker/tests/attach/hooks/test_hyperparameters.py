@@ -113,8 +113,8 @@ def test_a_scheduler_beside_the_plan_is_reported_once_and_continues(
         hyperparameters.put_back(optimizer)
         scheduler.step()
     assert of_groups(optimizer, "lr") == pytest.approx([0.1 * 0.5**4])
-    said = capsys.readouterr().err
-    assert said.count("the script changes lr itself (0.1 to 0.05), and the plan sets it too (1)") == 1
+    printed = capsys.readouterr().err
+    assert printed.count("the script changes lr itself (0.1 to 0.05), and the plan sets it too (1)") == 1
 
 
 def test_gradients_are_clipped_to_the_planned_norm_over_all_groups() -> None:

@@ -154,15 +154,15 @@ class TestWeigh:
         assert found.item() == pytest.approx(expected.item(), rel=1e-12)
 
     @pytest.mark.parametrize(
-        ("options", "said"),
+        ("options", "message"),
         [
             ({"reduction": "avg"}, 'must be "mean"'),
             ({"mask": torch.ones(3)}, r"mask has shape \[3\], must have that of the losses, \[12\]"),
             ({"group": torch.zeros(3, dtype=torch.long)}, "one entry for each of the 12 losses"),
         ],
     )
-    def test_what_does_not_fit_is_refused(self, options: dict[str, object], said: str) -> None:
-        with pytest.raises(ValueError, match=said):
+    def test_what_does_not_fit_is_refused(self, options: dict[str, object], message: str) -> None:
+        with pytest.raises(ValueError, match=message):
             self.weighed(self.losses, **options)  # type: ignore[arg-type]
 
 

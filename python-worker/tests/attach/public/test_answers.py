@@ -240,6 +240,6 @@ def test_a_term_without_a_sample_that_counts_is_not_reported_as_unweighed(
         else:
             with api.capture():
                 assert train(whole) == 4
-    said = capsys.readouterr().err
-    assert "captured 1 loss" in said
-    assert "not weighed" not in said
+    printed = capsys.readouterr().err
+    assert "captured 1 loss" in printed
+    assert "not weighed" not in printed

@@ -18,7 +18,7 @@ from project import SCRIPTS
 
 
 @pytest.mark.parametrize(
-    ("command", "losses_a_line", "said"),
+    ("command", "losses_a_line", "printed"),
     [
         ("mnist_functional.py", 1, "nll_loss mean [B=32]"),
         ("long_tail_criterion.py", 1, "class weights outside the exponent"),
@@ -30,7 +30,7 @@ from project import SCRIPTS
 def test_a_script_is_bit_identical_while_lambda_is_off_and_not_otherwise(
     command: str,
     losses_a_line: int,
-    said: str,
+    printed: str,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -49,7 +49,7 @@ def test_a_script_is_bit_identical_while_lambda_is_off_and_not_otherwise(
         assert run.main(["--lam", lam, str(SCRIPTS / script), *arguments]) == 0
         out, err = capsys.readouterr()
         assert (out == plain) is (lam == "off")
-        assert said in err
+        assert printed in err
         assert "not weighed" not in err
         assert "no weighed loss" not in err
         assert f"absgd: {trained * losses_a_line} losses captured in {trained} steps" in err
@@ -175,9 +175,9 @@ def test_a_whole_graph_breaks_where_a_loss_is_weighed(
     plain = torch.compile
     assert run.main([str(script)]) == 0
     assert torch.compile is plain
-    said = capsys.readouterr().err
-    assert said.count("the graph breaks where a loss is weighed") == 1
-    assert "3 losses captured in 3 steps" in said
+    printed = capsys.readouterr().err
+    assert printed.count("the graph breaks where a loss is weighed") == 1
+    assert "3 losses captured in 3 steps" in printed
 
 
 def test_a_module_and_a_function_of_a_module_are_run(
@@ -192,7 +192,7 @@ def test_a_module_and_a_function_of_a_module_are_run(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "printed"),
     [
         (["nowhere.py"], "there is no file nowhere.py"),
         (["os:nothing"], "os has no function 'nothing'"),
@@ -200,10 +200,10 @@ def test_a_module_and_a_function_of_a_module_are_run(
     ],
 )
 def test_a_script_that_cannot_be_run_is_named(
-    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], printed: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run.main(arguments) == 2
-    assert said in capsys.readouterr().err
+    assert printed in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from run_records import records, runs
 __all__ = ["runs"]
 
 
-def trained(directory: Path | None = None, **told: Any) -> list[StepEntry]:
+def trained(directory: Path | None = None, **arguments: Any) -> list[StepEntry]:
     """Two steps of 32 samples."""
     model, optimizer = a_model()
     source = Recorder()
@@ -29,7 +29,7 @@ def trained(directory: Path | None = None, **told: Any) -> list[StepEntry]:
         for batch in list(batches(32))[:2]:
             given: dict[str, Any] = {
                 name: value[batch] if isinstance(value, torch.Tensor) else value
-                for name, value in told.items()
+                for name, value in arguments.items()
             }
             losses = F.cross_entropy(model(points[batch]), labels[batch], reduction="none")
             api.weigh(losses, **given).backward()
@@ -61,12 +61,12 @@ def test_labels_are_sent_with_each_sample_without_an_index_and_once_with_one(run
     found = records(runs / "known" / "samples.log")
     infos = [record.sample_info for record in found if record.HasField("sample_info")]
     assert sum(info.count for info in infos) == 40
-    told = dict(
+    sent = dict(
         pair
         for info in infos
         for pair in enumerate(struct.unpack(f"<{info.count}I", info.labels), info.first_index)
     )
-    assert told == dict(enumerate(labels[:40].tolist()))
+    assert sent == dict(enumerate(labels[:40].tolist()))
     assert all(step.labels == b"" for record in found for step in record.sample_batch.steps)
 
 
@@ -110,7 +110,7 @@ def test_the_classes_of_a_captured_loss_are_its_labels_without_ignored_ones() ->
 
 
 @pytest.mark.parametrize(
-    ("told", "said"),
+    ("given", "message"),
     [
         ({"label": labels.float()}, "label is torch.float32 of shape"),
         ({"index": torch.arange(3).repeat(64, 1)}, "one for each of the 32 samples"),
@@ -119,10 +119,10 @@ def test_the_classes_of_a_captured_loss_are_its_labels_without_ignored_ones() ->
     ],
 )
 def test_indices_labels_and_names_that_do_not_fit_the_samples_are_refused(
-    told: dict[str, Any], said: str
+    given: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=said):
-        trained(**told)
+    with pytest.raises(ValueError, match=message):
+        trained(**given)
 
 
 def test_unknown_samples_are_reported_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

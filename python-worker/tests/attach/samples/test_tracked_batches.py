@@ -161,12 +161,12 @@ def names_of(loader: DataLoader[Any], ids: Any) -> dict[int, str]:
         for (x,) in api.track(loader, ids=ids):
             criterion(model(x), (x[:, 0] > 3).long()).backward()
             optimizer.step()
-    told: dict[int, str] = {}
+    names: dict[int, str] = {}
     for entry in source.entries:
         assert entry.indices_B is not None
         assert entry.ids is not None
-        told |= zip(entry.indices_B.tolist(), entry.ids, strict=True)
-    return told
+        names |= zip(entry.indices_B.tolist(), entry.ids, strict=True)
+    return names
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -189,27 +189,27 @@ def test_a_sample_of_a_subset_has_the_index_and_the_name_that_it_has_in_the_whol
 
 
 @pytest.mark.parametrize(
-    ("chosen", "names", "said"),
+    ("chosen", "names", "message"),
     [
         (range(4), 3, r"ids are 3 names, must be 6, .* or 4, one for each of the subset"),
         ([5, 4, 3, 2, 1, 0], 6, r"which fit the samples of the subset in its order .* whole data set"),
         (None, 5, r"ids are 5 names, must be 6, one for each sample"),
     ],
 )
-def test_names_that_do_not_fit_are_refused(chosen: Any, names: int, said: str) -> None:
+def test_names_that_do_not_fit_are_refused(chosen: Any, names: int, message: str) -> None:
     whole: Any = TensorDataset(torch.arange(6)[:, None].float())
     data = whole if chosen is None else Subset(whole, chosen)
-    with pytest.raises(TaskError, match=said):
+    with pytest.raises(TaskError, match=message):
         api.track(DataLoader(data), ids=["x"] * names)
 
 
 @pytest.mark.parametrize(
-    ("index", "said"),
+    ("index", "message"),
     [("number", "finds nothing in a batch, which is a list"), (0, "must be whole numbers")],
 )
-def test_an_index_that_the_batch_does_not_contain_is_refused(index: Any, said: str) -> None:
+def test_an_index_that_the_batch_does_not_contain_is_refused(index: Any, message: str) -> None:
     loader = DataLoader(TensorDataset(torch.randn(4, 2)), 2)
-    with pytest.raises(TaskError, match=said):
+    with pytest.raises(TaskError, match=message):
         next(iter(api.track(loader, index=index)))
 
 

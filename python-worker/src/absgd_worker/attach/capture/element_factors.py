@@ -44,8 +44,8 @@ def report_unknown_samples(session: Session, name: str, about: str, error: Granu
     message = f"{about}: {error}"
     if function in _FUNCTIONAL_LOSSES:
         message += (
-            f". Or leave it as it is, as a loss of a detector's boxes: capture(leave=[{function!r}]), "
-            f"absgd-run --leave {function}"
+            f". Or do not weigh it, for example the loss of a detector's boxes: "
+            f"capture(leave=[{function!r}]), absgd-run --leave {function}"
         )
     if not session.is_off:
         raise GranularityError(message) from None

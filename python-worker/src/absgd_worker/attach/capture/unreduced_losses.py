@@ -218,9 +218,9 @@ class UnreducedLosses:
         pending, is_mixed = source
         if is_mixed or losses.shape != pending.plain.shape:
             raise GranularityError(
-                f"{losses.numel()} numbers were made of {pending.plain.numel()} losses ({pending.about}) in "
-                "a way that does not tell their samples: weigh them as they are computed, with "
-                'absgd_worker.weigh(losses, reduction="none")'
+                f"{losses.numel()} numbers were computed from {pending.plain.numel()} losses "
+                f"({pending.about}) in a way that does not tell their samples: weigh the losses where they "
+                'are computed, with absgd_worker.weigh(losses, reduction="none")'
             )
         return ElementMap(pending)
 

@@ -99,7 +99,7 @@ def _refusal(result: Any, call: CriterionCall) -> str | None:
     if not isinstance(result, Tensor):
         return (
             f"{criterion_name} gives {type(result).__name__}, and not the loss of each sample: take the "
-            "losses of samples from it, and weigh them with absgd_worker.weigh(losses)"
+            "losses of the samples from it, and weigh them with absgd_worker.weigh(losses)"
         )
     if not result.requires_grad:
         return None
@@ -107,8 +107,8 @@ def _refusal(result: Any, call: CriterionCall) -> str | None:
     if reason is not None:
         return refusal_of_criterion(criterion_name, reason)
     return (
-        f"{criterion_name} gives one number for the whole batch, and how it comes from the samples cannot be "
-        'seen: give it reduction="none" and weigh its losses with absgd_worker.weigh(losses)'
+        f"{criterion_name} gives one number for the whole batch, and its computation from the samples is not "
+        'visible: give it reduction="none" and weigh its losses with absgd_worker.weigh(losses)'
     )
 
 
@@ -156,8 +156,8 @@ def _require_reduction(losses: Tensor, state: ReductionState, criterion_name: st
     def check(gradient: Tensor) -> None:
         if not state.is_reduced:
             raise NotWeighable(
-                f"the losses that {criterion_name} gave without reduction became one number in a way that is "
-                "not followed, and are not weighed: reduce them by mean() or sum(), or weigh them with "
+                f"the losses that {criterion_name} gave without reduction were reduced by an operation that "
+                "is not followed, and are not weighed: reduce them by mean() or sum(), or weigh them with "
                 "absgd_worker.weigh(losses)"
             )
 

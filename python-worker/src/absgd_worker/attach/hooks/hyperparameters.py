@@ -127,8 +127,8 @@ class Hyperparameters:
         self._reported.add(name)
         complain(
             f"absgd: the script changes {name} itself ({max(last):g} to {max(own):g}), and the plan "
-            f"sets it too ({value:g}): the plan's value is what trains. Leave {name} out of the controls to "
-            "hand it back to the script"
+            f"sets it too ({value:g}): the plan's value is used. Remove {name} from the controls to leave it "
+            "to the script"
         )
 
 

@@ -102,8 +102,9 @@ class LoaderHooks:
             if order is None:
                 collate = getattr(self._collate.plain, "__qualname__", type(self._collate.plain).__name__)
                 batches.doubt = (
-                    f"which sample each row is cannot be seen in what the collate function {collate} gives; "
-                    "absgd_worker.track(loader, index=…) takes it from the batch"
+                    "it is unknown which sample each row is in the batch that the collate function "
+                    f"{collate} gives; absgd_worker.track(loader, index=…) reads the samples' numbers from "
+                    "the batch"
                 )
             indices = None if order is None else indices[torch.tensor(order, dtype=torch.int64)]
         if indices is None:
@@ -127,8 +128,8 @@ class LoaderHooks:
             indices = None if len(drawn) > workers * (self._loader.prefetch_factor or 2) else indices
         if indices is None:
             batches.doubt = (
-                "the loader's sampler does not draw the numbers of a batch's samples, one batch after the "
-                "other; absgd_worker.track(loader, index=…) takes them from the batch"
+                "the loader's sampler does not draw the numbers of the samples batch by batch; "
+                "absgd_worker.track(loader, index=…) reads them from the batch"
             )
         return indices
 

@@ -65,9 +65,9 @@ class Tracked:
         assert self._hooks is not None
         if not self._hooks.has_begun:
             raise TaskError(
-                f"{type(self._loader).__name__} has begun with its sampler before it was tracked, or passes "
-                "it by, so that its samples cannot be told: track(loader, index=…) takes what a batch holds "
-                "of them, weigh(losses, index=…) what the loop knows"
+                f"{type(self._loader).__name__} has begun to iterate before it was tracked, or does not use "
+                "its sampler, so that its samples are unknown: use track(loader, index=…) to read their "
+                "numbers from the batch, or weigh(losses, index=…) to give them"
             )
         samples = self._hooks.samples_of(batch)
         return None if samples is None else samples.indices
@@ -85,20 +85,20 @@ def _require_numbers(loader: Any) -> None:
     """Raises TaskError for a loader that does not draw its samples by number."""
     if not isinstance(loader, DataLoader):
         raise TaskError(
-            f"only a torch DataLoader's samples can be told, not those of {type(loader).__name__}: track the "
-            "loader inside it, or say what a batch holds of them, track(loader, index=…), or give "
-            "weigh(losses, index=…)"
+            "only the samples of a torch DataLoader can be identified, not those of "
+            f"{type(loader).__name__}: track the loader inside it, or use track(loader, index=…) to read "
+            "their numbers from the batch, or weigh(losses, index=…) to give them"
         )
     if isinstance(loader.dataset, IterableDataset):
         raise TaskError(
-            "the loader's data set is a stream (IterableDataset), whose samples have no numbers: say what a "
-            "batch holds that numbers them, track(loader, index=…), give weigh(losses, index=…), or leave it "
-            "out"
+            "the loader's data set is a stream (IterableDataset), whose samples have no numbers: use "
+            "track(loader, index=…) to read numbers from the batch, or weigh(losses, index=…) to give them, "
+            "or do not track the loader"
         )
     if not getattr(loader, "in_order", True):
         raise TaskError(
-            "the loader gives batches in any order (in_order=False): leave that out, or say what a batch "
-            "holds of its samples, track(loader, index=…)"
+            "the loader yields batches in any order (in_order=False): remove in_order=False, or use "
+            "track(loader, index=…) to read the samples' numbers from the batch"
         )
 
 
@@ -113,8 +113,8 @@ def _given_indices(batch: Any, index: IndexOf) -> Tensor:
     except (KeyError, IndexError, TypeError) as error:
         raise TaskError(
             f"track(loader, index={index!r}) finds nothing in a batch, which is a {type(batch).__name__}: "
-            f"{type(error).__name__}: {error}. Give the key or place at which the batch holds the samples' "
-            "numbers, or a function of the batch that gives them"
+            f"{type(error).__name__}: {error}. Give the key or position at which the batch has the samples' "
+            "numbers, or a function of the batch that returns them"
         ) from error
     numbers = given.detach().cpu() if isinstance(given, Tensor) else torch.as_tensor(given)
     if numbers.is_floating_point() or numbers.is_complex() or numbers.dtype == torch.bool:
