@@ -12,7 +12,8 @@ from weakref import WeakKeyDictionary
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from absgd_worker.attach.capture.element_factors import factors_of_elements, hidden_from_captures
+from absgd_worker.attach.capture.element_factors import factors_of_elements
+from absgd_worker.attach.capture.hidden_from_captures import hidden_from_captures
 from absgd_worker.attach.capture.left_unweighed import report_unweighable
 from absgd_worker.attach.capture.nested_tensors import replace_tensors, tensors_in
 from absgd_worker.attach.capture.reduction_slopes import add_changes, slopes_of

@@ -5,51 +5,14 @@ Shapes: S as the loss's elements, N of them; G samples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import Tensor
 
-from absgd_worker.attach.provenance.functional_losses import LOSSES
-from absgd_worker.attach.provenance.granularity import GranularityError, Grouping
+from absgd_worker.attach.provenance.granularity import Grouping
 from absgd_worker.attach.samples.sample_identity import UNKNOWN_IDENTITY, Identity
 from absgd_worker.attach.samples.sample_origin import Origin
 from absgd_worker.attach.session.known_samples import identity_of
 from absgd_worker.attach.session.session import Session
-
-
-@contextmanager
-def hidden_from_captures(session: Session) -> Iterator[None]:
-    """No capture weighs losses that are computed inside the block: they are weighed already."""
-    before, session.is_weighing = session.is_weighing, True
-    try:
-        yield
-    finally:
-        session.is_weighing = before
-
-
-def report_unknown_samples(session: Session, name: str, about: str, error: GranularityError) -> None:
-    """Raises an error that names the loss; while λ is off, prints it once instead.
-
-    Args:
-        name: the estimate of the loss.
-        about: the loss, for people: "cross_entropy mean".
-        error: why the samples of the loss are unknown.
-
-    Raises:
-        GranularityError: lambda is on.
-    """
-    function = about.split(" ", 1)[0].rstrip(",")
-    message = f"{about}: {error}"
-    if function in _FUNCTIONAL_LOSSES:
-        message += (
-            f". Or do not weigh it, for example the loss of a detector's boxes: "
-            f"capture(leave=[{function!r}]), absgd-run --leave {function}"
-        )
-    if not session.is_off:
-        raise GranularityError(message) from None
-    session.start_line.unweighed(name, message)
 
 
 def factors_of_elements(
@@ -99,6 +62,3 @@ def factors_of_elements(
         factors_G[counted_G] = weights * counted_losses.shape[0]
     factors_N = factors_G if grouping.group_N is None else factors_G[grouping.group_N]
     return factors_N.reshape(plain.shape)
-
-
-_FUNCTIONAL_LOSSES = {function.__name__ for function in LOSSES}

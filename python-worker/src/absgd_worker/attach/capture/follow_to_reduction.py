@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from torch import Tensor
 
-from absgd_worker.attach.capture.element_factors import hidden_from_captures
+from absgd_worker.attach.capture.hidden_from_captures import hidden_from_captures
 from absgd_worker.attach.capture.unreduced_losses import UnreducedLosses
 from absgd_worker.attach.hooks.backward_terms import mark_known
 from absgd_worker.attach.hooks.backward_use import BackwardUse

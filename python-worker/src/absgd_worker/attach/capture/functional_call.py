@@ -14,12 +14,12 @@ from absgd_worker.attach.capture.compilation import must_not_break_graph
 from absgd_worker.attach.capture.criterion_call import report_batch_statistic
 from absgd_worker.attach.capture.follow_to_reduction import unreduced_losses_of
 from absgd_worker.attach.capture.left_unweighed import mark_left_unweighed
-from absgd_worker.attach.capture.mixture_divergence import refusal_of_mixture
 from absgd_worker.attach.capture.reduced_functional_loss import weigh_reduced
 from absgd_worker.attach.hooks.call_context import is_vmapped
 from absgd_worker.attach.hooks.not_compiled import not_compiled
 from absgd_worker.attach.provenance.functional_losses import Elements, elements_of, reduction_of, refusal
 from absgd_worker.attach.provenance.granularity import Granularity
+from absgd_worker.attach.provenance.mixture_divergence import refusal_of_mixture
 from absgd_worker.attach.provenance.pending_losses import PendingLoss
 from absgd_worker.attach.provenance.sample_layout import layout_of
 

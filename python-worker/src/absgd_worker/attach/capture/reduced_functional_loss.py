@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from absgd_worker.attach.capture.element_factors import (
-    factors_of_elements,
-    hidden_from_captures,
-    report_unknown_samples,
-)
+from absgd_worker.attach.capture.element_factors import factors_of_elements
 from absgd_worker.attach.capture.follow_to_reduction import unreduced_losses_of
+from absgd_worker.attach.capture.hidden_from_captures import hidden_from_captures
+from absgd_worker.attach.capture.left_unweighed import report_unknown_samples
 from absgd_worker.attach.provenance.divided_sums import Follow, LossUnit, replace_previous_weighing
 from absgd_worker.attach.provenance.functional_losses import Elements
 from absgd_worker.attach.provenance.granularity import Granularity, GranularityError, Grouping, group_elements

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from absgd_worker.attach.capture.capture_context import CaptureContext
 from absgd_worker.attach.capture.compilation import must_not_break_graph
-from absgd_worker.attach.capture.element_factors import hidden_from_captures
 from absgd_worker.attach.capture.follow_to_reduction import unreduced_losses_of
+from absgd_worker.attach.capture.hidden_from_captures import hidden_from_captures
 from absgd_worker.attach.capture.left_unweighed import mark_left_unweighed
 from absgd_worker.attach.hooks.not_compiled import not_compiled
 from absgd_worker.attach.provenance.reduction_calls import ReductionCall, reduction_call_of

@@ -9,11 +9,9 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from absgd_worker.attach.capture.element_factors import (
-    factors_of_elements,
-    hidden_from_captures,
-    report_unknown_samples,
-)
+from absgd_worker.attach.capture.element_factors import factors_of_elements
+from absgd_worker.attach.capture.hidden_from_captures import hidden_from_captures
+from absgd_worker.attach.capture.left_unweighed import report_unknown_samples
 from absgd_worker.attach.hooks.backward_terms import mark_known
 from absgd_worker.attach.provenance.divided_sums import (
     DividedSums,

@@ -8,13 +8,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from absgd_worker.attach.capture.element_factors import (
-    factors_of_elements,
-    hidden_from_captures,
-    report_unknown_samples,
-)
+from absgd_worker.attach.capture.element_factors import factors_of_elements
 from absgd_worker.attach.capture.follow_to_reduction import unreduced_losses_of
-from absgd_worker.attach.capture.left_unweighed import mark_left_unweighed
+from absgd_worker.attach.capture.hidden_from_captures import hidden_from_captures
+from absgd_worker.attach.capture.left_unweighed import mark_left_unweighed, report_unknown_samples
 from absgd_worker.attach.hooks.not_compiled import not_compiled
 from absgd_worker.attach.provenance.factors_from_graph import factors_from_graph
 from absgd_worker.attach.provenance.granularity import Granularity, GranularityError, group_elements

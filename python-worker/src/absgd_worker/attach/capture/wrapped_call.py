@@ -15,9 +15,9 @@ from absgd_worker.attach.capture.criterion_call import (
     batch_statistic_message,
     report_batch_statistic,
 )
-from absgd_worker.attach.capture.element_factors import hidden_from_captures, report_unknown_samples
 from absgd_worker.attach.capture.follow_to_reduction import follow_to_reduction, unreduced_losses_of
-from absgd_worker.attach.capture.left_unweighed import report_unweighable
+from absgd_worker.attach.capture.hidden_from_captures import hidden_from_captures
+from absgd_worker.attach.capture.left_unweighed import report_unknown_samples, report_unweighable
 from absgd_worker.attach.capture.nested_tensors import tensors_in
 from absgd_worker.attach.errors import NotWeighable
 from absgd_worker.attach.hooks.backward_terms import mark_known
