@@ -5,8 +5,9 @@
  */
 import { watch, startGuard, type BackOff, type GuardOptions } from '../src/schedule/feedback/guard.js'
 import type { ReportedStep } from '../src/schedule/feedback/rule.js'
+import { essRatioOfAppliedWeights, weightedMeanLoss } from '../src/weighting/diagnostics.js'
 import { FRESH_STATE, weigh } from '../src/weighting/rule.js'
-import { createRandom, type Random } from '../src/simulated/random.js'
+import { createRandom, type Random } from '../src/simulated/sampler.js'
 
 export interface Toy {
   /** C. */
@@ -67,9 +68,9 @@ export function trainToy(toy: Toy, { steps, lambda, guard }: ToyOptions): ToyRun
       controls: {},
       n: losses.length,
       meanLoss,
-      essRatio: sumW ** 2 / sumW2 / losses.length,
+      essRatio: essRatioOfAppliedWeights({ n: losses.length, sumW, sumW2 }),
       sumW,
-      weightedLoss: sumWL / sumW,
+      weightedLoss: weightedMeanLoss({ sumWL, sumW }),
       topClassMass: NaN,
       topClassShare: NaN,
       metrics: {},

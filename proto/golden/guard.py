@@ -6,7 +6,7 @@ A series is a list of pieces of `steps` steps, in which `lam`, `loss` (the mean 
 
     PYTHONPATH=python-worker/src python proto/golden/guard.py        rewrites guard.json beside this file
 
-`test/schedule/feedback/guard-golden.test.ts` and `python-worker/tests/test_attach_collapse.py` read it.
+`test/schedule/feedback/guard-golden.test.ts` and `python-worker/tests/attach/checks/test_collapse.py` read it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import json
 from pathlib import Path
 from random import Random
 
-from absgd_worker.attach.collapse import BackOff, SeenStep, Watch, watch
+from absgd_worker.attach.checks.collapse import BackOff, SeenStep, Watch, watch
 
 Piece = dict[str, object]
 

@@ -1,5 +1,6 @@
 /** A step as a script sees it. */
 import type { Evaluation, StepBatch } from '../record/record.js'
+import { essRatioOfAppliedWeights } from '../weighting/diagnostics.js'
 import { metricsOf } from './evaluations.js'
 import { mainWeighing } from './series/main-weighing.js'
 
@@ -25,7 +26,7 @@ export interface Report {
   readonly lambda: number
   /** Unweighted mean loss of the batch: the signal of progress. */
   readonly meanLoss: number
-  /** Effective sample size over the batch's size, in (0, 1]. */
+  /** Effective sample size of the applied weights, class factor included, over the batch size: in (0, 1]. */
   readonly essRatio: number
   /** Sum of the weights; lr × sumW is the effective learning rate. */
   readonly sumW: number
@@ -49,7 +50,11 @@ export function* reportsOf(batch: StepBatch, stepsPerEpoch: number): Generator<R
       controls,
       lambda: controls['lambda'] ?? NaN,
       meanLoss: weighing?.meanLoss[i] ?? NaN,
-      essRatio: sumW ** 2 / (weighing?.sumW2[i] ?? NaN) / (weighing?.n[i] ?? NaN),
+      essRatio: essRatioOfAppliedWeights({
+        n: weighing?.n[i] ?? NaN,
+        sumW,
+        sumW2: weighing?.sumW2[i] ?? NaN,
+      }),
       sumW,
       metrics: rowOf(batch.metrics, i),
     }

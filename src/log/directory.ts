@@ -15,7 +15,7 @@ import { AbsgdError } from '../errors.js'
 import type { Manifest } from '../record/manifest.js'
 import { noteCreated } from './created.js'
 import { readManifest } from './manifest.js'
-import { nearest } from '../utils/nearest-run.js'
+import { nearest } from '../utils/nearest.js'
 import { isRunName, runPaths } from './paths.js'
 
 export { removeUnused } from './created.js'

@@ -1,13 +1,14 @@
 /** Runs by what somebody types: names, paths, patterns and experiments. */
 import { basename } from 'node:path'
+import picomatch from 'picomatch'
 import { AbsgdError } from '../errors.js'
 import { findRun, listRuns, readManifest, runAt } from './directory.js'
-import { nearest } from '../utils/nearest-run.js'
+import { nearest } from '../utils/nearest.js'
 
 /**
  * The directories of the runs that `selectors` name, each once: in the order of the selectors, for one that names several
- * the oldest first. A selector is the name or path of a run, a pattern of names (`*` any text, `?` any character), the name of
- * an experiment, or `experiment/arm`.
+ * the oldest first. A selector is the name or path of a run, a pattern of names as a shell has it
+ * (`*` any text, `?` any character, `[12]` one of these, `{a,b}` either), the name of an experiment, or `experiment/arm`.
  *
  * @throws AbsgdError 'run-directory' for a selector without runs, naming what comes near.
  */
@@ -18,8 +19,8 @@ export function selectRuns(root: string, selectors: readonly string[]): string[]
   const selected = selectors.flatMap((selector) => {
     const one = runAt(root, selector)
     if (one !== undefined) return [one]
-    const pattern = isPattern(selector) ? patternOf(selector) : undefined
-    const matching = runs.filter(({ name, labels }) => pattern?.test(name) ?? labels.includes(selector))
+    const matches = isPattern(selector) ? picomatch(selector, PATTERN) : undefined
+    const matching = runs.filter(({ name, labels }) => matches?.(name) ?? labels.includes(selector))
     if (matching.length > 0) return matching.map(({ dir }) => dir)
     const known = [...new Set(runs.flatMap(({ name, labels }) => [...labels, name]))]
     throw nothingOf(selector, root, known)
@@ -50,9 +51,9 @@ export function selectRun(root: string, selector: string): string {
   )
 }
 
-/** Whether a selector is a pattern of names: `*` any text, `?` any character. */
+/** Whether a selector is a pattern of names, as {@link selectRuns} takes it. */
 export function isPattern(selector: string): boolean {
-  return /[*?]/.test(selector)
+  return picomatch.scan(selector, PATTERN).isGlob
 }
 
 /** What a run can be named by besides its name; nothing where its manifest cannot be read. */
@@ -63,14 +64,6 @@ function labelsOf(dir: string): { readonly labels: readonly string[] } {
   } catch {
     return { labels: [] }
   }
-}
-
-function patternOf(selector: string): RegExp {
-  const source = selector
-    .replaceAll(/[\\^$.|+()[\]{}]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.')
-  return new RegExp(`^${source}$`)
 }
 
 function nothingOf(selector: string, root: string, known: readonly string[]): AbsgdError {
@@ -84,5 +77,7 @@ function nothingOf(selector: string, root: string, known: readonly string[]): Ab
   })
 }
 
+/** A leading dot is a character like others, and `!` or `+(…)` mean nothing. */
+const PATTERN = { dot: true, nonegate: true, noextglob: true } as const
 /** Runs that an error names. */
 const NAMED = 5

@@ -1,19 +1,19 @@
-/** The spool of a worker that lives in this process; `spool.ts` reads it, as it reads a Python worker's. */
-import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
+/** Writes the spool of a worker in this process, in the format of a Python worker's (proto/README.md, "Frames of a log"). */
+import { closeSync, fsyncSync, mkdirSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Acked, Stream } from '../record/record.js'
-import { VERSION } from '../version.js'
-import { encodeFramePrefix, encodeHeader } from '../log/files/frame.js'
+import { createFrameWriter, type FrameWriter } from '../log/files/frame-writer.js'
+import { encodeFrame } from '../log/files/frame.js'
 import { runPaths } from '../log/paths.js'
 
 export interface SpoolWriter {
-  /** Writes the stream's next frame. False when the disk refuses it: the next one goes into another segment. */
+  /** Writes the stream's next frame. Returns false if that fails; the next frame then goes into a new segment. */
   append(stream: Stream, payload: Uint8Array): boolean
-  /** Puts every frame of the steps on disk for good. False where the disk refuses that. */
+  /** Syncs the stream of steps to disk. Returns false if that fails. */
   sync(): boolean
-  /** Deletes segments of which every frame is acknowledged, but for the one that is being written. */
+  /** Deletes the segments whose frames are all acknowledged, except the current one. */
   acknowledge(acked: Acked): void
-  /** Lets go of the files; those that are acknowledged as a whole leave the disk. May be called twice. */
+  /** Closes the files, and deletes segments whose frames are all acknowledged. May be called twice. */
   close(): void
 }
 
@@ -28,7 +28,7 @@ export function openSpool(dir: string, incarnation: string): SpoolWriter {
 
     function current(): Segment {
       const open = segments.at(-1)
-      if (open !== undefined && open.size < SEGMENT_BYTES && open.last === last - 1) return open
+      if (open !== undefined && open.frames.size() < SEGMENT_BYTES && open.last === last - 1) return open
       if (open !== undefined) closeSegment(open)
       const segment = beginSegment(spool, `${incarnation}.${stream}`, stream, last)
       segments.push(segment)
@@ -85,38 +85,26 @@ interface Segment {
   readonly path: string
   /** Undefined once it is closed. */
   descriptor: number | undefined
-  size: number
+  readonly frames: FrameWriter
   last: number
 }
 
 function beginSegment(spool: string, prefix: string, stream: Stream, first: number): Segment {
   mkdirSync(spool, { recursive: true, mode: 0o700 })
   const path = join(spool, `${prefix}.${String(first).padStart(12, '0')}.log`)
-  const segment: Segment = { path, descriptor: openSync(path, 'wx', 0o600), size: 0, last: first - 1 }
+  const descriptor = openSync(path, 'ax', 0o600)
   try {
-    write(segment, encodeHeader(stream, VERSION))
+    return { path, descriptor, frames: createFrameWriter(descriptor, stream), last: first - 1 }
   } catch (error) {
-    deleteSegment(segment)
+    closeSync(descriptor)
+    rmSync(path, { force: true })
     throw error
   }
-  return segment
 }
 
 function writeFrame(segment: Segment, payload: Uint8Array): void {
-  write(segment, Buffer.concat([encodeFramePrefix(payload), payload]))
+  segment.frames.write(Buffer.concat(encodeFrame(payload)))
   segment.last += 1
-}
-
-function write(segment: Segment, bytes: Uint8Array): void {
-  const descriptor = segment.descriptor!
-  try {
-    if (writeSync(descriptor, bytes) !== bytes.length) throw new Error('the disk is full')
-  } catch (error) {
-    // What follows goes elsewhere; this one is to end whole.
-    ftruncateSync(descriptor, segment.size)
-    throw error
-  }
-  segment.size += bytes.length
 }
 
 function closeSegment(segment: Segment): void {
@@ -129,5 +117,5 @@ function deleteSegment(segment: Segment): void {
   rmSync(segment.path, { force: true })
 }
 
-/** A segment is closed once it is this large, so that acknowledged telemetry leaves the disk soon. */
+/** A segment is closed at this size, so that acknowledged telemetry can be deleted soon. */
 const SEGMENT_BYTES = 4 * 1024 * 1024

@@ -4,6 +4,7 @@
  * Class-balanced weights of arXiv 1901.05555; formulas in proto/README.md, "The class factor".
  */
 import { DEFAULT_WEIGHTING, type WeightingRule } from '../record/weighting-rule.js'
+import { essOfAppliedWeights } from './diagnostics.js'
 import type { WeightState } from './presets.js'
 import { weigh, type Weighed, type WeightControls, type WeighingStatistics } from './rule.js'
 
@@ -65,7 +66,7 @@ export function weighBalanced(
       sumWL: total((weight, i) => weight * losses[i]!),
       maxW: weights.reduce((a, b) => Math.max(a, b)),
       meanLoss: total((_, i) => losses[i]!) / n,
-      bare: { kl: Number.isNaN(m) ? 0 : state.kl, ess: sumW ** 2 / sumW2 },
+      bare: { kl: Number.isNaN(m) ? 0 : state.kl, ess: essOfAppliedWeights({ sumW, sumW2 }) },
     },
   }
 }

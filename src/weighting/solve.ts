@@ -2,6 +2,7 @@
  * Which lambda gives batches a wanted effective sample size or divergence. Of softmax(losses/lambda) the first never
  * falls and the second never rises with |lambda|, so that bisection finds it. Gamma does not enter: it moves the sum of the weights alone.
  */
+import { essRatioOfAppliedWeights } from './diagnostics.js'
 
 export interface SolveOptions {
   /** +1 or -1: which side of 0 lambda is on. */
@@ -100,7 +101,7 @@ function meanAt(batches: readonly Float64Array[], lambda: number): Evenness {
       // An exponent of -Infinity has no weight.
       if (weight > 0) sumOfExponents += weight * exponent
     }
-    ess += (sum * sum) / (n * sumOfSquares)
+    ess += essRatioOfAppliedWeights({ n, sumW: sum, sumW2: sumOfSquares })
     // Rounding must not make it negative.
     kl += Math.max(0, sumOfExponents / sum - Math.log(sum / n))
   }

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { encodeFramePrefix, encodeHeader } from '../../src/log/files/frame.js'
+import { encodeFrame, encodeHeader } from '../../src/log/files/frame.js'
 import { runPaths } from '../../src/log/paths.js'
 import { openLogWriter } from '../../src/log/files/writer.js'
 import type { Manifest } from '../../src/record/manifest.js'
@@ -86,5 +86,5 @@ export function fileOf(stream: Stream, payloads: readonly Uint8Array[]): Buffer 
 }
 
 export function frameOf(payload: Uint8Array): Buffer {
-  return Buffer.concat([encodeFramePrefix(payload), payload])
+  return Buffer.concat(encodeFrame(payload))
 }

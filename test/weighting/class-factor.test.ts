@@ -2,7 +2,11 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { WeightingRule } from '../../src/record/weighting-rule.js'
 import { classFactors, weighBalanced } from '../../src/weighting/class-factor.js'
-import { diagnose } from '../../src/weighting/diagnostics.js'
+import {
+  essOfAppliedWeights,
+  essRatioBeforeClassFactor,
+  klBeforeClassFactor,
+} from '../../src/weighting/diagnostics.js'
 import { FRESH_STATE, weigh, type WeighingStatistics } from '../../src/weighting/rule.js'
 
 type Numeric = number | 'nan' | 'inf' | '-inf'
@@ -112,14 +116,15 @@ test('outside the exponent the factor multiplies what the losses alone decide; i
   expect(ratio(balanced.weights)).toBeCloseTo((3 * 2.5 - 0.2 * 3) / -0.7 + Math.log(3 / 0.2), 12)
 })
 
-test('KL and entropy stay those of the exponents; the effective sample size is that of the weights applied', () => {
-  const alone = diagnose(weigh(losses, controls, FRESH_STATE).statistics, controls)
+test('KL is that of the weights before the class factor; there is one effective sample size before it and one after it', () => {
+  const alone = weigh(losses, controls, FRESH_STATE).statistics
   const { weights, statistics } = weighBalanced(losses, factors, controls, FRESH_STATE)
-  const balanced = diagnose(statistics, controls)
-  expect(balanced.kl).toBeCloseTo(alone.kl, 12)
-  expect(balanced.entropy).toBeCloseTo(alone.entropy, 12)
-  expect(statistics.bare.ess).toBeCloseTo(alone.effectiveSampleSize, 12)
+  const { lambda } = controls
+  const { kl, ess } = statistics.bare
+  expect(klBeforeClassFactor(statistics, lambda, kl)).toBeCloseTo(klBeforeClassFactor(alone, lambda), 12)
+  expect(ess).toBeCloseTo(essOfAppliedWeights(alone), 12)
+  expect(essRatioBeforeClassFactor(statistics, ess)).toBeCloseTo(essRatioBeforeClassFactor(alone), 12)
   const sum = weights.reduce((a, b) => a + b, 0)
-  expect(balanced.effectiveSampleSize).toBeCloseTo(sum ** 2 / weights.reduce((a, b) => a + b * b, 0), 12)
-  expect(balanced.effectiveSampleSize).toBeLessThan(alone.effectiveSampleSize - 0.5)
+  expect(essOfAppliedWeights(statistics)).toBeCloseTo(sum ** 2 / weights.reduce((a, b) => a + b * b, 0), 12)
+  expect(essOfAppliedWeights(statistics)).toBeLessThan(essOfAppliedWeights(alone) - 0.5)
 })

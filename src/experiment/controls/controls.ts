@@ -1,11 +1,11 @@
 /** A run's controls: names, schedules, and every value that they can take. */
+import leven from 'leven'
 import { AbsgdError } from '../../errors.js'
 import { describe } from '../../schedule/describe.js'
 import { add, describeDuration, isNothing, type Duration } from '../../schedule/duration.js'
 import { leavesOf, type Leaf } from '../../schedule/parts.js'
 import { scheduleOf, type Source } from '../../schedule/schedule.js'
 import { complaint } from '../complaint.js'
-import { editDistance } from '../../utils/nearest.js'
 import { CONTROL_RANGES, controlsSchema, OWN_CONTROL_RANGE, type ControlRange } from '../settings.js'
 
 export type ResolvedControls = Readonly<Record<string, Source>>
@@ -57,7 +57,7 @@ export function isKnown(name: string): name is keyof typeof CONTROL_RANGES {
 
 /** A name that continues a known one (lambda2) is meant as it stands. */
 function isTypo(name: string, known: string): boolean {
-  return known.length >= 5 && !name.startsWith(known) && editDistance(plain(name), plain(known)) <= 2
+  return known.length >= 5 && !name.startsWith(known) && leven(plain(name), plain(known)) <= 2
 }
 
 function plain(name: string): string {

@@ -6,6 +6,7 @@ import type { LogRecord, StepBatch } from '../../record/record.js'
 import { createSeries, type Series } from './series.js'
 import { createSparseSeries } from './sparse-series.js'
 import { lossName } from './step-numbers.js'
+import { essRatioOfAppliedWeights } from '../../weighting/diagnostics.js'
 import { hiddenFrom, isVisible, type RewindPoint } from '../visible.js'
 
 /** Of every step: unweighted mean loss, lambda (a gap where it is off), effective sample size over batch size, Σw, learning rate. */
@@ -84,7 +85,10 @@ function addBatch(
     const sum = weighing.sumW[i]!
     sumW.add(step, finite(sum))
     loss.add(step, weighing.meanLoss[i])
-    essRatio.add(step, finite(sum ** 2 / (weighing.n[i]! * weighing.sumW2[i]!)))
+    essRatio.add(
+      step,
+      finite(essRatioOfAppliedWeights({ n: weighing.n[i]!, sumW: sum, sumW2: weighing.sumW2[i]! })),
+    )
   }
 }
 

@@ -1,7 +1,13 @@
-/** The numbers that a step's sufficient statistics stand for (DESIGN §3). */
+/** The numbers of a step by name, derived from its statistics (proto/README.md, "The rule of weights"). */
 import { mainWeighing } from './main-weighing.js'
 import { isMissing, lastNumber } from './missing-numbers.js'
 import type { StepBatch, StepColumns, Weighing } from '../../record/record.js'
+import {
+  effectiveLearningRate,
+  essRatioOfAppliedWeights,
+  klBeforeClassFactor,
+  type DivergenceStatistics,
+} from '../../weighting/diagnostics.js'
 
 /**
  * Numbers of step `firstStep + i` of a batch, by name.
@@ -9,7 +15,8 @@ import type { StepBatch, StepColumns, Weighing } from '../../record/record.js'
  * The run's main weighing gives `train.*`, each other one `train.<its name>.*`; a step without the main one has no `train.loss`:
  * - `loss`: unweighted mean loss, the signal of progress;
  * - `weighted_loss`: Σwℓ, the scalar that was differentiated;
- * - `ess_ratio`: effective sample size over batch size, (Σw)²/(n·Σw²), in (0, 1]; NaN where all weights are too small;
+ * - `ess_ratio`: effective sample size of the applied weights (class factor included) over batch size, (Σw)²/(n·Σw²), in (0, 1];
+ *   NaN where all weights are too small for a float64;
  * - `kl`: KL of the weights before class factor and floor against uniform, Σwℓ/(λΣw) − m, in nats, ≥ 0; 0 where they are even;
  * - `sum_w`: Σw, in [e⁻⁵, 2] by the default rule alone; `max_w`: the largest weight;
  * - `effective_lr`: lr·Σw, where the learning rate is a control (main weighing only).
@@ -26,7 +33,7 @@ export function stepNumbers(batch: StepBatch, i: number): Record<string, number>
   }
   const sumW = main?.sumW[i]
   const lr = batch.controls['lr']?.[i]
-  if (sumW !== undefined && lr !== undefined) numbers['train.effective_lr'] = lr * sumW
+  if (sumW !== undefined && lr !== undefined) numbers['train.effective_lr'] = effectiveLearningRate(lr, sumW)
   return numbers
 }
 
@@ -79,20 +86,23 @@ function addWeighing(
   const sumW = weighing.sumW[i]!
   numbers[`${prefix}loss`] = weighing.meanLoss[i]!
   numbers[`${prefix}weighted_loss`] = weighing.sumWL[i]!
-  numbers[`${prefix}ess_ratio`] = sumW ** 2 / (weighing.n[i]! * weighing.sumW2[i]!)
+  numbers[`${prefix}ess_ratio`] = essRatioOfAppliedWeights({
+    n: weighing.n[i]!,
+    sumW,
+    sumW2: weighing.sumW2[i]!,
+  })
   numbers[`${prefix}sum_w`] = sumW
   numbers[`${prefix}max_w`] = weighing.maxW[i]!
   if (lambda === undefined) return
-  numbers[`${prefix}kl`] = divergence(weighing, i, lambda)
+  numbers[`${prefix}kl`] = klBeforeClassFactor(rowOf(weighing, i), lambda, weighing.bare?.kl[i])
 }
 
-function divergence(weighing: Weighing, i: number, lambda: number): number {
-  const m = weighing.m[i]!
-  const sumW = weighing.sumW[i]!
-  if (Number.isNaN(m)) return 0
-  const bare = weighing.bare?.kl[i] ?? NaN
-  if (!Number.isNaN(bare)) return bare
-  // What the exponentials do not add to Σw, a floor did: 1/n to every weight.
-  const floor = sumW - Math.exp(m - weighing.freeEnergy[i]! / lambda) > 0.5 ? 1 : 0
-  return (weighing.sumWL[i]! - floor * weighing.meanLoss[i]!) / (lambda * (sumW - floor)) - m
+function rowOf({ m, sumW, sumWL, meanLoss, freeEnergy }: Weighing, i: number): DivergenceStatistics {
+  return {
+    m: m[i]!,
+    sumW: sumW[i]!,
+    sumWL: sumWL[i]!,
+    meanLoss: meanLoss[i]!,
+    freeEnergy: freeEnergy[i]!,
+  }
 }

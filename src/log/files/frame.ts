@@ -60,18 +60,18 @@ export function headerProblem(header: Header | undefined, stream: Stream): strin
 }
 
 /**
- * The 8 bytes before a payload.
+ * A frame in two parts, so that the payload is not copied: the 8 bytes before it (length, CRC-32), and the payload itself.
  *
  * @throws AbsgdError 'log' for an empty payload and for one above 64 MiB.
  */
-export function encodeFramePrefix(payload: Uint8Array): Buffer {
+export function encodeFrame(payload: Uint8Array): readonly [prefix: Uint8Array, payload: Uint8Array] {
   if (payload.length === 0 || payload.length > LARGEST_FRAME) {
     throw new AbsgdError('log', `a record of ${payload.length} bytes; a log takes 1 byte to 64 MiB`)
   }
   const prefix = Buffer.allocUnsafe(PREFIX_BYTES)
   prefix.writeUInt32LE(payload.length, 0)
   prefix.writeUInt32LE(crc32(payload), 4)
-  return prefix
+  return [prefix, payload]
 }
 
 /** The frame at `start`. The payload is a view into `bytes`. */

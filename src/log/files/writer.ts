@@ -1,44 +1,44 @@
-/** Appends records to the logs of a run. One writer at a time: the run's lock sees to it. */
-import { closeSync, fdatasync, fsyncSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs'
+/** Appends records to the two logs of a run. The lock of the run ensures that there is one writer at a time. */
+import { closeSync, fdatasync, fsyncSync, openSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { AbsgdError } from '../../errors.js'
 import type { Stream } from '../../record/record.js'
-import { VERSION } from '../../version.js'
 import { runPaths } from '../paths.js'
-import { encodeFramePrefix, encodeHeader } from './frame.js'
+import { encodeFrame } from './frame.js'
+import { createFrameWriter, type FrameWriter } from './frame-writer.js'
 import { cutDamage, type Cut } from './repair.js'
 
 export interface LogWriter {
-  /** What an earlier writer left unreadable at the end of a log; moved aside. */
+  /** The unreadable ends that earlier writers left in the logs; they were moved into files beside them. */
   readonly cuts: readonly Cut[]
   /**
-   * Takes a serialised record, which must not change any more. Written at the latest at the end of the event loop's turn,
-   * with everything else that was appended in it.
+   * Queues a serialised record, which must not change any more. It is written at the end of the event loop's turn at the latest,
+   * together with everything else that was appended in that turn.
    */
   append(stream: Stream, payload: Uint8Array): void
   /**
-   * Writes what was appended, now: other processes see it, and it outlives this one.
+   * Writes what was appended now, so that other processes see it and it survives the end of this process.
    *
    * @throws AbsgdError 'log' when the disk refuses; what was appended is kept, and tried again by the next call.
    */
   flush(): void
-  /** Resolves once everything appended before the call outlives a loss of power. Rejects with AbsgdError 'log' as `flush`. */
+  /** Resolves once everything appended before the call would survive a loss of power. Rejects with AbsgdError 'log', like `flush`. */
   sync(): Promise<void>
-  /** Syncs and lets go of the files. May be called twice. */
+  /** Syncs and closes the files. May be called twice. */
   close(): Promise<void>
 }
 
 /**
- * Opens both logs of the run in `dir`, and begins those that do not exist.
+ * Opens both logs of the run in `dir`, and creates those that do not exist.
  *
- * @param isHeld - Asked before everything that is written and at every sync; false when another controller writes now. Nothing is
- *   written from then on: every call throws AbsgdError 'run-directory'.
+ * @param isLocked - Whether this controller still holds the lock of the run. It is called before every write and at every sync. When
+ *   it returns false, another controller writes: nothing more is written, and every call throws AbsgdError 'run-directory'.
  * @throws AbsgdError 'log' when a file is no log, or of a newer format, or cannot be written.
  */
-export function openLogWriter(dir: string, isHeld: () => boolean = () => true): LogWriter {
-  requireHeld()
+export function openLogWriter(dir: string, isLocked: () => boolean = () => true): LogWriter {
+  requireLock()
   const paths = runPaths(dir)
-  // Samples first: a record of steps is never on disk before the samples that were appended ahead of it.
+  // Samples are written first: a record of steps must never be on disk before the samples that were appended ahead of it.
   const files = [openLogFile(paths.samples, 'samples'), openLogFile(paths.steps, 'steps')] as const
   const [samples, steps] = files
   syncDirectory(dir)
@@ -48,19 +48,19 @@ export function openLogWriter(dir: string, isHeld: () => boolean = () => true): 
   function flush(): void {
     clearImmediate(scheduled)
     scheduled = undefined
-    if (files.some((file) => file.hasWaiting())) requireHeld()
+    if (files.some((file) => file.hasWaiting())) requireLock()
     for (const file of files) file.write()
   }
 
-  function requireHeld(): void {
-    if (isHeld()) return
+  function requireLock(): void {
+    if (isLocked()) return
     throw new AbsgdError('run-directory', `another controller has taken over the run in ${dir}`, {
-      hint: 'this one writes nothing more; what its worker still spools is there for the other',
+      hint: 'this one writes nothing more; the records that its worker still spools are kept for the other controller',
     })
   }
 
   async function sync(): Promise<void> {
-    requireHeld()
+    requireLock()
     flush()
     for (const file of files) await file.sync()
   }
@@ -73,7 +73,7 @@ export function openLogWriter(dir: string, isHeld: () => boolean = () => true): 
         try {
           flush()
         } catch {
-          // Whoever needs the record on disk calls `flush` or `sync`, and is told there.
+          // Callers that need the record on disk call `flush` or `sync`, which throw the same error.
         }
       })
     },
@@ -99,8 +99,7 @@ interface LogFile {
 }
 
 function openLogFile(path: string, stream: Stream): LogFile {
-  const { fd, cut } = openAtEnd(path, stream)
-  let size = fstatSync(fd).size
+  const { fd, cut, frames } = openAtEnd(path, stream)
   let queue: Uint8Array[] = []
   let synced = 0
   let syncing: Promise<void> | undefined
@@ -111,27 +110,18 @@ function openLogFile(path: string, stream: Stream): LogFile {
     if (queue.length === 0) return
     const bytes = Buffer.concat(queue)
     try {
-      for (let written = 0; written < bytes.length;) written += writeSync(fd, bytes, written)
+      frames.write(bytes)
     } catch (error) {
       queue = [bytes]
-      takeBack()
-      throw writeError(path, error)
+      const failure = writeError(path, error)
+      if (frames.isBroken()) broken = failure
+      throw failure
     }
     queue = []
-    size += bytes.length
-  }
-
-  /** A part of a failed write may be there; behind it nothing could ever be read. */
-  function takeBack(): void {
-    try {
-      ftruncateSync(fd, size)
-    } catch (error) {
-      broken = writeError(path, error)
-    }
   }
 
   async function syncOnce(): Promise<void> {
-    const reached = size
+    const reached = frames.size()
     try {
       await datasync(fd)
       synced = reached
@@ -148,12 +138,12 @@ function openLogFile(path: string, stream: Stream): LogFile {
     cut,
     append(payload) {
       if (broken !== undefined) return
-      queue.push(encodeFramePrefix(payload), payload)
+      queue.push(...encodeFrame(payload))
     },
     hasWaiting: () => queue.length > 0,
     write,
     async sync() {
-      const target = size
+      const target = frames.size()
       while (synced < target) {
         if (broken !== undefined) throw broken
         await (syncing ??= syncOnce())
@@ -167,13 +157,12 @@ function openLogFile(path: string, stream: Stream): LogFile {
   }
 }
 
-function openAtEnd(path: string, stream: Stream): { fd: number; cut: Cut | undefined } {
+function openAtEnd(path: string, stream: Stream): { fd: number; cut: Cut | undefined; frames: FrameWriter } {
   let fd: number | undefined
   try {
     fd = openSync(path, 'a+', 0o600)
     const cut = cutDamage(fd, path, stream)
-    if (fstatSync(fd).size === 0) writeSync(fd, encodeHeader(stream, VERSION))
-    return { fd, cut }
+    return { fd, cut, frames: createFrameWriter(fd, stream) }
   } catch (error) {
     if (fd !== undefined) closeSync(fd)
     throw error instanceof AbsgdError ? error : writeError(path, error)
@@ -188,13 +177,13 @@ function writeError(path: string, cause: unknown): AbsgdError {
   })
 }
 
-/** So that the files' names outlive a loss of power too. Not every file system lets a directory be synced. */
+/** Syncs the directory, so that the names of the files survive a loss of power. Some file systems cannot do this. */
 function syncDirectory(dir: string): void {
   const fd = openSync(dir, 'r')
   try {
     fsyncSync(fd)
   } catch {
-    // Then it has to do without.
+    // The file system cannot sync a directory.
   } finally {
     closeSync(fd)
   }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import {
   decodeHeader,
-  encodeFramePrefix,
+  encodeFrame,
   encodeHeader,
   FORMAT,
   headerProblem,
@@ -87,7 +87,7 @@ describe('a frame', () => {
     const huge = Buffer.alloc(8)
     huge.writeUInt32LE(64 * 1024 * 1024 + 1)
     expect(readFrame(huge, 0)).toMatchObject({ type: 'damaged', reason: 'format' })
-    expect(() => encodeFramePrefix(new Uint8Array())).toThrow('1 byte to 64 MiB')
-    expect(() => encodeFramePrefix(Buffer.alloc(64 * 1024 * 1024 + 1))).toThrow('1 byte to 64 MiB')
+    expect(() => encodeFrame(new Uint8Array())).toThrow('1 byte to 64 MiB')
+    expect(() => encodeFrame(Buffer.alloc(64 * 1024 * 1024 + 1))).toThrow('1 byte to 64 MiB')
   })
 })

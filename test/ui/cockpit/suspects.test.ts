@@ -56,7 +56,7 @@ describe('the suspects', () => {
     expect(drawn(viewWith(ready, [...trained, steps(40, 20, { controls })]))).toContain('hardest samples, by')
   })
 
-  test('leave the charts standing where both have room', () => {
+  test('leave the charts visible if both have room', () => {
     expect(drawn(viewWith(ready), [160, 48])).toMatch(/loss \d[^]*ess ratio[^]*── log ─.*── suspects/)
   })
 

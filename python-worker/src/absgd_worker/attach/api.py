@@ -29,7 +29,7 @@ from absgd_worker.attach.samples.tracked_loader import Tracked
 from absgd_worker.attach.session.current import current, session
 from absgd_worker.attach.session.session import Session
 from absgd_worker.attach.source.constant import Setting
-from absgd_worker.attach.source.criterion_settings import wishes
+from absgd_worker.attach.source.criterion_settings import criterion_settings
 from absgd_worker.attach.source.source import StopTraining
 
 __all__ = [
@@ -117,7 +117,7 @@ def wrap(
     else:
         weighed = weighed_function(criterion, current, name=name, granularity=granularity)
     if lam is not None:
-        wishes.take(name or "loss", weighed, lam, gamma)
+        criterion_settings.add(name or "loss", weighed, lam, gamma)
     return weighed
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from absgd_worker.errors import ControlError
 from absgd_worker.weights import Normaliser, Statistics
+from absgd_worker.weights.diagnostics import ess_of_applied_weights
 
 
 class Balanced(NamedTuple):
@@ -110,5 +111,5 @@ def weigh_balanced(
         return Balanced(weights_B, torch.cat([before[:2], torch.stack(sums), before[7:]]), bare)
     sum_w, sum_w2, sum_wl, max_w, mean_loss = (value.item() for value in sums)
     statistics = before._replace(sum_w=sum_w, sum_w2=sum_w2, sum_wl=sum_wl, max_w=max_w, mean_loss=mean_loss)
-    ess = before.sum_w**2 / before.sum_w2 if before.sum_w2 else math.nan
-    return Balanced(weights_B, statistics, (0.0 if math.isnan(before.m) else float(kl), ess))
+    bare = (0.0 if math.isnan(before.m) else float(kl), ess_of_applied_weights(before))
+    return Balanced(weights_B, statistics, bare)

@@ -1,13 +1,12 @@
-"""Several ranks, by the environment variables of a launcher."""
+"""Several ranks, by the environment variables of a launcher. See also session/test_session.py."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
-from absgd_worker import run
+from project import SOURCE
+from warm_interpreter import WarmProcess
 
 SCRIPT = """
 import torch
@@ -30,23 +29,14 @@ def test_only_the_first_rank_records_and_prints_and_all_train_alike(tmp_path: Pa
     script = tmp_path / "train.py"
     script.write_text(SCRIPT)
     ranks = [
-        subprocess.Popen(
-            [sys.executable, "-m", "absgd_worker.run", "--name", "two", str(script)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+        WarmProcess(
+            *("-m", "absgd_worker.run", "--name", "two", str(script)),
             cwd=tmp_path,
-            env={
-                **os.environ,
-                "PYTHONPATH": str(Path(run.__file__).parents[1]),
-                "OMP_NUM_THREADS": "1",
-                "RANK": str(rank),
-                "WORLD_SIZE": "2",
-            },
+            env={**os.environ, "PYTHONPATH": str(SOURCE), "RANK": str(rank), "WORLD_SIZE": "2"},
         )
         for rank in (0, 1)
     ]
-    (first, printed), (second, other_printed) = [rank.communicate(timeout=120) for rank in ranks]
+    (first, printed), (second, other_printed) = [rank.communicate() for rank in ranks]
     assert [rank.returncode for rank in ranks] == [0, 0]
     assert first == second != ""
     assert "absgd: captured 1 loss" in printed

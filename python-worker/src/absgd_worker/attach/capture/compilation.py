@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 
-from absgd_worker.attach.source.source import Source
 from absgd_worker.console import complain
 
 _TRACING_TENSORS = ("FakeTensor", "FunctionalTensor")
@@ -30,12 +29,13 @@ class _Backends:
 backends = _Backends()
 
 
-def must_not_break_graph(source: Source, args: tuple[Any, ...]) -> bool:
+def must_not_break_graph(wants_losses: bool, args: tuple[Any, ...]) -> bool:
     """Whether a function is called in compiled code whose graph must not break.
 
-    `args`: the arguments of the call; may be empty.
+    `wants_losses`: whether the losses of the current step are wanted. `args`: the arguments of the call;
+    may be empty.
     """
-    if source.wants_losses or backends.keep_bits:
+    if wants_losses or backends.keep_bits:
         return False
     # Older versions of torch.compile call functions with tensors that have no values.
     return torch.compiler.is_compiling() or (bool(args) and type(args[0]).__name__ in _TRACING_TENSORS)

@@ -59,7 +59,7 @@ def _weigh_outermost(
 ) -> Any:
     """Weighs the call once, where captures are nested."""
     session = context.session
-    if not session.is_training or must_not_break_graph(session.source, args):
+    if not session.is_training or must_not_break_graph(session.wants_losses, args):
         return func(*args, **kwargs)
     session.is_weighing = True
     try:

@@ -32,7 +32,7 @@ def report_unweighable(session: Session, key: str, message: str, results: Iterab
     Raises:
         NotWeighable: lambda is on.
     """
-    if must_not_break_graph(session.source, ()):
+    if must_not_break_graph(session.wants_losses, ()):
         # Lambda is off, since no losses are wanted; printing would break the compiled graph.
         return
     if not session.is_off:

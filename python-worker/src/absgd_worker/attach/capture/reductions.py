@@ -40,7 +40,7 @@ def _reduce(context: CaptureContext, call: ReductionCall) -> Tensor:
     session = context.session
     if not call.losses.requires_grad or not session.is_training:
         return call.plain()
-    if must_not_break_graph(session.source, (call.losses,)):
+    if must_not_break_graph(session.wants_losses, (call.losses,)):
         return call.plain()
     if not call.losses.numel():
         if context.criterion is None and not unreduced_losses_of(session).is_known(call.losses):

@@ -81,7 +81,7 @@ def weighed_call(
     if is_weighed or call.has_empty_loss or session.captured != captured_before:
         return result
     # A loss that is computed again in the backward pass was weighed in the forward pass.
-    if call.has_unweighed_loss or must_not_break_graph(session.source, ()) or is_in_backward():
+    if call.has_unweighed_loss or must_not_break_graph(session.wants_losses, ()) or is_in_backward():
         return result
     refusal = _refusal(result, call) if pairs is None else refusal_of_criterion(criterion_name, pairs)
     trained = [tensor for tensor in tensors_in(result) if tensor.requires_grad]

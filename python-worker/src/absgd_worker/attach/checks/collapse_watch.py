@@ -14,6 +14,7 @@ from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.console import complain
 from absgd_worker.link.step_reports import StepEntry
 from absgd_worker.weights import Statistics
+from absgd_worker.weights.diagnostics import ess_ratio_of_applied_weights, weighted_mean_loss
 
 
 class _Step(NamedTuple):
@@ -102,8 +103,8 @@ class CollapseWatch:
             of.lam,
             int(row.n),
             row.mean_loss,
-            row.sum_w**2 / row.sum_w2 / row.n if row.sum_w2 > 0 else math.nan,
-            row.sum_wl / row.sum_w if row.sum_w > 0 else math.nan,
+            ess_ratio_of_applied_weights(row),
+            weighted_mean_loss(row),
         )
         self._watches[of.name], found = watch(self._watches.get(of.name, Watch()), seen)
         if found is not None:

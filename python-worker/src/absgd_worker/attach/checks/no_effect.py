@@ -10,6 +10,7 @@ from torch import Tensor
 from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.console import complain
 from absgd_worker.weights import Statistics, read_statistics
+from absgd_worker.weights.diagnostics import ess_ratio_of_applied_weights
 
 
 class Effect:
@@ -34,7 +35,9 @@ class Effect:
         read = [read_statistics(one) for step in steps for one in step]
         # A sample by itself has an even weight, and losses that are not finite are weighed evenly.
         counted = [one for one in read if one.n > 1 and math.isfinite(one.m)]
-        if len(counted) < len(read) / 2 or min(map(_ess_ratio, counted)) <= EVEN:
+        if not counted or len(counted) < len(read) / 2:
+            return
+        if any(ess_ratio_of_applied_weights(row) <= EVEN for row in counted):
             return
         self._is_told = True
         if global_rank() == 0:
@@ -43,11 +46,6 @@ class Effect:
                 f"{EVEN}): lambda = {lam:g} is large against the differences of the losses, whose mean is "
                 f"{counted[-1].mean_loss:.4g}. `absgd suggest RUN` names one that has an effect"
             )
-
-
-def _ess_ratio(one: Statistics) -> float:
-    """Effective sample size as a part of the samples: 1 where weights are even."""
-    return one.sum_w * one.sum_w / (one.sum_w2 * one.n) if one.sum_w2 > 0 else 1.0
 
 
 STEPS = 100

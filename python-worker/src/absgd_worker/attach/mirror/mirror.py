@@ -17,6 +17,7 @@ from absgd_worker.attach.mirror.summary_writers import SummaryWriters, tensorboa
 from absgd_worker.console import complain
 from absgd_worker.link.step_reports import StepEntry
 from absgd_worker.weights import Statistics
+from absgd_worker.weights.diagnostics import effective_learning_rate, ess_ratio_of_applied_weights
 
 Mirroring = Literal["auto", "off"]
 
@@ -106,11 +107,11 @@ def figures(entry: StepEntry, lr: float | Tensor | None) -> dict[str, float]:
             continue
         is_main = entry.has_main and name == entry.name
         of = PREFIX if is_main else f"{PREFIX}{name}/"
-        numbers[f"{of}ess_ratio"] = row.sum_w**2 / row.sum_w2 / row.n if row.sum_w2 > 0 else math.nan
+        numbers[f"{of}ess_ratio"] = ess_ratio_of_applied_weights(row)
         numbers[f"{of}mean_loss"] = row.mean_loss
         numbers[f"{of}weighted_loss"] = row.sum_wl
         if rate is not None:
-            numbers[f"{of}effective_lr"] = float(rate) * row.sum_w
+            numbers[f"{of}effective_lr"] = effective_learning_rate(float(rate), row)
     return numbers
 
 
