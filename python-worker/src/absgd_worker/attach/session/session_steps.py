@@ -85,7 +85,7 @@ class SessionSteps:
         """Of absgd-run's session: what becomes of those that the script enters."""
         self.is_weighing = False
         self.stop_following: Callable[[], None] | None = None
-        """Of losses that a wrapped criterion gave without reduction: see `Following`."""
+        """Of losses that a wrapped criterion gave without reduction: see `FollowingMode`."""
         self.watch.on_training_call = self._model_is_called
         self._set_to_start()
 
