@@ -1,10 +1,16 @@
-"""ABSGD in a training loop that is not ours: the loop calls, and we answer.
+"""The public functions for ABSGD in a user's training loop.
 
 import absgd_worker as absgd
 
 criterion = absgd.wrap(nn.CrossEntropyLoss())
 with absgd.session(lam=-2.0):
-    ...                                   # the loop, unchanged
+    ...                                   # the training loop, unchanged
+
+A sample is weighed by exp(loss / lambda), divided by a running estimate of its mean (Algorithm 1 of arXiv
+2012.06951; the formulas are in proto/README.md). With lambda off (±inf, the default) all weights are equal,
+and results are bit for bit those of the plain loop.
+
+Shapes: B samples of a batch, T elements of a sequence, d… any further dimensions.
 """
 
 from __future__ import annotations
@@ -71,28 +77,39 @@ def wrap(
     lam: Setting | None = None,
     gamma: Setting = 0.9,
 ) -> Any:
-    """The criterion, weighed: a module gives a module of the same class, whose result is the scalar that it
-    was.
+    """Makes a weighed version of a criterion.
 
-    The loss of each sample decides its weight, without class weights; the criterion's own reduction and
-    denominators stay. One that is weighed already is weighed anew, not twice. Without gradients, or while the
-    model evaluates, it is the criterion as it was, and nothing is remembered.
+    It takes the same arguments and returns a result of the same shape: a scalar, or losses without reduction,
+    which are weighed where the script reduces them by `mean()` or `sum()`. The weight of a sample depends on
+    its loss without class weights; the criterion's own reduction and denominator stay. Without gradients, or
+    while the model is in evaluation mode, the result is that of the plain criterion, and the running estimate
+    does not change. Wrapping a weighed criterion again replaces the wrapping.
 
     Args:
-        criterion: a module, or a function.
-        name: of the running estimate. Without one, each place that calls the criterion has an estimate of
-            its own, and each of several calls that one backward pass goes through; a criterion that is made
-            anew goes on with those of the places that call it. With one, all calls of all criteria of that
-            name share the estimate; terms of one criterion still have an estimate each.
-        granularity: what one sample is where a loss has several elements of one: "sample", a row;
-            "sequence" of losses [B, T], "time-first" of [T, B]; "token", every element. "auto": the sample or
-            sequence that shapes tell.
-        lam, gamma: as in `session`, where the loop is not in one. The newest criterion of a name says so, and
-            the newest of those without one.
+        criterion: a module or a function. It is not changed.
+        name: the name of the running estimate. Without one, each place in the code that calls the criterion
+            has its own estimate, and so has each of several calls that one backward pass goes through; a
+            criterion that is constructed again uses the estimates of the places that call it. With one, all
+            calls of all criteria of that name share the estimate; several terms in one criterion still have
+            an estimate each.
+        granularity: which elements of an unreduced loss are one sample. "sample": a row, of [B] or [B, d…].
+            "sequence": a row of [B, T] or [B·T]. "time-first": a column of [T, B]. "token": each element.
+            "auto": samples or sequences, as the shapes of the model's input and of the loss show.
+        lam: lambda outside of a `session`, in units of loss. Above 0, samples with high losses get more
+            weight; below 0, samples with low losses; ±inf is off; not 0. A number, or a function of the step.
+            The criterion of a name that was wrapped last sets it, likewise of those without a name.
+        gamma: the part of the new batch in the running estimate, in (0, 1]. Like `lam`; used only with it.
 
-    A criterion that has no loss of one sample (CTC under a mean, losses of pairs, statistics of the batch)
-    gives what it gave while lambda is off, and that is said once. Its first call with lambda on raises
-    `NotWeighable`, which names the criterion and what to do.
+    Returns:
+        A module of the same class that shares parameters and buffers with `criterion`; a function for a
+        function.
+
+    Raises:
+        NotWeighable: by a call of the result while lambda is on, if the criterion has no loss of one sample
+            (CTC with a mean, losses of pairs, statistics of the batch). While lambda is off, such a criterion
+            returns its plain result, and a message is printed once.
+        GranularityError: by a call of the result while lambda is on, if the samples are unknown.
+        ValueError: by a call of the result, if `granularity` is none of these.
     """
     weighed: Any
     if isinstance(criterion, nn.Module):
@@ -116,21 +133,33 @@ def weigh(
     granularity: Granularity = "sample",
     reduction: Reduction = "mean",
 ) -> Tensor:
-    """Losses of one sample each, weighed and reduced: [B], or [B, d…] of which a sample's loss is the mean.
+    """Weighs the losses of samples, and reduces them.
 
     Args:
-        mask: true where a loss counts, of the losses' shape. `mean` divides by how many do.
-        group: int, one a loss, from 0: losses of one group are one sample.
-        index: int64 [B], which sample of the data set each is: `absgd samples` stands on that.
-        label: int64 [B], the class of each, from 0; for the weight of each class.
-        ids: your own name of each, a path or URL; with `index`.
-        name: of the running estimate, which all calls of that name share. Without one, each place that calls
-            has an estimate of its own, as in `wrap`.
-        granularity: "sequence" where a sample is a row of [B·T] losses, "token" where every element is one.
+        losses: floating, [B] or [B, d…]. The loss of a sample is the mean of its row, or their sum for
+            `reduction="sum"`. Without gradient, or while the model is in evaluation mode, they are reduced
+            without weights.
+        mask: bool, of the losses' shape, true where a loss counts. The mean divides by the number of these.
+        group: int, one entry for each loss, from 0: losses of the same group are one sample.
+        index: int [B], the position of each sample in the data set, for `absgd samples`.
+        label: int [B], the class of each sample, from 0, for the weight of each class. Negative: no class.
+        ids: the user's name of each sample (a path or URL), B in all; only with `index`.
+        name: the name of the running estimate, which all calls of that name share. Without one, each place in
+            the code that calls `weigh` has its own estimate, as in `wrap`.
+        granularity: as in `wrap`: "sequence" if a sample is a row of losses [B·T], "token" if it is one
+            element.
         reduction: "mean", "sum" or "none".
 
+    Returns:
+        The weighed loss: of shape [] for "mean" and "sum", of the losses' shape for "none". With equal
+        weights it is the plain mean or sum.
+
     Raises:
-        GranularityError: what a sample is cannot be told. ValueError: shapes that do not fit.
+        GranularityError: lambda is on, and the samples are unknown; or `group` does not have one entry for
+            each loss.
+        ValueError: losses that are not floating, a mask of another shape, indices, labels or ids that are not
+            one for each sample, or an unknown `reduction`.
+        SessionError: lambda is on, in another thread than the session's.
     """
     return weigh_losses(
         current(),
@@ -147,13 +176,21 @@ def weigh(
 
 
 def capture(*, name: str = "loss", granularity: Granularity = "auto", leave: Collection[str] = ()) -> Capture:
-    """`with capture():` weighs every loss of `torch.nn.functional` that is computed for training inside.
+    """A context that weighs every loss of `torch.nn.functional` that is computed for training inside it.
+
+    with absgd.capture():
+        ...                               # the training loop, unchanged
 
     Args:
-        name: of the first place of the code that computes one; others are named by their file and line, and
-            each of several calls that one backward pass goes through by its number: "train.py:12#2".
+        name: the estimate of the first place in the code that computes a loss. Others are named by file and
+            line: "train.py:12". Further calls that one backward pass goes through add their number:
+            "train.py:12#2".
         granularity: as in `wrap`.
-        leave: losses that stay as they are, by the names of their functions: "mse_loss".
+        leave: losses that are not weighed, by the names of their functions: "mse_loss".
+
+    Raises:
+        ValueError: `leave` names a function that is no loss.
+        NotWeighable, GranularityError: by a loss inside the context, as in `wrap`.
     """
     return Capture(current(), name=name, granularity=granularity, leave=leave)
 
@@ -164,44 +201,60 @@ def track(
     ids: Sequence[str] | Mapping[int, str] | None = None,
     index: Callable[[Any], Any] | str | int | None = None,
 ) -> Tracked:
-    """The loader, whose batches are known from now on: `absgd samples` stands on that.
+    """Records which samples the batches of a loader hold, for `absgd samples`.
 
-    What a loss is computed of says which samples it is of: its labels, or what the model was given. Batches
-    may be fetched ahead, mixed up, moved and cut into slices before. An index that is not certain is not
-    recorded. `indices` of what this gives are those of the batch that it gave last, int64 [B]; None where
-    they are not certain. An index is that of the whole data set where the loader's is a `Subset` of it.
+    The samples of a loss are found through its labels, or through the input of the model. Batches may be
+    prefetched, reordered, moved to a device and sliced in between. An index that is not certain is not
+    recorded.
 
     Args:
-        ids: your own name of every sample of the data set or of its subset, a path or URL; or by index.
-        index: what a batch holds of its samples' numbers, int [B]: its key or place, or a function of the
-            batch. For a collate function whose order cannot be seen, for streams, and for loaders that are
-            no DataLoader. Numbers of all loaders of a run are of one numbering then.
+        loader: a torch DataLoader; with `index`, any iterable of batches.
+        ids: the user's name (a path or URL) of every sample of the data set, or of the loader's subset, in
+            order; or names by index.
+        index: where a batch contains the numbers of its samples, int [B]: a key, a position, or a function of
+            the batch. Needed if the order of a collate function cannot be observed, for streams, and for
+            loaders that are no DataLoader. All loaders of a run must then use one numbering.
+
+    Returns:
+        A loader that yields the same batches. Its attribute `indices` has the samples of the last batch,
+        int64 [B]; None if they are not certain. For a `Subset`, an index is the position in the whole data
+        set.
 
     Raises:
-        TaskError: without `index`: no DataLoader, a stream, batches that come in any order, or past the
-            sampler. `ids` that are not one for each sample. Batches without that `index`.
+        TaskError: without `index`, for a loader that is no DataLoader, a stream, or a loader with
+            `in_order=False`; `ids` that are not one for each sample. While iterating: a loader that does not
+            use its sampler, or a batch without `index`.
     """
     return Tracked(loader, ids=ids, index=index)
 
 
 def log(**numbers: float | Tensor) -> None:
-    """Reports numbers with the step that is being trained."""
+    """Reports numbers with the step that is being trained.
+
+    Args:
+        numbers: Python numbers, or tensors of one element. `lr=0.1` is shown as `train.lr`.
+    """
     current().log(**numbers)
 
 
 def evaluated(split: str = "val", **metrics: float | Tensor) -> None:
-    """Reports what was found out about the model, after the step that was trained last.
+    """Reports the results of an evaluation of the model, with the step that was trained last.
 
     Args:
-        split: of the data, "val" or "test".
-        metrics: Python numbers, or tensors of one element. `accuracy=0.9` is `val.accuracy` to readers.
+        split: the part of the data, "val" or "test".
+        metrics: Python numbers, or tensors of one element. `accuracy=0.9` is shown as `val.accuracy`.
 
     Raises:
-        SessionError: no step is trained yet.
+        SessionError: no step was trained yet.
     """
     current().evaluated(split, metrics)
 
 
 def control(name: str, default: float) -> float:
-    """A control's planned value at this step; `default` where nothing is planned."""
+    """The planned value of a control at the current step.
+
+    Args:
+        name: the control: "lambda", "gamma", or one that the plan or the operator sets, such as "lr".
+        default: the result if no value is planned.
+    """
     return current().control(name, default)

@@ -1,4 +1,4 @@
-"""What can go wrong where a loop is not ours."""
+"""The errors of ABSGD in a user's training loop. `GranularityError` is in `provenance/granularity.py`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ from absgd_worker.errors import WorkerError
 
 
 class NotApplied(WorkerError, RuntimeError):
-    """Steps were trained, and no loss of them was weighed."""
+    """Lambda is on and optimizer steps were made, but none of their losses was weighed.
+
+    Remedy: wrap the criterion, call `weigh`, or compute the loss inside `capture`.
+    """
 
 
 class NotWeighable(WorkerError, ValueError):
-    """A loss whose samples cannot be weighed."""
+    """Lambda is on, and a loss cannot be split into the losses of its samples.
+
+    The message names the loss and the reason. Remedy: compute one loss per sample and `weigh` them, or leave
+    the loss unwrapped.
+    """
 
 
 class SessionError(WorkerError, RuntimeError):
-    """A session is used where it cannot be."""
+    """A session is used where it cannot be: inside another session, in another thread than its own, with
+    several ranks and lambda on, or before the first step. The message names which."""

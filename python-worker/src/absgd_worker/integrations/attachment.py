@@ -161,7 +161,7 @@ class Attachment:
 
     def _enter_capture(self, own: Session) -> None:
         modes = torch.overrides._get_current_function_mode_stack()
-        if any(isinstance(mode, Capture) and mode.is_of(own) for mode in modes):
+        if any(isinstance(mode, Capture) and mode.weighs_for(own) for mode in modes):
             return
         capture = Capture(own, granularity=self.granularity, leave=self.leave)
         capture.__enter__()

@@ -1,4 +1,4 @@
-"""Only a loss is a loss: criteria of batch statistics beside those that are made of losses of samples."""
+"""Criteria of batch statistics are refused; criteria that add up losses of samples are weighed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from recorder import Recorder
 
 LAM = -0.5
 Loss = Callable[[Tensor, Tensor], Tensor]
-"""Of scores and targets, [B, d…] each."""
+"""Functions of scores and targets, [B, d…] each."""
 
 
 def soft_f1(s: Tensor, y: Tensor) -> Tensor:
@@ -56,12 +56,12 @@ STATISTICS: dict[str, Loss] = {
 
 
 OF_ROWS = {"InfoPairs", "Variance", "RootOfTheMean", "Product"}
-"""They take scores [B, d]."""
+"""Functions of scores [B, d]."""
 
 
 @pytest.mark.parametrize("name", list(STATISTICS))
 @pytest.mark.parametrize("seed", range(3))
-def test_a_figure_of_the_whole_batch_is_refused_by_name_and_left_alone_while_lambda_is_off(
+def test_a_batch_statistic_is_refused_by_name_and_unchanged_while_lambda_is_off(
     name: str, seed: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     torch.manual_seed(seed)
@@ -122,7 +122,7 @@ OF_SAMPLES: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], list[tuple[float
 
 @pytest.mark.parametrize("name", list(OF_SAMPLES))
 @pytest.mark.parametrize("seed", range(4))
-def test_a_sum_of_losses_of_samples_is_weighed_value_and_gradient(name: str, seed: int) -> None:
+def test_a_sum_of_losses_of_samples_is_weighed_in_value_and_gradient(name: str, seed: int) -> None:
     torch.manual_seed(seed)
     shape = random.Random(seed).choice([(5, 3), (2, 4), (7, 2, 3), (4, 1)])
     call, terms = OF_SAMPLES[name]
@@ -179,7 +179,7 @@ def test_each_part_of_a_dict_of_losses_is_weighed() -> None:
         )
 
 
-def test_hooks_of_a_script_do_not_run_for_what_is_found_out() -> None:
+def test_hooks_of_a_script_do_not_run_during_the_check_for_mixed_samples() -> None:
     model, x, y = nn.Linear(3, 2), torch.randn(5, 3), torch.randn(5, 2)
     calls: list[int] = []
     with api.session(lam=LAM):

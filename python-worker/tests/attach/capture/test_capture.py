@@ -1,4 +1,4 @@
-"""What a capture makes of loops whose losses are not one plain mean."""
+"""A capture in loops with several losses, micro-batches, sequences, and losses that it cannot weigh."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ LAM = -0.5
 
 
 def first_weights(losses: Tensor) -> Tensor:
-    """Of a first batch, mean 1."""
+    """The factors of a first batch, with mean 1."""
     return torch.softmax(losses.detach().double() / LAM, 0) * len(losses)
 
 
-def test_losses_of_different_places_have_each_an_estimate_of_their_own() -> None:
+def test_losses_of_different_call_sites_have_an_estimate_each() -> None:
     model, optimizer = a_model()
     seen: list[float] = []
     with api.session(lam=-1.0, gamma=0.5) as session, api.capture():
         for _ in range(6):
             scores = model(points[:8])
-            # Every sample of a head has the same loss: nothing tells one from another, and weights are even.
+            # Every sample of a head has the same loss, so that the weights are equal.
             low = F.mse_loss(scores[:, 0] * 0, torch.ones(8))
             high = F.mse_loss(scores[:, 1] * 0, torch.full((8,), 3.0))
             seen += [low.item(), high.item()]
@@ -40,7 +40,7 @@ def test_losses_of_different_places_have_each_an_estimate_of_their_own() -> None
     assert (session.step, session.captured) == (6, 12)
 
 
-def test_micro_batches_of_one_place_share_theirs_and_two_halves_of_a_line_do_not() -> None:
+def test_micro_batches_of_one_call_site_share_an_estimate_and_two_calls_in_one_line_do_not() -> None:
     model, optimizer = a_model()
     source = Recorder(**{"lambda": math.inf})
     with api.session(source=source), api.capture():
@@ -55,7 +55,7 @@ def test_micro_batches_of_one_place_share_theirs_and_two_halves_of_a_line_do_not
     assert (len(mixed.losses_B), len(mixed.others)) == (64, 1)
 
 
-def test_what_nobody_trains_on_is_no_loss_of_a_step(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_loss_that_is_not_trained_on_is_no_loss_of_the_step(capsys: pytest.CaptureFixture[str]) -> None:
     model, optimizer = a_model()
     with api.session(lam=-1.0) as session, api.capture():
         for batch in torch.arange(64).split(16):
@@ -123,7 +123,7 @@ class TestWithoutReduction:
         with api.session(lam=LAM, gamma=1.0), api.capture():
             model(points[:2])
             elements = F.l1_loss(losses * 1, torch.zeros(2, 4), reduction="none")
-            # Both sequences have a loss of 2 an element that counts, so that their weights are even.
+            # Both sequences have a loss of 2 per element that counts, so that their weights are equal.
             assert ((elements * mask).sum() / mask.sum()).item() == pytest.approx(2.0)
 
     def test_the_hardest_of_a_batch_are_weighed_among_themselves(self) -> None:
@@ -135,7 +135,7 @@ class TestWithoutReduction:
 
 
 class Recurrent(nn.Module):
-    """[T, B, 4] in, [T, B, 3] out, as torch's recurrent layers have it."""
+    """A recurrent model from [T, B, 4] to [T, B, 3]."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -182,7 +182,7 @@ class TestTimeFirst:
         lambda scores: F.mse_loss(scores.view(-1, 2), points.view(-1, 2)),
     ],
 )
-def test_elements_of_which_nothing_tells_the_samples_are_refused_and_otherwise_left_alone(
+def test_elements_of_unknown_samples_are_refused_and_unchanged_while_lambda_is_off(
     loss: Callable[[Tensor], Tensor],
 ) -> None:
     model, _ = a_model()
@@ -231,7 +231,7 @@ def test_a_model_that_trains_in_eval_mode_is_named_as_the_reason() -> None:
         loop()
 
 
-def test_while_lambda_is_off_what_is_not_seen_is_said_and_training_goes_on(
+def test_while_lambda_is_off_an_unweighed_loss_is_reported_and_training_continues(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     model, optimizer = a_model()
@@ -243,7 +243,7 @@ def test_while_lambda_is_off_what_is_not_seen_is_said_and_training_goes_on(
     assert capsys.readouterr().err.count("20 optimizer steps were made and no loss was weighed") == 1
 
 
-def test_several_losses_of_one_backward_pass_are_said_to_be_no_micro_batches(
+def test_several_losses_of_one_backward_pass_are_reported_as_separate_losses(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     model, optimizer = a_model()
@@ -254,7 +254,7 @@ def test_several_losses_of_one_backward_pass_are_said_to_be_no_micro_batches(
     assert capsys.readouterr().err.count("one backward pass goes through several losses") == 1
 
 
-def test_inside_of_vmap_there_is_no_batch() -> None:
+def test_a_loss_inside_vmap_is_refused() -> None:
     model, _ = a_model()
     parameters = {name: one.detach() for name, one in model.named_parameters()}
 

@@ -1,4 +1,4 @@
-"""Losses that a script multiplies by weights and adds up in one call: a dot product is a sum of products."""
+"""A dot product of losses and weights is weighed like a sum of products."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def by_multiplication(losses: Tensor, w: Tensor) -> Tensor:
 
 
 def ways(weights: Tensor) -> Iterator[tuple[str, Callable[[Dot], Tensor]]]:
-    """The loss of a batch, in which the given call reduces losses by `weights`."""
+    """The loss of a batch: the given call reduces the losses with `weights`."""
 
     def captured(dot: Dot) -> Tensor:
         with api.capture():
@@ -116,7 +116,7 @@ def test_the_weight_of_a_sample_stays_outside_of_the_exponent() -> None:
 
 
 @pytest.mark.parametrize("spelling", list(SPELLINGS))
-def test_what_is_no_loss_is_multiplied_as_ever(spelling: str) -> None:
+def test_a_dot_product_without_losses_is_unchanged(spelling: str) -> None:
     vector = torch.rand(B, requires_grad=True)
     with api.session(source=Recorder(**{"lambda": -1.0})) as session, api.capture():
         F.cross_entropy(a_model()(points), labels, reduction="none")
@@ -125,7 +125,7 @@ def test_what_is_no_loss_is_multiplied_as_ever(spelling: str) -> None:
     assert torch.equal(found, SPELLINGS[spelling](vector, WEIGHTS["a mask"]))
 
 
-def test_a_matrix_product_of_losses_does_not_tell_samples_and_is_refused() -> None:
+def test_a_matrix_product_of_losses_is_refused() -> None:
     rows = torch.rand(2, B)
     with api.session(source=Recorder(**{"lambda": -1.0})), api.capture():
         losses = F.cross_entropy(a_model()(points), labels, reduction="none")

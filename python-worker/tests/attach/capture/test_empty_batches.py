@@ -1,4 +1,4 @@
-"""Losses without a sample that counts: empty selections, batches of ignored labels, padding alone."""
+"""Losses without a sample that counts: empty selections, ignored labels only, padding only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ one = torch.ones(B)
 LAMBDAS = (math.inf, -1.0)
 
 Call = Callable[[Tensor, str], Tensor]
-"""Of the scores [B, C] of a model, and a reduction."""
+"""Functions of the scores [B, C] of a model, and of a reduction."""
 
 CALLS: dict[str, Call] = {
     "binary_cross_entropy": lambda s, r: F.binary_cross_entropy(s.sigmoid()[none], rows[none], reduction=r),
@@ -72,7 +72,7 @@ CALLS: dict[str, Call] = {
 
 
 UNDEFINED = {"multi_margin_loss", "multilabel_margin_loss"}
-"""Torch gives whatever is in memory for an empty selection."""
+"""Losses for which torch returns uninitialised memory if the selection is empty."""
 
 
 def test_every_loss_of_torch_is_in_the_table() -> None:
@@ -90,7 +90,7 @@ def total(loss: Tensor) -> Tensor:
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize("name", list(CALLS))
 @pytest.mark.filterwarnings("ignore")
-def test_a_loss_of_no_sample_is_what_torch_gives(name: str, reduction: str) -> None:
+def test_a_loss_of_no_sample_is_that_of_torch(name: str, reduction: str) -> None:
     call = CALLS[name]
     model = nn.Linear(4, C)
     try:
@@ -127,7 +127,7 @@ def test_a_loss_of_no_sample_is_what_torch_gives(name: str, reduction: str) -> N
 
 @pytest.mark.parametrize("lam", LAMBDAS)
 @pytest.mark.parametrize(("reduction", "expected"), [("sum", 0.0), ("mean", math.nan), ("none", None)])
-def test_weigh_takes_losses_of_no_element(lam: float, reduction: str, expected: float | None) -> None:
+def test_weigh_accepts_losses_without_elements(lam: float, reduction: str, expected: float | None) -> None:
     model = nn.Linear(4, C)
     with api.session(lam=lam) as session:
         losses = F.cross_entropy(model(x), y, reduction="none")[none]
@@ -143,7 +143,7 @@ def test_weigh_takes_losses_of_no_element(lam: float, reduction: str, expected: 
 def trained(
     batches: list[tuple[Tensor, Tensor]], way: str, lam: float, every: int = 1
 ) -> tuple[list[float], object, object]:
-    """Losses, parameters, and the state of the estimate. `every`: micro-batches of a step."""
+    """The losses, the parameters, and the state of the estimate. `every`: the micro-batches of a step."""
     torch.manual_seed(1)
     model = nn.Linear(4, C).double()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -189,7 +189,7 @@ def test_a_batch_of_ignored_labels_leaves_estimate_and_parameters_as_they_were(w
     assert found[1:] == plain[1:]
 
 
-def test_steps_on_nothing_are_no_steps_without_a_weighed_loss(capsys: pytest.CaptureFixture[str]) -> None:
+def test_steps_on_empty_losses_do_not_count_as_unweighed_steps(capsys: pytest.CaptureFixture[str]) -> None:
     model = nn.Linear(4, C)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with api.session(lam=-1.0, announce=True) as session, api.capture():
@@ -202,13 +202,13 @@ def test_steps_on_nothing_are_no_steps_without_a_weighed_loss(capsys: pytest.Cap
     assert "no loss" not in capsys.readouterr().err
 
 
-def test_what_torch_can_compute_does_not_fail_as_its_elements_cannot(
+def test_a_loss_whose_elements_cannot_be_computed_is_left_unchanged(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_: object) -> None:
         raise RuntimeError("no kernel for that")
 
-    monkeypatch.setattr("absgd_worker.attach.capture.capture.elements_of", fails)
+    monkeypatch.setattr("absgd_worker.attach.capture.functional_call.elements_of", fails)
     model = nn.Linear(4, C)
     with api.session(announce=True), api.capture():
         assert torch.equal(F.cross_entropy(model(x), y), F.cross_entropy(model(x), y))

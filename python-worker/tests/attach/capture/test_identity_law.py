@@ -1,4 +1,4 @@
-"""The identity law: while lambda is off a loop is bit for bit what it was, in whatever way it trains."""
+"""The identity law: while lambda is off, every kind of loop trains bit for bit as without ABSGD."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Net(nn.Module):
 
 
 def trained(way: str, loss: Loss) -> Outcome:
-    """Losses, weights, and the next random number of a loop that trains in this way."""
+    """The losses, the weights, and the next random number of a loop of this kind."""
     torch.manual_seed(0)
     torch._dynamo.reset()
     points = torch.randn(STEPS, BATCH, 6)
@@ -88,7 +88,7 @@ WAYS = ["eager", "compile", "autocast", "scaler", "accumulation", "one by one", 
 def test_nothing_changes_while_lambda_is_off_and_not_otherwise(
     by: Callable[[str], Outcome], way: str
 ) -> None:
-    # torch itself rounds the mean of elements otherwise than its mean.
+    # torch's mean of unreduced elements is rounded differently from its reduced loss.
     loss = (lambda scores, labels: elements(scores, labels).mean()) if by is weighed else F.cross_entropy
     plain = trained(way, loss)
     calls = {"accumulation": 4, "one by one": BATCH}.get(way, 1)
@@ -118,7 +118,7 @@ def test_a_loss_inside_of_a_checkpoint_counts_once_and_is_refused_when_lambda_is
         trained("eager", in_a_checkpoint(api.wrap(nn.CrossEntropyLoss())))
 
 
-def test_a_compiled_step_has_one_estimate_whatever_its_batches_and_no_batch_of_an_earlier_one() -> None:
+def test_a_compiled_step_has_one_estimate_for_all_batch_sizes_and_forgets_earlier_batches() -> None:
     torch._dynamo.reset()
     net = Net(checkpoints=False)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
@@ -128,7 +128,7 @@ def test_a_compiled_step_has_one_estimate_whatever_its_batches_and_no_batch_of_a
         for size in (32, 8, 4, 8):
             optimizer.zero_grad()
             x = points[:size]
-            # One that is seen, before those that are not.
+            # This batch is seen, since it is not compiled; the later ones are not seen.
             (
                 step(x, x[:, :4].argmax(1)) if size < 32 else F.cross_entropy(net(x), x[:, :4].argmax(1))
             ).backward()
@@ -138,8 +138,8 @@ def test_a_compiled_step_has_one_estimate_whatever_its_batches_and_no_batch_of_a
 
 
 @pytest.mark.parametrize("backend", ["inductor", "aot_eager"] if shutil.which("c++") else ["aot_eager"])
-def test_a_graph_with_a_loss_inside_stays_whole_while_nobody_wants_it(backend: str) -> None:
-    """Broken in two it would differ in the last bits."""
+def test_a_graph_with_a_loss_inside_stays_whole_while_no_losses_are_wanted(backend: str) -> None:
+    """A graph in two parts differs in the last bits."""
 
     def losses() -> list[float]:
         torch._dynamo.reset()

@@ -1,4 +1,4 @@
-"""Losses without reduction: weighed with the samples that they are of, whatever a script makes of them."""
+"""Losses without reduction are weighed by sample, after any operations of the script."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class TestASumOverADimension:
     @pytest.mark.parametrize(
         ("made", "of"),
         [
-            # Over the batch first: tasks are no samples.
+            # The batch is reduced first; tasks are no samples.
             (lambda one: one.mean(0).sum(), lambda one: one.mean(1)),
             (lambda one: one.t().sum(1).mean(), lambda one: one.mean(1)),
             (lambda one: one.sum(1).mean(0), lambda one: one.sum(1)),
@@ -120,7 +120,7 @@ class TestChosenElements:
             weighed(loss)
 
 
-def test_a_loss_within_a_margin_counts_as_the_sample_that_it_is() -> None:
+def test_a_loss_of_0_within_a_margin_counts_as_a_sample() -> None:
     model, _ = a_model()
 
     def loss() -> Tensor:
@@ -166,7 +166,7 @@ class TestClassWeights:
         assert torch.allclose(weighed(loss)[1], plain.sum(1))
 
     def test_of_zero_leave_a_class_out(self) -> None:
-        """As of padding, before there was `ignore_index`."""
+        """Padding was masked like this before `ignore_index` existed."""
         model, _ = a_model()
         x, y = torch.randn(B, T, 4), torch.randint(0, C, (B, T))
 

@@ -1,4 +1,4 @@
-"""A wrapped criterion: the same module, and what it refuses."""
+"""A wrapped criterion is the same module in other respects, and refuses criteria it cannot weigh."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from absgd_worker.attach.errors import NotWeighable
 from recorder import Recorder, a_model, labels, points
 
 
-def test_a_wrapped_criterion_is_the_module_that_it_was() -> None:
+def test_a_wrapped_criterion_keeps_class_parameters_and_state() -> None:
     criterion = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0, 3.0, 4.0]), label_smoothing=0.1)
     wrapped = api.wrap(criterion)
     assert isinstance(wrapped, nn.CrossEntropyLoss)
@@ -69,7 +69,7 @@ def test_while_the_model_evaluates_nothing_is_weighed_even_with_gradients() -> N
 
 
 def test_a_part_that_trained_beside_the_model_does_not_make_its_evaluation_training() -> None:
-    """As a temperature that nobody puts into eval mode."""
+    """A temperature that the script never puts into eval mode is such a part."""
     model, optimizer = a_model()
     temperature = nn.Linear(4, 4)
     with api.session(source=Recorder()) as session:
@@ -89,7 +89,7 @@ def test_a_frozen_part_does_not_hide_that_the_model_trains() -> None:
         assert session.captured == 1
 
 
-def test_the_terms_of_a_criterion_have_each_an_estimate_of_their_own() -> None:
+def test_the_terms_of_a_criterion_have_an_estimate_each() -> None:
     class Terms(nn.Module):
         def forward(self, scores: torch.Tensor) -> torch.Tensor:
             low = F.mse_loss(scores[:, 0] * 0, torch.ones(8))
@@ -100,7 +100,7 @@ def test_the_terms_of_a_criterion_have_each_an_estimate_of_their_own() -> None:
     with api.session(lam=-1.0, gamma=0.5) as session:
         for _ in range(4):
             found = criterion(model(points[:8]))
-            # Samples whose losses are all alike have even weights.
+            # Samples with equal losses have equal weights.
             assert found.item() == pytest.approx(10.0, rel=1e-6)
             found.backward()
             optimizer.step()
@@ -110,7 +110,7 @@ def test_the_terms_of_a_criterion_have_each_an_estimate_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"accumulate": 0}, "accumulate is 0, must be a whole number from 1"),
         ({"mirror": "never"}, 'mirror is \'never\', must be "auto" or "off"'),
@@ -118,12 +118,12 @@ def test_the_terms_of_a_criterion_have_each_an_estimate_of_their_own() -> None:
         ({"groups": "all"}, "groups is 'all'"),
     ],
 )
-def test_a_setting_that_is_none_is_refused_with_those_that_are(options: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said), api.session(**options):
+def test_an_invalid_setting_is_refused_with_the_valid_ones(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message), api.session(**options):
         pass
 
 
-def test_a_granularity_that_is_none_is_refused_with_those_that_are() -> None:
+def test_an_unknown_granularity_is_refused_with_the_known_ones() -> None:
     model, _ = a_model()
     with api.session() as session, session.capture(granularity="tokens"):  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="granularity is 'tokens', must be one of auto, sample"):
@@ -141,7 +141,7 @@ def test_a_criterion_in_eval_mode_is_plain() -> None:
 
 
 class OwnNew(nn.CrossEntropyLoss):
-    """Its instances are not made without arguments."""
+    """Its instances cannot be made without arguments."""
 
     def __new__(cls, smoothing: float) -> OwnNew:
         return super().__new__(cls)
@@ -174,7 +174,7 @@ class OfNoModule:
 
 
 def with_a_forward_of_its_own() -> nn.Module:
-    """As `torch.compile` gives a module."""
+    """Like a module that `torch.compile` returns."""
     module = nn.Module()
     module.forward = lambda scores, target: F.cross_entropy(scores, target) * 2
     return module

@@ -1,4 +1,4 @@
-"""Where a loss is computed tells it from the others of a script."""
+"""The losses of a script are distinguished by their call sites."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from recorder import Recorder
 
 
 class GanLoss:
-    """One criterion of a discriminator and of its generator."""
+    """One criterion for a discriminator and its generator."""
 
     def __call__(self, scores: Tensor, *, is_real: bool) -> Tensor:
         return F.binary_cross_entropy_with_logits(scores, torch.full_like(scores, float(is_real)))
@@ -26,7 +26,7 @@ def gan_loss(scores: Tensor, *, is_real: bool) -> Tensor:
 
 
 @pytest.mark.parametrize("criterion", [GanLoss(), gan_loss])
-def test_those_who_call_a_criterion_have_each_an_estimate_of_their_own(criterion: GanLoss) -> None:
+def test_callers_of_one_criterion_have_an_estimate_each(criterion: GanLoss) -> None:
     discriminator = nn.Linear(4, 1)
     generator = nn.Linear(4, 4)
     optimizers = [torch.optim.SGD(one.parameters(), lr=0.1) for one in (discriminator, generator)]
@@ -49,9 +49,7 @@ def test_those_who_call_a_criterion_have_each_an_estimate_of_their_own(criterion
 
 @pytest.mark.parametrize("together", [False, True])
 @pytest.mark.parametrize("way", ["wrap", "capture", "weigh"])
-def test_a_helper_of_any_name_that_two_losses_are_computed_by_gives_each_an_estimate(
-    way: str, together: bool
-) -> None:
+def test_two_losses_that_one_helper_computes_have_an_estimate_each(way: str, together: bool) -> None:
     nets = [nn.Linear(4, 1) for _ in range(2)]
     optimizers = [torch.optim.SGD(one.parameters(), lr=0.1) for one in nets]
 
@@ -83,13 +81,13 @@ def test_a_helper_of_any_name_that_two_losses_are_computed_by_gives_each_an_esti
     assert names[0] != names[1]
     assert names == names[:2] * 3
     assert list(state["weighings"]) == names[:2]
-    # What is known of the script is known to the next process from its first step on.
+    # The saved state gives the next process the same names from its first step.
     assert [function for _, function in state["names"]["functions"]] == [
-        "test_a_helper_of_any_name_that_two_losses_are_computed_by_gives_each_an_estimate"
+        "test_two_losses_that_one_helper_computes_have_an_estimate_each"
     ]
 
 
-def test_a_loss_that_calls_itself_is_one_place_however_deep_it_goes() -> None:
+def test_a_recursive_loss_is_one_call_site_at_any_depth() -> None:
     net = nn.Linear(4, 1)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
 
@@ -118,7 +116,7 @@ def train(net, optimizer, steps):
 
 
 @pytest.mark.parametrize("edit", ["", "\n\n# A comment.\n"])
-def test_a_place_that_an_edit_has_moved_keeps_its_name_and_estimate(tmp_path: Path, edit: str) -> None:
+def test_a_call_site_that_an_edit_moved_keeps_its_name_and_estimate(tmp_path: Path, edit: str) -> None:
     file = tmp_path / "edited.py"
 
     def trained(text: str, state: Any) -> Any:
@@ -139,7 +137,7 @@ def test_a_place_that_an_edit_has_moved_keeps_its_name_and_estimate(tmp_path: Pa
     assert list(trained(edit + SCRIPT, state)["weighings"]) == ["loss"]
 
 
-def test_a_function_that_trains_is_one_place_whoever_calls_it() -> None:
+def test_a_function_that_trains_is_one_call_site_for_all_its_callers() -> None:
     model = nn.Linear(4, 4)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 

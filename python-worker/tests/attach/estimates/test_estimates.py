@@ -22,16 +22,16 @@ class Arrangement:
     heads: int
     passes: int
     micro: int
-    """Micro-batches of a step, each with a backward pass of its own."""
+    """The number of micro-batches of a step, each with its own backward pass."""
     each_head: bool
     """Whether every head has a backward pass of its own."""
     skips: list[bool]
-    """Batches that the script leaves out, once it has seen their loss; each of them before a step."""
+    """The steps before which the script computes the loss of a batch and does not train on it."""
 
     @classmethod
     def drawn(cls, source: random.Random) -> Arrangement:
         skips = [source.random() < 0.3 for _ in range(6)]
-        # Which of the first calls go into one backward pass is known after the first.
+        # Only after the first backward pass is it known which calls go into one.
         skips[0] = False
         return cls(
             heads=source.randint(1, 3),
@@ -56,7 +56,7 @@ class Heads(nn.Module):
 
 
 def trained(arrangement: Arrangement, loss_of: Loss, *, steps: range, state: Any = None) -> Any:
-    """The state of a loop that trains so: all losses are computed in one line."""
+    """Trains and returns the state. One line computes all losses."""
     one = arrangement
     torch.manual_seed(5)
     x = torch.randn(len(one.skips), 2, one.micro, B, 4, dtype=torch.float64)
@@ -87,7 +87,7 @@ def trained(arrangement: Arrangement, loss_of: Loss, *, steps: range, state: Any
 
 
 @pytest.mark.parametrize("way", [wrapped, captured, weighed])
-def test_any_arrangement_of_heads_passes_and_micro_batches_is_the_recurrence_of_each_by_hand(
+def test_any_arrangement_of_heads_passes_and_micro_batches_follows_the_recurrence_by_hand(
     way: Loss,
 ) -> None:
     for seed in range(10):
@@ -101,7 +101,7 @@ def test_any_arrangement_of_heads_passes_and_micro_batches_is_the_recurrence_of_
         expected = trained(arrangement, by_hand, steps=steps)
         with api.session(lam=LAM, gamma=GAMMA, accumulate=arrangement.micro):
             got = trained(arrangement, way, steps=steps)
-        # Half of it, saved as JSON, and the rest in a session of its own.
+        # The first half is saved as JSON, and the rest trains in another session.
         with api.session(lam=LAM, gamma=GAMMA, accumulate=arrangement.micro) as session:
             half = trained(arrangement, way, steps=steps[:3])
             saved = json.loads(json.dumps(session.state_dict()))
@@ -125,7 +125,7 @@ def test_a_second_pass_over_every_batch_that_begins_later_gets_an_estimate_of_it
                 total = total + F.cross_entropy(model(points * (1 + number))[0], labels)
             total.backward()
             optimizer.step()
-    # The first of these steps cannot tell a second pass from a batch after one that was left out.
+    # In the first of these steps, a second pass looks like a batch after one that was not trained on.
     assert [(len(entry.losses_B), [name for name, _ in entry.others]) for entry in source.entries] == [
         *[(B, [])] * 3,
         (2 * B, []),
@@ -134,7 +134,7 @@ def test_a_second_pass_over_every_batch_that_begins_later_gets_an_estimate_of_it
 
 
 class TestNames:
-    """`name=` asks for one estimate."""
+    """All calls with the same `name=` share one estimate."""
 
     def test_all_that_ask_for_a_name_share_its_estimate(self) -> None:
         model = Heads(2)
@@ -183,7 +183,7 @@ class TestNames:
             assert list(session.state_dict()["weighings"]) == ["loss", "loss#2"]
 
 
-def test_a_figure_for_the_log_that_is_computed_in_the_same_line_moves_no_estimate() -> None:
+def test_a_value_for_the_log_from_the_same_line_does_not_change_the_estimate() -> None:
     def state(*, looks: bool) -> Any:
         torch.manual_seed(0)
         model = Heads(1)

@@ -1,4 +1,4 @@
-"""Parts of one unreduced loss that a script reduces apart have an estimate each."""
+"""Parts of one unreduced loss that a script reduces separately have an estimate each."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def fixed_slices(losses: Tensor, part: Tensor, mean: Reduce) -> Tensor:
 
 
 def alternative_lines(losses: Tensor, part: Tensor, mean: Reduce) -> Tensor:
-    """One loss a step: the same loss, reduced in one of two lines."""
+    """One loss per step: the same loss, reduced in one of two lines."""
     if int(part[0]) == 0:
         return mean(losses, "one")
     return mean(losses[part < 2], "one")
@@ -77,7 +77,7 @@ def trained(
     x = torch.randn(STEPS, B, 4, dtype=torch.float64)
     y = torch.randint(0, 3, x.shape[:-1])
     parts = torch.tensor([[source.choice([0, 0, 1, 2]) for _ in range(B)] for _ in range(STEPS)])
-    # Of some batches a whole part is left out.
+    # Some batches do not have one of the parts.
     for step in range(1, STEPS):
         left_out = source.choice([None, 0, 1, 2])
         parts[step][parts[step] == left_out] = source.choice([part for part in range(3) if part != left_out])
@@ -105,7 +105,7 @@ def by_hand() -> Reduce:
 
 @pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize("unreduced", [captured, wrapped])
-def test_every_part_is_the_recurrence_of_its_own_losses(script: Any, unreduced: Unreduced) -> None:
+def test_every_part_follows_the_recurrence_of_its_own_losses(script: Any, unreduced: Unreduced) -> None:
     for seed in range(4):
         expected = trained(script, seed, captured, by_hand(), steps=range(STEPS))
         with api.session(lam=LAM, gamma=GAMMA, accumulate=1), api.capture():
@@ -125,6 +125,6 @@ def test_every_part_is_the_recurrence_of_its_own_losses(script: Any, unreduced: 
 
 def means_of_lines(script: Any) -> Reduce:
     if script is tasks_in_a_loop:
-        # Of no loss torch's mean is NaN.
+        # torch's mean of an empty tensor is NaN.
         return lambda losses, part: losses.sum() / max(len(losses), 1)
     return lambda losses, part: losses.mean()

@@ -1,4 +1,4 @@
-"""Several losses of one process are series of their own; that of the run is the same in all of its steps."""
+"""Each loss of a process has a series; the main loss of a run is the same in all its steps."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from absgd_worker.link.step_reports import StepEntry, runs_of, sample_batches, s
 from recorder import Recorder, a_model, labels, points
 
 Told = tuple[str, Tensor]
-"""Which loss a step was made for, and the losses of its samples."""
+"""The loss that a step trains on, and the losses of its samples."""
 
 
 def trained(kinds: list[str], state: Any = None) -> tuple[list[StepEntry], list[Told], Any]:
     """Steps of a discriminator, of its generator, and of the first with an auxiliary head."""
     nets = {name: a_model() for name in ("discriminator", "generator")}
-    source, told = Recorder(), []
+    source, trained_losses = Recorder(), []
     with api.session(source=source) as session, api.capture():
         if state is not None:
             session.load_state_dict(state)
@@ -32,7 +32,7 @@ def trained(kinds: list[str], state: Any = None) -> tuple[list[StepEntry], list[
         for kind, (_, own_points, own_labels) in zip(kinds, tracked, strict=True):
             model, optimizer = nets["generator" if kind == "generator" else "discriminator"]
             scores = model(own_points)
-            told.append((kind, F.cross_entropy(scores.detach(), own_labels, reduction="none")))
+            trained_losses.append((kind, F.cross_entropy(scores.detach(), own_labels, reduction="none")))
             if kind == "generator":
                 loss = F.cross_entropy(scores, own_labels)
             else:
@@ -43,18 +43,18 @@ def trained(kinds: list[str], state: Any = None) -> tuple[list[StepEntry], list[
             loss.backward()
             optimizer.step()
         state = json.loads(json.dumps(session.state_dict()))
-    return source.entries, told, state
+    return source.entries, trained_losses, state
 
 
-def test_the_loss_of_a_run_is_the_same_in_every_step_that_has_it_and_no_other_takes_its_place() -> None:
+def test_the_main_loss_of_a_run_is_the_same_in_every_step_and_is_not_replaced() -> None:
     kinds = ("discriminator", "generator", "auxiliary")
     for seed in range(8):
         draw = random.Random(seed)
         first = ["discriminator", *draw.choices(kinds, k=9)]
-        entries, told, state = trained(first)
-        # Whatever comes first in a process that goes on.
-        later, told_later, _ = trained(["generator", *draw.choices(kinds, k=5)], state)
-        for entry, (kind, losses) in zip([*entries, *later], [*told, *told_later], strict=True):
+        entries, trained_losses, state = trained(first)
+        # The first loss of a resumed process may be another one.
+        later, trained_later, _ = trained(["generator", *draw.choices(kinds, k=5)], state)
+        for entry, (kind, losses) in zip([*entries, *later], [*trained_losses, *trained_later], strict=True):
             is_main = kind != "generator"
             assert entry.has_main is is_main
             assert (entry.name == "loss") is is_main
@@ -78,7 +78,7 @@ def test_the_loss_of_a_run_is_the_same_in_every_step_that_has_it_and_no_other_ta
         assert [one.weighing == "" for one in samples] == [kind != "generator" for kind in first]
 
 
-def test_the_loss_that_is_named_loss_is_the_one_of_the_run_whichever_is_computed_first() -> None:
+def test_the_loss_named_loss_is_the_main_loss_also_if_it_is_computed_later() -> None:
     model, optimizer = a_model()
     source = Recorder()
     with api.session(source=source):

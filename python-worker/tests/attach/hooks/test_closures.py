@@ -1,4 +1,4 @@
-"""Optimizers that compute the loss themselves, by a closure: LBFGS, and whatever Lightning trains."""
+"""Optimizers that compute the loss by a closure: LBFGS, and all optimizers under Lightning."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def lbfgs(parameters: list[Tensor]) -> torch.optim.Optimizer:
 def trained(
     make: Make, controls: dict[str, float] | None, *, lr: float | None = None, by_name: bool = True
 ) -> Tensor:
-    """Three steps, within a session where there are controls."""
+    """Three steps, inside a session if there are controls."""
     model, _ = a_model()
     optimizer = make(list(model.parameters()))
     if lr is not None:
@@ -66,11 +66,11 @@ def test_nothing_changes_while_lambda_is_off_and_not_otherwise(make: Make, by_na
 
 
 @pytest.mark.parametrize("make", [sgd, lbfgs])
-def test_planned_values_are_there_from_the_first_step_on(make: Make) -> None:
+def test_planned_values_are_set_from_the_first_step(make: Make) -> None:
     assert torch.equal(trained(make, {"lambda": math.inf, "lr": 0.4}), trained(make, None, lr=0.4))
 
 
-def test_gradients_are_clipped_once_the_closure_has_made_them() -> None:
+def test_gradients_are_clipped_after_the_closure_computed_them() -> None:
     model, optimizer = a_model()
     before = model.weight.detach().clone()
     criterion = api.wrap(nn.CrossEntropyLoss())
@@ -89,7 +89,7 @@ def test_gradients_are_clipped_once_the_closure_has_made_them() -> None:
     assert (model.weight - before).abs().max().item() <= 0.05
 
 
-def test_a_closure_that_raises_leaves_the_optimizer_its_own_values() -> None:
+def test_a_closure_that_raises_restores_the_optimizer_values() -> None:
     _, optimizer = a_model()
 
     def closure() -> float:

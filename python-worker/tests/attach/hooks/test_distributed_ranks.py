@@ -1,4 +1,4 @@
-"""Several ranks, by the variables of a launcher. That lambda is refused: see session/test_session.py."""
+"""Several ranks, by the environment variables of a launcher. See also session/test_session.py."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ print("weights", model.weight.tolist())
 """
 
 
-def test_the_first_rank_records_and_speaks_and_the_others_train_alike(tmp_path: Path) -> None:
+def test_only_the_first_rank_records_and_prints_and_all_train_alike(tmp_path: Path) -> None:
     script = tmp_path / "train.py"
     script.write_text(SCRIPT)
     ranks = [
@@ -36,10 +36,10 @@ def test_the_first_rank_records_and_speaks_and_the_others_train_alike(tmp_path: 
         )
         for rank in (0, 1)
     ]
-    (first, said), (second, silence) = [rank.communicate() for rank in ranks]
+    (first, printed), (second, other_printed) = [rank.communicate() for rank in ranks]
     assert [rank.returncode for rank in ranks] == [0, 0]
     assert first == second != ""
-    assert "absgd: captured 1 loss" in said
-    assert "absgd: 3 losses captured in 3 steps" in said
-    assert "captured" not in silence
+    assert "absgd: captured 1 loss" in printed
+    assert "absgd: 3 losses captured in 3 steps" in printed
+    assert "captured" not in other_printed
     assert [folder.name for folder in (tmp_path / "runs").iterdir()] == ["two"]

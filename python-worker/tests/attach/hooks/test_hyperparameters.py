@@ -1,4 +1,4 @@
-"""PlanFileSource hyperparameters in optimizers of a script."""
+"""Planned hyperparameters in the optimizers of a script."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def of_groups(optimizer: torch.optim.Optimizer, name: str) -> list[float]:
     return [group[name] for group in optimizer.param_groups]
 
 
-def test_scaled_the_largest_group_has_the_number_and_the_others_their_part_of_it() -> None:
+def test_scaled_groups_keep_their_ratio_to_the_largest_which_has_the_planned_value() -> None:
     optimizer, hyperparameters = with_groups(), Hyperparameters()
     applied = hyperparameters.put(optimizer, {"lr": 0.5, "weight_decay": 0.01, "lambda": -1.0})
     assert of_groups(optimizer, "lr") == pytest.approx([0.5, 0.1, 0.5])
@@ -41,14 +41,14 @@ def test_scaled_the_largest_group_has_the_number_and_the_others_their_part_of_it
     assert of_groups(optimizer, "weight_decay") == [1e-4, 1e-4, 0.0]
 
 
-def test_absolute_every_group_has_the_number() -> None:
+def test_with_absolute_every_group_has_the_planned_value() -> None:
     optimizer = with_groups()
     Hyperparameters("absolute").put(optimizer, {"lr": 0.5, "weight_decay": 0.01})
     assert of_groups(optimizer, "lr") == [0.5, 0.5, 0.5]
     assert of_groups(optimizer, "weight_decay") == [0.01, 0.01, 0.01]
 
 
-def test_parts_are_those_before_a_warm_up_that_begins_at_zero() -> None:
+def test_ratios_are_those_before_a_warm_up_from_zero() -> None:
     optimizer = with_groups()
     torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: step / 10)
     assert of_groups(optimizer, "lr") == [0, 0, 0]
@@ -56,7 +56,7 @@ def test_parts_are_those_before_a_warm_up_that_begins_at_zero() -> None:
     assert of_groups(optimizer, "lr") == pytest.approx([0.5, 0.1, 0.5])
 
 
-def test_hands_off_what_is_not_planned_and_reports_it() -> None:
+def test_values_that_are_not_planned_stay_and_are_reported() -> None:
     optimizer, hyperparameters = with_groups(), Hyperparameters()
     optimizer.param_groups[0]["lr"] = 0.3
     assert hyperparameters.put(optimizer, {"lambda": 2.0})["lr"] == 0.3
@@ -64,7 +64,7 @@ def test_hands_off_what_is_not_planned_and_reports_it() -> None:
     assert of_groups(optimizer, "lr") == [0.3, 0.02, 0.1]
 
 
-def test_a_group_that_is_added_later_has_its_part_too() -> None:
+def test_a_group_that_is_added_later_keeps_its_ratio_too() -> None:
     optimizer, hyperparameters = with_groups(), Hyperparameters()
     hyperparameters.put(optimizer, {"lr": 0.5})
     hyperparameters.put_back(optimizer)
@@ -81,7 +81,7 @@ def test_momentum_of_adam_is_its_first_beta() -> None:
     assert optimizer.param_groups[0]["betas"] == (0.9, 0.999)
 
 
-def test_a_rate_that_is_a_tensor_is_set_in_place_and_waited_for_by_nobody() -> None:
+def test_a_learning_rate_tensor_is_set_in_place_without_waiting_for_a_device() -> None:
     rate = torch.tensor(0.1)
     optimizer = torch.optim.AdamW(parameters(), lr=rate, foreach=False)
     hyperparameters = Hyperparameters()
@@ -93,7 +93,7 @@ def test_a_rate_that_is_a_tensor_is_set_in_place_and_waited_for_by_nobody() -> N
     assert rate.item() == pytest.approx(0.1)
 
 
-def test_what_the_optimizer_does_not_have_is_an_error_with_the_remedy() -> None:
+def test_a_planned_value_the_optimizer_lacks_is_an_error_with_the_remedy() -> None:
     optimizer = torch.optim.Adagrad(parameters())
     with pytest.raises(
         ControlError, match=r"sets momentum, but the optimizer Adagrad has no momentum or betas"
@@ -101,7 +101,9 @@ def test_what_the_optimizer_does_not_have_is_an_error_with_the_remedy() -> None:
         Hyperparameters().put(optimizer, {"momentum": 0.5})
 
 
-def test_a_scheduler_beside_the_plan_is_said_once_and_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_scheduler_beside_the_plan_is_reported_once_and_continues(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     optimizer, hyperparameters = torch.optim.SGD(parameters(), lr=0.1), Hyperparameters()
     scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
     for _ in range(4):
@@ -111,8 +113,8 @@ def test_a_scheduler_beside_the_plan_is_said_once_and_goes_on(capsys: pytest.Cap
         hyperparameters.put_back(optimizer)
         scheduler.step()
     assert of_groups(optimizer, "lr") == pytest.approx([0.1 * 0.5**4])
-    said = capsys.readouterr().err
-    assert said.count("the script changes lr itself (0.1 to 0.05), and the plan sets it too (1)") == 1
+    printed = capsys.readouterr().err
+    assert printed.count("the script changes lr itself (0.1 to 0.05), and the plan sets it too (1)") == 1
 
 
 def test_gradients_are_clipped_to_the_planned_norm_over_all_groups() -> None:
@@ -125,7 +127,7 @@ def test_gradients_are_clipped_to_the_planned_norm_over_all_groups() -> None:
     assert [group["params"][0].grad.item() for group in optimizer.param_groups] == pytest.approx([1.0] * 3)
 
 
-def test_what_optimizers_begin_with_is_found_wherever_they_are() -> None:
+def test_the_initial_values_of_all_optimizers_of_the_process_are_found() -> None:
     kept = [torch.optim.SGD(parameters(), lr=123.0), torch.optim.Adam(parameters(), lr=1.0)]
     assert initial_values()["lr"] == 123.0
     assert kept

@@ -1,4 +1,4 @@
-"""A capture leaves torch's own choice of a path as it is."""
+"""A capture does not change which code path torch takes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from absgd_worker.attach import api
 
 
 class Marked(torch.Tensor):
-    """A tensor with functions of its own."""
+    """A tensor that overrides torch functions."""
 
 
 def encoder() -> nn.TransformerEncoder:
@@ -31,7 +31,7 @@ def encoded(model: Callable[..., Tensor], is_padded: bool) -> Tensor:
 
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
 @pytest.mark.parametrize("is_padded", [False, True])
-def test_the_fast_path_of_evaluation_stays(is_padded: bool) -> None:
+def test_the_fast_path_of_evaluation_is_still_taken(is_padded: bool) -> None:
     plain = encoded(encoder(), is_padded)
     with api.session(), api.capture(), api.capture():
         captured = encoded(encoder(), is_padded)
@@ -39,7 +39,7 @@ def test_the_fast_path_of_evaluation_stays(is_padded: bool) -> None:
     assert torch.equal(captured, plain)
 
 
-def test_a_whole_graph_of_it_is_compiled_as_without_us() -> None:
+def test_a_whole_graph_is_compiled_as_without_a_capture() -> None:
     def compiled() -> Tensor:
         torch.compiler.reset()
         return encoded(torch.compile(encoder(), fullgraph=True, backend="aot_eager"), False)
@@ -49,7 +49,7 @@ def test_a_whole_graph_of_it_is_compiled_as_without_us() -> None:
         assert torch.equal(compiled(), plain)
 
 
-def test_what_others_override_is_still_told() -> None:
+def test_overrides_of_other_code_are_still_reported() -> None:
     asks: object = torch._C._has_torch_function  # type: ignore[attr-defined]
     assert torch.overrides.has_torch_function is asks
     args = (torch.zeros(1),)

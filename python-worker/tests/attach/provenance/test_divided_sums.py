@@ -33,7 +33,7 @@ def test_a_sum_is_weighed_by_sums_unless_it_is_divided_by_the_number_of_elements
             ("mean", lambda one: one / count),
             ("mean", lambda one: one * (1 / count)),
             ("mean", lambda one: one / torch.tensor(count)),
-            # Of a step of three micro-batches, as a framework divides.
+            # A framework also divides by the three micro-batches of a step.
             ("mean", lambda one: one / (3 * count)),
         ]
     )
@@ -80,7 +80,7 @@ def test_weigh_has_the_unit_of_its_reduction(reduction: str) -> None:
     check(model, lambda: api.weigh(model(x).square(), reduction=reduction), expected, of_samples.detach())  # type: ignore[arg-type]
 
 
-def test_a_batchmean_has_sums_and_a_mean_has_means() -> None:
+def test_a_batchmean_weighs_by_sums_and_a_mean_by_means() -> None:
     model, x = nn.Linear(3, 4).double(), torch.randn(5, 3, dtype=torch.float64)
     aims = torch.softmax(torch.randn(5, 4, dtype=torch.float64), 1)
     for reduction in ("batchmean", "mean"):
@@ -96,7 +96,7 @@ def test_a_batchmean_has_sums_and_a_mean_has_means() -> None:
         check(model, captured, expected, of_samples.detach())
 
 
-def test_the_unit_is_found_out_once_and_a_loss_counts_once() -> None:
+def test_the_unit_is_decided_once_and_a_loss_counts_once() -> None:
     model, x = nn.Linear(3, 9), torch.randn(5, 3)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     with api.session(lam=-1.0) as session, api.capture():

@@ -1,4 +1,4 @@
-"""What a captured loss becomes: each formula beside a plain one in float64."""
+"""Captured losses of torch.nn.functional, compared with formulas in float64."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LAM = -0.7
 
 
 def weights_of(losses_G: Tensor) -> Tensor:
-    """Of the first batch: its own mean is the estimate, Σw is 1."""
+    """The weights of the first batch: its own mean is the estimate, so that Σw is 1."""
     return torch.softmax(losses_G.double() / LAM, 0)
 
 
@@ -48,7 +48,7 @@ def test_class_weights_stay_outside_the_exponent_and_in_the_denominator() -> Non
         assert found.item() == pytest.approx(expected.item(), rel=1e-12)
 
 
-def test_what_is_ignored_has_no_weight_and_does_not_count() -> None:
+def test_ignored_elements_have_no_weight_and_do_not_count() -> None:
     ignoring = target.where(torch.arange(12) % 3 > 0, -100)
     kept = ignoring != -100
     losses = F.cross_entropy(logits[kept], target[kept], reduction="none")
@@ -62,7 +62,7 @@ def test_a_sum_stays_a_sum() -> None:
     assert found.item() == pytest.approx((12 * weights_of(losses) * losses).sum().item(), rel=1e-12)
 
 
-def test_a_loss_of_several_numbers_a_sample_is_weighed_by_their_mean() -> None:
+def test_a_loss_with_several_elements_per_sample_is_weighed_by_their_mean() -> None:
     aims = torch.rand(12, 5, dtype=torch.float64)
     for loss in (F.mse_loss, F.binary_cross_entropy_with_logits, F.smooth_l1_loss):
         elements = loss(logits, aims, reduction="none")
@@ -154,15 +154,15 @@ class TestWeigh:
         assert found.item() == pytest.approx(expected.item(), rel=1e-12)
 
     @pytest.mark.parametrize(
-        ("options", "said"),
+        ("options", "message"),
         [
             ({"reduction": "avg"}, 'must be "mean"'),
             ({"mask": torch.ones(3)}, r"mask has shape \[3\], must have that of the losses, \[12\]"),
             ({"group": torch.zeros(3, dtype=torch.long)}, "one entry for each of the 12 losses"),
         ],
     )
-    def test_what_does_not_fit_is_refused(self, options: dict[str, object], said: str) -> None:
-        with pytest.raises(ValueError, match=said):
+    def test_what_does_not_fit_is_refused(self, options: dict[str, object], message: str) -> None:
+        with pytest.raises(ValueError, match=message):
             self.weighed(self.losses, **options)  # type: ignore[arg-type]
 
 
@@ -177,7 +177,7 @@ class TestALossOfPairs:
         assert not captured(lambda: self.loss(detached=True)).requires_grad
 
     def test_without_reduction_is_for_the_script_to_weigh(self) -> None:
-        """As the refusal of it says."""
+        """The remedy that the error names."""
         elements = self.loss(reduction="none")
         weighed = captured(lambda: api.weigh(self.loss(reduction="none")))
         assert weighed.item() == pytest.approx(

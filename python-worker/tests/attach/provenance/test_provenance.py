@@ -1,4 +1,4 @@
-"""Which sample a number is of, followed through whatever a script makes of a loss before it reduces it."""
+"""The samples of losses are tracked through the operations of a script until the reduction."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from unreduced_losses import B, Made, factors, labels, points, weighed
 
 
 class TestOrder:
-    """Elements keep their samples wherever a script puts them."""
+    """Elements keep their samples when a script moves them."""
 
     @pytest.mark.parametrize(
         "made",
@@ -112,7 +112,7 @@ class TestAMask:
         assert weighed(loss)[1].shape[0] == B - 1
 
     def test_is_none_where_a_factor_is_trained(self) -> None:
-        """As of a focal loss, whose factor is 0 for what is as good as right."""
+        """The factor of a focal loss is 0 for samples that are almost right."""
         model, _ = a_model()
 
         def loss() -> Tensor:
@@ -171,7 +171,7 @@ class TestASum:
 
 
 class TestWhileLambdaIsOff:
-    """What is followed leaves no trace in a script."""
+    """Tracking does not change the results of a script."""
 
     def test_its_hooks_run_as_often_as_without_us(self) -> None:
         calls: list[int] = []
@@ -226,7 +226,7 @@ class TestWhileLambdaIsOff:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_any_way_from_elements_to_a_number_weighs_the_samples_that_they_are_of(seed: int) -> None:
+def test_any_operations_from_elements_to_one_number_weigh_the_right_samples(seed: int) -> None:
     draw = random.Random(seed)
     generator = torch.Generator().manual_seed(seed)
     shape = (draw.choice([2, 3, 5]), draw.choice([1, 4, 6]), draw.choice([1, 3, 7]))
@@ -265,7 +265,7 @@ def test_any_way_from_elements_to_a_number_weighs_the_samples_that_they_are_of(s
     total, losses = weighed(loss)
     held = sample.unique()
     if len(held) == sample.numel():
-        # Each number is a sample, and they stay in their order.
+        # Each value is a sample, and the order stays.
         held = sample.reshape(-1)
     expected = torch.stack([value[sample == one].mean() for one in held])
     assert torch.allclose(losses, expected, rtol=1e-5)

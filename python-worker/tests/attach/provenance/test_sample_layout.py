@@ -1,4 +1,4 @@
-"""What one sample of a loss is, told by the models of a step and by what its scores are made of."""
+"""Which elements of a loss are one sample, by the models of the step and the graph of the scores."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ B, T, V, H = 8, 5, 30, 16
 
 
 def samples(step: Callable[[], Tensor], **options: Any) -> int:
-    """Of the one loss that a step weighs."""
+    """The losses of the samples of the only loss of a step."""
     torch.manual_seed(0)
     source = Recorder()
     parameter = nn.Parameter(torch.zeros(()))
@@ -40,7 +40,7 @@ def tokens() -> Tensor:
 
 
 class Steps(nn.Module):
-    """A cell that is called for every step of time: [T, B] in, [T, B, V] out; batch first if so wished."""
+    """A cell that is called for every time step: from [T, B] to [T, B, V], or with the batch first."""
 
     def __init__(self, is_batch_first: bool) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class TestASequenceIsASample:
         assert samples(lambda: F.cross_entropy(model(ids=x).view(-1, V), x.view(-1))) == B
 
     def test_whose_three_dimensions_were_flattened(self) -> None:
-        """As of the pixels of images."""
+        """The pixels of images are such losses."""
         model, images = nn.Conv2d(3, 5, 1), torch.randn(B, 3, 6, 6)
         y = torch.randint(0, 5, (B, 6, 6))
 
@@ -146,7 +146,7 @@ class TestARowIsASample:
         assert samples(lambda: F.mse_loss(model(x).chunk(2)[1], torch.zeros(4, V))) == 4
 
     def test_of_the_choices_of_a_question(self) -> None:
-        """A model that is given every choice by itself, and by keywords."""
+        """A model that gets each choice separately, by keywords."""
 
         class Choices(nn.Module):
             def __init__(self) -> None:
@@ -160,7 +160,7 @@ class TestARowIsASample:
         assert samples(lambda: F.cross_entropy(model(x=x), torch.zeros(B, dtype=torch.long))) == B
 
     def test_of_any_batch_of_the_step(self) -> None:
-        """As of a boundary and of the points within."""
+        """Points on a boundary and inside it."""
         model, few, many = nn.Linear(1, 1), torch.rand(2, 1), torch.rand(50, 1)
 
         def loss() -> Tensor:
@@ -188,7 +188,7 @@ class TestARowIsASample:
 
 
 class TestWhatWasPickedBelongsToItsRow:
-    """As of the boxes of images, or of the tokens that a mask leaves."""
+    """The boxes of images, or tokens that a mask selects."""
 
     chosen = torch.rand(B, T, generator=torch.Generator().manual_seed(3)) > 0.5
     held = int(chosen.any(1).sum())
@@ -232,7 +232,7 @@ class TestWhatWasPickedBelongsToItsRow:
         assert samples(lambda: F.cross_entropy((scores * 2)[self.chosen], y[self.chosen])) == self.held
 
 
-def test_columns_that_are_as_many_as_the_batch_are_not_taken_for_samples() -> None:
+def test_as_many_columns_as_samples_are_not_mistaken_for_samples() -> None:
     model, x = nn.Linear(H, B), torch.randn(B, H)
 
     def half() -> Tensor:
@@ -243,7 +243,7 @@ def test_columns_that_are_as_many_as_the_batch_are_not_taken_for_samples() -> No
         samples(half)
 
 
-def test_a_target_that_is_one_number_for_all_tells_nothing_and_harms_nothing() -> None:
+def test_a_target_of_one_number_for_all_samples_changes_nothing() -> None:
     model, x, real = nn.Linear(H, 1), torch.randn(B, H), torch.tensor(1.0)
 
     def loss() -> Tensor:
@@ -253,7 +253,7 @@ def test_a_target_that_is_one_number_for_all_tells_nothing_and_harms_nothing() -
     assert samples(loss) == B
 
 
-def test_a_cell_that_is_called_by_keywords_tells_nothing_and_harms_nothing() -> None:
+def test_a_cell_that_is_called_by_keywords_changes_nothing() -> None:
     class Keyed(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -266,7 +266,7 @@ def test_a_cell_that_is_called_by_keywords_tells_nothing_and_harms_nothing() -> 
     assert samples(lambda: F.mse_loss(model(x), x)) == B
 
 
-def test_scores_whose_graph_is_gone_may_be_looked_at_once_more() -> None:
+def test_scores_whose_graph_is_released_can_be_used_again() -> None:
     model, x = nn.Linear(H, V), torch.randn(B, T, H)
     chosen, y = torch.rand(B, T) > 0.5, torch.randint(0, V, (B, T))
     with api.session(), api.capture():

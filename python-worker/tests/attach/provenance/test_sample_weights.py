@@ -1,4 +1,4 @@
-"""Masks and weights of samples: what is outside of the exponent, the same in every way in."""
+"""Masks and sample weights stay outside the exponent with wrap, weigh and capture alike."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Elements(nn.Module):
 
 
 class Whole(nn.Module):
-    """A criterion that makes its own number of the elements."""
+    """A criterion that reduces the elements itself."""
 
     def __init__(self, elements: nn.Module, made: Made) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Whole(nn.Module):
 def ways(
     model: nn.Module, x: Tensor, aim: Tensor, made: Made, granularity: Granularity = "auto"
 ) -> dict[str, Callable[[], Tensor]]:
-    """The same script, weighed in every way in that there is."""
+    """The same script with wrap, weigh and capture."""
 
     def captured() -> Tensor:
         with api.capture(granularity=granularity):
@@ -64,7 +64,7 @@ def ways(
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_one_number_for_each_sample_stays_outside_however_it_is_spelt(seed: int) -> None:
+def test_one_factor_per_sample_stays_outside_the_exponent_in_every_spelling(seed: int) -> None:
     draw, generator = random.Random(seed), torch.Generator().manual_seed(seed)
     size = draw.choice([2, 5, 8])
     shape: tuple[int, ...] = draw.choice([(size,), (size, 1), (size, 4), (size, 3, 2)])
@@ -75,7 +75,7 @@ def test_one_number_for_each_sample_stays_outside_however_it_is_spelt(seed: int)
     weight[torch.rand(size, generator=generator) < draw.choice([0.0, 0.4])] = 0
     weight[0] = 0.7
     if draw.random() < 0.3:
-        # A mask alone, of numbers or truth values.
+        # Only a mask, of numbers or bools.
         weight = (weight != 0).to(draw.choice([torch.float64, torch.bool, torch.int64]))
     wide = weight.view(-1, *[1] * (len(shape) - 1))
     dims = tuple(range(1, len(shape)))
@@ -105,7 +105,7 @@ def test_one_number_for_each_sample_stays_outside_however_it_is_spelt(seed: int)
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_a_map_is_part_of_the_loss_and_its_zeros_do_not_count(seed: int) -> None:
+def test_a_weight_map_is_part_of_the_loss_and_its_zeros_do_not_count(seed: int) -> None:
     draw, generator = random.Random(seed), torch.Generator().manual_seed(seed)
     size, length = draw.choice([2, 4, 7]), draw.choice([3, 5])
     model = nn.Linear(3, length).double()
@@ -118,7 +118,7 @@ def test_a_map_is_part_of_the_loss_and_its_zeros_do_not_count(seed: int) -> None
     counts = (pixels != 0).sum(1)
     elements = (model(inputs) - aim) ** 2 * pixels
     each = factors(elements.sum(1) / counts.clamp(min=1), counts > 0)
-    # Where all numbers of every sample were the same they would be its weight.
+    # If all values of each sample were equal, they would be sample weights.
     made: Made = draw.choice(
         [
             lambda one: (one * pixels).sum() / (pixels != 0).sum(),
@@ -133,7 +133,7 @@ def test_a_map_is_part_of_the_loss_and_its_zeros_do_not_count(seed: int) -> None
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_padding_that_a_mask_takes_out_behind_the_criterion_does_not_count(seed: int) -> None:
+def test_padding_that_a_mask_removes_after_the_criterion_does_not_count(seed: int) -> None:
     draw, generator = random.Random(seed), torch.Generator().manual_seed(seed)
     size, length, words = draw.choice([2, 4]), draw.choice([3, 6]), 5
     model = nn.Sequential(nn.Embedding(words, 4), nn.Linear(4, words)).double()
@@ -208,7 +208,7 @@ class TestOfOneSample:
             check(self.model, way, self.expected(), self.losses().detach()[self.weight != 0])
 
     def test_a_factor_with_a_gradient_is_part_of_the_loss(self) -> None:
-        """As of a focal loss, whether it is made of the scores or of the loss."""
+        """The factor of a focal loss, computed from the scores or from the loss."""
         by_hand: list[Made] = [
             lambda one: (one * (1 - (-one).exp()) ** 2).mean(),
             lambda one: ((1 - (-one).exp()) ** 2 * one * self.weight).mean(),
@@ -230,7 +230,7 @@ class TestOfOneSample:
                 check(self.model, way, expected)
 
     def test_numbers_of_both_signs_are_no_weights(self) -> None:
-        """As the advantages of a policy's actions."""
+        """The advantages of a policy's actions are such factors."""
         advantage = torch.tensor([1.0, -2, 0.5, 1, -1, 3, 0, 1], dtype=torch.float64)
         inside = self.losses() * advantage
         expected = (factors(inside, advantage != 0) * inside).mean()

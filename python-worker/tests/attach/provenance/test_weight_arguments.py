@@ -1,4 +1,4 @@
-"""Weights of samples given to losses of torch, and what a wrapped criterion leaves without reduction."""
+"""Weight arguments of torch's losses, and unreduced losses of a wrapped criterion."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from weight_checks import LAM, check, factors
     ],
     ids=["of samples", "of elements", "of classes", "of a class that is out", "of samples that are out"],
 )
-def test_weights_given_to_a_loss_of_elements_are_as_those_by_hand(weight: Tensor, where: str) -> None:
+def test_element_weights_of_a_loss_equal_factors_of_the_script(weight: Tensor, where: str) -> None:
     model, x = nn.Linear(4, 3).double(), torch.randn(6, 4, dtype=torch.float64)
     y = (torch.rand(6, 3) > 0.5).double()
 
@@ -51,7 +51,7 @@ def test_weights_given_to_a_loss_of_elements_are_as_those_by_hand(weight: Tensor
         check(model, way, expected)
 
 
-def test_a_criterion_that_averages_likelihoods_and_turns_the_sign_is_weighed_by_its_losses() -> None:
+def test_a_criterion_that_negates_a_mean_of_likelihoods_is_weighed_by_its_losses() -> None:
     class Likelihood(nn.Module):
         def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
             return -scores.log_softmax(-1).gather(-1, labels[:, None])[:, 0].mean()
@@ -63,7 +63,7 @@ def test_a_criterion_that_averages_likelihoods_and_turns_the_sign_is_weighed_by_
     check(model, lambda: api.wrap(Likelihood())(model(x), labels), expected, losses.detach())
 
 
-def test_losses_of_a_criterion_that_nobody_sees_reduced_are_refused_in_the_backward_pass() -> None:
+def test_losses_of_a_criterion_whose_reduction_is_not_seen_are_refused_in_the_backward_pass() -> None:
     model, x = nn.Linear(3, 2), torch.randn(4, 3)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     criterion = api.wrap(nn.CrossEntropyLoss(reduction="none"))
@@ -79,7 +79,7 @@ def test_losses_of_a_criterion_that_nobody_sees_reduced_are_refused_in_the_backw
             optimizer.step()
 
 
-def test_a_mode_that_a_script_enters_meanwhile_is_left_as_ever() -> None:
+def test_a_function_mode_that_a_script_enters_in_between_can_be_exited() -> None:
     model, x = nn.Linear(3, 2), torch.randn(4, 3)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     criterion = api.wrap(nn.CrossEntropyLoss(reduction="none"))
@@ -98,7 +98,7 @@ def test_a_mode_that_a_script_enters_meanwhile_is_left_as_ever() -> None:
     assert stack() == before
 
 
-def test_under_a_default_device_too() -> None:
+def test_function_modes_can_be_exited_under_a_default_device() -> None:
     model, x = nn.Linear(3, 2), torch.randn(4, 3)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     criterion = api.wrap(nn.CrossEntropyLoss(reduction="none"))
@@ -120,7 +120,7 @@ def test_under_a_default_device_too() -> None:
 
 
 class ReverseCrossEntropy(nn.Module):
-    """Of the symmetric cross-entropy for wrong labels: predictions times the logarithm of one-hot labels."""
+    """Part of the symmetric cross-entropy: predictions times the logarithm of one-hot labels."""
 
     def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
         aims = F.one_hot(labels, scores.shape[1]).to(scores.dtype).clamp(1e-4, 1)

@@ -1,4 +1,4 @@
-"""Losses as public scripts have them: what each way in makes of them, and what is right by hand."""
+"""Losses of public scripts, weighed by wrap, weigh and capture, compared with weights by hand."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def cutmix_with_smoothing(script: Script) -> None:
 def sigmoid_focal_loss(
     inputs: Tensor, targets: Tensor, alpha: float = 0.25, gamma: float = 2, reduction: str = "mean"
 ) -> Tensor:
-    """As torchvision.ops has it."""
+    """The focal loss of torchvision.ops."""
     p = torch.sigmoid(inputs)
     ce_loss = F.binary_cross_entropy_with_logits(inputs, targets, reduction="none")
     p_t = p * targets + (1 - p) * (1 - targets)
@@ -84,7 +84,7 @@ def focal_loss(script: Script) -> None:
 
 
 def binary_focal_loss(script: Script) -> None:
-    """One number a sample: alpha is then the sample's own weight, outside of the exponent."""
+    """One value per sample: alpha is then a sample weight, outside of the exponent."""
     model = script.model(3, 1)
     criterion = script.wrap(sigmoid_focal_loss)
 
@@ -133,7 +133,7 @@ def segmentation_with_auxiliary_head(script: Script) -> None:
 
 
 def missing_labels(script: Script) -> None:
-    """Multi-label with NaN where nobody labelled, and pos_weight."""
+    """Multi-label with NaN for missing labels, and pos_weight."""
     model, pos_weight = script.model(3, 4), script.rand(4) * 3
     criterion = script.wrap(nn.BCEWithLogitsLoss(reduction="none", pos_weight=pos_weight))
 
@@ -274,7 +274,7 @@ CASES: list[tuple[Trained, str]] = [
     ("train", "way"),
     [pytest.param(train, way, id=f"{train.__name__}-{way}") for train, ways in CASES for way in ways.split()],
 )
-def test_a_public_script_is_weighed_as_by_hand_and_is_itself_with_lambda_off(
+def test_a_public_script_is_weighed_as_by_hand_and_is_unchanged_with_lambda_off(
     train: Trained, way: str
 ) -> None:
     assert differences(train, way) == []

@@ -1,4 +1,4 @@
-"""Weights, masks and choices of samples as public scripts have them, compared with weights by hand."""
+"""Weights, masks and selections of samples in public scripts, compared with weights by hand."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def diffusion(script: Script) -> None:
 
 
 def batch_that_is_skipped(script: Script) -> None:
-    """`if not torch.isfinite(loss): continue`: the batch moves no estimate."""
+    """`if not torch.isfinite(loss): continue`: the batch does not change the estimate."""
     model = script.model(3, 4)
     criterion = script.wrap(nn.CrossEntropyLoss())
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
@@ -226,7 +226,7 @@ CASES: list[tuple[Trained, str]] = [
     ("train", "way"),
     [pytest.param(train, way, id=f"{train.__name__}-{way}") for train, ways in CASES for way in ways.split()],
 )
-def test_a_public_script_is_weighed_as_by_hand_and_is_itself_with_lambda_off(
+def test_a_public_script_is_weighed_as_by_hand_and_is_unchanged_with_lambda_off(
     train: Trained, way: str
 ) -> None:
     assert differences(train, way) == []

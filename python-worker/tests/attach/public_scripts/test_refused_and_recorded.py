@@ -1,4 +1,4 @@
-"""Public scripts whose samples cannot be told, are recorded, or of which nothing is to be said."""
+"""Public scripts: those whose samples are unknown, those that are recorded, and false alarms."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from recorder import Recorder
 
 
 class Captions(nn.Module):
-    """12 words of 4 captions, put side by side time step by time step."""
+    """12 words of 4 captions, packed by time step."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ def packed_captions(script: Script) -> None:
 
 
 def packed_words(script: Script) -> None:
-    """The same of modules that the script calls one after another, the last of them with all words."""
+    """The same model as modules that the script calls one after another, the last with all words."""
     model, lengths = Captions(), [5, 4, 2, 1]
     for one in model.parameters():
         nn.init.constant_(one, 0.1)
@@ -76,7 +76,7 @@ def time_first(script: Script) -> None:
 
 
 def speech(script: Script) -> None:
-    """CTC beside a cross-entropy of another head."""
+    """CTC and a cross-entropy of another head."""
     model = script.model(3, 5)
     weighed = script.wrap(lambda p, y: F.ctc_loss(p, y, torch.full((4,), 8), torch.full((4,), 3)))
 
@@ -112,7 +112,7 @@ def two_views(script: Script) -> None:
 
 
 def chunks_of_tokens(script: Script) -> None:
-    """Scores cut into pieces to save memory, across sequences."""
+    """Scores split into pieces across sequences, to save memory."""
     model = script.model(3, 5)
     criterion = script.wrap(nn.CrossEntropyLoss(reduction="sum"))
 
@@ -143,7 +143,7 @@ REFUSED: list[tuple[Trained, str, str]] = [
         for way in ways.split()
     ],
 )
-def test_what_has_no_samples_to_tell_is_refused_with_lambda_on_and_itself_without(
+def test_scripts_of_unknown_samples_are_refused_with_lambda_on_and_unchanged_without(
     train: Trained, way: str, says: str
 ) -> None:
     plain, off = run(train, "plain", is_off=True), run(train, way, is_off=True)
@@ -160,7 +160,7 @@ def test_weights_of_samples_from_the_loader_and_a_last_batch_of_one_have_the_rig
 ) -> None:
     generator = torch.Generator().manual_seed(5)
     x, y = torch.randn(9, 3, generator=generator), torch.randint(0, 4, (9,), generator=generator)
-    # As of a column of a table: `torch.tensor(frame["weight"].values)`.
+    # Like a column of a table: `torch.tensor(frame["weight"].values)`.
     weight = torch.rand(9, generator=generator) + 0.1
     sampler = WeightedRandomSampler(weight.tolist(), 9, generator=generator) if is_drawn else None
     loader = DataLoader(TensorDataset(x, y, weight), batch_size=4, sampler=sampler, shuffle=sampler is None)
@@ -218,7 +218,7 @@ def empty_elements(losses: Tensor, scores: Tensor) -> Tensor:
 @pytest.mark.parametrize("add", [boxes, ignored, nothing_sure, empty_elements])
 @pytest.mark.parametrize("way", ["capture", "wrap"])
 @pytest.mark.parametrize("lam", [-50.0, float("inf")])
-def test_a_term_without_a_sample_that_counts_is_not_said_to_be_left_unweighed(
+def test_a_term_without_a_sample_that_counts_is_not_reported_as_unweighed(
     add: Callable[[Tensor, Tensor], Tensor], way: str, lam: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = nn.Linear(3, 4)
@@ -240,6 +240,6 @@ def test_a_term_without_a_sample_that_counts_is_not_said_to_be_left_unweighed(
         else:
             with api.capture():
                 assert train(whole) == 4
-    said = capsys.readouterr().err
-    assert "captured 1 loss" in said
-    assert "not weighed" not in said
+    printed = capsys.readouterr().err
+    assert "captured 1 loss" in printed
+    assert "not weighed" not in printed

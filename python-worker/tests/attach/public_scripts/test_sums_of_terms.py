@@ -1,4 +1,4 @@
-"""Losses of several terms as public scripts have them, compared with weights by hand."""
+"""Losses of several terms in public scripts, compared with weights by hand."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def distillation(script: Script) -> None:
 
 
 def variational_autoencoder(script: Script) -> None:
-    """PyTorch's example: sums. The reconstruction is weighed; by capture the divergence stays as it is."""
+    """PyTorch's example with sums. The reconstruction is weighed; capture does not weigh the divergence."""
     model = script.model(4, 8)
 
     def loss(number: int) -> Tensor:
@@ -286,7 +286,7 @@ CASES: list[tuple[Trained, str]] = [
     ("train", "way"),
     [pytest.param(train, way, id=f"{train.__name__}-{way}") for train, ways in CASES for way in ways.split()],
 )
-def test_a_public_script_is_weighed_as_by_hand_and_is_itself_with_lambda_off(
+def test_a_public_script_is_weighed_as_by_hand_and_is_unchanged_with_lambda_off(
     train: Trained, way: str
 ) -> None:
     assert differences(train, way) == []

@@ -1,4 +1,4 @@
-"""Losses in the style of timm: made of log_softmax and sums, with soft targets, of several labels."""
+"""Losses in the style of timm: from log_softmax and sums, with soft targets or several labels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ several = (points > 0.3).float()
 
 
 class LabelSmoothing(nn.Module):
-    """Of primitives, as its own library has it."""
+    """Computed from primitive operations, as in timm."""
 
     def forward(self, scores: Tensor, target: Tensor) -> Tensor:
         log_p = F.log_softmax(scores, dim=-1)
@@ -34,7 +34,7 @@ class SoftTargets(nn.Module):
 
 
 class OneAgainstAll(nn.Module):
-    """Binary cross-entropy; classes are summed where asked for, and averaged otherwise."""
+    """Binary cross-entropy, summed or averaged over the classes."""
 
     def __init__(self, *, sums: bool, weighs: bool = False) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ def per_sample(criterion: nn.Module, scores: Tensor, target: Tensor) -> Tensor:
     ],
     ids=["smoothing", "soft", "sums", "means", "torch's smoothing", "torch's soft targets"],
 )
-def test_each_sample_has_its_weight_and_without_lambda_the_loss_is_what_it_was(
+def test_each_sample_has_its_weight_and_the_loss_is_unchanged_without_lambda(
     criterion: nn.Module, target: Tensor
 ) -> None:
     model, _ = a_model()
@@ -105,7 +105,7 @@ def test_a_sum_that_hides_its_samples_is_refused_when_lambda_is_on() -> None:
 
 
 @pytest.mark.parametrize("make", [LabelSmoothing, SoftTargets])
-def test_without_wrap_a_loss_of_primitives_is_missed_loudly(make: Callable[[], nn.Module]) -> None:
+def test_without_wrap_a_loss_of_primitives_is_reported_as_not_seen(make: Callable[[], nn.Module]) -> None:
     model, optimizer = a_model()
     criterion, target = make(), hard if make is LabelSmoothing else soft
 

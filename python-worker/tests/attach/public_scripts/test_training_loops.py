@@ -1,4 +1,4 @@
-"""Training loops as public scripts have them: accumulation, two passes, folds, resumption."""
+"""Training loops of public scripts: accumulation, two passes, folds, resumption."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from public_scripts import GAMMA, Script, Trained, differences
 
 
 def losses_of(script: Script, scores: Tensor, y: Tensor, name: str = "loss", **settings: Any) -> Tensor:
-    """By hand: a mean cross-entropy, weighed."""
+    """A weighed mean cross-entropy by hand."""
     losses = F.cross_entropy(scores, y, reduction="none")
     return (script.factors(losses, name, **settings) * losses).mean()
 
@@ -80,7 +80,7 @@ def sharpness_aware(script: Script) -> None:
 
 
 def averages_validation_and_early_stopping(script: Script) -> None:
-    """An average of weights, validation by the same criterion, the best model put back, losses logged."""
+    """Averaged weights, validation by the same criterion, the best model restored, losses logged."""
     model = script.model(3, 4)
     average = torch.optim.swa_utils.AveragedModel(
         model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.9)
@@ -113,7 +113,7 @@ def averages_validation_and_early_stopping(script: Script) -> None:
 
 
 def losses_logged_by_the_script(script: Script) -> None:
-    """`reduction="none"`, the losses of samples in a list, their mean behind."""
+    """`reduction="none"`, the losses of samples in a list, reduced by their mean."""
     model = script.model(3, 4)
     criterion = script.wrap(nn.CrossEntropyLoss(reduction="none"))
     logged: list[Tensor] = []
@@ -178,7 +178,7 @@ def data_parallel(script: Script) -> None:
 
 
 def truncated_backpropagation(script: Script) -> None:
-    """A word language model: the state is handed on and detached, [T·B, V] scores of a time-first batch."""
+    """A word language model: its state is detached and reused, scores [T·B, V] of a time-first batch."""
     cell, head = nn.RNN(3, 4).double(), script.model(4, 5)
     with torch.no_grad():
         for one in cell.parameters():
@@ -216,7 +216,7 @@ def two_backward_passes(script: Script) -> None:
 
 
 def resumed_from_a_checkpoint(script: Script) -> None:
-    """Saved after two steps, everything made anew, loaded, trained on."""
+    """Saved after two steps, constructed again, loaded, trained further."""
     data = [(script.randn(6, 3), script.randint(4, 6)) for _ in script.lambdas]
     first = script.model(3, 4)
     saved: dict[str, Any] = {}
@@ -290,5 +290,7 @@ CASES: list[tuple[Trained, str]] = [
     ("train", "way"),
     [pytest.param(train, way, id=f"{train.__name__}-{way}") for train, ways in CASES for way in ways.split()],
 )
-def test_a_public_loop_is_weighed_as_by_hand_and_is_itself_with_lambda_off(train: Trained, way: str) -> None:
+def test_a_public_loop_is_weighed_as_by_hand_and_is_unchanged_with_lambda_off(
+    train: Trained, way: str
+) -> None:
     assert differences(train, way) == []

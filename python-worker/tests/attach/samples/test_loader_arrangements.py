@@ -1,4 +1,4 @@
-"""Which sample a loss is of, in loops that read tracked loaders in every way: the right one, or none."""
+"""In loops that read tracked loaders in any way, a loss is recorded for its own sample or for none."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def a_model(draw: random.Random) -> nn.Module:
 
 
 def require_right(entries: list[StepEntry], plain: torch.Tensor, *, are_known: bool, about: object) -> None:
-    """What is recorded of a sample is its own loss; and it is recorded where that is certain."""
+    """Checks that each recorded loss is that of its sample, and that it is recorded if that is certain."""
     assert entries, about
     for entry in entries:
         if entry.indices_B is not None:
@@ -48,7 +48,7 @@ def require_right(entries: list[StepEntry], plain: torch.Tensor, *, are_known: b
 
 
 @pytest.mark.parametrize("seed", range(100))
-def test_a_loss_is_recorded_of_its_own_sample_however_its_batch_was_read(seed: int) -> None:
+def test_a_loss_is_recorded_for_its_own_sample_in_any_arrangement(seed: int) -> None:
     draw = random.Random(seed)
     torch.manual_seed(seed)
     whole, data = drawn_data(draw)
@@ -63,8 +63,8 @@ def test_a_loss_is_recorded_of_its_own_sample_however_its_batch_was_read(seed: i
     require_right(entries, plain, are_known=are_known, about=about)
 
 
-def test_that_a_loop_finds_what_is_wrong_is_itself_tested() -> None:
-    """A plain loop knows every sample: were another's loss recorded, the comparison would see it."""
+def test_the_check_of_a_loop_finds_a_loss_of_another_sample() -> None:
+    """A plain loop knows every sample, so the check sees a loss that belongs to another sample."""
     draw = random.Random(0)
     whole, data = drawn_data(draw)
     model = a_model(draw)
@@ -75,7 +75,7 @@ def test_that_a_loop_finds_what_is_wrong_is_itself_tested() -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_two_tracked_loaders_side_by_side_are_told_apart(seed: int) -> None:
+def test_two_tracked_loaders_side_by_side_are_distinguished(seed: int) -> None:
     draw = random.Random(seed)
     torch.manual_seed(seed)
     (whole, data), (_, other) = drawn_data(draw), drawn_data(draw)
@@ -83,7 +83,7 @@ def test_two_tracked_loaders_side_by_side_are_told_apart(seed: int) -> None:
     first, second = drawn_loader(draw, data, None), drawn_loader(draw, other, None)
     pairs = zip(api.track(first), api.track(second), strict=False)
     if draw.random() < 0.5:
-        # Of one data set, one after the other.
+        # Two loaders of one data set, one after the other.
         batches: Any = [*api.track(first), *api.track(drawn_loader(draw, data, None))]
     else:
         batches = (one for one, _ in pairs)
@@ -92,7 +92,7 @@ def test_two_tracked_loaders_side_by_side_are_told_apart(seed: int) -> None:
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_the_samples_of_a_second_data_set_are_not_taken_for_those_of_the_first(loss: str) -> None:
+def test_samples_of_a_second_data_set_are_not_mistaken_for_those_of_the_first(loss: str) -> None:
     draw = random.Random(3)
     (whole, data), (_, other) = drawn_data(draw), drawn_data(draw)
     model = a_model(draw)
@@ -104,7 +104,7 @@ def test_the_samples_of_a_second_data_set_are_not_taken_for_those_of_the_first(l
 
 
 @pytest.mark.parametrize("collate", ["of torch", "in order", "sorted anew", "without some", "shifted"])
-def test_worker_processes_tell_whether_a_collate_function_kept_the_order(collate: str) -> None:
+def test_loader_processes_report_whether_a_collate_function_kept_the_order(collate: str) -> None:
     draw = random.Random(7)
     whole, data = drawn_data(draw)
     model = a_model(draw)
@@ -117,7 +117,7 @@ def test_worker_processes_tell_whether_a_collate_function_kept_the_order(collate
 
 
 @pytest.mark.parametrize("how", ["key", "function"])
-def test_what_a_batch_holds_of_its_samples_is_taken_where_its_order_cannot_be_seen(how: str) -> None:
+def test_indices_are_read_from_the_batch_if_its_order_is_unknown(how: str) -> None:
     draw = random.Random(5)
     whole, _ = drawn_data(draw)
     model = a_model(draw)
@@ -136,7 +136,7 @@ def test_what_a_batch_holds_of_its_samples_is_taken_where_its_order_cannot_be_se
     require_right(entries, losses_of(model, whole), are_known=True, about=how)
 
 
-def test_a_mean_of_no_batch_and_a_loss_of_two_batches_are_of_no_sample() -> None:
+def test_a_mean_of_no_batch_and_a_loss_of_two_batches_have_no_known_samples() -> None:
     draw = random.Random(1)
     _, data = drawn_data(draw)
     model = nn.Linear(5, 4)
@@ -148,7 +148,7 @@ def test_a_mean_of_no_batch_and_a_loss_of_two_batches_are_of_no_sample() -> None
 
 
 class Sorting(nn.Module):
-    """Gives its rows in another order than it takes them."""
+    """A model that returns its rows in another order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -175,7 +175,7 @@ def soft(labels: torch.Tensor) -> torch.Tensor:
         lambda model, x, y: wrapped(model.layer(x)[y >= 0], y[y >= 0]),
     ],
 )
-def test_rows_in_another_order_are_never_taken_for_those_of_the_batch(loss: Any) -> None:
+def test_rows_in_another_order_are_never_mistaken_for_those_of_the_batch(loss: Any) -> None:
     torch.manual_seed(0)
     model, data = Sorting(), TensorDataset(torch.randn(24, 5), torch.randint(4, (24,)))
     optimizer, source = torch.optim.SGD(model.parameters(), lr=0.0), Recorder()

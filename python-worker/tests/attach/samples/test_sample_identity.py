@@ -1,4 +1,4 @@
-"""Which samples, of which classes, and by what names: told by hand, or seen in the loss."""
+"""The indices, classes and names of samples, given by the script or read from the loss."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from run_records import records
 pytestmark = pytest.mark.usefixtures("runs")
 
 
-def trained(directory: Path | None = None, **told: Any) -> list[StepEntry]:
+def trained(directory: Path | None = None, **arguments: Any) -> list[StepEntry]:
     """Two steps of 32 samples."""
     model, optimizer = a_model()
     source = Recorder()
@@ -29,7 +29,7 @@ def trained(directory: Path | None = None, **told: Any) -> list[StepEntry]:
         for batch in list(batches(32))[:2]:
             given: dict[str, Any] = {
                 name: value[batch] if isinstance(value, torch.Tensor) else value
-                for name, value in told.items()
+                for name, value in arguments.items()
             }
             losses = F.cross_entropy(model(points[batch]), labels[batch], reduction="none")
             api.weigh(losses, **given).backward()
@@ -37,7 +37,7 @@ def trained(directory: Path | None = None, **told: Any) -> list[StepEntry]:
     return source.entries
 
 
-def test_labels_by_hand_give_the_weight_of_each_class() -> None:
+def test_given_labels_give_the_weight_of_each_class() -> None:
     entry, _ = trained(label=labels)
     columns = step_batch([entry], labels_N=None, num_classes=0).weighings[0].columns
     mass = torch.tensor(struct.unpack(f"<{len(columns['class_mass']) // 4}f", columns["class_mass"]))
@@ -46,7 +46,7 @@ def test_labels_by_hand_give_the_weight_of_each_class() -> None:
     assert "class_mass" not in step_batch(trained(), labels_N=None, num_classes=0).weighings[0].columns
 
 
-def test_without_an_index_samples_carry_their_labels_and_with_one_they_are_told_once(runs: Path) -> None:
+def test_labels_are_sent_with_each_sample_without_an_index_and_once_with_one(runs: Path) -> None:
     trained(runs / "bare", label=labels)
     (first, *_), *_ = [
         record.sample_batch.steps
@@ -61,16 +61,16 @@ def test_without_an_index_samples_carry_their_labels_and_with_one_they_are_told_
     found = records(runs / "known" / "samples.log")
     infos = [record.sample_info for record in found if record.HasField("sample_info")]
     assert sum(info.count for info in infos) == 40
-    told = dict(
+    sent = dict(
         pair
         for info in infos
         for pair in enumerate(struct.unpack(f"<{info.count}I", info.labels), info.first_index)
     )
-    assert told == dict(enumerate(labels[:40].tolist()))
+    assert sent == dict(enumerate(labels[:40].tolist()))
     assert all(step.labels == b"" for record in found for step in record.sample_batch.steps)
 
 
-def test_names_are_told_once_by_hand_and_by_a_tracked_loader(runs: Path) -> None:
+def test_names_are_sent_once_by_weigh_and_by_a_tracked_loader(runs: Path) -> None:
     def names(run: str) -> dict[int, str]:
         found = [record.sample_info for record in records(runs / run / "samples.log")]
         return {number: name for info in found for number, name in enumerate(info.ids, info.first_index)}
@@ -89,7 +89,7 @@ def test_names_are_told_once_by_hand_and_by_a_tracked_loader(runs: Path) -> None
     assert names("tracked") == dict(enumerate(paths))
 
 
-def test_the_classes_of_a_captured_loss_are_its_labels_but_for_what_it_ignores() -> None:
+def test_the_classes_of_a_captured_loss_are_its_labels_without_ignored_ones() -> None:
     model, optimizer = a_model()
     source = Recorder()
     targets = labels.where(torch.arange(64) % 4 > 0, -100)
@@ -110,7 +110,7 @@ def test_the_classes_of_a_captured_loss_are_its_labels_but_for_what_it_ignores()
 
 
 @pytest.mark.parametrize(
-    ("told", "said"),
+    ("given", "message"),
     [
         ({"label": labels.float()}, "label is torch.float32 of shape"),
         ({"index": torch.arange(3).repeat(64, 1)}, "one for each of the 32 samples"),
@@ -118,12 +118,14 @@ def test_the_classes_of_a_captured_loss_are_its_labels_but_for_what_it_ignores()
         ({"ids": ["a"], "index": torch.arange(64)}, "ids are 1 names, must be one for each of the 32"),
     ],
 )
-def test_what_does_not_fit_the_samples_is_refused(told: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
-        trained(**told)
+def test_indices_labels_and_names_that_do_not_fit_the_samples_are_refused(
+    given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        trained(**given)
 
 
-def test_that_nobody_tells_samples_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_samples_are_reported_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     loop = """
 import torch, absgd_worker as absgd
 from torch.utils.data import DataLoader, TensorDataset

@@ -1,4 +1,4 @@
-"""What is known of tensors: by their memory, for as long as they live, and of nothing else."""
+"""The samples of tensors are known by their memory, as long as the tensors exist."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from torch.utils.data import ConcatDataset, DataLoader, Subset, TensorDataset, r
 
 from absgd_worker.attach import api
 from absgd_worker.attach.samples.collated_order import order_of
-from absgd_worker.attach.samples.match_rows import taken_apart
+from absgd_worker.attach.samples.match_rows import split_samples
 from absgd_worker.attach.samples.sample_origin import Batch, DataSet, Origin
-from absgd_worker.attach.samples.tracked_batches import Batches, batches
+from absgd_worker.attach.samples.tracked_batches import TrackedBatches, batches
 from absgd_worker.errors import TaskError
 from recorder import Recorder
 
@@ -29,19 +29,19 @@ def a_batch(count: int, first: int = 0) -> Origin:
     return Origin(Batch(torch.arange(first, first + count), NUMBERS))
 
 
-def indices(known: Batches, tensor: Tensor) -> list[int] | None:
+def indices(known: TrackedBatches, tensor: Tensor) -> list[int] | None:
     found = known.find(tensor)
     return None if found is None else found.indices.tolist()
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_a_view_of_a_batch_tells_the_rows_that_it_shows_or_nothing(seed: int) -> None:
+def test_a_view_of_a_batch_has_the_right_samples_or_none(seed: int) -> None:
     draw = random.Random(seed)
     rows = draw.randint(1, 6)
     shape = [rows, *(draw.randint(1, 4) for _ in range(draw.randint(0, 2)))]
-    # The number of its row is in every element.
+    # Each element is the number of its row.
     whole = torch.arange(rows).reshape(-1, *[1] * (len(shape) - 1)).expand(shape).contiguous()
-    known = Batches()
+    known = TrackedBatches()
     known.remember(whole, a_batch(rows))
     view = whole
     for _ in range(draw.randint(0, 3)):
@@ -59,7 +59,7 @@ def test_a_view_of_a_batch_tells_the_rows_that_it_shows_or_nothing(seed: int) ->
         )(view)
     found = indices(known, view) if view.numel() else None
     if found is not None:
-        # Samples in their order, each as often as every other.
+        # The samples in order, each equally often.
         shown = (
             view.flatten() if view.ndim < 2 or len(found) == view.shape[0] else view.flatten().sort().values
         )
@@ -73,7 +73,7 @@ def test_a_view_of_a_batch_tells_the_rows_that_it_shows_or_nothing(seed: int) ->
     assert indices(known, whole.clone()) is None
 
 
-def test_nothing_of_a_batch_is_kept_alive() -> None:
+def test_no_tensor_of_a_batch_is_kept_alive() -> None:
     model = nn.Linear(2, 2)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     criterion = api.wrap(nn.CrossEntropyLoss())
@@ -91,8 +91,8 @@ def test_nothing_of_a_batch_is_kept_alive() -> None:
     assert storages == len(batches)
 
 
-def test_a_buffer_that_is_filled_anew_tells_what_it_was_filled_with_last() -> None:
-    known, buffer = Batches(), torch.zeros(4, 2)
+def test_a_buffer_that_is_filled_again_has_its_last_samples() -> None:
+    known, buffer = TrackedBatches(), torch.zeros(4, 2)
     for first in (0, 4):
         buffer.copy_(torch.randn(4, 2))
         known.remember(buffer, a_batch(4, first))
@@ -101,8 +101,8 @@ def test_a_buffer_that_is_filled_anew_tells_what_it_was_filled_with_last() -> No
     assert indices(known, buffer) is None
 
 
-def test_a_tensor_that_several_batches_share_tells_of_none() -> None:
-    known, constant = Batches(), torch.zeros(4, 4)
+def test_a_tensor_that_several_batches_share_has_no_known_samples() -> None:
+    known, constant = TrackedBatches(), torch.zeros(4, 4)
     known.remember(constant, a_batch(4))
     assert indices(known, constant) == [0, 1, 2, 3]
     for first in (4, 8, 8):
@@ -110,15 +110,15 @@ def test_a_tensor_that_several_batches_share_tells_of_none() -> None:
         assert indices(known, constant) is None
 
 
-def test_an_address_that_is_used_again_tells_nothing_of_what_was_there() -> None:
-    known = Batches()
+def test_memory_that_is_reused_does_not_keep_its_old_samples() -> None:
+    known = TrackedBatches()
     for first in range(300):
         known.remember(torch.zeros(3), a_batch(3, first))
         assert indices(known, torch.zeros(3)) is None
     assert len(known) == 0
 
 
-def test_methods_of_tensors_are_what_they_were() -> None:
+def test_methods_of_the_tensor_class_are_unchanged() -> None:
     api.track(DataLoader(DATA))
     for name in ("to", "float", "clone", "copy_", "cuda"):
         assert getattr(torch.Tensor, name) is getattr(torch._C.TensorBase, name)
@@ -129,7 +129,7 @@ def test_methods_of_tensors_are_what_they_were() -> None:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_the_order_of_a_collate_function_is_found_or_unknown_but_never_another(seed: int) -> None:
+def test_the_order_of_a_collate_function_is_found_or_unknown_but_never_wrong(seed: int) -> None:
     draw = random.Random(seed)
     torch.manual_seed(seed)
     count = draw.randint(2, 7)
@@ -145,7 +145,7 @@ def test_the_order_of_a_collate_function_is_found_or_unknown_but_never_another(s
     if not behind:
         rows = [[*[pad] * (width - len(one)), *one.tolist()] for one, _ in chosen]
     batch = (torch.tensor(rows), torch.tensor([label for _, label in chosen]))
-    found = order_of(samples, taken_apart(samples), batch)
+    found = order_of(samples, split_samples(samples), batch)
     if found is not None:
         for place, right in zip(found, order, strict=True):
             assert torch.equal(samples[place][0], samples[right][0])
@@ -153,7 +153,7 @@ def test_the_order_of_a_collate_function_is_found_or_unknown_but_never_another(s
 
 
 def names_of(loader: DataLoader[Any], ids: Any) -> dict[int, str]:
-    """The names that a run is told, by index."""
+    """The names that a run records, by index."""
     model, source = nn.Linear(1, 2), Recorder()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
     criterion = api.wrap(nn.CrossEntropyLoss())
@@ -161,12 +161,12 @@ def names_of(loader: DataLoader[Any], ids: Any) -> dict[int, str]:
         for (x,) in api.track(loader, ids=ids):
             criterion(model(x), (x[:, 0] > 3).long()).backward()
             optimizer.step()
-    told: dict[int, str] = {}
+    names: dict[int, str] = {}
     for entry in source.entries:
         assert entry.indices_B is not None
         assert entry.ids is not None
-        told |= zip(entry.indices_B.tolist(), entry.ids, strict=True)
-    return told
+        names |= zip(entry.indices_B.tolist(), entry.ids, strict=True)
+    return names
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -189,31 +189,31 @@ def test_a_sample_of_a_subset_has_the_index_and_the_name_that_it_has_in_the_whol
 
 
 @pytest.mark.parametrize(
-    ("chosen", "names", "said"),
+    ("chosen", "names", "message"),
     [
         (range(4), 3, r"ids are 3 names, must be 6, .* or 4, one for each of the subset"),
         ([5, 4, 3, 2, 1, 0], 6, r"which fit the samples of the subset in its order .* whole data set"),
         (None, 5, r"ids are 5 names, must be 6, one for each sample"),
     ],
 )
-def test_names_that_do_not_fit_are_refused(chosen: Any, names: int, said: str) -> None:
+def test_names_that_do_not_fit_are_refused(chosen: Any, names: int, message: str) -> None:
     whole: Any = TensorDataset(torch.arange(6)[:, None].float())
     data = whole if chosen is None else Subset(whole, chosen)
-    with pytest.raises(TaskError, match=said):
+    with pytest.raises(TaskError, match=message):
         api.track(DataLoader(data), ids=["x"] * names)
 
 
 @pytest.mark.parametrize(
-    ("index", "said"),
+    ("index", "message"),
     [("number", "finds nothing in a batch, which is a list"), (0, "must be whole numbers")],
 )
-def test_what_a_batch_does_not_hold_is_refused(index: Any, said: str) -> None:
+def test_an_index_that_the_batch_does_not_contain_is_refused(index: Any, message: str) -> None:
     loader = DataLoader(TensorDataset(torch.randn(4, 2)), 2)
-    with pytest.raises(TaskError, match=said):
+    with pytest.raises(TaskError, match=message):
         next(iter(api.track(loader, index=index)))
 
 
-def test_that_samples_are_not_certain_is_said_once_with_its_reason(
+def test_uncertain_samples_are_reported_once_with_the_reason(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def tokenized(items: list[Any]) -> Any:

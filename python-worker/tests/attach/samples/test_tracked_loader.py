@@ -1,4 +1,4 @@
-"""Sample identity: which samples the batches of any loader hold."""
+"""A tracked loader yields the same batches and knows their samples."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ LOADERS = {
 
 
 @pytest.mark.parametrize("how", LOADERS)
-def test_the_indices_are_those_of_the_batch_and_the_batches_those_of_the_loader(how: str) -> None:
+def test_batches_are_those_of_the_loader_and_have_the_right_indices(how: str) -> None:
     def epochs(tracked: bool) -> tuple[list[Tensor], Tensor]:
         torch.manual_seed(5)
         loader = LOADERS[how]()
@@ -62,7 +62,7 @@ def test_the_indices_are_those_of_the_batch_and_the_batches_those_of_the_loader(
     assert torch.equal(plain[1], tracked[1])
 
 
-def test_an_epoch_that_is_left_early_is_begun_anew() -> None:
+def test_an_epoch_that_ends_early_can_begin_again() -> None:
     loader = api.track(DataLoader(data, batch_size=8, num_workers=2))
     next(iter(loader))
     for (batch,) in loader:
@@ -70,7 +70,7 @@ def test_an_epoch_that_is_left_early_is_begun_anew() -> None:
         assert torch.equal(values[loader.indices], batch)
 
 
-def test_a_session_reports_them_with_the_losses() -> None:
+def test_a_session_reports_the_indices_with_the_losses() -> None:
     model = nn.Linear(1, 2)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     source = Recorder()
@@ -83,7 +83,7 @@ def test_a_session_reports_them_with_the_losses() -> None:
     assert drawn.sort().values.tolist() == list(range(40))
 
 
-def test_a_loader_that_accelerate_has_prepared_is_seen_into() -> None:
+def test_a_loader_that_accelerate_prepared_is_tracked() -> None:
     accelerate = pytest.importorskip("accelerate")
     prepared = accelerate.Accelerator(cpu=True).prepare(DataLoader(data, batch_size=8, shuffle=True))
     tracked = api.track(prepared)
@@ -107,7 +107,7 @@ def test_a_loader_that_has_begun_before_it_was_tracked_is_refused() -> None:
         next(iter(api.track(MultiEpochsLoader())))
 
 
-def test_what_is_no_loader_is_refused() -> None:
+def test_an_object_that_is_no_loader_is_refused() -> None:
     batches: Any = [torch.zeros(2)]
     with pytest.raises(TaskError, match=r"not those of list: .*index="):
         api.track(batches)
@@ -123,7 +123,7 @@ def test_a_stream_is_refused() -> None:
 
 
 @pytest.mark.parametrize("again", ["the loader", "what tracks it"])
-def test_a_loader_that_is_tracked_anew_every_epoch_is_recorded_once(again: str) -> None:
+def test_a_loader_that_is_tracked_again_every_epoch_is_recorded_once(again: str) -> None:
     loader = DataLoader(TensorDataset(torch.arange(8)), batch_size=4)
     tracked = api.track(loader)
     drawn: list[list[int]] = []

@@ -1,4 +1,4 @@
-"""Scripts as people have them, unmodified: nothing changes while lambda is off, all is captured."""
+"""Unmodified scripts: nothing changes while lambda is off, and all losses are captured."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from warm_interpreter import run_python
 
 
 @pytest.mark.parametrize(
-    ("command", "losses_a_line", "said"),
+    ("command", "losses_a_line", "printed"),
     [
         ("mnist_functional.py", 1, "nll_loss mean [B=32]"),
         ("long_tail_criterion.py", 1, "class weights outside the exponent"),
@@ -31,7 +31,7 @@ from warm_interpreter import run_python
 def test_a_script_is_bit_identical_while_lambda_is_off_and_not_otherwise(
     command: str,
     losses_a_line: int,
-    said: str,
+    printed: str,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -50,7 +50,7 @@ def test_a_script_is_bit_identical_while_lambda_is_off_and_not_otherwise(
         assert run.main(["--lam", lam, str(SCRIPTS / script), *arguments]) == 0
         out, err = capsys.readouterr()
         assert (out == plain) is (lam == "off")
-        assert said in err
+        assert printed in err
         assert "not weighed" not in err
         assert "no weighed loss" not in err
         assert f"absgd: {trained * losses_a_line} losses captured in {trained} steps" in err
@@ -83,7 +83,9 @@ def test_a_script_ends_with_its_own_exit_code(tmp_path: Path, capsys: pytest.Cap
     assert "no loss was captured" in err
 
 
-def test_a_lambda_without_effect_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_script_whose_lambda_has_no_effect_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     script = tmp_path / "elsewhere.py"
     script.write_text("print('trained by somebody else')")
     assert run.main(["--lam", "-2", str(script)]) == 1
@@ -105,7 +107,7 @@ def test_a_script_that_replaces_its_process_is_refused_and_its_children_are_not(
     assert os.execv.__module__ == "posix"
 
 
-def test_a_file_finds_itself_as_python_would_have_it(
+def test_a_script_has_the_same_paths_and_names_as_under_python(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     script = tmp_path / "self.py"
@@ -166,9 +168,9 @@ def test_a_whole_graph_breaks_where_a_loss_is_weighed(
     plain = torch.compile
     assert run.main([str(script)]) == 0
     assert torch.compile is plain
-    said = capsys.readouterr().err
-    assert said.count("the graph breaks where a loss is weighed") == 1
-    assert "3 losses captured in 3 steps" in said
+    printed = capsys.readouterr().err
+    assert printed.count("the graph breaks where a loss is weighed") == 1
+    assert "3 losses captured in 3 steps" in printed
 
 
 def test_a_module_and_a_function_of_a_module_are_run(
@@ -183,18 +185,18 @@ def test_a_module_and_a_function_of_a_module_are_run(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "printed"),
     [
         (["nowhere.py"], "there is no file nowhere.py"),
         (["os:nothing"], "os has no function 'nothing'"),
         (["no_such_module_here:main"], "there is no Python module 'no_such_module_here'"),
     ],
 )
-def test_what_cannot_be_run_is_named(
-    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+def test_a_script_that_cannot_be_run_is_named(
+    arguments: list[str], printed: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run.main(arguments) == 2
-    assert said in capsys.readouterr().err
+    assert printed in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -209,7 +211,7 @@ def test_a_setting_out_of_range_is_refused_with_the_range(
     assert re.search(r"must be", capsys.readouterr().err)
 
 
-def test_a_script_whose_losses_are_not_seen_fails_loudly(tmp_path: Path) -> None:
+def test_a_script_whose_losses_are_not_seen_fails_with_a_message(tmp_path: Path) -> None:
     script = tmp_path / "unseen.py"
     script.write_text(
         "import torch\n"

@@ -62,3 +62,21 @@ def captured(scores: Tensor, labels: Tensor, use: Any) -> Tensor:
 
 def weighed(scores: Tensor, labels: Tensor, use: Any) -> Tensor:
     return api.weigh(F.cross_entropy(scores, labels, reduction="none"))
+
+
+def member(number: int) -> nn.Sequential:
+    """A small classifier from [B, 4] to [B, 3], with larger outputs for a larger `number`."""
+    model = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 3)).double()
+    with torch.no_grad():
+        model[2].weight *= 1 + 4 * number  # type: ignore[operator]
+    return model
+
+
+def states_of(models: list[nn.Module]) -> list[Any]:
+    return [model.state_dict() for model in models]
+
+
+def assert_same(got: Any, expected: Any, about: Any) -> None:
+    for own, other in zip(states_of(got), states_of(expected), strict=True):
+        for name in own:
+            assert torch.allclose(own[name], other[name], atol=1e-9, rtol=0), about

@@ -1,1 +1,1 @@
-"""Finds the losses of a loop where they are computed, and weighs them."""
+"""Finds the losses of a training loop where they are computed, and weighs them."""

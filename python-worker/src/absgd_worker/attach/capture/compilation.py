@@ -1,7 +1,7 @@
-"""torch.compile in a script whose losses are weighed where they are computed.
+"""Support for torch.compile in a script whose losses are weighed where they are computed.
 
-A graph breaks where a loss is weighed, and what it computes in two parts may differ in the last bits. While
-nobody wants losses it is left whole, and the losses inside are not seen.
+A compiled graph breaks where a loss is weighed, and two parts may differ from one graph in the last bits.
+While no losses are wanted, the graph is not broken, and the losses inside it are not seen.
 """
 
 from __future__ import annotations
@@ -15,47 +15,50 @@ import torch
 
 from absgd_worker.console import complain
 
-_TRIED = ("FakeTensor", "FunctionalTensor")
+_TRACING_TENSORS = ("FakeTensor", "FunctionalTensor")
 
 
 class _Backends:
-    """Of the calls of `torch.compile`, where they are seen."""
+    """The backends that the script's calls of `torch.compile` named so far."""
 
     def __init__(self) -> None:
         self.keep_bits = False
-        """Whether one was named that runs what it is given, part by part, as it would be without it."""
+        """Whether one of them gives the same bits for a graph in parts as for a whole graph."""
 
 
 backends = _Backends()
 
 
-def is_left_whole(wants_losses: bool, args: tuple[Any, ...]) -> bool:
-    """Whether a function is called in compiled code that must not break."""
+def must_not_break_graph(wants_losses: bool, args: tuple[Any, ...]) -> bool:
+    """Whether a function is called in compiled code whose graph must not break.
+
+    `wants_losses`: whether the losses of the current step are wanted. `args`: the arguments of the call;
+    may be empty.
+    """
     if wants_losses or backends.keep_bits:
         return False
-    # An older torch.compile tries what it sees on tensors without numbers.
-    return torch.compiler.is_compiling() or (bool(args) and type(args[0]).__name__ in _TRIED)
+    # Older versions of torch.compile call functions with tensors that have no values.
+    return torch.compiler.is_compiling() or (bool(args) and type(args[0]).__name__ in _TRACING_TENSORS)
 
 
 @contextmanager
 def graphs_that_break() -> Iterator[None]:
-    """A whole graph has no place at which a loss could be weighed: `fullgraph=True` is passed over, and that
-    is said once."""
-    whole = torch.compile
-    told = False
+    """Ignores `fullgraph=True` inside the block, and prints that once: losses are weighed at graph breaks."""
+    plain_compile = torch.compile
+    is_printed = False
 
-    @wraps(whole)
-    def compiled(*args: Any, **options: Any) -> Any:
-        nonlocal told
-        if options.get("fullgraph") and not told:
-            told = True
+    @wraps(plain_compile)
+    def compile_with_breaks(*args: Any, **options: Any) -> Any:
+        nonlocal is_printed
+        if options.get("fullgraph") and not is_printed:
+            is_printed = True
             complain("absgd: torch.compile(fullgraph=True): the graph breaks where a loss is weighed")
         backends.keep_bits |= options.get("backend") in ("eager", "aot_eager")
-        return whole(*args, **{**options, "fullgraph": False})
+        return plain_compile(*args, **{**options, "fullgraph": False})
 
-    torch.compile = compiled  # type: ignore[assignment]
+    torch.compile = compile_with_breaks  # type: ignore[assignment]
     try:
         yield
     finally:
-        torch.compile = whole
+        torch.compile = plain_compile
         backends.keep_bits = False

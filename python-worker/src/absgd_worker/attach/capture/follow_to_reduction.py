@@ -1,7 +1,6 @@
-"""Follows the losses of a wrapped criterion to where a script reduces them, outside of the criterion.
+"""Follows the unreduced losses of a wrapped criterion to where a script reduces them, outside the criterion.
 
-A mode of torch, as a capture is, that lies below all others and is there from the criterion's call to the end
-of the step.
+A mode of torch below all other modes, active from the criterion's call to the end of the step.
 """
 
 from __future__ import annotations
@@ -12,50 +11,50 @@ from weakref import WeakKeyDictionary
 
 from torch import Tensor
 
-from absgd_worker.attach.capture.element_factors import hidden_from_captures
-from absgd_worker.attach.capture.unreduced_losses import Unreduced
+from absgd_worker.attach.capture.hidden_from_captures import hidden_from_captures
+from absgd_worker.attach.capture.unreduced_losses import UnreducedLosses
 from absgd_worker.attach.hooks.backward_terms import mark_known
 from absgd_worker.attach.hooks.backward_use import BackwardUse
-from absgd_worker.attach.hooks.transparent_mode import TransparentMode, lay_below, take_away
+from absgd_worker.attach.hooks.transparent_mode import TransparentMode, enter_below_all, exit_anywhere
 from absgd_worker.attach.provenance.provenance import FOLLOWED
-from absgd_worker.attach.provenance.reduction_calls import DOTS, REDUCTIONS, reduction_call_of
+from absgd_worker.attach.provenance.reduction_calls import DOT_PRODUCTS, REDUCTIONS, reduction_call_of
 from absgd_worker.attach.session.session import Session
 
-_unreduced: WeakKeyDictionary[Session, Unreduced] = WeakKeyDictionary()
+_losses_by_session: WeakKeyDictionary[Session, UnreducedLosses] = WeakKeyDictionary()
 
 
-def unreduced_of(session: Session) -> Unreduced:
+def unreduced_losses_of(session: Session) -> UnreducedLosses:
     """The losses without reduction of a session."""
-    found = _unreduced.get(session)
-    if found is None:
-        found = _unreduced[session] = Unreduced()
-    return found
+    losses = _losses_by_session.get(session)
+    if losses is None:
+        losses = _losses_by_session[session] = UnreducedLosses()
+    return losses
 
 
 def follow_to_reduction(session: Session) -> None:
-    """From now on to the end of the step what is made of the session's losses is followed."""
+    """Follows the session's unreduced losses from now on to the end of the step."""
     if session.stop_following is not None:
         return
-    mode = Following(session)
-    lay_below(mode)
+    mode = FollowingMode(session)
+    enter_below_all(mode)
 
     def stop() -> None:
         session.stop_following = None
-        mode.losses.units.close()
-        mode.is_over = not take_away(mode)
+        mode.losses.sums.close()
+        mode.is_stopped = not exit_anywhere(mode)
 
     session.stop_following = stop
 
 
-class Following(TransparentMode):
-    """Sees what is made of losses, and computes none."""
+class FollowingMode(TransparentMode):
+    """Follows operations on unreduced losses, and weighs them where they are reduced."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self.losses = unreduced_of(session)
-        self.is_over = False
-        """Whether it was left where it lies, by another thread than that which laid it there."""
+        self.losses = unreduced_losses_of(session)
+        self.is_stopped = False
+        """Whether the mode could not be exited, because another thread entered it. It then does nothing."""
 
     def __torch_function__(
         self,
@@ -66,10 +65,10 @@ class Following(TransparentMode):
     ) -> Any:
         kwargs = kwargs or {}
         session = self._session
-        if func not in _SEEN or self.is_over or session.is_weighing or not session.is_training:
+        if func not in _HANDLED or self.is_stopped or session.is_weighing or not session.is_training:
             return func(*args, **kwargs)
-        if func in DOTS:
-            call = self.losses.dot(func, args, kwargs, of_any=False)
+        if func in DOT_PRODUCTS:
+            call = self.losses.dot_product(func, args, kwargs, accept_unknown=False)
         elif func in REDUCTIONS:
             call = reduction_call_of(func, args, kwargs)
         else:
@@ -89,8 +88,8 @@ class Following(TransparentMode):
 
 
 def follow(loss: Tensor, use: BackwardUse) -> None:
-    """See `Follow`."""
+    """Records whether a backward pass reaches the weighed `loss`. See `Follow`."""
     use.follow(loss)
 
 
-_SEEN = REDUCTIONS | FOLLOWED | DOTS
+_HANDLED = REDUCTIONS | FOLLOWED | DOT_PRODUCTS

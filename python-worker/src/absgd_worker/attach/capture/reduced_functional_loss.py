@@ -1,16 +1,14 @@
-"""Weighs a call of a loss of `torch.nn.functional` that reduces its elements itself."""
+"""Weighs a loss of `torch.nn.functional` that reduces its elements itself, by "mean" or "sum"."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
-from absgd_worker.attach.capture.element_factors import (
-    factors_of_elements,
-    hidden_from_captures,
-    say_or_raise,
-)
-from absgd_worker.attach.capture.follow_to_reduction import unreduced_of
-from absgd_worker.attach.provenance.divided_sums import Follow, Unit, last_alone
+from absgd_worker.attach.capture.element_factors import factors_of_elements
+from absgd_worker.attach.capture.follow_to_reduction import unreduced_losses_of
+from absgd_worker.attach.capture.hidden_from_captures import hidden_from_captures
+from absgd_worker.attach.capture.left_unweighed import report_unknown_samples
+from absgd_worker.attach.provenance.divided_sums import Follow, LossUnit, replace_previous_weighing
 from absgd_worker.attach.provenance.functional_losses import Elements
 from absgd_worker.attach.provenance.granularity import Granularity, GranularityError, Grouping, group_elements
 from absgd_worker.attach.provenance.sample_layout import Layout
@@ -30,34 +28,42 @@ def weigh_reduced(
     origin: Origin | None,
     follow: Follow,
 ) -> Tensor | None:
-    """What the call is to give; None where no sample counts, and where lambda is off and which samples there
-    are cannot be told. `result`: of the call, where lambda is off.
+    """The weighed loss, of shape []; while lambda is off, `result` unchanged.
+
+    None if no sample counts, or if lambda is off and the samples of the loss are unknown.
+
+    Args:
+        name: the estimate of the loss.
+        elements: the loss before its reduction.
+        result: the result of the script's own call, if lambda is off.
+        origin: which samples of the data set the batch holds; None if that is not certain.
+        follow: called with the result, and with the record of whether it is trained on.
 
     Raises:
-        GranularityError: lambda is on, and which samples there are cannot be told.
+        GranularityError: lambda is on, and the samples of the loss are unknown.
     """
     try:
         grouping = group_elements(
             elements.plain, elements.valid, granularity, layout, factors=elements.factors
         )
     except GranularityError as error:
-        say_or_raise(session, name, elements.about, error)
+        report_unknown_samples(session, name, elements.about, error)
         return None
-    units = unreduced_of(session).units
-    unit: Unit = "mean" if elements.reduction == "mean" else "sum"
+    sums = unreduced_losses_of(session).sums
+    unit: LossUnit = "mean" if elements.reduction == "mean" else "sum"
     if elements.reduction == "sum":
-        unit = units.of_sum(name)
+        unit = sums.unit_of(name)
 
-    def weigh(unit: Unit, follow: Follow) -> Tensor | None:
+    def weigh(unit: LossUnit, follow: Follow) -> Tensor | None:
         with hidden_from_captures(session):
             return _weighed(
                 session, name, elements, result, grouping, unit=unit, origin=origin, follow=follow
             )
 
-    again = last_alone(session.forget, weigh)
-    weighed = again(unit, follow)
+    weigh_again = replace_previous_weighing(session.forget, weigh)
+    weighed = weigh_again(unit, follow)
     if weighed is not None and elements.reduction == "sum" and unit == "sum":
-        units.begin(weighed, name, grouping, again, elements.factors)
+        sums.begin(weighed, name, grouping, weigh_again, elements.factors)
     return weighed
 
 
@@ -68,7 +74,7 @@ def _weighed(
     result: Tensor,
     grouping: Grouping,
     *,
-    unit: Unit,
+    unit: LossUnit,
     origin: Origin | None,
     follow: Follow,
 ) -> Tensor | None:
@@ -84,7 +90,7 @@ def _weighed(
     if factors is None:
         return None
     if not session.is_off:
-        # Of mean 1 over the samples, where the weights add up to 1.
+        # The factors have mean 1 over the samples if the weights add up to 1.
         total = (elements.losses * factors).sum()
         if elements.reduction != "sum":
             total = total / elements.denominator

@@ -1,4 +1,4 @@
-"""Losses without reduction: followed to where a script reduces them, and weighed there."""
+"""Losses without reduction: follows them to where a script reduces them, and weighs them there."""
 
 from __future__ import annotations
 
@@ -9,208 +9,242 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from absgd_worker.attach.capture.element_factors import (
-    factors_of_elements,
-    hidden_from_captures,
-    say_or_raise,
-)
+from absgd_worker.attach.capture.element_factors import factors_of_elements
+from absgd_worker.attach.capture.hidden_from_captures import hidden_from_captures
+from absgd_worker.attach.capture.left_unweighed import report_unknown_samples
 from absgd_worker.attach.hooks.backward_terms import mark_known
-from absgd_worker.attach.provenance.divided_sums import Follow, Unit, Units, last_alone
+from absgd_worker.attach.provenance.divided_sums import (
+    DividedSums,
+    Follow,
+    LossUnit,
+    replace_previous_weighing,
+)
 from absgd_worker.attach.provenance.element_map import ElementMap
-from absgd_worker.attach.provenance.granularity import GranularityError, Groups, grouped
-from absgd_worker.attach.provenance.pending_losses import Pending, Pendings
+from absgd_worker.attach.provenance.granularity import GranularityError, Groups, grouping_of
+from absgd_worker.attach.provenance.pending_losses import PendingLoss, PendingLosses
 from absgd_worker.attach.provenance.provenance import Provenance
 from absgd_worker.attach.provenance.reduction_calls import ReductionCall, vectors_of
-from absgd_worker.attach.provenance.sample_mapping import SampleMapping, samples_within
+from absgd_worker.attach.provenance.sample_mapping import SampleMapping, sample_mapping_of
 from absgd_worker.attach.samples.sample_identity import Identity
 from absgd_worker.attach.session.session import Session
 
 
-class Unreduced:
-    """Those of a session, whoever of its captures and wrapped criteria sees them computed and reduced."""
+class UnreducedLosses:
+    """The losses without reduction of one session, which its captures and wrapped criteria share."""
 
     def __init__(self) -> None:
-        self._pendings = Pendings()
-        self._trails = Provenance()
+        self._pending = PendingLosses()
+        self._provenance = Provenance()
         self._weighed: Any = WeakTensorKeyDictionary()
-        self.units = Units()
+        self.sums = DividedSums()
 
-    def begin(self, losses: Tensor, pending: Pending, factors: tuple[Tensor, ...] = ()) -> None:
-        """`losses`: as they were computed; `factors`: each of their shape, what they were multiplied by."""
-        self._pendings.add(pending)
-        self._trails.begin(losses, ElementMap(pending, factors=factors))
+    def begin(self, losses: Tensor, pending: PendingLoss, factors: tuple[Tensor, ...] = ()) -> None:
+        """Follows `losses` from where they are computed.
+
+        `factors`: the tensors they were multiplied by, each of the losses' shape.
+        """
+        self._pending.add(pending)
+        self._provenance.begin(losses, ElementMap(pending, factors=factors))
 
     def is_known(self, losses: Tensor) -> bool:
-        """Whether it is known of which loss they are made."""
-        return self._trails.get(losses) is not None
+        """Whether `losses` are known to be computed from a followed loss."""
+        return self._provenance.get(losses) is not None
 
     def call(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], follow: Follow
     ) -> Any:
-        """Calls one of `FOLLOWED`."""
-        args = self.units.divided(func, args, kwargs, follow) or args
-        return self._trails.call(func, args, kwargs)
+        """Calls `func`, one of `FOLLOWED`, and follows the losses through it."""
+        args = self.sums.replaced_arguments(func, args, kwargs, follow) or args
+        return self._provenance.call(func, args, kwargs)
 
-    def dot(
-        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], *, of_any: bool
+    def dot_product(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        *,
+        accept_unknown: bool,
     ) -> ReductionCall | None:
-        """A call of one of `DOTS` on the elements of a loss, as the sum of their products; None for another
-        call. `of_any`: whether numbers that are made of no known loss may be one."""
+        """A call of one of `DOT_PRODUCTS` on a loss, as the sum of the products; None for any other call.
+
+        `accept_unknown`: whether any trained vector may be a loss, not only one that is followed.
+        """
         vectors = vectors_of(func, args, kwargs)
         if vectors is None or not any(
-            self.is_known(one) or (of_any and one.requires_grad) for one in vectors
+            self.is_known(vector) or (accept_unknown and vector.requires_grad) for vector in vectors
         ):
             return None
-        products = self._trails.call(torch.mul, vectors, {})
+        products = self._provenance.call(torch.mul, vectors, {})
         return ReductionCall(torch.sum, products, (), {}, None, lambda: func(*args, **kwargs))
 
-    def source_of(self, losses: Tensor) -> Pending | None:
-        """Of which loss they are made; None where that is none, or not known.
+    def pending_loss_of(self, losses: Tensor) -> PendingLoss | None:
+        """The pending loss that `losses` were computed from; None if there is none, or it is unknown.
 
         Raises:
-            GranularityError: of one, in a way that does not tell their samples.
+            GranularityError: they come from a pending loss by operations that do not tell their samples.
         """
-        trail = self._trails.get(losses) or self._guess(losses)
-        return None if trail is None else trail.of
+        element_map = self._provenance.get(losses) or self._map_by_graph(losses)
+        return None if element_map is None else element_map.pending
 
-    def are_weighed_in(self, losses: Tensor, result: Tensor) -> None:
-        """Somebody else has weighed `losses`, and `result` is made of them."""
-        trail = self._trails.get(losses)
-        found = None if trail is not None else self._pendings.source_of(losses)
-        of = trail.of if trail is not None else found[0] if found is not None else None
-        if of is not None:
-            self._pendings.are_weighed_in(result, of)
+    def mark_weighed(self, losses: Tensor, result: Tensor) -> None:
+        """Records that `losses` are weighed in `result`, by other code than `reduce`."""
+        element_map = self._provenance.get(losses)
+        if element_map is not None:
+            self._pending.mark_weighed(result, element_map.pending)
+        elif (source := self._pending.source_of(losses)) is not None:
+            self._pending.mark_weighed(result, source[0])
 
     def reduce(self, session: Session, call: ReductionCall, follow: Follow) -> Tensor | None:
-        """What the sum of losses is; None where they are not known for any. `follow` is told of the result.
+        """The result of the reduction, weighed; None if its operand comes from no followed loss.
+
+        `follow`: called with the weighed result.
 
         Raises:
-            GranularityError: lambda is on, and which samples there are cannot be told.
+            GranularityError: lambda is on, and the samples of the losses are unknown.
         """
         losses = call.losses
-        again = self._weighed.get(losses)
-        if again is not None:
-            # A script may reduce them more than once, for its log.
-            of, factors, use = again
+        weighed_before = self._weighed.get(losses)
+        if weighed_before is not None:
+            # A script may reduce the same losses several times, for example for its log.
+            pending, factors, use = weighed_before
             result = call.plain() if session.is_off else call.weighed(factors)
             if use is not None:
                 follow(result, use)
-            self._pendings.are_weighed_in(result, of)
+            self._pending.mark_weighed(result, pending)
             return result
-        trail = self._trails.get(losses)
-        of = None if trail is None else trail.of
+        element_map = self._provenance.get(losses)
+        known_pending = None if element_map is None else element_map.pending
         try:
-            trail = trail or self._guess(losses)
-            if trail is None:
+            element_map = element_map or self._map_by_graph(losses)
+            if element_map is None:
                 return None
-            of = trail.of
-            within = samples_within(losses, trail)
+            pending = known_pending = element_map.pending
+            mapping = sample_mapping_of(losses, element_map)
         except GranularityError as error:
             if call.dims is None:
-                name, about = ("loss", "a loss") if of is None else (of.name, of.about)
-                say_or_raise(session, name, f"{about}, then {call.kind}", error)
+                name, about = ("loss", "a loss")
+                if known_pending is not None:
+                    name, about = known_pending.name, known_pending.about
+                report_unknown_samples(session, name, f"{about}, then {call.kind}", error)
             return call.plain()
-        if call.dims is not None and (merged := within.merged_over(call.dims)) is not None:
-            return self._add_up(call, of, within, merged, trail.factors)
-        # Over some dimensions: what becomes of the others is not known yet.
+        if call.dims is not None and (groups := mapping.groups_summed_over(call.dims)) is not None:
+            return self._reduce_within_samples(call, pending, mapping, groups, element_map.factors)
+        return self._reduce_over_samples(session, call, element_map, mapping, follow)
+
+    def _reduce_over_samples(
+        self,
+        session: Session,
+        call: ReductionCall,
+        element_map: ElementMap,
+        mapping: SampleMapping,
+        follow: Follow,
+    ) -> Tensor:
+        pending = element_map.pending
+        # After a reduction over some dimensions, it is not yet known how the script reduces the others.
         is_sum = call.kind == "sum" and call.dims is None
-        name = session.uses.name_of_part(of.name, of.fate.parts)
-        unit: Unit = self.units.of_sum(name) if is_sum else "mean"
+        name = session.uses.name_of_part(pending.name, pending.state.parts)
+        unit: LossUnit = self.sums.unit_of(name) if is_sum else "mean"
 
-        def weigh(unit: Unit, follow: Follow) -> Tensor | None:
+        def weigh(unit: LossUnit, follow: Follow) -> Tensor | None:
             with hidden_from_captures(session):
-                return self._weigh(session, name, call, of, within, unit=unit, follow=follow)
+                return self._weigh(session, name, call, pending, mapping, unit=unit, follow=follow)
 
-        again = last_alone(session.forget, weigh)
-        result = again(unit, follow)
+        weigh_again = replace_previous_weighing(session.forget, weigh)
+        result = weigh_again(unit, follow)
         if result is None:
-            of.fate.is_reduced = True
+            pending.state.is_reduced = True
             plain = call.plain()
-            # Nothing in it is there to be weighed.
+            # No sample counts, so that there is nothing to weigh.
             mark_known(plain)
             session.pass_over(name, plain)
             return plain
         if is_sum and unit == "sum":
-            grouping = grouped(within.plain, within.valid, within.groups)
-            self.units.begin(result, name, grouping, again, trail.factors)
+            grouping = grouping_of(mapping.plain, mapping.valid, mapping.groups)
+            self.sums.begin(result, name, grouping, weigh_again, element_map.factors)
         return result
 
     def pass_over(self, session: Session, losses: Tensor, result: Tensor) -> None:
-        """Losses of no element were reduced to `result`."""
-        trail = self._trails.get(losses)
-        if trail is not None:
-            trail.of.fate.is_reduced = True
-            session.pass_over(session.uses.name_of_part(trail.of.name, trail.of.fate.parts), result)
+        """Records that losses without an element were reduced to `result`."""
+        element_map = self._provenance.get(losses)
+        if element_map is not None:
+            pending = element_map.pending
+            pending.state.is_reduced = True
+            session.pass_over(session.uses.name_of_part(pending.name, pending.state.parts), result)
 
     def _weigh(
         self,
         session: Session,
         name: str,
         call: ReductionCall,
-        of: Pending,
-        within: SampleMapping,
+        pending: PendingLoss,
+        mapping: SampleMapping,
         *,
-        unit: Unit,
+        unit: LossUnit,
         follow: Follow,
     ) -> Tensor | None:
-        """The sum of weighed losses; None where no sample counts."""
-        grouping = grouped(within.plain, within.valid, within.groups)
+        """The reduction of the weighed losses; None if no sample counts."""
+        grouping = grouping_of(mapping.plain, mapping.valid, mapping.groups)
         factors = factors_of_elements(
             session,
             name,
-            f"{of.about.replace(' none', '', 1)}, then {call.kind}",
+            f"{pending.about.replace(' none', '', 1)}, then {call.kind}",
             grouping.summed() if unit == "sum" else grouping,
-            within.plain,
-            identity=Identity(labels=within.label_M),
-            index_M=within.index_M,
-            origin=within.origin,
+            mapping.plain,
+            identity=Identity(labels=mapping.label_M),
+            index_M=mapping.index_M,
+            origin=mapping.origin,
         )
         if factors is None:
             return None
         result = call.plain() if session.is_off else call.weighed(factors)
         use = session.take_use()
-        self._weighed[call.losses] = (of, factors, use)
+        self._weighed[call.losses] = (pending, factors, use)
         if use is not None:
             follow(result, use)
-        self._pendings.are_weighed_in(result, of)
+        self._pending.mark_weighed(result, pending)
         return result
 
-    def _guess(self, losses: Tensor) -> ElementMap | None:
-        """Of losses that an unknown operation has made."""
-        found = self._pendings.source_of(losses)
-        if found is None:
+    def _map_by_graph(self, losses: Tensor) -> ElementMap | None:
+        """The element map of losses that an operation has computed which is not followed.
+
+        Raises:
+            GranularityError: the graph does not show which element is of which sample.
+        """
+        source = self._pending.source_of(losses)
+        if source is None:
             return None
-        pending, is_mixed = found
+        pending, is_mixed = source
         if is_mixed or losses.shape != pending.plain.shape:
             raise GranularityError(
-                f"{losses.numel()} numbers were made of {pending.plain.numel()} losses ({pending.about}) in "
-                "a way that does not tell their samples: weigh them as they are computed, with "
-                'absgd_worker.weigh(losses, reduction="none")'
+                f"{losses.numel()} numbers were computed from {pending.plain.numel()} losses "
+                f"({pending.about}) in a way that does not tell their samples: weigh the losses where they "
+                'are computed, with absgd_worker.weigh(losses, reduction="none")'
             )
         return ElementMap(pending)
 
-    def _add_up(
+    def _reduce_within_samples(
         self,
         call: ReductionCall,
-        of: Pending,
-        within: SampleMapping,
-        merged: Groups,
+        pending: PendingLoss,
+        mapping: SampleMapping,
+        groups: Groups,
         factors: tuple[Tensor, ...],
     ) -> Tensor:
-        """The elements of each sample become fewer: what is left of them is weighed later."""
+        """Reduces the elements of each sample, and follows the result: it is weighed later.
+
+        `groups`: the samples of the result.
+        """
         result = call.plain()
         with torch.no_grad():
-            plain = call.of(within.plain)
-            valid = None if within.valid is None else call.any_of(within.valid)
-            is_same = of.ratio is None and not factors
+            plain = call.reduce(mapping.plain)
+            valid = None if mapping.valid is None else call.any_in_reduced(mapping.valid)
+            is_same = pending.ratio is None and not factors
             ratio = None if is_same else torch.nan_to_num(plain / result.detach(), 1, 1, 1)
-        made = of._replace(
-            node=result.grad_fn, plain=plain, ratio=ratio, valid=valid, label=None, groups=merged
+        reduced = pending._replace(
+            node=result.grad_fn, plain=plain, ratio=ratio, valid=valid, label=None, groups=groups
         )
-        if within.origin is not None:
-            chosen = within.index_M
-            made = made._replace(
-                origin=within.origin if chosen is None else within.origin.at(chosen.tolist())
-            )
-        self.begin(result, made)
+        origin, index_M = mapping.origin, mapping.index_M
+        if origin is not None:
+            reduced = reduced._replace(origin=origin if index_M is None else origin.select(index_M.tolist()))
+        self.begin(result, reduced)
         return result

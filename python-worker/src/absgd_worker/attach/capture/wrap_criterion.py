@@ -1,4 +1,4 @@
-"""A criterion that weighs: the same module in every other respect."""
+"""Makes the weighed version of a criterion, which behaves like the criterion in every other respect."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ Criterion = TypeVar("Criterion", bound=nn.Module)
 def weighed_criterion(
     criterion: Criterion, find_session: Callable[[], Session], *, name: str | None, granularity: Granularity
 ) -> Criterion:
-    """A copy of `criterion` that shares its parameters and buffers, and weighs what it computes for training.
+    """A copy of `criterion` that shares its parameters and buffers, and weighs the losses it computes for
+    training.
 
-    Its calls raise what `weighed_call` raises; while lambda is off they raise nothing.
+    Its calls raise the errors of `weighed_call`; while lambda is off they raise none of these.
     """
-    # A criterion that is wrapped already is wrapped anew, not twice.
+    # Wrapping a wrapped criterion replaces the wrapping; it does not weigh twice.
     kind = vars(type(criterion)).get(_PLAIN, type(criterion))
-    what = _name_of(criterion, kind)
+    criterion_name = _name_of(criterion, kind)
 
     def plain(self: Any, *args: Any, **kwargs: Any) -> Any:
         own_forward = vars(self).get(_OWN_FORWARD)
@@ -39,25 +40,25 @@ def weighed_criterion(
             lambda: plain(self, *args, **kwargs),
             (args, kwargs),
             session,
-            what=what,
+            criterion_name=criterion_name,
             name=name,
             granularity=granularity,
         )
 
     def reduce(self: nn.Module, protocol: Any) -> Any:
-        return (weighed_criterion_again, (_twin(self, kind), find_session, name, granularity))
+        return (unpickled_criterion, (_with_class(self, kind), find_session, name, granularity))
 
     # Make a subclass, so that isinstance() and super() still work.
-    own = _subclass(kind, {"forward": forward, "__reduce_ex__": reduce, _PLAIN: kind})
-    if own is None:
-        around = _Around(criterion)
-        return weighed_criterion(around, find_session, name=name, granularity=granularity)  # type: ignore[return-value]
-    return _twin(criterion, own)
+    subclass = _subclass(kind, {"forward": forward, "__reduce_ex__": reduce, _PLAIN: kind})
+    if subclass is None:
+        module = _Delegating(criterion)
+        return weighed_criterion(module, find_session, name=name, granularity=granularity)  # type: ignore[return-value]
+    return _with_class(criterion, subclass)
 
 
 def _name_of(criterion: nn.Module, kind: type[nn.Module]) -> str:
-    """The name of the class of a criterion, for people; also of one that was scripted or compiled."""
-    plain = criterion.criterion if isinstance(criterion, _Around) else criterion
+    """The class name of a criterion for messages, also if it was scripted or compiled."""
+    plain = criterion.criterion if isinstance(criterion, _Delegating) else criterion
     if isinstance(plain, torch.jit.ScriptModule):
         return str(plain.original_name)
     compiled = plain._modules.get("_orig_mod")
@@ -65,7 +66,7 @@ def _name_of(criterion: nn.Module, kind: type[nn.Module]) -> str:
 
 
 def _subclass(kind: type[Criterion], members: dict[str, Any]) -> type[Criterion] | None:
-    """A class of the same name below `kind`; None where `kind` allows no subclass like that."""
+    """A subclass of `kind` with the same name; None if `kind` does not allow it."""
     if issubclass(kind, torch.jit.ScriptModule):
         return None
     try:
@@ -74,8 +75,8 @@ def _subclass(kind: type[Criterion], members: dict[str, Any]) -> type[Criterion]
         return None
 
 
-class _Around(nn.Module):
-    """A module that does what another one does, whose class cannot be subclassed."""
+class _Delegating(nn.Module):
+    """A module that delegates to a criterion whose class cannot be subclassed."""
 
     def __init__(self, criterion: nn.Module) -> None:
         super().__init__()
@@ -101,35 +102,36 @@ class _Around(nn.Module):
         return repr(self.criterion)
 
 
-def _twin(module: nn.Module, kind: type[Criterion]) -> Criterion:
-    """A module of another class that shares everything with `module`.
+def _with_class(module: nn.Module, kind: type[Criterion]) -> Criterion:
+    """A module of class `kind` that shares all attributes with `module`.
 
-    A `forward` of the instance itself, as `torch.compile` makes one, stays out of the way of the class's.
+    If the instance has a `forward` of its own (`torch.compile` sets one), it is kept under another name, so
+    that the class's `forward` is called.
     """
-    twin = object.__new__(kind)
+    copied = object.__new__(kind)
     shared = dict(vars(module))
     is_wrapped = _PLAIN in vars(kind)
     old, new = ("forward", _OWN_FORWARD) if is_wrapped else (_OWN_FORWARD, "forward")
     if old in shared:
         shared[new] = shared.pop(old)
-    twin.__dict__ = shared
+    copied.__dict__ = shared
     for name in _slots_of(kind):
         if hasattr(module, name):
-            setattr(twin, name, getattr(module, name))
-    return twin
+            setattr(copied, name, getattr(module, name))
+    return copied
 
 
 def _slots_of(kind: type) -> Iterator[str]:
-    """The names of attributes that instances keep outside of their `__dict__`."""
-    for one in kind.__mro__:
-        slots = vars(one).get("__slots__", ())
+    """The names in all `__slots__` of a class."""
+    for base in kind.__mro__:
+        slots = vars(base).get("__slots__", ())
         yield from (slots,) if isinstance(slots, str) else slots
 
 
-def weighed_criterion_again(
+def unpickled_criterion(
     criterion: nn.Module, find_session: Callable[[], Session], name: str | None, granularity: Granularity
 ) -> nn.Module:
-    """Like `weighed_criterion`, for pickle."""
+    """Like `weighed_criterion`, with positional arguments: pickle calls it."""
     return weighed_criterion(criterion, find_session, name=name, granularity=granularity)
 
 
@@ -142,7 +144,7 @@ def weighed_function(
 ) -> Callable[..., Any]:
     """Like `weighed_criterion`, for a plain function."""
     criterion = getattr(criterion, _PLAIN, criterion)
-    called = getattr(criterion, "__name__", type(criterion).__name__)
+    criterion_name = getattr(criterion, "__name__", type(criterion).__name__)
 
     def weighed(*args: Any, **kwargs: Any) -> Any:
         session = find_session()
@@ -152,12 +154,12 @@ def weighed_function(
             lambda: criterion(*args, **kwargs),
             (args, kwargs),
             session,
-            what=called,
+            criterion_name=criterion_name,
             name=name,
             granularity=granularity,
         )
 
-    # Its name, signature and attributes stay those of the criterion.
+    # Copies the name, the signature and the attributes of the criterion.
     update_wrapper(weighed, criterion)
     setattr(weighed, _PLAIN, criterion)
     return weighed
@@ -165,4 +167,4 @@ def weighed_function(
 
 _PLAIN = "absgd_plain_class"
 _OWN_FORWARD = "absgd_own_forward"
-"""Where a wrapped module keeps the `forward` that the instance had."""
+"""The attribute in which a wrapped module keeps the instance's own `forward`."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from absgd_worker.attach.estimates.call_site import script_line
 from absgd_worker.attach.hooks.backward_terms import Terms, shape_of, terms_of
-from absgd_worker.attach.hooks.backward_use import marks
+from absgd_worker.attach.hooks.backward_use import backward_state
 from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.console import complain
 
@@ -32,7 +32,7 @@ class UnweighedTerms:
         self._messages: list[str] = []
         self._reads_next_pass = False
         self._without_values: set[_Finding] = set()
-        marks.wants_values = True
+        backward_state.wants_values = True
 
     @contextmanager
     def around(self, roots: Sequence[Tensor], *, has_weighed: Callable[[], bool]) -> Iterator[None]:
@@ -46,16 +46,16 @@ class UnweighedTerms:
             yield
             return
         value = sum(float(root.detach().sum()) for root in roots)
-        marks.looked_at = []
+        backward_state.gradients_and_values = []
         try:
             yield
-            weighed = marks.looked_at
+            weighed = backward_state.gradients_and_values
         finally:
-            marks.looked_at = None
+            backward_state.gradients_and_values = None
         if terms.has_weighed and not weighed and finding not in self._without_values:
             # The values of these losses were not kept. They are kept for the next pass.
             self._without_values.add(finding)
-            self._reads_next_pass = marks.wants_values = True
+            self._reads_next_pass = backward_state.wants_values = True
             return
         self._found.add(finding)
         share = sum(float((gradient * loss).sum()) for gradient, loss in weighed)
@@ -80,12 +80,12 @@ class UnweighedTerms:
         is_new = shape not in self._shapes and len(self._shapes) < MAX_SHAPES
         is_due = self._passes <= FIRST_PASSES or self._passes & (self._passes - 1) == 0
         if not (is_new or is_due or self._reads_next_pass):
-            marks.wants_values = False
+            backward_state.wants_values = False
             return None
         self._shapes.add(shape)
         terms = terms_of(roots)
         if self._passes > FIRST_PASSES:
-            self._reads_next_pass = marks.wants_values = False
+            self._reads_next_pass = backward_state.wants_values = False
         return terms
 
 

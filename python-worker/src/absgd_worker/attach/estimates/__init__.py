@@ -1,1 +1,1 @@
-"""Which running estimate a loss belongs to: by its place in the code and its turn."""
+"""Finds the running estimate that a loss belongs to, by its call site, its model and its number."""

@@ -1,7 +1,7 @@
-"""Which of several calls of one place a call is: heads of one step, or micro-batches that accumulate.
+"""Numbers the calls of one call site: several losses of one step, or micro-batches that accumulate.
 
-Calls whose losses go into one backward pass are several losses, and have an estimate each. Calls that are
-each followed by a backward pass of their own are micro-batches of one loss, and share one.
+Calls whose losses go into one backward pass are several losses, with an estimate each. Calls that are each
+followed by a backward pass of their own are micro-batches of one loss, and share an estimate.
 """
 
 from __future__ import annotations
@@ -10,81 +10,85 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from absgd_worker.attach.hooks.backward_use import BackwardUse, marks
+from absgd_worker.attach.hooks.backward_use import BackwardUse, backward_state
 
 
-class _Held(NamedTuple):
+class _NumberedCall(NamedTuple):
     number: int
     use: BackwardUse
-    models: int
+    model_calls: int
+    """How often models were called before it."""
 
 
 class CallOrder:
-    """Of all places of a session, over the step under way."""
+    """The numbered calls of all call sites of a session, in the current step."""
 
     def __init__(self) -> None:
-        self._held: dict[str, list[_Held]] = {}
+        self._calls: dict[str, list[_NumberedCall]] = {}
         self._most: dict[str, int] = {}
 
-    def number(self, name: str, models: int) -> int:
-        """The smallest number, from 1, that no call of this place holds; at most `MOST_CALLS_OF_A_PASS`.
+    def number(self, name: str, model_calls: int) -> int:
+        """The number of the next call: the smallest from 1 that no earlier call uses, at most
+        `MOST_CALLS_OF_A_PASS`.
 
-        A call holds its number until a backward pass has come by, or its graph is gone: nobody trains on it
-        then. Losses of one forward pass of the model are no micro-batches even where each has a backward pass
-        of its own, which keeps the graph for the next. Where more calls would wait than any backward pass has
-        gone through so far, and a model was called since, those before were left out by the script.
+        A call uses its number until a backward pass has gone through its loss, or until its graph is gone.
+        Losses of one forward pass of the model are not micro-batches, even if each has a backward pass of its
+        own that keeps the graph. If more calls wait than any backward pass has gone through so far, and a
+        model was called since, the script does not train on the earlier calls.
 
         Args:
-            models: calls of models so far.
+            name: the estimate of the call site.
+            model_calls: how often models were called so far.
         """
-        held = self._held.get(name)
-        if not held:
+        calls = self._calls.get(name)
+        if not calls:
             return 1
         self._count_passes(name)
-        held = self._held[name] = [one for one in held if _still_holds(one, models)]
-        taken = {one.number for one in held} - {NONE}
-        number = next(number for number in range(1, len(taken) + 2) if number not in taken)
-        if number > self._most.get(name, number) and all(one.models != models for one in held):
-            # They hold no number, and are counted still if a backward pass goes through them after all.
-            self._held[name] = [one._replace(number=NONE) for one in held]
+        calls = self._calls[name] = [call for call in calls if _uses_number(call, model_calls)]
+        used = {call.number for call in calls} - {NO_NUMBER}
+        number = next(number for number in range(1, len(used) + 2) if number not in used)
+        if number > self._most.get(name, number) and all(call.model_calls != model_calls for call in calls):
+            # The earlier calls lose their numbers. They still count if a backward pass goes through them.
+            self._calls[name] = [call._replace(number=NO_NUMBER) for call in calls]
             number = 1
         return min(number, MOST_CALLS_OF_A_PASS)
 
-    def hold(self, name: str, number: int, use: BackwardUse, models: int) -> None:
-        """The call that was given this number, and what tells of its loss."""
-        self._held.setdefault(name, []).append(_Held(number, use, models))
+    def add(self, name: str, number: int, use: BackwardUse, model_calls: int) -> None:
+        """Adds a call that was given `number`. `use`: records whether its loss is trained on."""
+        self._calls.setdefault(name, []).append(_NumberedCall(number, use, model_calls))
 
     def forget(self, use: BackwardUse) -> None:
-        """The call whose loss that is holds its number no more."""
-        for name, held in self._held.items():
-            self._held[name] = [one for one in held if one.use is not use]
+        """Removes the call with this record, so that its number is free."""
+        for name, calls in self._calls.items():
+            self._calls[name] = [call for call in calls if call.use is not use]
 
     def end_step(self) -> None:
-        """What was computed for the step before is of no account to the next."""
-        for name in self._held:
+        """Removes all calls: those of one step do not number those of the next."""
+        for name in self._calls:
             self._count_passes(name)
-        self._held.clear()
+        self._calls.clear()
 
     def state_dict(self) -> dict[str, int]:
-        """How many calls of each place one backward pass went through at the most."""
+        """For each call site, the most calls that one backward pass went through."""
         return dict(self._most)
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
         self._most = {name: int(most) for name, most in state.items()}
-        self._held.clear()
+        self._calls.clear()
 
     def _count_passes(self, name: str) -> None:
-        calls = Counter(one for held in self._held[name] for one in held.use.passes)
-        if calls:
-            self._most[name] = max(self._most.get(name, 1), *calls.values())
+        calls_by_pass = Counter(number for call in self._calls[name] for number in call.use.passes)
+        if calls_by_pass:
+            self._most[name] = max(self._most.get(name, 1), *calls_by_pass.values())
 
 
-def _still_holds(one: _Held, models: int) -> bool:
-    if not one.use.passes:
-        return one.use.is_alive
-    return marks.kept_graph and one.models == models and models > 0
+def _uses_number(call: _NumberedCall, model_calls: int) -> bool:
+    if not call.use.passes:
+        return call.use.is_alive
+    return backward_state.kept_graph and call.model_calls == model_calls and model_calls > 0
 
 
-NONE = 0
+NO_NUMBER = 0
 MOST_CALLS_OF_A_PASS = 64
-"""A loop over the time steps of a sequence may have any number: calls behind this one share its estimate."""
+"""Later calls share the estimate of this one. A loop over the time steps of a sequence may have any
+number."""

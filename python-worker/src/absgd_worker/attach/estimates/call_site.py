@@ -1,9 +1,9 @@
-"""Where in a script a loss is used: the lines from the one that computes it to the function that trains.
+"""The call site of a loss: the lines from the one that computes it to the function that trains.
 
-A criterion may serve several losses, as of a discriminator and of its generator: the lines that call it tell
-them apart. Lines above the function that trains do not count: it is the same loss whoever calls that
-function. The function that trains is the innermost one that both computes the loss, itself or by others, and
-calls `backward`; it is known after the first backward pass.
+One criterion may compute several losses (of a discriminator and a generator, say), which the lines that call
+it distinguish. Lines outside the function that trains are ignored: a loss stays the same whichever code calls
+that function. The function that trains is the innermost one that both computes the loss, directly or through
+other functions, and calls `backward`. It is known after the first backward pass.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from typing import NamedTuple
 import torch
 
 Line = tuple[str, int, int]
-"""A file's name, a line, and the instruction in it; -1 where code is made anew, as by torch.compile."""
-Place = tuple[Line, ...]
-"""From the line that computes the loss outwards, each line once."""
+"""A file name, a line number, and an instruction; -1 for code that torch.compile generates."""
+CallSite = tuple[Line, ...]
+"""The lines from the one that computes the loss outwards, each line once."""
 Function = tuple[str, str]
-"""A file's name, and the function's own."""
+"""A file name and a function name."""
 
 
 class Call(NamedTuple):
@@ -36,59 +36,61 @@ class Call(NamedTuple):
 
 
 Stack = tuple[Call, ...]
-"""Calls of the script's code, and of libraries other than torch; the innermost first."""
+"""The calls of the script and of libraries other than torch, innermost first."""
 
 
-def calls_on_stack(stop: Collection[Function] = (), *, within: CodeType | None = None) -> Stack:
-    """The calls that led here.
+def calls_on_stack(stop: Collection[Function] = (), *, caller: CodeType | None = None) -> Stack:
+    """The calls that lead to the current line.
 
     Args:
-        stop: functions behind which the stack is not followed; the call of one is the last.
-        within: code of our own, behind which the stack is not followed either.
+        stop: functions at which the stack ends. The call of such a function is the last one.
+        caller: code of the worker at which the stack ends. Its own call is not included.
     """
-    found: list[Call] = []
+    calls: list[Call] = []
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         code = frame.f_code
-        if code is within:
+        if code is caller:
             break
-        if not code.co_filename.startswith(_NOT_THE_SCRIPTS):
+        if not code.co_filename.startswith(_IGNORED_PATHS):
             call = _call_of(frame)
-            found.append(call)
+            calls.append(call)
             if call.function in stop:
                 break
         frame = frame.f_back
-    return tuple(found)
+    return tuple(calls)
 
 
-def place_of(stack: Sequence[Call]) -> Place:
-    """The lines of a stack. A line that calls itself again counts once, however deep it goes."""
+def call_site_of(stack: Sequence[Call]) -> CallSite:
+    """The lines of a stack. A recursive line counts once."""
     return tuple(dict.fromkeys(call.line for call in stack))
 
 
 def function_that_trains(loss: Stack, backward: Stack) -> Function | None:
-    """The innermost function that was active when a loss was computed, and still is when `backward` is
-    called; None where there is none."""
+    """The innermost function that was running when the loss was computed and still runs when `backward` is
+    called; None if there is none."""
     common = None
-    for one, other in zip(reversed(loss), reversed(backward), strict=False):
-        if one.function != other.function:
+    for loss_call, backward_call in zip(reversed(loss), reversed(backward), strict=False):
+        if loss_call.function != backward_call.function:
             break
-        common = one.function
-        # A function that has moved on to another line calls others from there.
-        if one.line != other.line:
+        common = loss_call.function
+        # The function has moved to another line, so that the calls inside it are other ones.
+        if loss_call.line != backward_call.line:
             break
     return common
 
 
 def up_to(stack: Stack, functions: Collection[Function]) -> Stack | None:
-    """The calls of a stack from the innermost one to the first that is of `functions`; None without any."""
+    """The calls of a stack from the innermost to the first of one of `functions`; None if there is none."""
     last = next((number for number, call in enumerate(stack) if call.function in functions), None)
     return None if last is None else stack[: last + 1]
 
 
 def script_line() -> str | None:
-    """The innermost line of the script's own code, outside of installed packages, for people; None where
-    there is none."""
+    """The innermost line of the script's own code, for people; None if there is none.
+
+    Code of installed packages is not the script's own.
+    """
     for call in calls_on_stack():
         file, line, _ = call.line
         if not any(part in _paths[file] for part in _INSTALLED):
@@ -97,7 +99,7 @@ def script_line() -> str | None:
 
 
 def digest_of(file: str) -> str:
-    """A checksum of a file of the script, by its name alone; empty where it cannot be read."""
+    """The checksum of a file of the script, given by its name without folders; empty if it is unreadable."""
     try:
         with open(_paths[file], "rb") as opened:
             return f"{zlib.crc32(opened.read()):08x}"
@@ -108,8 +110,8 @@ def digest_of(file: str) -> str:
 def _call_of(frame: FrameType) -> Call:
     code = frame.f_code
     file = _file_name(code.co_filename)
-    at = -1 if _is_made_anew(code) else frame.f_lasti
-    return Call((file, frame.f_lineno, at), (file, getattr(code, "co_qualname", code.co_name)))
+    instruction = -1 if _is_generated(code) else frame.f_lasti
+    return Call((file, frame.f_lineno, instruction), (file, getattr(code, "co_qualname", code.co_name)))
 
 
 @lru_cache(maxsize=1024)
@@ -119,8 +121,8 @@ def _file_name(path: str) -> str:
     return name
 
 
-def _is_made_anew(code: CodeType) -> bool:
-    """Whether torch.compile has written it, whose instructions are others with every shape."""
+def _is_generated(code: CodeType) -> bool:
+    """Whether torch.compile generated the code. Its instructions differ for each input shape."""
     return code.co_name.startswith("torch_dynamo") or any(
         name.startswith("__compiled_fn") for name in code.co_names
     )
@@ -128,8 +130,8 @@ def _is_made_anew(code: CodeType) -> bool:
 
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _paths: dict[str, str] = {}
-"""Where the files are, by their names."""
-_NOT_THE_SCRIPTS = (
+"""The paths of the files by their names."""
+_IGNORED_PATHS = (
     os.path.dirname(torch.__file__) + os.sep,
     os.path.dirname(os.path.dirname(os.path.dirname(__file__))) + os.sep,
     contextlib.__file__,

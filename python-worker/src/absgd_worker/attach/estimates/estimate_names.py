@@ -1,6 +1,6 @@
-"""The names of a session's weighings: of every place that computes a loss, and of its calls.
+"""The names of a session's estimates: one for each call site of a loss, and for each of its calls.
 
-They outlive the process, as the estimates do that they are of.
+They are saved with the estimates, so that another process finds the same names.
 """
 
 from __future__ import annotations
@@ -8,129 +8,133 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from absgd_worker.attach.estimates.call_site import Function, Line, Place, digest_of
+from absgd_worker.attach.estimates.call_site import CallSite, Function, Line, digest_of
 
 PART = "parts of "
-"""Before the name of a place whose losses are reduced: what is kept of the places that reduce them."""
-_Term = tuple[str, str, Place]
-"""The name that is asked for, the criterion's function, and the line of the term in it."""
+"""Prefix to the name of a call site, for the call sites that reduce parts of its losses."""
+_Term = tuple[str, str, CallSite]
+"""The name that the script gives, the criterion's function, and the line of the term in it."""
 
 
-class Names:
-    """Given once, and kept."""
+class EstimateNames:
+    """Assigns each name once. A call site keeps its name."""
 
     def __init__(self) -> None:
-        self._of_places: dict[tuple[str, Place], str] = {}
-        self._asked_for: dict[_Term, str] = {}
+        self._site_names: dict[tuple[str, CallSite], str] = {}
+        self._given: dict[_Term, str] = {}
         self._of_calls: dict[tuple[str, int], str] = {}
         self._of_models: dict[tuple[str, int], str] = {}
         self._files: dict[str, str] = {}
-        self._saved = _Saved({}, None)
+        self._saved = _SavedSites({}, None)
         self.functions: set[Function] = set()
-        """Those that train."""
+        """The functions that train."""
 
-    def of(self, first: str, place: Place) -> str:
-        """The name of a place. The first one of all is called `first`, others by their file and line."""
-        key = (first, place)
+    def of_site(self, first: str, site: CallSite) -> str:
+        """The name of a call site: `first` for the first of all, else its file and line."""
+        key = (first, site)
         known = self._known(key)
         if known is None:
-            others = [lines for other, lines in self._of_places if other == first]
-            known = self._unique(_line_of(place, others) if others and place else first)
-            self._of_places[key] = known
+            others = [lines for other, lines in self._site_names if other == first]
+            known = self._unique(_line_of(site, others) if others and site else first)
+            self._site_names[key] = known
         return known
 
-    def of_part(self, name: str, place: Place, taken: Mapping[str, Place]) -> str:
-        """The name of a place that reduces some losses of the place `name`. It is `name` for the first that
-        reduces losses of one call; another place that reduces losses of the same call has its own.
+    def of_part(self, name: str, site: CallSite, parts: Mapping[str, CallSite]) -> str:
+        """The name of a call site that reduces a part of the losses of the call site `name`.
+
+        It is `name` for the first part of one call. Another call site that reduces a part of the same call
+        has its own name.
 
         Args:
-            taken: names of the parts of this call so far, each with its place.
+            parts: the names of the parts of this call so far, each with its call site.
         """
-        key = (PART + name, place)
+        key = (PART + name, site)
         known = self._known(key)
-        if known is None or taken.get(known, place) != place:
+        if known is None or parts.get(known, site) != site:
             known = name
-            if name in taken:
-                others = [lines for other, lines in self._of_places if other == key[0] and lines != place]
-                known = self._unique(_line_of(place, others) if place else name)
-            self._of_places[key] = known
+            if name in parts:
+                others = [lines for other, lines in self._site_names if other == key[0] and lines != site]
+                known = self._unique(_line_of(site, others) if site else name)
+            self._site_names[key] = known
         return known
 
-    def of_places(self) -> set[str]:
-        """All names that places have, each of several models included."""
-        return {*self._of_places.values(), *self._of_models.values()}
+    def of_sites(self) -> set[str]:
+        """The names of all call sites, including those of several models."""
+        return {*self._site_names.values(), *self._of_models.values()}
 
-    def without_asked(self) -> set[str]:
-        """All names but those that the script gives and those of their calls."""
-        places = self.of_places()
-        return places | {own for (name, _), own in self._of_calls.items() if name in places}
+    def not_given(self) -> set[str]:
+        """All names except those that the script gives and those of their calls."""
+        sites = self.of_sites()
+        return sites | {call_name for (name, _), call_name in self._of_calls.items() if name in sites}
 
-    def asked_for(self, name: str, function: str = "", term: Place = ()) -> str:
-        """A name that the script gives; all that ask for it share it. Of a criterion with several terms the
-        first is called so, others also by their file and line."""
+    def given(self, name: str, function: str = "", term: CallSite = ()) -> str:
+        """The estimate for a name that the script gives, shared by all calls with that name.
+
+        If a criterion has several terms, the first has that name, and others add their file and line.
+        """
         key = (name, function, term)
-        if key not in self._asked_for:
-            others = [one for one in self._asked_for if one[0] == name]
+        if key not in self._given:
+            others = [other for other in self._given if other[0] == name]
             if not others:
-                self._asked_for[key] = self._unique(name)
-            elif all(one[1] != function for one in others):
-                self._asked_for[key] = self._asked_for[others[0]]
+                self._given[key] = self._unique(name)
+            elif all(other[1] != function for other in others):
+                self._given[key] = self._given[others[0]]
             else:
-                self._asked_for[key] = self._unique(f"{name} {_shown(term[0])}" if term else name)
-        return self._asked_for[key]
+                self._given[key] = self._unique(f"{name} {_file_and_line(term[0])}" if term else name)
+        return self._given[key]
 
     def of_call(self, name: str, number: int) -> str:
-        """The name of the n-th call of those that one backward pass goes through, from 1."""
+        """The name of one of the calls that one backward pass goes through. `number`: from 1."""
         return self._numbered(self._of_calls, name, number)
 
     def of_model(self, name: str, number: int) -> str:
-        """The name of a place where it computes a loss of the n-th of several models, from 1."""
+        """The name of a call site for one of the models whose losses it computes. `number`: from 1."""
         return self._numbered(self._of_models, name, number)
 
-    def move(self, first: str, was: Place, place: Place) -> None:
-        """A place is known better now; its name stays."""
-        name = self._of_places.get((first, was))
-        if name is not None and (first, place) not in self._of_places:
-            del self._of_places[first, was]
-            self._of_places[first, place] = name
+    def move(self, first: str, old: CallSite, new: CallSite) -> None:
+        """Keeps the name of a call site whose lines changed: the function that trains is now known."""
+        name = self._site_names.get((first, old))
+        if name is not None and (first, new) not in self._site_names:
+            del self._site_names[first, old]
+            self._site_names[first, new] = name
 
     def state_dict(self) -> dict[str, Any]:
         return {
-            "places": [[first, _flat(place), name] for (first, place), name in self._of_places.items()],
-            "asked": [[*one, _flat(term), name] for (*one, term), name in self._asked_for.items()],
+            "places": [[first, _flatten(site), name] for (first, site), name in self._site_names.items()],
+            "asked": [[*given, _flatten(term), name] for (*given, term), name in self._given.items()],
             "calls": [[name, number, own] for (name, number), own in self._of_calls.items()],
             "models": [[name, number, own] for (name, number), own in self._of_models.items()],
-            "functions": sorted([list(one) for one in self.functions]),
+            "functions": sorted([list(function) for function in self.functions]),
             "files": {**(self._saved.files or {}), **self._files},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         places = state.get("places")
         if places is None:
-            # As they were saved before criteria had places: by the first name, with the name at the end.
+            # The first format: by the first name, lists of lines with the name at the end.
             places = [[first, lines[:-1], lines[-1]] for first, all_ in state.items() for lines in all_]
             state = {}
-        self._of_places = {(first, _place(lines)): str(name) for first, lines, name in places}
-        self._asked_for = {
-            (asked, function, _place(lines)): str(name)
-            for asked, function, lines, name in state.get("asked", [])
+        self._site_names = {(first, _unflatten(lines)): str(name) for first, lines, name in places}
+        self._given = {
+            (given, function, _unflatten(lines)): str(name)
+            for given, function, lines, name in state.get("asked", [])
         }
         self._of_calls = {(name, int(number)): str(own) for name, number, own in state.get("calls", [])}
         self._of_models = {(name, int(number)): str(own) for name, number, own in state.get("models", [])}
         self.functions = {(str(file), str(function)) for file, function in state.get("functions", [])}
-        self._saved = _Saved(dict(self._of_places), state.get("files"))
+        self._saved = _SavedSites(dict(self._site_names), state.get("files"))
 
-    def _known(self, key: tuple[str, Place]) -> str | None:
-        """The name that a place has, also from before the script was edited; None for a new place."""
-        known = self._of_places.get(key)
+    def _known(self, key: tuple[str, CallSite]) -> str | None:
+        """The name of a call site, also if the script was edited since it was saved; None for a new one."""
+        known = self._site_names.get(key)
         if known is not None:
             self._saved.names.pop(key, None)
             return known
         self._files |= {file: digest_of(file) for file, *_ in key[1] if file not in self._files}
-        before = self._saved.place_before_an_edit(key, self._files)
-        if before is not None:
-            self._of_places[key] = self._of_places.pop(before)
-        return self._of_places.get(key)
+        old_key = self._saved.take_before_edit(key, self._files)
+        if old_key is not None:
+            self._site_names[key] = self._site_names.pop(old_key)
+        return self._site_names.get(key)
 
     def _numbered(self, names: dict[tuple[str, int], str], name: str, number: int) -> str:
         if number == 1:
@@ -141,7 +145,8 @@ class Names:
         return names[key]
 
     def _unique(self, wanted: str) -> str:
-        known = {*self.of_places(), *self._asked_for.values(), *self._of_calls.values()}
+        """`wanted`, followed by a number if the name is used already."""
+        known = {*self.of_sites(), *self._given.values(), *self._of_calls.values()}
         number, name = 1, wanted
         while name in known:
             number += 1
@@ -149,50 +154,54 @@ class Names:
         return name
 
 
-class _Saved:
-    """Places of an earlier process that this one has not come to yet."""
+class _SavedSites:
+    """Call sites that an earlier process saved and this one has not reached yet."""
 
-    def __init__(self, names: dict[tuple[str, Place], str], files: Mapping[str, str] | None) -> None:
+    def __init__(self, names: dict[tuple[str, CallSite], str], files: Mapping[str, str] | None) -> None:
         self.names = names
         self.files = files
 
-    def place_before_an_edit(
-        self, key: tuple[str, Place], files: Mapping[str, str]
-    ) -> tuple[str, Place] | None:
-        """The only one that `key` may have been before the script was edited; None where it was not."""
-        first, place = key
+    def take_before_edit(
+        self, key: tuple[str, CallSite], files: Mapping[str, str]
+    ) -> tuple[str, CallSite] | None:
+        """The saved call site that became `key` when the script was edited, which is removed here.
+
+        None if the script was not edited, or if several saved call sites may have become `key`.
+        """
+        first, site = key
         saved = self.files
-        if saved is not None and all(saved.get(file, files[file]) == files[file] for file, *_ in place):
+        if saved is not None and all(saved.get(file, files[file]) == files[file] for file, *_ in site):
             return None
-        for depth in (3, 1):
-            found = [one for one in self.names if one[0] == first and _starts_alike(one[1], place, depth)]
+        for fields in (3, 1):
+            found = [
+                other for other in self.names if other[0] == first and _start_alike(other[1], site, fields)
+            ]
             if len(found) == 1:
                 del self.names[found[0]]
                 return found[0]
         return None
 
 
-def _line_of(place: Place, others: Collection[Place]) -> str:
-    """The innermost line that a place does not share with others, for people."""
+def _line_of(site: CallSite, others: Collection[CallSite]) -> str:
+    """The innermost line of a call site that no other has, for people."""
     known = {line for lines in others for line in lines}
-    return _shown(next((line for line in place if line not in known), place[0]))
+    return _file_and_line(next((line for line in site if line not in known), site[0]))
 
 
-def _shown(line: Line) -> str:
+def _file_and_line(line: Line) -> str:
     file, number, _ = line
     return f"{file}:{number}"
 
 
-def _starts_alike(one: Place, other: Place, depth: int) -> bool:
-    """Whether the innermost lines are the same: in file, line and instruction for a depth of 3, in file for
-    1."""
-    return bool(one) and bool(other) and one[0][:depth] == other[0][:depth]
+def _start_alike(left: CallSite, right: CallSite, fields: int) -> bool:
+    """Whether the innermost lines are equal in their first `fields`: file, line number and instruction."""
+    return bool(left) and bool(right) and left[0][:fields] == right[0][:fields]
 
 
-def _flat(place: Place) -> list[str | int]:
-    return [entry for line in place for entry in line]
+def _flatten(site: CallSite) -> list[str | int]:
+    return [field for line in site for field in line]
 
 
-def _place(flat: list[Any]) -> Place:
+def _unflatten(flat: list[Any]) -> CallSite:
     lines = zip(*[iter(flat)] * 3, strict=True)
-    return tuple((str(file), int(line), int(at)) for file, line, at in lines if file)
+    return tuple((str(file), int(line), int(instruction)) for file, line, instruction in lines if file)

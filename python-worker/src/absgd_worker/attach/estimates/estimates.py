@@ -1,4 +1,4 @@
-"""Which estimate a loss has: by the place that uses it, the model that it trains, and its number in the calls
+"""Which estimate a loss has: that of its call site, of the model it trains, and of its number among the calls
 of one backward pass."""
 
 from __future__ import annotations
@@ -11,141 +11,150 @@ from torch import Tensor
 
 from absgd_worker.attach.estimates.call_order import CallOrder
 from absgd_worker.attach.estimates.call_site import (
-    Place,
+    CallSite,
     Stack,
+    call_site_of,
     calls_on_stack,
     function_that_trains,
-    place_of,
     up_to,
 )
-from absgd_worker.attach.estimates.estimate_names import PART, Names
+from absgd_worker.attach.estimates.estimate_names import PART, EstimateNames
 from absgd_worker.attach.estimates.trained_models import TrainedModels
 from absgd_worker.attach.hooks.backward_use import BackwardUse
 
 
 class Estimates:
-    """Those of a session."""
+    """The names of the estimates of one session."""
 
     def __init__(self, models: TrainedModels | None = None) -> None:
-        self._names = Names()
+        self._names = EstimateNames()
         self._order = CallOrder()
         self._models = models or TrainedModels()
-        self._of_places: set[str] = set()
-        self._open: dict[tuple[str, Place], _Open] = {}
-        self._several: dict[str, str] = {}
+        self._site_names: set[str] = set()
+        self._open_sites: dict[tuple[str, CallSite], _OpenSite] = {}
+        self._second_calls: dict[str, str] = {}
+        """For each call site with several calls in one backward pass, the name of the second call."""
 
     def name_here(self, first: str, loss: Tensor) -> str:
-        """The name of the place that computes a loss now, for the model that the loss trains. Calls of one
-        place are told apart by `of_call`.
+        """The name of the current call site, for the model that the loss trains. `name_of_call` then numbers
+        the calls of one call site.
 
         Args:
-            first: the name of the first place of all.
-            loss: with its graph; or what it is computed from.
+            first: the name of the first call site of all.
+            loss: any shape, with its graph; or a tensor that the loss is computed from.
         """
         stack = calls_on_stack(self._names.functions)
-        place = self._names.of(first, place_of(stack))
-        name = self._names.of_model(place, self._models.number(place, loss))
-        self._note(first, stack, name)
+        site_name = self._names.of_site(first, call_site_of(stack))
+        name = self._names.of_model(site_name, self._models.number(site_name, loss))
+        self._add_site(first, stack, name)
         return name
 
-    def name_of_part(self, name: str, taken: dict[str, Place]) -> str:
-        """The name of the place that reduces some of the losses of one call now.
+    def name_of_part(self, name: str, parts: dict[str, CallSite]) -> str:
+        """The name of the call site that reduces some of the losses of one call now.
 
-        Losses without reduction that are reduced in parts, as of labelled and of unlabelled samples, are
-        several losses: each place that reduces a part has an estimate of its own.
+        Unreduced losses that are reduced in parts (labelled and unlabelled samples, say) are several losses:
+        each call site that reduces a part has an estimate of its own.
 
         Args:
-            name: of the place that computed the losses.
-            taken: names of parts of this call so far, each with its place; the part is added.
+            name: that of the call site that computed the losses.
+            parts: the names of the parts of this call so far, each with its call site. The part is added.
         """
-        if name not in self._of_places:
+        if name not in self._site_names:
             return name
         stack = calls_on_stack(self._names.functions)
-        place = place_of(stack)
-        own_name = self._names.of_part(name, place, taken)
-        taken[own_name] = place
-        self._note(PART + name, stack, own_name)
-        return own_name
+        site = call_site_of(stack)
+        part_name = self._names.of_part(name, site, parts)
+        parts[part_name] = site
+        self._add_site(PART + name, stack, part_name)
+        return part_name
 
-    def _note(self, first: str, stack: Stack, name: str) -> None:
-        self._of_places.add(name)
+    def _add_site(self, first: str, stack: Stack, name: str) -> None:
+        self._site_names.add(name)
         if not stack or stack[-1].function not in self._names.functions:
-            self._open[first, place_of(stack)] = _Open(first, stack, name, None)
+            self._open_sites[first, call_site_of(stack)] = _OpenSite(first, stack, name, None)
 
-    def asked_for(self, name: str) -> str:
-        """A name that the script gives. All that ask for it share an estimate, in all of their calls."""
-        return self._names.asked_for(name)
+    def name_given(self, name: str) -> str:
+        """The estimate for a name that the script gives. All calls with that name share it."""
+        return self._names.given(name)
 
-    def term_of(self, name: str, within: CodeType, numbers: dict[str, int]) -> str:
+    def name_of_term(self, name: str, caller: CodeType, calls_by_term: dict[str, int]) -> str:
         """The name of a term of a criterion whose name the script gives.
 
         Args:
-            within: code of ours that has called the criterion.
-            numbers: calls of the terms so far in this call of the criterion, by name; one is added.
+            caller: the worker's code that called the criterion.
+            calls_by_term: how often each term was computed in this call of the criterion, by name. This call
+                is added.
         """
-        stack = calls_on_stack(within=within)
-        term, function = place_of(stack)[:1], "/".join(stack[-1].function) if stack else ""
-        found = self._names.asked_for(name, function, term)
-        numbers[found] = numbers.get(found, 0) + 1
-        return self._names.of_call(found, numbers[found])
+        stack = calls_on_stack(caller=caller)
+        line, function = call_site_of(stack)[:1], "/".join(stack[-1].function) if stack else ""
+        term = self._names.given(name, function, line)
+        calls_by_term[term] = calls_by_term.get(term, 0) + 1
+        return self._names.of_call(term, calls_by_term[term])
 
-    def of_call(self, name: str, models: int) -> tuple[str, int]:
-        """The name of the weighing of the next call, and its number among those of one backward pass.
+    def name_of_call(self, name: str, model_calls: int) -> tuple[str, int]:
+        """The name of the estimate of the next call of a call site, and the call's number.
 
         Args:
-            models: calls of models so far.
+            name: that of the call site.
+            model_calls: how often models were called so far.
         """
-        if name not in self._of_places:
+        if name not in self._site_names:
             return name, 1
-        number = self._order.number(name, models)
-        own_name = self._names.of_call(name, number)
+        number = self._order.number(name, model_calls)
+        call_name = self._names.of_call(name, number)
         if number == 2:
-            self._several[name] = own_name
-        return own_name, number
+            self._second_calls[name] = call_name
+        return call_name, number
 
-    def several_of(self, trained: Collection[str]) -> set[str]:
-        """Places of which one backward pass went through several calls, of those weighings trained on."""
-        return {name for name, second in self._several.items() if second in trained}
+    def sites_with_several_calls(self, trained: Collection[str]) -> set[str]:
+        """The call sites of which one backward pass went through several calls.
 
-    def hold(self, name: str, number: int, use: BackwardUse, models: int) -> None:
-        """`name` and `number` as `of_call` took and gave them; `use`: of that call's loss."""
-        if name not in self._of_places:
+        `trained`: the names of the estimates that were trained on.
+        """
+        return {name for name, second in self._second_calls.items() if second in trained}
+
+    def add_call(self, name: str, number: int, use: BackwardUse, model_calls: int) -> None:
+        """Adds a call that `name_of_call` numbered. `use`: records whether its loss is trained on."""
+        if name not in self._site_names:
             return
-        self._order.hold(name, number, use, models)
-        for key, one in self._open.items():
-            if one.name == name:
-                self._open[key] = one._replace(use=use)
+        self._order.add(name, number, use, model_calls)
+        for key, site in self._open_sites.items():
+            if site.name == name:
+                self._open_sites[key] = site._replace(use=use)
 
     def forget(self, use: BackwardUse) -> None:
-        """The call that `use` follows was no loss, or is weighed anew: its number is free again."""
+        """Removes the call with this record: it was no loss, or is weighed again. Its number is free."""
         self._order.forget(use)
 
     @property
-    def are_open(self) -> bool:
-        """Whether there are places of which it is not known which function trains."""
-        return bool(self._open)
+    def has_open_sites(self) -> bool:
+        """Whether the function that trains is unknown for some call sites."""
+        return bool(self._open_sites)
 
-    def learn(self, backward: Stack) -> None:
-        """A backward pass is over, which was begun here."""
-        for one in self._open.values():
-            if one.use is not None and one.use.passes:
-                function = function_that_trains(one.stack, backward)
+    def learn_training_functions(self, backward: Stack) -> None:
+        """Finds the functions that train after a backward pass. `backward`: the stack of its call."""
+        for site in self._open_sites.values():
+            if site.use is not None and site.use.passes:
+                function = function_that_trains(site.stack, backward)
                 self._names.functions |= set() if function is None else {function}
-        for key, one in list(self._open.items()):
-            known = up_to(one.stack, self._names.functions)
-            if known is not None:
-                self._names.move(one.first, place_of(one.stack), place_of(known))
-                del self._open[key]
+        for key, site in list(self._open_sites.items()):
+            stack = up_to(site.stack, self._names.functions)
+            if stack is not None:
+                self._names.move(site.first, call_site_of(site.stack), call_site_of(stack))
+                del self._open_sites[key]
 
     def begin_anew(self) -> set[str]:
-        """Other models are trained from here on, in the place of those so far, and take their names. Gives
-        the names whose estimates are to begin anew."""
+        """Another training begins, whose models take the names of the earlier models.
+
+        Returns:
+            The names whose estimates must begin anew.
+        """
         self._models.forget()
         self._order.end_step()
-        return self._names.without_asked()
+        return self._names.not_given()
 
     def end_step(self) -> None:
-        """See `CallOrder`."""
+        """Forgets the calls of the step. See `CallOrder.end_step`."""
         self._order.end_step()
 
     def state_dict(self) -> dict[str, Any]:
@@ -157,13 +166,13 @@ class Estimates:
 
     def load_state_dict(self, state: Any) -> None:
         self._names.load_state_dict(state)
-        self._of_places, self._open, self._several = self._names.of_places(), {}, {}
+        self._site_names, self._open_sites, self._second_calls = self._names.of_sites(), {}, {}
         self._order.load_state_dict(state.get("most", {}) if "places" in state else {})
         self._models.load_state_dict(state.get("values", {}) if "places" in state else {})
 
 
-class _Open(NamedTuple):
-    """A place of which it is not known which function trains."""
+class _OpenSite(NamedTuple):
+    """A call site for which the function that trains is unknown."""
 
     first: str
     stack: Stack

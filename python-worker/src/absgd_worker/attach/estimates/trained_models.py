@@ -1,7 +1,7 @@
-"""Which of several models a loss trains, where one place of a script computes the losses of all of them.
+"""Which of several models a loss trains, if one call site computes the losses of all of them.
 
-The members of an ensemble are trained in a loop whose one line computes their losses. The trained parameter
-that is nearest to a loss in its graph, which is one of the output layer, tells which model the loss trains.
+An ensemble is often trained in a loop with one line that computes the losses. The trained parameter that is
+nearest to the loss in its graph, usually one of the output layer, identifies the model.
 """
 
 from __future__ import annotations
@@ -18,16 +18,19 @@ from torch.utils.weak import WeakIdKeyDictionary
 from absgd_worker.attach.hooks.backward_terms import nodes_below
 
 Values = tuple[float, ...]
-"""The first values of a parameter, by which a model is found again in another process."""
+"""The first values of a parameter, by which another process identifies the model."""
 
 
 class TrainedModels:
-    """Numbers the models whose losses a place computes, from 1 in the order in which they appear.
+    """Numbers the models whose losses a call site computes, from 1, in the order in which they appear.
 
-    Two losses train the same model where the nearest trained parameter is the same one, where the graph of
-    the later loss also reaches the nearest parameter of the earlier one, or where that parameter has been
-    frozen or replaced since in a module that is still called: models that are thawed, pruned or given another
-    head stay the same. A loss of which nothing is known is one of the first model.
+    Two losses train the same model if one of these holds:
+    - Their nearest trained parameter is the same.
+    - The graph of the later loss reaches the nearest parameter of the earlier one.
+    - That parameter was frozen or replaced since, in a module that is still called. So a model stays the same
+      if it is unfrozen, pruned or given another head.
+
+    A loss without trained parameters belongs to model 1.
     """
 
     def __init__(
@@ -39,76 +42,77 @@ class TrainedModels:
     ) -> None:
         """
         Args:
-            roots: the outermost modules that were called so far, kept up to date.
-            called: those of them that were called in this step, kept up to date.
+            roots: the outermost modules that were called so far. The caller updates the collection.
+            called: the outermost modules that were called in this step. The caller updates the collection.
             is_optimized: whether an optimizer updates a tensor that is no `nn.Parameter`.
         """
         self._roots = roots
         self._called = called
         self._is_optimized = is_optimized
-        self._of: dict[str, _ModelsOfPlace] = {}
+        self._of: dict[str, _ModelsOfSite] = {}
 
-    def number(self, place: str, loss: Tensor) -> int:
-        """The number of the model that a loss trains, at most `MOST_MODELS`.
+    def number(self, site: str, loss: Tensor) -> int:
+        """The number of the model that a loss trains, from 1 to `MOST_MODELS`.
 
         Args:
-            place: the name of the place that computes the loss.
-            loss: of any shape, with its graph.
+            site: the name of the call site that computes the loss.
+            loss: any shape, with its graph.
         """
         nearest = next(self._parameters(loss), None)
         if nearest is None:
             return 1
-        models = self._of.setdefault(place, _ModelsOfPlace())
+        models = self._of.setdefault(site, _ModelsOfSite())
         known = models.numbers.get(nearest)
         if known is None:
             known = models.add(nearest, list(self._parameters(loss)), self._roots, self._called)
         return int(known)
 
     def forget(self) -> None:
-        """The models of another training take the numbers from 1 on."""
+        """Another training begins: its models are numbered from 1."""
         self._of.clear()
 
     def state_dict(self) -> dict[str, list[list[float]]]:
-        """For each place with several models, some values of each. Waits for the device."""
+        """For each call site with several models, some values of each model. Waits for the device."""
         return {
-            place: [list(values_of(one.nearest())) for one in models.all]
-            for place, models in self._of.items()
+            site: [list(values_of(model.nearest())) for model in models.all]
+            for site, models in self._of.items()
             if len(models.all) > 1
         }
 
     def load_state_dict(self, state: Mapping[str, Iterable[Iterable[float]]]) -> None:
-        """Finds the models of `state_dict` again: by their values, else in their order."""
+        """Assigns the saved numbers to models with the same values, else in the order in which they
+        appear."""
         self._of = {
-            place: _ModelsOfPlace([tuple(map(float, values)) for values in saved])
-            for place, saved in state.items()
+            site: _ModelsOfSite([tuple(map(float, values)) for values in saved])
+            for site, saved in state.items()
         }
 
     def _parameters(self, loss: Tensor) -> Iterator[Tensor]:
-        """The trained parameters that a loss reaches, the nearest first."""
+        """The trained parameters in the graph of a loss, the nearest first."""
         if loss.grad_fn is None:
-            found = [loss] if loss.requires_grad else []
+            leaves = [loss] if loss.requires_grad else []
         else:
-            found = (
+            leaves = (
                 node.variable
                 for node in nodes_below(loss.grad_fn)
                 if node.name() == "torch::autograd::AccumulateGrad"
             )
-        return (one for one in found if isinstance(one, nn.Parameter) or self._is_optimized(one))
+        return (leaf for leaf in leaves if isinstance(leaf, nn.Parameter) or self._is_optimized(leaf))
 
 
 class _Model(NamedTuple):
     number: int
     nearest: weakref.ref[Tensor]
-    """The parameter by which it was found first."""
+    """The nearest parameter of its first loss."""
     roots: weakref.WeakSet[nn.Module]
     """The outermost modules that had this parameter then."""
 
 
-class _ModelsOfPlace:
+class _ModelsOfSite:
     def __init__(self, saved: Iterable[Values] = ()) -> None:
         self.all: list[_Model] = []
         self.numbers: WeakIdKeyDictionary = WeakIdKeyDictionary()
-        """The number of the model by its parameters."""
+        """The model numbers by parameter."""
         self._saved = dict(enumerate(saved, 1))
 
     def add(
@@ -118,23 +122,26 @@ class _ModelsOfPlace:
         roots: Collection[nn.Module],
         called: Collection[nn.Module],
     ) -> int:
-        """Notes the parameters of a loss, and gives the number of the model."""
-        number = self._same(reached, called)
+        """Records the parameters in the graph of a loss, and returns the number of the model.
+
+        `nearest`: the first of them. `reached`: all. `roots`, `called`: as in `TrainedModels`.
+        """
+        number = self._known_number(reached, called)
         if number is None:
-            number = self._next(nearest)
+            number = self._new_number(nearest)
             holders = weakref.WeakSet([root for root in roots if _holds(root, nearest)])
             self.all.append(_Model(number, weakref.ref(nearest), holders))
         self.numbers[nearest] = number
-        for one in reached:
-            self.numbers.setdefault(one, number)
+        for parameter in reached:
+            self.numbers.setdefault(parameter, number)
         return number
 
-    def _same(self, reached: list[Tensor], called: Collection[nn.Module]) -> int | None:
-        """The number of a known model whose loss this is as well."""
-        own = {id(one) for one in reached}
+    def _known_number(self, reached: list[Tensor], called: Collection[nn.Module]) -> int | None:
+        """The number of a known model that the loss trains too; None if there is none."""
+        reached_ids = {id(parameter) for parameter in reached}
         for model in self.all:
             nearest = model.nearest()
-            if nearest is not None and id(nearest) in own:
+            if nearest is not None and id(nearest) in reached_ids:
                 return model.number
             holders = [root for root in model.roots if root in called]
             is_trained = nearest is not None and nearest.requires_grad
@@ -142,17 +149,19 @@ class _ModelsOfPlace:
                 return model.number
         return None
 
-    def _next(self, nearest: Tensor) -> int:
-        taken = {model.number for model in self.all}
-        left = [number for number in self._saved if number not in taken]
-        values = values_of(nearest) if left else ()
-        same = [number for number in left if values and self._saved[number] == values]
-        number = min(same or left, default=max([*taken, *self._saved, 0]) + 1)
+    def _new_number(self, nearest: Tensor) -> int:
+        """A saved number with the values of `nearest`, else the lowest saved number not used yet, else the
+        next number."""
+        used = {model.number for model in self.all}
+        unused = [number for number in self._saved if number not in used]
+        values = values_of(nearest) if unused else ()
+        same = [number for number in unused if values and self._saved[number] == values]
+        number = min(same or unused, default=max([*used, *self._saved, 0]) + 1)
         return min(number, MOST_MODELS)
 
 
 def values_of(parameter: Tensor | None) -> Values:
-    """The first values of a parameter; none where they cannot be had."""
+    """The first values of a parameter, at most `MOST_VALUES`; empty if they cannot be read."""
     if parameter is None:
         return ()
     with suppress(RuntimeError, TypeError, NotImplementedError), torch.no_grad():
@@ -161,9 +170,9 @@ def values_of(parameter: Tensor | None) -> Values:
 
 
 def _holds(root: nn.Module, parameter: Tensor | None) -> bool:
-    return any(one is parameter for one in root.parameters())
+    return any(own is parameter for own in root.parameters())
 
 
 MOST_MODELS = 64
-"""Models behind this one share its estimate."""
+"""Further models share the estimate of this one."""
 MOST_VALUES = 8

@@ -1,1 +1,1 @@
-"""What is hooked into torch: optimizers, models, backward passes, scalers."""
+"""Hooks into torch: optimizers, models, backward passes, gradient scalers."""

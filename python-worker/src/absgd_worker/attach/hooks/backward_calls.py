@@ -1,4 +1,4 @@
-"""Calls of `backward`, as they are made: by a tensor, a framework, or `torch.autograd.backward`."""
+"""Observes calls of `backward`, by a tensor, by a framework or by `torch.autograd.backward`."""
 
 from __future__ import annotations
 
@@ -9,28 +9,32 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from absgd_worker.attach.hooks.backward_use import marks
-from absgd_worker.attach.hooks.not_compiled import eager
+from absgd_worker.attach.hooks.backward_use import backward_state
+from absgd_worker.attach.hooks.not_compiled import not_compiled
 
 Around = Callable[[Sequence[Tensor]], AbstractContextManager[None]]
 
 
 def around_backward(around: Around) -> Callable[[], None]:
-    """Enters `around(roots)` at every call of `backward` by a script, until what is returned is called.
+    """Runs every call of `backward` by a script inside the context `around(roots)`.
 
-    `roots`: the tensors that it is called on. Not for those that torch itself makes within a backward pass.
+    `roots`: the tensors that `backward` is called on. Calls that torch makes inside a backward pass are not
+    observed.
+
+    Returns:
+        A function that ends the observation.
     """
     autograd = torch.autograd
     backward = autograd.backward
 
-    @eager
+    @not_compiled
     def observed(tensors: Any, *args: Any, **kwargs: Any) -> None:
         if torch._C._current_graph_task_id() != -1:
             return backward(tensors, *args, **kwargs)
         keeps = kwargs.get("retain_graph", args[1] if len(args) > 1 else None)
-        marks.kept_graph = bool(kwargs.get("create_graph", False) if keeps is None else keeps)
-        given = tensors if isinstance(tensors, (list, tuple)) else (tensors,)
-        with around([one for one in given if isinstance(one, Tensor)]):
+        backward_state.kept_graph = bool(kwargs.get("create_graph", False) if keeps is None else keeps)
+        roots = tensors if isinstance(tensors, (list, tuple)) else (tensors,)
+        with around([root for root in roots if isinstance(root, Tensor)]):
             return backward(tensors, *args, **kwargs)
 
     autograd.backward = observed  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""What a backward pass goes through beside weighed losses: read from the graph, from its root down."""
+"""Finds the terms of a backward pass that are not weighed, by reading the autograd graph from its root."""
 
 from __future__ import annotations
 
@@ -8,53 +8,53 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 _Node = Any
-"""A node of torch's graph."""
+"""A node of the autograd graph."""
 
 
 class Terms(NamedTuple):
-    """Of one backward pass."""
+    """The terms of one backward pass."""
 
     has_weighed: bool
-    """Whether it goes through a weighed loss."""
+    """Whether a term is a weighed loss."""
     unweighed: tuple[tuple[str, ...], ...]
-    """Terms that are made of data and go past every weighed loss: the names of the operations that make each,
-    the last one first."""
+    """The terms that are computed from data and contain no weighed loss: for each, the names of its
+    operations, the last operation first."""
     has_penalty: bool
-    """Whether a term is made of parameters alone."""
+    """Whether a term is computed from parameters only."""
 
 
 def mark_known(loss: Tensor) -> None:
-    """The loss is weighed, or left as it is and said to be: what is below it is no term of its own."""
+    """Marks a loss that is weighed, or that is reported as unweighed: no part of it is a term of its own."""
     if loss.grad_fn is not None:
-        # On the node itself, so that it is gone with its graph.
+        # The mark is kept on the node, so that it is released with the graph.
         node: Any = loss.grad_fn
         node.metadata[_KNOWN] = True
 
 
 def terms_of(roots: Iterable[Tensor]) -> Terms | None:
-    """The terms of a backward pass from these tensors; None where the graph is too large to be read.
+    """The terms of a backward pass from `roots`; None if the graph is too large or partly compiled.
 
-    Terms are found through sums, differences, stacks and means. A factor of a weighed loss is no term.
+    Terms are separated at sums, differences, stacks and means. A factor of a weighed loss is no term.
     """
     starts = [root.grad_fn for root in roots if root.grad_fn is not None]
     above = _above_known(starts)
     if above is None:
         return None
-    found: list[_Node] = []
+    terms: list[_Node] = []
     seen: set[_Node] = set()
-    left = list(starts)
-    while left:
-        node = left.pop()
+    queue = list(starts)
+    while queue:
+        node = queue.pop()
         if node in seen or _is_known(node):
             continue
         seen.add(node)
         if node not in above:
-            found.append(node)
+            terms.append(node)
             continue
         children = [child for child, _ in node.next_functions if child is not None]
         is_sum = _operation(node) in _SUMS
-        left.extend(child for child in children if is_sum or child in above or _is_known(child))
-    kinds = [(node, _is_made_of_data(node)) for node in found]
+        queue.extend(child for child in children if is_sum or child in above or _is_known(child))
+    kinds = [(node, _is_computed_from_data(node)) for node in terms]
     if any(is_data is None for _, is_data in kinds):
         return None
     return Terms(
@@ -65,24 +65,25 @@ def terms_of(roots: Iterable[Tensor]) -> Terms | None:
 
 
 def shape_of(roots: Sequence[Tensor]) -> tuple[str, ...]:
-    """The uppermost operations: cheap to read, and others when other terms are added up."""
-    found: list[str] = []
-    left = [root.grad_fn for root in roots if root.grad_fn is not None]
-    while left and len(found) < TOP:
-        node = left.pop(0)
-        found.append(node.name())
+    """The names of the uppermost operations, at most `TOP`. They change if the terms change, and are cheap
+    to read."""
+    names: list[str] = []
+    queue = [root.grad_fn for root in roots if root.grad_fn is not None]
+    while queue and len(names) < TOP:
+        node = queue.pop(0)
+        names.append(node.name())
         if not _is_known(node) and _operation(node) in _LINEAR:
-            left.extend(child for child, _ in node.next_functions if child is not None)
-    return tuple(found)
+            queue.extend(child for child, _ in node.next_functions if child is not None)
+    return tuple(names)
 
 
 def _above_known(starts: Sequence[_Node]) -> set[_Node] | None:
-    """The nodes from which a known loss is reached."""
+    """The nodes from which a known loss can be reached; None if the graph has more than `MOST_NODES`."""
     parents: dict[_Node, list[_Node]] = {}
     known: list[_Node] = []
-    left, seen = list(starts), set(starts)
-    while left:
-        node = left.pop()
+    queue, seen = list(starts), set(starts)
+    while queue:
+        node = queue.pop()
         if _is_known(node):
             known.append(node)
             continue
@@ -92,22 +93,22 @@ def _above_known(starts: Sequence[_Node]) -> set[_Node] | None:
             parents.setdefault(child, []).append(node)
             if child not in seen:
                 seen.add(child)
-                left.append(child)
+                queue.append(child)
         if len(seen) > MOST_NODES:
             return None
     above: set[_Node] = set()
-    left = known
-    while left:
-        for parent in parents.get(left.pop(), ()):
+    queue = known
+    while queue:
+        for parent in parents.get(queue.pop(), ()):
             if parent not in above:
                 above.add(parent)
-                left.append(parent)
+                queue.append(parent)
     return above
 
 
-def _is_made_of_data(term: _Node) -> bool | None:
-    """Whether a term is made of more than parameters: of what a model makes of its input. None where that is
-    not known, as within code that was compiled."""
+def _is_computed_from_data(term: _Node) -> bool | None:
+    """Whether a term is computed from a model's input, and not from parameters only. None if that is not
+    visible, because part of the term was compiled."""
     is_unknown = False
     for node in nodes_below(term):
         operation = _operation(node)
@@ -120,13 +121,13 @@ def _is_made_of_data(term: _Node) -> bool | None:
 
 
 def _operations(term: _Node) -> tuple[str, ...]:
-    """The names of the operations that make a term, without those that scale it or change its shape."""
+    """The names of a term's operations, without those that scale it or change its shape."""
     names: dict[str, None] = {}
     for node in nodes_below(term):
         operation = _operation(node)
         if operation in _LAYERS:
             return tuple(names) or (operation,)
-        if operation not in _UNTOLD:
+        if operation not in _NOT_NAMED:
             names[operation] = None
         if len(names) == MOST_NAMES:
             break
@@ -134,17 +135,17 @@ def _operations(term: _Node) -> tuple[str, ...]:
 
 
 def nodes_below(term: _Node) -> Iterator[_Node]:
-    """The node and all below it, the nearest first."""
-    left, seen = [term], {term}
+    """The node and all nodes below it, the nearest first, at most `MOST_NODES`."""
+    queue, seen = [term], {term}
     number = 0
-    while number < len(left) and number < MOST_NODES:
-        node = left[number]
+    while number < len(queue) and number < MOST_NODES:
+        node = queue[number]
         number += 1
         yield node
         for child, _ in node.next_functions:
             if child is not None and child not in seen:
                 seen.add(child)
-                left.append(child)
+                queue.append(child)
 
 
 def _is_known(node: _Node) -> bool:
@@ -156,7 +157,7 @@ def _has_constant(node: _Node) -> bool:
 
 
 def _operation(node: _Node) -> str:
-    """ "add" of "AddBackward0"."""
+    """The operation of a node: "add" for "AddBackward0"."""
     name: str = node.name()
     return name.rpartition("::")[2].partition("Backward")[0].lower()
 
@@ -167,11 +168,11 @@ _SHAPES = {
     *("tocopy", "select", "unbind", "identity", "contiguous", "copyslices", "asstrided", "permute"),
 }
 _SUMS = {"add", "sub", "rsub", "stack", "cat", "sum", "mean", "lerp", "nansum", *_SHAPES}
-"""What adds up terms, or leaves them as they are."""
+"""Operations that add up terms, or keep their values."""
 _LINEAR = {*_SUMS, "mul", "div", "neg"}
-_UNTOLD = {*_LINEAR, "accumulategrad", "t", "transpose", "split", "splitwithsizes", "slice", "index"}
+_NOT_NAMED = {*_LINEAR, "accumulategrad", "t", "transpose", "split", "splitwithsizes", "slice", "index"}
 _PRODUCTS = {"mm", "bmm", "mv", "dot", "addmv", "baddbmm", "einsum"}
-"""Products, of data where a factor is not trained: of two parameters they are a penalty on them."""
+"""Products. They use data if a factor is not trained; a product of parameters only is a penalty."""
 _LAYERS = {
     *("addmm", "linear", "mkldnnlinear", "convolution", "convolutionoverrideable", "mkldnnconvolution"),
     *(
@@ -192,9 +193,9 @@ _LOSSES = {
     *("crossentropyloss", "nllloss", "nllloss2d", "binarycrossentropy", "binarycrossentropywithlogits"),
     *("kldiv", "gather", "logsoftmax", "ctcloss", "cosineembeddingloss"),
 }
-"""Operations of losses on data."""
+"""Operations of a loss on data."""
 _OPAQUE = {"compiledfunction", "checkpointfunction"}
-"""What is inside is not seen."""
+"""Operations whose contents are not visible in the graph."""
 TOP = 6
 MOST_NAMES = 5
 MOST_NODES = 100_000

@@ -1,4 +1,4 @@
-"""Whether a weighed loss was trained on: only the backward pass knows."""
+"""Records whether a weighed loss was trained on, that is, whether a backward pass reached it."""
 
 from __future__ import annotations
 
@@ -11,63 +11,68 @@ from torch.utils.hooks import unserializable_hook
 from absgd_worker.attach.hooks.backward_terms import mark_known
 
 
-class _Marks:
-    """Of all losses."""
+class _BackwardState:
+    """State of all losses of this process."""
 
     def __init__(self) -> None:
         self.count = 0
-        """Backward passes that came by any of them."""
+        """How often a backward pass reached a weighed loss."""
         self.kept_graph = False
-        """Whether the last call of `backward` asked to keep the graph."""
+        """Whether the last call of `backward` keeps the graph."""
         self.wants_values = False
         """Whether the values of weighed losses are kept until their backward pass."""
-        self.looked_at: list[tuple[Tensor, Tensor]] | None = None
-        """Of the pass under way, the gradient and the value of every weighed loss; None where nobody asks."""
+        self.gradients_and_values: list[tuple[Tensor, Tensor]] | None = None
+        """The gradient and the value of each weighed loss that the current backward pass has reached; None
+        if they are not collected."""
 
 
-marks = _Marks()
+backward_state = _BackwardState()
 
 
 class BackwardUse:
-    """Of one weighed loss."""
+    """The backward passes that reach one weighed loss."""
 
     def __init__(self) -> None:
         self._graphs: list[weakref.ref[_Graph]] = []
         self.passes: set[int] = set()
-        """The backward passes that came by."""
+        """The identifiers of the backward passes that reached the loss."""
         self.steps_waited = 0
-        """Steps that were made in the meantime."""
+        """How many steps were made since without such a pass."""
 
     def follow(self, loss: Tensor, *, is_known: bool = True, is_weighed: bool = True) -> None:
-        """`loss`: what the script was given; what it makes of that is up to it. `is_known`: nothing below it
-        is left unweighed. `is_weighed`: false for a loss without a sample."""
+        """Records the backward passes that reach `loss`, the tensor that the script gets.
+
+        `is_known`: whether all losses in its graph are weighed or known. `is_weighed`: false for a loss
+        without a sample that counts.
+        """
         if loss.requires_grad:
             if is_known:
                 mark_known(loss)
             graph = _Graph()
-            value = loss.detach() if marks.wants_values and is_weighed else None
+            value = loss.detach() if backward_state.wants_values and is_weighed else None
             self._graphs.append(weakref.ref(graph))
 
-            # A loss may be saved; this is nothing to save.
+            # The script may save the loss, but the hook cannot be saved.
             @unserializable_hook
-            def mark(gradient: Tensor, _held: _Graph = graph) -> None:
+            def record_pass(gradient: Tensor, _graph: _Graph = graph) -> None:
                 self.passes.add(torch._C._current_graph_task_id())
-                marks.count += 1
-                if marks.looked_at is not None and value is not None:
-                    marks.looked_at.append((gradient.detach(), value))
+                backward_state.count += 1
+                if backward_state.gradients_and_values is not None and value is not None:
+                    backward_state.gradients_and_values.append((gradient.detach(), value))
 
-            loss.register_hook(mark)
+            loss.register_hook(record_pass)
 
     @property
     def is_known_unused(self) -> bool:
-        """A figure for the log, a validation without `no_grad`: computed like a loss, and not trained on."""
+        """Whether the loss has a graph and no backward pass reached it: a value for the script's log, or a
+        validation without `no_grad`."""
         return bool(self._graphs) and not self.passes
 
     @property
     def is_alive(self) -> bool:
-        """Whether a backward pass can still come by: what the loss was computed from is there."""
+        """Whether a backward pass can still reach the loss, because its graph exists."""
         return not self._graphs or any(graph() is not None for graph in self._graphs)
 
 
 class _Graph:
-    """Lives as long as the graph of a loss: only the hook in it holds one."""
+    """An object that exists as long as the graph of a loss, because only a hook in the graph refers to it."""

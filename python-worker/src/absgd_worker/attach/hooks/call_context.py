@@ -1,4 +1,5 @@
-"""Who asks for weights: the session's own thread, in the forward pass."""
+"""Checks where a loss is computed: in which thread, in the forward or backward pass, and under vmap or
+not."""
 
 from __future__ import annotations
 
@@ -11,20 +12,22 @@ from absgd_worker.attach.errors import NotWeighable, SessionError
 
 
 def refuse_thread() -> NoReturn:
-    """Raises SessionError: a loss is weighed in another thread than the session's own."""
+    """Raises SessionError: a loss is computed in another thread than the session's."""
     raise SessionError(IN_ANOTHER_THREAD)
 
 
 def is_in_backward() -> bool:
-    """Whether the caller is in a backward pass, which has a thread of its own on a device."""
+    """Whether the current code runs in a backward pass. On a device that is another thread."""
     return torch._C._current_graph_task_id() != -1
 
 
 def is_recomputing(*, is_off: bool) -> bool:
-    """Whether a loss is computed once more, in the backward pass, as activation checkpointing does.
+    """Whether a loss is computed again in the backward pass, by activation checkpointing.
+
+    `is_off`: whether lambda is off.
 
     Raises:
-        NotWeighable: it would have other weights than in the forward pass.
+        NotWeighable: lambda is on, so that the weights would differ from those of the forward pass.
     """
     if not is_in_backward():
         return False
@@ -37,7 +40,7 @@ def is_recomputing(*, is_off: bool) -> bool:
 
 
 def is_vmapped(given: object) -> bool:
-    """Whether a tensor is of one sample within `torch.func.vmap`, where there is no batch to weigh in."""
+    """Whether a value is a tensor inside `torch.func.vmap`, where only one sample is visible."""
     functorch: Any = vars(torch._C)["_functorch"]
     while isinstance(given, Tensor) and functorch.is_functorch_wrapped_tensor(given):
         if functorch.is_batchedtensor(given):

@@ -1,4 +1,4 @@
-"""Which of several processes this one is, where several train one model."""
+"""The rank of this process if several processes train one model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from absgd_worker.attach.errors import SessionError
 
 
 def global_rank() -> int:
-    """0 where one process trains alone. Known once the process group is initialised, at the latest."""
+    """The rank of this process, from 0; 0 if it trains alone.
+
+    Before the process group is initialised, it is that of the environment variable RANK, if set.
+    """
     distributed = torch.distributed
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank()
@@ -19,7 +22,7 @@ def global_rank() -> int:
 
 
 def require_one_rank() -> None:
-    """Raises SessionError where several ranks train."""
+    """Raises SessionError if several ranks train."""
     distributed = torch.distributed
     if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
         raise SessionError(

@@ -1,4 +1,4 @@
-"""A step that GradScaler skips runs no hook of the optimizer."""
+"""Observes `GradScaler.update`, because a step that GradScaler skips calls no hook of the optimizer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 
 def after_scaler_updates(act: Callable[[], None]) -> Callable[[], None]:
-    """Calls `act` after every `GradScaler.update`, until what is returned is called."""
+    """Calls `act` after every `GradScaler.update`. Returns a function that ends this."""
     scaler = torch.amp.GradScaler
     update = scaler.update
 

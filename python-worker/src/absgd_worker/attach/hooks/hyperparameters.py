@@ -1,7 +1,7 @@
-"""PlanFileSource hyperparameters in optimizers that are not ours: there for a step, gone after it.
+"""Sets planned hyperparameters in the optimizers of a script for the duration of each step.
 
-A value is put in right before an optimizer steps, and the script's own is put back right after. So a
-scheduler of the script goes on as if nobody was there, and what is planned holds as long as it is planned.
+A planned value is set right before an optimizer steps, and the script's own value is restored right after. So
+the script's scheduler is not disturbed, and the planned value applies at every step of the plan.
 """
 
 from __future__ import annotations
@@ -23,11 +23,14 @@ Groups = Literal["scaled", "absolute"]
 
 
 class Hyperparameters:
-    """Of all optimizers of a process.
+    """Sets and restores the hyperparameters of all optimizers of this process.
 
     Args:
-        groups: "scaled": the planned number is that of the parameter group with the largest initial value,
-            and the others keep their proportion to it; "absolute": every group has the planned number.
+        groups: "scaled": the parameter group with the largest initial value gets the planned value, and the
+            other groups keep their ratio to it; "absolute": every group gets the planned value.
+
+    Raises:
+        ValueError: `groups` is neither of the two.
     """
 
     def __init__(self, groups: Groups = "scaled") -> None:
@@ -35,29 +38,32 @@ class Hyperparameters:
             raise ValueError(f'groups is {groups!r}, must be "scaled" or "absolute"')
         self._is_scaled = groups == "scaled"
         self._known: weakref.WeakKeyDictionary[Optimizer, _Known] = weakref.WeakKeyDictionary()
-        self._told: set[str] = set()
-        self._held: set[int] = set()
+        self._reported: set[str] = set()
+        """The hyperparameters whose conflict with the script was printed."""
+        self._replaced_groups: set[int] = set()
+        """The identities of the parameter groups whose values are replaced now."""
 
     def put(self, optimizer: Optimizer, row: Mapping[str, float]) -> dict[str, float]:
-        """Right before a step: sets what the row plans.
+        """Sets the planned values right before a step. `row`: the planned value of each control.
 
         Returns:
-            What the optimizer steps with: planned values, and its own largest where nothing is planned.
-            Without those that are tensors: they may be on a device, and nothing here waits for one.
+            The values that the optimizer steps with: the planned value, or the largest of its own values if
+            none is planned. Own values that are tensors are left out, because reading them may wait for a
+            device.
 
         Raises:
-            ControlError: the optimizer does not have what the row plans.
+            ControlError: the optimizer does not have a hyperparameter of the row.
         """
         known = self._known.get(optimizer)
         if known is None:
             known = self._known[optimizer] = _Known(optimizer)
-        # After a step that raised.
+        # The values are still replaced if the last step raised an error.
         self.put_back(optimizer)
-        # An optimizer within another, as SAM has one, finds what that one was given.
-        if any(id(group) in self._held for group in optimizer.param_groups):
+        # An optimizer inside another one (SAM has one) shares its groups, whose values are set already.
+        if any(id(group) in self._replaced_groups for group in optimizer.param_groups):
             return {}
-        known.held = {id(group) for group in optimizer.param_groups}
-        self._held |= known.held
+        known.replaced_groups = {id(group) for group in optimizer.param_groups}
+        self._replaced_groups |= known.replaced_groups
         applied: dict[str, float] = {}
         for name, candidates in KEYS.items():
             value, key = row.get(name), known.keys.get(name)
@@ -68,10 +74,10 @@ class Hyperparameters:
                         f"{' or '.join(entry for entry, _ in candidates)}: remove it from the controls"
                     )
                 continue
-            own = [_kept(get_value(group, key)) for group in optimizer.param_groups]
+            own = [_copy(get_value(group, key)) for group in optimizer.param_groups]
             if value is None:
-                known.before.pop(name, None)
-                if not any(isinstance(one, Tensor) for one in own):
+                known.last_own.pop(name, None)
+                if not any(isinstance(own_value, Tensor) for own_value in own):
                     applied[name] = float(max(own))
                 continue
             self._notice_conflict(name, known, own, value)
@@ -83,10 +89,10 @@ class Hyperparameters:
         return applied
 
     def clip(self, optimizer: Optimizer, row: Mapping[str, float]) -> None:
-        """Once the gradients of the step are there: clips them where the row plans it.
+        """Clips the gradients to the norm `clip_norm` of the row, if it has one that is finite.
 
         Raises:
-            ControlError: they are still scaled by GradScaler.
+            ControlError: the gradients are still scaled by GradScaler.
         """
         norm = row.get("clip_norm")
         if norm is None or norm == float("inf"):
@@ -100,7 +106,7 @@ class Hyperparameters:
         torch.nn.utils.clip_grad_norm_(parameters, norm)
 
     def put_back(self, optimizer: Optimizer) -> None:
-        """Right after the step: the optimizer's own values are there again."""
+        """Restores the optimizer's own values, right after the step. Does nothing if none are replaced."""
         known = self._known.get(optimizer)
         if known is None:
             return
@@ -108,25 +114,26 @@ class Hyperparameters:
             for group, value in zip(optimizer.param_groups, own, strict=True):
                 set_value(group, known.keys[name], value)
         known.replaced = {}
-        self._held -= known.held
-        known.held = set()
+        self._replaced_groups -= known.replaced_groups
+        known.replaced_groups = set()
 
     def _notice_conflict(self, name: str, known: _Known, own: Sequence[Any], value: float) -> None:
-        if any(isinstance(one, Tensor) for one in own):
+        """Prints once that the script changes a hyperparameter that the plan sets too."""
+        if any(isinstance(own_value, Tensor) for own_value in own):
             return
-        before, known.before[name] = known.before.get(name), [float(one) for one in own]
-        if before is None or before == known.before[name] or name in self._told:
+        last, known.last_own[name] = known.last_own.get(name), [float(own_value) for own_value in own]
+        if last is None or last == known.last_own[name] or name in self._reported:
             return
-        self._told.add(name)
+        self._reported.add(name)
         complain(
-            f"absgd: the script changes {name} itself ({max(before):g} to {max(own):g}), and the plan "
-            f"sets it too ({value:g}): the plan's value is what trains. Leave {name} out of the controls to "
-            "hand it back to the script"
+            f"absgd: the script changes {name} itself ({max(last):g} to {max(own):g}), and the plan "
+            f"sets it too ({value:g}): the plan's value is used. Remove {name} from the controls to leave it "
+            "to the script"
         )
 
 
 class _Known:
-    """What is remembered of one optimizer."""
+    """The state of one optimizer."""
 
     def __init__(self, optimizer: Optimizer) -> None:
         group = optimizer.param_groups[0]
@@ -136,13 +143,16 @@ class _Known:
             if (key := next((k for k in keys if k[0] in group), None))
         }
         self.replaced: dict[str, list[Any]] = {}
-        self.before: dict[str, list[float]] = {}
-        self.held: set[int] = set()
-        """The groups that it has, while it steps."""
+        """The script's own values while they are replaced, by hyperparameter."""
+        self.last_own: dict[str, list[float]] = {}
+        """The script's own values at the last step, by hyperparameter."""
+        self.replaced_groups: set[int] = set()
+        """The identities of its groups while their values are replaced."""
         self._factors: dict[str, list[float]] = {}
 
     def factors(self, name: str, groups: Sequence[Mapping[str, Any]]) -> list[float]:
-        """Of every group: its initial value as a part of the largest. All anew where groups have come."""
+        """The ratio of each group's initial value to the largest. They are recomputed if groups were
+        added."""
         factors = self._factors.get(name)
         if factors is None or len(factors) != len(groups):
             initial = [_initial(name, group, self.keys[name]) for group in groups]
@@ -152,26 +162,27 @@ class _Known:
 
 
 def initial_values() -> dict[str, float]:
-    """The largest lr, momentum and weight decay that any optimizer of this process begins with."""
-    # The type itself is looked at: asking a stranger for its class may run code of its own.
-    optimizers = [one for one in gc.get_objects() if issubclass(type(one), Optimizer)]
-    found: dict[str, float] = {}
+    """The largest initial lr, momentum and weight decay of all optimizers of this process, by name."""
+    # isinstance() may run code of an unknown object, so its type is checked.
+    optimizers = [candidate for candidate in gc.get_objects() if issubclass(type(candidate), Optimizer)]
+    largest: dict[str, float] = {}
     for optimizer in optimizers:
-        # One that is half made has no groups yet.
+        # An optimizer that is being constructed has no groups yet.
         if not getattr(optimizer, "param_groups", None):
             continue
         for name, key in _Known(optimizer).keys.items():
             values = [_initial(name, group, key) for group in optimizer.param_groups]
-            found[name] = max(found.get(name, 0.0), *values)
-    return found
+            largest[name] = max(largest.get(name, 0.0), *values)
+    return largest
 
 
 def _initial(name: str, group: Mapping[str, Any], key: GroupKey) -> float:
-    """A scheduler that warms up has changed lr before the first step, and kept what it was."""
+    """The initial value of a group. A warm-up scheduler changes lr before the first step, and keeps the
+    original as "initial_lr"."""
     value = group.get("initial_lr") if name == "lr" else None
     return float(get_value(group, key) if value is None else value)
 
 
-def _kept(value: Any) -> Any:
-    """A tensor is set in place."""
+def _copy(value: Any) -> Any:
+    """A copy, because tensors are changed in place."""
     return value.clone() if isinstance(value, Tensor) else value

@@ -1,4 +1,4 @@
-"""What the models of a step were given: batch sizes, and whether they were in training."""
+"""Observes the models of a step: the batch sizes of their inputs, and whether they are in training mode."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.nn.utils.rnn import PackedSequence
 
 from absgd_worker.attach.hooks.batch_sizes import BatchSizes
-from absgd_worker.attach.samples.forward_passes import Passes
+from absgd_worker.attach.samples.forward_passes import ForwardPasses
 
 
 class ModelWatch:
-    """Watches the outermost modules with parameters, from `open` to `close`; costs a look-up a module
+    """Observes the outermost modules with parameters, from `open` to `close`. Costs one look-up per module
     call."""
 
     def __init__(self) -> None:
@@ -31,32 +31,34 @@ class ModelWatch:
         self.roots: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         """The outermost modules that were called so far."""
         self.trained: weakref.WeakSet[nn.Module] = weakref.WeakSet()
-        """The outermost modules that were called in this step while they were in training mode."""
+        """The outermost modules that were called in this step in training mode."""
         self._has_time_first = False
         self.may_be_time_first = False
-        """Whether any outermost module that was called in this step has layers with `batch_first=False`: an
-        encoder and a decoder may be modules of their own."""
+        """Whether any outermost module that was called in this step has layers with `batch_first=False`. An
+        encoder and a decoder may be separate modules."""
         self.in_training = True
-        """Whether any outermost module that was called in this step is in training mode: beside a model that
-        is trained, others may give what its loss is compared with. True where none ever was.
+        """Whether any outermost module that was called in this step is in training mode. A trained model may
+        be called beside a teacher in evaluation mode. True if no module was called so far.
 
-        A plain value, as compiled code asks for it: a look-up of the module would be followed.
+        This is a plain attribute because compiled code reads it: torch.compile would trace a look-up of the
+        module.
         """
-        self.cells: int | None = None
-        """Of the last recurrent cell (as `nn.LSTMCell`) of a model, which is given a batch; None where there
-        was none."""
-        self.words: set[int] = set()
-        """Of the packed sequences that outermost modules of this step were given: their elements."""
+        self.cell_batch: int | None = None
+        """The batch size of the last recurrent cell (`nn.LSTMCell`, say) in this step; None if there was
+        none."""
+        self.packed_lengths: set[int] = set()
+        """The numbers of elements of the packed sequences that were inputs in this step."""
         self.calls = 0
-        """How often outermost modules were called so far, but in compiled code."""
+        """How often outermost modules were called so far, outside of compiled code."""
         self.on_training_call: Callable[[], None] = _nothing
-        """Called before an outermost module in training mode is."""
-        self.passes = Passes()
-        """Which samples the outermost modules were given."""
+        """Called before each call of an outermost module in training mode."""
+        self.passes = ForwardPasses()
+        """The samples of the inputs of the outermost modules."""
         self._handles: list[Any] = []
 
     def open(self) -> None:
-        # The hook does no harm when it runs twice.
+        """Begins to observe all modules of this process."""
+        # The hooks may run twice without harm, so torch's warning is suppressed.
         warnings.filterwarnings(
             "ignore", message=r"Using `torch\.compile\(module\)` when there are global hooks"
         )
@@ -66,45 +68,46 @@ class ModelWatch:
         ]
 
     def close(self) -> None:
+        """Ends the observation."""
         for handle in self._handles:
             handle.remove()
         self._handles = []
 
     @property
     def batches(self) -> tuple[int, ...]:
-        """Sizes that the batches may have which the outermost modules of this step were given, each once: see
-        `BatchSizes`. Empty where no module was called, or within compiled code."""
+        """The possible batch sizes of the outermost modules' inputs in this step, each once. See
+        `BatchSizes`. Empty if no module was called outside of compiled code."""
         return tuple(self._batches)
 
     def end_step(self) -> None:
-        """A batch of the step before is none of the next."""
+        """Forgets the inputs and the called modules of the step."""
         self._batches = []
         self.called.clear()
         self.trained.clear()
-        self.cells = None
-        self.words.clear()
+        self.cell_batch = None
+        self.packed_lengths.clear()
 
     @property
     def model(self) -> nn.Module | None:
-        """The outermost module that was called last; None where none was."""
+        """The outermost module that was called last; None if none was, or if it no longer exists."""
         return None if self._root is None else self._root()
 
     def _before(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        # Inside of compiled code; the call of the compiled module itself has been seen. And whoever is called
-        # without gradients, a teacher say, is not what is trained.
+        # Compiled code is skipped: the call of the compiled module itself was observed. A module that is
+        # called without gradients (a teacher, say) is not trained.
         if torch.compiler.is_compiling() or not torch.is_grad_enabled():
             return
         root = self.model
         if root is not module:
             if id(module) in self._inner and root is not None:
-                self._within(module, args)
+                self._before_inner(module, args)
                 return
-            # A criterion is no model.
+            # A module without parameters is a criterion.
             if next(module.parameters(), None) is None:
                 return
-            inner = {id(one) for one in module.modules()}
+            inner = {id(part) for part in module.modules()}
             self._has_time_first = any(
-                vars(one).get("batch_first", True) is False for one in module.modules()
+                vars(part).get("batch_first", True) is False for part in module.modules()
             )
             self._root, self._inner = weakref.ref(module, self._forget), inner
             self.roots.add(module)
@@ -114,35 +117,36 @@ class ModelWatch:
         self.may_be_time_first = self._has_time_first or (bool(self.called) and self.may_be_time_first)
         self.called.add(module)
         self.calls += 1
-        self.in_training = any(one.training for one in self.called)
+        self.in_training = any(called.training for called in self.called)
         self._is_by_keywords = not self._add(args)
         self._note_cell(module, args)
         self.passes.begin(args)
 
     def _after(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        # Asked first, as compiled code is to follow nothing further.
+        # This check comes first, so that torch.compile traces nothing else.
         if torch.compiler.is_compiling() or not torch.is_grad_enabled():
             return
         if module is self.model:
             self.passes.end(output)
 
-    def _within(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        # A model that was called by keywords alone hands its input on: which of them, nobody tells.
+    def _before_inner(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        # A model that is called by keywords only may have its input passed on to an inner module.
         if self._is_by_keywords:
             self._add(args)
-        self.passes.within(args)
+        self.passes.begin_inner(args)
         self._note_cell(module, args)
 
     def _note_cell(self, module: nn.Module, args: tuple[Any, ...]) -> None:
-        given = args[0] if args else None
-        if isinstance(module, nn.RNNCellBase) and isinstance(given, Tensor) and given.ndim == 2:
-            self.cells = given.shape[0]
+        batch = args[0] if args else None
+        if isinstance(module, nn.RNNCellBase) and isinstance(batch, Tensor) and batch.ndim == 2:
+            self.cell_batch = batch.shape[0]
 
     def _add(self, args: tuple[Any, ...]) -> bool:
-        found = self._sizes.of(args)
-        self.words.update(one.data.shape[0] for one in args if isinstance(one, PackedSequence))
-        self._batches += [one for one in found if one not in self._batches]
-        return bool(found)
+        """Adds the batch sizes of a call; returns whether it shows any."""
+        sizes = self._sizes.of(args)
+        self.packed_lengths.update(arg.data.shape[0] for arg in args if isinstance(arg, PackedSequence))
+        self._batches += [size for size in sizes if size not in self._batches]
+        return bool(sizes)
 
     def _forget(self, root: weakref.ref[nn.Module]) -> None:
         if root is self._root:

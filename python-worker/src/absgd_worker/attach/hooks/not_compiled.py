@@ -1,4 +1,4 @@
-"""Code that torch.compile is not to trace."""
+"""Excludes functions from torch.compile."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import torch
 _Call = TypeVar("_Call", bound=Callable[..., Any])
 
 
-def eager(call: _Call) -> _Call:
-    """Of code that torch.compile is not to trace: it keeps a state in Python.
+def not_compiled(call: _Call) -> _Call:
+    """Decorates a function that torch.compile must not trace, because it changes state in Python.
 
-    As torch has it for its optimizers: `torch.compiler.disable` would load a second of compiler at import.
+    It prefers the private decorator that torch uses for its optimizers: `torch.compiler.disable` loads the
+    compiler at import, which takes about a second.
     """
     return getattr(torch, "_disable_dynamo", torch.compiler.disable)(call)  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Where the steps of a training loop end: at the optimizers of this process."""
+"""Observes the steps of all optimizers of this process, which end the steps of a training loop."""
 
 from __future__ import annotations
 
@@ -15,29 +15,31 @@ from absgd_worker.attach.hooks.grad_scaler import after_scaler_updates
 
 
 class Steps(Protocol):
-    """Who is told of them."""
+    """The functions that `OptimizerHooks` calls."""
 
     def before_step(self, optimizer: Optimizer, *, computes_loss: bool) -> None:
-        """The optimizer is about to step. `computes_loss`: by a closure, within the step."""
+        """Called before a step. `computes_loss`: whether a closure computes the loss inside the step."""
         ...
 
     def gradients_are_there(self, optimizer: Optimizer) -> None:
-        """The optimizer steps by these gradients; called several times where a closure is."""
+        """Called when the gradients of the step are computed; several times if a closure is."""
         ...
 
-    def after_step(self, optimizer: Optimizer) -> None: ...
+    def after_step(self, optimizer: Optimizer) -> None:
+        """Called after a step."""
+        ...
 
     def abandon_step(self, optimizer: Optimizer) -> None:
-        """What the closure raised ends the step."""
+        """Called if the closure raised an error, or if a fused optimizer skipped the step."""
         ...
 
     def drop_step(self) -> None:
-        """`GradScaler` made or skipped it; called after a step that was made, too."""
+        """Called after `GradScaler.update`, whether the step was made or skipped."""
         ...
 
 
 class OptimizerHooks:
-    """Watches all optimizers from `open` to `close`."""
+    """Observes all optimizers from `open` to `close`."""
 
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
@@ -54,7 +56,7 @@ class OptimizerHooks:
         ]
 
     def close(self) -> None:
-        """May be called twice."""
+        """Ends the observation. May be called twice."""
         for remove in self._removers:
             remove()
         self._removers = []
@@ -62,7 +64,7 @@ class OptimizerHooks:
     def _before(
         self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-        # The optimizer itself is the first of them.
+        # args[0] is the optimizer.
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
         if not callable(closure):
             self._steps.before_step(optimizer, computes_loss=False)
@@ -84,7 +86,8 @@ class OptimizerHooks:
         return (*args[:1], observed, *args[2:]), kwargs
 
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        # A fused optimizer is called by GradScaler even for a step that it skips, and skips it itself.
+        # GradScaler calls a fused optimizer for every step; the optimizer itself skips it at infinite
+        # gradients.
         found_inf = getattr(optimizer, "found_inf", None)
         if found_inf is not None and float(found_inf) > 0:
             self._steps.abandon_step(optimizer)

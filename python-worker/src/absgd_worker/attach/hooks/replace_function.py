@@ -1,4 +1,4 @@
-"""Replaces a function of another module for a while."""
+"""Replaces a function of another module inside a block."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 @contextmanager
 def replaced(owner: Any, name: str, function: Callable[..., Any]) -> Iterator[None]:
-    """Inside, `owner.name` is `function`, which is given the plain one before the arguments."""
-    plain = getattr(owner, name)
+    """Replaces `owner.name` inside the block. Calls become `function(original, *args, **kwargs)`."""
+    original = getattr(owner, name)
 
-    def instead(*args: Any, **kwargs: Any) -> Any:
-        return function(plain, *args, **kwargs)
+    def replacement(*args: Any, **kwargs: Any) -> Any:
+        return function(original, *args, **kwargs)
 
-    setattr(owner, name, instead)
+    setattr(owner, name, replacement)
     try:
         yield
     finally:
-        setattr(owner, name, plain)
+        setattr(owner, name, original)

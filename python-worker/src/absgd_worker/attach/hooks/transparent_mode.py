@@ -1,8 +1,8 @@
-"""Keeps torch from taking another path because a capture is active.
+"""Torch function modes that do not disable the fast paths of modules.
 
-Modules that have a fast path for evaluation (`nn.MultiheadAttention`, `nn.TransformerEncoder` and its layer)
-leave it where any torch function mode is active: the same mathematics in other bits, and of padded sequences
-another shape. A capture changes no tensor, so that they need not know of it.
+`nn.MultiheadAttention`, `nn.TransformerEncoder` and its layer have a fast path for evaluation. They do not
+use it if any torch function mode is active; their results then differ in the last bits, and in shape for
+padded sequences. A capture changes no tensor, so it is hidden from these modules.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _active: list[TorchFunctionMode] = []
 
 
 class TransparentMode(TorchFunctionMode):
-    """A mode of which `torch.overrides.has_torch_function` tells nothing."""
+    """A mode that `torch.overrides.has_torch_function` does not count."""
 
     def __enter__(self) -> Any:
         _active.append(self)
@@ -34,44 +34,44 @@ class TransparentMode(TorchFunctionMode):
             torch.overrides.has_torch_function = _plain
 
 
-def lay_below(mode: TransparentMode) -> None:
-    """Enters a mode below all that are entered, so that each of those can be left as ever.
+def enter_below_all(mode: TransparentMode) -> None:
+    """Enters a mode below all active modes, so that those can be exited in their usual order.
 
-    Newer versions of torch keep the mode of `torch.set_default_device` at the very bottom, and demand it
-    there; that of `with torch.device(…)` is one like others.
+    Newer versions of torch require the mode of `torch.set_default_device` at the bottom of the stack, so
+    `mode` is entered just above it. The mode of `with torch.device(…)` is treated like any other.
     """
     stack = torch.overrides._get_current_function_mode_stack()
     for _ in stack:
         torch.overrides._pop_mode()
-    # Loaded by torch where a default device is set.
+    # Torch imports this module when a default device is set.
     contexts = sys.modules.get("torch.utils._device")
     names = () if contexts is None else contexts.DeviceContext.__exit__.__code__.co_names
     is_fixed = "_len_torch_function_stack" in names
-    of_default = getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None)
-    lowest = 1 if is_fixed and stack and stack[0] is of_default else 0
-    for one in stack[:lowest]:
-        torch.overrides._push_mode(one)
+    default_mode = getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None)
+    position = 1 if is_fixed and stack and stack[0] is default_mode else 0
+    for active in stack[:position]:
+        torch.overrides._push_mode(active)
     mode.__enter__()
-    for one in stack[lowest:]:
-        torch.overrides._push_mode(one)
+    for active in stack[position:]:
+        torch.overrides._push_mode(active)
 
 
-def take_away(mode: TransparentMode) -> bool:
-    """Leaves a mode, wherever it lies; False where it is not entered in this thread."""
+def exit_anywhere(mode: TransparentMode) -> bool:
+    """Exits a mode at any position of the stack; returns False if it is not active in this thread."""
     stack = torch.overrides._get_current_function_mode_stack()
     if mode not in stack:
         return False
     for _ in stack:
         torch.overrides._pop_mode()
-    for one in stack:
-        torch.overrides._push_mode(one)
-        if one is mode:
+    for active in stack:
+        torch.overrides._push_mode(active)
+        if active is mode:
             mode.__exit__(None, None, None)
     return True
 
 
 def _has_torch_function(relevant_args: Iterable[Any]) -> bool:
-    # Compiled code asks its arguments alone; and may know this function, not that one, for torch's.
+    # Compiled code checks its arguments only. It may trace this function instead of torch's own.
     if torch.compiler.is_compiling():
         return torch.overrides.has_torch_function_variadic(*relevant_args)
     modes = torch.overrides._get_current_function_mode_stack()

@@ -1,1 +1,2 @@
-"""Which element and which sample of a loss each number belongs to, and by what it was multiplied."""
+"""Finds the element and the sample that each value of a loss belongs to, and the factors it was multiplied
+by."""

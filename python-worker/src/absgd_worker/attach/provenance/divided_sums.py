@@ -1,7 +1,9 @@
-"""The unit of lambda for losses that a script adds up.
+"""The unit of lambda for sums of losses, which depends on whether the script divides the sum later.
 
-The loss of a sample of several elements is in the script's own unit: their mean under a mean, their sum under
-a sum. A sum that is then divided by about as many as there are elements is a mean.
+With several elements per sample, the loss of a sample is the mean of its elements under a mean, and their sum
+under a sum. A sum that the script divides by about the number of elements is a mean.
+
+Shapes: N elements, G samples.
 """
 
 from __future__ import annotations
@@ -18,110 +20,122 @@ from absgd_worker.attach.hooks.backward_use import BackwardUse
 from absgd_worker.attach.provenance.elementwise_operations import IN_PLACE, PRODUCTS, QUOTIENTS
 from absgd_worker.attach.provenance.granularity import Grouping
 
-Unit = Literal["sum", "mean"]
+LossUnit = Literal["sum", "mean"]
 Follow = Callable[[Tensor, BackwardUse], None]
-"""Is told of a loss, and of what follows whether anybody trains on it."""
-Again = Callable[[Unit, Follow], Tensor | None]
-"""Weighs losses once more, by another unit, and gives their sum; None where nothing is weighed."""
+"""Called with a weighed loss, and with the record of whether a backward pass reaches it."""
+Weigh = Callable[[LossUnit, Follow], Tensor | None]
+"""Weighs losses in a unit, and returns their sum; None if no sample counts."""
 
 
-def last_alone(forget: Callable[[BackwardUse], None], weigh: Again) -> Again:
-    """`weigh`, of whose calls the last alone counts: `forget` is told of the one before."""
+def replace_previous_weighing(forget: Callable[[BackwardUse], None], weigh: Weigh) -> Weigh:
+    """A version of `weigh` of which only the last call counts: it calls `forget` for the one before."""
     uses: list[BackwardUse] = []
 
-    def again(unit: Unit, follow: Follow) -> Tensor | None:
+    def weigh_again(unit: LossUnit, follow: Follow) -> Tensor | None:
         for use in uses:
             forget(use)
         uses.clear()
 
-        def noted(result: Tensor, use: BackwardUse) -> None:
+        def follow_and_record(result: Tensor, use: BackwardUse) -> None:
             uses.append(use)
             follow(result, use)
 
-        return weigh(unit, noted)
+        return weigh(unit, follow_and_record)
 
-    return again
+    return weigh_again
 
 
-class _Open(NamedTuple):
-    """A sum whose divisor is not known yet."""
+class _UndividedSum(NamedTuple):
+    """A sum that the script may still divide."""
 
     name: str
-    samples: list[Tensor]
-    """What their number may be taken for: a count, or the sum of their weights."""
-    elements: list[Tensor]
-    """As `samples`, of the elements."""
-    again: Again
-    """Weighs the same losses by their means."""
+    sample_totals: list[Tensor]
+    """Divisors that mean "per sample": the number of samples, and the sum of their weights if they have
+    any."""
+    element_totals: list[Tensor]
+    """Divisors that mean "per element", likewise."""
+    weigh_again: Weigh
+    """Weighs the same losses in another unit."""
 
 
-class Units:
-    """Of the weighings of a session: each is found out once, at the first sum that the script divides."""
+class DividedSums:
+    """The units of a session's estimates. Each is decided once, at the first sum that the script divides."""
 
     def __init__(self) -> None:
-        self._of: dict[str, Unit] = {}
-        self._open: Any = WeakTensorKeyDictionary()
+        self._units: dict[str, LossUnit] = {}
+        self._undivided: Any = WeakTensorKeyDictionary()
 
-    def of_sum(self, name: str) -> Unit:
-        """That of a sum of the weighing `name`."""
-        return self._of.get(name, "sum")
+    def unit_of(self, name: str) -> LossUnit:
+        """The unit of a sum of the estimate `name`."""
+        return self._units.get(name, "sum")
 
     def begin(
         self,
         result: Tensor,
         name: str,
         grouping: Grouping,
-        again: Again,
+        weigh_again: Weigh,
         factors: tuple[Tensor, ...] = (),
     ) -> None:
-        """`result`: the sum of the elements of `grouping`, weighed by the sums of its samples. `factors`:
-        each of the elements' shape, by which the script has multiplied them."""
+        """Waits for the script to divide `result`, a sum that is weighed in the unit "sum".
+
+        `factors`: the tensors by which the script multiplied the elements, N elements each.
+        """
         counts_G, group_N = grouping.counts_G, grouping.group_N
-        if name in self._of or counts_G is None or group_N is None:
+        if name in self._units or counts_G is None or group_N is None:
             return
-        samples, elements = [(counts_G > 0).sum()], [counts_G.sum()]
+        sample_totals, element_totals = [(counts_G > 0).sum()], [counts_G.sum()]
         if factors:
             weight_N = torch.ones_like(group_N, dtype=counts_G.dtype)
             for factor in factors:
                 weight_N = weight_N * factor.reshape(-1).to(weight_N.dtype).abs()
             sums_G = torch.zeros_like(counts_G).index_add_(0, group_N, weight_N.to(counts_G.dtype))
-            samples.append((sums_G / counts_G.clamp(min=1)).sum())
-            elements.append(sums_G.sum())
-        self._open[result] = _Open(name, samples, elements, again)
+            sample_totals.append((sums_G / counts_G.clamp(min=1)).sum())
+            element_totals.append(sums_G.sum())
+        self._undivided[result] = _UndividedSum(name, sample_totals, element_totals, weigh_again)
 
-    def is_open(self, result: Tensor) -> bool:
-        """Whether what divides it is to be seen yet."""
-        return result in self._open
+    def may_be_divided(self, result: Tensor) -> bool:
+        """Whether a division of `result` would decide the unit of its estimate."""
+        return result in self._undivided
 
     def close(self) -> None:
-        """Sums that nobody has divided by now are sums."""
-        for one in [*self._open.values()]:
-            self._of.setdefault(one.name, "sum")
-        self._open.clear()
+        """The step is over: sums that were not divided stay sums."""
+        for undivided in [*self._undivided.values()]:
+            self._units.setdefault(undivided.name, "sum")
+        self._undivided.clear()
 
-    def divided(
+    def replaced_arguments(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], follow: Follow
     ) -> tuple[Any, ...] | None:
-        """The arguments by which `func` is to be called; None for those that it has."""
-        if not self._open or (func not in QUOTIENTS and func not in PRODUCTS) or len(args) != 2 or kwargs:
+        """If `func` divides a sum by the number of elements: its arguments with the sum weighed as a mean.
+        None if the arguments stay unchanged."""
+        if (
+            not self._undivided
+            or (func not in QUOTIENTS and func not in PRODUCTS)
+            or len(args) != 2
+            or kwargs
+        ):
             return None
         total, by = args
-        found = self._open.get(total) if isinstance(total, Tensor) else None
-        divisor = None if found is None else _divisor(func, by)
-        if found is None or divisor is None:
+        undivided = self._undivided.get(total) if isinstance(total, Tensor) else None
+        divisor = None if undivided is None else _divisor(func, by)
+        if undivided is None or divisor is None:
             return None
-        unit = _unit(divisor, [*map(float, found.samples)], [*map(float, found.elements)])
-        self._of[found.name] = unit
-        del self._open[total]
-        # A tensor that is changed in place stays the one that it is: those of further steps are in the unit.
+        unit = _unit_of_divisor(
+            divisor, [*map(float, undivided.sample_totals)], [*map(float, undivided.element_totals)]
+        )
+        self._units[undivided.name] = unit
+        del self._undivided[total]
+        # An operation in place must not get another tensor. The unit then holds from the next step on.
         if unit == "sum" or func in IN_PLACE:
             return None
-        again = found.again("mean", follow)
-        return None if again is None else (again, by)
+        weighed = undivided.weigh_again("mean", follow)
+        return None if weighed is None else (weighed, by)
 
 
 def _divisor(func: Callable[..., Any], by: object) -> float | None:
-    """None for one that is trained, and for a factor that does not divide."""
+    """The number that a call divides by; None if it is trained, or if the call is a product that does not
+    divide. A product with a number between 0 and 1 divides."""
     if isinstance(by, Tensor):
         if by.requires_grad or by.numel() != 1 or func in PRODUCTS:
             return None
@@ -133,12 +147,12 @@ def _divisor(func: Callable[..., Any], by: object) -> float | None:
     return float(by)
 
 
-def _unit(divisor: float, samples: list[float], elements: list[float]) -> Unit:
-    """ "mean" where a divisor is nearer to a number of elements than to one of samples, as ratios."""
+def _unit_of_divisor(divisor: float, sample_totals: list[float], element_totals: list[float]) -> LossUnit:
+    """ "mean" if the divisor is closer to a total of elements than to one of samples, as a ratio."""
     if not 0 < divisor < math.inf:
         return "sum"
 
-    def distance(numbers: list[float]) -> float:
-        return min((abs(math.log(divisor / one)) for one in numbers if one > 0), default=math.inf)
+    def distance(totals: list[float]) -> float:
+        return min((abs(math.log(divisor / total)) for total in totals if total > 0), default=math.inf)
 
-    return "mean" if distance(elements) < distance(samples) else "sum"
+    return "mean" if distance(element_totals) < distance(sample_totals) else "sum"

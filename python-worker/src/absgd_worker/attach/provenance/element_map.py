@@ -1,6 +1,6 @@
-"""Which element of a loss each number is, of those that are made of it.
+"""Which element of an unreduced loss each value of a tensor came from.
 
-Shapes: S of the numbers that are made.
+Shapes: S as the tensor.
 """
 
 from __future__ import annotations
@@ -10,25 +10,26 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from absgd_worker.attach.provenance.pending_losses import Pending
+from absgd_worker.attach.provenance.pending_losses import PendingLoss
 
 
 class ElementMap(NamedTuple):
-    """Of numbers that are made of a loss."""
+    """Maps the values of a tensor to the elements of the loss that they were computed from."""
 
-    of: Pending
+    pending: PendingLoss
+    """The loss."""
     element: Tensor | None = None
-    """int64 S: the element that each was; None where they are all, in their order and shape."""
+    """int64 S, the flat index of the element of each value; None if shape and order are those of the loss."""
     kept: Tensor | None = None
-    """bool S: false where a mask has made it 0; None where none has."""
+    """bool S, false where a mask set the value to 0; None if no mask did."""
     is_sum: bool = False
     """Whether another loss of the same samples was added."""
     factors: tuple[Tensor, ...] = ()
-    """Each S: numbers without gradient that the script has multiplied the losses by."""
+    """Tensors S without gradient that the script multiplied the losses by."""
 
     def indices(self) -> Tensor:
-        """`element`, where it is None as well."""
+        """`element`, computed if it is None."""
         if self.element is not None:
             return self.element
-        plain = self.of.plain
+        plain = self.pending.plain
         return torch.arange(plain.numel(), device=plain.device).reshape(plain.shape)

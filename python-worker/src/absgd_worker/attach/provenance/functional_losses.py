@@ -1,6 +1,6 @@
-"""The losses of `torch.nn.functional` that are weighed per sample, and how each of them reduces.
+"""The losses of `torch.nn.functional` that are weighed per sample, and how each of them reduces its elements.
 
-Shapes: S is what `reduction="none"` gives, [B], [B, d…] or [B·T]; a criterion without a batch gives [].
+Shapes: S is the shape of the loss with `reduction="none"`: [B], [B, d…] or [B·T]; [] without a batch.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from absgd_worker.attach.provenance.unweighable_criteria import refusal_of_criterion
-from absgd_worker.attach.provenance.weight_arguments import BY_CLASS, denominator, weights_given
+from absgd_worker.attach.provenance.weight_arguments import BY_CLASS, denominator, weight_arguments
 from absgd_worker.link.step_reports import MAX_CLASSES
 
 
@@ -24,40 +24,40 @@ class Elements(NamedTuple):
     """A loss before its reduction."""
 
     losses: Tensor
-    """S; with the criterion's class weights, differentiable."""
+    """S, differentiable, with the criterion's class weights."""
     plain: Tensor
-    """S, detached: without class weights, which stay outside the exponent."""
+    """S, detached, without class weights: these stay outside the exponent."""
     valid: Tensor | None
-    """S, bool: false for what `ignore_index` or a weight of 0 leaves out; None where nothing is."""
+    """bool S, false for elements that `ignore_index` or a weight of 0 excludes; None if all count."""
     reduction: str
     denominator: Tensor | float
-    """What the criterion's own mean divides the sum by."""
+    """The number by which the criterion's own mean divides the sum."""
     about: str
     """For people: "cross_entropy mean"."""
     has_class_weights: bool = False
-    """Whether `losses` are other than `plain`."""
+    """Whether class weights make `losses` differ from `plain`."""
     label: Tensor | None = None
-    """int64 S, the class of each; None where there are none, or more than are reported."""
+    """int64 S, the class of each element; None if there are none, or more than `MAX_CLASSES`."""
     factors: tuple[Tensor, ...] = ()
-    """Each S: the weights of elements, by which `plain` is multiplied."""
-    is_one_a_sample: bool = False
-    """Whether each element is the loss of one sample, whatever shape the batch of the model has."""
+    """Tensors S, the element weights, by which `plain` is multiplied."""
+    is_one_per_sample: bool = False
+    """Whether each element is the loss of one sample, whatever the shape of the model's batch."""
 
     @property
     def has_samples(self) -> bool:
-        """Whether there is an element that counts. Waits for the device."""
+        """Whether any element counts. Waits for the device."""
         return bool(self.losses.numel()) and (self.valid is None or bool(self.valid.any()))
 
 
 def reduction_of(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
-    """Of one of `LOSSES`: "mean", "sum", "none" or "batchmean"."""
-    return str(_given(func, args, kwargs).get("reduction", "mean"))
+    """The reduction of a call of one of `LOSSES`: "mean", "sum", "none" or "batchmean"."""
+    return str(_arguments(func, args, kwargs).get("reduction", "mean"))
 
 
 def refusal(func: object, criterion: str | None = None) -> str | None:
-    """Why the samples of this loss cannot be weighed where it is reduced; None for a loss that is weighed.
+    """Why this loss cannot be weighed per sample where it is reduced; None for a loss that can.
 
-    `criterion`: the name of the wrapped criterion that calls it; None where a script does.
+    `criterion`: the name of the wrapped criterion that makes the call; None for a script.
     """
     reason = _REFUSED.get(func)  # type: ignore[call-overload]
     if reason is None:
@@ -72,19 +72,19 @@ def refusal(func: object, criterion: str | None = None) -> str | None:
 
 
 def elements_of(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Elements:
-    """The elements of one of `LOSSES`, as its call would make them."""
-    given = _given(func, args, kwargs)
+    """The elements of a call of one of `LOSSES`, before its reduction."""
+    given = _arguments(func, args, kwargs)
     reduction = given.get("reduction", "mean")
     losses = func(**{**given, "reduction": "none"})
-    weights = weights_given(func, given, losses.shape)
-    if weights.of_classes:
+    weights = weight_arguments(func, given, losses.shape)
+    has_class_weights = bool(weights.class_weight_names)
+    if has_class_weights:
         with torch.no_grad():
-            plain = func(**{**given, **dict.fromkeys(weights.of_classes), "reduction": "none"})
+            plain = func(**{**given, **dict.fromkeys(weights.class_weight_names), "reduction": "none"})
     else:
         plain = losses.detach()
     name = getattr(func, "__name__", str(func))
-    has_any = bool(weights.of_classes)
-    about = f"{name} {reduction}{', class weights outside the exponent' if has_any else ''}"
+    about = f"{name} {reduction}{', class weights outside the exponent' if has_class_weights else ''}"
     return Elements(
         losses,
         plain,
@@ -92,14 +92,18 @@ def elements_of(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapp
         reduction,
         denominator(func, given, losses, reduction),
         about,
-        has_any,
-        _label(func, given, plain),
+        has_class_weights,
+        _labels(func, given, plain),
         weights.factors,
         func is F.ctc_loss,
     )
 
 
-def _given(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def _arguments(
+    func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """All arguments of a call by name, with defaults. The old `size_average` and `reduce` become
+    `reduction`."""
     bound = _signature(func).bind(*args, **kwargs)
     bound.apply_defaults()
     given = dict(bound.arguments)
@@ -109,12 +113,12 @@ def _given(func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[s
     return given
 
 
-def _label(func: object, given: Mapping[str, Any], plain: Tensor) -> Tensor | None:
+def _labels(func: object, given: Mapping[str, Any], plain: Tensor) -> Tensor | None:
     target, scores = given.get("target"), given.get("input")
     if func not in BY_CLASS or not isinstance(target, Tensor) or not isinstance(scores, Tensor):
         return None
-    is_one_a_sample = plain.ndim == 1 and target.shape == plain.shape and not target.is_floating_point()
-    return target if is_one_a_sample and scores.shape[-1] <= MAX_CLASSES else None
+    is_one_per_sample = plain.ndim == 1 and target.shape == plain.shape and not target.is_floating_point()
+    return target if is_one_per_sample and scores.shape[-1] <= MAX_CLASSES else None
 
 
 @lru_cache(maxsize=64)
@@ -147,4 +151,4 @@ _REFUSED = {
     F.triplet_margin_with_distance_loss: _PAIRS,
 }
 LOSSES = _WEIGHABLE | _REFUSED.keys()
-"""All functions that are weighed or refused."""
+"""The functions that are weighed, and those that are refused."""

@@ -1,6 +1,6 @@
-"""Which elements of a loss are one sample: the sample, the sequence, a group of them, or every token.
+"""Groups the elements of a loss into samples: rows, sequences, groups given by the script, or tokens.
 
-Shapes: S as the loss's elements, N of them in all; G samples that are weighed.
+Shapes: S as the loss's elements, N of them; G samples.
 """
 
 from __future__ import annotations
@@ -12,30 +12,30 @@ import torch
 from torch import Tensor
 
 from absgd_worker.attach.provenance.sample_layout import Layout
-from absgd_worker.attach.provenance.sample_weights import without_weights
+from absgd_worker.attach.provenance.sample_weights import divide_out_sample_weights
 from absgd_worker.errors import WorkerError
 
 Granularity = Literal["auto", "sample", "sequence", "time-first", "token", "group"]
 
 
 class GranularityError(WorkerError, ValueError):
-    """It is not known which elements of a loss belong to one sample."""
+    """The shapes do not show which elements of a loss belong to one sample: give `granularity` or `group`."""
 
 
 class Grouping(NamedTuple):
-    """The samples of a loss."""
+    """The samples of a loss, and the loss of each."""
 
     losses_G: Tensor
-    """Mean over the valid elements of each sample; 0 where none is."""
+    """The mean over the valid elements of each sample; 0 if it has none."""
     counts_G: Tensor | None
-    """Valid elements of each sample; None where all are one element."""
+    """The number of valid elements of each sample; None if each sample is one valid element."""
     group_N: Tensor | None
-    """Which sample each element belongs to; None where each is its own."""
+    """int64, the sample of each element, from 0; None if each element is a sample."""
     unit: str
     """For people: "B=64", "64 sequences of 128"."""
 
     def summed(self) -> Grouping:
-        """The same samples, whose losses are the sums of their elements."""
+        """The same samples with sums over their elements instead of means."""
         return self if self.counts_G is None else self._replace(losses_G=self.losses_G * self.counts_G)
 
 
@@ -48,13 +48,17 @@ def group_elements(
     group: Tensor | None = None,
     factors: tuple[Tensor, ...] = (),
 ) -> Grouping:
-    """Puts the elements of a loss together to samples.
+    """Groups the elements of a loss into samples.
 
-    `plain`: S, detached. `group`: the sample of every element, int [N] from 0, for `granularity="group"`.
-    `factors`: each S, what `plain` was multiplied by; it is divided by those that are weights of samples.
+    Args:
+        plain: S, detached.
+        valid: bool S, the elements that count; None if all do.
+        group: int [N], the sample of each element, from 0; for `granularity="group"`.
+        factors: tensors S by which `plain` was multiplied. Those that are sample weights are divided out.
 
     Raises:
-        GranularityError: what a sample is cannot be told.
+        GranularityError: the samples are unknown.
+        ValueError: `granularity` is none of `Granularity`.
     """
     if granularity not in get_args(Granularity):
         raise ValueError(f"granularity is {granularity!r}, must be one of {', '.join(get_args(Granularity))}")
@@ -69,22 +73,24 @@ def group_elements(
         groups = Groups(group_N, int(group_N.max()) + 1, "groups")
     else:
         groups = groups_of(plain, granularity, layout)
-    return grouped(without_weights(plain, factors, groups.of_N, groups.number, valid), valid, groups)
+    plain = divide_out_sample_weights(plain, factors, groups.group_N, groups.samples, valid)
+    return grouping_of(plain, valid, groups)
 
 
 class Groups(NamedTuple):
-    """The samples of elements."""
+    """The sample of each element."""
 
-    of_N: Tensor | None
-    """int64 [N], from 0 on; None where each element is a sample."""
-    number: int
-    what: str
-    """For people: "sequences"; empty where that is said of nobody."""
+    group_N: Tensor | None
+    """int64, the sample of each element, from 0; None if each element is a sample."""
+    samples: int
+    """The number of samples."""
+    noun: str
+    """What a sample is, for people: "sequences"; empty if it is not printed."""
 
 
-def grouped(plain: Tensor, valid: Tensor | None, groups: Groups) -> Grouping:
-    """As `group_elements`, where the groups are known."""
-    flat_N, group_N = plain.reshape(-1), groups.of_N
+def grouping_of(plain: Tensor, valid: Tensor | None, groups: Groups) -> Grouping:
+    """Like `group_elements`, with known groups."""
+    flat_N, group_N = plain.reshape(-1), groups.group_N
     count = flat_N.shape[0]
     if group_N is None:
         if valid is None:
@@ -93,123 +99,128 @@ def grouped(plain: Tensor, valid: Tensor | None, groups: Groups) -> Grouping:
             flat_N,
             valid.reshape(-1).to(flat_N.dtype),
             None,
-            f"{'tokens' if groups.what == 'tokens' else 'B'}={count}",
+            f"{'tokens' if groups.noun == 'tokens' else 'B'}={count}",
         )
     ones_N = torch.ones_like(flat_N) if valid is None else valid.reshape(-1).to(flat_N.dtype)
-    counts_G = flat_N.new_zeros(groups.number).index_add_(0, group_N, ones_N)
-    sums_G = flat_N.new_zeros(groups.number).index_add_(0, group_N, flat_N.where(ones_N > 0, 0))
-    unit = f"{groups.number} {groups.what} of {math.ceil(count / groups.number)}"
+    counts_G = flat_N.new_zeros(groups.samples).index_add_(0, group_N, ones_N)
+    sums_G = flat_N.new_zeros(groups.samples).index_add_(0, group_N, flat_N.where(ones_N > 0, 0))
+    unit = f"{groups.samples} {groups.noun} of {math.ceil(count / groups.samples)}"
     return Grouping(sums_G / counts_G.clamp(min=1), counts_G, group_N, unit)
 
 
-class Samples(NamedTuple):
-    """How the samples lie in the elements of a loss."""
+class SampleArrangement(NamedTuple):
+    """How samples are arranged in the elements of a loss."""
 
-    number: int
-    what: str
-    """For people: "sequences"; empty where that is said of nobody."""
-    steps: int = 1
-    """Of time, where that comes before the samples; 1 where each sample is a row."""
+    samples: int
+    """The number of samples."""
+    noun: str
+    """What a sample is, for people: "sequences"; empty if it is not printed."""
+    time_steps: int = 1
+    """The number of time steps if time comes before the samples; 1 if each sample is a row."""
 
-    def of_elements(self, elements: int, device: torch.device) -> Tensor:
-        """The sample of each, int64 [elements]."""
-        of_each = torch.arange(self.number, device=device)
-        return of_each.repeat_interleave(elements // self.number // self.steps).repeat(self.steps)
+    def group_of_elements(self, elements: int, device: torch.device) -> Tensor:
+        """The sample of each element, int64 [elements]."""
+        samples = torch.arange(self.samples, device=device)
+        per_step = elements // self.samples // self.time_steps
+        return samples.repeat_interleave(per_step).repeat(self.time_steps)
 
 
 def groups_of(plain: Tensor, granularity: Granularity, layout: Layout) -> Groups:
     """The sample of every element of `plain`.
 
     Raises:
-        GranularityError: what a sample is cannot be told.
+        GranularityError: the samples are unknown.
     """
-    count, picked = plain.numel(), layout.picked
-    if picked is not None and picked.shape == plain.shape[:1] and granularity in ("auto", "sequence"):
-        rows, row = torch.unique(picked, return_inverse=True)
+    count, selected = plain.numel(), layout.selected_rows
+    if selected is not None and selected.shape == plain.shape[:1] and granularity in ("auto", "sequence"):
+        rows, row = torch.unique(selected, return_inverse=True)
         if rows.shape[0] == count:
             return Groups(None, count, "")
         return Groups(row.to(plain.device).repeat_interleave(count // row.shape[0]), rows.shape[0], "samples")
-    samples = samples_of(tuple(plain.shape), granularity, layout)
-    if samples.number == count:
-        return Groups(None, count, samples.what)
-    return Groups(samples.of_elements(count, plain.device), samples.number, samples.what)
+    arrangement = arrangement_of(tuple(plain.shape), granularity, layout)
+    if arrangement.samples == count:
+        return Groups(None, count, arrangement.noun)
+    group_N = arrangement.group_of_elements(count, plain.device)
+    return Groups(group_N, arrangement.samples, arrangement.noun)
 
 
-def samples_of(shape: tuple[int, ...], granularity: Granularity, layout: Layout) -> Samples:
-    """`shape`: of the elements.
+def arrangement_of(shape: tuple[int, ...], granularity: Granularity, layout: Layout) -> SampleArrangement:
+    """The arrangement of the samples of a loss. `shape`: that of its elements.
 
     Raises:
-        GranularityError: what a sample is cannot be told.
+        GranularityError: the samples are unknown.
     """
     count = math.prod(shape)
     if granularity == "token":
-        return Samples(count, "tokens")
+        return SampleArrangement(count, "tokens")
     if granularity == "sample" or count == 1:
-        return Samples(shape[0] if shape else 1, "" if count == 1 else "samples")
-    flattened = layout.sizes
+        return SampleArrangement(shape[0] if shape else 1, "" if count == 1 else "samples")
+    flattened = layout.flattened
     if flattened is not None and flattened[0] * flattened[1] == shape[0]:
-        return _in_table(flattened, "sequences", granularity, layout, count)
+        return _arrangement_2d(flattened, "sequences", granularity, layout, count)
     if len(shape) > 1:
-        what = "samples" if granularity == "auto" else "sequences"
-        if granularity == "auto" and layout.has_rows and not layout.may_be_time_first:
-            return Samples(shape[0], what)
-        return _in_table((shape[0], shape[1]), what, granularity, layout, count, is_flat=False)
-    return _in_row(count, granularity, layout)
+        noun = "samples" if granularity == "auto" else "sequences"
+        if granularity == "auto" and layout.has_sample_rows and not layout.may_be_time_first:
+            return SampleArrangement(shape[0], noun)
+        return _arrangement_2d((shape[0], shape[1]), noun, granularity, layout, count, is_flat=False)
+    return _arrangement_1d(count, granularity, layout)
 
 
-def _in_table(
-    table: tuple[int, int],
-    what: str,
+def _arrangement_2d(
+    sizes: tuple[int, int],
+    noun: str,
     granularity: Granularity,
     layout: Layout,
     count: int,
     *,
     is_flat: bool = True,
-) -> Samples:
-    """Of elements whose first two dimensions are known: is a sample a row of them, or a column?"""
-    rows, columns = table
-    by_row, by_column = Samples(rows, what), Samples(columns, what, steps=rows)
+) -> SampleArrangement:
+    """Whether samples are rows or columns of elements whose first two dimensions are known."""
+    rows, columns = sizes
+    by_row = SampleArrangement(rows, noun)
+    by_column = SampleArrangement(columns, noun, time_steps=rows)
     if granularity != "auto":
         return by_column if granularity == "time-first" else by_row
     known = layout.batches
-    if layout.cells in table and rows != columns:
-        return by_row if layout.cells == rows else by_column
-    is_open = layout.may_be_time_first or layout.cells is not None
-    if is_open and (is_flat or 1 not in table) and (not known or rows in known):
+    if layout.cell_batch in sizes and rows != columns:
+        return by_row if layout.cell_batch == rows else by_column
+    is_ambiguous = layout.may_be_time_first or layout.cell_batch is not None
+    if is_ambiguous and (is_flat or 1 not in sizes) and (not known or rows in known):
         raise GranularityError(
             f"the model has recurrent cells, or layers with batch_first=False, and a loss of {rows} times "
-            f"{columns} elements: are samples its rows or its columns? {_SAY}"
+            f"{columns} elements: are samples its rows or its columns? {_REMEDY}"
         )
     if not known or rows in known:
         return by_row
-    if is_open and is_flat and columns in known:
+    if is_ambiguous and is_flat and columns in known:
         return by_column
     if is_flat and count in known:
-        # Images of several to a sample, say, of which the model knew nothing.
-        return Samples(count, "")
+        # A sample may have several images, which the script flattened before the model.
+        return SampleArrangement(count, "")
     raise _unknown(count, known)
 
 
-def _in_row(count: int, granularity: Granularity, layout: Layout) -> Samples:
-    """Of losses in one row, of which nothing tells how they came to be one."""
+def _arrangement_1d(count: int, granularity: Granularity, layout: Layout) -> SampleArrangement:
+    """The arrangement of losses [N] that are not known to be flattened."""
     known = layout.batches
-    is_words = count in layout.words and known != (count,)
-    if granularity == "auto" and not is_words and (not known or count in known or layout.has_rows):
-        return Samples(count, "")
-    # That it divides proves nothing: so does a number of boxes.
+    is_packed = count in layout.packed_lengths and known != (count,)
+    if granularity == "auto" and not is_packed and (not known or count in known or layout.has_sample_rows):
+        return SampleArrangement(count, "")
+    # A multiple of the batch size alone proves nothing (a number of boxes may be one), so "auto" raises.
     if granularity == "sequence" and known and 0 < known[-1] <= count and count % known[-1] == 0:
-        return Samples(known[-1], "sequences" if known[-1] != count else "")
+        return SampleArrangement(known[-1], "sequences" if known[-1] != count else "")
     raise _unknown(count, known)
 
 
 def _unknown(count: int, known: tuple[int, ...]) -> GranularityError:
     given = " and ".join(map(str, known)) or "unknown size"
     return GranularityError(
-        f"the loss has {count} elements, the model was given a batch of {given}: what is one sample? {_SAY}"
+        f"the loss has {count} elements, the model was given a batch of {given}: what is one sample? "
+        f"{_REMEDY}"
     )
 
 
-_SAY = (
+_REMEDY = (
     'Say granularity="sequence" for losses [B, T], "time-first" for [T, B], "token", or "sample", where each '
     "row is one (absgd-run --granularity …); or weigh them with absgd_worker.weigh(losses, group=…)"
 )

@@ -1,4 +1,7 @@
-"""Losses that were computed without a reduction, until they are reduced."""
+"""Losses that were computed without a reduction and are not reduced yet.
+
+Shapes: S as the losses.
+"""
 
 from __future__ import annotations
 
@@ -7,48 +10,51 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from absgd_worker.attach.estimates.call_site import Place
+from absgd_worker.attach.estimates.call_site import CallSite
 from absgd_worker.attach.provenance.functional_losses import Elements
 from absgd_worker.attach.provenance.granularity import Granularity, Groups
 from absgd_worker.attach.provenance.sample_layout import Layout
 from absgd_worker.attach.samples.sample_origin import Origin
 
 
-class Fate:
-    """What became of losses."""
+class ReductionState:
+    """Whether and where the losses of one call are reduced."""
 
     def __init__(self) -> None:
         self.is_reduced = False
-        """Whether they were reduced where that was seen, and weighed if there was a sample that counts."""
-        self.parts: dict[str, Place] = {}
-        """The names of the weighings of what was reduced of them, each with its place."""
+        """Whether a reduction was seen. The losses are then weighed, if a sample counts."""
+        self.parts: dict[str, CallSite] = {}
+        """The estimates of the parts of the losses that are reduced so far, each with its call site."""
 
 
-class Pending(NamedTuple):
-    """One of them, of shape S. Holds its graph by `node`, which made it, but no tensor of the script's."""
+class PendingLoss(NamedTuple):
+    """One loss. `node` keeps its graph alive; no tensor of the script is kept."""
 
     name: str
+    """Its estimate."""
     about: str
+    """For people: "cross_entropy none"."""
     node: Any
+    """The node of the autograd graph that computed it."""
     plain: Tensor
-    """S, detached."""
+    """S, detached, without class weights."""
     layout: Layout
     ratio: Tensor | None = None
-    """S: what undoes the class weights; None where there are none."""
+    """S, the plain loss divided by the script's; None if there are no class weights."""
     valid: Tensor | None = None
-    """S, bool: which count; None where all do."""
+    """bool S, the elements that count; None if all do."""
     label: Tensor | None = None
-    """int64 S, the class of each; None where there are none."""
+    """int64 S, the class of each element; None if there are none."""
     groups: Groups | None = None
-    """The samples, where they are not for `layout` to tell."""
+    """The samples, if they are known; None if `layout` and `granularity` determine them."""
     granularity: Granularity = "auto"
-    fate: Fate = Fate()
-    """Shared with what is made of these losses by adding up some of their dimensions."""
+    state: ReductionState = ReductionState()
+    """Shared with losses that come from these by a reduction over some dimensions."""
     origin: Origin | None = None
-    """Which samples of the data they are; None where that is not certain."""
+    """Which samples of the data set they are; None if that is not certain."""
 
     @classmethod
-    def of(
+    def from_elements(
         cls,
         elements: Elements,
         node: Any,
@@ -57,8 +63,8 @@ class Pending(NamedTuple):
         granularity: Granularity,
         *,
         origin: Origin | None = None,
-    ) -> Pending:
-        """Of a loss as its function gave it."""
+    ) -> PendingLoss:
+        """A loss of `torch.nn.functional` with reduction="none"."""
         ratio = None
         if elements.has_class_weights:
             ratio = torch.nan_to_num(elements.plain / elements.losses.detach(), 1, 1, 1)
@@ -72,57 +78,57 @@ class Pending(NamedTuple):
             elements.valid,
             elements.label,
             granularity=granularity,
-            fate=Fate(),
+            state=ReductionState(),
             origin=origin,
         )
 
 
-class Pendings:
-    """Those of a loop that nobody has reduced yet, the latest of each place."""
+class PendingLosses:
+    """The last pending loss of each estimate, at most `MOST`."""
 
     def __init__(self) -> None:
-        self._all: list[Pending] = []
+        self._losses: list[PendingLoss] = []
 
-    def add(self, pending: Pending) -> None:
-        """It takes the place of the one before, whose graph is let go of."""
-        self._all = [one for one in self._all if one.name != pending.name][1 - MOST :]
-        self._all.append(pending)
+    def add(self, pending: PendingLoss) -> None:
+        """Adds a loss. It replaces the one of the same name, whose graph is released."""
+        self._losses = [other for other in self._losses if other.name != pending.name][1 - MOST :]
+        self._losses.append(pending)
 
-    def are_weighed_in(self, result: Tensor, pending: Pending) -> None:
-        """What is made of `result` is made of weighed losses."""
-        pending.fate.is_reduced = True
-        self._all = [one for one in self._all if one.name != pending.name]
+    def mark_weighed(self, result: Tensor, pending: PendingLoss) -> None:
+        """Records that `pending` is weighed in `result`: what is computed from `result` is weighed too."""
+        pending.state.is_reduced = True
+        self._losses = [other for other in self._losses if other.name != pending.name]
         if result.grad_fn is not None:
-            # On the node itself, so that it is gone with its graph.
+            # The mark is kept on the node, so that it is released with the graph.
             node: Any = result.grad_fn
             node.metadata[_WEIGHED] = True
 
-    def source_of(self, losses: Tensor) -> tuple[Pending, bool] | None:
-        """The nearest one that `losses` were computed from, and whether what lies between may have mixed
-        samples. None where there is none, or it is weighed."""
-        if not self._all or losses.grad_fn is None:
+    def source_of(self, losses: Tensor) -> tuple[PendingLoss, bool] | None:
+        """The nearest pending loss in the graph of `losses`, and whether an operation in between may have
+        mixed samples. None if there is none, or if it is weighed already."""
+        if not self._losses or losses.grad_fn is None:
             return None
-        by_node = {one.node: one for one in self._all}
-        nodes: list[tuple[Any, bool]] = [(losses.grad_fn, False)]
-        # What a criterion makes of its elements is short; the model behind is not, and no loss of it counts.
-        for _ in range(DEEPEST):
-            if not nodes:
+        by_node = {pending.node: pending for pending in self._losses}
+        queue: list[tuple[Any, bool]] = [(losses.grad_fn, False)]
+        # Scripts apply few operations to losses. The search must not go through the whole model behind them.
+        for _ in range(MOST_NODES):
+            if not queue:
                 return None
-            node, is_mixed = nodes.pop(0)
-            found = by_node.get(node)
-            if found is not None:
-                return found, is_mixed
+            node, is_mixed = queue.pop(0)
+            pending = by_node.get(node)
+            if pending is not None:
+                return pending, is_mixed
             if _WEIGHED not in node.metadata:
-                is_mixed = is_mixed or node.name().startswith(_MIXERS)
-                nodes.extend((parent, is_mixed) for parent, _ in node.next_functions if parent is not None)
+                is_mixed = is_mixed or node.name().startswith(_MIXING_OPERATIONS)
+                queue.extend((parent, is_mixed) for parent, _ in node.next_functions if parent is not None)
         return None
 
 
 MOST = 8
-DEEPEST = 64
+MOST_NODES = 64
 _WEIGHED = "absgd: weighed"
-_MIXERS = (
+_MIXING_OPERATIONS = (
     *("Mm", "Mv", "Bmm", "Addm", "Dot", "Cum", "Logcumsum", "Conv", "Fft", "Linear"),
     *("Index", "Sort", "Topk", "Gather", "Roll", "Flip", "Permute", "Transpose", "T"),
 )
-"""How the nodes of operations begin that leave no element at its place, or none of one sample alone."""
+"""Prefixes of node names: operations that move elements, or that mix the elements of several samples."""

@@ -1,7 +1,7 @@
-"""Which element of a loss each number is, of those that a script makes of it before it reduces them.
+"""Tracks which element of the unreduced loss each value came from.
 
-Read off the operations, as they are called: what turns, picks or puts together elements does the same to
-their numbers. Shapes: S of the numbers that are made.
+An operation that rearranges, selects or joins values is repeated on a tensor of element indices. Shapes: S as
+the values.
 """
 
 from __future__ import annotations
@@ -15,37 +15,42 @@ from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from absgd_worker.attach.provenance.element_map import ElementMap
-from absgd_worker.attach.provenance.elementwise_operations import ELEMENTWISE, after, is_zero, named
+from absgd_worker.attach.provenance.elementwise_operations import (
+    ELEMENTWISE,
+    elementwise_map,
+    is_zero,
+    torch_functions,
+)
 
 
 class Provenance:
-    """Of the tensors of a script that are alive."""
+    """The element maps of the living tensors of a script."""
 
     def __init__(self) -> None:
-        self._of: Any = WeakTensorKeyDictionary()
-        self._is_within = False
+        self._maps: Any = WeakTensorKeyDictionary()
+        self._is_calling = False
 
-    def begin(self, losses: Tensor, trail: ElementMap) -> None:
-        """`losses`: as they were computed."""
-        self._of[losses] = trail
+    def begin(self, losses: Tensor, element_map: ElementMap) -> None:
+        """Tracks `losses` from where they are computed."""
+        self._maps[losses] = element_map
 
     def get(self, losses: Tensor) -> ElementMap | None:
-        """None for what is made of no loss, or in a way that is not known."""
-        return self._of.get(losses)  # type: ignore[no-any-return]
+        """The element map of a tensor; None if it comes from no tracked loss, or by unknown operations."""
+        return self._maps.get(losses)  # type: ignore[no-any-return]
 
     def call(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """Calls one of `FOLLOWED`, and follows it."""
-        if not self._of or self._is_within:
+        """Calls `func`, one of `FOLLOWED`, and tracks its result."""
+        if not self._maps or self._is_calling:
             return func(*args, **kwargs)
-        # A capture around this one sees the same call, and is not to follow it twice.
-        self._is_within = True
+        # An outer capture sees the same call and must not track it twice.
+        self._is_calling = True
         try:
             result = func(*args, **kwargs)
         finally:
-            self._is_within = False
+            self._is_calling = False
         if func is Tensor.__iter__:
             result = tuple(result)
-        # A call that cannot be followed must not end a script: what it made is made in an unknown way.
+        # A call that cannot be tracked must not end the script. Its result then has no element map.
         with torch.no_grad(), suppress(RuntimeError, TypeError, ValueError, IndexError):
             self._follow(func, args, kwargs, result)
         return iter(result) if func is Tensor.__iter__ else result
@@ -56,99 +61,103 @@ class Provenance:
         if func in _JOINS:
             self._join(func, args, kwargs, result)
         elif func is Tensor.__iter__:
-            self._turn(Tensor.unbind, args, {}, result)
-        elif func in _TURNS or func in _SORTS:
-            self._turn(func, args, kwargs, result)
+            self._rearrange(Tensor.unbind, args, {}, result)
+        elif func in _REARRANGEMENTS or func in _SORTS:
+            self._rearrange(func, args, kwargs, result)
         elif func is Tensor.__setitem__:
-            self._set(*args)
+            self._assign(*args)
         else:
-            self._each(func, args, kwargs, result)
+            self._elementwise(func, args, kwargs, result)
 
-    def _turn(
+    def _rearrange(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any
     ) -> None:
-        given, *rest = args or (None,)
-        trail = self._of.get(given) if isinstance(given, Tensor) else None
-        if trail is None:
+        source, *rest = args or (None,)
+        element_map = self._maps.get(source) if isinstance(source, Tensor) else None
+        if element_map is None:
             return
         if func in _SORTS:
             dim = kwargs.get("dim", rest[_SORTS[func]] if len(rest) > _SORTS[func] else -1)
-            values, places = result
-            turn: Callable[[Tensor], Any] = lambda one: one.gather(dim, places)  # noqa: E731
-            made: Sequence[Any] = [values]
+            sorted_values, order = result
+            repeat: Callable[[Tensor], Any] = lambda tensor: tensor.gather(dim, order)  # noqa: E731
+            results: Sequence[Any] = [sorted_values]
         else:
-            turn = lambda one: func(one, *rest, **kwargs)  # noqa: E731
-            made = [result] if isinstance(result, Tensor) else result
-        indices, kept = turn(trail.indices()), None if trail.kept is None else turn(trail.kept)
-        several = lambda one: [one] if isinstance(one, Tensor) else list(one)  # noqa: E731
-        masks = [None] * len(made) if kept is None else several(kept)
-        turned = [several(turn(factor)) for factor in trail.factors]
-        for at, (part, index, mask) in enumerate(zip(made, several(indices), masks, strict=True)):
-            factors = tuple(parts[at] for parts in turned)
-            self._of[part] = trail._replace(element=index, kept=mask, factors=factors)
+            repeat = lambda tensor: func(tensor, *rest, **kwargs)  # noqa: E731
+            results = _as_list(result)
+        indices = _as_list(repeat(element_map.indices()))
+        masks = [None] * len(results) if element_map.kept is None else _as_list(repeat(element_map.kept))
+        factors = [_as_list(repeat(factor)) for factor in element_map.factors]
+        for number, (part, index, mask) in enumerate(zip(results, indices, masks, strict=True)):
+            self._maps[part] = element_map._replace(
+                element=index, kept=mask, factors=tuple(parts[number] for parts in factors)
+            )
 
     def _join(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Tensor
     ) -> None:
         parts, *rest = args or (kwargs["tensors"],)
         options = {name: value for name, value in kwargs.items() if name not in ("tensors", "out")}
-        trails = [self._of.get(part) for part in parts if isinstance(part, Tensor)]
-        if not trails or any(trail is None or trail.of is not trails[0].of for trail in trails):
+        maps = [self._maps.get(part) for part in parts if isinstance(part, Tensor)]
+        if not maps or any(part is None or part.pending is not maps[0].pending for part in maps):
             return
         kept = None
-        if any(trail.kept is not None for trail in trails):
-            kept = func(
-                [
-                    trail.kept
-                    if trail.kept is not None
-                    else torch.ones_like(trail.indices(), dtype=torch.bool)
-                    for trail in trails
-                ],
-                *rest,
-                **options,
-            )
-        index = func([trail.indices() for trail in trails], *rest, **options)
-        factors = []
-        for at in range(max(len(trail.factors) for trail in trails)):
-            known = [trail.factors[at] for trail in trails if at < len(trail.factors)]
-            dtype = next((one.dtype for one in known if one.is_floating_point()), torch.float32)
-            # Parts that have fewer factors are multiplied by 1.
-            own = [
-                trail.factors[at] if at < len(trail.factors) else trail.indices() * 0 + 1 for trail in trails
+        if any(part.kept is not None for part in maps):
+            masks = [
+                torch.ones_like(part.indices(), dtype=torch.bool) if part.kept is None else part.kept
+                for part in maps
             ]
-            factors.append(func([one.to(dtype) for one in own], *rest, **options))
-        is_sum = any(trail.is_sum for trail in trails)
-        self._of[result] = ElementMap(trails[0].of, index, kept, is_sum, tuple(factors))
+            kept = func(masks, *rest, **options)
+        index = func([part.indices() for part in maps], *rest, **options)
+        factors = []
+        for number in range(max(len(part.factors) for part in maps)):
+            known = [part.factors[number] for part in maps if number < len(part.factors)]
+            dtype = next((factor.dtype for factor in known if factor.is_floating_point()), torch.float32)
+            # Parts with fewer factors get factors of 1.
+            part_factors = [
+                part.factors[number] if number < len(part.factors) else part.indices() * 0 + 1
+                for part in maps
+            ]
+            factors.append(func([factor.to(dtype) for factor in part_factors], *rest, **options))
+        is_sum = any(part.is_sum for part in maps)
+        self._maps[result] = ElementMap(maps[0].pending, index, kept, is_sum, tuple(factors))
 
-    def _set(self, losses: Tensor, where: Any, value: Any) -> None:
-        trail = self._of.get(losses)
-        if trail is not None and is_zero(value):
-            kept = torch.ones_like(losses, dtype=torch.bool) if trail.kept is None else trail.kept.clone()
+    def _assign(self, losses: Tensor, where: Any, value: Any) -> None:
+        element_map = self._maps.get(losses)
+        if element_map is not None and is_zero(value):
+            kept = element_map.kept
+            kept = torch.ones_like(losses, dtype=torch.bool) if kept is None else kept.clone()
             kept[where] = False
-            self._of[losses] = trail._replace(kept=kept)
+            self._maps[losses] = element_map._replace(kept=kept)
 
-    def _each(
+    def _elementwise(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any
     ) -> None:
-        """Every number by itself."""
-        tensors = [one for one in (*args, *kwargs.values()) if isinstance(one, Tensor)]
-        followed = [(one, trail) for one in tensors if (trail := self._of.get(one)) is not None]
+        tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
+        followed = [
+            (tensor, element_map) for tensor in tensors if (element_map := self._maps.get(tensor)) is not None
+        ]
         if not followed or not isinstance(result, Tensor) or result.shape != followed[0][0].shape:
             return
-        trail = after(func, args, kwargs, result, followed)
-        if trail is None:
-            self._of.pop(result, None)
+        result_map = elementwise_map(func, args, kwargs, result, followed)
+        if result_map is None:
+            self._maps.pop(result, None)
         else:
-            self._of[result] = trail
+            self._maps[result] = result_map
 
 
-_TURNS = named(
+def _as_list(result: Any) -> list[Any]:
+    return [result] if isinstance(result, Tensor) else list(result)
+
+
+_REARRANGEMENTS = torch_functions(
     "__getitem__ reshape flatten squeeze unsqueeze transpose swapaxes swapdims t permute movedim contiguous "
     "masked_select index_select gather take take_along_dim flip roll narrow select chunk split tensor_split "
     "unbind diagonal unflatten view view_as reshape_as clone"
 ) | {Tensor.T.__get__, Tensor.mT.__get__}  # type: ignore[attr-defined]
-_SORTS: dict[Any, int] = dict.fromkeys(named("sort"), 0) | dict.fromkeys(named("topk"), 1)
-"""Where the dimension is among their arguments, behind the tensor."""
-_JOINS = named("cat concat concatenate stack hstack vstack")
-FOLLOWED = frozenset(_TURNS | _SORTS.keys() | _JOINS | ELEMENTWISE | {Tensor.__iter__, Tensor.__setitem__})
-"""Functions of torch that make numbers of losses, and leave it known of which."""
+_SORTS: dict[Any, int] = dict.fromkeys(torch_functions("sort"), 0) | dict.fromkeys(torch_functions("topk"), 1)
+"""Sorting functions, and the position of the dimension among the arguments after the tensor."""
+_JOINS = torch_functions("cat concat concatenate stack hstack vstack")
+FOLLOWED = frozenset(
+    _REARRANGEMENTS | _SORTS.keys() | _JOINS | ELEMENTWISE | {Tensor.__iter__, Tensor.__setitem__}
+)
+"""Functions of torch whose results are tracked."""

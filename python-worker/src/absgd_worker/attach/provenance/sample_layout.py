@@ -1,6 +1,6 @@
-"""Where the samples are in the elements of a loss, as far as its input and the models tell.
+"""How samples may be arranged in a loss, according to its input and to the models of the step.
 
-Shapes: [B, T, …] or, where time comes first, [T, B, …].
+Shapes: [B, T, …], or [T, B, …] if time comes first.
 """
 
 from __future__ import annotations
@@ -16,87 +16,92 @@ Shape = tuple[int, ...]
 
 
 class Layout(NamedTuple):
-    """What is known."""
+    """What is known of the arrangement."""
 
     batches: Shape = ()
-    """Of what the models of the step were given; empty where no model was called."""
-    sizes: tuple[int, int] | None = None
-    """First two dimensions of what the loss's input is a view of; None where it flattens none."""
+    """The possible batch sizes of the models' inputs in this step; empty if no model was called."""
+    flattened: tuple[int, int] | None = None
+    """If the loss's input is a tensor whose first dimensions were flattened: the size of the first one, and
+    the product of the others. Else None."""
     may_be_time_first: bool = False
-    """Whether the model has layers that take time before the batch."""
-    cells: int | None = None
-    """Batch of the recurrent cells of the model; None where it has none."""
-    has_rows: bool = False
-    """Whether each row of the loss's input is known to be of one sample: it is one of the rows that the model
-    gave, or several of them."""
-    picked: Tensor | None = None
-    """int64, of each row of the loss's input: which row of the model's output it was picked from, as by a
-    mask over tokens; None where that is not so, or not known."""
-
-    words: frozenset[int] = frozenset()
-    """How many elements the packed sequences have that the models were given: so many losses are none of one
-    sample each."""
+    """Whether the model has layers with time before the batch."""
+    cell_batch: int | None = None
+    """The batch size of the model's recurrent cells; None if it has none."""
+    has_sample_rows: bool = False
+    """Whether each row of the loss's input is known to belong to one sample: it is a row of the model's
+    output, or several of them."""
+    selected_rows: Tensor | None = None
+    """int64, the row of the model's output that each row of the loss's input was selected from, for example
+    by a mask over tokens; None if it was not, or if that is not known."""
+    packed_lengths: frozenset[int] = frozenset()
+    """The numbers of elements of the packed sequences in the models' inputs. As many losses are losses of
+    elements, not of samples."""
 
     @classmethod
     def of(cls, watch: ModelWatch) -> Layout:
-        """What is known of the models alone."""
+        """What the models of the step show, without a loss's input."""
         return cls(
             watch.batches,
             None,
             watch.may_be_time_first,
-            watch.cells,
-            words=frozenset(watch.words),
+            watch.cell_batch,
+            packed_lengths=frozenset(watch.packed_lengths),
         )
 
 
-def layout_of(given: tuple[Any, ...], watch: ModelWatch, picked: Tensor | None = None) -> Layout:
-    """`given`: the tensors that the loss was computed of, scores first. `picked`: as in `Layout`."""
+def layout_of(inputs: tuple[Any, ...], watch: ModelWatch, selected_rows: Tensor | None = None) -> Layout:
+    """The layout of a loss. `inputs`: its arguments, scores first. `selected_rows`: as in `Layout`."""
     known = Layout.of(watch)
-    tensors = [one for one in given[:2] if isinstance(one, Tensor) and one.ndim]
-    shapes = [(tuple(one.shape), made_of) for one in tensors for made_of in _made_of(one)]
-    sizes = next((found for shape, of in shapes if (found := _flattened(shape, of)) is not None), None)
-    has_rows = any(_keeps_rows(shape, of) and of[0] in known.batches for shape, of in shapes)
-    return known._replace(sizes=sizes, has_rows=has_rows, picked=picked)
+    tensors = [tensor for tensor in inputs[:2] if isinstance(tensor, Tensor) and tensor.ndim]
+    shapes = [(tuple(tensor.shape), source) for tensor in tensors for source in _source_shapes(tensor)]
+    flattened = next(
+        (sizes for shape, source in shapes if (sizes := _flattened(shape, source)) is not None), None
+    )
+    has_sample_rows = any(
+        _keeps_rows(shape, source) and source[0] in known.batches for shape, source in shapes
+    )
+    return known._replace(flattened=flattened, has_sample_rows=has_sample_rows, selected_rows=selected_rows)
 
 
-def _made_of(given: Tensor) -> Iterator[Shape]:
-    """The shapes of what a tensor is a view or a selection of, as far as it tells."""
-    if given._base is not None:
-        yield tuple(given._base.shape)
-    # A reshape that had to copy has no base, but knows what it was made of.
-    saved = getattr(_maker(given), "_saved_self_sym_sizes", None)
+def _source_shapes(tensor: Tensor) -> Iterator[Shape]:
+    """The shapes of the tensors that `tensor` is a view or a selection of, if they are known."""
+    if tensor._base is not None:
+        yield tuple(tensor._base.shape)
+    # A reshape that copies has no base, but its graph node keeps the shape of the source.
+    saved = getattr(_reshaping_node(tensor), "_saved_self_sym_sizes", None)
     if saved is not None:
         yield tuple(int(size) for size in saved)
 
 
-def _maker(given: Tensor) -> Any:
-    """What gave its shape to a tensor."""
-    node: Any = given.grad_fn
+def _reshaping_node(tensor: Tensor) -> Any:
+    """The node of the last operation that may have changed the shape; None if there is none."""
+    node: Any = tensor.grad_fn
     while node is not None and node.name() in _ELEMENTWISE:
         node = node.next_functions[0][0]
     return node
 
 
-def _flattened(shape: Shape, of: Shape) -> tuple[int, int] | None:
-    """The first dimension of what was flattened to rows, and all that were put into them beside it."""
-    if not shape or not of or not of[0] or len(of) <= max(len(shape), 1):
+def _flattened(shape: Shape, source: Shape) -> tuple[int, int] | None:
+    """The first size of `source`, and the product of the sizes that were flattened together with it; None if
+    `shape` does not flatten `source`."""
+    if not shape or not source or not source[0] or len(source) <= max(len(shape), 1):
         return None
-    rows = of[0]
-    for size in of[1:]:
+    rows = source[0]
+    for size in source[1:]:
         rows *= size
         if rows == shape[0]:
-            return of[0], rows // of[0]
+            return source[0], rows // source[0]
     return None
 
 
-def _keeps_rows(shape: Shape, of: Shape) -> bool:
-    """Whether rows were chosen, or put side by side, as of the choices of one question."""
-    if not of:
+def _keeps_rows(shape: Shape, source: Shape) -> bool:
+    """Whether rows were selected, or put side by side (the choices of one question, say)."""
+    if not source:
         return False
-    is_chosen = shape[1:] == of[1:] and shape[0] <= of[0]
-    is_folded = len(shape) > 1 and shape[0] * shape[1] == of[0] and all(size == 1 for size in of[1:])
-    return is_chosen or is_folded
+    is_selected = shape[1:] == source[1:] and shape[0] <= source[0]
+    is_folded = len(shape) > 1 and shape[0] * shape[1] == source[0] and all(size == 1 for size in source[1:])
+    return is_selected or is_folded
 
 
 _ELEMENTWISE = {"LogSoftmaxBackward0", "SoftmaxBackward0", "ToCopyBackward0", "DivBackward0"}
-"""They keep the shape of what they are given."""
+"""Operations that keep the shape of their argument, by the names of their graph nodes."""

@@ -1,6 +1,6 @@
-"""The samples in what a script has made of a loss without reduction.
+"""The samples of values that a script computed from an unreduced loss.
 
-Shapes: S as the losses that are made, M of them; N elements of the loss as it was computed.
+Shapes: S as the values, M of them; N elements of the loss.
 """
 
 from __future__ import annotations
@@ -12,74 +12,76 @@ from torch import Tensor
 
 from absgd_worker.attach.provenance.element_map import ElementMap
 from absgd_worker.attach.provenance.granularity import Groups, groups_of
-from absgd_worker.attach.provenance.sample_weights import without_weights
+from absgd_worker.attach.provenance.sample_weights import divide_out_sample_weights
 from absgd_worker.attach.samples.sample_origin import Origin
 
 
 class SampleMapping(NamedTuple):
-    """What is known of losses."""
+    """The samples of values, and what else is known of each value."""
 
     plain: Tensor
-    """S, detached: without class weights and weights of samples."""
+    """S, detached, without class weights and sample weights."""
     valid: Tensor | None
-    """S, bool: which count; None where all do."""
+    """bool S, the values that count; None if all do."""
     groups: Groups
     label_M: Tensor | None = None
-    """int64, the class of each; None where there are none."""
+    """int64, the class of each value; None if there are none."""
     index_M: Tensor | None = None
-    """int64: which sample of the loss each is; None where they are all, in order, or several are one."""
+    """int64, the sample of the loss that each value is; None if the values are all samples in order, or if a
+    sample has several values."""
     origin: Origin | None = None
-    """The samples of the loss as it was computed, of which `index_M` chooses; None where they are not
-    certain."""
+    """Which samples of the data set the loss has, which `index_M` indexes; None if that is not certain."""
 
-    def merged_over(self, dims: tuple[int, ...]) -> Groups | None:
-        """The samples of what is left when these dimensions are added up; None where samples would be added
-        to each other."""
+    def groups_summed_over(self, dims: tuple[int, ...]) -> Groups | None:
+        """The samples of the values after a reduction over `dims`; None if it would add up several
+        samples."""
         shape = self.plain.shape
-        if self.groups.of_N is None:
+        if self.groups.group_N is None:
             return None if any(shape[dim] > 1 for dim in dims) else self.groups
-        group = self.groups.of_N.reshape(shape)
-        last = group.amax(dims)
-        if bool((last != group.amin(dims)).any()):
+        group = self.groups.group_N.reshape(shape)
+        reduced = group.amax(dims)
+        if bool((reduced != group.amin(dims)).any()):
             return None
-        return _numbered(last, self.groups.what)
+        return _renumber(reduced, self.groups.noun)
 
 
-def samples_within(losses: Tensor, trail: ElementMap) -> SampleMapping:
-    """`losses`: not empty; `trail`: theirs.
+def sample_mapping_of(losses: Tensor, element_map: ElementMap) -> SampleMapping:
+    """The samples of `losses`, which are not empty. `element_map`: that of the losses.
 
     Raises:
-        GranularityError: what a sample is cannot be told.
+        GranularityError: the samples of the pending loss are unknown.
     """
-    of = trail.of
-    groups = of.groups or groups_of(of.plain, of.granularity, of.layout)
-    index_M = None if trail.element is None else trail.element.reshape(-1)
-    own = groups
+    pending = element_map.pending
+    loss_groups = pending.groups or groups_of(pending.plain, pending.granularity, pending.layout)
+    index_M = None if element_map.element is None else element_map.element.reshape(-1)
+    groups = loss_groups
     if index_M is not None:
-        own = _numbered(index_M if groups.of_N is None else groups.of_N[index_M], groups.what)
+        group_N = loss_groups.group_N
+        groups = _renumber(index_M if group_N is None else group_N[index_M], loss_groups.noun)
 
-    def here(of_S: Tensor) -> Tensor:
-        return of_S.reshape(-1) if index_M is None else of_S.reshape(-1)[index_M]
+    def select(values: Tensor) -> Tensor:
+        return values.reshape(-1) if index_M is None else values.reshape(-1)[index_M]
 
     plain = losses.detach()
-    if of.ratio is not None and not trail.is_sum:
-        plain = plain * here(of.ratio).reshape(plain.shape)
-    valid = trail.kept
-    if of.valid is not None:
-        computed = here(of.valid).reshape(plain.shape)
-        valid = computed if valid is None else valid & computed
+    if pending.ratio is not None and not element_map.is_sum:
+        plain = plain * select(pending.ratio).reshape(plain.shape)
+    valid = element_map.kept
+    if pending.valid is not None:
+        loss_valid = select(pending.valid).reshape(plain.shape)
+        valid = loss_valid if valid is None else valid & loss_valid
     if valid is not None and bool(valid.all()):
         valid = None
-    plain = without_weights(plain, trail.factors, own.of_N, own.number, valid)
-    label_M = None if of.label is None or own.of_N is not None else here(of.label)
-    is_order = groups.of_N is None and own.of_N is None
-    # Samples are numbered in their order, whatever was made of the elements; some may be missing.
-    origin = of.origin if of.origin is not None and of.origin.size == groups.number else None
-    return SampleMapping(plain, valid, own, label_M, index_M if is_order else None, origin)
+    plain = divide_out_sample_weights(plain, element_map.factors, groups.group_N, groups.samples, valid)
+    label_M = None if pending.label is None or groups.group_N is not None else select(pending.label)
+    is_one_per_sample = loss_groups.group_N is None and groups.group_N is None
+    # The origin lists the samples of the loss in order, so it must have as many as the loss.
+    origin = pending.origin
+    origin = origin if origin is not None and origin.size == loss_groups.samples else None
+    return SampleMapping(plain, valid, groups, label_M, index_M if is_one_per_sample else None, origin)
 
 
-def _numbered(group: Tensor, what: str) -> Groups:
-    """Samples from 0 on, in the order of their numbers, of which some may be missing."""
-    samples, of_M = torch.unique(group.reshape(-1), return_inverse=True)
+def _renumber(group: Tensor, noun: str) -> Groups:
+    """Numbers the samples that occur in `group` from 0, in their order."""
+    samples, group_M = torch.unique(group.reshape(-1), return_inverse=True)
     count = samples.shape[0]
-    return Groups(None if count == of_M.shape[0] else of_M, count, what or "samples")
+    return Groups(None if count == group_M.shape[0] else group_M, count, noun or "samples")

@@ -1,10 +1,10 @@
-"""Tells the weights of samples from what is part of their losses.
+"""Separates sample weights from factors that are part of the losses.
 
-A script multiplies losses by numbers without gradient. One number for each sample is the sample's own weight:
-it stays outside of the exponent. Numbers that differ within a sample (a map of pixel weights) are part of its
-loss. Whatever they multiply by 0 does not count.
+A script may multiply losses by factors without gradient. If a factor has one value for each sample, it is a
+sample weight and stays outside the exponent. If it differs within a sample (a map of pixel weights), it is
+part of the loss. Elements that are multiplied by 0 do not count.
 
-Shapes: S as the losses, N elements of them in all, G samples.
+Shapes: S as the losses, N elements, G samples.
 """
 
 from __future__ import annotations
@@ -13,24 +13,25 @@ import torch
 from torch import Tensor
 
 
-def without_weights(
+def divide_out_sample_weights(
     plain: Tensor, factors: tuple[Tensor, ...], group_N: Tensor | None, samples: int, valid: Tensor | None
 ) -> Tensor:
-    """The losses `plain`, S, divided by those of `factors`, each S, that are weights of samples.
+    """The losses `plain`, of shape S, divided by those `factors`, each S, that are sample weights.
 
-    `group_N`: int64, the sample of each element, from 0 to `samples` - 1; None where each is its own.
-    `valid`: S, bool: false for elements that do not count; None where all do.
+    Args:
+        group_N: int64, the sample of each element, from 0 to `samples` - 1; None if each element is a sample.
+        valid: bool S, false for elements that do not count; None if all do.
     """
     for factor in factors:
-        wide = factor if factor.is_floating_point() else factor.to(plain.dtype)
-        if _is_of_samples(wide, group_N, samples, valid):
-            plain = torch.where(wide != 0, plain / wide.abs(), torch.zeros_like(plain))
+        floating = factor if factor.is_floating_point() else factor.to(plain.dtype)
+        if _is_sample_weight(floating, group_N, samples, valid):
+            plain = torch.where(floating != 0, plain / floating.abs(), torch.zeros_like(plain))
     return plain
 
 
-def _is_of_samples(factor: Tensor, group_N: Tensor | None, samples: int, valid: Tensor | None) -> bool:
-    """Whether all numbers that count are the same within each sample, and all of one sign: an advantage,
-    which is negative for some samples, is no weight."""
+def _is_sample_weight(factor: Tensor, group_N: Tensor | None, samples: int, valid: Tensor | None) -> bool:
+    """Whether the values that count are equal within each sample, and all have one sign. An advantage, which
+    is negative for some samples, is not a weight."""
     has_negative, has_positive = bool((factor < 0).any()), bool((factor > 0).any())
     if has_negative and has_positive:
         return False
@@ -44,17 +45,19 @@ def _is_of_samples(factor: Tensor, group_N: Tensor | None, samples: int, valid: 
 
 
 def sample_weight_of_rows(factor: Tensor, dims: tuple[int, ...]) -> Tensor:
-    """What a factor of elements is for what is left of them when `dims` are added up: its number where it has
-    one alone beside 0; 1 where it has several, which are part of the loss; 0 where it is 0 throughout.
+    """The weight of the sums over `dims` of elements that were multiplied by `factor`.
 
-    The logarithm of a one-hot label is 0 for its class and one negative number for all others, in every
-    sample: that number is a scale of the loss, and no weight.
+    For each sum: the absolute value of the factor's nonzero entries if they are equal; 1 if they differ,
+    since they are then part of the loss; 0 if all entries are 0.
+
+    The logarithm of a one-hot label has one negative value for all other classes, the same for every sample:
+    this is a scale of the loss and not a weight.
     """
-    size = factor.abs()
-    high = size.amax(dims)
-    sizes = size[size != 0]
-    is_scale = sizes.numel() < size.numel() and bool((factor < 0).any()) and bool((sizes == sizes[0]).all())
-    if is_scale:
+    magnitude = factor.abs()
+    high = magnitude.amax(dims)
+    nonzero = magnitude[magnitude != 0]
+    has_zeros = nonzero.numel() < magnitude.numel()
+    if has_zeros and bool((factor < 0).any()) and bool((nonzero == nonzero[0]).all()):
         return (high != 0).to(high.dtype)
-    low = size.masked_fill(size == 0, float("inf")).amin(dims)
+    low = magnitude.masked_fill(magnitude == 0, float("inf")).amin(dims)
     return torch.where((high == low) | (high == 0), high, torch.ones_like(high))

@@ -1,1 +1,1 @@
-"""Which samples the rows of a batch are: loaders, collate functions and tensors that are followed."""
+"""Finds which samples the rows of a batch are, through loaders, collate functions and tensor operations."""

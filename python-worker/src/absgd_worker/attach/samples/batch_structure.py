@@ -1,4 +1,4 @@
-"""The tensors in a batch, whatever it is made of."""
+"""Finds the tensors in a batch of any structure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from torch import Tensor
 
 
 def tensors_in(batch: Any, depth: int = 5) -> Iterator[Tensor]:
-    """Those of tuples, lists, mappings, dataclasses and objects with attributes, at most `MOST`."""
+    """The tensors in tuples, lists, mappings, dataclasses and objects with attributes, at most `MOST`.
+
+    `depth`: how deep containers may be nested.
+    """
     yield from islice(_walk(batch, depth), MOST)
 
 
@@ -25,7 +28,7 @@ def _walk(value: Any, depth: int) -> Iterator[Tensor]:
 
 
 def parts_of(value: Any) -> Mapping[Any, Any]:
-    """What a value is made of, by key, place or attribute; empty for what is no container."""
+    """The parts of a container by key, position or attribute name; empty if `value` is no container."""
     if isinstance(value, Mapping):
         return value
     if isinstance(value, (list, tuple)):
@@ -33,15 +36,15 @@ def parts_of(value: Any) -> Mapping[Any, Any]:
     if isinstance(value, _LEAVES):
         return {}
     if dataclasses.is_dataclass(value):
-        return {one.name: getattr(value, one.name, None) for one in dataclasses.fields(value)}
+        return {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
     try:
-        own = dict(vars(value))
+        attributes = dict(vars(value))
     except TypeError:
-        own = {}
+        attributes = {}
     for name in getattr(type(value), "__slots__", ()):
         if isinstance(name, str) and hasattr(value, name):
-            own.setdefault(name, getattr(value, name))
-    return own
+            attributes.setdefault(name, getattr(value, name))
+    return attributes
 
 
 MOST = 64

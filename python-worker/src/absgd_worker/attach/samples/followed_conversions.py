@@ -1,7 +1,7 @@
-"""Follows the tensors of tracked batches through what moves or converts them: `to`, `cuda`, `float`, …
+"""Follows the tensors of tracked batches through methods that move or convert them: `to`, `cuda`, `float`, …
 
-Methods of torch.Tensor are replaced on instances alone: `torch.Tensor.to` is what it was for all who look it
-up, and every call is handed on to it unchanged.
+The methods are replaced for instances only: `torch.Tensor.to` itself still gives the original, and every call
+is passed to it unchanged.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from absgd_worker.attach.samples.tracked_batches import Batches, batches
+from absgd_worker.attach.samples.tracked_batches import TrackedBatches, batches
 
 
-class _Followed:
-    """The attribute of torch.Tensor in place of one of its methods."""
+class _FollowedMethod:
+    """The descriptor that replaces a method of torch.Tensor."""
 
-    def __init__(self, plain: Any, known: Batches) -> None:
+    def __init__(self, plain: Any, known: TrackedBatches) -> None:
         self.plain = plain
         self._known = known
 
@@ -28,7 +28,7 @@ class _Followed:
         if tensor is None:
             return self.plain
         bound = self.plain.__get__(tensor, owner)
-        # What has gradients is no batch: activations and parameters are not looked at.
+        # Activations and parameters require gradients; they hold no batch.
         if not self._known or tensor.requires_grad:
             return bound
         return partial(self._call, bound, tensor)
@@ -37,25 +37,25 @@ class _Followed:
         result = bound(*args, **kwargs)
         if torch.compiler.is_compiling():
             return result
-        # Nothing that is noted here may end a script.
+        # An error here must not end the script.
         with suppress(Exception):
-            source, made = (args[0], tensor) if self.plain.__name__ == "copy_" else (tensor, result)
-            if made is not source and made.shape == source.shape:
+            source, target = (args[0], tensor) if self.plain.__name__ == "copy_" else (tensor, result)
+            if target is not source and target.shape == source.shape:
                 origin = self._known.find(source)
-                if origin is not None and self._known.find(made) is None:
-                    self._known.remember(made, origin)
+                if origin is not None and self._known.find(target) is None:
+                    self._known.remember(target, origin)
         return result
 
 
-def follow() -> None:
-    """Begins to follow, in this process; once is enough."""
+def follow_conversions() -> None:
+    """Begins to follow conversions in this process. May be called again."""
     for name in _METHODS:
-        if hasattr(Tensor, name) and not isinstance(vars(Tensor).get(name), _Followed):
-            setattr(Tensor, name, _Followed(getattr(Tensor, name), batches))
+        if hasattr(Tensor, name) and not isinstance(vars(Tensor).get(name), _FollowedMethod):
+            setattr(Tensor, name, _FollowedMethod(getattr(Tensor, name), batches))
 
 
 _METHODS = (
     *("to", "cuda", "cpu", "xpu", "pin_memory", "type", "type_as", "clone", "contiguous", "copy_"),
     *("float", "double", "half", "bfloat16", "long", "int", "short", "byte"),
 )
-"""Their result has the rows of what they are called on; of `copy_`, of what is copied."""
+"""Methods whose result has the rows of their tensor; the result of `copy_` has the rows of its argument."""

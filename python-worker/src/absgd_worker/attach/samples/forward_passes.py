@@ -1,4 +1,4 @@
-"""Which samples a model was given, and those of the losses that are computed of what it gave."""
+"""The samples of a model's inputs, and of the losses that are computed from its outputs."""
 
 from __future__ import annotations
 
@@ -11,94 +11,100 @@ from absgd_worker.attach.samples.batch_structure import tensors_in
 from absgd_worker.attach.samples.sample_origin import Origin
 from absgd_worker.attach.samples.samples_from_graph import (
     MIXED,
-    Found,
+    KnownSamples,
+    combine,
     has_mark,
     is_same,
-    joint,
-    made_of,
     mark,
     may_be_rearranged,
+    samples_from_graph,
 )
 from absgd_worker.attach.samples.tracked_batches import batches
 
 
-class Passes:
-    """The forward passes of the outermost models; told of by `ModelWatch`."""
+class ForwardPasses:
+    """The samples of the forward passes of the outermost models. `ModelWatch` reports the passes."""
 
     def __init__(self) -> None:
-        self._given: Found = None
+        self._input: KnownSamples = None
         self._is_running = False
-        self._looks = 0
+        self._inner_calls_left = 0
 
-    def begin(self, given: tuple[Any, ...]) -> None:
-        """An outermost model is called."""
-        self._is_running, self._looks = True, MOST_LOOKS
-        self._given = _samples_of(given) if batches else None
+    def begin(self, inputs: tuple[Any, ...]) -> None:
+        """An outermost model is called with `inputs`."""
+        self._is_running, self._inner_calls_left = True, MOST_INNER_CALLS
+        self._input = _samples_of_inputs(inputs) if batches else None
 
-    def within(self, given: tuple[Any, ...]) -> None:
-        """A part of it is called: a model may take its batch by keywords, or hand on what it made of it."""
-        if self._looks and self._given is None and self._is_running and batches:
-            self._looks -= 1
-            self._given = _samples_of(given)
+    def begin_inner(self, inputs: tuple[Any, ...]) -> None:
+        """A module inside the outermost model is called with `inputs`.
+
+        These are read if the samples are not known yet: the model may have got its batch by keywords.
+        """
+        if self._inner_calls_left and self._input is None and self._is_running and batches:
+            self._inner_calls_left -= 1
+            self._input = _samples_of_inputs(inputs)
 
     def end(self, output: Any) -> None:
-        """It has given `output`."""
+        """The outermost model has returned `output`."""
         self._is_running = False
-        if self._given is not None and batches:
+        if self._input is not None and batches:
             for tensor in tensors_in(output, 3):
-                mark(tensor, self._given)
+                mark(tensor, self._input)
 
-    def of_loss(self, given: tuple[Any, ...]) -> Origin | None:
-        """The samples of a loss of torch: those of its target, else those of its input, as long as they do
-        not contradict each other. `given`: its arguments, input and target first."""
+    def samples_of_loss(self, inputs: tuple[Any, ...]) -> Origin | None:
+        """The samples of a loss of torch: those of its target, else those of its input. None if they are
+        unknown, or if the two contradict each other.
+
+        `inputs`: the arguments of the loss, input and target first.
+        """
         if not batches:
             return None
-        scores, target = (*given[:2], None, None)[:2]
-        of_target = batches.find(target)
-        of_scores = _samples_of_one(scores)
-        if of_scores is None and self._is_running:
-            of_scores = self._given
-        if of_target is not None:
-            if of_scores is not None and not is_same(of_target, of_scores):
+        scores, target = (*inputs[:2], None, None)[:2]
+        target_samples = batches.find(target)
+        score_samples = _samples_of_tensor(scores)
+        if score_samples is None and self._is_running:
+            score_samples = self._input
+        if target_samples is not None:
+            if score_samples is not None and not is_same(target_samples, score_samples):
                 return None
             if isinstance(scores, Tensor) and not has_mark(scores):
-                mark(scores, of_target)
-            return of_target
-        if not isinstance(of_scores, Origin) or may_be_rearranged(target, of_scores):
+                mark(scores, target_samples)
+            return target_samples
+        if not isinstance(score_samples, Origin) or may_be_rearranged(target, score_samples):
             return None
-        return of_scores
+        return score_samples
 
-    def of_losses(self, losses: Tensor) -> Origin | None:
-        """The samples of one loss each, however they were computed of what models gave."""
+    def samples_of_losses(self, losses: Tensor) -> Origin | None:
+        """The samples of `losses`, one for each, by their autograd graph; None if they are unknown."""
         if not batches:
             return None
-        found = made_of(losses)
-        return found if isinstance(found, Origin) else None
+        samples = samples_from_graph(losses)
+        return samples if isinstance(samples, Origin) else None
 
-    def of_criterion(self, given: tuple[Any, ...]) -> None:
-        """A criterion is called: the rows of its scores and of its labels are of the same samples."""
+    def note_criterion(self, inputs: tuple[Any, ...]) -> None:
+        """A criterion is called with `inputs`: its scores get the samples of its labels."""
         if not batches:
             return
-        tensors = list(tensors_in(given, 2))
-        made = [one for one in tensors if one.grad_fn is not None]
-        found = joint([batches.find(one) for one in tensors if one.grad_fn is None])
-        if len(made) != 1 or not isinstance(found, Origin):
+        tensors = list(tensors_in(inputs, 2))
+        scores = [tensor for tensor in tensors if tensor.grad_fn is not None]
+        label_samples = combine([batches.find(tensor) for tensor in tensors if tensor.grad_fn is None])
+        if len(scores) != 1 or not isinstance(label_samples, Origin):
             return
-        own = made_of(made[0])
-        if own is None or not is_same(found, own):
-            mark(made[0], found if own is None else MIXED)
+        score_samples = samples_from_graph(scores[0])
+        if score_samples is None or not is_same(label_samples, score_samples):
+            mark(scores[0], label_samples if score_samples is None else MIXED)
 
 
-def _samples_of(given: tuple[Any, ...]) -> Found:
+def _samples_of_inputs(inputs: tuple[Any, ...]) -> KnownSamples:
     with torch.no_grad():
-        return joint([_samples_of_one(one) for one in tensors_in(given, 3)])
+        return combine([_samples_of_tensor(tensor) for tensor in tensors_in(inputs, 3)])
 
 
-def _samples_of_one(tensor: Any) -> Found:
+def _samples_of_tensor(tensor: Any) -> KnownSamples:
     if not isinstance(tensor, Tensor):
         return None
-    return batches.find(tensor) or made_of(tensor)
+    return batches.find(tensor) or samples_from_graph(tensor)
 
 
-MOST_LOOKS = 32
-"""Parts of a model that are asked for what they are given, in one pass."""
+MOST_INNER_CALLS = 32
+"""The most calls of inner modules whose inputs are read in one forward pass."""

@@ -1,7 +1,7 @@
-"""Sees which samples a DataLoader of torch gives, where it gives them: its own iterators are asked.
+"""Records which samples a DataLoader of torch yields, at its own iterators.
 
-Loaders around it (Accelerate's, a subclass that reads ahead, drops or changes batches) may do what they
-want: what they give is known by its tensors. Shapes: B samples of a batch.
+Loaders around it (Accelerate's, or a subclass that prefetches, drops or changes batches) are not observed:
+their batches are recognised by their tensors. Shapes: B samples of a batch.
 """
 
 from __future__ import annotations
@@ -14,27 +14,28 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from absgd_worker.attach.samples.batch_structure import tensors_in
-from absgd_worker.attach.samples.recording_sampler import Drawn, RecordingSampler, ToldIterator
+from absgd_worker.attach.samples.recording_sampler import DrawnBatches, RecordingIterator, RecordingSampler
 from absgd_worker.attach.samples.sample_numbers import Names, SampleNumbers
 from absgd_worker.attach.samples.sample_origin import Batch, Origin
 from absgd_worker.attach.samples.tracked_batches import batches
 from absgd_worker.attach.samples.watched_collate import WatchedCollate, keeps_order
 
 
-class Hooks:
-    """Of one DataLoader, for as long as it lives."""
+class LoaderHooks:
+    """The hooks of one DataLoader, which stay until the loader is deleted."""
 
     def __init__(self, loader: DataLoader[Any], ids: Names | None) -> None:
-        # The loader holds its hooks, which are not to keep it alive in a circle.
-        self._alive = weakref.ref(loader)
+        # A weak reference avoids a cycle: the loader refers to its hooks.
+        self._loader_ref = weakref.ref(loader)
         self._ids = ids
         self._numbers: SampleNumbers | None = None
-        self._unlisted: tuple[Any, Batch] | None = None
+        self._batch_without_tensors: tuple[Any, Batch] | None = None
+        """The last batch and its samples, if it has no tensors by which it could be recognised."""
         self.has_begun = False
-        """Whether an iterator of the loader was seen to begin."""
+        """Whether an iterator of the loader began since the hooks were set."""
         attribute = "sampler" if loader.batch_sampler is None else "batch_sampler"
         self._recording = RecordingSampler(getattr(loader, attribute), self)
-        # The loader refuses that it is set; it reads it anew whenever it is iterated over.
+        # The loader's own __setattr__ forbids this. The loader reads the attribute at every iteration.
         object.__setattr__(loader, attribute, self._recording)
         self._collate: WatchedCollate | None = None
         if not keeps_order(loader.collate_fn):
@@ -44,104 +45,122 @@ class Hooks:
 
     @property
     def _loader(self) -> DataLoader[Any]:
-        loader = self._alive()
+        loader = self._loader_ref()
         assert loader is not None
         return loader
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_numbers": None, "_unlisted": None, "_alive": self._alive()}
+        return {
+            **vars(self),
+            "_numbers": None,
+            "_batch_without_tensors": None,
+            "_loader_ref": self._loader_ref(),
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _alive=weakref.ref(state["_alive"]))
+        vars(self).update(state, _loader_ref=weakref.ref(state["_loader_ref"]))
 
-    def name(self, ids: Names | None) -> None:
-        """As `ids` of `track`, from the next batch on."""
+    def set_names(self, ids: Names | None) -> None:
+        """Sets the samples' names from the next batch on. `ids`: as in `absgd_worker.track`.
+
+        Raises:
+            TaskError: the names do not fit the samples.
+        """
         self._ids, self._numbers = ids, None
         self.numbers()
 
     def numbers(self) -> SampleNumbers:
-        """Raises TaskError where names do not fit the samples."""
+        """The numbers and names of the loader's samples. Raises TaskError if the names do not fit them."""
         if self._numbers is None:
             self._numbers = SampleNumbers(self._loader.dataset, self._loader, self._ids)
         return self._numbers
 
-    def of_batch(self, batch: Any) -> Batch | None:
-        """The samples of what a loader gave; None where they are not certain."""
-        if self._unlisted is not None and self._unlisted[0] is batch:
-            return self._unlisted[1]
-        found = {origin.batch for one in tensors_in(batch) if (origin := batches.find(one)) is not None}
+    def samples_of(self, batch: Any) -> Batch | None:
+        """The samples of a batch that a loader yielded; None if they are not certain."""
+        if self._batch_without_tensors is not None and self._batch_without_tensors[0] is batch:
+            return self._batch_without_tensors[1]
+        found = {origin.batch for tensor in tensors_in(batch) if (origin := batches.find(tensor)) is not None}
         return found.pop() if len(found) == 1 else None
 
     def _begin(self) -> Any:
         loader = self._loader
-        return ToldIterator(type(loader)._get_iterator(loader), loader, self, self._recording)
+        return RecordingIterator(type(loader)._get_iterator(loader), loader, self, self._recording)
 
-    def give(self, batch: Any, drawn: Drawn) -> None:
-        """An iterator gave `batch`; `drawn` is what its sampler has drawn for that and later ones."""
-        self._unlisted = None
+    def record(self, batch: Any, drawn: DrawnBatches) -> None:
+        """Records a batch that an iterator yielded.
+
+        `drawn`: the indices that the iterator's sampler has drawn for this batch and for later ones.
+        """
+        self._batch_without_tensors = None
         batches.given += 1
-        told = self._drawn_for_this(drawn)
-        if told is not None and self._collate is not None:
-            order = self._collate.order(told.shape[0], by_workers=self._loader.num_workers > 0)
-            if order is None and told.shape[0] == 1:
-                # One sample has one order.
+        indices = self._take_drawn(drawn)
+        if indices is not None and self._collate is not None:
+            order = self._collate.order(indices.shape[0], by_workers=self._loader.num_workers > 0)
+            if order is None and indices.shape[0] == 1:
+                # A single sample has only one order.
                 order = (0,)
             if order is None:
                 collate = getattr(self._collate.plain, "__qualname__", type(self._collate.plain).__name__)
                 batches.doubt = (
-                    f"which sample each row is cannot be seen in what the collate function {collate} gives; "
-                    "absgd_worker.track(loader, index=…) takes it from the batch"
+                    "it is unknown which sample each row is in the batch that the collate function "
+                    f"{collate} gives; absgd_worker.track(loader, index=…) reads the samples' numbers from "
+                    "the batch"
                 )
-            told = None if order is None else told[torch.tensor(order, dtype=torch.int64)]
-        if told is None:
+            indices = None if order is None else indices[torch.tensor(order, dtype=torch.int64)]
+        if indices is None:
             return
-        made = self.numbers().batch(told)
-        if not remember_batch(batch, made):
-            self._unlisted = (batch, made)
+        samples = self.numbers().batch(indices)
+        if not remember_batch(batch, samples):
+            self._batch_without_tensors = (batch, samples)
 
-    def _drawn_for_this(self, drawn: Drawn) -> Tensor | None:
+    def _take_drawn(self, drawn: DrawnBatches) -> Tensor | None:
+        """The indices of the current batch, int64 [B], which are removed from `drawn`; None if unknown."""
         if not drawn:
             return None
         workers = self._loader.num_workers
         if not workers:
-            # Loaders that take up an epoch in its middle draw what they leave out.
-            told = drawn.pop()
+            # A loader that resumes in the middle of an epoch draws the skipped batches too.
+            indices = drawn.pop()
             drawn.clear()
         else:
-            told = drawn.popleft()
-            # More than workers are given in advance: some were left out, and which is not known.
-            told = None if len(drawn) > workers * (self._loader.prefetch_factor or 2) else told
-        if told is None:
+            indices = drawn.popleft()
+            # More batches are drawn than the workers prefetch, so that some were skipped, unknown which.
+            indices = None if len(drawn) > workers * (self._loader.prefetch_factor or 2) else indices
+        if indices is None:
             batches.doubt = (
-                "the loader's sampler does not draw the numbers of a batch's samples, one batch after the "
-                "other; absgd_worker.track(loader, index=…) takes them from the batch"
+                "the loader's sampler does not draw the numbers of the samples batch by batch; "
+                "absgd_worker.track(loader, index=…) reads them from the batch"
             )
-        return told
+        return indices
 
 
-def hooks_of(loader: DataLoader[Any], ids: Names | None) -> Hooks:
-    """Those of the innermost loader, put in where there are none. Raises what `Hooks.numbers` does."""
-    # Accelerate's loaders draw with the one inside them.
+def hooks_of(loader: DataLoader[Any], ids: Names | None) -> LoaderHooks:
+    """The hooks of the innermost loader, which are set if there are none. `ids`: as in `track`.
+
+    Raises:
+        TaskError: the names do not fit the samples.
+    """
+    # A loader of Accelerate draws its samples with the loader inside it.
     while isinstance(inner := vars(loader).get("base_dataloader"), DataLoader):
         loader = inner
     for sampler in (loader.batch_sampler, loader.sampler):
         if isinstance(sampler, RecordingSampler):
-            sampler.hooks.name(ids)
+            sampler.hooks.set_names(ids)
             return sampler.hooks
-    # Names that do not fit leave the loader as it is.
+    # The names are checked first, so that an error leaves the loader unchanged.
     SampleNumbers(loader.dataset, loader, ids)
-    return Hooks(loader, ids)
+    return LoaderHooks(loader, ids)
 
 
-def remember_batch(batch: Any, told: Batch) -> bool:
-    """From now on the tensors in `batch` hold these samples. False where it has no tensors."""
+def remember_batch(batch: Any, samples: Batch) -> bool:
+    """Records that the tensors in `batch` hold these samples; returns whether it has tensors."""
     tensors = list(tensors_in(batch))
-    count = told.indices.shape[0]
-    columns = [one for one in tensors if one.numel() == count][:MOST_COLUMNS]
-    told.columns = tuple(one.detach().clone() for one in columns if one.device.type == "cpu")
-    told.has_columns_elsewhere = any(one.device.type != "cpu" for one in columns)
+    count = samples.indices.shape[0]
+    columns = [tensor for tensor in tensors if tensor.numel() == count][:MOST_COLUMNS]
+    samples.columns = tuple(column.detach().clone() for column in columns if column.device.type == "cpu")
+    samples.has_columns_elsewhere = any(column.device.type != "cpu" for column in columns)
     for tensor in tensors:
-        batches.remember(tensor, Origin(told))
+        batches.remember(tensor, Origin(samples))
     return bool(tensors)
 
 

@@ -1,6 +1,6 @@
-"""Compares the numbers in the samples of a batch with the numbers in its tensors.
+"""Finds which sample each row of a batch is, by comparing the values in the samples with those in the rows.
 
-Shapes: N samples, R rows, P numbers that are compared of each.
+Shapes: N samples, R rows, P values of each that are compared.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from torch import Tensor
 from absgd_worker.attach.samples.batch_structure import parts_of, tensors_in
 
 Sample = dict[tuple[Any, ...], Any]
-"""What a sample is made of, by where it is in it: tensors, numbers, tuples of numbers, any other object."""
-Choices = list[list[int]]
-"""Of every row: the samples that it may be."""
+"""The parts of a sample by their path in it: tensors, numbers, tuples of numbers, other objects."""
+Candidates = list[list[int]]
+"""For each row, the samples that it may be."""
 
 
-def taken_apart(samples: Sequence[Any]) -> list[Sample]:
-    """To be called before the collate function, which may change what it is given."""
+def split_samples(samples: Sequence[Any]) -> list[Sample]:
+    """The parts of each sample. Call this before the collate function, which may change the samples."""
     return [dict(_leaves(sample, (), 4)) for sample in samples]
 
 
@@ -35,7 +35,7 @@ def _leaves(value: Any, path: tuple[Any, ...], depth: int) -> Iterator[tuple[tup
             yield path, value
     elif isinstance(value, (list, tuple)) and value and all(isinstance(one, (int, float)) for one in value):
         yield path, tuple(value)
-        # A pair of a number and a label is no list of one thing.
+        # A short tuple may hold different things, such as a number and a label, so its parts are listed too.
         if len(value) <= FEW:
             for key, part in enumerate(value):
                 yield (*path, key), part
@@ -48,34 +48,39 @@ def _leaves(value: Any, path: tuple[Any, ...], depth: int) -> Iterator[tuple[tup
 
 
 def tables_of(batch: Any, count: int) -> list[Tensor]:
-    """The batch's tensors as R rows each."""
-    tensors = [one.detach() for one in tensors_in(batch) if one.ndim and one.numel() and not one.is_meta]
-    sizes = Counter(one.shape[0] for one in tensors)
+    """The batch's tensors in the shape [R, …] each. `count`: the number of samples."""
+    tensors = [
+        tensor.detach()
+        for tensor in tensors_in(batch)
+        if tensor.ndim and tensor.numel() and not tensor.is_meta
+    ]
+    sizes = Counter(tensor.shape[0] for tensor in tensors)
     rows = count if count in sizes else next(iter(sizes), 0)
     if rows != count and (len(sizes) > 1 or not rows):
         return []
-    found = []
-    for one in tensors[:MOST]:
-        if one.is_sparse or one.is_complex():
+    tables = []
+    for tensor in tensors[:MOST]:
+        if tensor.is_sparse or tensor.is_complex():
             continue
-        if one.shape[0] == rows:
-            found.append(one.reshape(rows, -1))
-        elif one.ndim > 1 and one.shape[1] == rows:
-            found.append(one.transpose(0, 1).reshape(rows, -1))
-    return found
+        if tensor.shape[0] == rows:
+            tables.append(tensor.reshape(rows, -1))
+        elif tensor.ndim > 1 and tensor.shape[1] == rows:
+            tables.append(tensor.transpose(0, 1).reshape(rows, -1))
+    return tables
 
 
 def columns_of(parts: Sequence[Sample]) -> list[list[Tensor | None]]:
-    """Of each place in a sample that has numbers: those of every sample."""
+    """For each path in the samples with numeric values: the values of every sample, None if it has none."""
     columns = []
     for path in dict.fromkeys(path for sample in parts for path in sample):
-        column = [_numbers(sample.get(path)) for sample in parts]
-        if any(one is not None for one in column):
+        column = [_values(sample.get(path)) for sample in parts]
+        if any(values is not None for values in column):
             columns.append(column)
     return columns[:MOST]
 
 
-def _numbers(leaf: Any) -> Tensor | None:
+def _values(leaf: Any) -> Tensor | None:
+    """The numeric values of a part of a sample, 1-dimensional; None if it has none."""
     if isinstance(leaf, (bool, int, float)) or (isinstance(leaf, tuple) and leaf):
         try:
             leaf = torch.tensor(leaf)
@@ -86,55 +91,62 @@ def _numbers(leaf: Any) -> Tensor | None:
     return leaf.detach().reshape(-1)
 
 
-def match(table: Tensor, column: Sequence[Tensor | None]) -> Choices | None:
-    """None where a row is none of the column's. Shorter ones may be padded behind or before."""
+def match(table: Tensor, column: Sequence[Tensor | None]) -> Candidates | None:
+    """The samples of a column that each row of a table may be; None if a row is none of them.
+
+    Samples that are shorter than the rows may be padded at the end or at the beginning.
+    """
     width = table.shape[1]
-    lengths = {one.shape[0] for one in column if one is not None}
+    lengths = {values.shape[0] for values in column if values is not None}
     if max(lengths) > width:
         return None
     if lengths == {width}:
-        places = torch.linspace(0, width - 1, min(width, PROBED)).long()
-        return _look_up(table[:, places], [None if one is None else one[places] for one in column])
+        positions = torch.linspace(0, width - 1, min(width, PROBED)).long()
+        probed = [None if values is None else values[positions] for values in column]
+        return _look_up(table[:, positions], probed)
     if max(lengths) == min(lengths) == 1:
         return None
-    for is_behind in (True, False):
-        part = table[:, :PROBED] if is_behind else table[:, -PROBED:]
-        for padding in table[:, -1 if is_behind else 0].unique()[:FEW].tolist():
-            padded = [None if one is None else _padded(one, part, padding, is_behind) for one in column]
-            found = _look_up(part, padded)
-            if found is not None:
-                return found
+    for is_at_end in (True, False):
+        part = table[:, :PROBED] if is_at_end else table[:, -PROBED:]
+        for padding in table[:, -1 if is_at_end else 0].unique()[:FEW].tolist():
+            padded = [None if values is None else _pad(values, part, padding, is_at_end) for values in column]
+            candidates = _look_up(part, padded)
+            if candidates is not None:
+                return candidates
     return None
 
 
-def _padded(one: Tensor, like: Tensor, padding: float, is_behind: bool) -> Tensor:
+def _pad(values: Tensor, like: Tensor, padding: float, is_at_end: bool) -> Tensor:
+    """`values` padded to the width of the table `like`, in its dtype. `is_at_end`: where the padding goes."""
     width = like.shape[1]
-    made = torch.full((width,), padding, dtype=like.dtype)
-    count = min(one.shape[0], width)
-    if is_behind:
-        made[:count] = one[:count]
+    padded = torch.full((width,), padding, dtype=like.dtype)
+    count = min(values.shape[0], width)
+    if is_at_end:
+        padded[:count] = values[:count]
     else:
-        made[width - count :] = one[one.shape[0] - count :]
-    return made
+        padded[width - count :] = values[values.shape[0] - count :]
+    return padded
 
 
-def _look_up(table: Tensor, column: Sequence[Tensor | None]) -> Choices | None:
-    known = [place for place, one in enumerate(column) if one is not None]
-    given = torch.stack([one.to(table) for one in column if one is not None])
-    both = torch.cat([given, table])
-    # NaN is no equal of itself.
+def _look_up(table: Tensor, column: Sequence[Tensor | None]) -> Candidates | None:
+    """The samples whose values equal each row of the table, [R, P]; None if a row has no such sample."""
+    samples = [sample for sample, values in enumerate(column) if values is not None]
+    sample_values = torch.stack([values.to(table) for values in column if values is not None])
+    both = torch.cat([sample_values, table])
+    # NaN does not equal itself, so it is replaced by a number.
     both = both.double().nan_to_num(nan=_NAN) if both.is_floating_point() else both.long()
+    # Equal rows get equal numbers.
     numbers: list[int] = torch.unique(both, dim=0, return_inverse=True)[1].tolist()
-    places: dict[int, list[int]] = {}
-    for place, number in zip(known, numbers, strict=False):
-        places.setdefault(number, []).append(place)
-    found = [places.get(number, []) for number in numbers[len(known) :]]
-    return found if all(found) else None
+    samples_by_number: dict[int, list[int]] = {}
+    for sample, number in zip(samples, numbers, strict=False):
+        samples_by_number.setdefault(number, []).append(sample)
+    candidates = [samples_by_number.get(number, []) for number in numbers[len(samples) :]]
+    return candidates if all(candidates) else None
 
 
 _NAN = -1.2345e300
 MOST = 16
-"""Tensors of a batch, and columns of a sample, that are compared."""
+"""The most tensors of a batch, and columns of the samples, that are compared."""
 PROBED = 1024
-"""Numbers of a row that are compared, spread over it; of padded rows the first or last."""
+"""The most values of a row that are compared: spread over it, or the first or last ones of a padded row."""
 FEW = 4

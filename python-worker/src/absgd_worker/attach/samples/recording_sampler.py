@@ -1,4 +1,4 @@
-"""A loader's sampler and iterators, which note what they draw and give; as they were in every other respect.
+"""A sampler and an iterator of a loader that record what they draw and yield, and otherwise behave as before.
 
 Shapes: B samples of a batch.
 """
@@ -12,23 +12,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
-Drawn = deque[Tensor | None]
-"""What a sampler has drawn for batches to come, int64 [B] each; None for what is no row of whole numbers."""
+DrawnBatches = deque[Tensor | None]
+"""The indices drawn for later batches, int64 [B] each; None for a draw that is no row of whole numbers."""
 
 
 class RecordingSampler:
-    """A sampler that notes what it draws: `drawn` belongs to the iterator that was begun last."""
+    """A sampler that records its draws in `drawn`, which belongs to the iterator that began last."""
 
     def __init__(self, sampler: Any, hooks: Any) -> None:
         self.plain = sampler
         self.hooks = hooks
-        self.drawn: Drawn = deque()
+        self.drawn: DrawnBatches = deque()
 
     def __iter__(self) -> Iterator[Any]:
-        self.drawn = drawn = Drawn()
+        self.drawn = drawn = DrawnBatches()
         return self._draw(drawn)
 
-    def _draw(self, drawn: Drawn) -> Iterator[Any]:
+    def _draw(self, drawn: DrawnBatches) -> Iterator[Any]:
         for indices in self.plain:
             drawn.append(_whole_numbers(indices))
             yield indices
@@ -42,12 +42,12 @@ class RecordingSampler:
         return getattr(self.plain, name)
 
 
-class ToldIterator:
-    """An iterator of a loader, in every other respect the one that it was."""
+class RecordingIterator:
+    """An iterator of a loader that reports each batch to the loader's hooks."""
 
     def __init__(self, plain: Any, loader: Any, hooks: Any, recording: RecordingSampler) -> None:
         self._plain = plain
-        # A persistent iterator is held by its loader, and one that is not may outlive it.
+        # The loader refers to a persistent iterator. Another iterator must keep its loader alive.
         self._loader = None if loader.persistent_workers else loader
         self._hooks = hooks
         self._recording = recording
@@ -63,7 +63,7 @@ class ToldIterator:
 
     def __next__(self) -> Any:
         batch = next(self._plain)
-        self._hooks.give(batch, self._drawn)
+        self._hooks.record(batch, self._drawn)
         return batch
 
     def _reset(self, *args: Any, **kwargs: Any) -> None:
@@ -80,7 +80,7 @@ class ToldIterator:
 
 
 def _whole_numbers(indices: Any) -> Tensor | None:
-    """int64 [B]; None for what is no row of whole numbers."""
+    """`indices` as int64 [B]; None if they are no row of whole numbers."""
     try:
         numbers = torch.as_tensor(indices)
     except (TypeError, ValueError, RuntimeError):

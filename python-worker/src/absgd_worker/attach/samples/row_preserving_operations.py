@@ -1,4 +1,4 @@
-"""Operations of autograd's graph that keep each row of their result with the row that it was made of."""
+"""Graph operations that compute each row of their result from the same row of their arguments."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ from torch import Tensor
 
 
 def kind_of(node: Any) -> str:
-    """The name of a node's operation, without its version. Functions of a script's own keep their ending."""
+    """The name of a node's operation without its version number. Names of a script's own functions stay
+    complete."""
     full: str = node.name()
     return full.rstrip("0123456789").removesuffix("Backward") if full[-1:].isdigit() else full
 
 
 def has_no_rows(node: Any) -> bool:
-    """Whether it gives a parameter, or one number for the whole batch."""
+    """Whether a node yields a parameter, or one value for the whole batch."""
     kind = kind_of(node)
-    return kind.endswith("AccumulateGrad") or (kind in _WHOLE and not _shape(node))
+    return kind.endswith("AccumulateGrad") or (kind in _FULL_REDUCTIONS and not _shape(node))
 
 
 def keeps_rows(node: Any) -> bool:
-    """False where that is not known."""
+    """Whether a node keeps the rows of its arguments; False if that is not known."""
     kind = kind_of(node)
     keeps = _BY_DIMENSION.get(kind)
     return keeps(node) if keeps else kind in _ELEMENTWISE
 
 
 def target_of(node: Any) -> Tensor | None:
-    """The labels that a loss of torch is given, or by which scores are picked in their rows; None for other
-    operations."""
+    """The target of a loss of torch, or the labels that select one score in each row; None for other
+    nodes."""
     kind = kind_of(node)
     if kind in _WITH_TARGET:
         return node._saved_target  # type: ignore[no-any-return]
@@ -40,7 +41,11 @@ def target_of(node: Any) -> Tensor | None:
 
 
 def sliced_rows(node: Any, count: int) -> range | None:
-    """Which of `count` rows it keeps; None where all. IndexError where it is given another number of rows."""
+    """The rows that a slice keeps of `count` rows; None if the node is no slice of rows.
+
+    Raises:
+        IndexError: the node's argument has another number of rows.
+    """
     if kind_of(node) != "Slice" or _signed(node._saved_dim) != 0:
         return None
     if node._saved_self_sym_sizes[0] != count:
@@ -49,7 +54,7 @@ def sliced_rows(node: Any, count: int) -> range | None:
 
 
 def _signed(dim: int) -> int:
-    # Autograd keeps dimensions that count from the end as numbers without a sign.
+    # Autograd saves negative dimensions as unsigned 64-bit numbers.
     return dim - 2**64 if dim >= 2**63 else dim
 
 
@@ -58,18 +63,18 @@ def _shape(node: Any) -> tuple[int, ...]:
 
 
 def _dims(node: Any, *names: str) -> list[int]:
-    """Dimensions of its input that an operation works over, from 0 on."""
-    found: list[int] = []
+    """The dimensions that an operation works over, from 0. `names`: the node's attributes that hold them."""
+    dims: list[int] = []
     for name in names:
-        given = getattr(node, name)
-        found += [_signed(one) for one in (given if isinstance(given, tuple) else (given,))]
+        saved = getattr(node, name)
+        dims += [_signed(dim) for dim in (saved if isinstance(saved, tuple) else (saved,))]
     sizes = getattr(node, "_saved_self_sym_sizes", None)
     if sizes is not None:
         count = len(sizes)
     else:
-        is_fewer = getattr(node, "_saved_keepdim", True) is False
-        count = len(_shape(node)) + (len(found) if is_fewer else 0)
-    return [one % count for one in found]
+        removes_dims = getattr(node, "_saved_keepdim", True) is False
+        count = len(_shape(node)) + (len(dims) if removes_dims else 0)
+    return [dim % count for dim in dims]
 
 
 def _not_over_rows(*names: str) -> Callable[[Any], bool]:
@@ -77,19 +82,19 @@ def _not_over_rows(*names: str) -> Callable[[Any], bool]:
 
 
 def _keeps_rows_in_view(node: Any) -> bool:
-    of, made = node._saved_self_sym_sizes, _shape(node)
-    if not of or not made:
+    source, result = node._saved_self_sym_sizes, _shape(node)
+    if not source or not result:
         return False
-    return of[0] == made[0] or made[0] % of[0] == 0 or of[0] % made[0] == 0
+    return source[0] == result[0] or result[0] % source[0] == 0 or source[0] % result[0] == 0
 
 
-def _adds_none_before(node: Any) -> bool:
-    of, made = node._saved_self_sym_sizes, _shape(node)
-    return len(of) == len(made) and bool(made) and of[0] == made[0]
+def _keeps_rows_in_expand(node: Any) -> bool:
+    source, result = node._saved_self_sym_sizes, _shape(node)
+    return len(source) == len(result) and bool(result) and source[0] == result[0]
 
 
-def _picks_in_rows(node: Any) -> bool:
-    """Of `scores[range(R), labels]`: one of each row, in their order."""
+def _selects_one_per_row(node: Any) -> bool:
+    """Whether an index operation is `scores[range(R), labels]`, which selects one score of each row."""
     first = node._saved_indices[0]
     rows = node._saved_self_sym_sizes[0]
     if not isinstance(first, Tensor) or first.device.type != "cpu" or first.dtype == torch.bool:
@@ -97,13 +102,13 @@ def _picks_in_rows(node: Any) -> bool:
     return torch.equal(first.reshape(-1), torch.arange(rows))
 
 
-def _named(names: str) -> frozenset[str]:
+def _names(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
 
 _BY_DIMENSION: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(
-        _named(
+        _names(
             "Sum Mean Prod Amax Amin Max Min Logsumexp LinalgVectorNorm Norm Var Std Cumsum LogSoftmax "
             "Softmax Sort Topk Gather Select Split SplitWithSizes Cat Stack IndexSelect Unsqueeze"
         ),
@@ -115,19 +120,20 @@ _BY_DIMENSION: dict[str, Callable[[Any], bool]] = {
     "View": _keeps_rows_in_view,
     "UnsafeView": _keeps_rows_in_view,
     "ReshapeAlias": _keeps_rows_in_view,
-    "Expand": _adds_none_before,
-    "Index": _picks_in_rows,
+    "Expand": _keeps_rows_in_expand,
+    "Index": _selects_one_per_row,
 }
-"""Operations, by the names of their nodes, that keep rows where they do not work over them."""
-_WITH_TARGET = _named(
+"""For operations by the names of their nodes: whether a node keeps rows, because it works over other
+dimensions."""
+_WITH_TARGET = _names(
     "NllLoss NllLoss2D BinaryCrossEntropy BinaryCrossEntropyWithLogits MseLoss SmoothL1Loss HuberLoss KlDiv "
     "SoftMarginLoss MultiMarginLoss MultilabelMarginLoss"
 )
-"""Losses whose nodes hold their target."""
-_ELEMENTWISE = _WITH_TARGET | _named(
+"""Losses whose nodes keep their target."""
+_ELEMENTWISE = _WITH_TARGET | _names(
     "Add Sub Rsub Mul Div Neg Pow Sqrt Rsqrt Exp Exp2 Expm1 Log Log1p Log2 Abs Sign Clamp ClampMin ClampMax "
     "Relu Threshold Hardtanh LeakyRelu Elu Gelu Silu Softplus Sigmoid LogSigmoid Tanh NanToNum Maximum "
     "Minimum Fmax Fmin Where MaskedFill Lerp Xlogy Addcmul Addcdiv Reciprocal Square ToCopy Copy Clone Alias "
     "Detach Squeeze NativeDropout"
 )
-_WHOLE = _named("Sum Mean Prod Max Min")
+_FULL_REDUCTIONS = _names("Sum Mean Prod Max Min")

@@ -1,4 +1,4 @@
-"""Which samples a call's losses belong to, as far as anybody tells.
+"""Which samples the losses of a call belong to, as far as that is known.
 
 Shapes: G samples of one call, N of all calls of a step.
 """
@@ -15,19 +15,19 @@ from absgd_worker.attach.samples.sample_origin import DataSet
 
 
 class Identity(NamedTuple):
-    """Any part of it may be unknown."""
+    """The identity of the samples of one call. Each field is None if it is unknown."""
 
     indices: Tensor | None = None
-    """int64 [G], on the CPU: the samples' places in the data."""
+    """int64 [G], on the CPU: the samples' positions in the data set."""
     labels: Tensor | None = None
-    """int64 [G], on any device: their classes, from 0; below 0 for those that have none."""
+    """int64 [G], on any device: the samples' classes, from 0; negative for samples without a class."""
     ids: tuple[str, ...] | None = None
-    """The user's own names of them; only with `indices`."""
+    """The user's names of the samples; only with `indices`."""
     data: DataSet | None = None
-    """What `indices` count; None where they were given by hand."""
+    """The data set of `indices`; None if the script gave them."""
 
-    def of(self, kept_G: Tensor) -> Identity:
-        """Of those samples that `kept_G`, bool [G], is true for."""
+    def select(self, kept_G: Tensor) -> Identity:
+        """The identity of the samples for which `kept_G`, bool [G], is true."""
         index = None if self.indices is None else self.indices[kept_G.to(self.indices.device)]
         label = None if self.labels is None else self.labels[kept_G.to(self.labels.device)]
         ids = self.ids
@@ -35,21 +35,22 @@ class Identity(NamedTuple):
             ids = tuple(name for name, kept in zip(ids, kept_G.tolist(), strict=True) if kept)
         return Identity(index, label, ids, self.data)
 
-    def unnamed(self) -> Identity:
-        """Without what says which samples they are."""
+    def without_indices(self) -> Identity:
+        """The labels only."""
         return self._replace(indices=None, ids=None, data=None)
 
 
-NOBODY = Identity()
+UNKNOWN_IDENTITY = Identity()
 
 
 def given_identity(
     count: int, index: Tensor | None, label: Tensor | None, ids: Sequence[str] | None
 ) -> Identity:
-    """What a caller says of `count` samples.
+    """The identity of `count` samples from the arguments of `absgd_worker.weigh`.
 
     Raises:
-        ValueError: not one entry a sample, no whole numbers, or names without an index.
+        ValueError: an argument does not have one entry for each sample, an index or a label is no whole
+            number, or there are names without an index.
     """
     for name, given in (("index", index), ("label", label)):
         if given is None:
@@ -71,14 +72,17 @@ def given_identity(
     )
 
 
-def joined(parts: Sequence[Identity]) -> Identity:
-    """Of all calls of a step: what all of them know. Samples of several data sets have no common index."""
+def join_identities(parts: Sequence[Identity]) -> Identity:
+    """The identity of the samples of all calls of a step, [N]. A field that is unknown in one call is None.
+
+    The indices are unknown if the calls have samples of several data sets. `parts`: at least one.
+    """
     first = parts[0].data
     if any(
-        (one is None) != (first is None) or (one and first and not one.is_same(first))
-        for one in (part.data for part in parts)
+        (data is None) != (first is None) or (data and first and not data.is_same(first))
+        for data in (part.data for part in parts)
     ):
-        parts = [part.unnamed() for part in parts]
+        parts = [part.without_indices() for part in parts]
     index = [part.indices for part in parts if part.indices is not None]
     label = [part.labels for part in parts if part.labels is not None]
     ids = [part.ids for part in parts if part.ids is not None]

@@ -1,4 +1,4 @@
-"""What the samples of a loader are called: their numbers in the data set, and the user's own names."""
+"""The numbers of a loader's samples in the whole data set, and the user's names of the samples."""
 
 from __future__ import annotations
 
@@ -16,39 +16,45 @@ Names = Sequence[str] | Mapping[int, str]
 
 
 class SampleNumbers:
-    """Numbers are those of the whole data set: a sample of a `Subset`, or of a subset of a subset, has the
-    number that it has in what they were taken from. The parts of a split share one numbering that way.
+    """Translates numbers in the loader's data set to numbers in the whole data set.
+
+    A sample of a `Subset`, or of a subset of a subset, has the number that it has in the innermost data set.
+    So the parts of a split share one numbering.
 
     Args:
-        data: the loader's.
+        data: the loader's data set.
         holder: an object that keeps it alive.
-        ids: one name a sample, of the whole data set or of the loader's own; or by number.
-        is_told: whether batches tell their numbers themselves, which are not translated then.
+        ids: one name for each sample of the whole data set or of the loader's data set; or names by number.
+        are_given: whether the batches contain their numbers, which are then not translated.
 
     Raises:
-        TaskError: `ids` are not one for each sample, or may be meant in two ways.
+        TaskError: the number of `ids` is neither of the two, or they could be meant both ways.
     """
 
-    def __init__(self, data: Any, holder: object, ids: Names | None, *, is_told: bool = False) -> None:
-        self._places: list[Tensor] = []
+    def __init__(self, data: Any, holder: object, ids: Names | None, *, are_given: bool = False) -> None:
+        self._subset_indices: list[Tensor] = []
+        """The indices of each nested subset, the outermost first."""
         while isinstance(data, Subset):
-            if not is_told:
-                self._places.append(torch.as_tensor(data.indices, dtype=torch.int64))
+            if not are_given:
+                self._subset_indices.append(torch.as_tensor(data.indices, dtype=torch.int64))
             data = data.dataset
         self._data = DataSet(data, holder)
         self._names: Any = ids
-        if ids is not None and not is_told and not isinstance(ids, Mapping):
-            self._names = self._named(ids, data)
+        if ids is not None and not are_given and not isinstance(ids, Mapping):
+            self._names = self._names_by_number(ids, data)
 
     def batch(self, drawn: Tensor) -> Batch:
-        """Of samples by their numbers in the loader's data set, int64 [B]. Raises TaskError for one that has
-        no name where names were given."""
-        numbers = self._whole(drawn)
+        """The batch of samples with the numbers `drawn` in the loader's data set, int64 [B].
+
+        Raises:
+            TaskError: names were given, and a sample has none.
+        """
+        numbers = self._to_whole_data_set(drawn)
         return Batch(numbers, self._data, None if self._names is None else self._names_of(numbers))
 
     def _names_of(self, numbers: Tensor) -> tuple[str, ...]:
         try:
-            return tuple([self._names[one] for one in numbers.tolist()])
+            return tuple([self._names[number] for number in numbers.tolist()])
         except LookupError as error:
             raise TaskError(
                 f"ids has {len(self._names):,} names, and none of sample {error.args[0]}: give one for each "
@@ -58,13 +64,15 @@ class SampleNumbers:
                 "give one for each number that they hold"
             ) from error
 
-    def _whole(self, numbers: Tensor) -> Tensor:
-        for places in self._places:
-            numbers = places[numbers]
+    def _to_whole_data_set(self, numbers: Tensor) -> Tensor:
+        for indices in self._subset_indices:
+            numbers = indices[numbers]
         return numbers
 
-    def _named(self, ids: Sequence[str], data: Any) -> Names:
-        own = self._whole(torch.arange(self._places[0].shape[0])) if self._places else None
+    def _names_by_number(self, ids: Sequence[str], data: Any) -> Names:
+        own = None
+        if self._subset_indices:
+            own = self._to_whole_data_set(torch.arange(self._subset_indices[0].shape[0]))
         whole = _size(data)
         if own is None or len(ids) != own.shape[0]:
             if len(ids) == whole or (own is None and whole is None):
@@ -85,6 +93,7 @@ class SampleNumbers:
 
 
 def _size(data: Any) -> int | None:
+    """The number of samples; None if the data set does not have one."""
     try:
         return len(data)
     except (TypeError, NotImplementedError):

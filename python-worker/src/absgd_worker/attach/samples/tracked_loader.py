@@ -1,4 +1,4 @@
-"""Data loaders that tell which samples their batches hold."""
+"""A data loader that records which samples its batches hold, for `absgd_worker.track`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from absgd_worker.attach.samples.followed_conversions import follow
-from absgd_worker.attach.samples.loader_hooks import Hooks, hooks_of, remember_batch
+from absgd_worker.attach.samples.followed_conversions import follow_conversions
+from absgd_worker.attach.samples.loader_hooks import LoaderHooks, hooks_of, remember_batch
 from absgd_worker.attach.samples.sample_numbers import Names, SampleNumbers
 from absgd_worker.attach.samples.tracked_batches import batches
 from absgd_worker.errors import TaskError
@@ -19,10 +19,13 @@ IndexOf = Callable[[Any], Any] | str | int
 
 
 class Tracked:
-    """A data loader whose batches are known by their tensors; in every other respect the loader that it was.
+    """A data loader whose batches are recorded, and which otherwise behaves like `loader`.
 
-    The samples of the batch that was given last are in `indices`, int64 [B]; None where they are not certain.
-    Random numbers are drawn as without it, with worker processes too.
+    It draws the same random numbers as `loader`, with loader processes too.
+
+    Attributes:
+        indices: the samples of the batch that was yielded last, int64 [B]; None if they are not certain, or
+            before the first batch.
     """
 
     def __init__(
@@ -32,40 +35,42 @@ class Tracked:
         ids: Names | None = None,
         index: IndexOf | None = None,
     ) -> None:
-        # A cell of a notebook that is run twice tracks what it has tracked.
+        # A notebook cell that runs twice tracks a tracked loader.
         plain: Any = loader._loader if isinstance(loader, Tracked) else loader
-        self._hooks: Hooks | None = None
+        self._hooks: LoaderHooks | None = None
         if index is None:
             _require_numbers(plain)
             self._hooks = hooks_of(plain, ids)
-        self._numbers = SampleNumbers(getattr(plain, "dataset", plain), self, ids, is_told=index is not None)
+        self._numbers = SampleNumbers(
+            getattr(plain, "dataset", plain), self, ids, are_given=index is not None
+        )
         self._index = index
         self._loader = plain
         self.indices: Tensor | None = None
-        follow()
+        follow_conversions()
 
     def __iter__(self) -> Iterator[Any]:
         for batch in self._loader:
             if self._index is not None:
-                told = self._numbers.batch(_told(batch, self._index))
-                told.is_told = True
+                samples = self._numbers.batch(_given_indices(batch, self._index))
+                samples.has_given_indices = True
                 batches.given += 1
-                remember_batch(batch, told)
-                self.indices = told.indices
+                remember_batch(batch, samples)
+                self.indices = samples.indices
             else:
-                self.indices = self._found(batch)
+                self.indices = self._recorded_indices(batch)
             yield batch
 
-    def _found(self, batch: Any) -> Tensor | None:
+    def _recorded_indices(self, batch: Any) -> Tensor | None:
         assert self._hooks is not None
         if not self._hooks.has_begun:
             raise TaskError(
-                f"{type(self._loader).__name__} has begun with its sampler before it was tracked, or passes "
-                "it by, so that its samples cannot be told: track(loader, index=…) takes what a batch holds "
-                "of them, weigh(losses, index=…) what the loop knows"
+                f"{type(self._loader).__name__} has begun to iterate before it was tracked, or does not use "
+                "its sampler, so that its samples are unknown: use track(loader, index=…) to read their "
+                "numbers from the batch, or weigh(losses, index=…) to give them"
             )
-        found = self._hooks.of_batch(batch)
-        return None if found is None else found.indices
+        samples = self._hooks.samples_of(batch)
+        return None if samples is None else samples.indices
 
     def __len__(self) -> int:
         return len(self._loader)
@@ -77,35 +82,39 @@ class Tracked:
 
 
 def _require_numbers(loader: Any) -> None:
-    """Raises TaskError for what does not draw its samples by number."""
+    """Raises TaskError for a loader that does not draw its samples by number."""
     if not isinstance(loader, DataLoader):
         raise TaskError(
-            f"only a torch DataLoader's samples can be told, not those of {type(loader).__name__}: track the "
-            "loader inside it, or say what a batch holds of them, track(loader, index=…), or give "
-            "weigh(losses, index=…)"
+            "only the samples of a torch DataLoader can be identified, not those of "
+            f"{type(loader).__name__}: track the loader inside it, or use track(loader, index=…) to read "
+            "their numbers from the batch, or weigh(losses, index=…) to give them"
         )
     if isinstance(loader.dataset, IterableDataset):
         raise TaskError(
-            "the loader's data set is a stream (IterableDataset), whose samples have no numbers: say what a "
-            "batch holds that numbers them, track(loader, index=…), give weigh(losses, index=…), or leave it "
-            "out"
+            "the loader's data set is a stream (IterableDataset), whose samples have no numbers: use "
+            "track(loader, index=…) to read numbers from the batch, or weigh(losses, index=…) to give them, "
+            "or do not track the loader"
         )
     if not getattr(loader, "in_order", True):
         raise TaskError(
-            "the loader gives batches in any order (in_order=False): leave that out, or say what a batch "
-            "holds of its samples, track(loader, index=…)"
+            "the loader yields batches in any order (in_order=False): remove in_order=False, or use "
+            "track(loader, index=…) to read the samples' numbers from the batch"
         )
 
 
-def _told(batch: Any, index: IndexOf) -> Tensor:
-    """What a batch holds of its samples, int64 [B]."""
+def _given_indices(batch: Any, index: IndexOf) -> Tensor:
+    """The numbers of its samples that a batch contains, int64 [B].
+
+    Raises:
+        TaskError: the batch contains no such numbers.
+    """
     try:
         given = index(batch) if callable(index) else batch[index]
     except (KeyError, IndexError, TypeError) as error:
         raise TaskError(
             f"track(loader, index={index!r}) finds nothing in a batch, which is a {type(batch).__name__}: "
-            f"{type(error).__name__}: {error}. Give the key or place at which the batch holds the samples' "
-            "numbers, or a function of the batch that gives them"
+            f"{type(error).__name__}: {error}. Give the key or position at which the batch has the samples' "
+            "numbers, or a function of the batch that returns them"
         ) from error
     numbers = given.detach().cpu() if isinstance(given, Tensor) else torch.as_tensor(given)
     if numbers.is_floating_point() or numbers.is_complex() or numbers.dtype == torch.bool:

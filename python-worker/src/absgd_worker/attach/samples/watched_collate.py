@@ -1,6 +1,6 @@
-"""Collate functions that are watched for the order in which they put the samples of a batch.
+"""Observes collate functions, to find the order in which they put the samples into a batch.
 
-Nothing is called that was not called, and no random number is drawn.
+The collate function is called as before, and no random number is drawn.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from torch.utils.data import get_worker_info
 from torch.utils.data._utils.collate import default_collate, default_convert
 
 from absgd_worker.attach.samples.collated_order import Order, order_of
-from absgd_worker.attach.samples.match_rows import taken_apart
+from absgd_worker.attach.samples.match_rows import split_samples
 
 
 def keeps_order(collate: Any) -> bool:
-    """Whether a collate function is known to: those of torch, and of Hugging Face's transformers."""
+    """Whether a collate function is known to keep the order: those of torch and of Hugging Face do."""
     if collate is default_collate or collate is default_convert:
         return True
     kind = collate if hasattr(collate, "__qualname__") else type(collate)
@@ -30,9 +30,10 @@ def keeps_order(collate: Any) -> bool:
 
 
 class WatchedCollate:
-    """A collate function, in every respect the one that it was, that notes the order it gave last.
+    """A collate function that behaves like `plain`, and records the order of its last batch.
 
-    Worker processes tell, by memory that is shared, only that a batch was not certain to keep its order.
+    Loader processes cannot report an order. They set a flag in shared memory if any batch was not certain to
+    keep the order.
     """
 
     def __init__(self, plain: Callable[[Any], Any], *, has_workers: bool) -> None:
@@ -47,9 +48,9 @@ class WatchedCollate:
         parts: Any = None
         given = list(samples) if isinstance(samples, list) else []
         if given:
-            # What cannot be compared is not certain; it must not end a script.
+            # An error while reading the samples must not end the script; the order is then unknown.
             with suppress(Exception):
-                parts = taken_apart(given)
+                parts = split_samples(given)
         batch = self.plain(samples)
         order: Order | None = None
         if parts is not None:
@@ -62,8 +63,10 @@ class WatchedCollate:
         return batch
 
     def order(self, count: int, *, by_workers: bool) -> Order | None:
-        """Of the batch that this thread got last, of `count` samples: which of them each row is; None where
-        that is not certain."""
+        """The sample of each row of the last batch of this thread; None if that is not certain.
+
+        `count`: the number of samples. `by_workers`: whether loader processes collate.
+        """
         if by_workers:
             is_kept = self._has_reordered is not None and not int(self._has_reordered[0])
             return tuple(range(count)) if is_kept else None

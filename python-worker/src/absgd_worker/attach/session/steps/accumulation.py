@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from absgd_worker.attach.errors import NotApplied
-from absgd_worker.attach.hooks.backward_use import BackwardUse, marks
-from absgd_worker.attach.samples.sample_identity import NOBODY, Identity
+from absgd_worker.attach.hooks.backward_use import BackwardUse, backward_state
+from absgd_worker.attach.samples.sample_identity import UNKNOWN_IDENTITY, Identity
 from absgd_worker.attach.session.steps.weighed_losses import WeighedLosses, accumulated
 from absgd_worker.console import complain
 from absgd_worker.weights import Normaliser, Rule
@@ -74,7 +74,7 @@ class NamedWeighing:
         """How many losses were trained on, those of the step under way included."""
 
     def weigh(
-        self, losses_G: Tensor, controls: Mapping[str, float], identity: Identity = NOBODY
+        self, losses_G: Tensor, controls: Mapping[str, float], identity: Identity = UNKNOWN_IDENTITY
     ) -> tuple[Tensor, BackwardUse]:
         """The weights of the next call, [G], the factor 1/G included.
 
@@ -114,10 +114,10 @@ class NamedWeighing:
         """Updates the estimate by the calls that backward passes have reached since the last update."""
         calls = self._new_calls
         # No backward pass since the last time: unused calls are still unused.
-        if self._marks != marks.count:
+        if self._marks != backward_state.count:
             calls = [*self._unused_calls, *self._new_calls]
             self._unused_calls = []
-        self._new_calls, self._marks = [], marks.count
+        self._new_calls, self._marks = [], backward_state.count
         for call in calls:
             if call.use.is_known_unused:
                 self._unused_calls.append(call)

@@ -43,5 +43,5 @@ class BackwardPasses:
         if self._announcements.is_wanted or not self._steps.was_off:
             self._unweighed_terms.report()
         estimates = self._steps.training.estimates
-        if estimates.are_open and self._steps.is_in_own_thread:
-            estimates.learn(calls_on_stack())
+        if estimates.has_open_sites and self._steps.is_in_own_thread:
+            estimates.learn_training_functions(calls_on_stack())

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from absgd_worker.attach.samples.sample_identity import NOBODY, Identity
+from absgd_worker.attach.samples.sample_identity import UNKNOWN_IDENTITY, Identity
 from absgd_worker.attach.samples.sample_origin import DataSet, Origin
 from absgd_worker.attach.samples.tracked_batches import batches
 from absgd_worker.attach.session.steps.weighed_losses import WeighedLosses
@@ -23,12 +23,12 @@ def identity_of(origin: Origin | None, count: int, index_M: Tensor | None = None
         index_M: the positions of those samples that were chosen; None: all.
     """
     if origin is None or (index_M is None and origin.size != count):
-        return NOBODY
+        return UNKNOWN_IDENTITY
     if index_M is not None:
         chosen: list[int] = index_M.tolist()
         if len(chosen) != count or max(chosen) >= origin.size:
-            return NOBODY
-        origin = origin.at(chosen)
+            return UNKNOWN_IDENTITY
+        origin = origin.select(chosen)
     return Identity(origin.indices, None, origin.ids, origin.batch.data)
 
 
@@ -58,7 +58,7 @@ class KnownSamples:
         if self._data.is_same(identity.data):
             return parts
         self.doubt = "they belong to another data set than the samples of earlier steps"
-        return {**parts, name: first._replace(identity=identity.unnamed())}
+        return {**parts, name: first._replace(identity=identity.without_indices())}
 
 
 _NOT_PROVEN = "the losses may not be those of one batch of the tracked loader, in its order"

@@ -18,7 +18,7 @@ from absgd_worker.attach.hooks.call_context import (
     refuse_thread,
 )
 from absgd_worker.attach.hooks.distributed_ranks import require_one_rank
-from absgd_worker.attach.samples.sample_identity import NOBODY, Identity
+from absgd_worker.attach.samples.sample_identity import UNKNOWN_IDENTITY, Identity
 from absgd_worker.attach.session.steps.announcements import Announcements
 from absgd_worker.attach.session.steps.training_steps import TrainingSteps
 
@@ -41,7 +41,7 @@ class LossWeighing:
         self._steps.controls()
         return self._steps.training.estimates
 
-    def weigh(self, name: str, losses_G: Tensor, identity: Identity = NOBODY) -> Tensor:
+    def weigh(self, name: str, losses_G: Tensor, identity: Identity = UNKNOWN_IDENTITY) -> Tensor:
         """The weights of the samples of one call, [G], detached, the factor 1/G included.
 
         They are equal while lambda is off.
@@ -59,11 +59,11 @@ class LossWeighing:
         model_calls = self._steps.watch.calls
         estimates = self.estimates
         training = self._steps.training
-        own_name, number = estimates.of_call(name, model_calls)
+        own_name, number = estimates.name_of_call(name, model_calls)
         weighing = training.weighings.of(own_name, self._steps.rule)
         weights_G, use = weighing.weigh(losses_G.detach(), self._steps.controls(), identity)
         training.last_use = use
-        estimates.hold(name, number, use, model_calls)
+        estimates.add_call(name, number, use, model_calls)
         return weights_G
 
     def is_in_another_thread(self) -> bool:
@@ -106,9 +106,9 @@ class LossWeighing:
         """Counts a call at the place `name` whose loss has no sample that counts, so that the calls after it
         keep their numbers."""
         estimates, model_calls, use = self.estimates, self._steps.watch.calls, BackwardUse()
-        _, number = estimates.of_call(name, model_calls)
+        _, number = estimates.name_of_call(name, model_calls)
         use.follow(loss, is_weighed=False)
-        estimates.hold(name, number, use, model_calls)
+        estimates.add_call(name, number, use, model_calls)
 
     def note_empty_loss(self) -> None:
         """A loss of this step has no sample that counts. A step without any other loss is no error then."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from absgd_worker.attach.samples.sample_identity import Identity, joined
+from absgd_worker.attach.samples.sample_identity import Identity, join_identities
 from absgd_worker.weights import Statistics, read_statistics
 
 
@@ -57,6 +57,6 @@ def accumulated(calls: Sequence[WeighedLosses]) -> WeighedLosses:
         statistics if device.type != "cpu" else read_statistics(statistics),
         torch.cat([call.losses_N for call in calls]),
         torch.cat([call.weights_N * share for call, share in zip(calls, shares, strict=True)]),
-        joined([call.identity for call in calls]),
+        join_identities([call.identity for call in calls]),
         calls[-1].controls,
     )

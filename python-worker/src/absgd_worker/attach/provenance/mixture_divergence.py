@@ -1,4 +1,7 @@
-"""Divergences of predictions from a mixture that they are part of, as of a Jensen-Shannon divergence."""
+"""Finds KL divergences between predictions and a mixture of them, as in a Jensen-Shannon divergence.
+
+Such a divergence has no loss of one sample.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from torch import Tensor
 from absgd_worker.attach.provenance.unweighable_criteria import refusal_of_criterion
 
 _Edge = tuple[Any, int]
-"""A node of torch's graph, and which of its results."""
+"""A node of the autograd graph, and the number of one of its outputs."""
 
 
 def refusal_of_mixture(
@@ -19,10 +22,11 @@ def refusal_of_mixture(
 ) -> str | None:
     """Why this call of `kl_div` has no loss of one sample; None for any other call.
 
-    One side is trained and is part of the sum that the other side is made of. A teacher's predictions are not
-    trained, and those of two passes over a batch are no part of each other.
+    It has none if one argument is trained and is a term of the sum from which the other argument is computed.
+    Distillation passes: a teacher's predictions are not trained. So do two forward passes over one batch:
+    neither is a term of the other.
 
-    `criterion`: the name of the wrapped criterion that calls it; None where a script does.
+    `criterion`: the name of the wrapped criterion that makes the call; None for a script.
     """
     if func is not F.kl_div:
         return None
@@ -44,32 +48,33 @@ def refusal_of_mixture(
     )
 
 
-def _is_part_of(one: Tensor, mixture: Tensor) -> bool:
-    sources = set(_sources(one))
-    left: list[tuple[_Edge, bool]] = [((mixture.grad_fn, mixture.output_nr), False)]
+def _is_part_of(predictions: Tensor, mixture: Tensor) -> bool:
+    """Whether `predictions` are a term of a sum in the graph of `mixture`."""
+    sources = set(_elementwise_sources(predictions))
+    queue: list[tuple[_Edge, bool]] = [((mixture.grad_fn, mixture.output_nr), False)]
     for _ in range(MOST_NODES):
-        if not left:
+        if not queue:
             return False
-        edge, is_added = left.pop(0)
-        if is_added and edge in sources:
+        edge, is_below_sum = queue.pop(0)
+        if is_below_sum and edge in sources:
             return True
         node = edge[0]
         operation = _operation(node)
-        if operation in _SUMS or operation in _EACH:
-            is_added = is_added or operation in _SUMS
-            left.extend(((child, number), is_added) for child, number in node.next_functions if child)
+        if operation in _SUMS or operation in _ELEMENTWISE:
+            is_below_sum = is_below_sum or operation in _SUMS
+            queue.extend(((child, number), is_below_sum) for child, number in node.next_functions if child)
     return False
 
 
-def _sources(one: Tensor) -> list[_Edge]:
-    """What a tensor was made of, number by number: probabilities, and the scores that they are of."""
-    found: list[_Edge] = [(one.grad_fn, one.output_nr)]
-    while _operation(found[-1][0]) in _EACH and len(found) < MOST_NODES:
-        parents = [(child, number) for child, number in found[-1][0].next_functions if child]
+def _elementwise_sources(predictions: Tensor) -> list[_Edge]:
+    """The tensors that `predictions` were computed from elementwise: probabilities, and their scores."""
+    edges: list[_Edge] = [(predictions.grad_fn, predictions.output_nr)]
+    while _operation(edges[-1][0]) in _ELEMENTWISE and len(edges) < MOST_NODES:
+        parents = [(child, number) for child, number in edges[-1][0].next_functions if child]
         if len(parents) != 1:
             break
-        found += parents
-    return found
+        edges += parents
+    return edges
 
 
 def _operation(node: Any) -> str:
@@ -77,13 +82,14 @@ def _operation(node: Any) -> str:
     return name.rpartition("::")[2].partition("Backward")[0].lower()
 
 
-_EACH = {
+_ELEMENTWISE = {
     *("softmax", "logsoftmax", "log", "exp", "log2", "log1p", "clamp", "clampmin", "clampmax", "mul", "div"),
     *("tocopy", "clone", "view", "unsqueeze", "squeeze", "expand", "alias", "nantonum", "maximum", "minimum"),
     *("sub", "rsub", "neg"),
 }
-"""Operations on every number by itself, or on the scores of each sample."""
+"""Operations on each element, or on the scores of each sample, by the names of their graph nodes."""
 _SUMS = {"add", "sum", "mean", "stack", "logsumexp", "lerp", "logaddexp"}
+"""Operations that add up several terms, by the names of their graph nodes."""
 MOST_NODES = 64
 _REASON = (
     "it compares predictions with a mixture that they are part of, as a Jensen-Shannon divergence does over "
