@@ -20,6 +20,7 @@ const rooms = {
   experiment: ['record', 'history', 'schedule', 'weighting', 'utils'],
   controller: ['record', 'history', 'schedule', 'weighting', 'wire', 'log', 'process', 'utils'],
   run: [
+    'analysis',
     'controller',
     'experiment',
     'schedule',
@@ -142,6 +143,13 @@ export default {
       severity: 'error',
       from: { path: PURE },
       to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'pure-imports',
+      comment: 'what computes imports what computes, and types of messages',
+      severity: 'error',
+      from: { path: PURE },
+      to: { path: '^src/', pathNot: [COMMON, PURE, '^src/(simulated/|utils/|wire/(channel|message)\\.ts)'] },
     },
     {
       name: 'pure-libraries',

@@ -2,8 +2,8 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** Files of whole runs first, the longest of all at their head: one that begins last is waited for alone. */
-class WholeRunsFirst extends BaseSequencer {
+/** The longest files first: one that begins last is waited for alone. */
+class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification) =>
       RANKS.findIndex((pattern) => pattern.test(moduleId)) >>> 0
@@ -12,23 +12,55 @@ class WholeRunsFirst extends BaseSequencer {
 }
 
 const RANKS = [
-  /integration\/waits/,
-  /cli\/bad-input/,
-  /conformance\//,
+  /integration\/(waits|exactness|faults|guard)/,
+  /cli\/(run|bad-input|cockpit|job-control)/,
   /integration\//,
+  /examples\/|bench\/|environment\/setup/,
   /cli\//,
   /environment\//,
 ]
 
+/** Folders whose tests compute, draw or write files of their own, and change nothing that the process shares. */
+const PURE = [
+  'analysis',
+  'controller',
+  'experiment',
+  'history',
+  'run',
+  'samples',
+  'schedule',
+  'simulated',
+  'statistics',
+  'ui',
+  'utils',
+  'weighting',
+].map((folder) => `test/${folder}/**/*.test.{ts,tsx}`)
+
 export default defineConfig({
   resolve: { alias: { absgd: fileURLToPath(new URL('src/index.ts', import.meta.url)) } },
   test: {
-    include: ['test/**/*.test.{ts,tsx}'],
-    sequence: { sequencer: WholeRunsFirst },
-    // Worker processes import torch, which takes seconds on a loaded machine.
+    sequence: { sequencer: LongestFirst },
     testTimeout: 240_000,
     hookTimeout: 120_000,
-    // Each holds a worker of its own at times.
-    maxWorkers: 2,
+    // Each holds a Python worker of its own at times.
+    maxWorkers: 3,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'process',
+          include: ['test/**/*.test.{ts,tsx}'],
+          exclude: PURE,
+          pool: 'forks',
+          isolate: false,
+          globalSetup: ['test/helpers/warm/start.ts'],
+        },
+      },
+      {
+        extends: true,
+        // What these files import is loaded once for all of them.
+        test: { name: 'pure', include: PURE, pool: 'threads', isolate: false },
+      },
+    ],
   },
 })

@@ -120,7 +120,7 @@ async function controllerRate(
       kill: () => {},
     },
     lastLines: () => '',
-    leftovers: async function* () {},
+    spooled: async function* () {},
     summary: () => Promise.resolve({}),
     encode: encodeRecord,
   })

@@ -26,7 +26,6 @@ export function syntheticHello(run: SyntheticRun): Hello {
     type: 'hello',
     protocolMajor: 1,
     protocolMinor: 0,
-    role: 'worker',
     run: run.name,
     peer: 'worker-0',
     incarnation: WORKER,

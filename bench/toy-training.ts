@@ -8,7 +8,7 @@ import { watch, startGuard, type BackOff, type GuardOptions } from '../src/sched
 import type { ReportedStep } from '../src/schedule/feedback/feedback-rule.js'
 import { essRatioOfAppliedWeights, weightedMeanLoss } from '../src/weighting/diagnostics.js'
 import { FRESH_STATE, weigh } from '../src/weighting/weigh-batch.js'
-import { createRandom, type Random } from '../src/simulated/random.js'
+import { createRandom, type Random } from '../src/simulated/sampler.js'
 
 export interface Toy {
   /** C. */

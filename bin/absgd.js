@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// npx links a command once, and only if its file is there: this one is, even before the first build.
+// npx links a command only if its file exists. This file exists even before the first build.
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 

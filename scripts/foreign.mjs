@@ -1,13 +1,14 @@
 // The Python side in environments that are not ours: `npm run foreign`, with packages that are installed into a folder of their own.
 //   foreign.mjs                                  the tests of messages and of logs, under every major of protobuf that is supported
 //   foreign.mjs --torch 2.4.0 [--python python3.10]   those of attached loops too, under this torch and Python, without numpy
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { environment, must, python, root, setUp } from './project.mjs'
 
 const PROTOBUF = ['4.25', '5.29', '6', '7']
-const MESSAGES = ['test_codec.py', 'test_golden_messages.py', 'test_attach_journal.py']
+const MESSAGES = ['link/test_codec.py', 'link/test_golden_messages.py', 'attach/recording/test_journal.py']
+const ATTACHED = ['attach', 'test_import.py', 'documents/test_integrate_docs.py']
 
 const options = { torch: { type: 'string' }, python: { type: 'string', default: python } }
 const { values } = parseArgs({ options })
@@ -36,10 +37,7 @@ function underTorch(version, base) {
     install(own, [`torch==${version}`, 'pyzmq', `protobuf==${PROTOBUF[0]}.*`, 'pytest'])
   }
   console.log(`\ntorch ${version} on ${base}`)
-  const attached = readdirSync(join(root, 'python-worker', 'tests')).filter((name) =>
-    /^test_(attach_.+|import|integrate_docs)\.py$/.test(name),
-  )
-  test(own, [...new Set([...MESSAGES, ...attached])])
+  test(own, [...MESSAGES, ...ATTACHED])
 }
 
 /** An environment that uv made has no pip of its own. */

@@ -44,7 +44,7 @@ function pytest(parameters) {
     '-n',
     '2',
     '--dist',
-    'worksteal',
+    'loadgroup',
     `--junitxml=${report}`,
   ]
   const code = run(python, ['-m', 'pytest', ...config, ...folder, ...parameters])

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from absgd_worker.link import channel
 from absgd_worker.link.channel import Channel
+from absgd_worker.link.command_loop import CommandLoop
 from absgd_worker.link.plan_table import Row
-from absgd_worker.training.loop import Loop
 
 
 class Spent(NamedTuple):
@@ -127,20 +127,24 @@ class Alternation:
         self.gate.open()
 
 
-def alternating_loop(alternation: Alternation) -> type[Loop]:
-    """The worker's loop, which makes way for the bare steps."""
+def alternating_commands(alternation: Alternation) -> type[CommandLoop]:
+    """The worker's command loop, which runs the bare steps between two controlled ones."""
 
-    class AlternatingLoop(Loop):
+    class AlternatingCommands(CommandLoop):
         _begun = False
 
-        def _train(self, row: Row) -> None:
+        def next_row(self) -> Row | None:
+            row = super().next_row()
             if not self._begun:
                 self._begun = True
                 alternation.begin()
-            super()._train(row)
+            return row
+
+        def count_step(self) -> None:
+            super().count_step()
             alternation.step_done()
 
-    return AlternatingLoop
+    return AlternatingCommands
 
 
 def gated_channel(gate: Gate) -> type[Channel]:

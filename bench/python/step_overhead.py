@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from alternation import Alternation, Spent, alternating_loop, gated_channel
+from alternation import Alternation, Spent, alternating_commands, gated_channel
 from timing import mean_difference, mean_ratio, median_ratio
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -44,9 +44,9 @@ def build(params: dict[str, Any], context: Context) -> Task:
         blocks=params["blocks"] + WARM_UP,
         warm_up=WARM_UP,
     )
-    # This process is `python -m absgd_worker.serve`, which is about to make a loop and a channel of these.
+    # This process runs `absgd_worker.serve` as its main module, which makes its loop and channel of these.
     vars(sys.modules["__main__"]).update(
-        Loop=alternating_loop(alternation), Channel=gated_channel(alternation.gate)
+        CommandLoop=alternating_commands(alternation), Channel=gated_channel(alternation.gate)
     )
     return Task(
         model=model,

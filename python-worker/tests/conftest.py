@@ -1,22 +1,70 @@
-"""What the tests of the served loop share."""
+"""What all tests share: workers under a controller, and a process that no test leaves changed."""
 
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import torch
 
-from fake_controller import FakeController, short_directory
-from worker_process import Worker
+if TYPE_CHECKING:
+    from fake_controller import FakeController
+    from worker_process import Worker
 
-torch.set_num_threads(1)
+    Start = Callable[..., tuple[FakeController, Worker]]
 
-Start = Callable[..., tuple[FakeController, Worker]]
+GROUPS = {
+    "transformers": (
+        "integrations/test_hugging_face.py",
+        "test_hugging_face_",
+        "[hf_",
+        "[accelerate_",
+        "[hugging_face_",
+        "[language_model.py",
+        "test_the_trainer_says_beforehand",
+    ),
+    "lightning": ("integrations/test_lightning.py", "test_lightning_", "[lightning_"),
+    # They share a fixture that takes seconds.
+    "carry-over": ("documents/test_carry_over.py",),
+}
+"""Tests that one process runs, by parts of their names: a framework is then imported by one process alone."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for group, parts in GROUPS.items():
+            if any(part in item.nodeid for part in parts):
+                item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # The process that only hands out the tests needs no torch.
+    if "PYTEST_XDIST_WORKER" in os.environ or not config.getoption("numprocesses", None):
+        import torch  # noqa: PLC0415
+
+        torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _without_loggers_of_other_tests() -> Iterator[None]:
+    """Unloads the TensorBoard that a test loads.
+
+    Every later session of the process would search all objects for its writers: longer than most tests take.
+    """
+    was_loaded = _TENSORBOARD in sys.modules
+    yield
+    if _TENSORBOARD in sys.modules and not was_loaded:
+        for name in [name for name in sys.modules if name.startswith(_TENSORBOARD)]:
+            del sys.modules[name]
+
+
+_TENSORBOARD = "torch.utils.tensorboard"
 
 
 @pytest.fixture
@@ -25,6 +73,9 @@ def served(tmp_path: Path) -> Iterator[Start]:
 
     Arguments: `name` of the run directory, `params`, `welcome` (fields of Welcome), and those of `Worker`.
     """
+    from fake_controller import FakeController, short_directory  # noqa: PLC0415
+    from worker_process import Worker  # noqa: PLC0415
+
     with ExitStack() as stack:
 
         def start(

@@ -9,7 +9,8 @@ import sys
 import pytest
 
 import absgd_worker
-from worker_process import SOURCE
+from project import SOURCE
+from warm_interpreter import run_python
 
 OLDEST = (3, 10)
 
@@ -27,24 +28,18 @@ assert session.step == 2
 """
 
 
-def ran(code: str, **environment: str) -> tuple[str, str]:
-    """What it said, after `torch` was imported with whatever that had to say."""
-    script = (
-        "import sys, torch; print('torch is there', flush=True); sys.stderr.write('torch is there\\n')\n"
-        + code
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env={"PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+AFTER_TORCH = (
+    "import sys, torch; print('torch is there', flush=True); sys.stderr.write('torch is there\\n')\n"
+)
+
+
+def printed(done: subprocess.CompletedProcess[str]) -> tuple[str, str]:
+    """What it printed on standard output and error after torch was imported."""
     assert done.returncode == 0, done.stderr
     return done.stdout.partition("torch is there\n")[2], done.stderr.partition("torch is there\n")[2]
 
 
-def test_it_loads_nothing_heavy_and_no_compiler_and_prints_nothing() -> None:
+def test_in_a_fresh_interpreter_it_loads_nothing_heavy_and_no_compiler_and_prints_nothing() -> None:
     heavy = "{'zmq', 'google', 'numpy', 'sklearn', 'runpy', 'IPython', 'wandb', 'tensorboard', 'subprocess'}"
     new = "new = {name.partition('.')[0] for name in set(sys.modules) - before}\nassert not new & " + heavy
     imported = (
@@ -55,12 +50,23 @@ def test_it_loads_nothing_heavy_and_no_compiler_and_prints_nothing() -> None:
     trained = (
         f"torch.optim.SGD([torch.ones(1)], lr=1)\nbefore = set(sys.modules)\n{LOOP.format(more='')}\n{new}\n"
     )
-    assert ran(imported + trained) == ("", "")
+    done = subprocess.run(
+        [sys.executable, "-c", AFTER_TORCH + imported + trained],
+        env={"PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert printed(done) == ("", "")
 
 
 def test_numpy_is_not_needed(tmp_path) -> None:
     block = "sys.modules['numpy'] = None\nimport absgd_worker\n"
-    assert ran(block + LOOP.format(more=", run='mine'"), ABSGD_RUNS=str(tmp_path)) == ("", "")
+    done = run_python(
+        *("-c", AFTER_TORCH + block + LOOP.format(more=", run='mine'")),
+        env={"PYTHONPATH": str(SOURCE), "ABSGD_RUNS": str(tmp_path)},
+    )
+    assert printed(done) == ("", "")
     assert (tmp_path / "mine" / "samples.log").stat().st_size > 16
 
 

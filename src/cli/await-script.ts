@@ -1,4 +1,4 @@
-/** Waits for a script that somebody starts by hand. */
+/** Waits for a script that the user starts in another terminal. */
 import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readControllerFile } from '../log/run-directory.js'
@@ -6,14 +6,14 @@ import type { Program } from '../record/worker-program.js'
 import { commandByHand } from '../worker/local.js'
 import type { ControllerProcess } from './follow.js'
 
-/** Says what to type, and returns once a script has joined, or nobody waits for one any more. */
+/** Prints the command that starts the script, and returns when a script has joined or the controller has ended. */
 export async function awaitScript(
   dir: string,
   program: Program,
   controller: ControllerProcess,
 ): Promise<void> {
   const endpoints = readControllerFile(dir)?.endpoints
-  // It has joined and gone already.
+  // The script has already joined and ended.
   if (endpoints === undefined) return
   const command = commandByHand({ endpoints, runDirectory: resolve(dir), program })
   process.stderr.write(

@@ -1,4 +1,4 @@
-/** The cockpit of the commands: where its runs come from, and what is said once it was left. */
+/** Opens the cockpit for a command: connects it to run directories, and prints the result of the run afterwards. */
 import { openCockpit } from '../ui/cockpit/open.js'
 import type { CockpitEnd } from '../ui/cockpit/cockpit.js'
 import type { RunSource } from '../ui/cockpit/feed/source.js'
@@ -16,19 +16,19 @@ import { lastLines } from '../process/child.js'
 import { exitCodeOf } from './exit-code.js'
 
 export interface CockpitRequest {
-  /** Run directories; the first is shown. */
+  /** Run directories. The first is shown. */
   readonly dirs: readonly string[]
-  /** --runs, as it was given: said again with every command that is proposed. */
+  /** The value of --runs, which is repeated in every command that the cockpit proposes. */
   readonly runs: string | undefined
-  /** Interrupts the run's controller; absent where the cockpit only watches. */
+  /** Interrupts the run's controller; absent if the cockpit only watches. */
   readonly interrupt?: () => void
-  /** Whether it leaves by itself once the run is over. @default false */
+  /** Whether the cockpit closes when the run ends. @default false */
   readonly leavesAtEnd?: boolean
-  /** Called once the cockpit takes signals. Says how often the run was interrupted before. */
+  /** Called when the cockpit starts to handle signals. Returns how many interrupts came before. */
   readonly opened?: () => number
 }
 
-/** Shows the cockpit until it is left, prints what became of the run, and ends this process. */
+/** Shows the cockpit until it closes, prints the result of the run, and ends this process. */
 export async function showCockpit(request: CockpitRequest): Promise<never> {
   const { dirs, runs, interrupt, leavesAtEnd = false, opened } = request
   const sources = await Promise.all(dirs.map((dir) => sourceOf(dir, runs)))
@@ -39,8 +39,8 @@ export async function showCockpit(request: CockpitRequest): Promise<never> {
     ...(interrupt === undefined ? {} : { interrupt }),
     ...(opened === undefined ? {} : { opened }),
   })
-  for (const line of await partingLines(end)) process.stdout.write(`${line}\n`)
-  // The run's controller lives on; waiting for it would keep this process here.
+  for (const line of await closingLines(end)) process.stdout.write(`${line}\n`)
+  // Exits without waiting for the controller, which goes on.
   process.exit(exitCodeAfter(end, interrupt !== undefined))
 }
 
@@ -64,8 +64,8 @@ async function sourceOf(dir: string, runs: string | undefined): Promise<RunSourc
   }
 }
 
-/** How the run stands, what came of it if it is over, and what to type next. */
-async function partingLines({ source, state }: CockpitEnd): Promise<string[]> {
+/** The status of the run, its results if it ended, and the next command. */
+async function closingLines({ source, state }: CockpitEnd): Promise<string[]> {
   const { snapshot, driven } = state
   const { end, position, runSteps } = snapshot
   const of = runSteps === 0 ? '' : ` of ${formatCount(runSteps)}`
@@ -85,7 +85,7 @@ async function partingLines({ source, state }: CockpitEnd): Promise<string[]> {
   ]
 }
 
-/** Of a run that ended: its own, where its end was seen. Looking at one that is over fails for nothing. */
+/** The exit code of the run if it ended while the cockpit was open. 0 for a run that had ended before. */
 function exitCodeAfter({ state, signal }: CockpitEnd, owned: boolean): number {
   const { end } = state.snapshot
   const seen = owned || state.wasDriven
@@ -94,6 +94,6 @@ function exitCodeAfter({ state, signal }: CockpitEnd, owned: boolean): number {
   return signal === undefined ? 0 : SIGNAL_CODES[signal]
 }
 
-/** As of a process that the signal ended. */
+/** Exit codes of a process that the signal ended: 128 + number of the signal. */
 const SIGNAL_CODES = { SIGTERM: 143, SIGHUP: 129 } as const
 const WORKER_LINES = 40

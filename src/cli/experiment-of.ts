@@ -1,11 +1,11 @@
-/** The experiment that a run was made of, loaded again from its file. */
+/** Loads the experiment of an existing run again from its file. */
 import { AbsgdError } from '../errors.js'
 import { experimentOfScript } from '../experiment/script-without-experiment.js'
 import { loadExperiment } from '../experiment/files/load-experiment.js'
 import { resolveExperiment, type ResolvedExperiment } from '../experiment/resolve-experiment.js'
 import type { Manifest } from '../record/manifest.js'
 
-/** @throws AbsgdError 'run-directory' for a run that a script launched: it is no file that could be loaded */
+/** @throws AbsgdError 'run-directory' for a run that a script launched, because it has no experiment file */
 export async function experimentOf(manifest: Manifest): Promise<ResolvedExperiment> {
   const set = manifest.set === undefined ? {} : { set: manifest.set }
   if (manifest.experimentFile === undefined && manifest.config.attached === true)

@@ -1,4 +1,4 @@
-/** Starts a controller in a process of its own and shows its run until it ends. */
+/** Starts a controller in its own process, and shows the run until it ends. */
 import { statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -15,29 +15,29 @@ import type { Ui } from './ui.js'
 
 export interface ControllerOptions {
   readonly dir: string
-  /** Undefined where the run is simulated. */
+  /** Path of the interpreter; undefined for simulated runs. */
   readonly python: string | undefined
   readonly threads?: number
-  /** Take the lock also of a holder that cannot be judged from here. @default false */
+  /** Take the lock even if it belongs to a process on another machine or in a container. @default false */
   readonly takeOver?: boolean
 }
 
 export interface ControllerProcess extends ProcessHandle {
-  /** What it has written to controller.log, the end of it. */
-  words(): string
+  /** The last lines that it has written to controller.log. */
+  lastOutput(): string
 }
 
 /**
- * Starts the controller of the run in `dir` and waits until it has the lock and the log.
+ * Starts the controller of the run in `dir`, and waits until it holds the lock and has opened the log.
  *
- * @throws AbsgdError with the controller's own words when it ends before that. The directory of a new run is removed then, where
- *   this process made it and nothing was recorded in it; nothing else is.
+ * @throws AbsgdError with the controller's last output if it ends before that. The run directory is removed then, if this process
+ *   made it and nothing was recorded in it.
  */
 export async function startControllerProcess(options: ControllerOptions): Promise<ControllerProcess> {
   const { dir, python, threads, takeOver = false } = options
   const { controllerLog } = runPaths(dir)
   const offset = statSync(controllerLog, { throwIfNoEntry: false })?.size ?? 0
-  const words = () => lastLines(controllerLog, { offset }).replace(/^absgd: /, '')
+  const lastOutput = () => lastLines(controllerLog, { offset }).replace(/^absgd: /, '')
   const controller = spawnDetached({
     command: process.execPath,
     args: [
@@ -54,31 +54,31 @@ export async function startControllerProcess(options: ControllerOptions): Promis
   let exit: ProcessExit | undefined
   void controller.exited.then((how) => (exit = how))
   while (readControllerFile(dir)?.pid !== controller.pid) {
-    // A short run may be over before it is looked at.
+    // A short run may have ended before the first check.
     if (exit?.exitCode === 0) break
     if (exit !== undefined) {
-      const problem = words() || 'the controller ended before it began'
+      const problem = lastOutput() || 'the controller ended before it began'
       removeUnused(dir)
       throw new AbsgdError('run-directory', problem)
     }
     await sleep(START_POLL_MS)
   }
-  return { ...controller, words }
+  return { ...controller, lastOutput }
 }
 
 export interface FollowOptions {
   readonly ui: Ui
-  /** `--runs` as it was given, for the commands that the cockpit proposes. */
+  /** The value of `--runs`, for the commands that the cockpit proposes. */
   readonly runs: string | undefined
-  /** Whether the cockpit stays open once the run is over. @default false */
+  /** Whether the cockpit stays open after the end of the run. @default false */
   readonly stay?: boolean | undefined
-  /** Waited for before anything is shown. */
+  /** Called after the start of the controller; nothing is shown before it resolves. */
   readonly started?: (controller: ControllerProcess) => Promise<void>
 }
 
 /**
- * Starts the controller and shows what the run does until it ends; from the start on, Ctrl-C and SIGTERM are the controller's.
- * Sets the exit code.
+ * Starts the controller, shows the run until it ends, and sets the exit code. Ctrl-C and SIGTERM are sent to the controller, also
+ * while it starts.
  */
 export async function startAndFollow(
   options: ControllerOptions,
@@ -91,7 +91,7 @@ export async function startAndFollow(
     const controller = await startControllerProcess(options)
     interrupts.passTo(controller)
     await started?.(controller)
-    // Who interrupted it while it started wants no dashboard.
+    // After an interrupt during the start, the cockpit is not opened.
     if (ui === 'cockpit' && interrupts.count() === 0) {
       await showCockpit({
         dirs: [dir],
@@ -106,7 +106,7 @@ export async function startAndFollow(
     }
     const { status } = await printRun(tailRun(dir, { streams: ['steps'] }), manifest, dir, {
       ui: ui === 'cockpit' ? 'plain' : ui,
-      // A resumed run's log begins long ago: what is shown begins with this controller.
+      // The log of a resumed run has older records; only those of this controller are shown.
       from: ({ body }) => body.type === 'controller-started' && body.pid === controller.pid,
       ended: () => reportBreak(controller, manifest.run),
     })
@@ -119,7 +119,7 @@ export async function startAndFollow(
 async function reportBreak(controller: ControllerProcess, run: string): Promise<void> {
   const { exitCode, signal } = await controller.exited
   if (exitCode === 0) return
-  const how = controller.words() || (signal === undefined ? `exit code ${exitCode}` : signal)
+  const how = controller.lastOutput() || (signal === undefined ? `exit code ${exitCode}` : signal)
   process.stderr.write(`absgd: the controller broke off: ${how}\n  "absgd resume ${run}" goes on\n`)
 }
 

@@ -1,17 +1,17 @@
-/** Ctrl-C and SIGTERM on their way to a run's controller. */
+/** Sends Ctrl-C and SIGTERM to a run's controller. */
 import { onInterrupt } from '../process/interrupt.js'
 import type { ProcessHandle } from '../process/child.js'
 
 export interface Interrupts {
-  /** Passes on what came until now, and what comes. */
+  /** Sends the interrupts so far, and all later ones, to the controller. */
   passTo(controller: ProcessHandle): void
-  /** How many came. */
+  /** Number of interrupts so far. */
   count(): number
-  /** From here on they end this process again. */
+  /** From now on, signals end this process as usual. */
   stop(): void
 }
 
-/** A controller that is still starting would die of a signal and leave its worker behind: until it stands, they are kept. */
+/** Keeps interrupts until the controller has started: a signal during the start would end it and leave its worker behind. */
 export function holdInterrupts(): Interrupts {
   let count = 0
   let controller: ProcessHandle | undefined

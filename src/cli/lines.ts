@@ -1,4 +1,4 @@
-/** A run as lines on the standard output, until it is over. */
+/** Prints a run to standard output, line by line, until it ends. */
 import { readRunSummary } from '../log/run-summary.js'
 import { endLine, recordLine } from '../ui/lines/json.js'
 import { createPlainOutput } from '../ui/lines/plain.js'
@@ -10,9 +10,9 @@ import type { LinesUi } from './ui.js'
 
 export interface LinesOptions {
   readonly ui: LinesUi
-  /** The first record that is shown; those before it count all the same. @default the very first */
+  /** Whether to print from this record on. Earlier records are still counted. @default from the first record on */
   readonly from?: (record: LogRecord) => boolean
-  /** Waited for before the run is read once more for its end. */
+  /** Called after the last record; the summary is read after it resolves. */
   readonly ended?: () => Promise<void>
 }
 
@@ -26,7 +26,7 @@ export async function printRun(
   let begun = false
   for await (const record of records) {
     begun ||= from(record)
-    const lines = plain.take(record)
+    const lines = plain.linesOf(record)
     if (!begun) continue
     if (ui === 'plain') for (const line of lines) print(line)
     if (ui === 'json') for (const line of recordLine(record)) print(line)

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line: dispatches, maps errors to exit codes, and is the only place that sets one. */
+/** The command line: selects the command, prints errors, and turns them into exit codes. */
 import { Command, CommanderError } from 'commander'
 import { toAbsgdError, type AbsgdError, type ErrorCode } from '../errors.js'
 import { VERSION } from '../version.js'
@@ -22,7 +22,7 @@ interface Commands {
   readonly hidden?: true
 }
 
-/** In the order of the help. Loaded when asked for: what `run` stands on would keep `ls` and `pause` waiting. */
+/** The commands in the order of the help. Each is loaded only when needed: the imports of `run` would delay `ls` and `pause`. */
 const COMMANDS: readonly Commands[] = [
   { names: ['run'], load: async () => [(await import('./commands/run.js')).runCommand()] },
   { names: ['attach'], load: async () => [(await import('./commands/attach.js')).attachCommand()] },
@@ -80,7 +80,7 @@ const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   unreachable: 1,
 }
 
-// Whoever reads our output may leave first (`absgd run … | head`): training goes on without an audience.
+// The reader of our output may end first (`absgd run … | head`). Then this process ends, and training goes on.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0)
   throw error
@@ -90,7 +90,7 @@ try {
   await main(process.argv.slice(2))
 } catch (thrown) {
   if (thrown instanceof CommanderError) {
-    // Commander has printed its message; its codes for help and version are 0.
+    // Commander has printed its message already. Its exit code for help and version is 0.
     process.exitCode = thrown.exitCode === 0 ? 0 : 2
   } else {
     const error = toAbsgdError(thrown, 'usage')

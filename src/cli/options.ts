@@ -1,9 +1,9 @@
-/** Options that several commands take. */
+/** Options and parsers that several commands share. */
 import { InvalidArgumentError, Option } from 'commander'
 import { parseEdit } from '../experiment/controls/parse-edit.js'
 
 export function simulateOption(): Option {
-  return new Option('--simulate', 'train a toy without Python instead of the task').conflicts([
+  return new Option('--simulate', 'train a simulated model without Python instead of the task').conflicts([
     'python',
     'threads',
   ])
@@ -39,43 +39,43 @@ export function wholeNumber(text: string): number {
 function integerFrom(least: number, text: string): number {
   const value = Number(text)
   if (text.trim() !== '' && Number.isSafeInteger(value) && value >= least) return value
-  throw new InvalidArgumentError(`It takes a whole number from ${least}.`)
+  throw new InvalidArgumentError(`Give a whole number of ${least} or more.`)
 }
 
-/** Its range is for others to check. */
+/** Any number; the caller checks its range. */
 export function someNumber(text: string): number {
   const value = Number(text)
   if (text.trim() !== '' && !Number.isNaN(value)) return value
-  throw new InvalidArgumentError('It takes a number.')
+  throw new InvalidArgumentError('Give a number.')
 }
 
-/** `a,b`; empty parts are dropped. */
+/** Splits `a,b` at commas. Empty parts are dropped, repeated ones are kept once. */
 export function commaSeparated(text: string): readonly string[] {
   const parts = text
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '')
   if (parts.length > 0) return [...new Set(parts)]
-  throw new InvalidArgumentError('It takes one name or several, separated by commas.')
+  throw new InvalidArgumentError('Give one name or several, separated by commas.')
 }
 
-/** `control=schedule`, on top of those before it. */
+/** Adds `control=schedule` to the earlier ones. */
 function controlText(
   text: string,
   before: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
   const { control, to, when } = parseEdit(text)
-  if (to.kind === 'factor') throw new InvalidArgumentError('It takes a value or a schedule, not a factor.')
+  if (to.kind === 'factor') throw new InvalidArgumentError('Give a value or a schedule, not a factor.')
   if (when.kind !== 'soon')
     throw new InvalidArgumentError(
-      'It holds from the first step on: leave @STEP out; "absgd set" edits later.',
+      '--set applies from the first step on: leave out @STEP. "absgd set" changes a control later.',
     )
   return { ...before, [control]: to.text }
 }
 
-/** `key=value`, on top of those before it. */
+/** Adds `key=value` to the earlier ones. */
 function keyValue(text: string, before: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   const cut = text.indexOf('=')
-  if (cut < 1) throw new InvalidArgumentError('It takes key=value.')
+  if (cut < 1) throw new InvalidArgumentError('Give key=value.')
   return { ...before, [text.slice(0, cut)]: text.slice(cut + 1) }
 }

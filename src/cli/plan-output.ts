@@ -1,4 +1,4 @@
-/** `absgd plan … -o FILE`: the rows of an experiment, or those that a run has applied, for Python alone. */
+/** `absgd plan … -o FILE`: writes the planned values of an experiment, or the applied values of a run, for Python without a controller. */
 import { statSync, writeFileSync } from 'node:fs'
 import { AbsgdError } from '../errors.js'
 import { compileRun } from '../experiment/run-schedule.js'
@@ -18,12 +18,12 @@ export interface PlanOutputOptions {
   readonly steps?: number
 }
 
-/** Whether it names an experiment file rather than a run. */
+/** Whether `name` is an experiment file and not a run. */
 export function isExperimentFile(name: string): boolean {
   return statSync(name, { throwIfNoEntry: false })?.isFile() ?? /\.[cm]?[jt]s$/.test(name)
 }
 
-/** @throws AbsgdError 'usage' where several arms are asked for, or where what is planned depends on what is reported */
+/** @throws AbsgdError 'usage' for several arms, and for controls that depend on the reports of the run */
 export function planOfExperiment(experiment: Experiment, options: PlanOutputOptions): PlanFile {
   const [arm, another] = armsOf(experiment, options.arm)
   if (another !== undefined)
@@ -43,14 +43,14 @@ export function planOfExperiment(experiment: Experiment, options: PlanOutputOpti
   return planFileOf(resolved.name, { first: 0, to }, (first, count) => schedule.rows(first, count))
 }
 
-/** @throws AbsgdError 'run-directory' where there is no such run, or it has no steps */
+/** @throws AbsgdError 'run-directory' if there is no such run, or if it has no steps */
 export async function planOfRun(nameOrPath: string, runs: string | undefined): Promise<PlanFile> {
   const dir = selectRun(runsRoot(runs), nameOrPath)
   const { run, experiment } = readManifest(dir)
   const history = createStepHistory()
   for await (const record of readRun(dir, { streams: ['steps'] })) history.add(record)
   if (history.to === 0) throw new AbsgdError('run-directory', `the run "${run}" has no steps to plan`)
-  // A script without a controller has no plan but what its code said.
+  // A script without a controller has no planned controls: lambda and gamma are those of its own code.
   const names = history.planned.size > 0 ? [...history.planned] : ['lambda', 'gamma']
   return planFileOf(experiment, { first: history.begin, to: history.to }, (first, count) =>
     Object.fromEntries(
@@ -62,7 +62,7 @@ export async function planOfRun(nameOrPath: string, runs: string | undefined): P
   )
 }
 
-/** @throws AbsgdError 'environment' where it cannot be written */
+/** @throws AbsgdError 'environment' if the file cannot be written */
 export function writePlanFile(file: string, plan: PlanFile): void {
   try {
     writeFileSync(file, planFileText(plan))

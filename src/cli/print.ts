@@ -1,4 +1,4 @@
-/** Where commands put their lines. */
+/** Prints a line of a command. Tests collect the lines instead. */
 export type Print = (line: string) => void
 
 export const toStdout: Print = (line) => {

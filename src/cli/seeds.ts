@@ -1,7 +1,7 @@
-/** `--seeds`: how many, or which. */
+/** The value of `--seeds`: a number of seeds, or a list of seeds. */
 import { InvalidArgumentError } from 'commander'
 
-/** `5` is 0 to 4; `200-209` and `200,201,205-209` are those. Each once, in the order given. */
+/** `5` means seeds 0 to 4; `200-209` and `200,201,205-209` list seeds. Each seed is kept once, in the given order. */
 export function seedList(text: string): readonly number[] {
   const parts = text.split(',').map((part) => part.trim())
   const [only = ''] = parts
@@ -26,5 +26,6 @@ function range(from: number, to: number): number[] {
   return Array.from({ length: count }, (_, i) => from + i)
 }
 
-const EXPECTED = 'It takes a number of seeds from 1 (5 is 0 to 4), or seeds: 200-209, or 200,201,205-209.'
+const EXPECTED =
+  'Give a number of seeds of 1 or more (5 means 0 to 4), or a list of seeds: 200-209, or 200,201,205-209.'
 const MAX_SEEDS = 10_000

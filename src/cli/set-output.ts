@@ -1,4 +1,4 @@
-/** What is printed of a set of runs. */
+/** The output of a command that trains a set of runs. */
 import type { AbsgdError } from '../errors.js'
 import { comparisonLines, seedsInWords } from '../ui/lines/comparison.js'
 import { formatDuration } from '../ui/text/format.js'
@@ -22,9 +22,9 @@ import { toStdout, type Print } from './print.js'
 export interface SetOutput {
   begin(run: string, beginning: Beginning): void
   over(summary: RunSummary): void
-  /** A run that could not be started. */
+  /** Reports a run that could not be started. */
   refuse(run: string, error: AbsgdError): void
-  /** The comparison, and how the set stands. @param summaries of every run of the set that exists, in its order */
+  /** Prints the comparison and the status of the set. @param summaries - of all existing runs of the set, in its order */
   end(summaries: readonly RunSummary[]): void
 }
 
@@ -34,7 +34,7 @@ export interface SetOutputOptions {
   readonly threads: number | undefined
 }
 
-/** Prints what there is already, and what comes. */
+/** Prints the runs that are completed already, and then the progress of the others. */
 export function createSetOutput(set: RunSet, options: SetOutputOptions, print: Print = toStdout): SetOutput {
   const { ui, jobs } = options
   const started = performance.now()
@@ -112,7 +112,7 @@ function openingLines(
   ]
 }
 
-/** By arm, as the set has them: arms keep their place whatever became of the first run. */
+/** The comparison with the arms in the order of the set, even if the first run failed. */
 function comparisonOf({ arms }: RunSet, summaries: readonly RunSummary[]): Comparison {
   const byArm = arms.flatMap((arm) => summaries.filter(({ config }) => config.arm === arm))
   const [baseline] = arms

@@ -1,4 +1,4 @@
-/** What commands share that train a run which has a directory: its interpreter, and its controller. */
+/** Starts the controller of a run that has a directory already: for `resume`, `fork` and `replay`. */
 import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { ensureEnvironment } from '../environment/ensure-environment.js'
@@ -8,7 +8,7 @@ import { experimentOf } from './experiment-of.js'
 import { startAndFollow, startControllerProcess, type ControllerProcess } from './follow.js'
 import type { Ui } from './ui.js'
 
-/** The interpreter to train with; undefined where the run is simulated, or its script is started by hand. */
+/** The interpreter to train with; undefined for simulated runs, and for scripts that the user starts. */
 export async function interpreterFor(
   { config }: Manifest,
   python: string | undefined,
@@ -28,13 +28,13 @@ export interface TakeUpOptions {
   readonly runs?: string | undefined
   readonly ui: Ui
   readonly stay?: boolean | undefined
-  /** Leaves the run to itself, and ends this process. */
+  /** Whether to end this process after the start, without showing the run. */
   readonly detach: boolean
-  /** Take the lock also of a holder that cannot be judged from here. @default false */
+  /** Take the lock even if it belongs to a process on another machine or in a container. @default false */
   readonly takeOver?: boolean
 }
 
-/** Starts a controller for the run in `dir` and shows it, or leaves it. */
+/** Starts a controller for the run in `dir`, and shows the run unless `detach` is set. */
 export async function takeUp(dir: string, manifest: Manifest, options: TakeUpOptions): Promise<void> {
   const { python, threads, ui, runs, stay, detach, takeOver = false } = options
   const start = { dir, python, takeOver, ...(threads === undefined ? {} : { threads }) }
@@ -47,11 +47,11 @@ export async function takeUp(dir: string, manifest: Manifest, options: TakeUpOpt
   }
   await startControllerProcess(start)
   process.stdout.write(`${manifest.run}\n`)
-  // Its process is another session's now; waiting for its end would keep this one here.
+  // Exits without waiting for the controller, which goes on in its own session.
   process.exit(0)
 }
 
-/** A free name beside a run: `RUN-fork`, `RUN-fork-2`, … */
+/** A name that no other run in the folder has: `RUN-fork`, `RUN-fork-2`, … */
 export function freeNameBeside(dir: string, suffix: string): string {
   const base = `${basename(dir).slice(0, LONGEST_NAME - suffix.length - 4)}-${suffix}`
   for (let number = 1; ; number++) {

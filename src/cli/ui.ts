@@ -1,4 +1,4 @@
-/** How a command shows a run. */
+/** The option `--ui`: how a command shows a run. */
 import { Option } from 'commander'
 import { isatty } from 'node:tty'
 import { AbsgdError } from '../errors.js'
@@ -18,14 +18,14 @@ export function uiOption(): Option {
 }
 
 export function stayOption(): Option {
-  return new Option('--stay', 'keep the cockpit open once the run is over')
+  return new Option('--stay', 'keep the cockpit open after the end of the run')
 }
 
 /**
- * What the flag means here. In a CI job nobody would leave a cockpit, terminal or not; and a
- * shell's job in the background (`absgd run … &`) has no terminal to draw on. From here on such a job leaves the terminal as it is.
+ * The user interface for the value of `--ui`. `auto` is the cockpit only on a terminal, in the foreground, and outside of CI jobs,
+ * where nobody could close it. From here on, a background job (`absgd run … &`) does not change the terminal.
  *
- * @throws AbsgdError 'usage' when the cockpit is asked for without a terminal.
+ * @throws AbsgdError 'usage' for `--ui cockpit` without a terminal
  */
 export function chooseUi(flag: UiFlag): Ui {
   const { env } = process
@@ -42,9 +42,9 @@ export function chooseUi(flag: UiFlag): Ui {
 }
 
 /**
- * `chooseUi` for what the cockpit does not show.
+ * Like `chooseUi`, for commands without a cockpit.
  *
- * @throws AbsgdError 'usage' when the cockpit is asked for.
+ * @throws AbsgdError 'usage' for `--ui cockpit`
  */
 export function chooseLines(flag: UiFlag, what: string): LinesUi {
   if (flag !== 'cockpit') return flag === 'auto' ? 'plain' : flag

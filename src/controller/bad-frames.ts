@@ -1,16 +1,20 @@
-/** Peers that send what cannot be read: counted, and cut off after five bad frames in ten seconds. Pure. */
+/** Counts frames that cannot be read, per peer. A peer is cut off after five of them in ten seconds. Pure. */
 
-/** Times of recent bad frames, by peer. */
+/** The times of recent bad frames in milliseconds, by peer. */
 export type BadFrames = Readonly<Record<string, readonly number[]>>
 
-export function strike(
-  strikes: BadFrames,
+export function countBadFrame(
+  badFrames: BadFrames,
   peer: string,
   nowMs: number,
-): { readonly strikes: BadFrames; readonly first: boolean; readonly out: boolean } {
-  const recent = (strikes[peer] ?? []).filter((atMs) => nowMs - atMs < WINDOW_MS)
+): { readonly badFrames: BadFrames; readonly isFirst: boolean; readonly isOverLimit: boolean } {
+  const recent = (badFrames[peer] ?? []).filter((atMs) => nowMs - atMs < WINDOW_MS)
   const times = [...recent, nowMs]
-  return { strikes: { ...strikes, [peer]: times }, first: recent.length === 0, out: times.length >= LIMIT }
+  return {
+    badFrames: { ...badFrames, [peer]: times },
+    isFirst: recent.length === 0,
+    isOverLimit: times.length >= LIMIT,
+  }
 }
 
 const WINDOW_MS = 10_000

@@ -1,4 +1,4 @@
-/** The controller's loop: feeds what happens to `transition`, and carries out what follows. */
+/** The controller's loop: passes events to `transition`, and carries out the effects that it returns. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nameOf, type RecordName } from '../record/record-id.js'
@@ -9,15 +9,9 @@ import type { Entry } from '../log/files/named-entries.js'
 import type { LogWriter } from '../log/files/log-writer.js'
 import type { ControllerChannel, Incoming, PeerId } from '../wire/channel.js'
 import type { ProcessHandle } from '../process/child.js'
-import { strike, type BadFrames } from './bad-frames.js'
-import {
-  acceptance,
-  type ControllerContext,
-  type ControllerEvent,
-  type ControllerState,
-  type Effect,
-  type End,
-} from './state/state.js'
+import { countBadFrame, type BadFrames } from './bad-frames.js'
+import { placeInStream } from './state/received-telemetry.js'
+import type { ControllerContext, ControllerEvent, ControllerState, Effect, End } from './state/state.js'
 import { transition } from './decisions/transition.js'
 
 export interface ControllerParts {
@@ -28,15 +22,15 @@ export interface ControllerParts {
   readonly channel: ControllerChannel
   readonly log: LogWriter
   readonly worker: ProcessHandle
-  /** How long a live worker may take until it says Hello; Infinity waits for ever. @default ten minutes */
+  /** How long a live worker may take until it sends its Hello; Infinity for no limit. @default ten minutes */
   readonly helloLimitMs?: number
-  /** What the worker printed last, for people. */
+  /** The last lines that the worker printed. */
   readonly lastLines: () => string
-  /** What the worker's spool holds beyond the log, once its process is gone. */
-  readonly leftovers: () => AsyncIterable<Entry>
-  /** Whole checkpoints in the run directory that are newer than all that the controller knows of. @default none */
+  /** The records in the spool of a worker whose process is gone. */
+  readonly spooled: () => AsyncIterable<Entry>
+  /** Whole checkpoints in the run directory that are newer than all known ones. @default none */
   readonly unrecorded?: (known: ControllerState) => readonly CheckpointWritten[]
-  /** Numbers to be computed from the whole log once training is over. */
+  /** Computes numbers from the whole log once training is over. */
   readonly summary: () => Promise<Readonly<Record<string, number>>>
   readonly encode: (record: LogRecord) => Uint8Array
   readonly onReport?: (body: StepBatch | Evaluation) => void
@@ -47,13 +41,13 @@ export interface RunEnd extends End {
 }
 
 export interface Controller {
-  /** Resolves when the run is over and its log complete; rejects when the log could not be written. */
+  /** Resolves when the run is over and its log is complete; rejects when the log could not be written. */
   readonly ended: Promise<RunEnd>
-  /** Resolves with the worker's answer, refusals included. */
+  /** Resolves with the reply, refusals included. */
   request(action: Action, by: string, why?: string): Promise<RequestResult>
-  /** Once: checkpoint and stop. Twice: end the worker now. */
+  /** The first call checkpoints and stops the run, the second one ends the worker at once. */
   interrupt(): void
-  /** Puts something that people should know into the log. */
+  /** Records a warning in the log. */
   warn(text: string): void
   state(): ControllerState
 }
@@ -62,12 +56,12 @@ export interface Controller {
 export function startController(parts: ControllerParts): Controller {
   const { context, channel, log, worker } = parts
   const incarnation = randomUUID().replaceAll('-', '').slice(0, 16)
-  const answers = new Map<string, (result: RequestResult) => void>()
+  const waiting = new Map<string, (result: RequestResult) => void>()
   let state = parts.initial
   let seq = 0
   let finishing: Promise<void> | undefined
-  let holeAskedMs = -Infinity
-  let strikes: BadFrames = {}
+  let missingAskedMs = -Infinity
+  let badFrames: BadFrames = {}
   let workerGone = false
   let resolveEnded: (end: RunEnd) => void
   let rejectEnded: (error: AbsgdError) => void
@@ -93,12 +87,12 @@ export function startController(parts: ControllerParts): Controller {
       case 'append':
         return append(effect.body)
       case 'send':
-        // Append first, act second: what the worker is told must be in the log whatever happens next.
+        // Append first, act second: what is sent must be in the log, whatever happens next.
         log.flush()
         return channel.send(effect.peer, effect.message)
-      case 'answer':
-        answers.get(effect.result.id)?.(effect.result)
-        return void answers.delete(effect.result.id)
+      case 'reply':
+        waiting.get(effect.result.id)?.(effect.result)
+        return void waiting.delete(effect.result.id)
       case 'report':
         return parts.onReport?.(effect.body)
       case 'kill':
@@ -113,20 +107,26 @@ export function startController(parts: ControllerParts): Controller {
     }
   }
 
-  /** @param body - Undefined where this version cannot read it. */
-  function take(name: RecordName, body: Body | undefined, bytes: Uint8Array): boolean {
-    const verdict = acceptance(state, name)
-    if (verdict === 'next') accept(name, body, bytes)
+  /**
+   * Appends a telemetry record if it is the next of its stream.
+   *
+   * @param body - Undefined if this version cannot read it
+   * @returns whether it was appended
+   */
+  function receiveRecord(name: RecordName, body: Body | undefined, bytes: Uint8Array): boolean {
+    const place = placeInStream(state, name)
+    if (place === 'next') appendTelemetry(name, body, bytes)
     const peer = state.lease?.peer
-    if (verdict === 'hole' && peer !== undefined && performance.now() - holeAskedMs > HOLE_RETRY_MS) {
-      holeAskedMs = performance.now()
+    const mayAsk = performance.now() - missingAskedMs > ASK_AGAIN_MS
+    if (place === 'behind-missing' && peer !== undefined && mayAsk) {
+      missingAskedMs = performance.now()
       const hint = `telemetry is missing before ${name.stream} ${name.seq}: say Hello and send it again`
       channel.send(peer, { type: 'reject', code: 'no-lease', hint })
     }
-    return verdict === 'next'
+    return place === 'next'
   }
 
-  function accept(name: RecordName, body: Body | undefined, bytes: Uint8Array): void {
+  function appendTelemetry(name: RecordName, body: Body | undefined, bytes: Uint8Array): void {
     log.append(name.stream, bytes)
     dispatch({ type: 'telemetry', name, body, nowMs: performance.now() })
   }
@@ -141,9 +141,9 @@ export function startController(parts: ControllerParts): Controller {
           nowMs: performance.now(),
         })
       case 'telemetry':
-        return void take(nameOf(incoming.record), incoming.record.body, incoming.bytes)
+        return void receiveRecord(nameOf(incoming.record), incoming.record.body, incoming.bytes)
       case 'unread':
-        if (take(incoming.name, undefined, incoming.bytes) && incoming.reason !== undefined)
+        if (receiveRecord(incoming.name, undefined, incoming.bytes) && incoming.reason !== undefined)
           onMalformed(undefined, incoming.reason)
         return
       case 'malformed':
@@ -154,9 +154,9 @@ export function startController(parts: ControllerParts): Controller {
   }
 
   function onMalformed(peer: PeerId | undefined, reason: string): void {
-    const verdict = strike(strikes, peer ?? 'telemetry', performance.now())
-    strikes = verdict.strikes
-    if (verdict.first) {
+    const counted = countBadFrame(badFrames, peer ?? 'telemetry', performance.now())
+    badFrames = counted.badFrames
+    if (counted.isFirst) {
       append({
         type: 'note',
         level: 'warning',
@@ -164,7 +164,7 @@ export function startController(parts: ControllerParts): Controller {
         position: state.reported,
       })
     }
-    if (verdict.out && peer !== undefined) {
+    if (counted.isOverLimit && peer !== undefined) {
       channel.send(peer, {
         type: 'reject',
         code: 'malformed',
@@ -178,16 +178,16 @@ export function startController(parts: ControllerParts): Controller {
   }
 
   async function sync(): Promise<void> {
-    const { intake } = state
+    const { received } = state
     await log.sync()
-    dispatch({ type: 'durable', intake })
+    dispatch({ type: 'durable', received })
   }
 
   async function finish(): Promise<void> {
     const exit = await Promise.race([worker.exited, sleep(EXIT_GRACE_MS, undefined, { ref: false })])
     if (exit === undefined) worker.kill('SIGKILL')
     await worker.exited
-    await absorb()
+    await appendSpooled()
     await log.sync()
     const values = await parts.summary()
     if (Object.keys(values).length > 0) append({ type: 'summary', values })
@@ -199,23 +199,23 @@ export function startController(parts: ControllerParts): Controller {
     clearTimeout(helloTimer)
     await channel.close()
     await log.close()
-    for (const settle of answers.values()) settle(refusal('the run has ended'))
+    for (const resolve of waiting.values()) resolve(refusal('the run has ended'))
     resolveEnded({ ...end, position: state.reported })
   }
 
-  async function absorb(): Promise<void> {
-    for await (const { name, body, bytes } of parts.leftovers()) {
-      const verdict = acceptance(state, name)
-      // Nobody is left to send again what the disk lost in between.
-      if (verdict === 'next' || verdict === 'hole') accept(name, body, bytes)
+  async function appendSpooled(): Promise<void> {
+    for await (const { name, body, bytes } of parts.spooled()) {
+      const place = placeInStream(state, name)
+      // Records that the disk lost cannot be sent again: the worker is gone.
+      if (place === 'next' || place === 'behind-missing') appendTelemetry(name, body, bytes)
     }
   }
 
   async function watchWorker(): Promise<void> {
     const exit = await worker.exited
     workerGone = true
-    // What it sent last may still be on its way: the spool has it for certain.
-    await absorb()
+    // Its last records may still be on their way over the socket, but they are all in the spool.
+    await appendSpooled()
     for (const body of parts.unrecorded?.(state) ?? []) {
       append(body)
       dispatch({ type: 'checkpoint-found', body })
@@ -236,7 +236,7 @@ export function startController(parts: ControllerParts): Controller {
     clearInterval(syncTimer)
     clearTimeout(helloTimer)
     state = { ...state, stage: 'ended' }
-    // Nothing more can be recorded; the worker keeps its spool and goes on to the end of its plan.
+    // Nothing more can be recorded. The worker keeps its spool, and trains to the end of its plan.
     void channel.close()
     rejectEnded(toAbsgdError(error, 'log'))
   }
@@ -282,7 +282,7 @@ export function startController(parts: ControllerParts): Controller {
       const id = randomUUID()
       if (state.stage === 'ended') return Promise.resolve(refusal('the run has ended', id))
       return new Promise((resolve) => {
-        answers.set(id, resolve)
+        waiting.set(id, resolve)
         const request = { type: 'request', id, by, why, action } as const
         dispatch({ type: 'request', request, nowMs: performance.now() })
       })
@@ -291,7 +291,8 @@ export function startController(parts: ControllerParts): Controller {
 }
 
 const SYNC_INTERVAL_MS = 1000
-const HOLE_RETRY_MS = 1000
+/** Missing telemetry is asked for at most once in this time. */
+const ASK_AGAIN_MS = 1000
 const HELLO_LIMIT_MS = 600_000
-/** A worker that was released has nothing left to do but let go of its devices. */
+/** A released worker only has to free its devices. */
 const EXIT_GRACE_MS = 20_000

@@ -22,7 +22,7 @@ export function schemaErrorMessage(
 
 /** "unknown parameter "sede" (did you mean "seed"?); known: seed, lr" */
 export function unknownName(kind: string, name: string, known: readonly string[]): string {
-  const near = nearest(name, known)
+  const [near] = nearest(name, known)
   const guess = near === undefined ? '' : ` (did you mean "${near}"?)`
   return `unknown ${kind} "${name}"${guess}; known: ${known.length === 0 ? 'none' : known.join(', ')}`
 }

@@ -15,7 +15,7 @@ import { AbsgdError } from '../errors.js'
 import type { Manifest } from '../record/manifest.js'
 import { noteCreated } from './remove-unused.js'
 import { readManifest } from './manifest-file.js'
-import { nearest } from '../utils/nearest-run.js'
+import { nearest } from '../utils/nearest.js'
 import { isRunName, runPaths } from './run-paths.js'
 
 export { removeUnused } from './remove-unused.js'

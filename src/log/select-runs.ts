@@ -1,13 +1,14 @@
 /** Selects runs by what a user types: names, paths, patterns, experiments. */
 import { basename } from 'node:path'
+import picomatch from 'picomatch'
 import { AbsgdError } from '../errors.js'
 import { findRun, listRuns, readManifest, runAt } from './run-directory.js'
-import { nearest } from '../utils/nearest-run.js'
+import { nearest } from '../utils/nearest.js'
 
 /**
  * The directories of the selected runs, without repetition, in the order of the selectors; if a selector matches several runs, the oldest
- * comes first. A selector is the name or path of a run, a pattern of names (`*` any text, `?` any character), the name of an
- * experiment, or `experiment/arm`.
+ * comes first. A selector is the name or path of a run, a pattern of names as in a shell (`*` any text, `?` any character, `[12]` one of
+ * these, `{a,b}` either), the name of an experiment, or `experiment/arm`.
  *
  * @throws AbsgdError 'run-directory' for a selector without runs, with the most similar names.
  */
@@ -18,8 +19,8 @@ export function selectRuns(root: string, selectors: readonly string[]): string[]
   const selected = selectors.flatMap((selector) => {
     const one = runAt(root, selector)
     if (one !== undefined) return [one]
-    const pattern = isPattern(selector) ? patternOf(selector) : undefined
-    const matching = runs.filter(({ name, labels }) => pattern?.test(name) ?? labels.includes(selector))
+    const matches = isPattern(selector) ? picomatch(selector, PATTERN) : undefined
+    const matching = runs.filter(({ name, labels }) => matches?.(name) ?? labels.includes(selector))
     if (matching.length > 0) return matching.map(({ dir }) => dir)
     const known = [...new Set(runs.flatMap(({ name, labels }) => [...labels, name]))]
     throw nothingOf(selector, root, known)
@@ -50,9 +51,9 @@ export function selectRun(root: string, selector: string): string {
   )
 }
 
-/** Whether a selector is a pattern of names: `*` any text, `?` any character. */
+/** Whether a selector is a pattern of names, as in {@link selectRuns}. */
 export function isPattern(selector: string): boolean {
-  return /[*?]/.test(selector)
+  return picomatch.scan(selector, PATTERN).isGlob
 }
 
 /** The selectors of a run besides its name; none if its manifest cannot be read. */
@@ -63,14 +64,6 @@ function labelsOf(dir: string): { readonly labels: readonly string[] } {
   } catch {
     return { labels: [] }
   }
-}
-
-function patternOf(selector: string): RegExp {
-  const source = selector
-    .replaceAll(/[\\^$.|+()[\]{}]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.')
-  return new RegExp(`^${source}$`)
 }
 
 function nothingOf(selector: string, root: string, known: readonly string[]): AbsgdError {
@@ -84,5 +77,7 @@ function nothingOf(selector: string, root: string, known: readonly string[]): Ab
   })
 }
 
+/** A leading dot is an ordinary character; `!` and `+(…)` have no special meaning. */
+const PATTERN = { dot: true, nonegate: true, noextglob: true } as const
 /** Largest number of runs that an error names. */
 const NAMED = 5

@@ -1,9 +1,9 @@
-/** Processes that outlive who started them: their own session, output onto a file. `environment/command.ts` runs the ones that are waited for. */
+/** Processes that outlive the one that started them, with a session of their own and output to a file. `environment/command.ts` runs those that are waited for. */
 import { closeSync, openSync, readSync, fstatSync } from 'node:fs'
 import { execa } from 'execa'
 import { isRunning, type ProcessIdentity } from './identity.js'
 
-/** How a process ended; both undefined when nobody was there to see it. */
+/** How a process ended; both undefined if this process did not start it. */
 export interface ProcessExit {
   readonly exitCode: number | undefined
   readonly signal: string | undefined
@@ -28,15 +28,15 @@ export interface SpawnOptions {
 }
 
 /**
- * Starts a process in a session of its own with stdout and stderr on a file.
+ * Starts a process in a session of its own, with stdout and stderr in a file.
  *
- * The file is handed over as a descriptor: through a pipe, and through execa's own `{ file }` (which is a pipe that Node
- * drains), the process would die of SIGPIPE or block once this one is gone.
+ * The process gets the file as a descriptor. With a pipe, or execa's own `{ file }` (a pipe that Node empties), it would die of
+ * SIGPIPE or block once this process is gone.
  */
 export function spawnDetached(options: SpawnOptions): ProcessHandle {
   const output = openSync(options.outputFile, 'a', 0o600)
   try {
-    // A descriptor is passed on as it is, which execa's types leave out.
+    // execa accepts a descriptor, but its types do not.
     const file = output as unknown as 'inherit'
     const subprocess = execa(options.command, options.args, {
       detached: true,
@@ -56,7 +56,7 @@ export function spawnDetached(options: SpawnOptions): ProcessHandle {
   }
 }
 
-/** Watches a process that somebody else started. Its exit code is never known; another one that has its pid later is left alone. */
+/** Watches a process that this one did not start. Its exit code is never known. A later process with the same pid is never signalled. */
 export function watchProcess(identity: ProcessIdentity): ProcessHandle {
   const exited = new Promise<ProcessExit>((resolve) => {
     const timer = setInterval(() => {
@@ -76,7 +76,7 @@ export function watchProcess(identity: ProcessIdentity): ProcessHandle {
   }
 }
 
-/** The last lines of a file from `offset` on, at most `lines` and 8 KiB; empty when there is no such file. */
+/** The last lines of a file from `offset` on, at most `lines` and 8 KiB; empty if the file does not exist. */
 export function lastLines(file: string, { lines = 20, offset = 0 } = {}): string {
   let descriptor: number
   try {
@@ -100,7 +100,7 @@ function signalProcess(pid: number | undefined, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)
   } catch {
-    // It is gone, or it is somebody else's.
+    // The process is gone, or belongs to another user.
   }
 }
 

@@ -1,17 +1,17 @@
-/** Whether a shell has put this process into the background of its terminal. */
+/** Whether this process runs in the background of its terminal. */
 import { execFileSync } from 'node:child_process'
 import { closeSync, readFileSync } from 'node:fs'
 import { isatty } from 'node:tty'
 
-/** Whether this process may write to its terminal and set it; so may one without a controlling terminal, or without job control. */
+/** Whether this process may change its terminal. True as well without a controlling terminal, or without job control. */
 export function isInForeground(): boolean {
   const groups = process.platform === 'linux' ? groupsOnLinux() : groupsByPs()
   return groups === undefined || groups.terminal <= 0 || groups.terminal === groups.own
 }
 
 /**
- * Leaves the terminal as it is when this process ends in the background. Node sets its modes back to what they were at the start
- * of the process, under the hands of the program that has the terminal by then; not of descriptors that are closed.
+ * Leaves the terminal unchanged when this process exits in the background. On exit, Node resets the terminal's modes to those at
+ * its start, although another program uses the terminal by then. It does not do so for closed descriptors.
  */
 export function leaveTerminalAlone(): void {
   process.once('exit', () => {
@@ -20,7 +20,7 @@ export function leaveTerminalAlone(): void {
   })
 }
 
-/** Process groups: that of the terminal's foreground, and this process's own. */
+/** Process groups: that in the terminal's foreground, and that of this process. */
 interface Groups {
   readonly terminal: number
   readonly own: number
@@ -34,7 +34,7 @@ function groupsOnLinux(): Groups | undefined {
   }
 }
 
-/** `pid (name) state ppid pgrp session tty_nr tpgid …`; the name may hold anything. */
+/** Parses `pid (name) state ppid pgrp session tty_nr tpgid …`; the name may contain any character. */
 export function groupsOfStat(stat: string): Groups | undefined {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return groupsOf(fields[5], fields[2])

@@ -1,37 +1,37 @@
-/** What tells a process from another one that has its pid after it, here, on another machine or in a container. */
+/** The identity of a process: it differs from that of a later process with the same pid, here, on another machine or in a container. */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 
-/** Where a pid means something: a boot of a machine, and a process namespace in it. */
+/** Where a pid is valid: one boot of a machine, and one process namespace in it. */
 export interface Place {
-  /** Of the machine's present boot; "unknown" where the system does not tell. */
+  /** The id of the machine's current boot; "unknown" if the system has none. */
   readonly bootId: string
-  /** Name of the machine, for people. Absent in files of older versions, as all that follows. */
+  /** Name of the machine, for people. This field and the following ones are absent in files of older versions. */
   readonly host?: string
-  /** Of the machine, over its boots; empty where the system does not tell. */
+  /** The id of the machine, the same for all boots; empty if the system has none. */
   readonly machineId?: string
-  /** As Linux calls it, like "pid:[4026531836]"; "none" on a system without; empty where it is not known. */
+  /** The namespace in the form of Linux, "pid:[4026531836]"; "none" on a system without namespaces; empty if unknown. */
   readonly pidNamespace?: string
 }
 
-/** A pid is used again; a pid with its start and place is not. */
+/** Pids are reused, but not with the same start and place. */
 export interface ProcessIdentity extends Place {
   readonly pid: number
-  /** When the process started, in its system's own words; empty where that is not known. */
+  /** When the process started, in the units of its system; empty if unknown. */
   readonly processStart: string
 }
 
-/** "unknown": nothing that can be looked at from here tells whether the process still runs. */
+/** "unknown": it cannot be determined from here whether the process still runs. */
 export type Liveness = 'running' | 'gone' | 'unknown'
 
-/** Of the process that has the pid now. */
+/** The identity of the process that has the pid now. */
 export function identityOf(pid: number): ProcessIdentity {
   return { pid, processStart: processStart(pid), ...here() }
 }
 
-/** Whether this very process still runs. Where no start is known, its pid has to do. */
+/** Whether exactly this process still runs. If its start is unknown, its pid decides alone. */
 export function livenessOf(identity: ProcessIdentity): Liveness {
   const verdict = placeVerdict(identity, here())
   if (verdict !== 'look') return verdict
@@ -40,23 +40,23 @@ export function livenessOf(identity: ProcessIdentity): Liveness {
   return start === identity.processStart || start === '' || identity.processStart === '' ? 'running' : 'gone'
 }
 
-/** Whether this very process certainly still runs. */
+/** Whether exactly this process certainly still runs. */
 export function isRunning(identity: ProcessIdentity): boolean {
   return livenessOf(identity) === 'running'
 }
 
 /**
- * What can be said of a process of `place` before anything is looked at: its pid can be looked at here ("look"), it went with an
- * earlier boot of this machine ("gone"), or neither ("unknown"). The cases are in proto/golden/locks.json, for Python too. Pure.
+ * Judges a process of `place` by its place alone: its pid can be looked up here ("look"), it ended with an earlier boot of this machine
+ * ("gone"), or neither is certain ("unknown"). proto/golden/locks.json has the cases, for Python too. Pure.
  *
- * A boot id is random and belongs to one boot of one machine; containers share it and differ in their namespace. Another boot id
- * is an earlier boot of this machine only where the machine is certain: images and clones share machine ids, and containers
- * take any name.
+ * A boot id is random and belongs to one boot of one machine. Containers share it and differ in their namespace. Another boot id means
+ * an earlier boot of this machine only if the machine is certain: images and clones share machine ids, and containers may have any
+ * name.
  */
 export function placeVerdict(place: Place, at: Required<Place>): 'look' | 'gone' | 'unknown' {
   const isSameBoot = place.bootId === at.bootId
   const isKnownBoot = place.bootId !== UNKNOWN && at.bootId !== UNKNOWN
-  // A version that recorded the boot alone.
+  // Written by a version that recorded only the boot.
   if (place.pidNamespace === undefined) return isSameBoot ? 'look' : 'unknown'
   if (isKnownBoot && isSameBoot)
     return place.pidNamespace !== '' && place.pidNamespace === at.pidNamespace ? 'look' : 'unknown'
@@ -71,7 +71,7 @@ export function placeVerdict(place: Place, at: Required<Place>): 'look' | 'gone'
   return isSameBoot ? 'look' : 'unknown'
 }
 
-/** Where this process runs. */
+/** The place of this process. */
 export function here(): Required<Place> {
   known ??= {
     bootId: readBootId(),
@@ -82,7 +82,7 @@ export function here(): Required<Place> {
   return known
 }
 
-/** False for a process that has ended, even if its parent has not taken notice yet. */
+/** False for a process that has ended, even if its parent has not read its exit status yet. */
 export function processExists(pid: number): boolean {
   try {
     process.kill(pid, 0)
@@ -93,7 +93,7 @@ export function processExists(pid: number): boolean {
   return state !== 'Z' && state !== 'X'
 }
 
-/** Ticks since boot at which the process started; empty where only a costly call would tell. */
+/** Ticks since boot at which the process started; empty on systems where reading it would be slow. */
 function processStart(pid: number): string {
   return statFields(pid)?.[19] ?? ''
 }
@@ -118,7 +118,7 @@ function readBootId(): string {
   }
 }
 
-/** Hashed: a machine's own id is not to be told to whoever can read a file of ours. */
+/** Hashed: files that others may read must not contain the machine's own id. */
 function readMachineId(): string {
   const id = process.platform === 'linux' ? readMachineFile() : readPlatformUuid()
   return id === '' ? '' : createHash('sha256').update(`absgd ${id}`).digest('hex').slice(0, 32)
@@ -130,7 +130,7 @@ function readMachineFile(): string {
       const text = readFileSync(file, 'utf8').trim()
       if (/^[0-9a-f]{32}$/.test(text)) return text
     } catch {
-      // The next one, or none.
+      // Try the next file.
     }
   }
   return ''
@@ -155,6 +155,6 @@ function readPidNamespace(): string {
 }
 
 const UNKNOWN = 'unknown'
-/** The namespace that every Linux begins with (its number is fixed in the kernel), and systems that have no others. */
+/** The initial namespace of Linux, whose number is fixed in the kernel, and systems without namespaces. */
 const WHOLE_MACHINE: ReadonlySet<string> = new Set(['pid:[4026531836]', 'none'])
 let known: Required<Place> | undefined

@@ -1,4 +1,4 @@
-/** Ctrl-C and SIGTERM, shared by every run of a process. */
+/** Handlers of Ctrl-C and SIGTERM, for all runs of a process. */
 
 const handlers = new Set<() => void>()
 

@@ -125,7 +125,6 @@ export interface Hello {
   readonly type: 'hello'
   readonly protocolMajor: number
   readonly protocolMinor: number
-  readonly role: 'worker' | 'operator'
   readonly run: string
   readonly peer: string
   /** 16 hex digits. */

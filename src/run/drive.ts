@@ -1,5 +1,5 @@
-/** Starts a prepared run in this process, and hands it over: what `launch` and the controller's own process share. */
-import { requireDone } from './require-done.js'
+/** Starts a prepared run in this process, and returns its handle. `launch` and the controller's own process use it. */
+import { requireDone } from './request.js'
 import { toAbsgdError } from '../errors.js'
 import { editsOf } from '../experiment/controls/script-changes.js'
 import { readRunSummary } from '../log/run-summary.js'
@@ -15,29 +15,29 @@ export interface DriveOptions {
   readonly signal?: AbortSignal
   /** Threads of torch in the worker. @default torch's own choice */
   readonly threads?: number
-  /** Take the lock also of a holder that cannot be judged from here. @default false */
+  /** Take the lock even if it cannot be told from here whether its holder is alive. @default false */
   readonly takeOver?: boolean
-  /** Whether Ctrl-C and SIGTERM checkpoint and stop the run (twice: at once) instead of ending the process. @default true */
+  /** Whether Ctrl-C and SIGTERM checkpoint and stop the run (the second one at once) instead of ending the process. @default true */
   readonly handleSignals?: boolean
 }
 
 /**
- * Starts the run, or takes up one that has a log, and calls the experiment's `onReport` with every report.
+ * Starts the run, or continues one that has a log, and calls the experiment's `onReport` with every report.
  *
  * @throws AbsgdError 'run-directory' when another controller drives the run or may drive it elsewhere, or when it is completed.
  */
 export async function driveRun(prepared: PreparedRun, options: DriveOptions = {}): Promise<Run> {
   const { dir, manifest, resolved } = prepared
-  // A signal that comes while the run starts is for the run as well.
+  // Signals that arrive while the run starts are passed on once it has started.
   let interrupted = 0
   let interrupt = () => {
     interrupted += 1
   }
-  const pass = () => {
+  const passOn = () => {
     interrupt()
   }
-  const stopListening = options.handleSignals === false ? () => undefined : onInterrupt(pass)
-  options.signal?.addEventListener('abort', pass, { once: true })
+  const stopListening = options.handleSignals === false ? () => undefined : onInterrupt(passOn)
+  options.signal?.addEventListener('abort', passOn, { once: true })
   const feed = createReportFeed(() => started.controller.state().lease?.hello.stepsPerEpoch ?? 0)
   const started = await startRun({
     dir,
@@ -62,14 +62,14 @@ export async function driveRun(prepared: PreparedRun, options: DriveOptions = {}
   const result = started.ended
     .finally(() => {
       stopListening()
-      options.signal?.removeEventListener('abort', pass)
+      options.signal?.removeEventListener('abort', passOn)
       feed.end()
     })
     .then(() => readRunSummary(dir))
-  // A script that never looks at the result must not die of it.
+  // An unused result must not end the script with an unhandled rejection.
   result.catch(() => undefined)
 
-  async function ask(action: Action, why?: string): Promise<Applied> {
+  async function request(action: Action, why?: string): Promise<Applied> {
     const { step } = requireDone(await controller.request(action, 'script', why))
     return { appliedAt: step }
   }
@@ -79,18 +79,18 @@ export async function driveRun(prepared: PreparedRun, options: DriveOptions = {}
     dir,
     result,
     reports: (reportOptions) => feed.subscribe(reportOptions),
-    pause: () => ask({ type: 'pause' }),
-    resume: () => ask({ type: 'resume' }),
-    step: (steps = 1) => ask({ type: 'step-on', steps }),
-    checkpoint: () => ask({ type: 'checkpoint' }),
-    restore: (step) => ask({ type: 'restore', step, path: '', sha256: '', attempt: 0 }),
-    evaluate: () => ask({ type: 'evaluate' }),
+    pause: () => request({ type: 'pause' }),
+    resume: () => request({ type: 'resume' }),
+    step: (steps = 1) => request({ type: 'step-on', steps }),
+    checkpoint: () => request({ type: 'checkpoint' }),
+    restore: (step) => request({ type: 'restore', step, path: '', sha256: '', attempt: 0 }),
+    evaluate: () => request({ type: 'evaluate' }),
     set: async (changes, setOptions = {}) => {
       const { checkpoint = false, why } = setOptions
-      return ask({ type: 'set', edits: editsOf(changes, setOptions), checkpoint }, why)
+      return request({ type: 'set', edits: editsOf(changes, setOptions), checkpoint }, why)
     },
-    undo: ({ all = false } = {}) => ask({ type: 'undo', ...(all ? { all: true } : {}) }),
-    stop: ({ checkpoint = true } = {}) => ask({ type: 'stop', checkpoint }),
+    undo: ({ all = false } = {}) => request({ type: 'undo', ...(all ? { all: true } : {}) }),
+    stop: ({ checkpoint = true } = {}) => request({ type: 'stop', checkpoint }),
     async [Symbol.asyncDispose]() {
       if (controller.state().stage !== 'ended')
         await controller.request({ type: 'stop', checkpoint: true }, 'script')
@@ -100,16 +100,16 @@ export async function driveRun(prepared: PreparedRun, options: DriveOptions = {}
   const { onReport } = resolved
   if (onReport !== undefined) {
     const stop = feed.listen((report) => {
-      // Training never dies of who watches it, whether that throws or returns a promise that is rejected.
-      const disown = (thrown: unknown) => {
+      // A failing listener must not end training, whether it throws or returns a promise that is rejected.
+      const removeListener = (thrown: unknown) => {
         if (!stop()) return
         const { message } = toAbsgdError(thrown, 'experiment')
         controller.warn(`onReport failed at step ${report.step} and is not called any more: ${message}`)
       }
       try {
-        Promise.resolve(onReport(report, run)).catch(disown)
+        Promise.resolve(onReport(report, run)).catch(removeListener)
       } catch (thrown) {
-        disown(thrown)
+        removeListener(thrown)
       }
     })
   }

@@ -1,7 +1,7 @@
-/** A new run from a checkpoint of another one: the same experiment, with what is changed from there on. */
+/** Forks a run: a new run that starts from a checkpoint of another one, with edits from there on. */
 import { randomUUID } from 'node:crypto'
 import { dirname } from 'node:path'
-import { layOver } from '../controller/decisions/edits.js'
+import { applyEdit } from '../controller/decisions/edits.js'
 import { withEdits } from '../controller/decisions/rows.js'
 import { initialState } from '../controller/state/state.js'
 import { AbsgdError } from '../errors.js'
@@ -24,22 +24,22 @@ import { editsAfter, foldEdits, type EditEntry } from '../history/edit-history.j
 import type { Manifest } from '../record/manifest.js'
 import type { Body, CheckpointWritten, ControlEdit, Hello, Request } from '../record/record.js'
 import { firstHello } from './restore-feedback.js'
-import type { RewindPoint } from '../history/visible-history.js'
+import type { RewindPoint } from '../history/visible-steps.js'
 import { VERSION } from '../version.js'
 import { encodeRecord } from '../wire/codec.js'
 
 export interface ForkOptions {
   readonly resolved: ResolvedExperiment
-  /** Of the new run. */
+  /** The name of the new run. */
   readonly name: string
   /** Steps done at the checkpoint. @default the newest checkpoint */
   readonly at?: number
-  /** Made at that step. */
+  /** Edits at the step of the checkpoint. */
   readonly edits: readonly ControlEdit[]
   readonly why: string
-  /** Whether the parent's edits go along. @default true */
+  /** Whether the parent's edits are kept. @default true */
   readonly inherits?: boolean
-  /** Whether no other checkpoint will do than that of `at`. @default the one before it, where it is damaged */
+  /** Whether only the checkpoint of `at` may be used. @default the one before it is used if it is damaged */
   readonly exact?: boolean
 }
 
@@ -48,16 +48,16 @@ export interface ForkedRun {
   readonly manifest: Manifest
   /** Steps done at the checkpoint. */
   readonly at: number
-  /** One sentence about each checkpoint that was asked for first, and why it could not be used. */
+  /** One sentence for each newer checkpoint that could not be used. */
   readonly notes: readonly string[]
 }
 
 /**
- * Makes the directory of a run that begins at a checkpoint of the run in `dir`. Whoever takes it up trains it from there. Where
- * the checkpoint is damaged, missing or cannot be read, the whole one before it is used.
+ * Makes the directory of a run that starts from a checkpoint of the run in `dir`. If the checkpoint is damaged, missing or cannot
+ * be read, the whole one before it is used. `startRun` trains the new run.
  *
- * @throws AbsgdError 'run-directory' where there is no such checkpoint, naming the two nearest, or none that is whole; 'usage' or
- * 'experiment' for an edit that the run does not take; 'log' when the disk refuses. Nothing is left behind then.
+ * @throws AbsgdError 'run-directory' if there is no such checkpoint, naming the two nearest, or none is whole; 'usage' or
+ * 'experiment' for an edit that is not allowed; 'log' if the disk cannot be written. No directory is left then.
  */
 export async function forkRun(dir: string, options: ForkOptions): Promise<ForkedRun> {
   const parent = readManifest(dir)
@@ -94,13 +94,15 @@ export async function forkRun(dir: string, options: ForkOptions): Promise<Forked
   return { dir: forked, manifest, at: step, notes }
 }
 
-/** Whether the run in `dir` has a whole checkpoint of that step. */
+/** Whether the run in `dir` has a whole checkpoint at `step`. */
 export async function hasCheckpoint(dir: string, step: number): Promise<boolean> {
   const { checkpoints } = await readParent(dir)
-  return checkpoints.some((one) => one.position.step === step && problemOf(dir, one) === undefined)
+  return checkpoints.some(
+    (checkpoint) => checkpoint.position.step === step && problemOf(dir, checkpoint) === undefined,
+  )
 }
 
-/** Whether a controller has begun to drive the run in `dir`. */
+/** Whether a controller has driven the run in `dir`. */
 export async function wasDriven(dir: string): Promise<boolean> {
   for await (const { body } of readStepEntries(dir)) if (body?.type === 'controller-started') return true
   return false
@@ -177,7 +179,7 @@ function noCheckpoint(run: string, steps: readonly number[], at: number | undefi
   )
 }
 
-/** The parent's edits that hold, and those that are made now. */
+/** The records of the parent's edits, and of the new ones. */
 function openingOf(
   { resolved, edits, why }: ForkOptions,
   step: number,
@@ -187,7 +189,7 @@ function openingOf(
   const position = { attempt: 1, step }
   const source = compileRun(resolved, { stepsPerEpoch: hello.stepsPerEpoch })
   const before: Body[] = [
-    // The ledger knows from them who asked, when and why.
+    // The ledger reads from them who made each edit, when and why.
     ...requestsOf(inherited, requests),
     ...inherited.map(({ edited }): Body => ({ ...edited, position: { ...edited.position, attempt: 1 } })),
     ...answersOf(inherited),
@@ -209,8 +211,8 @@ function openingOf(
   const context = { compileEdit, requireInRange }
   let state = withEdits({ ...initialState(), source }, inherited, hello, context)
   const made = edits.map(({ control, to }): Body => {
-    const bare = { type: 'edited', request: request.id, by: 'cli', position, control, to } as const
-    const { next, entry } = layOver(state, bare, hello, context)
+    const requested = { type: 'edited', request: request.id, by: 'cli', position, control, to } as const
+    const { next, entry } = applyEdit(state, requested, hello, context)
     state = next
     return entry
   })
@@ -231,7 +233,7 @@ function requestsOf(inherited: readonly EditEntry[], requests: Parent['requests'
   })
 }
 
-/** One a request: from the first step on that any of its edits holds for, as its own answer said. */
+/** One result per request, with the first step at which one of its edits took effect. */
 function answersOf(inherited: readonly EditEntry[]): readonly Body[] {
   return idsOf(inherited).map((id) => {
     const own = inherited.filter(({ edited }) => edited.request === id)

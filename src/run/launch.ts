@@ -1,4 +1,4 @@
-/** Runs driven from a script: the controller lives in the script's own process. */
+/** Runs that a script launches: the controller runs in the script's own process. */
 import { driveRun, type DriveOptions } from './drive.js'
 import { AbsgdError } from '../errors.js'
 import type { Experiment } from '../experiment/define-experiment.js'
@@ -12,7 +12,7 @@ export interface LaunchOptions
 /**
  * Starts a run of `experiment` under a controller in this process.
  *
- * @throws AbsgdError when the experiment, its parameters, the environment or the run's name do not hold; nothing is left behind then.
+ * @throws AbsgdError when the experiment, its parameters, the environment or the run's name is invalid; no run directory is left then.
  */
 export async function launch(experiment: Experiment, options: LaunchOptions = {}): Promise<Run> {
   if (options.signal?.aborted === true)

@@ -1,4 +1,4 @@
-/** Everything that is checked before a run exists: experiment, parameters, name, Python. */
+/** Checks everything before a run exists (experiment, parameters, name, Python), then makes its directory. */
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { ensureEnvironment } from '../environment/ensure-environment.js'
@@ -10,7 +10,7 @@ import { resolveExperiment, type ResolvedExperiment } from '../experiment/resolv
 import { checkRunName, createRunDirectory, runsRoot } from '../log/run-directory.js'
 import type { Manifest, RunConfig } from '../record/manifest.js'
 import { VERSION } from '../version.js'
-import { simulationOf } from '../simulated/settings.js'
+import { simulationOf } from '../simulated/data.js'
 
 export interface SimulateOptions {
   /** Train a toy without Python instead of the experiment's task. @default false */
@@ -21,24 +21,24 @@ export interface SimulateOptions {
 
 export interface PrepareOptions extends SimulateOptions {
   readonly experiment: Experiment
-  /** Where the experiment was loaded from; absent for one that a script made. */
+  /** The file of the experiment; absent for an experiment that a script made. */
   readonly experimentFile?: string
   readonly arm?: string
-  /** Values, or their text as a command line gives it. */
+  /** Values, or their text from a command line. */
   readonly params?: Readonly<Record<string, unknown>>
-  /** Schedules as text, by control, in place of the experiment's own. */
+  /** Schedules as text, by control, which replace the experiment's own. */
   readonly set?: Readonly<Record<string, string>>
   /** @default the experiment's name, its arm and the next free number */
   readonly name?: string
-  /** Refuse a name that exists; false: take `NAME.2`, `NAME.3`, … then. @default true */
+  /** Whether a name that exists is refused. False: use `NAME.2`, `NAME.3`, … then. @default true */
   readonly exactName?: boolean
   /** Folder of runs. @default $ABSGD_RUNS, else ./runs */
   readonly runs?: string
-  /** Interpreter; not used where the run is simulated. @default what `absgd setup` finds or makes */
+  /** Interpreter; not used by a simulated run. @default the one that `absgd setup` finds or makes */
   readonly python?: string
-  /** Wait for a worker that somebody else starts. @default false */
+  /** Wait for a worker that is started by hand. @default false */
   readonly attach?: boolean
-  /** Told what is being set up, a line at a time. */
+  /** Called with each line about the setup. */
   readonly onSetup?: (line: string) => void
 }
 
@@ -46,12 +46,12 @@ export interface PreparedRun {
   readonly dir: string
   readonly manifest: Manifest
   readonly resolved: ResolvedExperiment
-  /** Undefined where the run is simulated. */
+  /** Undefined for a simulated run. */
   readonly python: string | undefined
 }
 
 /**
- * Checks everything, then makes the run directory. When it throws, nothing is left behind.
+ * Checks everything, then makes the run directory. If it throws, no directory is left.
  *
  * @throws AbsgdError 'experiment', 'environment' or 'run-directory'
  */
@@ -92,9 +92,9 @@ export async function prepareRun(options: PrepareOptions): Promise<PreparedRun> 
 }
 
 /**
- * The manifest of a run that is made now.
+ * The manifest of a new run.
  *
- * @throws AbsgdError 'usage' for a pace that is none, 'experiment' for parameters that a simulation cannot follow
+ * @throws AbsgdError 'usage' for a pace that is not a positive number, 'experiment' for parameters that a simulation cannot use
  */
 export function manifestOf(
   resolved: ResolvedExperiment,
@@ -125,7 +125,7 @@ export function manifestOf(
 }
 
 /**
- * Refuses what would come to nothing once a worker has joined.
+ * Refuses a run that could never train.
  *
  * @throws AbsgdError 'experiment'
  */
@@ -149,7 +149,7 @@ export function requireRunnable(
       hint: "give it worker: { script: 'train.py' }, or wait for what you start by hand: absgd attach",
     })
   }
-  // A script has no epochs to wait for: all that a task is held to at its Hello can be held to now.
+  // A script does not report the length of an epoch: its schedules can be checked now, and not only after the Hello.
   if (program.kind !== 'task') compileRun(resolved, { stepsPerEpoch: 0 })
 }
 
@@ -179,12 +179,12 @@ function refuseExisting(root: string, name: string): void {
   })
 }
 
-/** A run's name may hold less than an experiment's. */
+/** The name of a run allows fewer characters than that of an experiment. */
 function baseName(experiment: string, arm: string | undefined): string {
   return plainName(arm === undefined ? experiment : `${experiment}-${arm}`).slice(0, 56)
 }
 
-/** The text with nothing in it that a run's name may not hold, of any length. */
+/** Replaces all characters that a run's name does not allow. The length is not limited. */
 export function plainName(text: string): string {
   const plain = text.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '')
   return plain === '' ? 'run' : plain

@@ -1,4 +1,4 @@
-/** Trains a run again from what it applied, and tells where that differs. */
+/** Trains a run again with the rows that it applied, and finds the first difference. */
 import { dirname } from 'node:path'
 import { withEdits, rowsOf } from '../controller/decisions/rows.js'
 import { initialState } from '../controller/state/state.js'
@@ -20,14 +20,14 @@ import {
   type StepDifference,
   type StepHistory,
 } from '../history/series/step-history.js'
-import { isVisible } from '../history/visible-history.js'
+import { isVisible } from '../history/visible-steps.js'
 import { firstHello, restoreFeedback } from './restore-feedback.js'
 import { onInterrupt } from '../process/interrupt.js'
 import { startRun } from './start.js'
 
 export interface ReplayOptions {
   readonly resolved: ResolvedExperiment
-  /** Of the run that is trained; it appears beside the one that is replayed. */
+  /** The name of the new run, whose directory is made beside the original. */
   readonly name: string
   readonly python?: string | undefined
   readonly threads?: number
@@ -36,21 +36,21 @@ export interface ReplayOptions {
 export interface Replay {
   readonly run: string
   readonly dir: string
-  /** Steps of the visible history, all of which were trained again unless the replay broke off. */
+  /** Steps of the visible history. All of them are trained again unless the replay was interrupted. */
   readonly steps: number
   readonly replayed: number
   /** The first number of a step that differs, bit for bit. */
   readonly difference?: StepDifference
   /** The first evaluation that differs. */
   readonly evaluation?: StepDifference
-  /** The first row that the experiment and the ledger would plan otherwise than it was applied. */
+  /** The first applied row that differs from the row which the experiment and the ledger give. */
   readonly planning?: StepDifference
 }
 
 /**
- * Trains the visible history of the run in `dir` again: the rows that it applied, from its seed, in a run of its own.
+ * Trains the visible history of the run in `dir` again, in a new run with the same seed and the applied rows.
  *
- * @throws AbsgdError 'run-directory' where there is nothing to replay, 'worker' where the replay does not come to its end
+ * @throws AbsgdError 'run-directory' if there is nothing to replay, 'worker' if the replay fails
  */
 export async function replayRun(dir: string, options: ReplayOptions): Promise<Replay> {
   const was = await readHistory(dir)
@@ -106,8 +106,8 @@ export async function replayRun(dir: string, options: ReplayOptions): Promise<Re
 }
 
 /**
- * A fork is trained again from the checkpoint that it was forked from: its own copy, or its parent's where that was deleted
- * for newer ones. The rows that were applied have its edits in them: a factor laid over them would count twice.
+ * The directory of the replay. A fork is replayed from the checkpoint it was forked from: its own copy, or the parent's if the copy was
+ * deleted. Its edits are not repeated: the applied rows include them, and a factor would be applied twice.
  */
 async function replayDirectory(
   dir: string,
@@ -125,7 +125,7 @@ async function replayDirectory(
 interface LoggedRun {
   readonly history: StepHistory
   readonly hello: Hello | undefined
-  /** Of the visible history: step → metric → value. */
+  /** The evaluations of the visible history: step → metric → value. */
   readonly evaluations: ReadonlyMap<number, Readonly<Record<string, number>>>
   readonly edits: readonly EditEntry[]
 }
@@ -141,14 +141,15 @@ async function readHistory(dir: string): Promise<LoggedRun> {
     edits = foldEdits(edits, body)
   }
   const evaluations = new Map<number, Record<string, number>>()
-  for (const one of found) {
-    if (!isVisible(history.rewinds, one.attempt, one.step)) continue
-    evaluations.set(one.step, { ...evaluations.get(one.step), ...metricsOf(one) })
+  for (const evaluation of found) {
+    const { attempt, step } = evaluation
+    if (!isVisible(history.rewinds, attempt, step)) continue
+    evaluations.set(step, { ...evaluations.get(step), ...metricsOf(evaluation) })
   }
   return { history, hello: await firstHello(dir), evaluations, edits }
 }
 
-/** The worker evaluates after the last step by itself. */
+/** The evaluations to plan: all but that after the last step, which the worker makes by itself. */
 function eventsOf({ evaluated, to }: StepHistory, first: number, count: number): readonly PlanEvent[] {
   return [...evaluated]
     .filter((step) => step >= first && step < first + count && step < to - 1)
@@ -156,7 +157,7 @@ function eventsOf({ evaluated, to }: StepHistory, first: number, count: number):
     .map((afterStep) => ({ afterStep, kind: 'evaluate' }))
 }
 
-/** One that was not made again differs in all of its numbers. @param replayed - Steps: later ones were not reached */
+/** The first difference. An evaluation that is missing in the replay differs. @param replayed - Steps that the replay reached */
 export function differingEvaluation(
   was: LoggedRun['evaluations'],
   is: LoggedRun['evaluations'],
@@ -173,7 +174,7 @@ export function differingEvaluation(
   return undefined
 }
 
-/** What the experiment, the ledger and the reports say anew, beside what was applied. */
+/** Plans the rows again from the experiment, the ledger and the reports, and finds the first that differs from the applied one. */
 async function planAnew(
   dir: string,
   resolved: ResolvedExperiment,

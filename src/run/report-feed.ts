@@ -1,13 +1,13 @@
-/** Turns a run's telemetry into reports for any number of readers. */
+/** Converts a run's telemetry to reports for any number of readers. */
 import type { Evaluation, StepBatch } from '../record/record.js'
 import { reportsOf, withEvaluation, type Report, type ReportOptions } from '../history/step-report.js'
 
 export interface ReportFeed {
   push(body: StepBatch | Evaluation): void
   subscribe(options?: ReportOptions): AsyncIterable<Report>
-  /** Calls the listener with every report, before any reader sees it, until the function returned is called; that tells whether it still did. */
+  /** Calls the listener with every report, before the readers get it. The returned function removes the listener, and returns whether it was still there. */
   listen(listener: (report: Report) => void): () => boolean
-  /** Readers get what is left, then end. */
+  /** Readers get the remaining reports, then end. */
   end(): void
 }
 

@@ -1,5 +1,5 @@
-/** Asks a running controller for something, from another process. */
-import { randomBytes, randomUUID } from 'node:crypto'
+/** Sends requests to a running controller from another process. */
+import { randomUUID } from 'node:crypto'
 import { AbsgdError } from '../errors.js'
 import { readControllerFile } from '../log/run-directory.js'
 import { heldElsewhere, lockHolder } from '../log/lock/run-lock.js'
@@ -9,7 +9,7 @@ import { PROTOCOL, type ToPeer } from '../wire/message.js'
 import { connectPeer } from '../wire/zmq-channel.js'
 
 /**
- * Sends one request to the controller of the run in `dir` and returns its answer, refusals included.
+ * Sends one request to the controller of the run in `dir` and returns its reply, refusals included.
  *
  * @throws AbsgdError 'unreachable' when no controller drives the run, or none answers in time; 'run-directory' when it may be
  *   driven elsewhere.
@@ -27,54 +27,42 @@ export async function requestOf(
   const channel = connectPeer(file.endpoints)
   try {
     channel.send({
-      type: 'hello',
+      type: 'operator-hello',
       protocolMajor: PROTOCOL.major,
       protocolMinor: PROTOCOL.minor,
-      role: 'operator',
       run,
-      peer: by,
-      incarnation: randomBytes(8).toString('hex'),
-      pid: process.pid,
-      stepsPerEpoch: 0,
-      datasetSize: 0,
-      numClasses: 0,
-      position: { attempt: 0, step: 0 },
-      plannedThrough: 0,
-      versions: {},
-      device: '',
-      initial: {},
-      batchSize: 0,
+      name: by,
     })
     channel.send({ type: 'request', id: randomUUID(), by, why, action })
-    return await answerWithin(channel, dir, run, LONG_ACTIONS.has(action.type) ? LONG_LIMIT_MS : LIMIT_MS)
+    return await replyWithin(channel, dir, run, LONG_ACTIONS.has(action.type) ? LONG_LIMIT_MS : LIMIT_MS)
   } finally {
     await channel.close()
   }
 }
 
-async function answerWithin(
+async function replyWithin(
   channel: PeerChannel,
   dir: string,
   run: string,
   limitMs: number,
 ): Promise<RequestResult> {
   const timer = setTimeout(() => void channel.close(), limitMs)
-  let missed = 0
+  let looksWithoutLock = 0
   const watch = setInterval(() => {
-    missed = lockHolder(dir) === undefined ? missed + 1 : 0
-    // The last answer of a controller that has just ended may still be under way.
-    if (missed > 1) void channel.close()
+    looksWithoutLock = lockHolder(dir) === undefined ? looksWithoutLock + 1 : 0
+    // The last reply of a controller that has just ended may still be on its way.
+    if (looksWithoutLock > 1) void channel.close()
   }, LOOK_INTERVAL_MS)
   try {
     for await (const message of channel.incoming()) {
-      const result = answerOf(message)
+      const result = replyIn(message)
       if (result !== undefined) return result
     }
   } finally {
     clearTimeout(timer)
     clearInterval(watch)
   }
-  if (missed > 1) throw noController(run)
+  if (looksWithoutLock > 1) throw noController(run)
   throw new AbsgdError(
     'unreachable',
     `the controller of "${run}" has not answered within ${limitMs / 1000} s`,
@@ -84,7 +72,7 @@ async function answerWithin(
   )
 }
 
-function answerOf(message: ToPeer): RequestResult | undefined {
+function replyIn(message: ToPeer): RequestResult | undefined {
   switch (message.type) {
     case 'request-result':
       return message
@@ -95,6 +83,16 @@ function answerOf(message: ToPeer): RequestResult | undefined {
   }
 }
 
+/**
+ * Turns a refusal into an error, for callers that cannot go on after one.
+ *
+ * @throws AbsgdError 'refused'
+ */
+export function requireDone(result: RequestResult): RequestResult {
+  if (!result.ok) throw new AbsgdError('refused', result.message)
+  return result
+}
+
 export function noController(run: string): AbsgdError {
   return new AbsgdError('unreachable', `no controller drives the run "${run}" at the moment`, {
     hint: `"absgd show ${run}" tells how it stands; unless it is completed, "absgd resume ${run}" takes it up again`,
@@ -103,7 +101,7 @@ export function noController(run: string): AbsgdError {
 
 const LOOK_INTERVAL_MS = 500
 const LIMIT_MS = 30_000
-/** These wait for a file to be written. */
+/** Actions that may have to wait until a file is written. */
 const LONG_ACTIONS: ReadonlySet<Action['type']> = new Set([
   'checkpoint',
   'stop',

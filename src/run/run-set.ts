@@ -1,4 +1,4 @@
-/** A set of runs, arms over seeds: what they are called, and how each stands already. */
+/** A set of runs, one per arm and seed: their names, and the summaries of those that exist. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { AbsgdError } from '../errors.js'
@@ -15,13 +15,13 @@ export interface RunSetOptions extends SimulateOptions {
   readonly experimentFile?: string
   /** In the order of the comparison; `all` for every arm. @default no arm */
   readonly arms?: readonly string[]
-  /** @default the one that the parameters say, if there is one */
+  /** @default the seed of the parameters, if there is one */
   readonly seeds?: readonly number[]
   /** Values, or their text as a command line gives it. */
   readonly params?: Readonly<Record<string, unknown>>
   /** Schedules as text, in place of the experiment's own. */
   readonly set?: Readonly<Record<string, string>>
-  /** What the runs' names begin with. @default the experiment's name */
+  /** The beginning of the runs' names. @default the experiment's name */
   readonly name?: string
   /** Folder of runs. @default $ABSGD_RUNS, else ./runs */
   readonly runs?: string
@@ -30,7 +30,7 @@ export interface RunSetOptions extends SimulateOptions {
 export interface PlannedRun {
   readonly dir: string
   readonly manifest: Manifest
-  /** Of the run that has the name already; undefined for one to be made. */
+  /** The summary of an existing run; undefined for a run that does not exist yet. */
   readonly summary: RunSummary | undefined
 }
 
@@ -39,15 +39,15 @@ export interface RunSet {
   readonly root: string
   /** Undefined for runs without an arm. */
   readonly arms: readonly (string | undefined)[]
-  /** Undefined where no seeds were asked for. */
+  /** Undefined if no seeds were given. */
   readonly seeds: readonly number[] | undefined
-  /** Every arm of a seed before the next seed, so that what is done at any time can be compared. */
+  /** All arms of a seed before the next seed, so that finished runs can be compared at any time. */
   readonly runs: readonly PlannedRun[]
 }
 
 /**
- * The runs of every arm over every seed, none of them started. The same options give the same names, so that a set that
- * was broken off is found again.
+ * Plans one run per arm and seed, without starting any. The same options give the same names, so that an interrupted set is
+ * continued.
  *
  * @throws AbsgdError 'usage' or 'experiment' as {@link resolveExperiment}, and 'run-directory' when a run that exists has a
  * name of the set and other settings
@@ -61,14 +61,18 @@ export async function planRunSet(options: RunSetOptions): Promise<RunSet> {
   const runs: PlannedRun[] = []
   for (const seed of seeds ?? [undefined]) {
     for (const arm of arms) {
-      const asked = manifestFor(options, arm, seed === undefined ? params : { ...params, seed: String(seed) })
-      requireUnlike(asked.run, runs)
-      runs.push({ dir: join(root, asked.run), manifest: asked, summary: undefined })
+      const manifest = manifestFor(
+        options,
+        arm,
+        seed === undefined ? params : { ...params, seed: String(seed) },
+      )
+      requireNewName(manifest.run, runs)
+      runs.push({ dir: join(root, manifest.run), manifest, summary: undefined })
     }
   }
-  const standing: PlannedRun[] = []
-  for (const run of runs) standing.push(await standingOf(run))
-  return { root, arms, seeds, runs: standing }
+  const current: PlannedRun[] = []
+  for (const run of runs) current.push(await withCurrentSummary(run))
+  return { root, arms, seeds, runs: current }
 }
 
 function requireSeed(
@@ -93,13 +97,16 @@ function requireSeed(
 }
 
 /**
- * The arms that `asked` names, every one for `all`; no arm where none is asked for.
+ * The arms that `requested` names, or all of them for `all`; [undefined], a run without an arm, if none is given.
  *
  * @throws AbsgdError 'usage' for `all` of an experiment without arms
  */
-export function armsOf({ spec }: Experiment, asked: RunSetOptions['arms']): readonly (string | undefined)[] {
-  if (asked === undefined) return [undefined]
-  if (!asked.includes('all') || Object.hasOwn(spec.arms, 'all')) return asked
+export function armsOf(
+  { spec }: Experiment,
+  requested: RunSetOptions['arms'],
+): readonly (string | undefined)[] {
+  if (requested === undefined) return [undefined]
+  if (!requested.includes('all') || Object.hasOwn(spec.arms, 'all')) return requested
   const arms = Object.keys(spec.arms)
   if (arms.length > 0) return arms
   throw new AbsgdError('usage', `the experiment "${spec.name}" has no arms`, { hint: 'leave --arm out' })
@@ -122,7 +129,7 @@ function manifestFor(
   return manifestOf(resolved, run, options)
 }
 
-function requireUnlike(name: string, others: readonly PlannedRun[]): void {
+function requireNewName(name: string, others: readonly PlannedRun[]): void {
   if (others.every(({ manifest }) => manifest.run !== name)) return
   throw new AbsgdError('usage', `two runs of this set would be called "${name}"`, {
     hint: 'names hold 64 characters of A-Z a-z 0-9 . _ -: choose a shorter --name, or arms that differ in these',
@@ -130,11 +137,11 @@ function requireUnlike(name: string, others: readonly PlannedRun[]): void {
 }
 
 /**
- * The run as it stands now.
+ * Adds the current summary, if the run exists.
  *
  * @throws AbsgdError 'run-directory' when it exists with other settings
  */
-export async function standingOf({ dir, manifest }: PlannedRun): Promise<PlannedRun> {
+export async function withCurrentSummary({ dir, manifest }: PlannedRun): Promise<PlannedRun> {
   if (!existsSync(dir)) return { dir, manifest, summary: undefined }
   const existing = readManifest(dir)
   const differences = differencesOf(existing, manifest)
@@ -148,16 +155,16 @@ export async function standingOf({ dir, manifest }: PlannedRun): Promise<Planned
   )
 }
 
-/** Everything that was set, as the manifest has it. */
-function differencesOf(existing: Manifest, asked: Manifest): readonly string[] {
-  const [before, now] = [settingsOf(existing), settingsOf(asked)]
+/** One sentence for each setting that differs. */
+function differencesOf(existing: Manifest, requested: Manifest): readonly string[] {
+  const [before, now] = [settingsOf(existing), settingsOf(requested)]
   const names = [...new Set([...Object.keys(before), ...Object.keys(now)])]
   return names
     .filter((name) => before[name] !== now[name])
     .map((name) => `${name} is ${before[name] ?? 'not set'}; asked for is ${now[name] ?? 'not set'}`)
 }
 
-/** As JSON, by name: `params.lr`, `controls.lambda`, `length`. */
+/** The settings of a run as JSON, by name: `params.lr`, `controls.lambda`, `length`. */
 function settingsOf({ experiment, arm, params, config }: Manifest): Readonly<Record<string, string>> {
   const { controls, ...others } = config
   const entries = [

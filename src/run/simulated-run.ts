@@ -1,4 +1,4 @@
-/** Composes a simulated worker: its channel in memory, its files in the run directory. Part of `start.ts`. */
+/** Connects a simulated worker to its run: a channel in memory, and files in the run directory. Part of `start.ts`. */
 import { deleteCheckpoints, readCheckpoint, writeCheckpoint } from '../log/checkpoints/checkpoint-store.js'
 import { openSpool } from '../simulated/spool.js'
 import type { Manifest } from '../record/manifest.js'
@@ -8,7 +8,7 @@ import { createMemoryChannel } from '../wire/memory-channel.js'
 import { startSimulatedWorker, type SimulatedWorker } from '../simulated/worker.js'
 
 export interface Simulation {
-  /** The controller's end: operators come through the sockets, the worker through memory. */
+  /** The controller's end: operators use the sockets, the worker the channel in memory. */
   readonly channel: ControllerChannel
   start(): SimulatedWorker
 }

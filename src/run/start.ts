@@ -1,58 +1,40 @@
-/** The composer: builds channel, worker and log of one run, and starts its controller. Nothing else constructs them. */
+/** Starts a run: opens its lock, log and channel, starts or finds its worker, and starts its controller. */
 import { statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startController, type Controller, type RunEnd } from '../controller/controller.js'
-import { beginningOf, withRecalled, type Origin } from './first-step.js'
-import type { Recovered } from '../controller/decisions/recovery.js'
-import { acceptance, type ControllerContext } from '../controller/state/state.js'
+import { summarizeSamples } from '../analysis/noise-auc.js'
+import { placeInStream } from '../controller/state/received-telemetry.js'
+import type { ControllerContext } from '../controller/state/state.js'
+import { appendSpooled, cutNote, isEmpty, recoverLog, takeOverNote } from './recover-log.js'
+import { livingWorker, startWorker, workerKind, type WorkerOptions } from './run-worker.js'
+import { chooseStart, withRestoredFeedback, type Origin } from './starting-state.js'
 import { AbsgdError } from '../errors.js'
 import { compileRun } from '../experiment/run-schedule.js'
 import { compileEdit, requireInRange } from '../experiment/controls/compile-edit.js'
-import type { ResolvedExperiment } from '../experiment/resolve-experiment.js'
-import {
-  readControllerFile,
-  removeControllerFile,
-  runPaths,
-  workerOf,
-  writeControllerFile,
-  type ControllerFile,
-} from '../log/run-directory.js'
+import { readControllerFile, removeControllerFile, runPaths, writeControllerFile } from '../log/run-directory.js'
 import { acquireLock } from '../log/lock/run-lock.js'
 import { refuseLostLog } from '../log/lost-log.js'
-import { here, identityOf, isRunning } from '../process/identity.js'
-import { readRun } from '../log/read-run.js'
+import { here, identityOf } from '../process/identity.js'
 import { readSpool, removeSpool } from '../log/files/worker-spool.js'
 import { unrecordedCheckpoints } from '../log/checkpoints/whole-checkpoint.js'
 import { openLogWriter } from '../log/files/log-writer.js'
-import type { Manifest } from '../record/manifest.js'
 import type { Evaluation, StepBatch } from '../record/record.js'
-import { noiseRanking } from '../samples/label-noise.js'
-import { emptySampleLosses, withSamples } from '../samples/sample-losses.js'
 import { DEFAULT_WEIGHTING } from '../record/weighting-rule.js'
 import { simulationFor } from './simulated-run.js'
-import { absorbSpool, cutNote, holdsNothing, recoverLog, takeOverNote } from './take-up.js'
 import { encodeRecord } from '../wire/codec.js'
 import { areOurs, localEndpoints, removeSockets } from '../wire/endpoints.js'
 import type { ControllerChannel, Endpoints } from '../wire/channel.js'
 import { bindController } from '../wire/zmq-channel.js'
 import { awaitWorker } from '../worker/attached.js'
-import { startLocalWorker } from '../worker/local.js'
-import { lastLines, watchProcess, type ProcessHandle } from '../process/child.js'
+import { lastLines, watchProcess } from '../process/child.js'
 
-export interface StartOptions {
-  /** The run directory; its manifest is written. */
-  readonly dir: string
-  readonly manifest: Manifest
-  readonly resolved: ResolvedExperiment
-  /** The interpreter of a checked environment; not used where the manifest says that the run is simulated. */
-  readonly python?: string | undefined
-  readonly threads?: number
+export interface StartOptions extends WorkerOptions {
   readonly onReport?: (body: StepBatch | Evaluation) => void
-  /** What is planned in place of the experiment's controls, to its very rows. */
+  /** The rows to plan instead of the experiment's own controls. */
   readonly rows?: ControllerContext['compile']
-  /** Take the lock also of a holder that cannot be judged from here. @default false */
+  /** Take the lock even if it cannot be told from here whether its holder is alive. @default false */
   readonly takeOver?: boolean
-  /** Wraps the controller's end of the sockets: to slow down, count or lose what passes. */
+  /** Wraps the controller's end of the sockets. Tests use it to delay, count or drop messages. */
   readonly through?: (channel: ControllerChannel) => ControllerChannel
 }
 
@@ -60,22 +42,22 @@ export interface StartedRun {
   readonly controller: Controller
   readonly origin: Origin
   readonly workerPid: number
-  /** Resolves once the log is complete and nothing of the controller is left in the run directory. */
+  /** Resolves once the log is complete and the controller's own files are removed from the run directory. */
   readonly ended: Promise<RunEnd>
 }
 
 /**
- * Starts a run, or takes up one that has a log: its worker is joined where it still lives, else a new one starts from the
- * last checkpoint, or from the beginning where there is none.
+ * Starts a run, or continues one that has a log. A worker that is still alive is kept; otherwise a new one starts from the last
+ * checkpoint, or from the beginning if there is none.
  *
  * @throws AbsgdError 'run-directory' when another controller drives the run or may drive it elsewhere, or when it is completed,
- *   'log' when its log is gone or is none.
+ *   'log' when its log is missing or cannot be read.
  */
 export async function startRun(options: StartOptions): Promise<StartedRun> {
   const { dir, manifest } = options
   const { config } = manifest
   const lock = acquireLock(dir, { takeOver: options.takeOver ?? false })
-  const held: { close(): unknown }[] = [{ close: () => lock.release() }]
+  const opened: { close(): unknown }[] = [{ close: () => lock.release() }]
   try {
     if (lock.takenFrom !== undefined) await sleep(TAKE_OVER_MS)
     const logged = await recoverLog(dir)
@@ -86,12 +68,12 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
     }
     const before = readControllerFile(dir)
     const living = livingWorker(logged, before)
-    if (living === undefined && holdsNothing(logged)) refuseLostLog(dir)
+    if (living === undefined && isEmpty(logged)) refuseLostLog(dir)
     const former = before !== undefined && areOurs(before.endpoints) ? before.endpoints : undefined
     if (former !== undefined && living === undefined) removeSockets(former)
-    // Whoever was told where to find the controller is to find the next one too.
-    const told = config.attached === true ? former : undefined
-    const endpoints = living?.endpoints ?? told ?? localEndpoints(manifest.run)
+    // A script to be attached may have been started with the endpoints of the controller before.
+    const announced = config.attached === true ? former : undefined
+    const endpoints = living?.endpoints ?? announced ?? localEndpoints(manifest.run)
     const bound = await bindController(endpoints)
     const simulation = simulationFor(dir, manifest, bound)
     const known = living?.worker
@@ -101,13 +83,15 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
     const attached = config.attached === true ? awaitWorker({ channel: bound, known, onJoined }) : undefined
     const transport = simulation?.channel ?? attached?.channel ?? bound
     const channel = options.through?.(transport) ?? transport
-    held.push(channel)
+    opened.push(channel)
     const log = openLogWriter(dir, () => lock.isHeld())
-    held.push(log)
-    const recovered = await absorbSpool(dir, log, logged, living !== undefined)
-    const taken = { ...options, kind: workerKind(options), living: living !== undefined }
-    const { state: begun, origin, opening, found } = beginningOf(recovered, taken)
-    const state = await withRecalled(begun, recovered, taken, found)
+    opened.push(log)
+    const recovered = await appendSpooled(dir, log, logged, living !== undefined)
+    const kind = workerKind(options)
+    const run = { ...options, kind, isWorkerAlive: living !== undefined }
+    const start = chooseStart(recovered, run)
+    const { origin, opening } = start
+    const state = await withRestoredFeedback(start, recovered, run)
 
     const paths = runPaths(dir)
     const outputOffset = living === undefined ? sizeOf(paths.workerLog) : 0
@@ -116,13 +100,13 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
       simulated ??
       attached?.worker ??
       (known === undefined ? startWorker(options, endpoints) : watchProcess(known))
-    // A simulated worker goes with its controller: there is no process to find again. An attached one may be still to come.
+    // A simulated worker lives in this process, and an attached one may not have come yet: neither has a pid for the next controller.
     announce(dir, endpoints, simulated === undefined && worker.pid > 0 ? worker.pid : undefined)
     const controller = startController({
       context: {
         run: manifest.run,
         paramsJson: JSON.stringify(manifest.params),
-        worker: workerKind(options),
+        worker: kind,
         sampleEvery: config.sampleEvery,
         sampleQuotaLeft: () => Math.max(0, config.sampleQuotaBytes - sizeOf(paths.samples)),
         orphanLimitSeconds: config.orphanLimitSeconds,
@@ -142,25 +126,25 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
       channel,
       log,
       worker,
-      // A script may load its data for hours before its first step, and nobody knows when one is started by hand.
-      ...(workerKind(options) === 'task' ? {} : { helloLimitMs: Infinity }),
+      // A script may load data for hours before its first step, and one that is started by hand may come at any time.
+      ...(kind === 'task' ? {} : { helloLimitMs: Infinity }),
       lastLines: simulated?.lastLines ?? (() => lastLines(paths.workerLog, { offset: outputOffset })),
-      leftovers: () => readSpool(dir),
-      unrecorded: (known) => (workerKind(options) === 'task' ? unrecordedCheckpoints(dir, known) : []),
+      spooled: () => readSpool(dir),
+      unrecorded: (known) => (kind === 'task' ? unrecordedCheckpoints(dir, known) : []),
       summary: () => summarizeSamples(dir),
       encode: encodeRecord,
       ...(options.onReport === undefined ? {} : { onReport: options.onReport }),
     })
     const ended = controller.ended
       .then(async (end) => {
-        const { intake } = controller.state()
-        await removeSpool(dir, (name) => acceptance({ intake }, name) === 'duplicate')
-        // Where the log could not be written it stays: it tells the next controller of a worker that trains on.
+        const { received } = controller.state()
+        await removeSpool(dir, (name) => placeInStream({ received }, name) === 'duplicate')
+        // If the log could not be written the file stays, so that the next controller finds the worker that trains on.
         if (lock.isHeld()) removeControllerFile(dir)
         return end
       })
       .catch((error: unknown) => {
-        // The worker of the controller that took over trains in its place. A script of the user's is never ended.
+        // Another controller has taken over the run, with a worker of its own. A script that the user started is never ended.
         if (!lock.isHeld() && config.attached !== true) worker.kill('SIGKILL')
         throw error
       })
@@ -169,18 +153,12 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
       })
     return { controller, origin, workerPid: worker.pid, ended }
   } catch (error) {
-    for (const resource of held.reverse()) await resource.close()
+    for (const resource of opened.reverse()) await resource.close()
     throw error
   }
 }
 
-/** What is simulated returns to checkpoints as a task does. */
-function workerKind({ manifest: { config }, resolved }: StartOptions): ControllerContext['worker'] {
-  if (config.attached === true) return 'attached'
-  return config.simulated === true || resolved.program.kind === 'task' ? 'task' : 'script'
-}
-
-/** Tells other processes, and the next controller, where this one is to be found. */
+/** Writes the file by which operators and the next controller find this one. */
 function announce(dir: string, endpoints: Endpoints, workerPid: number | undefined): void {
   writeControllerFile(dir, {
     pid: process.pid,
@@ -191,51 +169,9 @@ function announce(dir: string, endpoints: Endpoints, workerPid: number | undefin
   })
 }
 
-/** How well the mean loss of a sample finds wrong labels, where an experiment knows which are wrong. */
-async function summarizeSamples(dir: string): Promise<Readonly<Record<string, number>>> {
-  if (!(await knowsTrueLabels(dir))) return {}
-  let losses = emptySampleLosses()
-  for await (const record of readRun(dir)) losses = withSamples(losses, record)
-  const ranking = noiseRanking(losses)
-  return ranking === undefined ? {} : { noise_auc: ranking.auc }
-}
-
-/** Samples are described before the first of them is reported: a look at the beginning saves reading gigabytes. */
-async function knowsTrueLabels(dir: string): Promise<boolean> {
-  for await (const { body } of readRun(dir, { streams: ['samples'] })) {
-    if (body.type === 'sample-info' && body.trueLabels.length > 0) return true
-    if (body.type === 'sample-batch') return false
-  }
-  return false
-}
-
-function livingWorker(recovered: Recovered, file: ControllerFile | undefined) {
-  const worker = file === undefined ? undefined : workerOf(file)
-  if (file === undefined || worker === undefined || !isRunning(worker)) return undefined
-  if (recovered.worker !== undefined && recovered.worker.pid !== worker.pid) return undefined
-  return { worker, endpoints: file.endpoints }
-}
-
 function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0
 }
 
-function startWorker(
-  { python, dir, manifest, resolved, threads }: StartOptions,
-  endpoints: Endpoints,
-): ProcessHandle {
-  if (python === undefined) throw new AbsgdError('environment', 'no interpreter is given to train with')
-  return startLocalWorker({
-    python,
-    endpoints,
-    runDirectory: dir,
-    program: resolved.program,
-    ...(manifest.config.directory === undefined ? {} : { directory: manifest.config.directory }),
-    paramsJson: JSON.stringify(manifest.params),
-    logFile: runPaths(dir).workerLog,
-    ...(threads === undefined ? {} : { threads }),
-  })
-}
-
-/** Before a run that was taken over is read: the former holder asks for its lock once a second, and stops writing by then. */
+/** Wait before reading a run whose lock was taken over: its former holder checks the lock once a second, and stops writing by then. */
 const TAKE_OVER_MS = 3000

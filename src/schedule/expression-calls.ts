@@ -30,7 +30,7 @@ export function isCallable(name: string): boolean {
 
 /** `"cosine"? one of off, constant, …`: the most similar name, and all names. */
 export function names(given: string): string {
-  const near = nearest(given, [...CALLS.keys()])
+  const [near] = nearest(given, [...CALLS.keys()])
   return `${near === undefined ? '' : `"${near}"? `}one of ${[...CALLS.keys()].join(', ')}`
 }
 

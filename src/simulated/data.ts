@@ -1,22 +1,23 @@
 /**
- * What a simulated worker trains on: clouds of points with wrong labels, hard samples and a rare class, made up from the seed.
+ * The data of a simulated worker: clouds of points with wrong labels, hard samples and a rare class, generated from the seed.
  *
  * Shapes: N samples, D features, C classes.
  */
-import { createRandom, type Random } from './random.js'
+import { AbsgdError } from '../errors.js'
+import { createRandom, type Random } from './sampler.js'
 
-/** The one place that says what is simulated. */
+/** All settings of the simulation. */
 export const SIMULATION = {
   /** N of the training data. */
   samples: 960,
   batchSize: 32,
-  /** D: enough for a linear model to learn wrong labels by heart in time. */
+  /** D: enough for a linear model to memorise wrong labels in time. */
   features: 48,
   /** Share of each class; the last is rare. */
   classShares: [0.3, 0.3, 0.3, 0.1],
   /** Share of wrong labels in training and validation data, unless the experiment has a parameter `noise` from 0 to 1. */
   noise: 0.3,
-  /** Standard deviation of a sample's features around its place: sets which learning rates do well. */
+  /** Standard deviation of a sample's features around its centre. It determines which learning rates work well. */
   spread: 0.5,
   /** Distance of a class's centre from the origin, in spreads. */
   separation: 4.5,
@@ -26,12 +27,40 @@ export const SIMULATION = {
   validation: 320,
   /** N of the split `test`, without noise. */
   test: 960,
-  /** What a control without a column in the plan is. */
+  /** The values of controls that have no column in the plan. */
   optimizer: { lr: 0.05, momentum: 0.9, weight_decay: 0 },
 } as const
 
 export const CLASSES = SIMULATION.classShares.length
 export const FEATURES = SIMULATION.features
+
+export interface SimulationSettings {
+  readonly seed: number
+  /** Share of wrong labels, 0 to 1. */
+  readonly noise: number
+}
+
+/**
+ * Reads the parameters `seed` and `noise`, with defaults for an experiment that has none.
+ *
+ * @throws AbsgdError 'experiment' for a seed that a Python worker refuses too, and for a noise outside of 0 to 1.
+ */
+export function simulationOf(params: Readonly<Record<string, unknown>>): SimulationSettings {
+  const { seed = 0, noise = SIMULATION.noise } = params
+  if (typeof seed !== 'number' || !Number.isInteger(seed) || seed < 0 || seed > 2 ** 53) {
+    throw new AbsgdError(
+      'experiment',
+      `the parameter seed is ${JSON.stringify(seed)}; it must be a whole number from 0 to 2^53`,
+    )
+  }
+  if (typeof noise !== 'number' || !(noise >= 0 && noise <= 1)) {
+    throw new AbsgdError(
+      'experiment',
+      `the parameter noise is ${JSON.stringify(noise)}; a simulation takes it as the share of wrong labels, 0 to 1`,
+    )
+  }
+  return { seed, noise }
+}
 
 export interface Split {
   /** [N, D], row by row. */
@@ -80,7 +109,7 @@ function makeSplit(centres: readonly Float64Array[], size: number, noise: number
       features[sample * FEATURES + i] = SIMULATION.spread * (nearness * value + random.gaussian())
     })
     trueLabels[sample] = label
-    // Both are drawn whatever comes of it: another share of noise leaves the points as they are.
+    // Both numbers are always drawn, so that another share of noise does not change the points.
     const isWrong = random.uniform() < noise
     const shift = 1 + random.below(CLASSES - 1)
     labels[sample] = isWrong ? (label + shift) % CLASSES : label
@@ -88,7 +117,7 @@ function makeSplit(centres: readonly Float64Array[], size: number, noise: number
   return { features, labels, trueLabels }
 }
 
-/** The class at a quantile of the samples, which lie class by class. */
+/** The class at a quantile of the samples, which are ordered by class. */
 function classOf(quantile: number): number {
   let sum = 0
   const found = SIMULATION.classShares.findIndex((share) => (sum += share) > quantile)

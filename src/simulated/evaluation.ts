@@ -1,9 +1,9 @@
-/** How well a simulated model does on the splits that it was not trained on. */
+/** Evaluations and predictions of a simulated model, as records. Pure. */
 import type { Evaluation, SamplePredictions } from '../record/record.js'
 import { CLASSES, type SimulatedData } from './data.js'
 import { labelProbabilities, predict } from './model.js'
 
-/** After `step`; `seconds` are for whoever has a clock to fill in. */
+/** Evaluates the model after `step`. The caller fills in `seconds`. */
 export function evaluateSplits(
   parameters: Float64Array,
   data: SimulatedData,
@@ -27,7 +27,7 @@ export function evaluateSplits(
   })
 }
 
-/** What the model takes every training sample for, after `step`. */
+/** Predicts every training sample after `step`. */
 export function predictTraining(
   parameters: Float64Array,
   { train }: SimulatedData,

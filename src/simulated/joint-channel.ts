@@ -1,8 +1,8 @@
-/** One controller's end over two transports: sockets for other processes, memory for a worker in this one. */
+/** Joins two transports to one controller channel: sockets for other processes, and memory for a worker in this one. */
 import type { ControllerChannel, Incoming } from '../wire/channel.js'
 import { createAsyncQueue, type AsyncQueue } from '../utils/async-queue.js'
 
-/** Peers of `inner` have names of their own; the endpoints are those of `outer`. Closing it closes both. */
+/** Peers of `inner` get a prefix. The endpoints are those of `outer`. Closing the joint channel closes both. */
 export function joinChannels(outer: ControllerChannel, inner: ControllerChannel): ControllerChannel {
   const arrivals = createAsyncQueue<Incoming>(ROOM)
   return {
@@ -12,7 +12,7 @@ export function joinChannels(outer: ControllerChannel, inner: ControllerChannel)
       else outer.send(peer, message)
     },
     incoming() {
-      const reading = [pass(outer.incoming(), arrivals), pass(named(inner.incoming()), arrivals)]
+      const reading = [forward(outer.incoming(), arrivals), forward(prefixed(inner.incoming()), arrivals)]
       Promise.all(reading).catch((error: unknown) => arrivals.fail(error))
       return arrivals.items()
     },
@@ -23,11 +23,11 @@ export function joinChannels(outer: ControllerChannel, inner: ControllerChannel)
   }
 }
 
-async function pass(source: AsyncIterable<Incoming>, arrivals: AsyncQueue<Incoming>): Promise<void> {
+async function forward(source: AsyncIterable<Incoming>, arrivals: AsyncQueue<Incoming>): Promise<void> {
   for await (const incoming of source) await arrivals.put(incoming)
 }
 
-async function* named(source: AsyncIterable<Incoming>): AsyncGenerator<Incoming> {
+async function* prefixed(source: AsyncIterable<Incoming>): AsyncGenerator<Incoming> {
   for await (const incoming of source) {
     if (incoming.type === 'control') yield { ...incoming, peer: `${INNER}${incoming.peer}` }
     else if (incoming.type === 'malformed' && incoming.peer !== undefined) {
@@ -36,6 +36,6 @@ async function* named(source: AsyncIterable<Incoming>): AsyncGenerator<Incoming>
   }
 }
 
-/** No routing id of a socket begins like this: they are hex digits. */
+/** Routing ids of sockets are hex digits, so none has this prefix. */
 const INNER = 'memory:'
 const ROOM = 256

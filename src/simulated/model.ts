@@ -1,16 +1,16 @@
 /**
- * Softmax regression in float64: the model of a simulated worker.
+ * The model of a simulated worker, softmax regression in float64, and its optimizer.
  *
  * Shapes: N samples of a split, B of a batch, D features, C classes. Parameters are [C, D + 1], the last column is the bias.
  */
-import { CLASSES, FEATURES, type Split } from './data.js'
+import { CLASSES, FEATURES, SIMULATION, type Split } from './data.js'
 
-/** A model that has learned nothing: every class is as probable as every other. */
+/** The initial parameters, all 0: every class has the same probability. */
 export function freshParameters(): Float64Array {
   return new Float64Array(C * COLUMNS)
 }
 
-/** What a model makes of the samples of a batch. */
+/** The result of a forward pass over one batch. */
 export interface Forward {
   /** [B]: cross-entropy, rounded to float32 as a worker's losses are. */
   readonly losses: Float64Array
@@ -89,7 +89,60 @@ function logitOf(parameters: Float64Array, c: number, features: Float64Array, sa
   return logit
 }
 
-// In the module itself: what is imported is looked up anew in every turn of a loop where modules are not linked natively.
+export interface OptimizerState {
+  readonly parameters: Float64Array
+  readonly velocity: Float64Array
+  readonly settings: Readonly<Record<Setting, number>>
+}
+
+export interface Optimizer {
+  readonly parameters: Float64Array
+  /** Sets the hyperparameters of the row, and returns all current ones. */
+  setHyperparameters(row: Readonly<Record<string, number>>): Readonly<Record<Setting, number>>
+  /** Trains one step. The gradient is clipped to the norm `clipNorm`. */
+  step(gradient: Float64Array, clipNorm?: number): void
+  state(): OptimizerState
+  restore(state: OptimizerState): void
+}
+
+/** SGD with momentum, weight decay and clipping, computed as torch does. */
+export function createOptimizer(parameters: Float64Array): Optimizer {
+  const velocity = new Float64Array(parameters.length)
+  let settings: Record<Setting, number> = { ...SIMULATION.optimizer }
+  return {
+    parameters,
+    setHyperparameters(row) {
+      for (const name of SETTINGS) settings[name] = row[name] ?? settings[name]
+      return { ...settings }
+    },
+    step(gradient, clipNorm = Infinity) {
+      const { lr, momentum, weight_decay: decay } = settings
+      const scale = scaleOf(gradient, clipNorm)
+      for (let i = 0; i < parameters.length; i++) {
+        velocity[i] = momentum * velocity[i]! + scale * gradient[i]! + decay * parameters[i]!
+        parameters[i]! -= lr * velocity[i]!
+      }
+    },
+    state: () => ({ parameters, velocity, settings }),
+    restore(state) {
+      parameters.set(state.parameters)
+      velocity.set(state.velocity)
+      settings = { ...state.settings }
+    },
+  }
+}
+
+/** The factor, at most 1, that reduces the gradient's norm to `norm`. */
+function scaleOf(gradient: Float64Array, norm: number): number {
+  if (norm === Infinity) return 1
+  const own = Math.sqrt(gradient.reduce((sum, value) => sum + value * value, 0))
+  return Math.min(1, norm / (own + 1e-6))
+}
+
+export type Setting = keyof typeof SIMULATION.optimizer
+const SETTINGS = Object.keys(SIMULATION.optimizer) as readonly Setting[]
+
+// Constants of this module: an imported name is looked up again in every iteration of a loop if modules are not linked natively.
 const D = FEATURES
 const C = CLASSES
 const COLUMNS = D + 1

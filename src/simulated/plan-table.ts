@@ -1,4 +1,4 @@
-/** The rows that the controller sent ahead: what to apply at which step (proto/README.md, "Plans"). */
+/** The rows that the controller has sent ahead (proto/README.md, "Plans"). Pure. */
 import type { Plan, PlanEvent } from '../record/record.js'
 import type { Row } from './trainer.js'
 
@@ -6,29 +6,29 @@ export interface PlanTable {
   readonly attempt: number
   /** The first step that has not begun. */
   readonly begun: number
-  /** Of the newest plan. */
+  /** The sequence of the newest plan. */
   readonly lastSeq: number
   /** 0 while unknown. */
   readonly runSteps: number
-  /** The highest sequence first. */
+  /** Descending by sequence. */
   readonly plans: readonly Plan[]
 }
 
 export const EMPTY_TABLE: PlanTable = { attempt: 0, begun: 0, lastSeq: 0, runSteps: 0, plans: [] }
 
-/** What one step applies, and what happens right after it, in order. */
+/** The row of one step, and the events right after it, in order. */
 export interface PlannedStep {
   readonly row: Row
   readonly events: readonly PlanEvent['kind'][]
 }
 
-/** The next step to begin is `step` of `attempt`; rows of another attempt are void. */
+/** Continues at `step` of `attempt`. Plans of another attempt are dropped. */
 export function beginAttempt(table: PlanTable, attempt: number, step: number): PlanTable {
   if (attempt === table.attempt) return { ...table, begun: step }
   return { ...table, attempt, begun: step, lastSeq: 0, plans: [] }
 }
 
-/** The first step that the plan reaches is `effectiveFrom`; undefined for a plan of another attempt, which is dropped. */
+/** Adds a plan. `effectiveFrom` is the first step that uses it. Undefined for a plan of another attempt, which is dropped. */
 export function withPlan(
   table: PlanTable,
   plan: Plan,
@@ -46,7 +46,7 @@ export function withPlan(
   }
 }
 
-/** What `step` applies; undefined while no plan covers it. */
+/** The row and events of `step`; undefined while no plan covers it. */
 export function plannedStep({ plans }: PlanTable, step: number): PlannedStep | undefined {
   const plan = covering(plans, step)
   if (plan === undefined) return undefined
@@ -58,14 +58,14 @@ export function plannedStep({ plans }: PlanTable, step: number): PlannedStep | u
   return { row, events: EVENT_ORDER.filter((kind) => kinds.includes(kind)) }
 }
 
-/** The first step from the next one on that has no row. */
+/** The first step without a row, from the next step on. */
 export function plannedThrough({ plans, begun }: PlanTable): number {
   let step = begun
   for (let plan = covering(plans, step); plan !== undefined; plan = covering(plans, step)) step = endOf(plan)
   return step
 }
 
-/** Whether the run ends before `step`, as far as the plan tells. */
+/** Whether `step` is behind the end of the run, as far as the plans tell. */
 export function isOver({ runSteps }: PlanTable, step: number): boolean {
   return runSteps > 0 && step >= runSteps
 }

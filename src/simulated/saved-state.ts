@@ -1,11 +1,31 @@
-/** A simulated worker's checkpoint as bytes: JSON, with numbers that must return bit for bit in base64. */
+/** Checkpoints of a simulated worker: their content as bytes, and the files that hold them. Float64 arrays are base64 in JSON, exact to the bit. */
 import { AbsgdError } from '../errors.js'
-import type { Position } from '../record/record.js'
+import type { CheckpointWritten, Position } from '../record/record.js'
 import type { WeightingRule } from '../record/weighting-rule.js'
 import type { WeightState } from '../weighting/weigh-batch.js'
-import type { OptimizerState } from './optimizer.js'
+import type { OptimizerState } from './model.js'
 
-export interface Saved extends OptimizerState {
+/** The checkpoint files of a run. The caller of `startSimulatedWorker` provides them: only log/ touches the files of a run. */
+export interface CheckpointStore {
+  /**
+   * Writes a checkpoint whole or not at all. Returns the older ones to delete, so that the `keep` newest stay (0: all). Automatic
+   * ones are counted separately, and the last three of them stay.
+   *
+   * @throws AbsgdError when the disk refuses; earlier checkpoints are untouched.
+   */
+  write(
+    position: Position,
+    bytes: Uint8Array,
+    keep: number,
+    automatic: boolean,
+  ): Omit<CheckpointWritten, 'type' | 'position' | 'seconds'>
+  /** Deletes checkpoints by path. */
+  delete(paths: readonly string[]): void
+  /** @throws AbsgdError when the file is missing, or its hash is not `sha256`; an empty one is not compared. */
+  read(path: string, sha256: string): Uint8Array
+}
+
+export interface SavedState extends OptimizerState {
   readonly position: Position
   readonly seed: number
   /** Samples drawn since the start of the run. */
@@ -14,7 +34,7 @@ export interface Saved extends OptimizerState {
   readonly weighing: WeightState
 }
 
-export function writeSaved(saved: Saved): Uint8Array {
+export function encodeState(saved: SavedState): Uint8Array {
   const { position, seed, consumed, settings, rule, weighing } = saved
   const file: SavedFile = {
     format: FORMAT,
@@ -30,8 +50,8 @@ export function writeSaved(saved: Saved): Uint8Array {
   return Buffer.from(`${JSON.stringify(file, undefined, 2)}\n`)
 }
 
-/** Throws AbsgdError 'run-directory' for what `writeSaved` did not write. */
-export function readSaved(bytes: Uint8Array): Saved {
+/** @throws AbsgdError 'run-directory' for bytes that `encodeState` did not write */
+export function decodeState(bytes: Uint8Array): SavedState {
   const file = parse(bytes)
   const [freeEnergy, kl, lambda, seen] = toNumbers(file.weighing) as unknown as [
     number,
@@ -47,7 +67,7 @@ export function readSaved(bytes: Uint8Array): Saved {
   }
 }
 
-interface SavedFile extends Omit<Saved, 'weighing' | 'parameters' | 'velocity'> {
+interface SavedFile extends Omit<SavedState, 'weighing' | 'parameters' | 'velocity'> {
   readonly format: string
   readonly weighing: string
   readonly parameters: string
@@ -64,7 +84,7 @@ function parse(bytes: Uint8Array): SavedFile {
   if (typeof value === 'object' && value !== null && 'format' in value && value.format === FORMAT) {
     return value as SavedFile
   }
-  throw new AbsgdError('run-directory', `the checkpoint is none of a simulated worker (${FORMAT})`)
+  throw new AbsgdError('run-directory', `the checkpoint is not one of a simulated worker (${FORMAT})`)
 }
 
 function toText(numbers: ArrayLike<number>): string {
@@ -72,7 +92,7 @@ function toText(numbers: ArrayLike<number>): string {
 }
 
 function toNumbers(text: string): Float64Array {
-  // Copied to where a float64 may lie.
+  // Copied, because a Float64Array must be aligned to 8 bytes.
   return new Float64Array(Uint8Array.from(Buffer.from(text, 'base64')).buffer)
 }
 

@@ -1,4 +1,4 @@
-/** The spool of a worker that lives in this process; `spool.ts` reads it, as it reads a Python worker's. */
+/** Writes the spool of a worker in this process, in the format of a Python worker's (proto/README.md, "Frames of a log"). */
 import { closeSync, fsyncSync, mkdirSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Acked, Stream } from '../record/record.js'
@@ -7,13 +7,13 @@ import { encodeFrame } from '../log/files/frame.js'
 import { runPaths } from '../log/run-paths.js'
 
 export interface SpoolWriter {
-  /** Writes the stream's next frame. False when the disk refuses it: the next one goes into another segment. */
+  /** Writes the stream's next frame. Returns false if that fails; the next frame then goes into a new segment. */
   append(stream: Stream, payload: Uint8Array): boolean
-  /** Puts every frame of the steps on disk for good. False where the disk refuses that. */
+  /** Syncs the stream of steps to disk. Returns false if that fails. */
   sync(): boolean
-  /** Deletes segments of which every frame is acknowledged, but for the one that is being written. */
+  /** Deletes the segments whose frames are all acknowledged, except the current one. */
   acknowledge(acked: Acked): void
-  /** Lets go of the files; those that are acknowledged as a whole leave the disk. May be called twice. */
+  /** Closes the files, and deletes segments whose frames are all acknowledged. May be called twice. */
   close(): void
 }
 
@@ -117,5 +117,5 @@ function deleteSegment(segment: Segment): void {
   rmSync(segment.path, { force: true })
 }
 
-/** A segment is closed once it is this large, so that acknowledged telemetry leaves the disk soon. */
+/** A segment is closed at this size, so that acknowledged telemetry can be deleted soon. */
 const SEGMENT_BYTES = 4 * 1024 * 1024

@@ -1,10 +1,10 @@
-/** What a simulated worker knows. Pure data; times are monotonic milliseconds. */
+/** The state of a simulated worker. Pure data; times are monotonic milliseconds. */
 import type { Bye, Phase, Position, Progress } from '../record/record.js'
 import type { Command, CommandResult, Welcome } from '../wire/message.js'
 import { EMPTY_TABLE, type PlanTable } from './plan-table.js'
 
 export interface WorkerState {
-  /** The epoch under which the worker speaks; undefined while it holds no lease. */
+  /** The epoch of the lease; undefined while the worker holds none. */
   readonly lease: number | undefined
   /** The last one; undefined before the first. */
   readonly welcome: Welcome | undefined
@@ -14,38 +14,38 @@ export interface WorkerState {
   readonly phase: Phase
   readonly plan: PlanTable
   readonly inbox: readonly Command[]
-  /** The first answer to every command, by id; undefined while it is under way. */
+  /** By id: the answer to every command, undefined until it is carried out. */
   readonly answers: Readonly<Record<string, Answer | undefined>>
   readonly paused: boolean
-  /** Steps to train before standing still again; undefined when nobody said so. */
+  /** Steps to train before the next pause; undefined without a step-on command. */
   readonly stepsLeft: number | undefined
-  /** Before the first row of a process, and of a return to a checkpoint, waiting is a start, not a gap in the plan. */
+  /** Whether a row has come since the process started or returned to a checkpoint. Waits before it are start-up and do not count. */
   readonly hadRow: boolean
   readonly waits: number
-  /** In waits that are over. */
+  /** The total time of waits that have ended. */
   readonly waitedMs: number
-  /** Since when a wait that counts lasts. */
+  /** The start of the current wait, if it counts. */
   readonly waitingSinceMs: number | undefined
-  /** Since when training stands still, for whatever reason. */
-  readonly standingSinceMs: number | undefined
-  /** When the controller was last heard, or the worker began. */
-  readonly heardMs: number
+  /** Since when no step has been trained, for any reason. */
+  readonly idleSinceMs: number | undefined
+  /** When the last message of the controller came, or the worker started. */
+  readonly lastMessageMs: number
   /** SIGTERM came. */
   readonly terminated: boolean
-  /** Why the worker ends without a last word. */
+  /** Why the worker exits without a Bye. */
   readonly fault: string | undefined
-  /** Its last word, and when it was said. */
+  /** The Bye, and when it was sent. */
   readonly leaving: { readonly bye: Bye; readonly sinceMs: number } | undefined
-  /** The controller has all that it needs. */
+  /** The controller has sent Released. */
   readonly released: boolean
 }
 
-/** Where the parts of one worker find its state, and put the next. */
-export interface Self {
+/** Holds the state that the parts of one worker share. */
+export interface StateHolder {
   state: WorkerState
 }
 
-export type Answer = Pick<CommandResult, 'ok' | 'step' | 'message'>
+export type Answer = Required<Pick<CommandResult, 'ok' | 'step' | 'message' | 'follows'>>
 
 export function initialWorker(nowMs: number): WorkerState {
   return {
@@ -63,8 +63,8 @@ export function initialWorker(nowMs: number): WorkerState {
     waits: 0,
     waitedMs: 0,
     waitingSinceMs: undefined,
-    standingSinceMs: undefined,
-    heardMs: nowMs,
+    idleSinceMs: undefined,
+    lastMessageMs: nowMs,
     terminated: false,
     fault: undefined,
     leaving: undefined,
@@ -72,7 +72,7 @@ export function initialWorker(nowMs: number): WorkerState {
   }
 }
 
-/** A step was trained. */
+/** The state after one more trained step. */
 export function trained(state: WorkerState): WorkerState {
   const { attempt, step } = state.position
   return {
@@ -83,7 +83,7 @@ export function trained(state: WorkerState): WorkerState {
   }
 }
 
-/** A sign of life. */
-export function toldState({ position, phase, waits, waitedMs }: WorkerState, leaseEpoch: number): Progress {
+/** The Progress message of this state. */
+export function progressOf({ position, phase, waits, waitedMs }: WorkerState, leaseEpoch: number): Progress {
   return { type: 'progress', leaseEpoch, position, phase, waits, waitedSeconds: waitedMs / 1000 }
 }

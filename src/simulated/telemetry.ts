@@ -1,34 +1,36 @@
-/** The two streams of a worker process: numbered, spooled, and kept until the controller's log has them. */
+/** The two streams of a worker process. Records are numbered, spooled, and kept until the controller has acknowledged them. */
 import { streamOf, type Acked, type Body, type Bye, type Gap, type SampleBatch } from '../record/record.js'
 import type { LogRecord, Stream } from '../record/record.js'
-import type { TelemetrySpool } from './store.js'
+import type { SpoolWriter } from './spool.js'
 
 export interface TelemetryParts {
   /** The worker's name. */
   readonly origin: string
   readonly incarnation: string
   readonly encode: (record: LogRecord) => Uint8Array
-  readonly spool: TelemetrySpool
+  readonly spool: SpoolWriter
   /** UTC milliseconds. */
   readonly label: () => number
-  /** Bytes that may wait for a controller: samples are dropped above it. */
+  /** Bytes that may wait to be acknowledged. Samples are dropped above it. */
   readonly limitBytes: number
 }
 
 export interface Telemetry {
   append(body: Body): void
-  /** Whether every record of the steps so far is on disk for good, or acknowledged. */
+  /** Syncs the stream of steps. Returns whether all of its records are on disk or acknowledged. */
   sync(): boolean
-  /** Unless the quota is used up or the spool full: then one Gap is recorded for all that is left out. */
+  /** Appends samples, unless the quota is used up or the spool is full. One Gap record stands for all that are left out. */
   appendSamples(batch: SampleBatch): void
-  /** The last word, as it is recorded: itself the last of its stream. */
+  /** Appends the Bye, the last record of its stream, and returns it with the last sequences. */
   appendBye(bye: Omit<Bye, 'sent'>): Bye
-  /** Sends again what the controller does not have; `quotaBytes` of samples may be recorded. */
+  /** Begins a lease: the records that the controller lacks count as unsent, and `quotaBytes` of samples may be recorded. */
   welcome(acked: Acked, quotaBytes: number): void
   acknowledge(acked: Acked): void
-  /** What it cannot send any more, as a controller had it. */
+  /** The last sequence of each stream; 0 for none. */
+  lastSequences(): Acked
+  /** The last sequences that cannot be sent any more, because a controller has acknowledged them. */
   forgotten(): Acked
-  /** The frames not sent since the last welcome, scalars first. */
+  /** The frames that were not sent under this lease yet, scalars first. */
   unsent(): Generator<Uint8Array, void, undefined>
 }
 
@@ -47,7 +49,7 @@ export function createTelemetry(parts: TelemetryParts): Telemetry {
     const backlog = streams[stream]
     backlog.frames.push(frame)
     backlog.bytes += frame.length
-    // What the disk refuses still reaches a living controller.
+    // A frame that could not be spooled is still sent to a living controller.
     if (!spool.append(stream, frame)) backlog.refused = lastOf(backlog)
   }
 
@@ -61,8 +63,8 @@ export function createTelemetry(parts: TelemetryParts): Telemetry {
     spool.acknowledge({ steps: streams.steps.acked, samples: streams.samples.acked })
   }
 
-  /** Why the samples cannot be kept. */
-  function obstacle(frameBytes: number): Gap['reason'] | undefined {
+  /** Why a frame of samples cannot be recorded; undefined if it can. */
+  function gapReason(frameBytes: number): Gap['reason'] | undefined {
     const { steps, samples } = streams
     const refused = steps.refused > steps.acked || samples.refused > samples.acked
     if (refused || steps.bytes + samples.bytes > parts.limitBytes) return 'spool'
@@ -72,12 +74,13 @@ export function createTelemetry(parts: TelemetryParts): Telemetry {
   return {
     append,
     acknowledge,
+    lastSequences: () => ({ steps: lastOf(streams.steps), samples: lastOf(streams.samples) }),
     forgotten: () => ({ steps: streams.steps.acked, samples: streams.samples.acked }),
     sync: () => spool.sync() && streams.steps.refused <= streams.steps.acked,
     appendSamples(batch) {
       if (gap === 'quota') return
       const frame = encode('samples', batch)
-      const reason = obstacle(frame.length)
+      const reason = gapReason(frame.length)
       if (reason !== undefined && reason !== gap) {
         append({ type: 'gap', attempt: batch.attempt, firstStep: batch.steps[0]!.step, reason })
       }
@@ -115,7 +118,7 @@ interface Backlog {
   bytes: number
   acked: number
   sent: number
-  /** The last that the disk refused; 0 for none. */
+  /** The last sequence that could not be spooled; 0 for none. */
   refused: number
 }
 

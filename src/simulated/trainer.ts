@@ -1,5 +1,5 @@
 /**
- * One step of a simulated worker, and all that repeats the next one bit for bit.
+ * Trains a simulated worker step by step, and saves the state from which the next step can be repeated bit for bit.
  *
  * Shapes: B samples of a batch, C classes.
  */
@@ -9,15 +9,14 @@ import { DEFAULT_WEIGHTING, weightingInWords, type WeightingRule } from '../reco
 import { classFactors, weighBalanced, type Bare } from '../weighting/class-factor.js'
 import { FRESH_STATE, weigh, type WeighingStatistics, type WeightControls } from '../weighting/weigh-batch.js'
 import { CLASSES, SIMULATION, type SimulatedData } from './data.js'
-import { createOptimizer } from './optimizer.js'
 import { createSampler } from './sampler.js'
-import { readSaved, writeSaved } from './saved-state.js'
-import { forward, freshParameters, gradient } from './model.js'
+import { createOptimizer, forward, freshParameters, gradient } from './model.js'
+import { decodeState, encodeState } from './saved-state.js'
 
 export type Row = Readonly<Record<string, number>>
 
 export interface Trained {
-  /** As they were applied: the row, and what it leaves to the optimizer. */
+  /** The applied controls: those of the row, and the optimizer's own for the others. */
   readonly controls: Row
   readonly statistics: WeighingStatistics & { readonly bare?: Bare }
   /** [B], before weighting. */
@@ -32,15 +31,15 @@ export interface Trained {
 }
 
 export interface Trainer {
-  /** Sets the rule of weights, before the first step. */
-  weighBy(rule: WeightingRule): void
+  /** Sets the rule of weights. Called before the first step. */
+  setWeightingRule(rule: WeightingRule): void
   /** Trains one step. Throws AbsgdError 'worker' for a row that sets lambda without gamma. */
   step(row: Row): Trained
   /** [C, D + 1]. */
   parameters(): Float64Array
   /** The state between two steps, as a checkpoint holds it. */
   save(position: Position): Uint8Array
-  /** Goes to where `saved` was taken, and returns its step. Throws AbsgdError 'run-directory', with nothing changed. */
+  /** Restores a saved state, and returns its step. Throws AbsgdError 'run-directory', with nothing changed. */
   load(saved: Uint8Array): number
 }
 
@@ -54,7 +53,7 @@ export function createTrainer(data: SimulatedData, seed: number): Trainer {
   const counts = new Uint32Array(CLASSES)
   for (const label of labels) counts[label]! += 1
 
-  /** [B]; undefined where the row has no class factor. */
+  /** [B]; undefined if the row has no class factor. */
   function factorsOf({ class_balance: beta = 0 }: Row, indices: Uint32Array): Float64Array | undefined {
     if (beta === 0) return undefined
     const byClass = classFactors(counts, beta)
@@ -62,23 +61,23 @@ export function createTrainer(data: SimulatedData, seed: number): Trainer {
   }
 
   return {
-    weighBy(chosen) {
+    setWeightingRule(chosen) {
       rule = chosen
     },
     step(row) {
       const controls = weightControlsOf(row)
-      const applied = { ...row, ...optimizer.adopt(row) }
+      const applied = { ...row, ...optimizer.setHyperparameters(row) }
       const indices = sampler.draw()
-      const ahead = forward(optimizer.parameters, data.train, indices)
+      const pass = forward(optimizer.parameters, data.train, indices)
       const factors = factorsOf(row, indices)
       const weighed =
         factors === undefined
-          ? weigh(ahead.losses, controls, weighing, rule)
-          : weighBalanced(ahead.losses, factors, controls, weighing, rule)
+          ? weigh(pass.losses, controls, weighing, rule)
+          : weighBalanced(pass.losses, factors, controls, weighing, rule)
       weighing = weighed.state
-      // What is reported is what is applied: float32, as a worker's weights are.
+      // The applied weights are float32, as those of a Python worker, and exactly these are reported.
       const weights = Float32Array.from(weighed.weights)
-      optimizer.step(gradient(ahead, data.train, indices, Float64Array.from(weights)), row['clip_norm'])
+      optimizer.step(gradient(pass, data.train, indices, Float64Array.from(weights)), row['clip_norm'])
       const classMass = new Float32Array(CLASSES)
       const classCount = new Uint32Array(CLASSES)
       indices.forEach((sample, i) => {
@@ -89,7 +88,7 @@ export function createTrainer(data: SimulatedData, seed: number): Trainer {
       return {
         controls: applied,
         statistics: weighed.statistics,
-        losses: Float32Array.from(ahead.losses),
+        losses: Float32Array.from(pass.losses),
         weights,
         indices,
         classMass,
@@ -98,9 +97,9 @@ export function createTrainer(data: SimulatedData, seed: number): Trainer {
     },
     parameters: () => optimizer.parameters,
     save: (position) =>
-      writeSaved({ ...optimizer.state(), position, seed, consumed: sampler.consumed(), rule, weighing }),
+      encodeState({ ...optimizer.state(), position, seed, consumed: sampler.consumed(), rule, weighing }),
     load(bytes) {
-      const saved = readSaved(bytes)
+      const saved = decodeState(bytes)
       requireSame('the seed', seed, saved.seed)
       requireSame('the rule of weights', weightingInWords(rule), weightingInWords(saved.rule))
       optimizer.restore(saved)

@@ -1,7 +1,7 @@
 /**
- * A worker without Python: it speaks the whole contract, and trains a toy instead of the experiment's task.
+ * A worker without Python: it follows the whole contract, and trains a small model instead of the experiment's task.
  *
- * What it does lies in `simulated/`, given a clock and a channel; here it comes to life, in turns that leave the event loop free.
+ * This file runs its loop, in short turns that leave time for the event loop.
  */
 import { randomBytes } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -10,42 +10,42 @@ import type { PeerChannel } from '../wire/channel.js'
 import { encodeRecord } from '../wire/codec.js'
 import { PROTOCOL } from '../wire/message.js'
 import type { ProcessExit, ProcessHandle } from '../process/child.js'
-import { CLASSES, makeData, SIMULATION } from './data.js'
+import { createActionRunner } from './actions.js'
+import { createBoundaryActions } from './boundary-actions.js'
+import { CLASSES, makeData, SIMULATION, simulationOf } from './data.js'
 import { decide } from './decisions.js'
-import { createDeeds } from './deeds.js'
-import { createLink } from './link.js'
-import { sampleInfoOf } from './reports.js'
-import { simulationOf } from './settings.js'
-import { initialWorker, type Self } from './state.js'
-import type { CheckpointStore, TelemetrySpool } from './store.js'
+import type { CheckpointStore } from './saved-state.js'
+import { createSession } from './session.js'
+import type { SpoolWriter } from './spool.js'
+import { initialWorker, type StateHolder } from './state.js'
+import { sampleInfoOf } from './step-records.js'
 import { createTelemetry } from './telemetry.js'
 import { createTrainer } from './trainer.js'
-import { createWork } from './actions.js'
 
 export interface SimulatedWorkerOptions {
   readonly run: string
-  /** The run's parameters: `seed` and `noise` are followed. */
+  /** The run's parameters; only `seed` and `noise` have an effect. */
   readonly params: Readonly<Record<string, unknown>>
   readonly channel: PeerChannel
   readonly checkpoints: CheckpointStore
-  readonly openSpool: (incarnation: string) => TelemetrySpool
+  readonly openSpool: (incarnation: string) => SpoolWriter
   /** @default as fast as it goes */
   readonly stepsPerSecond?: number
 }
 
-/** It lives in this process, whose pid it has; a SIGKILL ends the worker alone. */
+/** The worker runs in this process and has its pid. A SIGKILL ends the worker alone. */
 export interface SimulatedWorker extends ProcessHandle {
-  /** Why it ended, where that is nobody's wish. */
+  /** Why it ended, if that was not requested. */
   readonly lastLines: () => string
 }
 
 /** @throws AbsgdError 'experiment' for parameters that cannot be followed. */
 export function startSimulatedWorker(options: SimulatedWorkerOptions): SimulatedWorker {
   const { channel } = options
-  const self: Self = { state: initialWorker(clock()) }
+  const holder: StateHolder = { state: initialWorker(clock()) }
   const incarnation = randomBytes(8).toString('hex')
   const spool = options.openSpool(incarnation)
-  const { link, work } = assemble(options, self, incarnation, spool)
+  const { session, runner } = assemble(options, holder, incarnation, spool)
   let wake: () => void = () => undefined
   let lastLines = ''
   let killed = false
@@ -57,20 +57,20 @@ export function startSimulatedWorker(options: SimulatedWorkerOptions): Simulated
   async function listen(): Promise<void> {
     for await (const message of channel.incoming()) {
       if (killed) return
-      link.take(message)
+      session.handle(message)
       wake()
     }
   }
 
-  function breakDown(thrown: unknown): void {
+  function onChannelError(thrown: unknown): void {
     const { message } = toAbsgdError(thrown, 'protocol')
-    self.state = { ...self.state, fault: `the channel to the controller broke: ${message}` }
+    holder.state = { ...holder.state, fault: `the channel to the controller broke: ${message}` }
     wake()
   }
 
-  /** Until a message comes, or for `ms`. */
+  /** Waits until a message comes, or for `ms`. */
   async function rest(ms: number): Promise<void> {
-    link.turn()
+    session.send()
     let timer: NodeJS.Timeout | undefined
     await new Promise<void>((resolve) => {
       wake = resolve
@@ -83,26 +83,26 @@ export function startSimulatedWorker(options: SimulatedWorkerOptions): Simulated
     const pace = createPace(options.stepsPerSecond)
     let turnMs = clock()
     while (!killed) {
-      const { state, deed } = decide(self.state, clock())
-      self.state = state
-      if (deed.type === 'exit') {
-        lastLines = deed.words
-        return deed.code
+      const { state, next } = decide(holder.state, clock())
+      holder.state = state
+      if (next.type === 'exit') {
+        lastLines = next.message
+        return next.code
       }
-      const earlyMs = deed.type === 'train' ? pace.earlyMs(clock()) : 0
-      if (deed.type === 'stand') {
-        // A controller may need what is not reported yet before it can give the next row.
-        work.report({ fully: true })
-        await rest(LOOK_MS)
+      const earlyMs = next.type === 'train' ? pace.earlyMs(clock()) : 0
+      if (next.type === 'wait') {
+        // The controller may need these reports before it can plan the next row.
+        runner.report({ fully: true })
+        await rest(CHECK_MS)
       } else if (earlyMs > 0) {
-        work.report({ fully: false })
-        await rest(Math.min(earlyMs, LOOK_MS))
+        runner.report({ fully: false })
+        await rest(Math.min(earlyMs, CHECK_MS))
       } else {
-        work.perform(deed)
-        if (deed.type === 'train') pace.stepped(clock())
+        runner.perform(next)
+        if (next.type === 'train') pace.stepped(clock())
         if (clock() - turnMs < TURN_MS) continue
-        work.report({ fully: false })
-        link.turn()
+        runner.report({ fully: false })
+        session.send()
         await nextTurn()
       }
       turnMs = clock()
@@ -116,7 +116,7 @@ export function startSimulatedWorker(options: SimulatedWorkerOptions): Simulated
     resolveExited(exit)
   }
 
-  listen().catch(breakDown)
+  listen().catch(onChannelError)
   live()
     .catch((thrown: unknown) => {
       lastLines = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
@@ -136,7 +136,7 @@ export function startSimulatedWorker(options: SimulatedWorkerOptions): Simulated
       // The controller alone decides what Ctrl-C means.
       if (signal === 'SIGINT') return
       if (signal === 'SIGKILL') killed = true
-      else self.state = { ...self.state, terminated: true }
+      else holder.state = { ...holder.state, terminated: true }
       wake()
     },
   }
@@ -144,9 +144,9 @@ export function startSimulatedWorker(options: SimulatedWorkerOptions): Simulated
 
 function assemble(
   { run, params, channel, checkpoints }: SimulatedWorkerOptions,
-  self: Self,
+  holder: StateHolder,
   incarnation: string,
-  spool: TelemetrySpool,
+  spool: SpoolWriter,
 ) {
   const { seed, noise } = simulationOf(params)
   const data = makeData(seed, noise)
@@ -159,23 +159,22 @@ function assemble(
     limitBytes: SPOOL_BYTES,
   })
   const trainer = createTrainer(data, seed)
-  const deeds = createDeeds({ trainer, data, telemetry, checkpoints, clock })
-  const link = createLink({
-    self,
+  const boundary = createBoundaryActions({ trainer, data, telemetry, checkpoints, clock })
+  const session = createSession({
+    holder,
     identity: { run, params, incarnation },
     channel,
     telemetry,
     clock,
     begin({ attempt, weighting }) {
-      trainer.weighBy(weighting)
-      // What is known of the samples travels once per run.
+      trainer.setWeightingRule(weighting)
+      // Sent once per run.
       if (attempt === 1) telemetry.append(sampleInfoOf(data))
     },
     facts: {
       type: 'hello',
       protocolMajor: PROTOCOL.major,
       protocolMinor: PROTOCOL.minor,
-      role: 'worker',
       run,
       peer: NAME,
       incarnation,
@@ -189,10 +188,11 @@ function assemble(
       batchSize: SIMULATION.batchSize,
     },
   })
-  return { link, work: createWork({ self, trainer, deeds, telemetry, link, clock }) }
+  const runner = createActionRunner({ holder, trainer, boundary, telemetry, session, clock })
+  return { session, runner }
 }
 
-/** Holds steps back to a number a second. Timers are late by a millisecond or two: so much is made up for, a pause is not. */
+/** Limits the steps per second. Short delays, as those of a late timer, are made up for; longer ones are not. */
 function createPace(stepsPerSecond = Infinity) {
   const periodMs = 1000 / stepsPerSecond
   let dueMs = -Infinity
@@ -210,10 +210,10 @@ function clock(): number {
 
 const NAME = 'worker-0'
 const SIGKILLED: ProcessExit = { exitCode: undefined, signal: 'SIGKILL' }
-/** Telemetry that may wait for a controller: samples are dropped above it. */
+/** Telemetry that may wait to be acknowledged. Samples are dropped above it. */
 const SPOOL_BYTES = 256 * 1024 * 1024
-/** Steps are trained for this long before the event loop has its turn. */
+/** Steps are trained for this long before control returns to the event loop. */
 const TURN_MS = 5
 const LATE_MS = 20
-/** How often a worker that stands still looks whether it was left alone. */
-const LOOK_MS = 200
+/** How often a waiting worker checks its time limits. */
+const CHECK_MS = 200

@@ -1,25 +1,24 @@
-/** How far two words are apart, for whoever guesses what somebody may have meant. */
+/** The names that somebody may have meant who typed another one. */
+import leven from 'leven'
 
-/** Insertions, deletions and replacements of letters that lead from `a` to `b`. */
-export function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1))
-    }
-    row = next
-  }
-  return row[b.length]!
-}
-
-/** The name that differs from `given` by the fewest letters; undefined when none is near. */
-export function nearest(given: string, known: readonly string[]): string | undefined {
-  const limit = Math.ceil(given.length / 3)
-  const ranked = known
-    .map((name) => ({ name, distance: editDistance(given.toLowerCase(), name.toLowerCase()) }))
-    .filter(({ distance }) => distance <= limit)
+/**
+ * Up to three of `names` that are near to `typed`, the nearest first. Upper and lower case are the same. Near is a name that contains
+ * `typed`, or that differs from it by at most a third of the letters of the longer one.
+ */
+export function nearest(typed: string, names: readonly string[]): string[] {
+  return names
+    .map((name) => ({ name, distance: distanceOf(typed.toLowerCase(), name.toLowerCase()) }))
+    .filter(({ name, distance }) => distance <= Math.ceil(Math.max(typed.length, name.length) / 3))
     .sort((a, b) => a.distance - b.distance)
-  return ranked[0]?.name
+    .slice(0, MOST)
+    .map(({ name }) => name)
 }
+
+/** Letters that are inserted, deleted or replaced; half a letter where one text contains the other. */
+function distanceOf(typed: string, name: string): number {
+  if (typed === name) return 0
+  return typed !== '' && name.includes(typed) ? CONTAINED : leven(typed, name)
+}
+
+const MOST = 3
+const CONTAINED = 0.5

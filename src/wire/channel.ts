@@ -1,18 +1,18 @@
-/** The two ends of a run's sockets. The ZeroMQ twin is `zmq-channel.ts`, the one in memory `memory-channel.ts`. */
+/** The two ends of a run's sockets. `zmq-channel.ts` implements them over ZeroMQ, `memory-channel.ts` in memory. */
 import type { RecordName } from '../record/record-id.js'
 import type { LogRecord } from '../record/record.js'
 import type { ToController, ToPeer } from './message.js'
 
-/** Addresses a peer's answers for as long as its connection lasts. Never an identity. */
+/** Addresses messages to a peer while its connection lasts. It does not identify the peer: a `Hello` does. */
 export type PeerId = string
 
 export type Incoming =
   | { readonly type: 'control'; readonly peer: PeerId; readonly message: ToController }
-  /** `bytes` is the record as it came, to be appended verbatim. */
+  /** `bytes` is the encoded record, to be appended verbatim. */
   | { readonly type: 'telemetry'; readonly record: LogRecord; readonly bytes: Uint8Array }
   /**
-   * Telemetry that names itself but cannot be read: of a kind that a newer version knows, or, with a `reason`, one that
-   * breaks the contract. To be appended all the same, so that its stream has no hole.
+   * Telemetry with a name but an unreadable body: of a kind that only a newer version knows or, with a `reason`, in breach of the
+   * contract. It is appended all the same, so that no sequence is missing in its stream.
    */
   | {
       readonly type: 'unread'
@@ -20,26 +20,26 @@ export type Incoming =
       readonly bytes: Uint8Array
       readonly reason?: string
     }
-  /** A frame that did not decode. `peer` is absent for telemetry. */
+  /** A frame that could not be decoded. `peer` is absent for telemetry. */
   | { readonly type: 'malformed'; readonly peer?: PeerId; readonly reason: string }
 
 /** The controller's end: bound. */
 export interface ControllerChannel {
   readonly endpoints: Endpoints
-  /** Never blocks; messages to one peer keep their order. To a peer that is gone it does nothing. */
+  /** Never blocks. Messages to one peer keep their order; messages to a peer that is gone are dropped. */
   send(peer: PeerId, message: ToPeer): void
-  /** Everything that arrives, until `close`. To be consumed once. */
+  /** Everything that arrives, until `close`. May be iterated once. */
   incoming(): AsyncIterable<Incoming>
-  /** Sends what is queued for at most a second, then lets go. May be called twice. */
+  /** Sends queued messages for at most a second, then closes the sockets. May be called twice. */
   close(): Promise<void>
 }
 
-/** A peer's end: connected. Operators and workers written in TypeScript use it. */
+/** A peer's end: connected. Operators and simulated workers use it. */
 export interface PeerChannel {
   send(message: ToController): void
-  /** Telemetry; workers only. */
+  /** Sends telemetry. Workers only. */
   report(record: LogRecord): void
-  /** The same for a record that was encoded already; it must not change any more. */
+  /** Sends an encoded record. The bytes must not change afterwards. */
   reportBytes(bytes: Uint8Array): void
   incoming(): AsyncIterable<ToPeer>
   close(): Promise<void>

@@ -1,6 +1,6 @@
 /**
- * Messages and records as bytes. This file and `codec/` are the only importers of the generated code; what they let through
- * has arrays of the stated length, known words and values in range.
+ * Encodes and decodes messages and records. Only this file and `codec/` import the generated code. They refuse arrays of a wrong
+ * length, unknown enumeration values, and values out of range.
  */
 import { create, fromBinary, toBinary, type DescMessage, type MessageShape } from '@bufbuild/protobuf'
 import { toAbsgdError } from '../errors.js'
@@ -20,7 +20,7 @@ export function encodeToPeer(message: ToPeer): Uint8Array {
   return toBinary(ToPeerSchema, create(ToPeerSchema, { body: writeToPeer(message) }))
 }
 
-/** @throws AbsgdError 'protocol' for what is no message of this version. */
+/** @throws AbsgdError 'protocol' for bytes that are not a message of this version. */
 export function decodeToPeer(bytes: Uint8Array): ToPeer {
   return readToPeer(parse(ToPeerSchema, bytes), bytes.length)
 }
@@ -29,7 +29,7 @@ export function encodeToController(message: ToController): Uint8Array {
   return toBinary(ToControllerSchema, create(ToControllerSchema, { body: writeToController(message) }))
 }
 
-/** @throws AbsgdError 'protocol' for what is no message of this version. */
+/** @throws AbsgdError 'protocol' for bytes that are not a message of this version. */
 export function decodeToController(bytes: Uint8Array): ToController {
   return readToController(parse(ToControllerSchema, bytes))
 }
@@ -40,6 +40,8 @@ function readToPeer({ body }: MessageShape<typeof ToPeerSchema>, bytes: number):
       throw violation('ToPeer.body', 'is missing, or of a newer version')
     case 'welcome':
       return session.readWelcome(body.value)
+    case 'operatorWelcome':
+      return session.readOperatorWelcome(body.value)
     case 'reject':
       return session.readReject(body.value)
     case 'plan':
@@ -67,6 +69,8 @@ function writeToPeer(message: ToPeer): Init<typeof ToPeerSchema>['body'] {
   switch (message.type) {
     case 'welcome':
       return { case: 'welcome', value: session.writeWelcome(message) }
+    case 'operator-welcome':
+      return { case: 'operatorWelcome', value: session.writeOperatorWelcome(message) }
     case 'reject':
       return { case: 'reject', value: session.writeReject(message) }
     case 'plan':
@@ -91,7 +95,9 @@ function readToController({ body }: MessageShape<typeof ToControllerSchema>): To
     case undefined:
       throw violation('ToController.body', 'is missing, or of a newer version')
     case 'hello':
-      return session.readHello(body.value)
+      return session.readIntroduction(body.value)
+    case 'operatorHello':
+      return session.readOperatorHello(body.value)
     case 'progress':
       return session.readProgress(body.value)
     case 'planAck':
@@ -111,6 +117,8 @@ function writeToController(message: ToController): Init<typeof ToControllerSchem
   switch (message.type) {
     case 'hello':
       return { case: 'hello', value: session.writeHello(message) }
+    case 'operator-hello':
+      return { case: 'operatorHello', value: session.writeOperatorHello(message) }
     case 'progress':
       return { case: 'progress', value: session.writeProgress(message) }
     case 'plan-ack':

@@ -6,8 +6,8 @@ import { AbsgdError } from '../errors.js'
 import type { Endpoints } from './channel.js'
 
 /**
- * Endpoints in a fresh directory below $XDG_RUNTIME_DIR or the temporary directory: a path in the run directory may be longer
- * than a socket's path can be. The run's name is in it for people.
+ * Endpoints in a new directory below $XDG_RUNTIME_DIR or the temporary directory: a path in the run directory may be too long for a
+ * socket. The name of the run is part of the path, for people.
  *
  * @throws AbsgdError 'environment' when no directory can be made.
  */
@@ -39,7 +39,7 @@ export function localEndpoints(run: string): Endpoints {
   )
 }
 
-/** Of both endpoints as one: what peers are told, `ipc://` and the directory of the sockets. */
+/** Both endpoints as one, for peers: `ipc://` and the directory of the sockets. */
 export function commonEndpoint({ control }: Endpoints): string {
   return `ipc://${dirname(socketPath(control))}`
 }
@@ -68,7 +68,7 @@ export function socketPath(endpoint: string): string {
 }
 
 /**
- * Makes the directory of a socket where it is missing.
+ * Makes the directory of a socket if it does not exist.
  *
  * @throws AbsgdError 'environment' when others can enter it.
  */
@@ -82,8 +82,8 @@ export function prepareSocketDirectory(path: string): void {
 }
 
 /**
- * Removes the sockets that a controller listened on, and their directory unless something else is in it. Only sockets, and only
- * out of a directory that nobody else can enter: anything else of these names is left alone.
+ * Removes the sockets of a controller, and their directory if it is empty then. Other files are never removed, and nothing in a
+ * directory that other users can enter.
  */
 export function removeSockets(endpoints: Endpoints): void {
   for (const endpoint of [endpoints.control, endpoints.telemetry]) {
@@ -93,13 +93,13 @@ export function removeSockets(endpoints: Endpoints): void {
     try {
       rmdirSync(dirname(path))
     } catch {
-      // The other socket, or something that is not ours, is still in it.
+      // The directory still holds the other socket, or a file of somebody else.
     }
   }
 }
 
 /**
- * Whether the endpoints are such as `localEndpoints` makes: what a file names that a killed controller left behind may be anything.
+ * Whether `localEndpoints` may have made the endpoints. They may come from a damaged file of a killed controller.
  */
 export function areOurs({ control, telemetry }: Endpoints): boolean {
   const [, directory] = /^ipc:\/\/(\/.*\/absgd-[a-z0-9._-]+-[A-Za-z0-9]{6})\/control$/s.exec(control) ?? []
@@ -107,7 +107,7 @@ export function areOurs({ control, telemetry }: Endpoints): boolean {
   return !exists(directory) || isPrivate(directory)
 }
 
-/** Whether the path is free for a socket, or has one that can be replaced. */
+/** Whether nothing exists at the path, or a socket that can be replaced. */
 export function isAbsentOrSocket(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isSocket() ?? true
 }

@@ -1,7 +1,7 @@
-/** The twin of `zmq-channel.ts` without sockets: for tests and simulated workers. Everything goes through the codec. */
+/** Channels in memory, for tests and simulated workers. All messages pass through the codec, as over sockets. */
 import type { ControllerChannel, Incoming, PeerChannel } from './channel.js'
 import { decodeToPeer, encodeRecord, encodeToController, encodeToPeer } from './codec.js'
-import { takeControl, takeTelemetry } from './intake.js'
+import { parseControl, parseTelemetry } from './parse-incoming.js'
 import { createAsyncQueue, type AsyncQueue } from '../utils/async-queue.js'
 import type { ToPeer } from './message.js'
 
@@ -11,7 +11,7 @@ export interface MemoryChannel {
 }
 
 export interface MemoryPeer extends PeerChannel {
-  /** Sends bytes as they are, as a peer that breaks the contract would. */
+  /** Sends any bytes. Tests use it for peers that break the contract. */
   sendBytes(socket: 'control' | 'telemetry', bytes: Uint8Array): void
 }
 
@@ -39,7 +39,7 @@ export function createMemoryChannel(): MemoryChannel {
     peers.set(id, messages)
     const sendBytes: MemoryPeer['sendBytes'] = (socket, bytes) => {
       if (!peers.has(id)) return
-      void arrivals.put(socket === 'control' ? takeControl(id, bytes) : takeTelemetry(bytes))
+      void arrivals.put(socket === 'control' ? parseControl(id, bytes) : parseTelemetry(bytes))
     }
     return {
       sendBytes,

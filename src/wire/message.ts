@@ -1,4 +1,4 @@
-/** What travels on the control sockets, in terms of the domain. Fields: proto/absgd/v1, prose: proto/README.md. */
+/** The messages of the control socket. proto/absgd/v1 describes their fields, proto/README.md their use. */
 import type {
   Acked,
   Action,
@@ -12,9 +12,28 @@ import type {
 } from '../record/record.js'
 import type { WeightingRule } from '../record/weighting-rule.js'
 
-export const PROTOCOL = { major: 1, minor: 2 } as const
+export const PROTOCOL = { major: 1, minor: 3 } as const
 
-/** Admits a peer. */
+/** Introduces an operator. */
+export interface OperatorHello {
+  readonly type: 'operator-hello'
+  readonly protocolMajor: number
+  readonly protocolMinor: number
+  /** Empty for whatever run the controller drives. */
+  readonly run: string
+  /** "cli", "cockpit", …; for people. */
+  readonly name: string
+}
+
+/** Admits an operator. */
+export interface OperatorWelcome {
+  readonly type: 'operator-welcome'
+  readonly run: string
+  readonly protocolMajor: number
+  readonly protocolMinor: number
+}
+
+/** Admits a worker. */
 export interface Welcome {
   readonly type: 'welcome'
   readonly run: string
@@ -26,9 +45,9 @@ export interface Welcome {
   readonly sampleEvery: number
   readonly sampleQuotaBytes: number
   readonly orphanLimitSeconds: number
-  /** 0 keeps all. */
+  /** Number of checkpoints to keep; 0 for all. */
   readonly keepCheckpoints: number
-  /** Empty: start from the beginning, or go on. */
+  /** Empty to start from the beginning, or to continue. */
   readonly restorePath: string
   readonly restoreSha256: string
   /** Steps of the whole run; 0 while unknown. */
@@ -58,6 +77,11 @@ export interface CommandResult {
   readonly ok: boolean
   readonly step: number
   readonly message: string
+  /**
+   * Sequence of the last record in the stream of steps that came before this result; 0 for none. Absent from workers of protocol
+   * 1.2 and before.
+   */
+  readonly follows?: number
 }
 
 export interface TelemetryAck {
@@ -68,7 +92,14 @@ export interface TelemetryAck {
 
 /** Controller to peer. */
 export type ToPeer =
-  Welcome | Reject | Plan | Command | TelemetryAck | RequestResult | { readonly type: 'released' }
+  | Welcome
+  | OperatorWelcome
+  | Reject
+  | Plan
+  | Command
+  | TelemetryAck
+  | RequestResult
+  | { readonly type: 'released' }
 
 /** Peer to controller. */
-export type ToController = Hello | Progress | PlanAck | CommandResult | Bye | Request
+export type ToController = Hello | OperatorHello | Progress | PlanAck | CommandResult | Bye | Request

@@ -1,4 +1,4 @@
-/** The sockets of proto/README.md on ZeroMQ. The only importer of zeromq; the twin in memory is `memory-channel.ts`. */
+/** The sockets of proto/README.md over ZeroMQ. `memory-channel.ts` has the same channels in memory. */
 import { rmSync } from 'node:fs'
 import { connect as connectSocket } from 'node:net'
 import { Context, Dealer, Pull, Push, Router } from 'zeromq'
@@ -12,14 +12,14 @@ import {
   removeSockets,
   socketPath,
 } from './endpoints.js'
-import { takeControl, takeTelemetry } from './intake.js'
+import { parseControl, parseTelemetry } from './parse-incoming.js'
 import { createAsyncQueue } from '../utils/async-queue.js'
 import type { ToPeer } from './message.js'
 import { closeSocket, createSender, forEachMessage } from './zmq-socket.js'
 
 /**
- * Binds the controller's end. A socket file that a killed controller left behind is replaced; peers that were connected to it
- * come back by themselves.
+ * Binds the controller's end. A socket file that a killed controller left is replaced; peers that were connected to it reconnect by
+ * themselves.
  *
  * @throws AbsgdError 'usage' for an endpoint that is not allowed, 'run-directory' when a controller listens there already,
  *   'environment' when the system refuses.
@@ -53,13 +53,13 @@ export async function bindController(endpoints: Endpoints): Promise<ControllerCh
 }
 
 /**
- * Connects a peer's end; returns at once, whether or not a controller listens. What is sent waits until one does.
+ * Connects a peer's end. Returns at once, even if no controller listens yet; sent messages wait until one does.
  *
  * @throws AbsgdError 'usage' for an endpoint that is not allowed.
  */
 export function connectPeer(endpoints: Endpoints): PeerChannel {
   checkEndpoints(endpoints)
-  // Without a limit no send ever blocks: one that does is not always woken by zeromq.js.
+  // Without a limit no send ever blocks. zeromq.js does not always resume a blocked send.
   const unblocked = { ...COMMON, ...RECONNECT, context, sendHighWaterMark: NO_LIMIT }
   const control = new Dealer(unblocked)
   const telemetry = new Push(unblocked)
@@ -92,22 +92,24 @@ export function connectPeer(endpoints: Endpoints): PeerChannel {
 
 function controllerChannel(endpoints: Endpoints, control: Router, telemetry: Pull): ControllerChannel {
   const arrivals = createAsyncQueue<Incoming>(ROOM)
-  const answers = createSender<[Buffer, Uint8Array]>(control)
+  const outgoing = createSender<[Buffer, Uint8Array]>(control)
   let closing: Promise<void> | undefined
   return {
     endpoints,
-    send: (peer, message) => answers.push([Buffer.from(peer, 'hex'), encodeToPeer(message)]),
+    send: (peer, message) => outgoing.push([Buffer.from(peer, 'hex'), encodeToPeer(message)]),
     incoming() {
       const controlDone = forEachMessage(control, async ([id, ...parts]) => {
         const peer = id!.toString('hex')
         const [bytes] = parts
         const single = parts.length === 1 && bytes !== undefined
-        await arrivals.put(single ? takeControl(peer, bytes) : { type: 'malformed', peer, reason: SPLIT })
+        await arrivals.put(
+          single ? parseControl(peer, bytes) : { type: 'malformed', peer, reason: NOT_ONE_FRAME },
+        )
       })
       const telemetryDone = forEachMessage(telemetry, async (parts) => {
         const [bytes] = parts
         const single = parts.length === 1 && bytes !== undefined
-        await arrivals.put(single ? takeTelemetry(bytes) : { type: 'malformed', reason: SPLIT })
+        await arrivals.put(single ? parseTelemetry(bytes) : { type: 'malformed', reason: NOT_ONE_FRAME })
       })
       Promise.all([controlDone, telemetryDone]).catch((error: unknown) => arrivals.fail(error))
       return arrivals.items()
@@ -115,7 +117,7 @@ function controllerChannel(endpoints: Endpoints, control: Router, telemetry: Pul
     close() {
       closing ??= (async () => {
         arrivals.close()
-        await answers.drain(LINGER_MS)
+        await outgoing.drain(LINGER_MS)
         await Promise.all([closeSocket(control, LINGER_MS), closeSocket(telemetry, LINGER_MS)])
         removeSockets(endpoints)
       })()
@@ -124,10 +126,10 @@ function controllerChannel(endpoints: Endpoints, control: Router, telemetry: Pul
   }
 }
 
-/** libzmq would replace the file of a living listener just as it replaces one that was left behind. */
+/** Checks for a living listener first, whose socket file libzmq would replace as well. */
 async function removeStale(path: string): Promise<void> {
   if (!isAbsentOrSocket(path)) {
-    throw new AbsgdError('environment', `${path} is no socket, and is in the way of one`, {
+    throw new AbsgdError('environment', `${path} is not a socket, but has the path of one`, {
       hint: 'move it elsewhere; if controller.json in the run directory names it, remove that file',
     })
   }
@@ -149,15 +151,15 @@ async function removeStale(path: string): Promise<void> {
   rmSync(path, { force: true })
 }
 
-/** One for the process, never collected: a context that is takes along what its closed sockets have not sent yet. */
+/** One context for the whole process. If it were garbage collected, messages that closed sockets have not sent yet would be lost. */
 const context = new Context({ blocky: false })
 const LINGER_MS = 1000
-const SPLIT = 'a message of several frames, or of none'
-/** Messages that wait for the reader inside the process; the rest stays with libzmq, and then with the sender. */
+const NOT_ONE_FRAME = 'a message of several frames, or of none'
+/** Messages that wait for the reader in this process. More wait in libzmq, and then at the sender. */
 const ROOM = 256
-/** What controllers send is little and bounded by the peers' answers; a peer that is gone is cut off by the heartbeat. */
+/** Controllers send few messages, bounded by the peers' answers, and the heartbeat disconnects a peer that is gone. */
 const NO_LIMIT = 0
-/** Batches per worker. One is at most a tenth of a second of training. */
+/** Telemetry frames per worker. Each covers at most a tenth of a second of training. */
 const MOST_TELEMETRY = 1000
 const COMMON = {
   linger: LINGER_MS,

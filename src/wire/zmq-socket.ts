@@ -1,14 +1,14 @@
-/** What one ZeroMQ socket needs beyond zeromq.js: a queue for what is sent, a loop for what arrives, an end that is waited for. */
+/** Helpers for one ZeroMQ socket: a queue for outgoing messages, a loop for incoming ones, and a close that waits until all are sent. */
 import type { Message, MessageLike, Observer, Readable, Socket, Writable } from 'zeromq'
 
 export interface Sender<M> {
-  /** Never blocks. What cannot be delivered, because its addressee is gone, is dropped. */
+  /** Never blocks. A message to a peer that is gone is dropped. */
   push(message: M): void
-  /** Resolves when everything is handed to libzmq, or after `limitMs`. */
+  /** Resolves when all messages are passed to libzmq, or after `limitMs`. */
   drain(limitMs: number): Promise<void>
 }
 
-/** A socket takes one `send` at a time and throws at a second; libzmq keeps references to what it sends. */
+/** A socket allows one `send` at a time and throws at a second one. libzmq keeps references to the buffers it sends. */
 export function createSender<M extends MessageLike | MessageLike[]>(socket: Socket & Writable<M>): Sender<M> {
   const queue: M[] = []
   let running: Promise<void> | undefined
@@ -37,10 +37,10 @@ export function createSender<M extends MessageLike | MessageLike[]>(socket: Sock
   }
 }
 
-/** Calls `take` with every message, one after the other, until the socket is closed. */
+/** Calls `handle` with every message, one after the other, until the socket is closed. */
 export async function forEachMessage(
   socket: Socket & Readable,
-  take: (parts: readonly Message[]) => Promise<void>,
+  handle: (parts: readonly Message[]) => Promise<void>,
 ): Promise<void> {
   while (!socket.closed) {
     let parts: Message[]
@@ -50,11 +50,11 @@ export async function forEachMessage(
       if (socket.closed) return
       throw error
     }
-    await take(parts)
+    await handle(parts)
   }
 }
 
-/** Closes and waits until libzmq has sent what it holds: a process that exits at once would lose it. */
+/** Closes the socket, and waits until libzmq has sent its messages: a process that exits earlier would lose them. */
 export async function closeSocket(socket: Socket, limitMs: number): Promise<void> {
   const { events } = socket
   const ended = untilEnd(events)
@@ -67,7 +67,7 @@ async function untilEnd(events: Observer): Promise<void> {
   try {
     while ((await events.receive()).type !== 'end');
   } catch {
-    // The limit has passed and the observer, which would keep the process alive, was closed.
+    // The limit has passed, and the observer was closed because it would keep the process alive.
   }
 }
 

@@ -1,23 +1,23 @@
-/** A worker that somebody else starts. */
+/** A worker that is not started by the controller, but by hand. */
 import type { ProcessIdentity } from '../process/identity.js'
 import { identityOf, processExists } from '../process/identity.js'
 import type { ControllerChannel, Incoming } from '../wire/channel.js'
 import { watchProcess, type ProcessExit, type ProcessHandle } from '../process/child.js'
 
 export interface AttachedOptions {
-  /** The controller's end of the sockets that it will dial. */
+  /** The controller's end of the sockets to which the worker will connect. */
   readonly channel: ControllerChannel
-  /** A worker that has joined under an earlier controller. */
+  /** The process of a worker that has joined under an earlier controller. */
   readonly known: ProcessIdentity | undefined
   /** Called once it has joined. */
   readonly onJoined: (pid: number) => void
 }
 
 /**
- * Waits for a worker, and watches its process once it was admitted. It has left when its process is gone or when it was
- * released: what else its process does then, a notebook's say, is its own. Ended before anybody came, it has left as well.
+ * Waits for a worker, and watches its process once it is admitted. The worker has left when its process is gone, or when it was
+ * released: the process, a notebook for example, may go on after that. It has also left if it is killed before it came.
  *
- * @returns the channel to be used in place of the one that was given, and the worker
+ * @returns the channel to use instead of the given one, and the worker
  */
 export function awaitWorker({ channel, known, onJoined }: AttachedOptions): {
   readonly channel: ControllerChannel
@@ -37,7 +37,7 @@ export function awaitWorker({ channel, known, onJoined }: AttachedOptions): {
 
   function join(pid: number): void {
     if (joined !== undefined) return
-    // One of another container has no process that could be seen from here.
+    // The process of a worker in another container is not visible here.
     if (processExists(pid)) watch(identityOf(pid))
     onJoined(pid)
   }
@@ -46,7 +46,7 @@ export function awaitWorker({ channel, known, onJoined }: AttachedOptions): {
   return {
     channel: {
       endpoints: channel.endpoints,
-      incoming: () => noting(channel.incoming(), pids),
+      incoming: () => recordPids(channel.incoming(), pids),
       send(peer, message) {
         const pid = pids.get(peer)
         if (pid !== undefined && message.type === 'welcome') join(pid)
@@ -69,14 +69,13 @@ export function awaitWorker({ channel, known, onJoined }: AttachedOptions): {
   }
 }
 
-/** Keeps which process each worker says it is. */
-async function* noting(source: AsyncIterable<Incoming>, pids: Map<string, number>): AsyncGenerator<Incoming> {
+/** Passes everything on, and records the pid in each worker's Hello. */
+async function* recordPids(
+  source: AsyncIterable<Incoming>,
+  pids: Map<string, number>,
+): AsyncGenerator<Incoming> {
   for await (const incoming of source) {
-    if (
-      incoming.type === 'control' &&
-      incoming.message.type === 'hello' &&
-      incoming.message.role !== 'operator'
-    )
+    if (incoming.type === 'control' && incoming.message.type === 'hello')
       pids.set(incoming.peer, incoming.message.pid)
     yield incoming
   }

@@ -7,7 +7,7 @@ import type { Endpoints } from '../wire/channel.js'
 import { commonEndpoint } from '../wire/endpoints.js'
 import { spawnDetached, type ProcessHandle } from '../process/child.js'
 
-/** What a worker is told by its environment (proto/README.md, "Sockets"). */
+/** The settings that a worker gets as environment variables (proto/README.md, "Sockets"). */
 export interface WorkerSettings {
   readonly endpoints: Endpoints
   /** The run directory. */
@@ -19,14 +19,14 @@ export interface WorkerSettings {
 export interface LocalWorkerOptions extends WorkerSettings {
   /** The interpreter. */
   readonly python: string
-  /** Where it is started. @default this process's own */
+  /** Its working directory. @default that of this process */
   readonly directory?: string
   readonly logFile: string
-  /** Threads of torch; its own choice when absent. */
+  /** Number of threads that torch uses. @default torch's own choice */
   readonly threads?: number
 }
 
-/** Starts the program's worker, which dials the endpoints by itself. */
+/** Starts the program's worker, which connects to the endpoints by itself. */
 export function startLocalWorker(options: LocalWorkerOptions): ProcessHandle {
   const { python, program, logFile, threads, directory } = options
   return spawnDetached({
@@ -44,7 +44,7 @@ export function startLocalWorker(options: LocalWorkerOptions): ProcessHandle {
   })
 }
 
-/** What the interpreter is given: a module of ours, and what it is to run. */
+/** The interpreter's arguments: a module of absgd_worker, and the script that it runs. */
 export function workerArguments(program: Program): readonly string[] {
   switch (program.kind) {
     case 'task':
@@ -70,7 +70,7 @@ export function workerEnvironment(settings: WorkerSettings): Readonly<Record<str
   }
 }
 
-/** The command that starts it in a shell, indented; what the interpreter is called is for people to say. */
+/** The command that starts the worker in a shell, indented. People replace `python` by their own interpreter. */
 export function commandByHand(
   settings: Pick<WorkerSettings, 'endpoints' | 'runDirectory' | 'program'>,
 ): string {
@@ -80,5 +80,5 @@ export function commandByHand(
   return `${lines.join('')}  python ${workerArguments(settings.program).map(quote).join(' ')}`
 }
 
-/** The worker's package runs from this npm package and is never installed anywhere. */
+/** The folder of the worker's Python package, which runs from this npm package without being installed. */
 export const PACKAGE = fileURLToPath(new URL('../../python-worker/src', import.meta.url))

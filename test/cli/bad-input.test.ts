@@ -5,15 +5,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RunSummary } from '../../src/history/summarize-run.js'
 import {
   cli,
+  cliProcess,
   jsonLines,
   makeFolder,
   namesIn,
-  PYTHON,
   runArgs,
   runWorkerModule,
   temporaryFolder,
   type Outcome,
 } from '../helpers/cli.js'
+import { PYTHON } from '../helpers/python.js'
 
 /** What is asked, and words of the message: the thing, the permitted range, the remedy. */
 type Case = readonly [what: string, args: readonly string[], words: readonly string[]]
@@ -80,7 +81,7 @@ describe('before a worker starts', () => {
 
   it('an experiment file that is not there is refused', async () => {
     const runs = temporaryFolder()
-    expectRefusal(await cli(['run', 'gone.ts', '--runs', runs]), 2, [
+    expectRefusal(await cliProcess(['run', 'gone.ts', '--runs', runs]), 2, [
       'there is no file',
       'gone.ts',
       '.ts file',

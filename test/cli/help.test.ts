@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { cli } from '../helpers/cli.js'
+import { cli, cliProcess } from '../helpers/cli.js'
 
 const FLAGS: Readonly<Record<string, readonly string[]>> = {
   run: [
@@ -51,7 +51,7 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
 
 describe('help', () => {
   it('of the program names every command and none that people do not type', async () => {
-    const { code, stdout } = await cli(['--help'])
+    const { code, stdout } = await cliProcess(['--help'])
     expect(code).toBe(0)
     expect(wideLines(stdout)).toEqual([])
     const commands = [...stdout.matchAll(/^ {2}([a-z_-]+)(?: |$)/gm)].map(([, name]) => name)

@@ -7,6 +7,7 @@ import { createRunDirectory } from '../../src/log/run-directory.js'
 import { processExists } from '../../src/process/identity.js'
 import {
   cli,
+  cliProcess,
   jsonLines,
   makeFolder,
   namesIn,
@@ -16,6 +17,7 @@ import {
   temporaryFolder,
   until,
 } from '../helpers/cli.js'
+import { COLD_PYTHON } from '../helpers/python.js'
 import { controllerRecord, manifestOf, writeLog } from '../log/fixtures.js'
 
 const LIMIT_MS = 120_000
@@ -32,10 +34,11 @@ afterAll(async () => {
 
 describe('absgd run', () => {
   it(
-    'prints one JSON object a line, and how the run ended as the last',
+    'prints one JSON object a line, and how the run ended as the last, after a cold start',
     async () => {
       const args = ['--ui', 'json', '--arm', 'gentle', '--param', 'length=45', '--name', 'whole']
-      const { code, stdout, stderr } = await cli(runArgs('tiny.ts', runs, ...args))
+      const env = { ABSGD_PYTHON: COLD_PYTHON }
+      const { code, stdout, stderr } = await cliProcess(runArgs('tiny.ts', runs, ...args), { env })
       expect(stderr).toBe('')
       expect(code).toBe(0)
       const lines = jsonLines(stdout)

@@ -16,7 +16,7 @@ import type { ControllerChannel, PeerChannel } from '../../src/wire/channel.js'
 import { localEndpoints, socketPath } from '../../src/wire/endpoints.js'
 import { bindController, connectPeer } from '../../src/wire/zmq-channel.js'
 import { startSimulatedWorker } from '../../src/simulated/worker.js'
-import { PYTHON } from '../helpers/cli.js'
+import { PYTHON } from '../helpers/python.js'
 import { createSwitchboard } from './memory.js'
 import { PARAMS, RUN, Scripted, type ScriptOptions } from './scripted.js'
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Thread
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "python-worker" / "src"), str(ROOT / "python-worker" / "tests")]
+sys.path[:0] = [str(ROOT / "python-worker" / folder) for folder in ("src", "tests", "tests/helpers")]
 
 from worker_process import Worker  # noqa: E402
 

@@ -216,7 +216,7 @@ export class Scripted {
 
   private hear(peer: PeerId, message: ToController): void {
     this.messages.push(message)
-    if (message.type === 'request') return
+    if (message.type === 'request' || message.type === 'operator-hello') return
     if (message.type === 'hello') {
       this.peer = peer
       if (this.admits) this.admit(message)

@@ -35,7 +35,7 @@ function start(parts: Partial<ControllerParts> = {}) {
     log: openLogWriter(dir),
     worker: { pid: 1, exited: new Promise((resolve) => (exit = resolve)), kill: () => undefined },
     lastLines: () => '',
-    leftovers: async function* () {
+    spooled: async function* () {
       yield* []
     },
     summary: () => Promise.resolve({}),
@@ -86,7 +86,7 @@ test('what a worker that is gone had spooled is taken, though the disk lost some
     bytes: encodeRecord(record),
   })
   const { dir, controller, peer, exited } = start({
-    leftovers: async function* () {
+    spooled: async function* () {
       yield* [batch(2), batch(4), batch(5)].map(entry)
     },
   })

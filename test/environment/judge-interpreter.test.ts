@@ -36,7 +36,14 @@ describe('an interpreter', () => {
     expect(verdict).toMatchObject({
       status: 'lacks',
       torch: false,
-      requirements: ['protobuf>=4.21', 'pytest>=8', 'pytest-xdist>=3.5', 'ruff>=0.6'],
+      requirements: [
+        'protobuf>=4.21',
+        'import-linter>=2.1',
+        'pytest>=8',
+        'pytest-cov>=6',
+        'pytest-xdist>=3.5',
+        'ruff>=0.6',
+      ],
     })
   })
 

@@ -1,4 +1,4 @@
-/** The built command line as a child process. */
+/** The built command line: in this process where it only has to answer, as a process of its own where that is the point. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,12 +8,10 @@ import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import { readRunView } from '../../src/log/run-view.js'
 import type { RunSummary } from '../../src/history/summarize-run.js'
+import { runInProcess, type Outcome } from './cli-in-process.js'
+import { PYTHON } from './python.js'
 
-export interface Outcome {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
+export type { Outcome } from './cli-in-process.js'
 
 export interface CliOptions {
   readonly cwd?: string
@@ -27,7 +25,16 @@ export interface Started {
   readonly outcome: Promise<Outcome>
 }
 
-export async function cli(args: readonly string[], options: CliOptions = {}): Promise<Outcome> {
+/** Runs a command to its end, inside this process. */
+export async function cli(
+  args: readonly string[],
+  { cwd = ROOT, env = {} }: CliOptions = {},
+): Promise<Outcome> {
+  return runInProcess({ main: MAIN, args, cwd, env: { ...COMMON_ENVIRONMENT, ...env } })
+}
+
+/** Runs a command to its end, as a process of its own. */
+export async function cliProcess(args: readonly string[], options: CliOptions = {}): Promise<Outcome> {
   return startCli(args, options).outcome
 }
 
@@ -55,7 +62,7 @@ function start(command: string, args: readonly string[], { cwd, env = {} }: CliO
     // A command that hangs must not outlive the test that started it.
     timeout: COMMAND_LIMIT_MS,
     killSignal: 'SIGKILL',
-    env: { ...process.env, ABSGD_PYTHON: PYTHON, OMP_NUM_THREADS: '1', ...env },
+    env: { ...process.env, ...COMMON_ENVIRONMENT, ...env },
   })
   const output = { stdout: '', stderr: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text))
@@ -136,4 +143,4 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const LOOK_INTERVAL_MS = 50
 const COMMAND_LIMIT_MS = 100_000
 const MAIN = join(ROOT, 'dist/cli/main.js')
-export const PYTHON = join(ROOT, '.venv/bin/python')
+const COMMON_ENVIRONMENT = { ABSGD_PYTHON: PYTHON, OMP_NUM_THREADS: '1' }

@@ -36,7 +36,6 @@ export function hello(overrides: Partial<Hello> = {}): Hello {
     type: 'hello',
     protocolMajor: 1,
     protocolMinor: 0,
-    role: 'worker',
     run: 'try-1',
     peer: 'worker-0',
     incarnation: 'a'.repeat(16),
@@ -86,7 +85,7 @@ export function drive(initial: ControllerState = initialState(), using: Controll
       act({ type: 'message', peer, message, nowMs }),
     telemetry: (body: Body, nowMs = 0) =>
       act({ type: 'telemetry', name: { ...WORKER, seq: ++seq }, body, nowMs }),
-    durable: () => act({ type: 'durable', intake: state.intake }),
+    durable: () => act({ type: 'durable', received: state.received }),
   }
 }
 

@@ -1,13 +1,13 @@
 /** A run whose controllers and workers come and go: real logs and spools, the controller's own loop, a worker played by hand. */
 import { setImmediate as turn } from 'node:timers/promises'
 import { startController, type Controller } from '../../src/controller/controller.js'
-import { restarted, withUnsettled } from '../../src/controller/decisions/recovery.js'
-import { acceptance } from '../../src/controller/state/state.js'
+import { restartedState, withOpenEdits } from '../../src/controller/decisions/recovery.js'
+import { placeInStream } from '../../src/controller/state/received-telemetry.js'
 import { readSpool, removeSpool } from '../../src/log/files/worker-spool.js'
 import { openSpool } from '../../src/simulated/spool.js'
 import { openLogWriter } from '../../src/log/files/log-writer.js'
 import type { Body, Position } from '../../src/record/record.js'
-import { absorbSpool, recoverLog } from '../../src/run/take-up.js'
+import { appendSpooled, recoverLog } from '../../src/run/recover-log.js'
 import { encodeRecord } from '../../src/wire/codec.js'
 import { createMemoryChannel, type MemoryPeer } from '../../src/wire/memory-channel.js'
 import { createTelemetry, type Telemetry } from '../../src/simulated/telemetry.js'
@@ -121,9 +121,9 @@ export async function beginLives(dir: string, advance: (ms: number) => void): Pr
     const logged = await recoverLog(dir)
     const log = openLogWriter(dir)
     closing.push(() => log.close())
-    const recovered = await absorbSpool(dir, log, logged, workerLives)
-    const isTakenUp = recovered.worker !== undefined
-    const initial = workerLives || !isTakenUp ? withUnsettled(recovered) : restarted(recovered).state
+    const recovered = await appendSpooled(dir, log, logged, workerLives)
+    const hasWorker = recovered.worker !== undefined
+    const initial = workerLives || !hasWorker ? withOpenEdits(recovered) : restartedState(recovered).state
     const memory = createMemoryChannel()
     let isKilled = false
     let syncing: Promise<void> = Promise.resolve()
@@ -142,7 +142,7 @@ export async function beginLives(dir: string, advance: (ms: number) => void): Pr
       log: { ...log, sync: () => (syncing = log.sync()) },
       worker: { pid: 1, exited: new Promise((resolve) => (exit = resolve)), kill: () => undefined },
       lastLines: () => '',
-      leftovers: () => readSpool(dir),
+      spooled: () => readSpool(dir),
       summary: () => Promise.resolve({}),
       encode: encodeRecord,
     })
@@ -201,8 +201,8 @@ export async function beginLives(dir: string, advance: (ms: number) => void): Pr
       if (ending === undefined) return
       ending.workerExited()
       await ending.controller.ended
-      const { intake } = ending.controller.state()
-      await removeSpool(dir, (name) => acceptance({ intake }, name) === 'duplicate')
+      const { received } = ending.controller.state()
+      await removeSpool(dir, (name) => placeInStream({ received }, name) === 'duplicate')
       life = undefined
     },
     async resume() {

@@ -155,7 +155,6 @@ export function hello(more: Partial<Hello> = {}): Hello {
     type: 'hello',
     protocolMajor: 1,
     protocolMinor: 0,
-    role: 'worker',
     run: 'digits-1',
     peer: 'worker-0',
     incarnation: WORKER,

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import pty from '@lydell/node-pty'
 import xterm from '@xterm/headless'
 import { onTestFinished } from 'vitest'
-import { PYTHON } from './cli.js'
+import { PYTHON } from './python.js'
 
 export interface TerminalOptions {
   readonly columns?: number

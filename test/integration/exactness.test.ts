@@ -2,11 +2,12 @@ import { statSync, truncateSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { every, exponential, join, off, steps } from '../../src/index.js'
 import type { RunConfig } from '../../src/record/manifest.js'
-import { isVisible } from '../../src/history/visible-history.js'
+import { isVisible } from '../../src/history/visible-steps.js'
 import { startRun } from '../../src/run/start.js'
 import { resolveExperiment } from '../../src/experiment/resolve-experiment.js'
 import { readManifest, runPaths } from '../../src/log/run-directory.js'
 import { readRunView } from '../../src/log/run-view.js'
+import { COLD_PYTHON } from '../helpers/python.js'
 import { bodiesOf, launchTiny, runsFolder, tiny, tinyParams, PYTHON, TINY } from './helpers.js'
 import { defineExperiment } from '../../src/index.js'
 
@@ -55,32 +56,37 @@ async function visibleHistory(dir: string) {
   }
 }
 
-/** The history of the run that nothing happens to; trained once. */
-let unbrokenHistory: ReturnType<typeof visibleHistory> | undefined
-function unbroken(): ReturnType<typeof visibleHistory> {
-  unbrokenHistory ??= launchTiny(spec).then(async (run) => {
-    await run.result
-    return visibleHistory(run.dir)
-  })
-  return unbrokenHistory
+async function outcomeOf(dir: string) {
+  const plans = (await bodiesOf(dir, 'plan')).map(({ leaseEpoch: _epoch, ...plan }) => plan)
+  return { plans, history: await visibleHistory(dir) }
 }
 
-async function takeUp(dir: string, config: Partial<RunConfig> = {}) {
+/** Plans and history of the run that nothing happens to; trained once. */
+let unbrokenOutcome: ReturnType<typeof outcomeOf> | undefined
+function unbroken(): ReturnType<typeof outcomeOf> {
+  unbrokenOutcome ??= launchTiny(spec).then(async (run) => {
+    await run.result
+    return outcomeOf(run.dir)
+  })
+  return unbrokenOutcome
+}
+
+async function takeUp(dir: string, config: Partial<RunConfig> = {}, python = PYTHON) {
   const written = readManifest(dir)
   const manifest = { ...written, config: { ...written.config, ...config } }
   const resolved = resolveExperiment(defineExperiment(spec), { params: manifest.params })
-  const { ended, origin } = await startRun({ dir, manifest, resolved, python: PYTHON, threads: 1 })
+  const { ended, origin } = await startRun({ dir, manifest, resolved, python, threads: 1 })
   await ended
   return origin
 }
 
 describe('a run stopped at a checkpoint and started from it', () => {
   test.each([
-    ['in mid-epoch', 40],
-    ['at an epoch’s end', 39],
+    ['in mid-epoch', 40, PYTHON],
+    ['at an epoch’s end and started cold', 39, COLD_PYTHON],
   ])(
     '%s is bit-identical to the unbroken run, in its weights and in its visible log',
-    async (_where, stopAt) => {
+    async (_where, stopAt, python) => {
       const runs = runsFolder()
 
       const broken = await launchTiny(spec, { runs, params: { pace: 0.005 } })
@@ -94,7 +100,7 @@ describe('a run stopped at a checkpoint and started from it', () => {
 
       // What the log holds already counts: the other steps would find room in all of it.
       const sampleQuotaBytes = Math.ceil(1.5 * statSync(runPaths(broken.dir).samples).size)
-      expect(await takeUp(broken.dir, { sampleQuotaBytes })).toBe('restarted')
+      expect(await takeUp(broken.dir, { sampleQuotaBytes }, python)).toBe('restarted')
       expect(await bodiesOf(broken.dir, 'gap')).toMatchObject([{ attempt: 2, reason: 'quota' }])
       const { summary } = await readRunView(broken.dir)
       expect(summary).toMatchObject({
@@ -104,7 +110,7 @@ describe('a run stopped at a checkpoint and started from it', () => {
         lostSteps: 0,
         duplicatedSteps: 0,
       })
-      const whole = await unbroken()
+      const { history: whole } = await unbroken()
       expect(whole.steps).toHaveLength(100)
       expect(whole.evaluations.at(-1)?.metrics['fingerprint']).toBeGreaterThan(0)
       expect(await visibleHistory(broken.dir)).toEqual(whole)
@@ -127,48 +133,35 @@ describe('a run stopped at a checkpoint and started from it', () => {
     const runs = runsFolder()
     const broken = await launchTiny(spec, { runs, params: { fault: 'raise' } })
     expect((await broken.result).status).toBe('failed')
-    expect((await visibleHistory(broken.dir)).steps).toEqual((await unbroken()).steps.slice(0, 19))
+    expect((await visibleHistory(broken.dir)).steps).toEqual((await unbroken()).history.steps.slice(0, 19))
   })
 })
 
 describe('telemetry', () => {
   test('delayed at random by 0 to 500 ms changes no plan and no weight', async () => {
-    const outcomes = []
-    for (const delays of [undefined, 7]) {
-      const runs = runsFolder()
-      const run = await startDelayed(runs, delays)
-      outcomes.push({
-        plans: (await bodiesOf(run, 'plan')).map(({ leaseEpoch: _epoch, ...plan }) => plan),
-        history: await visibleHistory(run),
-      })
-    }
-    const [straight, ...delayed] = outcomes
-    expect(straight?.history.steps).toHaveLength(100)
-    for (const outcome of delayed) expect(outcome).toEqual(straight)
+    const straight = await unbroken()
+    expect(straight.history.steps).toHaveLength(100)
+    expect(await outcomeOf(await startDelayed(runsFolder(), 7))).toEqual(straight)
   })
 })
 
-async function startDelayed(runs: string, seed: number | undefined): Promise<string> {
+async function startDelayed(runs: string, seed: number): Promise<string> {
   const { prepareRun } = await import('../../src/run/prepare.js')
   const prepared = await prepareRun({ experiment: tiny(spec), runs, python: PYTHON })
-  const random = seed === undefined ? undefined : generator(seed)
+  const random = generator(seed)
   const { ended } = await startRun({
     ...prepared,
     threads: 1,
-    ...(random === undefined
-      ? {}
-      : {
-          through: (channel) => ({
-            ...channel,
-            async *incoming() {
-              for await (const incoming of channel.incoming()) {
-                if (incoming.type === 'telemetry')
-                  await new Promise((resolve) => setTimeout(resolve, 500 * random()))
-                yield incoming
-              }
-            },
-          }),
-        }),
+    through: (channel) => ({
+      ...channel,
+      async *incoming() {
+        for await (const incoming of channel.incoming()) {
+          if (incoming.type === 'telemetry')
+            await new Promise((resolve) => setTimeout(resolve, 500 * random()))
+          yield incoming
+        }
+      },
+    }),
   })
   await ended
   return prepared.dir

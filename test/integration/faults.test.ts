@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,9 +7,9 @@ import { readRunView } from '../../src/log/run-view.js'
 import { prepareRun } from '../../src/run/prepare.js'
 import { processExists } from '../../src/process/identity.js'
 import { startRun } from '../../src/run/start.js'
+import { cli } from '../helpers/cli.js'
+import { COLD_PYTHON } from '../helpers/python.js'
 import { bodiesOf, launchTiny, PYTHON, runsFolder, tiny, TINY } from './helpers.js'
-
-const CLI = join(import.meta.dirname, '../../dist/cli/main.js')
 
 /** Polls, because another process changes the world. */
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
@@ -19,7 +18,7 @@ async function until(condition: () => boolean | Promise<boolean>): Promise<void>
 
 describe('kill -9 of the worker', () => {
   test('ends the run as failed within 2 s, names the last step, and leaves no process behind', async () => {
-    const run = await launchTiny({ length: 1_000_000 })
+    const run = await launchTiny({ length: 1_000_000 }, { python: COLD_PYTHON })
     for await (const { step } of run.reports()) if (step > 100) break
     const worker = readControllerFile(run.dir)?.workerPid ?? -1
     process.kill(worker, 'SIGKILL')
@@ -45,13 +44,13 @@ async function orphan(runs: string, length: number): Promise<{ dir: string; work
        name: 'tiny',
        worker: { task: ${JSON.stringify(TINY)} },
        params: z.object({ seed: z.number().default(0), pace: z.number().default(0.002) }),
-       length: ${length}, evaluate: every(steps(500)), checkpoint: every(steps(1000)),
+       length: ${length}, evaluate: every(steps(250)), checkpoint: every(steps(500)),
        controls: { lambda: -3 },
      })`,
   )
-  absgd(runs, 'run', file, '--name', 'orphan', '--threads', '1', '--detach')
+  await absgd(runs, 'run', file, '--name', 'orphan', '--threads', '1', '--detach')
   const dir = join(runs, 'orphan')
-  await until(async () => (await readRunView(dir)).summary.steps > 200)
+  await until(async () => (await readRunView(dir)).summary.steps > 100)
   const { pid, workerPid = -1 } =
     readControllerFile(dir) ?? expect.unreachable('a live run has a controller file')
   process.kill(pid, 'SIGKILL')
@@ -59,9 +58,9 @@ async function orphan(runs: string, length: number): Promise<{ dir: string; work
   return { dir, workerPid }
 }
 
-function absgd(runs: string, ...args: string[]): string {
-  const flags = ['--runs', runs, '--python', PYTHON]
-  return execFileSync(process.execPath, [CLI, ...args, ...flags], { encoding: 'utf8', timeout: 60_000 })
+async function absgd(runs: string, ...args: string[]): Promise<void> {
+  const { code, stderr } = await cli([...args, '--runs', runs, '--python', PYTHON])
+  expect([code, stderr]).toEqual([0, ''])
 }
 
 describe('a controller that cannot go on', () => {
@@ -100,15 +99,15 @@ describe('a controller that cannot go on', () => {
 describe('kill -9 of the controller', () => {
   test('lets the worker train on, printing, to the end of its plan, with nothing lost; resume completes the run', async () => {
     const runs = runsFolder()
-    const { dir, workerPid } = await orphan(runs, 3000)
-    await until(() => readdirSync(join(dir, 'checkpoints')).some((file) => file.includes('000003000')))
-    expect(readFileSync(join(dir, 'worker.log'), 'utf8')).toContain('after 3,000 steps')
+    const { dir, workerPid } = await orphan(runs, 1500)
+    await until(() => readdirSync(join(dir, 'checkpoints')).some((file) => file.includes('000001500')))
+    expect(readFileSync(join(dir, 'worker.log'), 'utf8')).toContain('after 1,500 steps')
     const alone = (await readRunView(dir)).summary
-    expect(alone).toMatchObject({ status: 'lost', steps: 3000, lostSteps: 0, duplicatedSteps: 0, waits: 0 })
+    expect(alone).toMatchObject({ status: 'lost', steps: 1500, lostSteps: 0, duplicatedSteps: 0, waits: 0 })
 
-    absgd(runs, 'resume', 'orphan', '--ui', 'none')
+    await absgd(runs, 'resume', 'orphan', '--ui', 'none')
     const { summary } = await readRunView(dir)
-    expect(summary).toMatchObject({ status: 'completed', steps: 3000, lostSteps: 0, duplicatedSteps: 0 })
+    expect(summary).toMatchObject({ status: 'completed', steps: 1500, lostSteps: 0, duplicatedSteps: 0 })
     expect(processExists(workerPid)).toBe(false)
     const steps = (await bodiesOf(dir, 'step-batch')).flatMap(({ attempt, firstStep, count }) =>
       Array.from({ length: count }, (_, i) => [attempt, firstStep + i].join()),
@@ -119,14 +118,14 @@ describe('kill -9 of the controller', () => {
 
   test('and a worker that trained the last step and left: resume completes the run all the same', async () => {
     const runs = runsFolder()
-    const { dir, workerPid } = await orphan(runs, 1500)
+    const { dir, workerPid } = await orphan(runs, 1000)
     await until(() => !processExists(workerPid))
     const { endpoints } = readControllerFile(dir) ?? expect.unreachable('a killed controller leaves its file')
     const sockets = dirname(endpoints.control.replace('ipc://', ''))
     expect(existsSync(sockets)).toBe(true)
-    absgd(runs, 'resume', 'orphan', '--ui', 'none')
+    await absgd(runs, 'resume', 'orphan', '--ui', 'none')
     const { summary } = await readRunView(dir)
-    expect(summary).toMatchObject({ status: 'completed', steps: 1500, lostSteps: 0, duplicatedSteps: 0 })
+    expect(summary).toMatchObject({ status: 'completed', steps: 1000, lostSteps: 0, duplicatedSteps: 0 })
     expect(existsSync(sockets)).toBe(false)
   })
 })

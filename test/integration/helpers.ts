@@ -8,9 +8,9 @@ import { z } from 'zod'
 import { defineExperiment, launch, type ExperimentSpec, type LaunchOptions } from '../../src/index.js'
 import { readAll } from '../../src/log/read-run.js'
 import type { Body, LogRecord } from '../../src/record/record.js'
+import { PYTHON } from '../helpers/python.js'
 
-/** The environment that `npm test` has set up. */
-export const PYTHON = fileURLToPath(new URL('../../.venv/bin/python', import.meta.url))
+export { PYTHON } from '../helpers/python.js'
 
 export const TINY = `${fileURLToPath(new URL('fixtures/tiny.py', import.meta.url))}:build`
 

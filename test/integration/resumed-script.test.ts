@@ -7,14 +7,15 @@ import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { readRunView } from '../../src/log/run-view.js'
 import { cli } from '../helpers/cli.js'
+import { COLD_PYTHON } from '../helpers/python.js'
 import { bodiesOf, PYTHON, runsFolder } from './helpers.js'
 
 const SCRIPT = fileURLToPath(new URL('../../python-worker/tests/scripts/resumable.py', import.meta.url))
 const SOURCE = fileURLToPath(new URL('../../python-worker/src', import.meta.url))
 
 /** What the script prints at its end: steps, and every weight to its last bit. Rejects when a signal ends it. */
-async function train(runs: string, diesAt: number): Promise<string> {
-  const { stdout } = await promisify(execFile)(PYTHON, [SCRIPT, join(runs, 'saved'), String(diesAt)], {
+async function train(runs: string, diesAt: number, python = PYTHON): Promise<string> {
+  const { stdout } = await promisify(execFile)(python, [SCRIPT, join(runs, 'saved'), String(diesAt)], {
     env: { ...process.env, PYTHONPATH: SOURCE, ABSGD_RUNS: runs, OMP_NUM_THREADS: '1' },
   })
   return stdout
@@ -24,7 +25,7 @@ test('a script that is killed and started again goes on with its run, as if noth
   const [whole, runs] = [runsFolder(), runsFolder()]
   const killed = train(runs, 13)
   const [uninterrupted] = await Promise.all([
-    train(whole, 0),
+    train(whole, 0, COLD_PYTHON),
     expect(killed).rejects.toMatchObject({ signal: 'SIGKILL' }),
   ])
   const dir = join(runs, 'mine')

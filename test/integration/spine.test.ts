@@ -2,11 +2,12 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { every, steps } from '../../src/index.js'
+import { COLD_PYTHON } from '../helpers/python.js'
 import { bodiesOf, launchTiny, recordsOf } from './helpers.js'
 
 describe('a run from end to end', () => {
-  test('trains every step under the planned controls and logs all of it', async () => {
-    const run = await launchTiny({ length: 200, evaluate: every(steps(50)) })
+  test('trains every step under the planned controls and logs all of it, after a cold start', async () => {
+    const run = await launchTiny({ length: 200, evaluate: every(steps(50)) }, { python: COLD_PYTHON })
     const reports: number[] = []
     let evaluations = 0
     for await (const report of run.reports()) {

@@ -207,7 +207,6 @@ function joined(seq: number, incarnation: string): LogRecord {
       type: 'hello',
       protocolMajor: 1,
       protocolMinor: 0,
-      role: 'worker',
       run: '',
       peer: 'worker-0',
       incarnation,

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Action } from '../../src/record/record.js'
 import type { Welcome } from '../../src/wire/message.js'
-import { answered, judge } from '../../src/simulated/commands.js'
-import { decide } from '../../src/simulated/decisions.js'
+import { decide, decideCommand, withAnswer } from '../../src/simulated/decisions.js'
 import { receive } from '../../src/simulated/session.js'
 import { initialWorker, trained, type WorkerState } from '../../src/simulated/state.js'
 
@@ -32,37 +31,37 @@ function admitted(more: Partial<Welcome> = {}, nowMs = 0): WorkerState {
 describe('before it is admitted a worker', () => {
   test('waits ten minutes, and leaves with 75', () => {
     const waiting = decide(initialWorker(0), 0).state
-    expect(decide(waiting, 600_000).deed).toEqual({ type: 'stand' })
-    expect(decide(waiting, 600_001).deed).toMatchObject({ type: 'exit', code: 75 })
+    expect(decide(waiting, 600_000).next).toEqual({ type: 'wait' })
+    expect(decide(waiting, 600_001).next).toMatchObject({ type: 'exit', code: 75 })
   })
 
   test('leaves at once when it is told to', () => {
-    expect(decide({ ...initialWorker(0), terminated: true }, 0).deed).toMatchObject({ type: 'exit', code: 0 })
+    expect(decide({ ...initialWorker(0), terminated: true }, 0).next).toMatchObject({ type: 'exit', code: 0 })
   })
 
   test.each([
     ['another run', { run: 'other' }, 'the controller runs "other"'],
     ['other parameters', { paramsJson: '{"seed":1,"lr":2}' }, 'lr differ'],
   ])('objects to %s', (_what, more, words) => {
-    const { deed } = decide(admitted(more), 0)
-    expect(deed).toMatchObject({ type: 'exit', code: 1 })
-    expect(deed.type === 'exit' && deed.words).toContain(words)
+    const { next } = decide(admitted(more), 0)
+    expect(next).toMatchObject({ type: 'exit', code: 1 })
+    expect(next.type === 'exit' && next.message).toContain(words)
   })
 })
 
 describe('an admitted worker', () => {
   test('gives up on a controller that was not heard for the limit, paused or without a row, and not while it is heard', () => {
     for (const paused of [false, true]) {
-      const standing = decide({ ...admitted({ orphanLimitSeconds: 10 }), paused, hadRow: true }, 1000).state
-      expect(standing.phase).toBe(paused ? 'paused' : 'waiting')
-      expect(decide(standing, 11_000).deed).toEqual({ type: 'stand' })
-      expect(decide(standing, 11_001).deed).toMatchObject({ type: 'give-up' })
+      const idle = decide({ ...admitted({ orphanLimitSeconds: 10 }), paused, hadRow: true }, 1000).state
+      expect(idle.phase).toBe(paused ? 'paused' : 'waiting')
+      expect(decide(idle, 11_000).next).toEqual({ type: 'wait' })
+      expect(decide(idle, 11_001).next).toMatchObject({ type: 'give-up' })
       const ack = {
         type: 'telemetry-ack',
         incarnation: 'b'.repeat(16),
         acked: { steps: 0, samples: 0 },
       } as const
-      expect(decide(receive(standing, ack, 9000, identity).state, 11_001).deed).toEqual({ type: 'stand' })
+      expect(decide(receive(idle, ack, 9000, identity).state, 11_001).next).toEqual({ type: 'wait' })
     }
   })
 
@@ -73,10 +72,10 @@ describe('an admitted worker', () => {
     expect(waiting).toMatchObject({ waits: 1, phase: 'waiting' })
     const plan = { type: 'plan', leaseEpoch: 4, planSeq: 1, attempt: 1, firstStep: 0, count: 1 } as const
     const rows = { columns: {}, events: [], runSteps: 1 }
-    const { state, deed } = decide(receive(waiting, { ...plan, ...rows }, 3500, identity).state, 4000)
-    expect(deed.type).toBe('train')
+    const { state, next } = decide(receive(waiting, { ...plan, ...rows }, 3500, identity).state, 4000)
+    expect(next.type).toBe('train')
     expect(state).toMatchObject({ waits: 1, waitedMs: 2000, phase: 'training' })
-    expect(decide(trained(state), 4000).deed).toEqual({ type: 'complete' })
+    expect(decide(trained(state), 4000).next).toEqual({ type: 'complete' })
   })
 
   test('ignores a Welcome that is no newer, and goes on under one that is', () => {
@@ -88,16 +87,16 @@ describe('an admitted worker', () => {
   })
 
   test('restores what the first Welcome names before all else, and once', () => {
-    const { state, deed } = decide(admitted({ restorePath: 'checkpoints/x' }), 0)
-    expect(deed).toEqual({ type: 'restore' })
-    expect(decide(state, 0).deed).toEqual({ type: 'stand' })
+    const { state, next } = decide(admitted({ restorePath: 'checkpoints/x' }), 0)
+    expect(next).toEqual({ type: 'restore' })
+    expect(decide(state, 0).next).toEqual({ type: 'wait' })
   })
 
   test('that lost its lease keeps an answer for when it is asked again', () => {
     const command = { type: 'command', leaseEpoch: 4, id: 'c', action: { type: 'pause' } } as const
     const told = receive(admitted(), command, 0, identity).state
     const lost = receive(told, { type: 'reject', code: 'no-lease', hint: '' }, 0, identity).state
-    const { state, effects } = answered(lost, 'c', { ok: true, message: 'paused' })
+    const { state, effects } = withAnswer(lost, 'c', { ok: true, message: 'paused', follows: 0 })
     expect(effects).toEqual([])
     const found = receive(state, { ...welcome, leaseEpoch: 5 }, 0, identity).state
     const repeated = receive(found, { ...command, leaseEpoch: 5 }, 0, identity)
@@ -109,10 +108,10 @@ describe('an admitted worker', () => {
     const bye = { type: 'bye', leaseEpoch: 4, reason: 'completed', message: '', traceback: '' } as const
     const word = { ...bye, position: { attempt: 1, step: 0 }, sent: { steps: 1, samples: 0 } }
     const leaving = { ...admitted(), leaving: { bye: word, sinceMs: 0 } }
-    expect(decide(leaving, 9999)).toMatchObject({ deed: { type: 'stand' }, state: { phase: 'ending' } })
-    expect(decide(leaving, 10_000).deed).toEqual({ type: 'exit', code: 0, words: '' })
+    expect(decide(leaving, 9999)).toMatchObject({ next: { type: 'wait' }, state: { phase: 'ending' } })
+    expect(decide(leaving, 10_000).next).toEqual({ type: 'exit', code: 0, message: '' })
     const released = receive(leaving, { type: 'released' }, 1, identity).state
-    expect(decide(released, 1).deed).toMatchObject({ type: 'exit', code: 0 })
+    expect(decide(released, 1).next).toMatchObject({ type: 'exit', code: 0 })
     // Its last word is repeated under a new lease.
     expect(receive(leaving, { ...welcome, leaseEpoch: 5 }, 1, identity).effects).toMatchObject([
       { type: 'admitted' },
@@ -124,8 +123,8 @@ describe('an admitted worker', () => {
 test('steps add up while they are trained, and are refused where training is not paused', () => {
   const command = (action: Action) => ({ type: 'command', leaseEpoch: 4, id: 'c', action }) as const
   const step = command({ type: 'step-on', steps: 3 })
-  expect(judge(admitted(), step)).toMatchObject({ type: 'answer', ok: false })
-  const once = judge({ ...admitted(), paused: true }, step)
-  const twice = once.type === 'answer' ? judge(once.state, step) : once
+  expect(decideCommand(admitted(), step)).toMatchObject({ type: 'answer', ok: false })
+  const once = decideCommand({ ...admitted(), paused: true }, step)
+  const twice = once.type === 'answer' ? decideCommand(once.state, step) : once
   expect(twice).toMatchObject({ ok: true, state: { stepsLeft: 6, paused: false } })
 })

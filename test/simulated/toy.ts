@@ -26,7 +26,7 @@ export function train(
 ): Outcome {
   const data = makeData(seed, noise)
   const trainer = createTrainer(data, seed)
-  if (rule !== undefined) trainer.weighBy(rule)
+  if (rule !== undefined) trainer.setWeightingRule(rule)
   const trained = Array.from({ length: steps }, (_, step) => trainer.step(rowAt(step)))
   const [, test] = evaluateSplits(trainer.parameters(), data, { attempt: 1, step: steps - 1 })
   const { classes, counts } = test!.confusion!

@@ -103,7 +103,7 @@ describe('the toy', () => {
     expect(() => trainer.load(elsewhere)).toThrow('the seed is 1, but the checkpoint was written with 2')
     const otherRule = train(constant(row), { steps: 1, rule: { preset: 'paper' } }).saved
     expect(() => trainer.load(otherRule)).toThrow('rule of weights is default')
-    expect(() => trainer.load(Buffer.from('PK\u0003\u0004'))).toThrow('none of a simulated worker')
+    expect(() => trainer.load(Buffer.from('PK\u0003\u0004'))).toThrow('not one of a simulated worker')
     expect(trainer.save({ attempt: 1, step: 1 })).toEqual(before)
   })
 })

@@ -1,17 +1,27 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { editDistance, nearest } from '../../src/utils/nearest.js'
+import { nearest } from '../../src/utils/nearest.js'
 
 test.each([
-  ['seed', 'seed', 0],
-  ['', 'abc', 3],
-  ['sede', 'seed', 2],
-  ['kitten', 'sitting', 3],
-])('from %j to %j it is so many letters: %d', (a, b, distance) => {
-  expect(editDistance(a, b)).toBe(distance)
-  expect(editDistance(b, a)).toBe(distance)
+  ['Noise', ['seed', 'noise'], ['noise']],
+  ['sede', ['lr', 'seed', 'noise'], ['seed']],
+  ['lamda', ['gamma', 'lambda', 'lr'], ['lambda', 'gamma']],
+  ['weights', ['seed', 'noise'], []],
+  ['xy', ['lr', 'a', ''], []],
+  ['', ['seed'], []],
+])('near to %j among %j are %j', (typed, names, near) => {
+  expect(nearest(typed, names)).toEqual(near)
 })
 
-test('a name far from all is near none', () => {
-  expect(nearest('weights', ['seed', 'noise'])).toBeUndefined()
-  expect(nearest('Noise', ['seed', 'noise'])).toBe('noise')
+test('a name that contains what was typed is near, after an equal one and before those that differ', () => {
+  expect(nearest('set', ['sat', 'my-long-set', 'set', 'sit', 'bet'])).toEqual(['set', 'my-long-set', 'sat'])
+})
+
+test('one wrong letter in a name of three or more is found', () => {
+  fc.assert(
+    fc.property(fc.stringMatching(/^[a-z]{3,12}$/), fc.nat(), (name, at) => {
+      const i = at % name.length
+      expect(nearest(`${name.slice(0, i)}_${name.slice(i + 1)}`, ['1234567', name])).toEqual([name])
+    }),
+  )
 })

@@ -49,7 +49,6 @@ const hello: fc.Arbitrary<Hello> = fc.record({
   type: type('hello'),
   protocolMajor: uint32,
   protocolMinor: uint32,
-  role: fc.constantFrom('worker', 'operator'),
   run: text,
   peer: fc.stringMatching(/^[a-z0-9._-]{1,64}$/),
   incarnation,
@@ -148,6 +147,14 @@ export const toController: fc.Arbitrary<ToController> = fc.oneof(
     ok: fc.boolean(),
     step: integer,
     message: text,
+    follows: integer,
+  }),
+  fc.record({
+    type: type('operator-hello'),
+    protocolMajor: uint32,
+    protocolMinor: uint32,
+    run: text,
+    name: fc.stringMatching(/^[a-z0-9._-]{1,64}$/),
   }),
 )
 
@@ -168,6 +175,7 @@ export const toPeer: fc.Arbitrary<ToPeer> = fc.oneof(
     runSteps: integer,
     weighting,
   }),
+  fc.record({ type: type('operator-welcome'), run: text, protocolMajor: uint32, protocolMinor: uint32 }),
   fc.record({
     type: type('reject'),
     code: fc.constantFrom('protocol', 'lease-held', 'wrong-run', 'no-lease', 'malformed'),

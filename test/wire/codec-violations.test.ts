@@ -178,6 +178,11 @@ describe('what breaks the contract is refused by name', () => {
       { case: 'hello', value: { role: 1, peer: '../x' } },
       'Hello.peer is "../x"',
     ],
+    [
+      'from an operator with a bad name',
+      { case: 'operatorHello', value: { name: 'A B' } },
+      'OperatorHello.name is "A B"',
+    ],
     ['from a peer without a role', { case: 'hello', value: { peer: 'x' } }, 'Hello.role is 0'],
     ['in no phase', { case: 'progress', value: {} }, 'Progress.phase is 0'],
     ['asking for nothing', { case: 'request', value: { id: 'a' } }, 'Action.kind is missing'],

@@ -18,7 +18,7 @@ describe('the golden messages', () => {
   test.each(vectors.map((vector) => [`${vector.type}: ${vector.name}`, vector] as const))(
     '%s',
     (_, vector) => {
-      expect(Buffer.from(encode(vector)).toString('hex')).toBe(hexOf(vector))
+      if (vector.isFormer !== true) expect(Buffer.from(encode(vector)).toString('hex')).toBe(hexOf(vector))
       expect(decode(vector.type, Buffer.from(hexOf(vector), 'hex'))).toEqual(vector.value)
     },
   )

@@ -27,7 +27,7 @@ import torch
 from absgd_worker.attach import api
 from absgd_worker.attach.capture.capture import Capture
 from absgd_worker.attach.capture.compilation import graphs_that_break
-from absgd_worker.attach.hooks.ranks import global_rank
+from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.attach.recording.run_lock import TAKE_OVER_VARIABLE
 from absgd_worker.attach.script.exec_guard import no_replacement
 from absgd_worker.attach.script.options import command_line

@@ -1,6 +1,6 @@
-"""`python -m absgd_worker.serve`: a worker of a run, from its environment to its exit code.
+"""`python -m absgd_worker.serve`: serves one run of a controller, which environment variables name.
 
-Exit codes: 0 completed or stopped, 1 failed, 75 no controller was there for too long.
+Exit codes: 0 completed or stopped, 1 failed, 75 no controller was heard for longer than the orphan limit.
 """
 
 from __future__ import annotations
@@ -13,42 +13,45 @@ import torch
 
 from absgd_worker.console import complain, count, say
 from absgd_worker.link.channel import Channel
-from absgd_worker.link.command_loop import WorkerFault
+from absgd_worker.link.command_loop import CommandLoop, WorkerFault
 from absgd_worker.link.environment import Settings, read_settings
 from absgd_worker.link.failure import describe_failure
 from absgd_worker.link.hello import objection
-from absgd_worker.link.messages import Bye, Reason
+from absgd_worker.link.messages import Bye, Reason, Welcome
 from absgd_worker.link.telemetry import Telemetry
 from absgd_worker.link.thread_exchange import ThreadExchange
 from absgd_worker.task.build import build_task
 from absgd_worker.task.task import Task
 from absgd_worker.training.actions import Actions
 from absgd_worker.training.hello import introduction, objection_to_params
-from absgd_worker.training.loop import Loop
+from absgd_worker.training.loop import prepare, train
 from absgd_worker.training.trainer import Trainer
 from absgd_worker.version import VERSION
 
 
 def main() -> int:
     """Serves one run. Returns the exit code."""
-    # The controller alone decides what Ctrl-C means; the signal reaches every process of a terminal.
+    # Ctrl-C in a terminal reaches every process; only the controller decides what it does.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         settings = read_settings(os.environ)
         task, context = build_task(settings)
         exchange = ThreadExchange()
-        trainer = Trainer(task, context, exchange.standing)
+        trainer = Trainer(task, context, exchange.status)
     except (Exception, SystemExit) as error:
-        # There is no lease yet under which the controller could be told: it shows the last lines of this.
+        # There is no connection to report this on: the controller shows the last lines of stderr.
         complain(describe_failure(error).text)
         return 1
-    loop = Loop(trainer, exchange, Actions(trainer, exchange, settings.address.run_dir, seed=context.seed))
-    channel = _open_channel(settings, trainer, exchange)
-    signal.signal(signal.SIGTERM, lambda *_: loop.helm.terminate())
-    _say_what_starts(settings, task)
+    actions = Actions(trainer, exchange, settings.address.run_dir, seed=context.seed)
+    commands = CommandLoop(exchange, actions)
+    channel = _make_channel(settings, trainer, exchange)
+    signal.signal(signal.SIGTERM, lambda *_: commands.terminate())
+    _print_start_line(settings, task)
     channel.start()
     try:
-        bye = _train(loop, exchange)
+        welcome = commands.await_welcome()
+        bye = _train(welcome, trainer, exchange, commands, actions)
+        commands.send_bye(bye)
         return EXIT_CODES[bye.reason]
     except WorkerFault as error:
         complain(f"absgd worker: {error}")
@@ -57,21 +60,21 @@ def main() -> int:
         channel.close()
 
 
-def _train(loop: Loop, exchange: ThreadExchange) -> Bye:
-    welcome = loop.helm.await_welcome()
+def _train(
+    welcome: Welcome, trainer: Trainer, exchange: ThreadExchange, commands: CommandLoop, actions: Actions
+) -> Bye:
     try:
-        bye = loop.run(welcome)
+        prepare(welcome, trainer, exchange, actions)
+        return train(trainer, exchange, commands, actions)
     except WorkerFault:
         raise
     except (Exception, SystemExit) as error:
         failure = describe_failure(error)
         complain(failure.text)
-        bye = Bye(Reason.FAILED, exchange.standing.position, failure.message, failure.traceback)
-    loop.helm.leave(bye)
-    return bye
+        return Bye(Reason.FAILED, exchange.status.position, failure.message, failure.traceback)
 
 
-def _open_channel(settings: Settings, trainer: Trainer, exchange: ThreadExchange) -> Channel:
+def _make_channel(settings: Settings, trainer: Trainer, exchange: ThreadExchange) -> Channel:
     incarnation = int.from_bytes(os.urandom(8), "big")
     telemetry = Telemetry(
         trainer.task,
@@ -91,7 +94,7 @@ def _open_channel(settings: Settings, trainer: Trainer, exchange: ThreadExchange
     )
 
 
-def _say_what_starts(settings: Settings, task: Task) -> None:
+def _print_start_line(settings: Settings, task: Task) -> None:
     say(
         f"absgd worker {VERSION}: run {settings.address.run}, task {settings.task}, {task.device}, torch "
         f"{torch.__version__}, "

@@ -13,7 +13,7 @@ from torch import nn
 from absgd_worker.attach import api
 from absgd_worker.attach.recording.log_file import LogFile
 from absgd_worker.gen import record_pb2
-from absgd_worker.link.thread_exchange import Standing
+from absgd_worker.link.thread_exchange import TrainingStatus
 from absgd_worker.task.context import Context
 from absgd_worker.training.checkpoint import read_checkpoint
 from absgd_worker.training.trainer import Trainer
@@ -48,7 +48,7 @@ def test_a_checkpoint_of_a_served_task_is_loaded(released: Path) -> None:
     task = runpy.run_path(str(ROOT / "test" / "integration" / "fixtures" / "tiny.py"))["build"](
         params, context
     )
-    trainer = Trainer(task, context, Standing())
+    trainer = Trainer(task, context, TrainingStatus())
     state = read_checkpoint(released / "served", "checkpoints/step-000000040.1.pt", "")
     assert trainer.load_state_dict(state) == 40
     assert all(torch.equal(value, state["model"][name]) for name, value in task.model.state_dict().items())

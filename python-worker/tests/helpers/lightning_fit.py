@@ -70,7 +70,7 @@ def fit(
         }
         trainer = L.Trainer(callbacks=list(callbacks), **settings)
         trainer.fit(
-            torch.compile(module, backend="aot_eager") if compiles else module,
+            torch.compile(module, backend="eager") if compiles else module,
             DataLoader(data, batch_size=8),
             DataLoader(data, batch_size=32),
             ckpt_path=resume,

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from torch import nn
 
 from absgd_worker import Task
-from absgd_worker.link.messages import Position
-from absgd_worker.link.thread_exchange import Standing
-from absgd_worker.task.context import Context
 from absgd_worker.task.sampler import permutation
-from absgd_worker.training.trainer import Trainer
+from in_one_thread import served_task
 
 ROW = {"lambda": -2.0, "gamma": 0.9, "lr": 0.01}
 
@@ -50,10 +45,8 @@ def task_of(data, notes=None, **options):
     )
 
 
-def trainer_of(task):
-    standing = Standing(Position(1, 0))
-    context = Context(run="run", run_dir=Path(), params={}, seed=3, device=torch.device("cpu"))
-    return Trainer(task, context, standing)
+def served_of(task):
+    return served_task(task, seed=3)
 
 
 def drawn_of(entry, size, batch_size):
@@ -63,5 +56,5 @@ def drawn_of(entry, size, batch_size):
     return permutation(size, 3, epoch)[place * batch_size : (place + 1) * batch_size].tolist()
 
 
-def bits(trainer):
-    return [parameter.detach().clone() for parameter in trainer.task.model.parameters()]
+def bits(served):
+    return [parameter.detach().clone() for parameter in served.trainer.task.model.parameters()]

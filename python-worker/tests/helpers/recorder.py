@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from absgd_worker.attach.source.source import StopTraining, Uncontrolled
+from absgd_worker.attach.source.recorder import NoRecorder
+from absgd_worker.attach.source.source import LocalSource, StopTraining
 from absgd_worker.link.step_reports import StepEntry
 
 points = torch.randn(64, 4, generator=torch.Generator().manual_seed(1))
@@ -16,8 +17,8 @@ points = torch.randn(64, 4, generator=torch.Generator().manual_seed(1))
 labels = points.argmax(1)
 
 
-class Recorder(Uncontrolled):
-    """A source of constants that keeps what is reported."""
+class Recorder(LocalSource, NoRecorder):
+    """A control source of constants, and a recorder that keeps the reports in a list."""
 
     def __init__(self, **controls: float) -> None:
         self.controls = {"lambda": -1.0, "gamma": 0.5, **controls}

@@ -110,7 +110,7 @@ class Stops(Recorder):
         self.callback, self.at, self.said = callback, at, []
         self.found: list[tuple[int, str, dict[str, float]]] = []
 
-    def between(self, step: int) -> StopTraining | None:
+    def process_commands(self, step: int) -> StopTraining | None:
         session = self.callback.session
         assert session is not None
         wish = self.at.get(step)
@@ -120,7 +120,7 @@ class Stops(Recorder):
             self.said.append(session.on_evaluate())
         return StopTraining("by an operator") if wish == "stop" else None
 
-    def over(self, step: int) -> StopTraining | None:
+    def end_of_plan(self, step: int) -> StopTraining | None:
         return StopTraining("complete") if self.at.get(step) == "over" else None
 
     def evaluated(self, split: str, metrics: Any) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import multiprocessing
 import os
-import resource
 import struct
 import subprocess
 import sys
@@ -17,21 +14,17 @@ from pathlib import Path
 from absgd_worker.gen import record_pb2
 from fake_controller import PATIENCE
 from project import SOURCE, TESTS
+from warm_interpreter import WarmProcess
 
 TASK = TESTS / "tasks" / "blobs.py"
-
-# Importing torch takes seconds: workers are forked from one process that has it.
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(
-    ["absgd_worker.serve", "absgd_worker.attach.source.controller", "torch._dynamo"]
-)
 
 
 class Worker:
     """A served worker: output onto `worker.log`, nothing on stdin, a session of its own.
 
     `file_limit`: no file may become larger than this many bytes, as on a full disk. `script`: what
-    `absgd-run` is given, in place of a task; it runs in the run directory.
+    `absgd-run` is given, in place of a task; it runs in the run directory. `constants`: as of `WarmProcess`;
+    it reports its progress more often than in practice.
     """
 
     def __init__(
@@ -43,39 +36,44 @@ class Worker:
         params: Mapping | None = None,
         file_limit: int | None = None,
         script: Sequence[str] = (),
+        constants: Mapping[str, float] | None = None,
         **environment: str,
     ) -> None:
         run_dir.mkdir(parents=True, exist_ok=True)
         self.run_dir = run_dir
         self.log = run_dir / "worker.log"
-        self._process = _FORKS.Process(
-            target=_serve,
-            args=(
-                worker_environment(run_dir, sockets, task, params, environment),
-                self.log,
-                file_limit,
-                script,
-            ),
-        )
-        self._process.start()
+        module = "absgd_worker.run" if script else "absgd_worker.serve"
+        with open(self.log, "ab") as output:
+            self._process = WarmProcess(
+                "-m",
+                module,
+                *script,
+                cwd=run_dir if script else None,
+                env={**os.environ, **worker_environment(run_dir, sockets, task, params, environment)},
+                stdout=output,
+                stderr=output,
+                new_session=True,
+                file_limit=file_limit,
+                keeps_package=True,
+                constants={"absgd_worker.link.channel.PROGRESS_SECONDS": 0.2, **(constants or {})},
+            )
 
     @property
     def pid(self) -> int:
-        assert self._process.pid is not None
         return self._process.pid
 
     def wait(self) -> int:
         """The exit code."""
-        self._process.join(PATIENCE)
-        assert self._process.exitcode is not None, f"still alive after {PATIENCE:g} s: {self.output}"
-        return self._process.exitcode
+        try:
+            return self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still alive after {PATIENCE:g} s: {self.output}") from None
 
     def is_alive(self) -> bool:
-        return self._process.is_alive()
+        return self._process.poll() is None
 
     def kill(self) -> None:
         self._process.kill()
-        self._process.join()
 
     @property
     def output(self) -> str:
@@ -132,21 +130,3 @@ def read_segment(file: Path) -> list[record_pb2.Record]:
         records.append(record_pb2.Record.FromString(payload))
         offset += 8 + length
     return records
-
-
-def _serve(environment: Mapping[str, str], log: Path, file_limit: int | None, script: Sequence[str]) -> None:
-    os.setsid()
-    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
-    os.environ.update(environment)
-    if file_limit is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
-    if not script:
-        sys.exit(importlib.import_module("absgd_worker.serve").main())
-    os.chdir(log.parent)
-    # As in a process that was not forked from a server.
-    multiprocessing.set_start_method("fork", force=True)
-    sys.exit(importlib.import_module("absgd_worker.run").main(script))

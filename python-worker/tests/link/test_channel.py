@@ -39,7 +39,11 @@ def test_a_worker_without_a_controller_trains_to_the_end_of_its_plan_and_leaves_
 
 
 def test_a_worker_whose_plan_reaches_the_end_of_the_run_completes_without_a_controller(served):
-    controller, worker = served(welcome={"orphan_limit_seconds": 600.0}, params=SLOW)
+    controller, worker = served(
+        welcome={"orphan_limit_seconds": 600.0},
+        params=SLOW,
+        constants={"absgd_worker.link.command_loop.RELEASE_SECONDS": 1.0},
+    )
     controller.await_welcomed()
     controller.plan(0, 100, run_steps=100, lr=0.1)
     controller.until(controller.steps, "the first report")
@@ -158,7 +162,7 @@ def test_a_frame_that_breaks_a_range_is_dropped_and_told(served):
 
 
 def test_hello_is_repeated_until_it_is_answered_and_sigterm_ends_the_wait(served):
-    controller, worker = served()
+    controller, worker = served(constants={"absgd_worker.link.channel.HELLO_SECONDS": 0.2})
     controller._admit = lambda hello: None
     controller.until(lambda: len(controller.of(session_pb2.Hello)) == 2, "a second Hello")
     os.kill(worker.pid, signal.SIGTERM)

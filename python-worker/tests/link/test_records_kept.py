@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import random
 from typing import Any
 
 import pytest
 
-from absgd_worker.attach.recording import log_file
 from absgd_worker.attach.recording.log_file import LogFile
 from absgd_worker.gen import record_pb2, stream_pb2
-from absgd_worker.link import frame_size
+from absgd_worker.link import frame_size, frames
 from absgd_worker.link.codec import encode_record, stream_of
 from absgd_worker.link.messages import Acked, Position
 from absgd_worker.link.records import FIELDS, Evaluation, Note, SampleInfo, SamplePredictions
@@ -162,17 +162,16 @@ def test_what_is_cut_off_a_log_stays_when_it_is_cut_again(tmp_path, capfd):
         with path.open("ab") as file:
             file.write(rest)
         LogFile(path, "steps").close()
-    size = log_file.HEADER_BYTES
+    size = frames.HEADER_BYTES
     assert (tmp_path / f"steps.log.cut-{size}").read_bytes() == b"first"
     assert (tmp_path / f"steps.log.cut-{size}-2").read_bytes() == b"second"
     assert capfd.readouterr().err.count("ended in half a record") == 2
 
 
 def test_a_log_that_began_on_a_full_disk_has_its_header_all_the_same(tmp_path, monkeypatch, capfd):
-    write = log_file.os.write
-    monkeypatch.setattr(log_file.os, "write", lambda *_: 0)
-    log = LogFile(tmp_path / "steps.log", "steps")
-    monkeypatch.setattr(log_file.os, "write", write)
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr(os, "write", lambda *_: 0)
+        log = LogFile(tmp_path / "steps.log", "steps")
     log.append(encode_record(Note("kept", Position(1, 0)), origin="s", incarnation=1, seq=1, time_ms=0))
     log.close()
     [record] = read_segment((tmp_path / "steps.log").rename(tmp_path / "x.steps.log"))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import struct
+from random import Random
 
 import pytest
 import torch
 
 from absgd_worker.link.messages import Acked, Bye, CommandResult, Position, Reason
-from absgd_worker.link.records import Gap, GapReason
+from absgd_worker.link.records import Gap, GapReason, Note
 from absgd_worker.link.step_reports import MAX_STEPS, runs_of, sample_batches, step_batch
 from sent_telemetry import SIZE, bodies, entry, sent, telemetry
 
@@ -85,7 +86,30 @@ def test_records_keep_the_order_in_which_training_made_them(tmp_path):
     assert [record.seq for record in steps] == [1, 2, 3, 4]
     assert {(record.origin, record.incarnation) for record in records} == {("worker-0", 5)}
     assert [type(message).__name__ for message in told] == ["CommandResult", "Bye"]
+    assert [message.follows for message in told if isinstance(message, CommandResult)] == [3]
     assert [message.sent for message in told if isinstance(message, Bye)] == [Acked(4, 2)] == [made.sent]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_command_result_names_the_last_record_before_it(tmp_path, seed):
+    made = telemetry(tmp_path)
+    random = Random(seed)
+    expected = {}
+    for step in range(30):
+        items: list[StepEntry | Note | CommandResult] = [entry(step)]
+        if random.random() < 0.5:
+            items.append(Note("between two steps", Position(1, step + 1)))
+        if random.random() < 0.5:
+            items.insert(random.randrange(len(items) + 1), CommandResult(str(step), True, step, ""))
+        for result in made.take(items):
+            assert isinstance(result, CommandResult)
+            expected[result.id] = result.follows
+        records = [record for record in sent(made) if record.WhichOneof("body") != "sample_batch"]
+        position = next((i for i, item in enumerate(items) if isinstance(item, CommandResult)), None)
+        if position is not None:
+            after = len(items) - 1 - position
+            assert expected[str(step)] == records[-1].seq - after
+    assert expected
 
 
 def test_a_full_spool_drops_samples_with_one_gap_and_takes_them_again_when_there_is_room(tmp_path):

@@ -57,7 +57,7 @@ model = GPT()
 scaler = torch.amp.GradScaler("cpu", enabled=dtype == "bfloat16")
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
 if compiled:
-    model = torch.compile(model, backend="aot_eager")
+    model = torch.compile(model, backend="eager")
 x, y = get_batch()
 for iteration in range(6):
     if iteration % 3 == 0:

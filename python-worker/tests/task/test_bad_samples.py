@@ -16,10 +16,11 @@ from absgd_worker.errors import ControlError, TaskError
 from absgd_worker.link.failure import describe_failure
 from absgd_worker.link.messages import Position
 from absgd_worker.link.step_reports import runs_of, sample_batches, step_batch
-from absgd_worker.task.batches import NAMED, Batches, LeftOut
+from absgd_worker.task.batches import NAMED, Batches, LeftOutNotes
 from absgd_worker.task.prediction import predict
 from absgd_worker.task.sampler import permutation
-from numbered_task import ROW, Numbers, bits, drawn_of, task_of, trainer_of
+from in_one_thread import train_rows
+from numbered_task import ROW, Numbers, bits, drawn_of, served_of, task_of
 
 
 def drops_none(samples):
@@ -37,8 +38,8 @@ def fills_up(samples):
     return default_collate([one or good[0] for one in samples]) if good else None
 
 
-def train(trainer, steps):
-    return [trainer.step(ROW, keep_samples=True) for _ in range(steps)]
+def train(served, steps):
+    return train_rows(served, [ROW] * steps)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -59,11 +60,11 @@ def test_every_loss_keeps_its_sample_or_has_none_whatever_is_left_out(seed):
         options["on_bad_sample"] = "raise"
         kinds["raising"] = []
     data = Numbers(size, **kinds)
-    trainer = trainer_of(task_of(data, notes, **options))
+    served = served_of(task_of(data, notes, **options))
     unreadable = data.raising | data.none
     told = iter(notes)
 
-    for entry in train(trainer, steps):
+    for entry in train(served, steps):
         drawn = drawn_of(entry, size, batch_size)
         readable = [index for index in drawn if index not in unreadable]
         kept = [index for index in readable if index not in data.blank]
@@ -81,8 +82,8 @@ def test_every_loss_keeps_its_sample_or_has_none_whatever_is_left_out(seed):
     assert next(told, None) is None
     # Where collate left out others as well, it is not certain that it left out those that were None.
     certain = options.get("on_bad_sample") != "raise" or not data.blank
-    assert set(trainer.batches.left_out) == unreadable or not certain
-    assert set(trainer.batches.left_out) <= unreadable
+    assert set(served.trainer.batches.left_out) == unreadable or not certain
+    assert set(served.trainer.batches.left_out) <= unreadable
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -91,27 +92,28 @@ def test_a_run_that_skips_goes_on_from_its_state_bit_for_bit(seed):
     bad = draw.sample(range(20), 6)
     data = Numbers(20, raising=bad[:3], none=bad[3:])
     stop = draw.randint(1, 14)
-    whole = trainer_of(task_of(data))
+    whole = served_of(task_of(data))
     expected = train(whole, 15)
-    first = trainer_of(task_of(data))
+    first = served_of(task_of(data))
     train(first, stop)
-    second = trainer_of(task_of(data))
-    second._standing.position = Position(2, second.load_state_dict(first.state_dict()))
+    second = served_of(task_of(data))
+    step = second.trainer.load_state_dict(first.trainer.state_dict())
+    second.exchange.status.position = Position(2, step)
     found = train(second, 15 - stop)
     for one, other in zip(expected[stop:], found, strict=True):
         assert one.step == other.step
         assert torch.equal(one.losses_B, other.losses_B)
         assert torch.equal(one.weights_B, other.weights_B)
     assert all(map(torch.equal, bits(whole), bits(second)))
-    assert second.batches.left_out == whole.batches.left_out
+    assert second.trainer.batches.left_out == whole.trainer.batches.left_out
 
 
 def test_a_batch_without_a_sample_trains_nothing_and_is_reported_as_a_step_without_a_loss():
-    trainer = trainer_of(task_of(Numbers(8, raising=range(8))))
-    before = bits(trainer)
-    entries = train(trainer, 4)
-    assert all(map(torch.equal, before, bits(trainer)))
-    assert trainer._standing.step == 4
+    served = served_of(task_of(Numbers(8, raising=range(8))))
+    before = bits(served)
+    entries = train(served, 4)
+    assert all(map(torch.equal, before, bits(served)))
+    assert served.exchange.status.step == 4
     ((run,),) = [list(runs_of(entries))]
     report = step_batch(run, labels_N=None, num_classes=0)
     assert (report.count, report.weighings, list(report.metrics)) == (4, [], ["skipped_samples"])
@@ -119,19 +121,19 @@ def test_a_batch_without_a_sample_trains_nothing_and_is_reported_as_a_step_witho
 
 
 def test_steps_without_a_loss_are_not_mixed_with_others_in_a_report():
-    trainer = trainer_of(task_of(Numbers(24, raising=permutation(24, 3, 0)[4:8].tolist())))
-    runs = list(runs_of(train(trainer, 6)))
+    served = served_of(task_of(Numbers(24, raising=permutation(24, 3, 0)[4:8].tolist())))
+    runs = list(runs_of(train(served, 6)))
     assert [[entry.step for entry in run] for run in runs] == [[0], [1], [2, 3, 4, 5]]
     assert [len(step_batch(run, labels_N=None, num_classes=0).weighings) for run in runs] == [1, 0, 1]
 
 
 def test_a_collate_that_fills_up_a_batch_leaves_its_losses_without_an_index():
     data = Numbers(8, none=[3])
-    trainer = trainer_of(task_of(data, collate=fills_up, batch_size=8))
-    (entry,) = train(trainer_of(task_of(data, collate=fills_up, batch_size=8, on_bad_sample="raise")), 1)
+    served = served_of(task_of(data, collate=fills_up, batch_size=8))
+    (entry,) = train(served_of(task_of(data, collate=fills_up, batch_size=8, on_bad_sample="raise")), 1)
     assert (entry.indices_B, entry.losses_B.shape[0]) == (None, 8)
     # Where the task skips, the sample is left out before collate sees it.
-    indices_K = train(trainer, 1)[0].indices_B
+    indices_K = train(served, 1)[0].indices_B
     assert indices_K is not None
     assert indices_K.tolist() == [index for index in drawn_of(entry, 8, 8) if index != 3]
 
@@ -142,10 +144,10 @@ def test_a_collate_that_fills_up_a_batch_leaves_its_losses_without_an_index():
         (
             Numbers(8, raising=[5]),
             {},
-            r"sample 5 \(img 5\) cannot be read: OSError: cannot identify image file 5\.png; mend it, or "
+            r"sample 5 \(img 5\) cannot be read: OSError: cannot identify image file 5\.png; repair it, or "
             r'leave such samples out with Task\(on_bad_sample="skip"\)',
         ),
-        (Numbers(8, none=[5]), {}, r"sample 5 \(img 5\) is None; mend it, or leave such samples out"),
+        (Numbers(8, none=[5]), {}, r"sample 5 \(img 5\) is None; repair it, or leave such samples out"),
         (Numbers(8, none=[5]), {"collate": default_collate}, r"sample 5 \(img 5\) is None"),
         (
             Numbers(8),
@@ -167,15 +169,15 @@ def test_a_collate_that_fills_up_a_batch_leaves_its_losses_without_an_index():
 )
 def test_what_cannot_be_trained_on_is_refused_and_named(data, options, message):
     ids = [f"img {index}" for index in range(8)]
-    trainer = trainer_of(task_of(data, ids=ids, batch_size=8, on_bad_sample="raise", **options))
+    served = served_of(task_of(data, ids=ids, batch_size=8, on_bad_sample="raise", **options))
     with pytest.raises(TaskError, match=message):
-        train(trainer, 1)
+        train(served, 1)
 
 
 def test_the_traceback_of_a_sample_that_raises_is_that_of_the_data_set():
-    trainer = trainer_of(task_of(Numbers(8, raising=[5]), batch_size=8, on_bad_sample="raise"))
+    served = served_of(task_of(Numbers(8, raising=[5]), batch_size=8, on_bad_sample="raise"))
     with pytest.raises(TaskError) as raised:
-        train(trainer, 1)
+        train(served, 1)
     failure = describe_failure(raised.value)
     assert "in __getitem__" in failure.traceback
     assert "sample 5 cannot be read" in failure.message
@@ -184,12 +186,12 @@ def test_the_traceback_of_a_sample_that_raises_is_that_of_the_data_set():
 def test_a_class_factor_is_refused_where_nobody_knows_which_samples_are_left():
     row = {**ROW, "class_balance": 0.9}
     labels = torch.arange(8) % 3
-    known = trainer_of(task_of(Numbers(8, none=[3]), labels=labels, batch_size=8, collate=drops_none))
-    assert known.step(row, keep_samples=True).bare is not None
+    known = served_of(task_of(Numbers(8, none=[3]), labels=labels, batch_size=8, collate=drops_none))
+    assert train_rows(known, [row])[0].bare is not None
     blank = Numbers(8, blank=[3])
-    unknown = trainer_of(task_of(blank, labels=labels, batch_size=8, collate=drops_none_and_blank))
+    unknown = served_of(task_of(blank, labels=labels, batch_size=8, collate=drops_none_and_blank))
     with pytest.raises(ControlError, match="class_balance, but collate returned fewer samples"):
-        unknown.step(row, keep_samples=True)
+        train_rows(unknown, [row])
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -211,19 +213,19 @@ def test_predictions_are_made_of_the_samples_that_are_left_and_of_no_other(seed)
     assert found == {index: index for index in range(30) if index not in bad}
 
 
-def test_people_are_told_of_each_of_the_first_samples_once():
+def test_each_of_the_first_samples_left_out_is_noted_once():
     task = task_of(Numbers(40, raising=range(0, 40, 2)), ids=[f"{index}.png" for index in range(40)])
     batches = Batches(task)
-    told = LeftOut(batches)
-    said = []
+    left_out = LeftOutNotes(batches)
+    notes = []
     for first in range(0, 40, 5):
         batches.draw(torch.arange(first, first + 5))
-        said += told.notes()
-    assert len(said) == NAMED
-    assert said[0] == "sample 0 (0.png) is left out: OSError: cannot identify image file 0.png"
-    assert said[-1].endswith("from the 11th on they are counted, and named in worker.log")
+        notes += left_out.take()
+    assert len(notes) == NAMED
+    assert notes[0] == "sample 0 (0.png) is left out: OSError: cannot identify image file 0.png"
+    assert notes[-1].endswith("from the 11th on they are counted, and named in worker.log")
     assert batches.summary().startswith("20 of 40 samples left out: 0 (0.png), 2 (2.png), ")
-    assert told.notes() == []
+    assert left_out.take() == []
 
 
 def test_another_choice_than_raise_or_skip_is_refused():

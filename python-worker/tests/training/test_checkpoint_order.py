@@ -11,13 +11,11 @@ import torch
 from torch import nn
 
 from absgd_worker import Task
-from absgd_worker.link.messages import Acked, Position, Welcome
+from absgd_worker.link.messages import Acked, Welcome
 from absgd_worker.link.telemetry import Telemetry
 from absgd_worker.link.thread_exchange import ThreadExchange
-from absgd_worker.task.context import Context
-from absgd_worker.training.actions import Actions
 from absgd_worker.training.checkpoint import read_checkpoint
-from absgd_worker.training.trainer import Trainer
+from in_one_thread import served_task, train_rows
 from worker_process import read_segment
 
 STEPS, EVERY = 9, 3
@@ -28,12 +26,12 @@ class Killed(BaseException):
 
 
 class InOneThread(ThreadExchange):
-    """Takes what is in the ring when it is asked to, without a thread of its own."""
+    """Spools what is in `outgoing` when it is asked to, without a thread of its own."""
 
     telemetry: Telemetry
 
-    def settle(self) -> bool:
-        items = [self.ring.popleft() for _ in range(len(self.ring))]
+    def wait_until_spooled(self) -> bool:
+        items = [self.outgoing.popleft() for _ in range(len(self.outgoing))]
         self.telemetry.take(items)
         self.checkpoint_recorded = self.telemetry.checkpoint_recorded
         return True
@@ -70,16 +68,14 @@ def train(run_dir: Path, keep: int) -> None:
     exchange = InOneThread()
     exchange.telemetry = Telemetry(task, origin="w", incarnation=5, directory=run_dir / "spool")
     exchange.welcome = Welcome("run", 1, 1, "{}", Acked(), 1, 1 << 30, 600.0, keep)
-    exchange.standing.position = Position(1, 0)
-    context = Context(run="run", run_dir=run_dir, params={}, seed=0, device=torch.device("cpu"))
-    trainer = Trainer(task, context, exchange.standing)
-    deeds = Actions(trainer, exchange, run_dir, seed=0)
+    served = served_task(task, run_dir=run_dir, exchange=exchange)
+    exchange.sample_every = 0
     for step in range(1, STEPS + 1):
-        exchange.ring.append(trainer.step({"lr": 0.1}, keep_samples=False))
+        train_rows(served, [{"lr": 0.1}])
         if step % EVERY == 0:
-            deeds.checkpoint()
+            served.actions.checkpoint()
         elif step % EVERY == 1:
-            exchange.settle()
+            exchange.wait_until_spooled()
 
 
 def test_killed_at_any_moment_it_has_a_checkpoint_that_is_known_and_whole(tmp_path, monkeypatch):

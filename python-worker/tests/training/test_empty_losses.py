@@ -7,9 +7,10 @@ import torch
 from torch import nn
 from torch.utils.data import default_collate
 
-from absgd_worker.task.batches import LeftOut
+from absgd_worker.task.batches import LeftOutNotes
 from absgd_worker.weights import Normaliser
-from numbered_task import ROW, Numbers, bits, drawn_of, task_of, trainer_of
+from in_one_thread import train_rows
+from numbered_task import ROW, Numbers, bits, drawn_of, served_of, task_of
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -24,12 +25,12 @@ def test_a_loss_that_gives_no_losses_is_the_step_of_plain_torch_and_moves_no_est
 
     steps = iter(range(9))
     data = Numbers(40)
-    trainer = trainer_of(task_of(data, loss=lambda model, batch: losses_of(model, batch, next(steps))))
+    served = served_of(task_of(data, loss=lambda model, batch: losses_of(model, batch, next(steps))))
     model = task_of(data).model
     optimizer = torch.optim.SGD(model.parameters(), lr=ROW["lr"], momentum=0.9)
     normaliser = Normaliser()
     for step in range(9):
-        entry = trainer.step({**ROW, "lambda": lam}, keep_samples=True)
+        [entry] = train_rows(served, [{**ROW, "lambda": lam}])
         batch = default_collate([data[index] for index in drawn_of(entry, 40, 4)])
         losses = losses_of(model, batch, step)
         optimizer.zero_grad()
@@ -40,6 +41,6 @@ def test_a_loss_that_gives_no_losses_is_the_step_of_plain_torch_and_moves_no_est
             losses.sum().backward()
             assert (entry.statistics, entry.indices_B) == (None, None)
         optimizer.step()
-        assert all(map(torch.equal, bits(trainer), model.parameters()))
-    assert str(trainer._normaliser.state_dict()) == str(normaliser.state_dict())
-    assert LeftOut(trainer.batches).notes() == []
+        assert all(map(torch.equal, bits(served), model.parameters()))
+    assert str(served.trainer._normaliser.state_dict()) == str(normaliser.state_dict())
+    assert LeftOutNotes(served.trainer.batches).take() == []

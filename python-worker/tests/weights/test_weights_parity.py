@@ -11,12 +11,14 @@ from torch import Tensor
 
 from absgd_worker.weights import Normaliser, read_statistics
 from literal_recurrence import LiteralRecurrence
+from pairwise import pairwise
 
 STEPS = 500
 GAMMAS = (0.1, 0.45, 0.7, 0.9)
 ALPHAS = (0.3, 0.5, 1.0)
 LAMS = (5.0, 2.0, 0.5, -0.5, -5.0)
-variants = pytest.mark.parametrize("floor", [False, True], ids=["imbalance", "noisy labels"])
+FLOORS = (False, True)
+variants = pytest.mark.parametrize("floor", FLOORS, ids=["imbalance", "noisy labels"])
 
 
 RANDOM = torch.rand(STEPS, 16, generator=torch.Generator().manual_seed(6951), dtype=torch.float64)
@@ -30,10 +32,7 @@ def course(lam: float) -> Iterator[tuple[Tensor, float]]:
         yield losses_B, {0: 200.0, 1: 1e3, 4: 0.8 * lam, 6: -lam, 7: 200.0, 8: -300.0}.get(step // 50, lam)
 
 
-@variants
-@pytest.mark.parametrize("lam", LAMS)
-@pytest.mark.parametrize("alpha", ALPHAS)
-@pytest.mark.parametrize("gamma", GAMMAS)
+@pytest.mark.parametrize(("gamma", "alpha", "lam", "floor"), pairwise(GAMMAS, ALPHAS, LAMS, FLOORS))
 def test_500_steps_are_those_of_the_authors_recurrence(gamma, alpha, lam, floor):
     literal = LiteralRecurrence(alpha=alpha, floor=floor)
     normaliser = Normaliser("reference", alpha=alpha, floor=floor)

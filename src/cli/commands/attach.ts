@@ -1,4 +1,4 @@
-/** `absgd attach`: waits for a script that somebody starts by hand, and drives it. */
+/** `absgd attach`: waits for a script that the user starts in another terminal, and controls it. */
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { loadExperiment } from '../../experiment/files/load-experiment.js'
@@ -22,7 +22,7 @@ interface AttachOptions {
 
 export function attachCommand(): Command {
   return new Command('attach')
-    .description('wait for a script that you start by hand, and drive it')
+    .description('wait for a script that you start yourself, and control it')
     .argument('[experiment]', 'TypeScript file with its controls (default: lambda off, until "absgd set")')
     .option('--arm <name>', 'an arm of the experiment')
     .addOption(paramOption())

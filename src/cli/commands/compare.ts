@@ -1,8 +1,8 @@
-/** `absgd compare`: arms side by side, from runs that exist. */
+/** `absgd compare`: compares the arms of existing runs. */
 import { Command } from 'commander'
 import { AbsgdError } from '../../errors.js'
 import { runsRoot } from '../../log/run-directory.js'
-import { nearest } from '../../utils/nearest-run.js'
+import { nearest } from '../../utils/nearest.js'
 import { selectRuns } from '../../log/select-runs.js'
 import { readRunSummary } from '../../log/run-summary.js'
 import { comparisonLines } from '../../ui/lines/comparison.js'

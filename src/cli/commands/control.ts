@@ -1,4 +1,4 @@
-/** The controller's own process: started by `run` and `resume`, never typed. */
+/** `absgd __control`: the process of the controller. Started by `run`, `resume` and others; users do not type it. */
 import { Command } from 'commander'
 import { readManifest } from '../../log/run-directory.js'
 import { driveRun } from '../../run/drive.js'
@@ -20,7 +20,7 @@ interface ControlOptions {
 }
 
 async function control(dir: string, options: ControlOptions): Promise<void> {
-  // The terminal that started the run may close: training goes on.
+  // Ignores SIGHUP: training goes on when the terminal closes.
   process.on('SIGHUP', () => undefined)
   const manifest = readManifest(dir)
   const resolved = await experimentOf(manifest)

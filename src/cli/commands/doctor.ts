@@ -1,10 +1,10 @@
-/** `absgd doctor`: what a run needs, line by line. */
+/** `absgd doctor`: checks all that a run needs, one line for each check. */
 import { Command } from 'commander'
 import { doctor, type Finding } from '../../environment/check-environment.js'
 
 export function doctorCommand(): Command {
   return new Command('doctor')
-    .description('Check Node, sockets, disk, Python, torch; say what to mend. Changes nothing.')
+    .description('Check Node, sockets, disk, Python and torch, and say what to repair. Changes nothing.')
     .option('--python <path>', 'look at this interpreter or virtual environment alone')
     .action(async (options: { python?: string }) => {
       let faults = 0
@@ -12,12 +12,12 @@ export function doctorCommand(): Command {
         if (finding.status === 'fault') faults += 1
         process.stdout.write(`${formatFinding(finding)}\n`)
       }
-      process.stdout.write(faults === 0 ? 'All is well.\n' : `${faults} to mend.\n`)
+      process.stdout.write(faults === 0 ? 'No problems.\n' : `${faults} to repair.\n`)
       if (faults > 0) process.exitCode = 1
     })
 }
 
-/** A finding as lines of at most 80 columns; words that are longer, paths say, stay whole. */
+/** A finding as lines of at most 80 columns. Longer words, such as paths, are not broken. */
 export function formatFinding({ status, subject, detail, remedy }: Finding): string {
   const [first = '', ...rest] = wrap(detail, WIDTH - INDENT)
   const lines = [`${MARKS[status]} ${subject.padEnd(INDENT - 2)}${first}`, ...rest.map(indent)]
@@ -32,7 +32,7 @@ function indent(line: string): string {
   return `${' '.repeat(INDENT)}${line}`.trimEnd()
 }
 
-/** Breaks at spaces, keeps the line breaks that are there. An indented line is a command: it goes on after a "\\". */
+/** Breaks at spaces and keeps existing line breaks. An indented line is a command, which is continued after a "\\". */
 function wrap(text: string, width: number): readonly string[] {
   return text.split('\n').flatMap((line) => {
     const goesOn = line.startsWith('  ') ? ' \\' : ''
@@ -52,5 +52,5 @@ function wrap(text: string, width: number): readonly string[] {
 
 const MARKS: Readonly<Record<Finding['status'], string>> = { ok: '✓', note: '·', fault: '✗' }
 const WIDTH = 80
-/** Columns before a detail. */
+/** Columns before the detail of a finding. */
 const INDENT = 11

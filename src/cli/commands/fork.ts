@@ -1,4 +1,4 @@
-/** `absgd fork`: a new run from a checkpoint of another one. */
+/** `absgd fork`: starts a new run from a checkpoint of another run. */
 import { Command } from 'commander'
 import { forkRun, wasDriven } from '../../run/fork.js'
 import { readManifest, removeNewRunDirectory, runsRoot } from '../../log/run-directory.js'
@@ -34,7 +34,7 @@ export function forkCommand(): Command {
     .option('--runs <dir>', 'folder of runs (default: $ABSGD_RUNS, else ./runs)')
     .addOption(uiOption())
     .addOption(stayOption())
-    .option('--detach', 'leave the run to itself')
+    .option('--detach', 'start the run and return to the prompt')
     .option('--python <path>', 'interpreter to train with (default: see "absgd setup")')
     .option('--threads <n>', "threads of torch (default: torch's own choice)", positiveInteger)
     .action(fork)
@@ -63,7 +63,7 @@ async function fork(nameOrPath: string, options: ForkOptions): Promise<void> {
   try {
     await takeUp(dir, manifest, { python, threads, runs, ui, stay, detach })
   } catch (error) {
-    // This command made the directory; without a controller nothing was trained in it.
+    // This command made the directory. Without a controller nothing was trained in it, so it is removed.
     if (!(await wasDriven(dir))) removeNewRunDirectory(dir)
     throw error
   }

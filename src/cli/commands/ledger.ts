@@ -1,4 +1,4 @@
-/** `absgd ledger`: who changed what, from which step on. */
+/** `absgd ledger`: lists the changes of controls: who, what, why, and from which step on. */
 import { Command } from 'commander'
 import { runsRoot } from '../../log/run-directory.js'
 import { selectRun } from '../../log/select-runs.js'
@@ -16,7 +16,7 @@ interface LedgerOptions {
 
 export function ledgerCommand(print: Print = toStdout): Command {
   return new Command('ledger')
-    .description('what was changed while a run trained: when, by whom, why')
+    .description('list what was changed during a run: when, by whom, why')
     .argument('<run>', 'name of a run, or its directory')
     .option('--runs <dir>', 'folder of runs (default: $ABSGD_RUNS, else ./runs)')
     .option('--json', 'print an array of lines as objects')

@@ -1,4 +1,4 @@
-/** `absgd ls`: the runs there are, one line each. */
+/** `absgd ls`: lists the runs, one line each. */
 import { basename } from 'node:path'
 import { Command } from 'commander'
 import { toAbsgdError } from '../../errors.js'
@@ -18,7 +18,7 @@ interface LsOptions {
   readonly json?: true
 }
 
-/** A directory that does not say what run it is. */
+/** A run directory whose manifest and log cannot be read. */
 interface Unreadable {
   readonly run: string
   readonly dir: string
@@ -80,7 +80,7 @@ function linesOf(
   ]
 }
 
-/** Folders that are listed nowhere else: a run that lost its files, a copy with a name that no run may have. */
+/** Lines about folders that are no runs: a run without its files, or a copy with a name that no run may have. */
 function otherLines(others: readonly OtherFolder[]): string[] {
   const names = (reason: OtherFolder['reason']) =>
     others.filter((other) => other.reason === reason).map(({ name }) => name)
@@ -106,7 +106,7 @@ function cellsOf(entry: Entry, nowMs: number): string[] {
   return [run, experiment, status, progress, age, figureOf(entry)]
 }
 
-/** The best by the objective; while none is finite the latest, else the loss. */
+/** The best value of the objective; without one its latest value; else the loss. */
 function figureOf({ best, final, config: { objective } }: RunSummary): string {
   if (best !== null) return `${formatNumber(best.value)} ${best.metric}`
   const names = [objective?.metric, 'train.loss'].filter((name) => name !== undefined)
@@ -126,15 +126,15 @@ function problemsOf(entry: Entry): string[] {
 }
 
 const COLUMNS: readonly Column[] = [
-  // What the other commands take: whole where it can be. Runs of a set differ at its end.
+  // Other commands take the name, so it is cut last, and in the middle: names of a set of runs differ at the end.
   { title: 'RUN', shrinkTo: 28, keeps: 'both-ends' },
   { title: 'EXPERIMENT', shrinkTo: 6 },
   { title: 'STATUS' },
   { title: 'STEPS', align: 'right' },
   { title: 'AGE', align: 'right' },
-  // Its beginning is the figure.
+  // The number is at the beginning.
   { title: 'BEST OR LAST', shrinkTo: 6 },
 ]
 
-/** Folders that a line names. */
+/** Most folders that a line names. */
 const NAMED = 5

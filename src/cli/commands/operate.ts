@@ -1,12 +1,11 @@
-/** Commands that ask a running controller for something: pause, step, checkpoint, restore, evaluate, set, undo, stop. */
+/** `absgd pause`, `checkpoint`, `evaluate`, `stop`, `step`, `restore`, `set` and `undo`: each sends a request to a running controller. */
 import { createInterface } from 'node:readline/promises'
 import { Command } from 'commander'
-import { requireDone } from '../../run/require-done.js'
 import { AbsgdError } from '../../errors.js'
 import { readManifest, runsRoot } from '../../log/run-directory.js'
 import { lockHolder } from '../../log/lock/run-lock.js'
 import { isPattern, selectRun, selectRuns } from '../../log/select-runs.js'
-import { requestOf } from '../../run/request.js'
+import { requestOf, requireDone } from '../../run/request.js'
 import { parseEdit } from '../../experiment/controls/parse-edit.js'
 import { readRunView } from '../../log/run-view.js'
 import type { Action } from '../../record/record.js'
@@ -21,7 +20,7 @@ interface OperateOptions {
 
 export function operatorCommands(): Command[] {
   return [
-    simple('pause', 'stand at the next step until resumed', { type: 'pause' }),
+    simple('pause', 'pause before the next step, until "absgd resume"', { type: 'pause' }),
     simple('checkpoint', 'write a checkpoint at the next step', { type: 'checkpoint' }),
     simple('evaluate', 'evaluate the model at the next step, and predict its data', { type: 'evaluate' }),
     stopCommand(),
@@ -45,7 +44,7 @@ function stopCommand(): Command {
 }
 
 function stepCommand(): Command {
-  return base('step', 'train some steps of a paused run, then stand again')
+  return base('step', 'train some steps of a paused run, then pause again')
     .option('-n <steps>', 'how many', positiveInteger, 1)
     .action((run: string, options: OperateOptions & { n: number }) =>
       ask(run, { type: 'step-on', steps: options.n }, options),
@@ -80,7 +79,7 @@ function undoCommand(): Command {
     })
 }
 
-/** On a terminal, asks before an undo that takes back more than the last edit. */
+/** On a terminal, asks before an undo of more than the last edit. Returns whether the user agreed. */
 async function confirmUndo(selector: string, { runs, json }: OperateOptions): Promise<boolean> {
   if (json === true || !process.stdin.isTTY || !process.stderr.isTTY || isPattern(selector)) return false
   const { snapshot } = await readRunView(selectRun(runsRoot(runs), selector))
@@ -117,8 +116,8 @@ function base(name: string, description: string): Command {
 }
 
 /**
- * Asks the run that is named, or every run of a pattern that has a controller here: one that is held elsewhere cannot be asked
- * from here. A refusal is an error, after all were asked.
+ * Sends the request to the named run, or to every run of a pattern that has a controller on this machine. Controllers on other
+ * machines cannot be reached. Refusals are reported as one error, after all runs have answered.
  */
 async function ask(selector: string, action: Action, options: OperateOptions): Promise<void> {
   const root = runsRoot(options.runs)
@@ -126,7 +125,7 @@ async function ask(selector: string, action: Action, options: OperateOptions): P
   const live = selectRuns(root, [selector]).filter((dir) => lockHolder(dir)?.isElsewhere === false)
   if (live.length === 0) {
     throw new AbsgdError('unreachable', `no run that matches "${selector}" has a controller here`, {
-      hint: '"absgd ls" shows how they stand',
+      hint: '"absgd ls" shows the status of all runs',
     })
   }
   const asked = await Promise.allSettled(live.map((dir) => askOne(dir, action, options)))
@@ -136,7 +135,7 @@ async function ask(selector: string, action: Action, options: OperateOptions): P
   throw new AbsgdError('refused', `${refused.length} of ${live.length} runs refused: ${messages.join('; ')}`)
 }
 
-/** Prints the step at which the action took effect; a refusal is an error. */
+/** Sends the request to one run and prints the step at which it took effect. A refusal is an error. */
 async function askOne(dir: string, action: Action, { why, json }: OperateOptions): Promise<void> {
   const { run } = readManifest(dir)
   const { step, message } = requireDone(await requestOf(dir, run, action, why === undefined ? {} : { why }))

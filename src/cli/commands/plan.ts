@@ -1,4 +1,4 @@
-/** `absgd plan`: what an experiment is going to do, shown or as a file. Starts nothing, and needs no Python. */
+/** `absgd plan`: shows the controls of an experiment, or writes them to a file. Starts nothing and needs no Python. */
 import { resolve } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { describeConfig } from '../../experiment/manifest-config.js'
@@ -91,7 +91,7 @@ function points(text: string): readonly Duration[] {
     const [, number = '', e] = /^(\d+(?:\.\d+)?)(e?)$/.exec(part) ?? []
     if (e === 'e') return epochs(Number(number))
     if (number !== '' && Number.isSafeInteger(Number(number))) return stepCount(Number(number))
-    throw new InvalidArgumentError('It takes steps, or epochs with an e, separated by commas: 0,100,2.5e.')
+    throw new InvalidArgumentError('Give steps, or epochs with an e, separated by commas: 0,100,2.5e.')
   })
 }
 

@@ -1,4 +1,4 @@
-/** `absgd replay`: trains a run again from its ledger and its seed, and tells where that differs. */
+/** `absgd replay`: trains a run again with the same seed and the same controls, and compares every number. */
 import { Command } from 'commander'
 import { AbsgdError } from '../../errors.js'
 import { readManifest, runsRoot } from '../../log/run-directory.js'

@@ -1,11 +1,10 @@
-/** `absgd resume`: goes on with a run, whatever became of its controller and worker. */
+/** `absgd resume`: continues a run that is paused, lost its controller, or ended early. */
 import { Command } from 'commander'
-import { requireDone } from '../../run/require-done.js'
 import { AbsgdError } from '../../errors.js'
 import { runsRoot } from '../../log/run-directory.js'
 import { heldElsewhere, lockHolder } from '../../log/lock/run-lock.js'
 import { selectRun } from '../../log/select-runs.js'
-import { requestOf } from '../../run/request.js'
+import { requestOf, requireDone } from '../../run/request.js'
 import { readRunView } from '../../log/run-view.js'
 import { positiveInteger } from '../options.js'
 import { interpreterFor, takeUp } from '../take-up.js'
@@ -23,15 +22,18 @@ interface ResumeOptions {
 
 export function resumeCommand(): Command {
   return new Command('resume')
-    .description('go on with a run: paused, without its controller, or ended early')
+    .description('continue a run that is paused, lost its controller, or ended early')
     .argument('<run>', 'name of a run, or its directory')
     .option('--runs <dir>', 'folder of runs (default: $ABSGD_RUNS, else ./runs)')
     .addOption(uiOption())
     .addOption(stayOption())
-    .option('--detach', 'leave the run to itself')
+    .option('--detach', 'start the run and return to the prompt')
     .option('--python <path>', 'interpreter to train with (default: see "absgd setup")')
     .option('--threads <n>', "threads of torch (default: torch's own choice)", positiveInteger)
-    .option('--take-over', 'go on although the run is held elsewhere: only where that has certainly ended')
+    .option(
+      '--take-over',
+      'take over a run from another machine; only if its process there has certainly ended',
+    )
     .addHelpText('after', WHAT)
     .action(resume)
 }

@@ -11,7 +11,7 @@ import { heldElsewhere, lockHolder } from '../../log/lock/run-lock.js'
 import { readRunSummary } from '../../log/run-summary.js'
 import type { Beginning } from '../../ui/lines/run-set.js'
 import type { RunSummary } from '../../history/summarize-run.js'
-import { planRunSet, standingOf, type PlannedRun, type RunSet } from '../../run/run-set.js'
+import { planRunSet, withCurrentSummary, type PlannedRun, type RunSet } from '../../run/run-set.js'
 import { onInterrupt } from '../../process/interrupt.js'
 import { watchProcess, type ProcessHandle } from '../../process/child.js'
 import { exitCodeOf } from '../exit-code.js'
@@ -34,7 +34,7 @@ export interface RunManyOptions {
   readonly pace?: number
 }
 
-/** Trains what of the set is not completed, prints the comparison, and sets the exit code. */
+/** Trains the runs of the set that are not completed, prints the comparison, and sets the exit code. */
 export async function runMany(file: string, options: RunManyOptions): Promise<void> {
   const { arms, seeds, jobs, name, runs, ui, simulate, pace } = options
   const experimentFile = resolve(file)
@@ -78,9 +78,9 @@ interface Trainer {
 }
 
 export interface Outcomes {
-  /** In the order of the set: how the runs that exist stand. */
+  /** Summaries of the existing runs, in the order of the set. */
   readonly summaries: readonly RunSummary[]
-  /** Runs that could not be started. */
+  /** Number of runs that could not be started. */
   readonly refused: number
   /** Whether Ctrl-C ended the set. */
   readonly interrupted: boolean
@@ -90,7 +90,7 @@ async function trainSet(
   { root, runs }: RunSet,
   { python, threads, jobs, output }: Trainer,
 ): Promise<Outcomes> {
-  /** Those under way; without a controller while it starts. */
+  /** The current runs, with their controllers. Undefined while the controller starts. */
   const underWay = new Map<PlannedRun, ProcessHandle | undefined>()
   const ended = new Map<PlannedRun, RunSummary>()
   let refused = 0
@@ -114,8 +114,8 @@ async function trainSet(
     const { dir, manifest } = planned
     underWay.set(planned, undefined)
     try {
-      // The same command may be at work in another terminal.
-      const standing = await standingOf(planned)
+      // The same command may be running in another terminal.
+      const standing = await withCurrentSummary(planned)
       const holder = lockHolder(dir)
       if (holder?.isElsewhere === true) throw heldElsewhere(manifest.run, holder)
       output.begin(manifest.run, beginningOf(standing, holder?.pid))
@@ -130,7 +130,7 @@ async function trainSet(
           ? await startControllerProcess({ dir, python, ...(threads === undefined ? {} : { threads }) })
           : watchProcess(holder)
       underWay.set(planned, controller)
-      // What was pressed while it started.
+      // Ctrl-C was pressed while the controller started.
       if (interrupts > 0) controller.kill('SIGINT')
       if (holder === undefined) await controller.exited
       else while (lockHolder(dir)?.pid === holder.pid) await sleep(LOOK_INTERVAL_MS)
@@ -154,7 +154,7 @@ async function trainSet(
   return { summaries, refused, interrupted: interrupts > 0 }
 }
 
-/** Now, and never twice the same: the order of the set can be told from its runs. */
+/** Returns the current time, always later than before: runs are sorted by it, in the order of the set. */
 function ascendingTimes(): () => string {
   let last = 0
   return () => {
@@ -169,7 +169,7 @@ function beginningOf({ summary }: PlannedRun, controllerPid: number | undefined)
   return { type: 'resumed', status: summary.status, steps: summary.steps }
 }
 
-/** A failed run is worse than one that can be resumed. */
+/** The exit code of the worst run: failed runs count more than resumable ones. */
 export function exitCodeOfSet({ summaries, refused, interrupted }: Outcomes): number {
   if (interrupted) return exitCodeOf('interrupted')
   const codes = summaries.map(({ status }) => exitCodeOf(status))

@@ -52,7 +52,7 @@ export function runCommand(): Command {
     .option('--runs <dir>', 'folder of runs (default: $ABSGD_RUNS, else ./runs)')
     .addOption(uiOption())
     .addOption(stayOption())
-    .option('--detach', 'leave the run to itself; "absgd watch" shows it')
+    .option('--detach', 'start the run and return to the prompt; "absgd watch" shows it')
     .option('--python <path>', 'interpreter to train with (default: see "absgd setup")')
     .option(
       '--threads <n>',
@@ -94,7 +94,7 @@ async function run(file: string, options: RunOptions): Promise<void> {
         ? `${JSON.stringify({ type: 'detached', run: manifest.run, dir })}\n`
         : `${manifest.run}\n`,
     )
-    // Its process is another session's now; waiting for its end would keep this one here.
+    // Exits without waiting for the controller, which goes on in its own session.
     process.exit(0)
   }
   await startAndFollow(start, manifest, { ui, runs, stay: options.stay })

@@ -1,4 +1,4 @@
-/** `absgd samples`: which training samples are hard, and most likely to be labelled wrong. */
+/** `absgd samples`: finds training samples that are hard, and probably labelled wrong. */
 import { once } from 'node:events'
 import { Command, Option } from 'commander'
 import { runsRoot } from '../../log/run-directory.js'
@@ -24,7 +24,7 @@ interface SamplesOptions {
 
 export function samplesCommand(print: Print = toStdout): Command {
   return new Command('samples')
-    .description('find the samples that are hard, and most likely labelled wrong')
+    .description('find the samples that are hard, and probably labelled wrong')
     .argument('<run>', 'name of a run, live or finished, or its directory')
     .option('--suspects [n]', 'the n samples with the largest mean loss (n: 50)', positiveInteger)
     .option('--class <label>', 'only samples with this label', wholeNumber)
@@ -76,7 +76,7 @@ function jsonOf(page: SamplePage, suspects: readonly NamedSuspect[] | undefined)
   })
 }
 
-/** Waits for a reader that is slow: a million samples are a hundred megabytes of text. */
+/** Prints blocks and waits for slow readers: a million samples are 100 MB of text. */
 async function printCsv(ranking: AsyncIterable<readonly NamedSuspect[]>, print: Print): Promise<void> {
   print(csvHeader())
   for await (const block of ranking) {
@@ -87,11 +87,11 @@ async function printCsv(ranking: AsyncIterable<readonly NamedSuspect[]>, print: 
   }
 }
 
-/** A file gets names as they are; a terminal would obey what is in them. */
+/** Sanitizes ids for a terminal. Files get them unchanged. */
 function printable(suspect: NamedSuspect): NamedSuspect {
   return process.stdout.isTTY && suspect.id !== undefined ? { ...suspect, id: sanitize(suspect.id) } : suspect
 }
 
 const SUSPECTS = 50
-/** Printed at a time. */
+/** Rows printed at a time. */
 const ROWS = 4096

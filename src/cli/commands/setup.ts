@@ -1,4 +1,4 @@
-/** `absgd setup`: finds the worker's Python, or makes it. */
+/** `absgd setup`: finds a Python environment for workers, or makes one. */
 import { Command } from 'commander'
 import { ensureEnvironment } from '../../environment/ensure-environment.js'
 import { EXTRAS } from '../../environment/install/requirements.js'
@@ -18,7 +18,7 @@ export function setupCommand(): Command {
     .option('--demo', 'with what the demo needs')
     .option('--dev', 'with what developing absgd needs')
     .option('--install', 'install what is missing into an environment of your own')
-    .option('--offline', 'only folders of wheels that pip or uv is told of')
+    .option('--offline', 'install only from folders of wheels that pip or uv is configured with')
     .addHelpText('after', HELP)
     .action(setup)
 }

@@ -1,4 +1,4 @@
-/** `absgd show`: everything that is known of a run. */
+/** `absgd show`: shows settings, status and results of runs. */
 import { Command } from 'commander'
 import { runsRoot } from '../../log/run-directory.js'
 import { isPattern, selectRun, selectRuns } from '../../log/select-runs.js'
@@ -15,7 +15,7 @@ interface ShowOptions {
 
 export function showCommand(print: Print = toStdout): Command {
   return new Command('show')
-    .description('show how a run stands, or how it ended')
+    .description('show settings, status and results of a run')
     .argument('<run>', 'name of a run, its directory, or a pattern ("exp-*"): all that match')
     .option('--runs <dir>', 'folder of runs (default: $ABSGD_RUNS, else ./runs)')
     .option('--json', 'print the summary as one JSON object; of a pattern an array')

@@ -1,4 +1,4 @@
-/** `absgd suggest`: which lambda the spread of a run's last losses suggests. */
+/** `absgd suggest`: suggests a lambda by the distribution of a run's last losses. */
 import { Command, InvalidArgumentError } from 'commander'
 import { runsRoot } from '../../log/run-directory.js'
 import { selectRun } from '../../log/select-runs.js'
@@ -20,7 +20,7 @@ interface SuggestOptions {
 
 export function suggestCommand(print: Print = toStdout): Command {
   return new Command('suggest')
-    .description('which lambda suits the losses of a run; trains nothing')
+    .description('suggest a lambda for the losses of a run; trains nothing')
     .argument('<run>', 'name of a run, live or finished, or its directory')
     .option('--wrong <share>', 'guess of the share of wrong labels: 0.3 (default: where known)', share)
     .option('--steps <n>', 'of the last n steps that recorded samples (default: 64)', positiveInteger)
@@ -58,5 +58,7 @@ async function answer(
 function share(text: string): number {
   const value = Number(text)
   if (text.trim() !== '' && value > 0 && value < 1) return value
-  throw new InvalidArgumentError('It takes a share above 0 and below 1: 0.3 for three labels of ten.')
+  throw new InvalidArgumentError(
+    'Give a number above 0 and below 1: 0.3 means that 3 of 10 labels are wrong.',
+  )
 }

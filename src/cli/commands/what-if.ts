@@ -1,4 +1,4 @@
-/** `absgd what-if`: what another lambda would make of a run's last losses. */
+/** `absgd what-if`: shows the weights that another lambda would give to a run's last losses. */
 import { Command, Option } from 'commander'
 import { nearest } from '../../utils/nearest.js'
 import { AbsgdError } from '../../errors.js'
@@ -22,7 +22,7 @@ interface WhatIfOptions {
 
 export function whatIfCommand(print: Print = toStdout): Command {
   return new Command('what-if')
-    .description('weigh the last losses of a run at another lambda; trains nothing')
+    .description('show the weights of the last losses of a run at another lambda; trains nothing')
     .argument('<run>', 'name of a run, live or finished, or its directory')
     .argument('<values...>', 'lambda=-2, lambda=-2,-1,off, ess=0.6, kl=0.5')
     .addOption(
@@ -65,7 +65,7 @@ async function answer(
   print(jsonText({ ...outcomeHead(summary, losses, now), candidates: answers }))
 }
 
-/** `lambda=-2,-1` are two. */
+/** `lambda=-2,-1` gives two candidates. */
 function parseCandidates(text: string): { text: string; candidate: Candidate }[] {
   const [, key = '', values = ''] = /^\s*(\w+)\s*=(.*)$/s.exec(text) ?? []
   return values.split(',').map((part) => {
@@ -97,7 +97,7 @@ function toNumber(text: string): number | undefined {
 }
 
 function unreadable(text: string, key: string): AbsgdError {
-  const near = KEYS.includes(key) ? undefined : nearest(key, KEYS)
+  const [near] = KEYS.includes(key) ? [] : nearest(key, KEYS)
   const guess = near === undefined ? '' : ` (did you mean "${near}"?)`
   return new AbsgdError('usage', `"${text}" is no candidate${guess}`, {
     hint: 'write lambda=NUMBER, lambda=off, ess=RATIO or kl=NATS, several values with commas: lambda=-2,-1 ess=0.6',

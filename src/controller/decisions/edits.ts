@@ -1,66 +1,64 @@
-/** Edits of controls: from which step on they hold, whether they may, and the plans that carry them. Pure. */
+/** Edits of controls: their first step, whether they are allowed, and the plans with them. Pure. */
 import { toAbsgdError } from '../../errors.js'
 import { addEdit, settleEdits, winnerOf, type EditEntry } from '../../history/edit-history.js'
 import type { ControlEdit, Edited, Hello, PlanAck, Request, RequestResult } from '../../record/record.js'
 import type { PeerId } from '../../wire/channel.js'
-import { answer, settle, standing, withAnswer, withPending } from './replies.js'
+import { currentPosition, reply, settleRequest, withPending, withReply } from './replies.js'
 import { extendPlans } from './plan-ahead.js'
 import { rowsOf, withEdits } from './rows.js'
 import type { ControllerContext, ControllerState, Effect, Lease, Transition } from '../state/state.js'
 
-/** Several edits, made up for one point in time. */
+/** The edits of one request, as they would be if they were made now. */
 export type Proposal =
   | { readonly type: 'refused'; readonly why: string }
-  /** The run would be what it is anyway. */
-  | { readonly type: 'nothing'; readonly message: string }
+  /** Every control already has the requested values. */
+  | { readonly type: 'no-change'; readonly message: string }
   | {
       readonly type: 'edits'
-      /** With the edits that are new. */
+      /** With the new edits. */
       readonly state: ControllerState
       readonly edited: readonly Edited[]
       /** For people: "lambda -5 → -2". */
       readonly message: string
     }
 
-type SetRequest = Request & { readonly action: { readonly type: 'set' } }
+export type SetRequest = Request & { readonly action: { readonly type: 'set' } }
 
 export function isSet(request: Request): request is SetRequest {
   return request.action.type === 'set'
 }
 
-/** What the edits of a request come to, were they made now: all of them, or none. */
+/** The effect of a request's edits if they were made now. Either all of them are allowed, or none is made. */
 export function propose(
   before: ControllerState,
   lease: Lease,
   request: SetRequest,
   context: ControllerContext,
 ): Proposal {
-  const here = standing(before).step
+  const { step: now } = currentPosition(before)
   const runSteps = before.source?.runSteps ?? 0
   let state = before
   const edited: Edited[] = []
-  const words: string[] = []
+  const changes: string[] = []
   for (const edit of request.action.edits) {
-    const from = firstStepOf(edit, here, lease)
-    if (from < here) return refused(`step ${from} has begun already: the run stands after ${here} steps`)
+    const from = firstStepOf(edit, now, lease)
+    if (from < now) return refused(`step ${from} has begun already: the run stands after ${now} steps`)
     if (runSteps > 0 && from >= runSteps)
       return refused(`step ${from} is not one of the run: its last is step ${runSteps - 1}`)
     const position = { attempt: before.attempt, step: from }
     const { control, to } = edit
-    const bare = { type: 'edited', request: request.id, by: request.by, position, control, to } as const
+    const requested = { type: 'edited', request: request.id, by: request.by, position, control, to } as const
     try {
-      const { next, entry, old, now } = layOver(state, bare, lease.hello, context)
-      const overruled = overruledBy(next.edits)
-      if (overruled === undefined && isSame(old, now)) {
-        words.push(`${control} is ${shown(control, now[0])} already`)
+      const { next, entry, oldRows, newRows } = applyEdit(state, requested, lease.hello, context)
+      const winner = winnerOverLast(next.edits)
+      if (winner === undefined && areSame(oldRows, newRows)) {
+        changes.push(`${control} is ${shown(control, newRows[0])} already`)
         continue
       }
       edited.push(entry)
-      words.push(
-        `${control} ${shown(control, old[0])} → ${shown(control, now[0])}` +
-          (overruled === undefined
-            ? ''
-            : `, overruled by an edit of ${overruled.edited.by} at the same step`),
+      changes.push(
+        `${control} ${shown(control, oldRows[0])} → ${shown(control, newRows[0])}` +
+          (winner === undefined ? '' : `, overruled by an edit of ${winner.edited.by} at the same step`),
       )
       state = next
     } catch (thrown) {
@@ -68,106 +66,108 @@ export function propose(
       return refused(hint === undefined ? message : `${message}; ${hint}`)
     }
   }
-  const message = words.join(', ')
-  return edited.length === 0 ? { type: 'nothing', message } : { type: 'edits', state, edited, message }
+  const message = changes.join(', ')
+  return edited.length === 0 ? { type: 'no-change', message } : { type: 'edits', state, edited, message }
 }
 
 /**
- * One edit laid over a run: the state with it, its record, and the control's rows from its step on without and with it.
+ * Applies one edit to a run. Returns the state with it, its record, and the control's rows from the edit's step on, without
+ * the edit and with it.
  *
- * Errors as `compileEdit` and `requireInRange`.
+ * Throws what `compileEdit` and `requireInRange` throw.
  */
-export function layOver(
+export function applyEdit(
   state: ControllerState,
-  bare: Omit<Edited, 'before' | 'after'>,
+  requested: Omit<Edited, 'before' | 'after'>,
   hello: Pick<Hello, 'stepsPerEpoch' | 'initial'>,
   context: Pick<ControllerContext, 'compileEdit' | 'requireInRange'>,
 ) {
-  const { control, to, position } = bare
-  const laid = withEdits(state, addEdit(state.edits, { ...bare, before: NaN, after: NaN }), hello, context)
-  const old = columnOf(state, control, position.step)
-  const now = columnOf(laid, control, position.step)
-  // The values of a schedule were checked whole.
-  if (to.kind === 'factor') context.requireInRange(control, now)
-  const entry: Edited = { ...bare, before: old[0] ?? NaN, after: now[0] ?? NaN }
-  return { next: { ...laid, edits: addEdit(state.edits, entry) }, entry, old, now }
+  const { control, to, position } = requested
+  const provisional = addEdit(state.edits, { ...requested, before: NaN, after: NaN })
+  const edited = withEdits(state, provisional, hello, context)
+  const oldRows = columnOf(state, control, position.step)
+  const newRows = columnOf(edited, control, position.step)
+  // The values of a schedule were checked when it was compiled.
+  if (to.kind === 'factor') context.requireInRange(control, newRows)
+  const entry: Edited = { ...requested, before: oldRows[0] ?? NaN, after: newRows[0] ?? NaN }
+  return { next: { ...edited, edits: addEdit(state.edits, entry) }, entry, oldRows, newRows }
 }
 
-/** Answers a request that changes nothing, and leaves no trace of it. */
-export function answerNothing(
+/** Replies to a request that changes nothing, without a record in the log. */
+export function replyUnchanged(
   state: ControllerState,
   request: Request,
   peer: PeerId | undefined,
   message: string,
 ): Transition {
-  const { step } = standing(state)
+  const { step } = currentPosition(state)
   const result: RequestResult = { type: 'request-result', id: request.id, ok: true, step, message }
-  return { state: withAnswer(state, result), effects: [answer(result, peer)] }
+  return { state: withReply(state, result), effects: [reply(result, peer)] }
 }
 
-/** Records the edits and sends the rows with them; the answer waits for the worker's word on the first of these. */
-export function makeEdits(
+interface EditsToApply {
+  readonly request: SetRequest
+  readonly peer: PeerId | undefined
+  /** Made in this very state. */
+  readonly proposal: Proposal
+  readonly nowMs: number
+  /** Added to the reply; empty for none. */
+  readonly note?: string
+}
+
+/** Records the proposed edits and sends their rows. The reply waits until the worker acknowledges the first plan with them. */
+export function applyEdits(
   before: ControllerState,
-  request: SetRequest,
-  peer: PeerId | undefined,
+  lease: Lease,
+  { request, peer, proposal, nowMs, note = '' }: EditsToApply,
   context: ControllerContext,
-  { nowMs, said = '' }: { readonly nowMs: number; readonly said?: string },
 ): Transition {
-  const { lease } = before
-  if (lease === undefined) return settle(before, { request, peer }, false, 'the worker is gone')
-  const proposal = propose(before, lease, request, context)
-  if (proposal.type === 'refused') return settle(before, { request, peer }, false, proposal.why)
-  const message = said === '' ? proposal.message : `${proposal.message}; ${said}`
-  if (proposal.type === 'nothing') return settle(before, { request, peer }, true, message)
+  if (proposal.type === 'refused') return settleRequest(before, { request, peer }, false, proposal.why)
+  const message = note === '' ? proposal.message : `${proposal.message}; ${note}`
+  if (proposal.type === 'no-change') return settleRequest(before, { request, peer }, true, message)
 
   const from = Math.min(...proposal.edited.map(({ position }) => position.step))
   const records = proposal.edited.map((body): Effect => ({ type: 'append', body }))
   const { planSeq, sentThrough } = lease.planning
-  const rewound = { ...lease, planning: { planSeq, sentThrough: Math.min(sentThrough, from) } }
-  const waiting = withPending(
-    { ...proposal.state, lease: rewound },
-    { request, peer, action: request.action },
-  )
+  const replanned = { ...lease, planning: { planSeq, sentThrough: Math.min(sentThrough, from) } }
+  const pending = { request, peer, action: request.action }
+  const waiting = withPending({ ...proposal.state, lease: replanned }, pending)
   const { state, effects } = extendPlans(waiting, nowMs)
   if (from >= sentThrough) {
-    // No row of these steps was sent before: they have begun with no other.
-    const { state: settled, effects: answers } = settleSet(
-      state,
-      { request, peer, message, step: from },
-      context,
-    )
-    return { state: settled, effects: [...records, ...effects, ...answers] }
+    // No row of these steps had been sent: they can only begin with the new ones.
+    const settled = settleEdit(state, { request, peer, message, step: from }, context)
+    return { state: settled.state, effects: [...records, ...effects, ...settled.effects] }
   }
-  const awaited = { id: request.id, planSeq: planSeq + 1, from, message }
+  const inFlight = { id: request.id, planSeq: planSeq + 1, from, message }
   return {
-    state: { ...state, awaiting: [...state.awaiting, awaited] },
+    state: { ...state, editsInFlight: [...state.editsInFlight, inFlight] },
     effects: [...records, ...effects],
   }
 }
 
-/** The worker tells from which step on it uses the rows of a plan. */
+/** The worker reports the first step that uses the rows of a plan. */
 export function onPlanAck(state: ControllerState, ack: PlanAck, context: ControllerContext): Transition {
   const record: Effect = { type: 'append', body: ack }
-  const awaited = state.awaiting.filter(({ planSeq }) => planSeq === ack.planSeq)
-  const awaiting = state.awaiting.filter(({ planSeq }) => planSeq !== ack.planSeq)
-  return awaited.reduce<Transition>(
+  const arrived = state.editsInFlight.filter(({ planSeq }) => planSeq === ack.planSeq)
+  const editsInFlight = state.editsInFlight.filter(({ planSeq }) => planSeq !== ack.planSeq)
+  return arrived.reduce<Transition>(
     (before, { id, from, message }) => {
       const pending = before.state.pending[id]
       if (pending === undefined) return before
       const step = Math.max(from, ack.effectiveFrom)
-      const { state: settled, effects } = settleSet(before.state, { ...pending, message, step }, context)
+      const { state: settled, effects } = settleEdit(before.state, { ...pending, message, step }, context)
       return { state: settled, effects: [...before.effects, ...effects] }
     },
-    { state: { ...state, awaiting }, effects: [record] },
+    { state: { ...state, editsInFlight }, effects: [record] },
   )
 }
 
-/** Edits whose rows the worker may not have: from their first step on plans are sent again. */
+/** The first step to plan again: the worker may lack the rows of edits that it has not acknowledged. */
 export function resendFrom(state: ControllerState, plannedThrough: number): number {
-  return Math.min(plannedThrough, ...state.awaiting.map(({ from }) => from))
+  return Math.min(plannedThrough, ...state.editsInFlight.map(({ from }) => from))
 }
 
-interface SetAnswer {
+interface SettledEdit {
   readonly request: Request
   readonly peer: PeerId | undefined
   readonly message: string
@@ -175,14 +175,14 @@ interface SetAnswer {
   readonly step: number
 }
 
-function settleSet(
+function settleEdit(
   state: ControllerState,
-  { request, peer, message, step }: SetAnswer,
+  { request, peer, message, step }: SettledEdit,
   context: ControllerContext,
 ): Transition {
-  const { state: settled, effects } = settle(state, { request, peer }, true, message, step)
+  const { state: settled, effects } = settleRequest(state, { request, peer }, true, message, step)
   const edits = settleEdits(settled.edits, { id: request.id, ok: true, step })
-  // Rows that came late hold from the same step on when a run is resumed.
+  // An edit that took effect late holds from the same step on when the run is resumed.
   const { lease } = settled
   return {
     state: lease === undefined ? { ...settled, edits } : withEdits(settled, edits, lease.hello, context),
@@ -190,26 +190,26 @@ function settleSet(
   }
 }
 
-function firstStepOf({ when }: ControlEdit, here: number, lease: Lease): number {
+function firstStepOf({ when }: ControlEdit, now: number, lease: Lease): number {
   switch (when.kind) {
     case 'soon':
-      return here + marginOf(lease)
+      return now + marginOf(lease)
     case 'at':
       return when.step
     case 'after':
-      return here + when.steps
+      return now + when.steps
     default:
       return when satisfies never
   }
 }
 
-/** Steps that the worker trains until it has the rows: by that much an edit is planned ahead. */
+/** The steps that the worker trains before new rows reach it: a soon edit begins that much later. */
 export function marginOf({ phase, pace }: Lease): number {
   if (phase !== 'training' && phase !== 'evaluating' && phase !== 'checkpointing') return 0
   return 1 + Math.ceil((pace.stepsPerSecond ?? 0) * MARGIN_SECONDS)
 }
 
-/** As far as anybody will look: two schedules that agree for so long are the same. */
+/** The planned values of a control, as many as are compared. */
 function columnOf(state: ControllerState, control: string, from: number): Float64Array {
   const rows = rowsOf(state)
   if (rows === undefined) return new Float64Array()
@@ -217,15 +217,15 @@ function columnOf(state: ControllerState, control: string, from: number): Float6
   return rows.rows(from, Math.min(COMPARED_STEPS, end - from))[control] ?? new Float64Array()
 }
 
-function isSame(a: Float64Array, b: Float64Array): boolean {
-  // One value may stand for all rows.
+function areSame(a: Float64Array, b: Float64Array): boolean {
+  // A column of one value stands for all rows.
   const [long, short] = a.length >= b.length ? [a, b] : [b, a]
   if (short.length !== long.length && short.length !== 1) return false
   return long.every((value, i) => Object.is(value, short[short.length === 1 ? 0 : i]))
 }
 
-/** What the last edit of the list loses to, at its step. */
-function overruledBy(edits: readonly EditEntry[]): EditEntry | undefined {
+/** The edit that overrules the last one of the list at its step; undefined if none does. */
+function winnerOverLast(edits: readonly EditEntry[]): EditEntry | undefined {
   const last = edits.at(-1)!
   const winner = winnerOf(edits, last)
   return winner === last || winner === undefined ? undefined : winner
@@ -240,6 +240,7 @@ function shown(control: string, value: number | undefined): string {
   return control === 'lambda' && !Number.isFinite(value) ? 'off' : String(Number(value.toPrecision(6)))
 }
 
-/** A request takes some milliseconds to the worker; what it trains meanwhile has other rows. */
+/** A plan takes some milliseconds to reach the worker, which trains on with the rows before it. */
 const MARGIN_SECONDS = 0.25
+/** Two schedules that agree for this many steps count as the same. */
 const COMPARED_STEPS = 65_536

@@ -1,27 +1,27 @@
-/** Feedback in a run: telemetry becomes something to look back at, that becomes decisions and the guard's edits. Pure. */
-import type { Body, Request } from '../../record/record.js'
+/** Feedback in a run: telemetry enters the feedback window, from which decisions and the guard's edits follow. Pure. */
+import type { Body } from '../../record/record.js'
 import type { BackOff } from '../../schedule/feedback/guard.js'
 import { smallLambda } from '../../schedule/feedback/small-lambda.js'
-import { standing } from './replies.js'
-import { makeEdits, marginOf } from './edits.js'
-import { advance, reachOfRules, rulesOf } from '../state/feedback-rules.js'
-import { takeNote, type Outlook } from '../state/feedback-window.js'
+import { currentPosition } from './replies.js'
+import { applyEdits, marginOf, propose, type SetRequest } from './edits.js'
+import { advanceFeedback, reachOfRules, rulesOf } from '../state/feedback-rules.js'
+import { addRecord, type WindowOptions } from '../state/feedback-window.js'
 import type { ControllerContext, ControllerState, Effect, Transition } from '../state/state.js'
 
-/** The state that has taken note of one telemetry record. */
-export function withNoted(
+/** Adds one telemetry record to the feedback window. */
+export function addTelemetry(
   state: ControllerState,
   body: Body | undefined,
   context: Pick<ControllerContext, 'guard' | 'sampleEvery'>,
 ): ControllerState {
   const { rules, attempt } = state
   if (rules.length === 0 && context.guard === undefined) return state
-  const back = takeNote(state.feedback.back, body, attempt, outlookOf(state, context))
-  return back === state.feedback.back ? state : { ...state, feedback: { ...state.feedback, back } }
+  const window = addRecord(state.feedback.window, body, attempt, windowOptions(state, context))
+  return window === state.feedback.window ? state : { ...state, feedback: { ...state.feedback, window } }
 }
 
-/** What can be decided by now: the records to append, and the guard's edits to be made. */
-export function decide(
+/** Makes every decision that the reports so far permit. Returns the records to append, and the back-offs of the guard. */
+export function decideFeedback(
   state: ControllerState,
   context: ControllerContext,
 ): {
@@ -31,10 +31,10 @@ export function decide(
 } {
   const { rules, layers, attempt } = state
   if (rules.length === 0 && context.guard === undefined) return { state, effects: [], backOffs: [] }
-  const { feedback, decided, backOffs } = advance(state.feedback, {
+  const { feedback, decided, backOffs } = advanceFeedback(state.feedback, {
     rules,
     layers,
-    outlook: outlookOf(state, context),
+    options: windowOptions(state, context),
     attempt,
     requireInRange: (control, values) => {
       context.requireInRange(control, values)
@@ -48,10 +48,10 @@ export function decide(
 }
 
 /**
- * The guard's edits, and what it says alone. Edits are ready `lag` steps after what was seen; rows that have begun by then stay as they were, and the
- * ledger tells from which step on it was.
+ * Makes the guard's edits, and notes what it only warns of. Each edit is meant for the step that comes `lag` steps after the reports it
+ * rests on. Rows that have begun by then stay as they were; the ledger shows the step at which the edit took effect.
  */
-export function backOff(
+export function applyBackOffs(
   before: ControllerState,
   backOffs: readonly BackOff[],
   nowMs: number,
@@ -62,13 +62,13 @@ export function backOff(
       const { lease, source, attempt } = state
       if (lease === undefined || lease.bye !== undefined || state.stage !== 'running')
         return { state, effects }
-      const position = standing(state)
+      const position = currentPosition(state)
       if (factor === 1) {
         const text = `training may collapse under lambda, which stays as it is (after ${step + 1} steps): ${mark}`
         const note: Effect = { type: 'append', body: { type: 'note', level: 'warning', text, position } }
         return { state, effects: [...effects, note] }
       }
-      // A worker that stands for want of rows is given its next one.
+      // A worker that waits for a row gets the edit with that row.
       const begun = lease.planning.sentThrough <= from ? from : position.step + marginOf(lease)
       const at = Math.max(from, begun)
       if (source !== undefined && source.runSteps > 0 && at >= source.runSteps) return { state, effects }
@@ -88,24 +88,25 @@ export function backOff(
           ],
           checkpoint: false,
         },
-      } as const satisfies Request
-      const asked: Effect = { type: 'append', body: { type: 'requested', request, position } }
-      const made = makeEdits(state, request, undefined, context, { nowMs })
-      return { state: made.state, effects: [...effects, asked, ...made.effects] }
+      } as const satisfies SetRequest
+      const requested: Effect = { type: 'append', body: { type: 'requested', request, position } }
+      const proposal = propose(state, lease, request, context)
+      const applied = applyEdits(state, lease, { request, peer: undefined, proposal, nowMs }, context)
+      return { state: applied.state, effects: [...effects, requested, ...applied.effects] }
     },
     { state: before, effects: [] },
   )
 }
 
-export function outlookOf(
+export function windowOptions(
   { rules }: Pick<ControllerState, 'rules'>,
   { guard, sampleEvery }: Pick<ControllerContext, 'guard' | 'sampleEvery'>,
-): Outlook {
+): WindowOptions {
   const needsLosses = rules.some(({ rule }) => rule.needsLosses)
   return { reach: reachOfRules(rules), needsLosses, sampleEvery, guard }
 }
 
-/** The rules of a run whose steps are known. */
+/** Sets the rules of a run, once its length in steps is known. */
 export function withRules(
   state: ControllerState,
   { guard }: Pick<ControllerContext, 'guard'>,
@@ -113,10 +114,10 @@ export function withRules(
   const { source, lease } = state
   const rules = rulesOf(source?.segments ?? new Map(), source?.runSteps ?? 0)
   const first = source?.rows(0, 1)['lambda']?.[0] ?? Infinity
-  const decided = rules.some(({ control }) => control === 'lambda')
-  const mayBeCold = Math.abs(first) < smallLambda(lease?.hello.numClasses ?? 0, MOST_CLASSES)
-  return { ...state, rules, cold: !decided && mayBeCold ? guard?.cold : undefined }
+  const isDecided = rules.some(({ control }) => control === 'lambda')
+  const mayStartCold = Math.abs(first) < smallLambda(lease?.hello.numClasses ?? 0, MOST_CLASSES)
+  return { ...state, rules, cold: !isDecided && mayStartCold ? guard?.cold : undefined }
 }
 
-/** Of most classifiers: where classes are not known, a run is rather watched closely for a step than not at all. */
+/** More classes than most tasks have. Where their number is unknown, it is better to watch a run too closely than not at all. */
 const MOST_CLASSES = 10_000

@@ -1,10 +1,10 @@
-/** Planning ahead of a worker: the rows that it is to have by now. Pure. */
+/** Planning ahead of the worker: sends it the rows that it needs by now. Pure. */
 import { plannableThrough } from '../state/feedback-rules.js'
 import { measurePace, nextPlans, reachOf } from '../state/plans.js'
 import { rowsOf } from './rows.js'
 import type { ControllerState, Effect, Transition } from '../state/state.js'
 
-/** The rows that bring the worker's plan up to its reach. */
+/** Sends the rows that the worker lacks up to its reach. */
 export function extendPlans(state: ControllerState, nowMs: number): Transition {
   const { lease } = state
   const source = rowsOf(state)
@@ -35,10 +35,10 @@ export function extendPlans(state: ControllerState, nowMs: number): Transition {
 }
 
 /**
- * While a cold start is watched closely, what the guard says of a step comes before the row that it is for. Whether a run starts cold is
- * known with its first step.
+ * The first step that a cold start does not allow to plan yet. The guard judges each step of a cold start before the row that
+ * its verdict is for. Whether a run starts cold is known after its first step.
  */
 function coldThrough({ cold, feedback }: ControllerState): number {
-  const { front, guard } = feedback.back
+  const { front, guard } = feedback.window
   return cold === undefined || front >= (guard.coldUntil ?? cold.steps) ? Infinity : front + cold.lag
 }

@@ -1,15 +1,12 @@
-/** What operators, scripts and signals ask for, and what comes of it. Pure. */
+/** Requests of operators, scripts and signals, and the decision about each. Pure. */
 import type { Action, Request } from '../../record/record.js'
 import type { PeerId } from '../../wire/channel.js'
-import type { CommandResult } from '../../wire/message.js'
-import { answer, settle, standing, withPending } from './replies.js'
-import { answerNothing, isSet, makeEdits, propose } from './edits.js'
-import { pendingOf, refusedFirst, tryEarlier } from './restore.js'
-import { onCheckpointReply } from './checkpoint-replies.js'
+import { currentPosition, reply, settleRequest, withPending } from './replies.js'
+import { applyEdits, isSet, propose, replyUnchanged, type Proposal, type SetRequest } from './edits.js'
 import type { ControllerContext, ControllerState, Effect, Lease, Transition } from '../state/state.js'
-import { restoreAction, restored, takenBack, undoAction, type Refusal } from './undo.js'
+import { restoreAction, undoAction, type Refusal } from './undo.js'
 
-/** Idempotent by id: a repeated request is answered with the first answer, or joins the wait for it. */
+/** Idempotent by id: a repeated request gets the first reply, or waits for it as well. */
 export function onRequest(
   state: ControllerState,
   request: Request,
@@ -17,40 +14,110 @@ export function onRequest(
   nowMs: number,
   context: ControllerContext,
 ): Transition {
-  const answered = state.answers[request.id]
-  if (answered !== undefined) return { state, effects: [answer(answered, peer)] }
+  const replied = state.replies[request.id]
+  if (replied !== undefined) return { state, effects: [reply(replied, peer)] }
   const waiting = state.pending[request.id]
   if (waiting !== undefined) return { state: withPending(state, { ...waiting, peer }), effects: [] }
 
-  const decision = decide(state, request, nowMs, context)
-  if (decision.type === 'nothing') return answerNothing(state, request, peer, decision.message)
-  const asked: Effect = { type: 'append', body: { type: 'requested', request, position: standing(state) } }
-  const { state: next, effects } = follow(state, decision, { request, peer, nowMs, context })
-  return { state: next, effects: [asked, ...effects] }
+  const decision = decideRequest(state, request, nowMs, context)
+  if (decision.type === 'no-change') return replyUnchanged(state, request, peer, decision.message)
+  const requested: Effect = {
+    type: 'append',
+    body: { type: 'requested', request, position: currentPosition(state) },
+  }
+  const { state: next, effects } = carryOut(state, decision, { request, peer, nowMs, context })
+  return { state: next, effects: [requested, ...effects] }
 }
 
-interface Asked {
+/** Ctrl-C or SIGTERM. The first one checkpoints and stops the run, the second one ends the worker at once. */
+export function interrupt(
+  state: ControllerState,
+  id: string,
+  nowMs: number,
+  context: ControllerContext,
+): Transition {
+  if (state.stopping === 'interrupted') return { state, effects: [{ type: 'kill', signal: 'SIGKILL' }] }
+  const request: Request = {
+    type: 'request',
+    id,
+    by: 'signal',
+    why: '',
+    action: { type: 'stop', checkpoint: true },
+  }
+  return onRequest({ ...state, stopping: 'interrupted' }, request, undefined, nowMs, context)
+}
+
+/**
+ * Settles all open requests when the worker is gone. A result that was waiting for its record stands, except that of a restore,
+ * which the log does not show. An edit is in the log, so a resumed run has it.
+ */
+export function settleWithoutWorker(state: ControllerState, why: string): Transition {
+  return Object.values(state.pending).reduce<Transition>(
+    (before, pending) => {
+      const { state: settled, effects } = settleOneWithoutWorker(before.state, pending, why)
+      return { state: settled, effects: [...before.effects, ...effects] }
+    },
+    { state, effects: [] },
+  )
+}
+
+function settleOneWithoutWorker(
+  state: ControllerState,
+  pending: ControllerState['pending'][string],
+  why: string,
+): Transition {
+  const { request, action, result } = pending
+  if (result !== undefined && !isSet(request) && action.type !== 'restore') {
+    return settleRequest(state, pending, result.ok, result.message, result.step)
+  }
+  const inFlight = state.editsInFlight.find(({ id }) => id === request.id)
+  if (inFlight === undefined) return settleRequest(state, pending, false, why)
+  const message = `${inFlight.message}; ${why}, a resumed run has it`
+  return settleRequest(state, pending, true, message, inFlight.from)
+}
+
+type Decision =
+  | { readonly type: 'command'; readonly lease: Lease; readonly action: Action }
+  | {
+      readonly type: 'edit'
+      readonly lease: Lease
+      readonly request: SetRequest
+      readonly proposal: Extract<Proposal, { type: 'edits' }>
+    }
+  | Extract<Proposal, { type: 'no-change' }>
+  /** Stop a run whose worker has not joined. */
+  | { readonly type: 'end' }
+  | Refusal
+
+interface RequestToCarryOut {
   readonly request: Request
   readonly peer: PeerId | undefined
   readonly nowMs: number
   readonly context: ControllerContext
 }
 
-function follow(
+function carryOut(
   state: ControllerState,
-  decision: Exclude<Decision, { type: 'nothing' }>,
-  { request, peer, nowMs, context }: Asked,
+  decision: Exclude<Decision, { type: 'no-change' }>,
+  { request, peer, nowMs, context }: RequestToCarryOut,
 ): Transition {
   const stopping = request.action.type === 'stop' ? (state.stopping ?? 'stopped') : state.stopping
   switch (decision.type) {
     case 'refuse':
-      return settle(state, { request, peer }, false, decision.why)
+      return settleRequest(state, { request, peer }, false, decision.why)
     case 'end': {
-      const { state: settled, effects } = settle({ ...state, stopping }, { request, peer }, true, 'ended')
+      const { state: settled, effects } = settleRequest(
+        { ...state, stopping },
+        { request, peer },
+        true,
+        'ended',
+      )
       return { state: settled, effects: [...effects, { type: 'kill', signal: 'SIGTERM' }] }
     }
-    case 'edit':
-      return makeEdits(state, decision.request, peer, context, { nowMs })
+    case 'edit': {
+      const { lease, proposal } = decision
+      return applyEdits(state, lease, { request: decision.request, peer, proposal, nowMs }, context)
+    }
     case 'command': {
       const { lease, action } = decision
       const automaticMs =
@@ -71,83 +138,7 @@ function follow(
   }
 }
 
-/** Ctrl-C or SIGTERM: once, checkpoint and stop; twice, end the worker now. */
-export function interrupt(
-  state: ControllerState,
-  id: string,
-  nowMs: number,
-  context: ControllerContext,
-): Transition {
-  if (state.stopping === 'interrupted') return { state, effects: [{ type: 'kill', signal: 'SIGKILL' }] }
-  const request: Request = {
-    type: 'request',
-    id,
-    by: 'signal',
-    why: '',
-    action: { type: 'stop', checkpoint: true },
-  }
-  return onRequest({ ...state, stopping: 'interrupted' }, request, undefined, nowMs, context)
-}
-
-export function onCommandResult(
-  state: ControllerState,
-  lease: Lease,
-  result: CommandResult,
-  nowMs: number,
-  context: ControllerContext,
-): Transition {
-  const pending = pendingOf(state, result.id)
-  if (pending === undefined) return { state, effects: [] }
-  const { request, action } = pending
-  const earlier = tryEarlier(state, lease, pending, result)
-  if (earlier !== undefined) return earlier
-  if (action.type === 'checkpoint') return onCheckpointReply(state, pending, result, nowMs, context)
-  if (isSet(request)) return { state, effects: [] }
-  const taken = request.action.type === 'undo' ? takenBack(state, action) : ''
-  const message = result.message + taken + refusedFirst(pending)
-  const goesOn = action.type === 'stop' && !result.ok && state.stopping === 'stopped'
-  const known = goesOn ? { ...state, stopping: undefined } : state
-  const { state: settled, effects } = settle(known, pending, result.ok, message, result.step)
-  if (!result.ok || action.type !== 'restore') return { state: settled, effects }
-  return restored(settled, lease, action, { cause: request.action.type, effects, nowMs, context })
-}
-
-/** Whoever still waits learns that nobody is left to answer. An edit is in the log by then, and holds from there. */
-export function refuseAll(state: ControllerState, why: string): Transition {
-  return Object.values(state.pending).reduce<Transition>(
-    (before, pending) => {
-      const { request, written } = pending
-      if (written !== undefined && !isSet(request)) {
-        const { step, message } = written.result
-        const { state: settled, effects } = settle(before.state, pending, true, message, step)
-        return { state: settled, effects: [...before.effects, ...effects] }
-      }
-      const awaited = state.awaiting.find(({ id }) => id === request.id)
-      const { state: settled, effects } =
-        awaited === undefined
-          ? settle(before.state, pending, false, why)
-          : settle(
-              before.state,
-              pending,
-              true,
-              `${awaited.message}; ${why}, a resumed run has it`,
-              awaited.from,
-            )
-      return { state: settled, effects: [...before.effects, ...effects] }
-    },
-    { state, effects: [] },
-  )
-}
-
-type Decision =
-  | { readonly type: 'command'; readonly lease: Lease; readonly action: Action }
-  | { readonly type: 'edit'; readonly request: Parameters<typeof makeEdits>[1] }
-  /** What is asked for holds anyway. */
-  | { readonly type: 'nothing'; readonly message: string }
-  | { readonly type: 'end' }
-  | Refusal
-
-function decide(
+function decideRequest(
   state: ControllerState,
   request: Request,
   nowMs: number,
@@ -163,11 +154,11 @@ function decide(
     return { type: 'refuse', why: 'no worker has joined the run yet: ask again once it trains' }
   }
   if ((action.type === 'undo' || action.type === 'restore') && context.worker !== 'task') {
-    return { type: 'refuse', why: NO_WAY_BACK }
+    return { type: 'refuse', why: SCRIPT_CANNOT_RETURN }
   }
   switch (action.type) {
     case 'set':
-      return decideOnSet(state, lease, request, nowMs, context)
+      return decideSet(state, lease, request, nowMs, context)
     case 'undo':
       return commandOf(lease, undoAction(state, action.all === true, request.by))
     case 'restore':
@@ -188,7 +179,7 @@ function commandOf(lease: Lease, action: Action | Refusal): Decision {
   return action.type === 'refuse' ? action : { type: 'command', lease, action }
 }
 
-function decideOnSet(
+function decideSet(
   state: ControllerState,
   lease: Lease,
   request: Request,
@@ -198,16 +189,18 @@ function decideOnSet(
   if (!isSet(request)) return { type: 'refuse', why: 'no edit is asked for' }
   const proposal = propose(state, lease, request, context)
   if (proposal.type === 'refused') return { type: 'refuse', why: proposal.why }
-  if (proposal.type === 'nothing') return proposal
-  const due = nowMs - state.automaticMs >= AUTOMATIC_EVERY_MS
-  // Before the first step there is nothing that a checkpoint would save, and to a script's own none leads back.
-  const canReturn = context.worker === 'task' && standing(state).step > 0
-  if (!request.action.checkpoint || !due || !canReturn) return { type: 'edit', request }
-  return { type: 'command', lease, action: { type: 'checkpoint', automatic: true } }
+  if (proposal.type === 'no-change') return proposal
+  const isDue = nowMs - state.automaticMs >= AUTOMATIC_EVERY_MS
+  // Skipped at step 0, and for scripts: they cannot be restored while they run.
+  const canReturn = context.worker === 'task' && currentPosition(state).step > 0
+  if (request.action.checkpoint && isDue && canReturn) {
+    return { type: 'command', lease, action: { type: 'checkpoint', automatic: true } }
+  }
+  return { type: 'edit', lease, request, proposal }
 }
 
-/** Nobody edits so often that more of them would be wanted back. */
+/** At most one automatic checkpoint in this time. */
 const AUTOMATIC_EVERY_MS = 60_000
 
-const NO_WAY_BACK =
+const SCRIPT_CANNOT_RETURN =
   'a script cannot be returned to an earlier step while it runs: set the control to what it was, or stop the run and start it from what the script saved'

@@ -1,19 +1,19 @@
-/** A checkpoint that the worker cannot return to: it is named, and the one before it is tried. Pure. */
+/** Checkpoints that the worker cannot restore: each is noted in the log, and the one before it is tried. Pure. */
 import type { Action } from '../../record/record.js'
 import type { CommandResult } from '../../wire/message.js'
 import { withPending } from './replies.js'
 import type { ControllerState, Effect, Lease, Pending, Transition } from '../state/state.js'
 
-/** The id under which the worker knows what was asked for. A worker obeys an id once, so a second try has another one. */
+/** The id of a request's command. A worker carries out each id only once, so a second try has another id. */
 export function commandId({ request, refusals = [] }: Pick<Pending, 'request' | 'refusals'>): string {
   return refusals.length === 0 ? request.id : `${request.id}.${refusals.length}`
 }
 
 export function pendingOf({ pending }: ControllerState, id: string): Pending | undefined {
-  return Object.values(pending).find((one) => commandId(one) === id)
+  return Object.values(pending).find((open) => commandId(open) === id)
 }
 
-/** Tries the checkpoint before the one that was refused; undefined where there is none, or nobody to try it. */
+/** Tries the checkpoint before the refused one; undefined if there is none, or the worker is leaving. */
 export function tryEarlier(
   before: ControllerState,
   lease: Lease,
@@ -35,7 +35,7 @@ export function tryEarlier(
     action: { ...action, step: position.step, path, sha256 },
     refusals: [...(pending.refusals ?? []), unusable(action, message)],
   }
-  const checkpoints = before.checkpoints.filter((one) => one.path !== action.path)
+  const checkpoints = before.checkpoints.filter(({ path: other }) => other !== action.path)
   const command = {
     type: 'command',
     leaseEpoch: lease.epoch,
@@ -48,7 +48,7 @@ export function tryEarlier(
   }
 }
 
-/** What whoever asked is told of the checkpoints that were refused first; empty where none was. */
+/** The part of the reply that names the checkpoints which were refused first; empty if none was. */
 export function refusedFirst({ refusals = [] }: Pending): string {
   return refusals.map((why) => `; ${why}`).join('')
 }

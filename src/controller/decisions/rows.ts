@@ -1,4 +1,4 @@
-/** The rows that are planned: the experiment's own, and the edits laid over them. Pure. */
+/** The planned rows: those of the experiment, with the edits applied on top. Pure. */
 import { rankOf, type EditEntry } from '../../history/edit-history.js'
 import type { Hello, StepColumns } from '../../record/record.js'
 import { layered, ordered, type Layer } from '../../schedule/edit-layers.js'
@@ -7,15 +7,15 @@ import { cutOf, decidedSegments } from '../state/feedback-rules.js'
 import type { RowSource } from '../state/plans.js'
 import type { ControllerContext, ControllerState } from '../state/state.js'
 
-/** Rows and events of the run as it is now to be; undefined before a worker has joined. */
+/** The rows and events of the run with all edits; undefined before a worker has joined. */
 export function rowsOf(state: Planned): RowSource | undefined {
   const { layers } = state
   const source = decidedSource(state)
   if (source === undefined || layers.length === 0) return source
   return {
     ...source,
-    rows: (first, count) => laidOver(source.rows(first, count), layers, first, count),
-    // A control that only an edit brings in has no value before it: a plan has one for all of its rows or for none.
+    rows: (first, count) => withLayers(source.rows(first, count), layers, first, count),
+    // A control that only an edit introduces has no value before it. A plan has values for all of its rows or none: it is cut there.
     cut: (first) =>
       Math.min(source.cut?.(first) ?? Infinity, ...layers.flatMap(({ from }) => (from > first ? from : []))),
   }
@@ -23,7 +23,7 @@ export function rowsOf(state: Planned): RowSource | undefined {
 
 type Planned = Pick<ControllerState, 'source' | 'layers' | 'rules' | 'feedback'>
 
-/** The experiment's rows, with what feedback has decided. */
+/** The experiment's rows, with the decided values of feedback schedules. */
 function decidedSource({ source, rules, feedback }: Planned): RowSource | undefined {
   const segments = source?.segments
   if (source === undefined || segments === undefined || rules.length === 0) return source
@@ -40,7 +40,7 @@ function decidedSource({ source, rules, feedback }: Planned): RowSource | undefi
   }
 }
 
-/** The state with these edits, and the layers that they are. Errors as `compileEdit`. */
+/** Sets the edits of a state, and compiles them to layers. Throws what `compileEdit` throws. */
 export function withEdits(
   state: ControllerState,
   edits: readonly EditEntry[],
@@ -61,13 +61,13 @@ export function withEdits(
   return { ...state, edits, layers: ordered(layers) }
 }
 
-/** Names of the controls that plans hold, those that an edit brought in included. */
+/** Names of the planned controls, including those that only an edit introduced. */
 export function plannedControls({ source, layers }: Planned): readonly string[] {
   const own = source === undefined ? [] : Object.keys(source.rows(0, 1))
   return [...new Set([...own, ...layers.map(({ control }) => control)])]
 }
 
-function laidOver(base: StepColumns, layers: readonly Layer[], first: number, count: number): StepColumns {
+function withLayers(base: StepColumns, layers: readonly Layer[], first: number, count: number): StepColumns {
   const columns: Record<string, Float64Array> = { ...base }
   for (const control of new Set(layers.map((layer) => layer.control))) {
     const own = layers.filter((layer) => layer.control === control)

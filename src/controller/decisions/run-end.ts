@@ -1,4 +1,4 @@
-/** How a run ends, from what its worker said last or how its process went. Pure. */
+/** The end of a run, from the worker's Bye or from the exit of its process. Pure. */
 import type { Bye } from '../../record/record.js'
 import type { ControllerContext, ControllerEvent, ControllerState, End } from '../state/state.js'
 
@@ -46,7 +46,7 @@ export function endOfExit(
   return { status: 'failed', reason, detail: lastLines }
 }
 
-/** A script may end before the run does. */
+/** A script may end before the planned length of the run. */
 function completion({ source }: ControllerState, bye: Bye, { worker }: ControllerContext): string {
   const { step } = bye.position
   const isOver = worker === 'task' || step === source?.runSteps

@@ -1,9 +1,12 @@
-/** The controller's decisions: what follows from what happened. Pure; the loop in `controller.ts` carries it out. */
+/** The controller's decisions: the next state and the effects of each event. Pure; the loop in `controller.ts` carries out the effects. */
 import { onPlanAck } from './edits.js'
-import { afterDurable, afterTelemetry, welcomeOperator, withCheckpoint } from './telemetry.js'
-import { interrupt, onCommandResult, onRequest } from './requests.js'
+import { onCommandResult } from './command-results.js'
+import { onOperatorHello } from './operator-session.js'
+import { interrupt, onRequest } from './requests.js'
+import { afterDurable, afterTelemetry } from './telemetry.js'
 import { onBye, onHello, onProgress, onWorkerExited } from './worker-session.js'
 import type { ControllerContext, ControllerEvent, ControllerState, Transition } from '../state/state.js'
+import { withCheckpoint } from '../state/visible-history.js'
 
 export function transition(
   state: ControllerState,
@@ -17,7 +20,7 @@ export function transition(
     case 'telemetry':
       return afterTelemetry(state, event, context)
     case 'durable':
-      return afterDurable(state, event.intake)
+      return afterDurable(state, event.received)
     case 'request':
       return onRequest(state, event.request, undefined, event.nowMs, context)
     case 'interrupt':
@@ -51,9 +54,9 @@ function onMessage(
   const { peer, message, nowMs } = event
   switch (message.type) {
     case 'hello':
-      return message.role === 'operator'
-        ? welcomeOperator(state, peer, message, context)
-        : onHello(state, peer, message, nowMs, context)
+      return onHello(state, peer, message, nowMs, context)
+    case 'operator-hello':
+      return onOperatorHello(state, peer, message, context)
     case 'request':
       return onRequest(state, message, peer, nowMs, context)
     case 'progress':

@@ -1,10 +1,10 @@
-/** Undo and restore: which checkpoint the run returns to, and the state after the return. Pure. */
+/** Undo and restore: the checkpoint that the run returns to, and the state after the return. Pure. */
 import type { Action, CheckpointWritten } from '../../record/record.js'
 import { beyondLastEdit, editsFrom, takenBackInWords, undoTarget } from '../../history/undo-target.js'
-import { settle, standing } from './replies.js'
+import { currentPosition, settleRequest } from './replies.js'
 import { extendPlans } from './plan-ahead.js'
-import { returnTo } from '../state/feedback-rules.js'
-import { withRewind } from './telemetry.js'
+import { rewindFeedback } from '../state/feedback-rules.js'
+import { withRewind } from '../state/visible-history.js'
 import { startPace } from '../state/plans.js'
 import { withEdits } from './rows.js'
 import type { ControllerContext, ControllerState, Effect, Lease, Transition } from '../state/state.js'
@@ -17,7 +17,7 @@ export interface Refusal {
 }
 
 /**
- * @param all - Take back more than the last edit, where the checkpoint lies before earlier ones
+ * @param all - Take back earlier edits too, if the checkpoint lies before them
  * @param by - Who asks, as in `Request`
  */
 export function undoAction(state: ControllerState, all: boolean, by: string): Restore | Refusal {
@@ -33,7 +33,7 @@ export function undoAction(state: ControllerState, all: boolean, by: string): Re
     case 'checkpoint': {
       const { checkpoint, requests } = target
       if (requests === 1 || all) return restoreOf(state, checkpoint)
-      return { type: 'refuse', why: beyondLastEdit(target, standing(state).step, by) }
+      return { type: 'refuse', why: beyondLastEdit(target, currentPosition(state).step, by) }
     }
     default:
       return target satisfies never
@@ -55,32 +55,32 @@ function restoreOf(state: ControllerState, { path, sha256, position }: Checkpoin
   return { type: 'restore', step: position.step, path, sha256, attempt: state.attempt + 1 }
 }
 
-/** What the answer to an undo adds: which edits it took back, and how many steps. */
-export function takenBack(state: ControllerState, action: Action): string {
+/** The part of an undo's reply that names the edits it took back, and the number of steps. */
+export function undoneSummary(state: ControllerState, action: Action): string {
   if (action.type !== 'restore') return ''
   const { step } = action
-  return `; ${takenBackInWords(editsFrom(state.edits, step), standing(state).step - step)}`
+  return `; ${takenBackInWords(editsFrom(state.edits, step), currentPosition(state).step - step)}`
 }
 
-interface Restored {
-  /** What was asked for: "restore" or "undo". */
+interface RestoreContext {
+  /** The type of the request: "restore" or "undo". */
   readonly cause: string
   readonly effects: readonly Effect[]
   readonly nowMs: number
   readonly context: ControllerContext
 }
 
-/** The state after the worker has returned to a checkpoint: edits behind it are gone, and plans begin anew. */
-export function restored(
+/** The state after the worker has returned to a checkpoint: edits after it are gone, and planning starts again there. */
+export function afterRestore(
   state: ControllerState,
   lease: Lease,
   { attempt, step }: Restore,
-  { cause, effects, nowMs, context }: Restored,
+  { cause, effects, nowMs, context }: RestoreContext,
 ): Transition {
   const position = { attempt, step }
   const rewound: ControllerState = {
     ...withRewind(state, { attempt, toStep: step, cause }),
-    feedback: returnTo(state.feedback, state.rules, step),
+    feedback: rewindFeedback(state.feedback, state.rules, step),
     lease: {
       ...lease,
       position,
@@ -97,18 +97,23 @@ export function restored(
   return { state: planned, effects: [rewind, ...effects, ...refusals, ...plans] }
 }
 
-/** Edits that a return took back before the worker had their rows: nobody would answer them any more. */
+/** Refuses edits that the return took back before the worker had their rows: no PlanAck would settle them any more. */
 function refuseTakenBack(rewound: ControllerState): Transition {
-  const holds = (id: string) => rewound.edits.some(({ edited }) => edited.request === id)
-  const lost = rewound.awaiting.filter(({ id }) => !holds(id))
-  const awaiting = rewound.awaiting.filter(({ id }) => holds(id))
+  const remains = (id: string) => rewound.edits.some(({ edited }) => edited.request === id)
+  const lost = rewound.editsInFlight.filter(({ id }) => !remains(id))
+  const editsInFlight = rewound.editsInFlight.filter(({ id }) => remains(id))
   return lost.reduce<Transition>(
     (before, { id }) => {
       const pending = before.state.pending[id]
       if (pending === undefined) return before
-      const { state, effects } = settle(before.state, pending, false, 'taken back before it took effect')
+      const { state, effects } = settleRequest(
+        before.state,
+        pending,
+        false,
+        'taken back before it took effect',
+      )
       return { state, effects: [...before.effects, ...effects] }
     },
-    { state: { ...rewound, awaiting }, effects: [] },
+    { state: { ...rewound, editsInFlight }, effects: [] },
   )
 }

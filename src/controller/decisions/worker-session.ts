@@ -1,19 +1,20 @@
-/** A worker's comings and goings: admission, signs of life, last word, death. Pure. */
+/** A worker's session: admission, progress messages, Bye, and the exit of its process. Pure. */
 import type { Bye, Hello, Position, Progress } from '../../record/record.js'
 import { toAbsgdError } from '../../errors.js'
 import type { PeerId } from '../../wire/channel.js'
 import type { Welcome } from '../../wire/message.js'
-import { decide, withRules } from './feedback.js'
+import { decideFeedback, withRules } from './feedback.js'
 import { extendPlans } from './plan-ahead.js'
-import { returnTo } from '../state/feedback-rules.js'
-import { acknowledgement, intakeOf, refusalOf, withForgotten, withRewind } from './telemetry.js'
+import { rewindFeedback } from '../state/feedback-rules.js'
+import { acknowledgement } from './telemetry.js'
 import { resendFrom } from './edits.js'
-import { refuseAll } from './requests.js'
+import { settleWithoutWorker } from './requests.js'
 import { commandId } from './restore.js'
-import { unmetControl } from './compatibility.js'
+import { refusePeer, refuseWeighting, unsupportedControl } from './compatibility.js'
 import { endOfBye, endOfExit } from './run-end.js'
 import { plannedControls, withEdits } from './rows.js'
 import { startPace } from '../state/plans.js'
+import { receivedFrom, withForgotten } from '../state/received-telemetry.js'
 import type {
   ControllerContext,
   ControllerEvent,
@@ -23,10 +24,11 @@ import type {
   Lease,
   Transition,
 } from '../state/state.js'
+import { withRewind } from '../state/visible-history.js'
 
 /**
- * Admits a worker: a first one, one that restores a checkpoint, or one that goes on after this or an earlier controller
- * lost sight of it.
+ * Admits a worker: the first one, one that restores a checkpoint, or one that continues after this or an earlier controller lost
+ * its connection.
  */
 export function onHello(
   before: ControllerState,
@@ -35,15 +37,16 @@ export function onHello(
   nowMs: number,
   context: ControllerContext,
 ): Transition {
-  const refusal = refusalOf(hello, context) ?? weightingRefusal(hello, context) ?? leaseRefusal(before, hello)
+  const refusal =
+    refusePeer(hello, context) ?? refuseWeighting(hello, context) ?? refuseSecondWorker(before, hello)
   if (refusal !== undefined) return { state: before, effects: [{ type: 'send', peer, message: refusal }] }
 
-  const { state, effects: returned } = begun(before, hello)
+  const { state, effects: rewinds } = withNewAttempt(before, hello)
   const compiled = compileOnce(state, hello, context)
   if ('end' in compiled) return failed(state, peer, compiled.end)
-  const goesOn = hello.position.attempt > 0
-  const attempt = goesOn ? hello.position.attempt : state.attempt
-  const restore = goesOn ? undefined : state.restore
+  const continues = hello.position.attempt > 0
+  const attempt = continues ? hello.position.attempt : state.attempt
+  const restore = continues ? undefined : state.restore
   const position: Position = { attempt, step: restore?.position.step ?? hello.position.step }
   const leaseEpoch = state.leaseEpoch + 1
   const lease: Lease = {
@@ -54,12 +57,12 @@ export function onHello(
     position,
     planning: {
       planSeq: state.planSeq,
-      sentThrough: goesOn ? resendFrom(state, hello.plannedThrough) : position.step,
+      sentThrough: continues ? resendFrom(state, hello.plannedThrough) : position.step,
     },
     pace: startPace(nowMs, position.step),
     bye: undefined,
   }
-  const { intake, lost } = withForgotten(state, hello)
+  const { received, losses } = withForgotten(state, hello)
   const joined: ControllerState = {
     ...state,
     stage: 'running',
@@ -67,25 +70,26 @@ export function onHello(
     leaseEpoch,
     lease,
     source: compiled.source,
-    intake,
-    // The first plan that goes out now begins with the first of their rows.
-    awaiting: state.awaiting.map((awaited) => ({ ...awaited, planSeq: state.planSeq + 1 })),
+    received,
+    // The next plan begins with the first of their rows.
+    editsInFlight: state.editsInFlight.map((edit) => ({ ...edit, planSeq: state.planSeq + 1 })),
   }
-  const laid = attempted(() => {
+  const edited = attempted(() => {
     const ruled = withRules(joined, context)
-    return withEdits(before.beginsAnew ? forgetful(ruled) : ruled, state.edits, hello, context)
+    const rewound = before.startsNewAttempt ? withFeedbackRewound(ruled) : ruled
+    return withEdits(rewound, state.edits, hello, context)
   })
-  if ('end' in laid) return failed(state, peer, laid.end)
-  const unmet = unmetControl(hello, plannedControls(laid.value))
-  if (unmet !== undefined) return failed(state, peer, unmet)
-  const { state: admitted, effects: decisions } = decide(laid.value, context)
+  if ('end' in edited) return failed(state, peer, edited.end)
+  const unsupported = unsupportedControl(hello, plannedControls(edited.value))
+  if (unsupported !== undefined) return failed(state, peer, unsupported)
+  const { state: admitted, effects: decisions } = decideFeedback(edited.value, context)
   const welcome: Welcome = {
     type: 'welcome',
     run: context.run,
     attempt,
     leaseEpoch,
     paramsJson: context.paramsJson,
-    acked: intakeOf(admitted, hello.incarnation).durable,
+    acked: receivedFrom(admitted, hello.incarnation).durable,
     sampleEvery: context.sampleEvery,
     sampleQuotaBytes: context.sampleQuotaLeft(),
     orphanLimitSeconds: context.orphanLimitSeconds,
@@ -100,24 +104,24 @@ export function onHello(
   return {
     state: planned,
     effects: [
-      ...returned,
+      ...rewinds,
       { type: 'append', body: { type: 'worker-joined', hello, leaseEpoch, attempt, runSteps } },
-      ...[...lost, ...compiled.warnings].map((text): Effect => ({
+      ...[...losses, ...compiled.warnings].map((text): Effect => ({
         type: 'append',
         body: { type: 'note', level: 'warning', text, position },
       })),
       { type: 'send', peer, message: welcome },
       ...decisions,
       ...plans,
-      ...unanswered(planned, peer),
+      ...openCommands(planned, peer),
     ],
   }
 }
 
-/** A new attempt begins where its worker says, unless it has trained in this one already. */
-function begun(state: ControllerState, { position }: Hello): Transition {
-  if (!state.beginsAnew) return { state, effects: [] }
-  const next = { ...state, beginsAnew: false }
+/** Begins a new attempt at the step that a restarted script reports, unless it has trained in an attempt of the run already. */
+function withNewAttempt(state: ControllerState, { position }: Hello): Transition {
+  if (!state.startsNewAttempt) return { state, effects: [] }
+  const next = { ...state, startsNewAttempt: false }
   if (position.attempt > 0) return { state: next, effects: [] }
   const rewind = { attempt: state.attempt + 1, toStep: position.step, cause: 'resume' }
   return {
@@ -126,9 +130,9 @@ function begun(state: ControllerState, { position }: Hello): Transition {
   }
 }
 
-/** What came after the step at which the run goes on. */
-function forgetful(state: ControllerState): ControllerState {
-  return { ...state, feedback: returnTo(state.feedback, state.rules, state.reported.step) }
+/** Drops feedback from after the step at which the run continues. */
+function withFeedbackRewound(state: ControllerState): ControllerState {
+  return { ...state, feedback: rewindFeedback(state.feedback, state.rules, state.reported.step) }
 }
 
 export function onProgress(state: ControllerState, lease: Lease, progress: Progress): Transition {
@@ -144,7 +148,7 @@ export function onProgress(state: ControllerState, lease: Lease, progress: Progr
   }
 }
 
-/** The worker's last word decides how the run ends; it is released once the log holds everything it sent. */
+/** The Bye decides how the run ends. The worker is released once the log holds everything it sent. */
 export function onBye(
   state: ControllerState,
   lease: Lease,
@@ -172,19 +176,13 @@ export function onWorkerExited(
     body: { type: 'worker-left', exitCode, signal, lastLines, position: state.reported },
   }
   const end = state.end ?? endOfExit(state, event, context)
-  const { state: settled, effects } = refuseAll(state, 'the worker is gone')
+  const { state: settled, effects } = settleWithoutWorker(state, 'the worker is gone')
   const finish: readonly Effect[] = state.stage === 'leaving' ? [] : [{ type: 'finish' }]
   return { state: { ...settled, stage: 'leaving', end }, effects: [...effects, left, ...finish] }
 }
 
-/** A worker that skips the field of the rule would train by another one and not say so. */
-function weightingRefusal({ protocolMajor, protocolMinor }: Hello, { weighting }: ControllerContext) {
-  if (weighting.preset === 'default' || protocolMinor >= WEIGHTING_SINCE_MINOR) return undefined
-  const hint = `this run weighs samples by the preset "${weighting.preset}", which the worker's protocol ${protocolMajor}.${protocolMinor} does not know (${protocolMajor}.${WEIGHTING_SINCE_MINOR} does): install the same version of absgd on both sides`
-  return { type: 'reject', code: 'protocol', hint } as const
-}
-
-function leaseRefusal(state: ControllerState, hello: Hello) {
+/** Refuses a worker while another process holds the lease; undefined if none does. */
+function refuseSecondWorker(state: ControllerState, hello: Hello) {
   const holder = state.lease?.hello
   if (holder === undefined || holder.incarnation === hello.incarnation) return undefined
   const hint = `the worker "${holder.peer}" (pid ${holder.pid}) trains this run already`
@@ -199,7 +197,7 @@ function compileOnce(state: ControllerState, hello: Hello, context: ControllerCo
   return 'end' in compiled ? compiled : { source: compiled.value, warnings: compiled.value.warnings }
 }
 
-/** What is computed, or how the run ends because it cannot be. */
+/** The computed value, or the end of the run if the computation fails. */
 function attempted<T>(compute: () => T): { readonly value: T } | { readonly end: End } {
   try {
     return { value: compute() }
@@ -219,10 +217,10 @@ function failed(state: ControllerState, peer: PeerId, end: End): Transition {
   }
 }
 
-/** A worker that was out of sight may have missed commands; it answers a repeated one from memory. */
-function unanswered(state: ControllerState, peer: PeerId): Effect[] {
+/** Sends open commands again: the worker may have missed them. It answers a repeated command with its first answer. */
+function openCommands(state: ControllerState, peer: PeerId): Effect[] {
   return Object.values(state.pending).flatMap((pending): Effect[] =>
-    // An edit is no command: it has been sent again with the plans.
+    // An edit is not a command: its rows have been sent again with the plans.
     pending.action.type === 'set'
       ? []
       : [
@@ -239,6 +237,3 @@ function unanswered(state: ControllerState, peer: PeerId): Effect[] {
         ],
   )
 }
-
-/** Minor version of the protocol from which on a worker is told the rule of weights. */
-const WEIGHTING_SINCE_MINOR = 1

@@ -1,4 +1,4 @@
-/** Feedback schedules: which decisions can be made, and how far rows can be planned with them. Pure. */
+/** Feedback schedules: the decisions that reports permit so far, and how far rows can be planned with them. Pure. */
 import { toAbsgdError } from '../../errors.js'
 import type { Decided } from '../../record/control-edit.js'
 import { extendQuietPeriod, type BackOff } from '../../schedule/feedback/guard.js'
@@ -6,47 +6,47 @@ import type { FeedbackRule, ReportedStep } from '../../schedule/feedback/feedbac
 import type { Layer } from '../../schedule/edit-layers.js'
 import type { Segment } from '../../schedule/segment.js'
 import {
+  addKnownStep,
   isKnown,
-  lookAt,
-  restoreWindow,
+  returnWindow,
   startFeedbackWindow,
   type FeedbackWindow,
-  type Outlook,
+  type WindowOptions,
 } from './feedback-window.js'
 
-/** A rule, and the steps of a control that it decides. */
+/** A feedback rule, and the steps of a control that it decides. */
 export interface ControlRule {
   readonly control: string
-  /** The steps [from, to): a decision for `from`, and one every `rule.every` steps. */
+  /** The rule decides the steps [from, to): once for `from`, and then every `rule.every` steps. */
   readonly from: number
   readonly to: number
   readonly rule: FeedbackRule
 }
 
 export interface Feedback {
-  readonly back: FeedbackWindow
-  /** Ascending by step; of the visible history. */
+  readonly window: FeedbackWindow
+  /** Those of the visible history, ascending by step. */
   readonly decisions: readonly Decided[]
 }
 
 export function startFeedback(): Feedback {
-  return { back: startFeedbackWindow(), decisions: [] }
+  return { window: startFeedbackWindow(), decisions: [] }
 }
 
-/** The stretches of a run's controls that are decided while it trains. @param runSteps 0 for a run without end */
+/** The feedback rules of a run's controls. @param runSteps - 0 for a run without end */
 export function rulesOf(
   segments: ReadonlyMap<string, readonly Segment[]>,
   runSteps: number,
 ): readonly ControlRule[] {
   const end = runSteps === 0 ? Infinity : runSteps
-  return [...segments].flatMap(([control, laidOut]) =>
-    laidOut.flatMap(({ from, to, rule }) =>
+  return [...segments].flatMap(([control, parts]) =>
+    parts.flatMap(({ from, to, rule }) =>
       rule === undefined || from >= end ? [] : { control, from, to: Math.min(to, end), rule },
     ),
   )
 }
 
-/** How far back the rules look, decisions that a late controller catches up with included. */
+/** How many steps the rules look back, including decisions that a late controller still has to make. */
 export function reachOfRules(rules: readonly ControlRule[]): number {
   return Math.max(0, ...rules.map(({ rule }) => rule.lag + rule.window + rule.every))
 }
@@ -54,65 +54,65 @@ export function reachOfRules(rules: readonly ControlRule[]): number {
 export interface Advance {
   readonly feedback: Feedback
   readonly decided: readonly Decided[]
-  /** None begins before a step of lambda that is decided already. */
+  /** No back-off begins before a step of lambda that is decided already. */
   readonly backOffs: readonly BackOff[]
 }
 
 export interface AdvanceOptions {
   readonly rules: readonly ControlRule[]
-  /** Edits that lie over the run's schedules. */
+  /** Edits on top of the run's schedules. */
   readonly layers: readonly Layer[]
-  readonly outlook: Outlook
+  readonly options: WindowOptions
   readonly attempt: number
-  /** False where the decisions are read from a log. @default true */
+  /** False if the decisions are read from a log. @default true */
   readonly decides?: boolean
-  /** Throws for a value that the control does not take. */
+  /** Throws for a value outside of the control's range. */
   readonly requireInRange: (control: string, values: Float64Array) => void
 }
 
 /**
- * Looks at the steps that are known by now, one after the other, and decides after each what it permits: what is decided
- * never depends on how many of them came at once.
+ * Adds the reported steps that are completely known, one after the other, and makes after each the decisions that it permits. Decisions
+ * therefore never depend on how many steps arrived at once.
  */
-export function advance(before: Feedback, options: AdvanceOptions): Advance {
-  const { rules, layers, outlook, decides = true } = options
+export function advanceFeedback(before: Feedback, settings: AdvanceOptions): Advance {
+  const { rules, layers, options, decides = true } = settings
   const backOffs: BackOff[] = []
   const decided: Decided[] = []
   const ofLambda = rules.filter(({ control }) => control === 'lambda')
-  let { back, decisions } = before
+  let { window, decisions } = before
   const decide = () => {
     if (!decides) return
     for (const rule of rules) {
-      for (let made = nextDecision(rule, back, decisions, options); made !== undefined;) {
+      for (let made = nextDecision(rule, window, decisions, settings); made !== undefined;) {
         decided.push(made)
         decisions = [...decisions, made].slice(-DECISIONS_KEPT)
-        made = nextDecision(rule, back, decisions, options)
+        made = nextDecision(rule, window, decisions, settings)
       }
     }
   }
   decide()
-  const { reported } = before.back
-  let looked = 0
-  for (; looked < reported.length && isKnown(back, reported[looked]!, outlook); looked++) {
-    const { after, backOff } = lookAt(back, reported[looked]!, outlook)
-    back = after
+  const { reported } = before.window
+  let added = 0
+  for (; added < reported.length && isKnown(window, reported[added]!, options); added++) {
+    const { after, backOff } = addKnownStep(window, reported[added]!, options)
+    window = after
     decide()
     if (backOff === undefined) continue
     if (backOff.factor === 1) {
       backOffs.push(backOff)
       continue
     }
-    // What is decided has been planned; what is not, has not, however many reports came at once.
+    // Exactly the decided steps have been planned, however many reports arrived at once.
     const through = plannableThrough(ofLambda, decisions, layers)
     const from = Math.max(backOff.from, Number.isFinite(through) ? through : 0)
     backOffs.push({ ...backOff, from })
-    back = { ...back, guard: extendQuietPeriod(back.guard, from - backOff.from) }
+    window = { ...window, guard: extendQuietPeriod(window.guard, from - backOff.from) }
   }
-  if (looked > 0) back = { ...back, reported: reported.slice(looked) }
-  return { feedback: { back, decisions }, decided, backOffs }
+  if (added > 0) window = { ...window, reported: reported.slice(added) }
+  return { feedback: { window, decisions }, decided, backOffs }
 }
 
-/** The first step that cannot be planned yet; Infinity where nothing is to be decided. @param layers - Edits that replace a rule */
+/** The first step that cannot be planned yet; Infinity if no decision is open. @param layers - Edits that replace a rule */
 export function plannableThrough(
   rules: readonly ControlRule[],
   decisions: readonly Decided[],
@@ -128,7 +128,7 @@ export function plannableThrough(
   return Math.min(Infinity, ...limits)
 }
 
-/** The segments of a control with what was decided in place of its rules. */
+/** The segments of a control, with the decided values in place of its rules. */
 export function decidedSegments(
   control: string,
   segments: readonly Segment[],
@@ -149,7 +149,7 @@ export function decidedSegments(
   })
 }
 
-/** First step after `first` at which a plan ends, so that what is in a plan does not depend on when it was sent. */
+/** First step after `first` at which a plan ends, so that the content of a plan does not depend on when it was sent. */
 export function cutOf(rules: readonly ControlRule[], first: number): number {
   const cuts = rules.map(({ from, to, rule }) => {
     if (first < from) return from
@@ -159,47 +159,47 @@ export function cutOf(rules: readonly ControlRule[], first: number): number {
   return Math.min(Infinity, ...cuts)
 }
 
-/** After a return to the checkpoint of `toStep`. */
-export function returnTo(
-  { back, decisions }: Feedback,
+/** Returns to the checkpoint of `toStep`. */
+export function rewindFeedback(
+  { window, decisions }: Feedback,
   rules: readonly ControlRule[],
   toStep: number,
 ): Feedback {
-  return { back: restoreWindow(back, toStep), decisions: decisionsAfter(decisions, rules, toStep) }
+  return { window: returnWindow(window, toStep), decisions: decisionsAfter(decisions, rules, toStep) }
 }
 
-/** A decision stands where all that it looked at does. */
+/** Keeps the decisions that rest on reports of steps before `toStep` only. */
 export function decisionsAfter(
   decisions: readonly Decided[],
   rules: readonly ControlRule[],
   toStep: number,
 ): readonly Decided[] {
   return decisions.filter(({ control, position: { step } }) => {
-    const rule = rules.find((one) => one.control === control && one.from <= step && step < one.to)
-    return rule !== undefined && step - rule.rule.lag < toStep
+    const own = rules.find((rule) => rule.control === control && rule.from <= step && step < rule.to)
+    return own !== undefined && step - own.rule.lag < toStep
   })
 }
 
 function nextDecision(
   { control, from, to, rule }: ControlRule,
-  back: FeedbackWindow,
+  { front, seen }: FeedbackWindow,
   decisions: readonly Decided[],
   { attempt, requireInRange }: AdvanceOptions,
 ): Decided | undefined {
   const last = lastOf(control, from, to, decisions)
   const step = last === undefined ? from : last.position.step + rule.every
-  if (step >= to || back.front <= step - rule.lag) return undefined
-  const made = { type: 'decided', control, position: { attempt, step } } as const
-  const held = last?.value ?? rule.initial
-  // A rule that failed once is not asked again.
-  if (last?.stateJson === '') return { ...made, value: held, stateJson: '', mark: '' }
+  if (step >= to || front <= step - rule.lag) return undefined
+  const decision = { type: 'decided', control, position: { attempt, step } } as const
+  const current = last?.value ?? rule.initial
+  // A rule that failed once is not called again.
+  if (last?.stateJson === '') return { ...decision, value: current, stateJson: '', mark: '' }
   try {
-    const window = windowOf(back.seen, step, rule)
+    const reports = reportsFor(seen, step, rule)
     const state: unknown = last === undefined ? rule.start : JSON.parse(last.stateJson)
-    const { value, state: next, saturated, mark = '' } = rule.decide(window, state, step)
+    const { value, state: next, saturated, mark = '' } = rule.decide(reports, state, step)
     requireInRange(control, Float64Array.of(value))
     return {
-      ...made,
+      ...decision,
       value,
       stateJson: JSON.stringify(next ?? null),
       ...(saturated === undefined ? {} : { saturated }),
@@ -207,8 +207,8 @@ function nextDecision(
     }
   } catch (thrown) {
     const { message, hint } = toAbsgdError(thrown, 'experiment')
-    const mark = `${message}${hint === undefined ? '' : ` (${hint})`}: ${control} stays at ${held}`
-    return { ...made, value: held, stateJson: '', mark }
+    const mark = `${message}${hint === undefined ? '' : ` (${hint})`}: ${control} stays at ${current}`
+    return { ...decision, value: current, stateJson: '', mark }
   }
 }
 
@@ -224,11 +224,12 @@ function lastOf(
   decisions: readonly Decided[],
 ): Decided | undefined {
   return decisions.findLast(
-    (one) => one.control === control && one.position.step >= from && one.position.step < to,
+    ({ control: other, position: { step } }) => other === control && step >= from && step < to,
   )
 }
 
-function windowOf(
+/** The reports that a decision for `step` may rest on. */
+function reportsFor(
   seen: readonly ReportedStep[],
   step: number,
   { lag, window }: FeedbackRule,
@@ -236,5 +237,5 @@ function windowOf(
   return seen.filter((report) => report.step <= step - lag && report.step > step - lag - window)
 }
 
-/** As many as rows are planned with, and far more than a return to a checkpoint on disk needs. */
+/** Enough for all rows that are planned ahead, and far more than a return to a checkpoint on disk needs. */
 const DECISIONS_KEPT = 16_384

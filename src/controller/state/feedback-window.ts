@@ -1,4 +1,4 @@
-/** What feedback schedules look back at: the newest steps of the visible history, each once all of it is known. Pure. */
+/** The newest steps of the visible history, which feedback rules and the guard look back at. A step enters once all of it is known. Pure. */
 import {
   startGuard,
   watch,
@@ -12,19 +12,18 @@ import { mainWeighing } from '../../history/series/main-weighing.js'
 import { essRatioBeforeClassFactor, weightedMeanLoss } from '../../weighting/diagnostics.js'
 import type { Body, Evaluation, SampleBatch, StepBatch } from '../../record/record.js'
 
-/** What is to be looked at. */
-export interface Outlook {
-  /** Steps that are kept to look back at. */
+export interface WindowOptions {
+  /** Number of steps to keep. */
   readonly reach: number
-  /** Whether steps are known once the losses of their samples are. */
+  /** Whether a step is known only with the losses of its samples. */
   readonly needsLosses: boolean
   /** Steps t with t % every === 0 have their samples recorded; 0 for none. */
   readonly sampleEvery: number
   readonly guard: GuardOptions | undefined
 }
 
-/** A point to which a run may return. */
-interface Saved {
+/** The window at a checkpoint, to which the run may return. */
+interface SavedWindow {
   readonly step: number
   readonly seen: readonly ReportedStep[]
   readonly guard: GuardState
@@ -38,15 +37,15 @@ export interface FeedbackWindow {
   readonly seen: readonly ReportedStep[]
   /** Reported, but not known yet. */
   readonly reported: readonly ReportedStep[]
-  /** Losses that came before the report of their step, by step. */
+  /** By step: losses that arrived before the report of their step. */
   readonly losses: ReadonlyMap<number, Float32Array>
-  /** Samples of steps before this one have come, or never will. */
+  /** The samples of all steps before this one have arrived, or are known to be missing. */
   readonly sampledThrough: number
-  /** Found by evaluations since the last report. */
+  /** Metrics of evaluations since the last report. */
   readonly evaluation: Readonly<Record<string, number>> | undefined
   readonly guard: GuardState
-  /** Ascending; of checkpoints that may still be on disk. */
-  readonly saved: readonly Saved[]
+  /** Ascending by step, for checkpoints that may still be on disk. */
+  readonly saved: readonly SavedWindow[]
 }
 
 export function startFeedbackWindow(): FeedbackWindow {
@@ -63,8 +62,8 @@ export function startFeedbackWindow(): FeedbackWindow {
   }
 }
 
-/** @param batch - Of the attempt that trains, behind all that was taken before */
-export function takeSteps(before: FeedbackWindow, batch: StepBatch): FeedbackWindow {
+/** @param batch - Of the current attempt, behind all steps that were added before */
+export function addSteps(before: FeedbackWindow, batch: StepBatch): FeedbackWindow {
   const reported = [...before.reported]
   for (let i = 0; i < batch.count; i++) {
     const evaluation = i === 0 ? before.evaluation : undefined
@@ -73,7 +72,7 @@ export function takeSteps(before: FeedbackWindow, batch: StepBatch): FeedbackWin
   return { ...before, reported, evaluation: undefined }
 }
 
-function takeSamples(before: FeedbackWindow, { steps }: SampleBatch): FeedbackWindow {
+function addSamples(before: FeedbackWindow, { steps }: SampleBatch): FeedbackWindow {
   const losses = new Map(before.losses)
   for (const { step, losses: own } of steps) if (!losses.has(step)) losses.set(step, own)
   return {
@@ -83,65 +82,65 @@ function takeSamples(before: FeedbackWindow, { steps }: SampleBatch): FeedbackWi
   }
 }
 
-/** From `step` on no samples are recorded. */
-function takeGap(before: FeedbackWindow): FeedbackWindow {
+/** No further samples will arrive: no step waits for them any more. */
+function addGap(before: FeedbackWindow): FeedbackWindow {
   return { ...before, sampledThrough: Infinity }
 }
 
-/** Part of the next step's report: it comes before that one whatever else is late. */
-function takeEvaluation(before: FeedbackWindow, found: Evaluation): FeedbackWindow {
-  return { ...before, evaluation: { ...before.evaluation, ...metricsOf(found) } }
+/** Joins the metrics to the report of the next step, which always arrives later. */
+function addEvaluation(before: FeedbackWindow, evaluation: Evaluation): FeedbackWindow {
+  return { ...before, evaluation: { ...before.evaluation, ...metricsOf(evaluation) } }
 }
 
 /**
- * A checkpoint is written before any later step is reported. The samples of its steps may still be on their way: what it
- * saves is known when they have come.
+ * Saves the window at a checkpoint, which is written before any later step is reported. If samples of its steps are still on
+ * their way, `addKnownStep` completes the saved window once they have arrived.
  */
-function takeCheckpoint(before: FeedbackWindow, step: number): FeedbackWindow {
+function saveAtCheckpoint(before: FeedbackWindow, step: number): FeedbackWindow {
   const { seen, guard, evaluation } = before
   return { ...before, saved: withSaved(before.saved, { step, seen, guard, evaluation }) }
 }
 
-/** What a record of the attempt that trains adds; others add nothing. */
-export function takeNote(
+/** Adds a record of the current attempt; records of other attempts add nothing. */
+export function addRecord(
   before: FeedbackWindow,
   body: Body | undefined,
   attempt: number,
-  { needsLosses }: Pick<Outlook, 'needsLosses'>,
+  { needsLosses }: Pick<WindowOptions, 'needsLosses'>,
 ): FeedbackWindow {
   switch (body?.type) {
     case 'step-batch':
-      return body.attempt === attempt ? takeSteps(before, body) : before
+      return body.attempt === attempt ? addSteps(before, body) : before
     case 'sample-batch':
-      return needsLosses && body.attempt === attempt ? takeSamples(before, body) : before
+      return needsLosses && body.attempt === attempt ? addSamples(before, body) : before
     case 'gap':
-      return needsLosses ? takeGap(before) : before
+      return needsLosses ? addGap(before) : before
     case 'evaluation':
-      return body.attempt === attempt ? takeEvaluation(before, body) : before
+      return body.attempt === attempt ? addEvaluation(before, body) : before
     case 'checkpoint-written':
-      return body.position.attempt === attempt ? takeCheckpoint(before, body.position.step) : before
+      return body.position.attempt === attempt ? saveAtCheckpoint(before, body.position.step) : before
     default:
       return before
   }
 }
 
-/** Whether all is known of a step that was reported. */
+/** Whether everything about a reported step has arrived. */
 export function isKnown(
   { sampledThrough }: FeedbackWindow,
   { step }: ReportedStep,
-  { needsLosses, sampleEvery }: Outlook,
+  { needsLosses, sampleEvery }: WindowOptions,
 ): boolean {
   const sampled = needsLosses && sampleEvery > 0 && step % sampleEvery === 0
   return !sampled || sampledThrough > step
 }
 
-/** Looks at the next step that was reported, all of which is known; the caller takes it off `reported`. */
-export function lookAt(
+/** Adds the next reported step, which must be completely known. The caller removes it from `reported`. */
+export function addKnownStep(
   before: FeedbackWindow,
   next: ReportedStep,
-  { reach, needsLosses, guard: options }: Outlook,
+  { reach, needsLosses, guard: options }: WindowOptions,
 ): { readonly after: FeedbackWindow; readonly backOff?: BackOff } {
-  // A step without a loss of the run's main weighing: its samples are of another one.
+  // A step without the run's main weighing: its samples belong to another one.
   const isWithoutMain = Number.isNaN(next.n)
   const own = needsLosses && !isWithoutMain ? before.losses.get(next.step) : undefined
   const step = own === undefined ? next : { ...next, losses: own }
@@ -163,10 +162,10 @@ export function lookAt(
   return { after, ...(backOff === undefined ? {} : { backOff }) }
 }
 
-/** The run has gone back to the checkpoint of `step`. */
-export function restoreWindow({ saved }: FeedbackWindow, step: number): FeedbackWindow {
-  const kept = saved.filter((one) => one.step <= step)
-  const last = kept.findLast((one) => one.step === step)
+/** Returns to the window that was saved at the checkpoint of `step`. */
+export function returnWindow({ saved }: FeedbackWindow, step: number): FeedbackWindow {
+  const kept = saved.filter((entry) => entry.step <= step)
+  const last = kept.findLast((entry) => entry.step === step)
   const { seen = [], guard = startGuard(), evaluation } = last ?? {}
   return {
     ...startFeedbackWindow(),
@@ -185,7 +184,7 @@ function without(losses: FeedbackWindow['losses'], step: number): FeedbackWindow
   return left
 }
 
-function withSaved(all: readonly Saved[], one: Saved): readonly Saved[] {
+function withSaved(all: readonly SavedWindow[], one: SavedWindow): readonly SavedWindow[] {
   const others = all.filter(({ step }) => step !== one.step)
   // The beginning is always there to go back to.
   return [...others.slice(0, 1), ...others.slice(1).slice(1 - SAVED_KEPT), one]
@@ -229,5 +228,5 @@ function rowOf(columns: StepBatch['controls'], i: number): Record<string, number
 }
 
 const NONE: readonly ReportedStep[] = []
-/** More checkpoints than that are not on disk at once, unless all are kept: to older ones a run returns without a memory. */
+/** Runs keep fewer checkpoints than this, unless they keep all: a return to an older one then starts with an empty window. */
 const SAVED_KEPT = 64

@@ -1,4 +1,4 @@
-/** Which rows to send, and when: plans run ahead of training so that no step ever asks. Pure. */
+/** Which rows to send and when. Plans run ahead of training, so that no step has to wait for its row. Pure. */
 import type { Plan, PlanEvent, StepColumns } from '../../record/record.js'
 import type { Segment } from '../../schedule/segment.js'
 
@@ -6,20 +6,20 @@ import type { Segment } from '../../schedule/segment.js'
 export interface RowSource {
   /** 0: until stopped. */
   readonly runSteps: number
-  /** One array a control: `count` values, or a single one that holds for every row. */
+  /** One array per control: `count` values, or a single one for all rows. */
   rows(first: number, count: number): StepColumns
   events(first: number, count: number): readonly PlanEvent[]
-  /** Every control's, by name, from step 0 on; those of feedback are decided as the run goes. */
+  /** The segments of each control from step 0 on; those with a feedback rule are decided while the run trains. */
   readonly segments?: ReadonlyMap<string, readonly Segment[]>
-  /** First step after `first` at which a plan must end; none without. */
+  /** First step after `first` at which a plan must end. @default no such step */
   cut?(first: number): number
 }
 
-/** How far planning has come in one lease. */
+/** The progress of planning within one lease. */
 export interface Planning {
-  /** Sequence of the last plan of the run. */
+  /** Sequence of the run's last plan. */
   readonly planSeq: number
-  /** First step without a row at the worker. */
+  /** First step whose row has not been sent to the worker. */
   readonly sentThrough: number
 }
 
@@ -27,7 +27,7 @@ export interface PlanningInput {
   readonly source: RowSource
   readonly leaseEpoch: number
   readonly attempt: number
-  /** Steps that the worker is known to have done. */
+  /** Steps that the worker is known to have trained. */
   readonly step: number
   /** Rows to keep ahead of it. */
   readonly reach: number
@@ -38,8 +38,8 @@ export interface PlanningInput {
 /**
  * The plans that bring the worker's rows up to `step + reach`, or to the end of the run.
  *
- * Plans are cut at multiples of {@link PLAN_ROWS}: what a plan holds depends on the schedule and its first step alone,
- * never on when reports arrived.
+ * Plans end at multiples of {@link PLAN_ROWS}: the content of a plan depends only on the schedule and its first step, never on
+ * when reports arrived.
  */
 export function nextPlans(
   planning: Planning,
@@ -91,7 +91,7 @@ export function measurePace(pace: Pace, nowMs: number, step: number): Pace {
   const elapsedMs = nowMs - pace.anchorMs
   if (elapsedMs < PACE_WINDOW_MS) return pace
   const stepsPerSecond = ((step - pace.anchorStep) / elapsedMs) * 1000
-  // A pause is not a slow pace: the last measured one stands.
+  // A pause is not a slow pace: keep the last measured one.
   return { anchorMs: nowMs, anchorStep: step, stepsPerSecond: stepsPerSecond || pace.stepsPerSecond }
 }
 

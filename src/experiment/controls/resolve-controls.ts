@@ -1,11 +1,11 @@
 /** Checks the controls of a run: their names, their schedules, and all values. */
+import leven from 'leven'
 import { AbsgdError } from '../../errors.js'
 import { describe } from '../../schedule/describe-schedule.js'
 import { add, describeDuration, isNothing, type Duration } from '../../schedule/duration.js'
 import { leavesOf, type Leaf } from '../../schedule/schedule-parts.js'
 import { scheduleOf, type Source } from '../../schedule/schedule.js'
 import { schemaErrorMessage } from '../schema-errors.js'
-import { editDistance } from '../../utils/nearest.js'
 import { CONTROL_RANGES, controlsSchema, OWN_CONTROL_RANGE, type ControlRange } from '../spec-schema.js'
 
 export type ResolvedControls = Readonly<Record<string, Source>>
@@ -57,7 +57,7 @@ export function isKnown(name: string): name is keyof typeof CONTROL_RANGES {
 
 /** A name that extends a known one (lambda2) is not a typing error. */
 function isTypo(name: string, known: string): boolean {
-  return known.length >= 5 && !name.startsWith(known) && editDistance(plain(name), plain(known)) <= 2
+  return known.length >= 5 && !name.startsWith(known) && leven(plain(name), plain(known)) <= 2
 }
 
 function plain(name: string): string {

@@ -1,4 +1,4 @@
-/** The components: they show rows that were drawn elsewhere, and say which keys were pressed. */
+/** The React components: they show rows that other modules have drawn, and report pressed keys. */
 import { Box, Transform, useInput } from 'ink'
 import type { ReactNode } from 'react'
 import { keyNames } from './input/keys.js'
@@ -28,8 +28,8 @@ function RegionView({ region }: { readonly region: Region }): ReactNode {
 }
 
 /**
- * Rows of text, coloured already. Ink measures every text that it has not met and remembers it for good; what is measured here is
- * a blank of the same size, which the rows replace afterwards. A cockpit is open all day.
+ * Shows rows of coloured text. Ink measures every new text and keeps the result for ever, which would fill the memory of a cockpit
+ * that is open all day. So ink measures blank text of the same size, and the rows replace it afterwards.
  */
 function Rows({ rows, width }: { readonly rows: readonly string[]; readonly width: number }): ReactNode {
   const blank = rows.map(() => ' '.repeat(width)).join('\n')

@@ -1,4 +1,4 @@
-/** The cockpit: reads runs, draws frames, carries out what keys ask for. */
+/** The cockpit: reads runs, draws frames and executes the actions of keys. */
 import { render } from 'ink'
 import { toAbsgdError } from '../../errors.js'
 import type { Action } from '../../record/record.js'
@@ -9,7 +9,7 @@ import { createKeyboard } from './input/keyboard.js'
 import { actionOf } from './input/keys.js'
 import { drawScreen, type Region } from './layout.js'
 import { createPacer } from './feed/frame-pacer.js'
-import { standingOf, type RunState } from './feed/run-state.js'
+import { shownStatusOf, type RunState } from './feed/run-state.js'
 import { onSignals, type LeavingSignal } from './leave-signals.js'
 import type { RunSource } from './feed/source.js'
 import { createSampleFeed } from './feed/sample-feed.js'
@@ -23,27 +23,27 @@ export interface CockpitOptions {
   readonly runs: readonly RunSource[]
   readonly capabilities: Capabilities
   /**
-   * Interrupts the run, where the cockpit belongs to the command that started it: once it is to checkpoint and stop, twice to end
-   * at once. Without it Ctrl-C leaves.
+   * Interrupts the run; given if the command of the cockpit started it. The first call checkpoints and stops the run, the second ends
+   * it at once. Without this function, Ctrl-C leaves the cockpit.
    */
   readonly interrupt?: () => void
-  /** Whether it leaves by itself once the run is over. @default false */
+  /** Whether the cockpit closes when the run ends. @default false */
   readonly leavesAtEnd?: boolean
-  /** Whether the terminal is this process's: a shell's job in the background must leave it alone. @default it always is */
+  /** Whether this process may use the terminal. A background job of a shell must not. @default always true */
   readonly isForeground?: () => boolean
-  /** Called once signals are taken here. Says how often the run was interrupted before. */
+  /** Called when the cockpit starts to handle signals. Returns how many interrupts came before. */
   readonly opened?: () => number
 }
 
 export interface CockpitEnd {
-  /** The run that was shown last, as it stood. */
+  /** The run that was shown last, and its state. */
   readonly source: RunSource
   readonly state: RunState
-  /** What made it leave, if no key did. */
+  /** The signal that closed the cockpit; undefined if it was a key or the end of the run. */
   readonly signal: LeavingSignal | undefined
 }
 
-/** Resolves once the cockpit was left, with the terminal as it was before. Rejects with what went wrong; the terminal is whole then too. */
+/** Resolves when the cockpit closes, rejects after an error. In both cases the terminal is restored. */
 export async function runCockpit({
   runs,
   capabilities,
@@ -90,13 +90,13 @@ export async function runCockpit({
     stdout: screen.stream,
     stdin: keyboard.stream,
     stderr: process.stderr,
-    // Every frame whole, for the screen to write what changed of it.
+    // Ink writes every frame completely; the screen finds the rows that changed.
     debug: true,
     exitOnCtrlC: false,
     patchConsole: false,
     isScreenReaderEnabled: false,
   })
-  // From here on frames are shown, where the terminal is this process's.
+  // From here on frames are shown while this process may use the terminal.
   job = createJobControl({
     isForeground,
     take() {
@@ -141,7 +141,7 @@ export async function runCockpit({
   }
 
   function isDriven(): boolean {
-    return !['ended', 'no-controller'].includes(standingOf(selected().state).type)
+    return !['ended', 'no-controller'].includes(shownStatusOf(selected().state).type)
   }
 
   function view(): CockpitView {
@@ -167,7 +167,7 @@ export async function runCockpit({
     const { caughtUp } = selected().state
     if (caughtUp !== wasCaughtUp) pacer.now()
     wasCaughtUp = caughtUp
-    // Who pressed Ctrl-C wants to be back at the prompt; what comes behind a command waits for its end.
+    // After Ctrl-C the user waits for the prompt. Commands that follow in a shell script wait too.
     if ((ui.interrupts > 0 || leavesAtEnd) && caughtUp && !isDriven()) leave(undefined)
     pacer.soon()
   }
@@ -197,7 +197,7 @@ export async function runCockpit({
   }
 }
 
-/** The first run at once, the others when it was read as far as it goes, one after the other. */
+/** Reads the runs one after the other; the next starts when the one before was read completely for the first time. */
 async function readInTurn(feeds: readonly Feed[], signal: AbortSignal): Promise<void> {
   const reading: Promise<void>[] = []
   for (const feed of feeds) {
@@ -208,7 +208,7 @@ async function readInTurn(feeds: readonly Feed[], signal: AbortSignal): Promise<
   await Promise.all(reading)
 }
 
-/** Rejects as the promise does, and never resolves. */
+/** Rejects if the promise rejects, and never resolves. */
 async function forever(promise: Promise<unknown>): Promise<never> {
   await promise
   return new Promise(() => undefined)

@@ -1,28 +1,28 @@
 /**
- * The shell's Ctrl-Z, `fg` and `bg`. While the process is not in the foreground the terminal is another program's: it is given back
- * before the process stops, and taken again once the process is continued in the foreground.
+ * Job control of the shell: Ctrl-Z, `fg` and `bg`. A process in the background must not use the terminal. So the terminal is
+ * restored before the process stops, and used again when the process continues in the foreground.
  */
 
 export interface JobControlParts {
-  /** Whether the terminal is this process's to write to and to set. */
+  /** Whether this process may write to and configure the terminal. */
   readonly isForeground: () => boolean
-  /** Takes the terminal, and draws. */
+  /** Starts to use the terminal, and draws. */
   readonly take: () => void
-  /** Gives it back as it was. */
+  /** Stops using the terminal and restores it. */
   readonly giveBack: () => void
-  /** Forgets it as it is: another program has it already. */
+  /** Stops using the terminal without changing it, because another program uses it already. */
   readonly forget: () => void
-  /** Lets go of it for good, where another program has it. */
+  /** Stops using the terminal for ever, because another program uses it. */
   readonly drop: () => void
 }
 
 export interface JobControl {
-  /** Stops the whole job, as the terminal does where Ctrl-Z is not read by the program. */
+  /** Stops the whole job, as the terminal does on Ctrl-Z when no program reads the key. */
   suspend(): void
   close(): void
 }
 
-/** Takes the terminal, at once or as soon as it is this process's. */
+/** Uses the terminal at once, or as soon as this process is in the foreground. */
 export function createJobControl({
   isForeground,
   take,
@@ -34,7 +34,7 @@ export function createJobControl({
   let isClosed = false
   let timer: NodeJS.Timeout | undefined
 
-  /** A shell's `fg` for a job that runs already sends no signal: the process has to look. */
+  /** A shell's `fg` sends no signal to a job that is already running, so the process has to poll. */
   function look(): void {
     clearTimeout(timer)
     if (isForeground()) {
@@ -47,7 +47,7 @@ export function createJobControl({
     if (has) giveBack()
     has = false
     clearTimeout(timer)
-    // Without a handler the signal stops the process; not where no shell could continue it.
+    // Without a handler the signal stops the process, unless no shell could continue it.
     process.off('SIGTSTP', onStop)
     process.kill(process.pid, 'SIGTSTP')
     timer = setTimeout(onContinue, STOP_MS)
@@ -55,7 +55,7 @@ export function createJobControl({
 
   function onContinue(): void {
     if (!process.listeners('SIGTSTP').includes(onStop)) process.on('SIGTSTP', onStop)
-    // After a SIGSTOP, which nobody can take: what the terminal shows now is not known.
+    // After SIGSTOP, which cannot be handled, the contents of the screen are unknown.
     if (has && isForeground()) giveBack()
     else if (has) forget()
     has = false
@@ -66,7 +66,7 @@ export function createJobControl({
   process.on('SIGCONT', onContinue)
   look()
   return {
-    // To the others of the job as well: a shell that waits for this process is one of them.
+    // The signal goes to the whole job, which includes a shell script that waits for this process.
     suspend: () => process.kill(0, 'SIGTSTP'),
     close() {
       if (isClosed) return
@@ -82,5 +82,5 @@ export function createJobControl({
 }
 
 const LOOK_INTERVAL_MS = 500
-/** The signal may reach another thread, and stop the process a moment after it was sent. */
+/** The signal may reach another thread, which stops the process a moment later. */
 const STOP_MS = 50

@@ -1,4 +1,4 @@
-/** Which panel stands where, by the size of the terminal: the one place to add a panel to. */
+/** The position of every panel, by the size of the terminal. A new panel is added here. */
 import { wrap } from '../text/layout.js'
 import { sanitize } from '../text/sanitize.js'
 import { chartsPanel } from './panels/charts.js'
@@ -12,8 +12,8 @@ import { statusOf, statusPanel } from './panels/status.js'
 import { suspectsPanel } from './panels/suspects.js'
 import { workerList, workerStrip } from './panels/worker.js'
 import { questionLines } from './input/questions.js'
-import { isTooSmall, LEAST, type Size } from './size.js'
-import { cutTo, line } from '../text/styled-line.js'
+import { isTooSmall, MIN_SIZE, type Size } from './size.js'
+import { line } from '../text/styled-line.js'
 import type { Theme } from './theme.js'
 import type { CockpitView } from './view.js'
 
@@ -22,7 +22,7 @@ export type Region =
   | { readonly type: 'rows'; readonly rows: readonly string[]; readonly width: number }
   | { readonly type: 'beside' | 'below'; readonly regions: readonly Region[] }
 
-/** A screen of exactly the size. */
+/** A screen of exactly this size. */
 export function drawScreen(view: CockpitView, { columns, rows }: Size, theme: Theme): Region {
   if (isTooSmall({ columns, rows })) return tooSmall(view, { columns, rows }, theme)
   const body = rows - HEADER_ROWS - STATUS_ROWS
@@ -63,7 +63,7 @@ function narrow(view: CockpitView, width: number, height: number, theme: Theme):
   const numbers = height >= 26 ? 3 : 2
   const charts = Math.max(8, Math.round(height * 0.31) * 2)
   const log = height - charts - numbers - 1
-  // Charts and log are too small to share their room.
+  // There is no room for charts and suspects at once.
   const upper = view.ui.suspects ? suspectsPanel : chartsPanel
   return below(width, [
     upper(view, width, charts, theme),
@@ -73,7 +73,7 @@ function narrow(view: CockpitView, width: number, height: number, theme: Theme):
   ])
 }
 
-/** The right column has its worker at the bottom; what lies between is room for further panels. */
+/** Two columns: charts and log on the left, numbers and worker on the right. */
 function wide(view: CockpitView, width: number, height: number, theme: Theme): Region {
   const side = Math.min(48, Math.max(34, Math.floor(width * 0.26)))
   const main = width - side - GAP
@@ -90,7 +90,7 @@ function wide(view: CockpitView, width: number, height: number, theme: Theme): R
   }
 }
 
-/** The log, beside it the suspects where they are asked for. */
+/** The log, and beside it the suspects if they are shown. */
 function wideLog(view: CockpitView, width: number, height: number, theme: Theme): Region {
   if (!view.ui.suspects) return rowsOf(logPanel(view, width, height, theme), width)
   const left = Math.floor((width - GAP) / 2)
@@ -112,20 +112,20 @@ function gap(height: number): Region {
   )
 }
 
-/** A question alone, else what matters most, as far as it fits. */
+/** The open question if there is one, else the required size, the key to leave and the status, as far as they fit. */
 function tooSmall(view: CockpitView, { columns, rows }: Size, { glyph }: Theme): Region {
   const { question } = view.ui
   const asked = question === undefined ? [] : questionLines(question, { columns, rows })
   const { text } = statusOf(view, columns)
   const words = [
     'the terminal is too small',
-    `${columns}x${rows}, and ${LEAST.columns}x${LEAST.rows} are needed`,
+    `${columns}x${rows}, and ${MIN_SIZE.columns}x${MIN_SIZE.rows} are needed`,
     'q leaves',
     ...(question === undefined && text !== '' ? wrap(sanitize(text), { width: Math.max(1, columns) }) : []),
   ]
   const shown = asked.length > 0 ? asked : words
   const lines = Array.from({ length: rows }, (_, i) =>
-    line([cutTo(shown[i] ?? '', columns, glyph.ellipsis)], { width: columns, ellipsis: glyph.ellipsis }),
+    line([shown[i] ?? ''], { width: columns, ellipsis: glyph.ellipsis }),
   )
   return rowsOf(lines, columns)
 }

@@ -1,15 +1,15 @@
-/** Signals that end the cockpit or its run, once each way out gives the terminal back. */
+/** Signals that end the cockpit or its run. Every handler restores the terminal. */
 
 export type LeavingSignal = 'SIGTERM' | 'SIGHUP'
 
 export interface SignalHandlers {
   readonly interrupt: () => void
   readonly terminate: () => void
-  /** The terminal is gone. */
+  /** SIGHUP: the terminal was closed. */
   readonly hangUp: () => void
 }
 
-/** Returns what stops listening. */
+/** Returns a function that stops listening. */
 export function onSignals({ interrupt, terminate, hangUp }: SignalHandlers): () => void {
   const handlers = [
     ['SIGINT', interrupt],

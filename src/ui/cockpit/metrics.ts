@@ -1,8 +1,8 @@
-/** The metrics of a run that a chart can show, and which one it does. */
+/** The metrics that the chart of metrics can show, and the one that it shows. */
 import type { Series } from '../../history/series/bounded-series.js'
 import type { RunState } from './feed/run-state.js'
 
-/** The objective first, then those of evaluations, then those of steps; each in the order in which they came. */
+/** The metric of the objective, then metrics of evaluations, then metrics of steps; each group in the order of first appearance. */
 export function metricNames({ manifest, series }: RunState): readonly string[] {
   const objective = manifest.config.objective?.metric
   const rank = (name: string) => (name === objective ? 0 : isOfSteps(name) ? 2 : 1)
@@ -16,8 +16,8 @@ export interface ShownMetric {
 }
 
 /**
- * The metric that was chosen; where this run does not have it, that of the objective; else the first that is an accuracy, else the
- * first. Undefined where there is none.
+ * The metric to show: the chosen one if the run has it, else the metric of the objective, else the first accuracy, else the first
+ * metric. Undefined if there are none.
  */
 export function shownMetric(state: RunState, chosen: string | undefined): ShownMetric | undefined {
   const { metrics } = state.series
@@ -32,7 +32,7 @@ export function shownMetric(state: RunState, chosen: string | undefined): ShownM
   return name === undefined ? undefined : { name, series: metrics.get(name) }
 }
 
-/** The names that contain every word of a search, whatever their case. */
+/** The names that contain every word of the search. Upper and lower case are the same. */
 export function matching(names: readonly string[], search: string): readonly string[] {
   const words = search.toLowerCase().split(' ').filter(Boolean)
   return names.filter((name) => words.every((word) => name.toLowerCase().includes(word)))

@@ -1,40 +1,40 @@
-/** How runs stand, in words. */
+/** The status of a run as text. */
 import { formatCount, formatNumber } from '../text/format.js'
 import type { Phase, RunStatus } from '../../record/record.js'
 import type { RunSnapshot } from '../../history/run-snapshot.js'
 
 export type Tone = 'plain' | 'good' | 'warn' | 'bad'
 
-/** How a run stands. */
-export type Standing =
+/** The status of a run as the cockpit shows it. */
+export type ShownStatus =
   | { readonly type: 'reading' }
   | { readonly type: 'working'; readonly phase: Phase }
-  /** Its process is gone; the controller may start another. */
+  /** The worker's process ended; the controller may start another. */
   | { readonly type: 'no-worker' }
-  /** Without an end: the controller died. */
+  /** The controller ended without recording the end of the run. */
   | { readonly type: 'no-controller' }
   | { readonly type: 'ended'; readonly status: RunStatus; readonly reason: string }
 
-export interface StandingWords {
+export interface StatusText {
   readonly text: string
   readonly tone: Tone
-  readonly glyph: 'training' | 'standing' | 'done' | 'failed'
+  readonly glyph: 'training' | 'waiting' | 'done' | 'failed'
 }
 
-export function standingInWords(standing: Standing): StandingWords {
-  switch (standing.type) {
+export function shownStatusInWords(status: ShownStatus): StatusText {
+  switch (status.type) {
     case 'reading':
-      return { text: 'reading the log', tone: 'plain', glyph: 'standing' }
+      return { text: 'reading the log', tone: 'plain', glyph: 'waiting' }
     case 'working':
-      return PHASES[standing.phase]
+      return PHASES[status.phase]
     case 'no-worker':
       return { text: 'worker gone', tone: 'bad', glyph: 'failed' }
     case 'no-controller':
       return { text: 'controller gone', tone: 'bad', glyph: 'failed' }
     case 'ended':
-      return ENDS[standing.status]
+      return ENDS[status.status]
     default:
-      return standing satisfies never
+      return status satisfies never
   }
 }
 
@@ -44,7 +44,7 @@ export function statusSentence(status: RunStatus, { position, epoch }: RunSnapsh
   return `${status} after ${formatCount(position)} ${position === 1 ? 'step' : 'steps'}${epochs}`
 }
 
-/** `: why`, where the status alone does not tell. */
+/** `: reason` for a run that failed or broke off; empty for others. */
 export function reasonOf({
   status,
   reason,
@@ -55,17 +55,17 @@ export function reasonOf({
   return reason !== '' && (status === 'failed' || status === 'resumable') ? `: ${reason}` : ''
 }
 
-const PHASES: Readonly<Record<Phase, StandingWords>> = {
-  starting: { text: 'starting', tone: 'plain', glyph: 'standing' },
+const PHASES: Readonly<Record<Phase, StatusText>> = {
+  starting: { text: 'starting', tone: 'plain', glyph: 'waiting' },
   training: { text: 'training', tone: 'good', glyph: 'training' },
-  paused: { text: 'paused', tone: 'warn', glyph: 'standing' },
-  waiting: { text: 'waiting for a plan', tone: 'warn', glyph: 'standing' },
+  paused: { text: 'paused', tone: 'warn', glyph: 'waiting' },
+  waiting: { text: 'waiting for a plan', tone: 'warn', glyph: 'waiting' },
   evaluating: { text: 'evaluating', tone: 'good', glyph: 'training' },
   checkpointing: { text: 'checkpointing', tone: 'good', glyph: 'training' },
-  ending: { text: 'ending', tone: 'plain', glyph: 'standing' },
+  ending: { text: 'ending', tone: 'plain', glyph: 'waiting' },
 }
 
-const ENDS: Readonly<Record<RunStatus, StandingWords>> = {
+const ENDS: Readonly<Record<RunStatus, StatusText>> = {
   completed: { text: 'completed', tone: 'good', glyph: 'done' },
   stopped: { text: 'stopped', tone: 'warn', glyph: 'done' },
   failed: { text: 'failed', tone: 'bad', glyph: 'failed' },

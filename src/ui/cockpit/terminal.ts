@@ -1,13 +1,13 @@
 /**
- * The terminal while the cockpit has it: alternate screen, hidden cursor, no line wrap, and all of it undone on every way out.
+ * The terminal while the cockpit uses it: alternate screen, hidden cursor, no line wrap. Leaving restores all of it.
  *
- * Frames are written row by row at absolute places, and only rows that changed: ink's own writing moves the cursor relatively
- * and clears screen and scrollback once a frame is as tall as the terminal.
+ * Only rows that changed are written, each at an absolute position. Ink itself moves the cursor relatively, and clears screen and
+ * scrollback when a frame is as tall as the terminal.
  */
 import { Writable } from 'node:stream'
 import type { Size } from './size.js'
 
-/** The part of a terminal's stream that is used. */
+/** The used part of an output stream of a terminal. */
 export interface TerminalStream {
   readonly columns: number
   readonly rows: number
@@ -17,20 +17,20 @@ export interface TerminalStream {
 }
 
 export interface Screen {
-  /** What ink draws to, with `debug` on: each write is one whole frame. */
+  /** The stream that ink writes to. With `debug`, each write is one whole frame. */
   readonly stream: NodeJS.WriteStream
   size(): Size
-  /** Whether frames are seen. */
+  /** Whether frames are written to the terminal. */
   isShown(): boolean
-  /** Takes the terminal: the next frame is drawn whole. Nothing is written before. */
+  /** Starts to write to the terminal; the next frame is drawn completely. Nothing is written before. */
   enter(): void
-  /** Gives the terminal back as it was. May be called twice, or never have been entered. */
+  /** Restores the terminal. Does nothing if `enter` was not called, or when called again. */
   leave(): void
-  /** Writes no more, and leaves the terminal as it is: it is another program's. */
+  /** Stops writing without restoring the terminal, because another program uses it now. */
   abandon(): void
 }
 
-/** @param resized - called once the terminal has another size and is blank. */
+/** @param resized - called after the terminal changed its size and was cleared */
 export function createScreen(terminal: TerminalStream, resized: () => void): Screen {
   let shown: readonly string[] = []
   let isEntered = false
@@ -45,7 +45,7 @@ export function createScreen(terminal: TerminalStream, resized: () => void): Scr
     let changes = ''
     for (let i = 0; i < Math.max(rows.length, shown.length); i += 1) {
       if (rows[i] === shown[i]) continue
-      // Erased first: behind a full row the cursor stands on its last character.
+      // The row is erased first: after writing a full row the cursor is still on its last character.
       changes += `${placeOf(i)}${RESET}${ERASE_LINE}${rows[i] ?? ''}`
     }
     shown = rows
@@ -54,7 +54,7 @@ export function createScreen(terminal: TerminalStream, resized: () => void): Scr
 
   const onResize = () => {
     shown = []
-    // Line by line: not every terminal cuts what no longer fits.
+    // Cleared line by line: not every terminal cuts lines that no longer fit.
     terminal.write(HOME + ERASE_BELOW)
     resized()
   }
@@ -94,8 +94,8 @@ export function createScreen(terminal: TerminalStream, resized: () => void): Scr
 }
 
 /**
- * Keeps what is written to `stream` until the function returned is called: it would land in the middle of a frame. What libraries
- * and Node have to say is printed afterwards.
+ * Collects what is written to `stream`, such as warnings of Node and libraries, until the returned function is called, which prints
+ * it. Otherwise it would appear in the middle of a frame.
  */
 export function holdBack(stream: NodeJS.WriteStream): () => void {
   const write = stream.write.bind(stream)
@@ -118,10 +118,10 @@ const HOME = '\x1b[H'
 const ERASE_BELOW = '\x1b[J'
 const ERASE_LINE = '\x1b[2K'
 const RESET = '\x1b[0m'
-/** DEC 2026: a terminal that knows it shows a frame at once. */
+/** DEC mode 2026, synchronized output: a terminal that supports it shows a frame all at once. */
 const BEGIN_FRAME = '\x1b[?2026h'
 const END_FRAME = '\x1b[?2026l'
-/** Alternate screen, blank, no cursor, no wrap at the right edge. */
+/** Alternate screen, cleared, no cursor, no wrap at the right edge. */
 const ENTER = `\x1b[?1049h\x1b[2J${HOME}\x1b[?25l\x1b[?7l`
 const LEAVE = `${RESET}\x1b[?7h\x1b[?25h\x1b[?1049l`
 const FALLBACK: Size = { columns: 80, rows: 24 }

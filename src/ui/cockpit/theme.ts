@@ -1,4 +1,4 @@
-/** Colours and characters by meaning; nothing else in the cockpit names one. */
+/** Colours and characters by meaning. No other file of the cockpit names a colour. */
 import { Chalk } from 'chalk'
 import type { Paint } from '../text/chart.js'
 import type { Tone } from './status-text.js'
@@ -15,7 +15,7 @@ export type PaintName =
 
 export type GlyphName =
   | 'training'
-  | 'standing'
+  | 'waiting'
   | 'done'
   | 'failed'
   | 'filled'
@@ -29,12 +29,12 @@ export type GlyphName =
   | 'chosen'
 
 export interface Capabilities {
-  /** Of chalk: 0 none, 1 the terminal's own 16. */
+  /** Chalk's colour level: 0 is none, 1 is the terminal's own 16 colours. */
   readonly colours: 0 | 1
   readonly ascii: boolean
 }
 
-/** Only the terminal's own colours are used: they suit its background, whatever it is. */
+/** Uses only the terminal's own 16 colours, which suit its background. */
 export function createTheme({ colours, ascii }: Capabilities): Theme {
   const chalk = new Chalk({ level: colours })
   return {
@@ -59,7 +59,7 @@ export function createTheme({ colours, ascii }: Capabilities): Theme {
 
 const UNICODE: Theme['glyph'] = {
   training: '●',
-  standing: '‖',
+  waiting: '‖',
   done: '✓',
   failed: '✗',
   filled: '━',
@@ -75,7 +75,7 @@ const UNICODE: Theme['glyph'] = {
 
 const ASCII: Theme['glyph'] = {
   training: '*',
-  standing: '=',
+  waiting: '=',
   done: '+',
   failed: '!',
   filled: '#',

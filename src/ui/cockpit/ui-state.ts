@@ -1,4 +1,4 @@
-/** What keys and answers do to what is shown. Requests, leaving and interrupts are the cockpit's to carry out. */
+/** How keys and answers change the state of the user interface. The cockpit itself sends requests, leaves and interrupts. */
 import { actionInWords } from '../text/wording.js'
 import { formatCount } from '../text/format.js'
 import type { Action, RequestResult } from '../../record/record.js'
@@ -14,14 +14,14 @@ export interface UiContext {
 export function withKey(ui: UiState, action: KeyAction, { runs, nowMs }: UiContext): UiState {
   switch (action.type) {
     case 'ask':
-      return { ...ui, message: underWay(action.action) }
+      return { ...ui, message: pendingMessage(action.action) }
     case 'question':
       return { ...ui, question: action.question, message: undefined }
     case 'confirm':
       if (ui.question === undefined) return ui
-      return { ...ui, question: undefined, message: underWay(ui.question.action) }
+      return { ...ui, question: undefined, message: pendingMessage(ui.question.action) }
     case 'decline':
-      return { ...ui, question: undefined, message: said('not asked: the run goes on', 'plain', nowMs) }
+      return { ...ui, question: undefined, message: messageFor('not asked: the run goes on', 'plain', nowMs) }
     case 'screen':
       return { ...ui, screen: action.screen, search: NO_SEARCH }
     case 'select':
@@ -48,7 +48,7 @@ export function withKey(ui: UiState, action: KeyAction, { runs, nowMs }: UiConte
   }
 }
 
-/** What came of a request. */
+/** The state after the answer to a request. */
 export function withAnswer(
   ui: UiState,
   action: Action,
@@ -59,12 +59,12 @@ export function withAnswer(
   const text = ok
     ? `${message === '' ? `done: ${actionInWords(action)}` : message}, ${after}`
     : `refused: ${actionInWords(action)}${message === '' ? '' : `: ${message}`}`
-  return { ...ui, message: said(text, ok ? 'good' : 'bad', nowMs) }
+  return { ...ui, message: messageFor(text, ok ? 'good' : 'bad', nowMs) }
 }
 
-/** A request that nobody answered. */
+/** The state after a request that was not answered. */
 export function withFailure(ui: UiState, message: string, nowMs: number): UiState {
-  return { ...ui, message: said(message, 'bad', nowMs) }
+  return { ...ui, message: messageFor(message, 'bad', nowMs) }
 }
 
 function chartAfter(current: number | undefined, asked: number | 'next' | 'none'): number | undefined {
@@ -74,12 +74,12 @@ function chartAfter(current: number | undefined, asked: number | 'next' | 'none'
   return next < CHARTS.length ? next : undefined
 }
 
-/** Stays until it is answered. */
-function underWay(action: Action): Message {
+/** A message that stays until the request is answered. */
+function pendingMessage(action: Action): Message {
   return { text: `asked: ${actionInWords(action)}`, tone: 'plain', untilMs: Infinity }
 }
 
-function said(text: string, tone: Message['tone'], nowMs: number): Message {
+function messageFor(text: string, tone: Message['tone'], nowMs: number): Message {
   return { text, tone, untilMs: nowMs + SHOWN_MS }
 }
 

@@ -1,7 +1,7 @@
-/** Everything that a frame is drawn from. */
+/** All that a frame shows: the runs, the state of the user interface, size and time. */
 import type { Action } from '../../record/record.js'
-import { standingOf, type RunState } from './feed/run-state.js'
-import type { Standing, Tone } from './status-text.js'
+import { shownStatusOf, type RunState } from './feed/run-state.js'
+import type { ShownStatus, Tone } from './status-text.js'
 import type { SuspectsState } from './feed/sample-feed.js'
 import type { Size } from './size.js'
 
@@ -12,32 +12,32 @@ export interface CockpitView {
   readonly size: Size
   /** UTC milliseconds. */
   readonly nowMs: number
-  /** Whether Ctrl-C stops the run, as for the command that started it; else it leaves. */
+  /** Whether Ctrl-C stops the run, because this command started it. Otherwise Ctrl-C leaves the cockpit. */
   readonly owned: boolean
 }
 
 export interface RunView {
   readonly state: RunState
   readonly suspects: SuspectsState
-  /** What to type to see the run again, and to go on with it. */
+  /** The commands that show the run again, and that continue it. */
   readonly comeBack: string
   readonly resume: string
 }
 
 export interface UiState {
-  /** Of the runs. */
+  /** Index of the selected run. */
   readonly selected: number
   readonly screen: 'run' | 'runs' | 'help' | 'metrics'
-  /** The one chart that is shown large, from 0. */
+  /** Index of the chart that is shown large; undefined when all are shown. */
   readonly chart: number | undefined
-  /** The metric that its chart shows; undefined for that of the objective. */
+  /** The metric of the chart of metrics; undefined for the metric of the objective. */
   readonly metric: string | undefined
-  /** In the list of metrics: what was typed, and which of those found is chosen. */
+  /** The list of metrics: the typed search, and the index of the chosen metric among those found. */
   readonly search: Search
   readonly logScale: boolean
   /** Whether the samples most likely labelled wrong are shown. */
   readonly suspects: boolean
-  /** What waits for a yes. */
+  /** The question that waits for an answer. */
   readonly question: Question | undefined
   readonly message: Message | undefined
   /** How often Ctrl-C was pressed. */
@@ -84,6 +84,6 @@ export function selectedRun({ runs, ui }: CockpitView): RunView {
   return runs[ui.selected] ?? runs[0]!
 }
 
-export function selectedStanding(view: CockpitView): Standing {
-  return standingOf(selectedRun(view).state)
+export function selectedStatus(view: CockpitView): ShownStatus {
+  return shownStatusOf(selectedRun(view).state)
 }

@@ -1,4 +1,4 @@
-/** Arms side by side, as text of at most 80 columns where names allow it. */
+/** The comparison of arms as lines of text; at most 80 columns wide, unless names are longer. */
 import type { Comparison, ComparedMetric, ArmFigures } from '../../statistics/compare-runs.js'
 import type { Seed } from '../../statistics/group-runs.js'
 import type { DifferingSetting } from '../../statistics/differing-settings.js'
@@ -8,13 +8,13 @@ import { INTERNALS } from './page.js'
 import { sanitize } from '../text/sanitize.js'
 
 export interface ComparisonLinesOptions {
-  /** Metrics by name, all of which the comparison has. @default all but those about the weights (`train.ess_ratio`, …) */
+  /** Names of the metrics to show; each must be in the comparison. @default all, except those about the weights (`train.ess_ratio`, …) */
   readonly metrics?: readonly string[] | undefined
   /** @default 80 */
   readonly width?: number
 }
 
-/** What is compared, a table, and what is to be known of it. */
+/** A heading, a table, and notes about the table. */
 export function comparisonLines(
   comparison: Comparison,
   { metrics, width = WIDTH }: ComparisonLinesOptions = {},
@@ -44,7 +44,7 @@ function headline({ arms }: Comparison): string {
   return `${experiments.join(', ')}: ${counts.join(', ')}`
 }
 
-/** A header, then for each metric a line that names it and a line an arm. */
+/** A header, then for each metric its name and one line for each arm. */
 function tableLines(
   { arms, baseline }: Comparison,
   metrics: readonly ComparedMetric[],
@@ -127,7 +127,7 @@ function shown(value: unknown): string {
   return value === null ? 'none' : typeof value === 'string' ? value : JSON.stringify(value)
 }
 
-/** `0-4, 9`, in order; empty where there are none. */
+/** Seeds in ascending order: `0-4, 9`. Empty if there are none. */
 export function seedsInWords(seeds: readonly Seed[]): string {
   const whole = seeds.filter((seed) => typeof seed === 'number').toSorted((a, b) => a - b)
   const others = seeds.filter((seed) => typeof seed === 'string').toSorted()

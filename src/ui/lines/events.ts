@@ -1,4 +1,4 @@
-/** What is said of the events of a run: of steps and evaluations only whether their numbers are finite. */
+/** The lines for events of a run. Steps and evaluations give lines only when their numbers become, or cease to be, NaN or infinite. */
 import type { Body, Phase } from '../../record/record.js'
 import type { RunSnapshot } from '../../history/run-snapshot.js'
 import { formatBytes, formatControl, formatCount } from '../text/format.js'
@@ -14,7 +14,7 @@ import {
   positionInWords,
 } from '../text/wording.js'
 
-/** The run before and after the event, the phase that was last recorded, and its name. */
+/** The name of the run, its state before and after the event, and the phase recorded last. */
 export interface EventContext {
   readonly run: string
   readonly before: RunSnapshot
@@ -22,7 +22,7 @@ export interface EventContext {
   readonly phase: Phase
 }
 
-/** The lines of an event; none for what people need not know. */
+/** The lines of an event. Many events have none. */
 export function eventLines(body: Body, { run, before, after, phase }: EventContext): string[] {
   switch (body.type) {
     case 'controller-started':
@@ -101,7 +101,7 @@ function joinedLines(before: RunSnapshot, joined: Extract<Body, { type: 'worker-
 }
 
 function leftLines(before: RunSnapshot, left: Extract<Body, { type: 'worker-left' }>): string[] {
-  // A worker that said why it left is quoted at the end of the run.
+  // The reason that a worker gave is printed at the end of the run.
   const { worker } = before
   if (left.exitCode === 0 || 'bye' in worker) return []
   return [
@@ -124,8 +124,8 @@ function phaseLines(before: Phase, { phase, position }: Extract<Body, { type: 'p
   if (phase === before) return []
   if (phase === 'paused') return say(`paused ${positionInWords(position)}`)
   if (phase === 'waiting') return say(`waiting for the next rows of the plan ${positionInWords(position)}`)
-  const stood = before === 'paused' || before === 'waiting'
-  return stood && phase === 'training' ? say(`training again ${positionInWords(position)}`) : []
+  const wasStopped = before === 'paused' || before === 'waiting'
+  return wasStopped && phase === 'training' ? say(`training again ${positionInWords(position)}`) : []
 }
 
 function say(text: string): string[] {

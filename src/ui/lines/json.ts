@@ -5,18 +5,18 @@
  * - `start`       run, version, pid of the controller, manifest
  * - `worker`      state "joined": worker, pid, device, stepsPerEpoch, runSteps; "left": exitCode, signal, lastLines
  * - `phase`       phase ("training", "paused", …), waits
- * - `report`      of the steps firstStep … step: controls of the last of them, metrics their means (record/step-numbers.ts)
- * - `evaluation`  split, metrics by `split.metric`; step is the step after which it was made
+ * - `report`      for the steps firstStep … step: controls of the last step, metrics averaged over the steps
+ * - `evaluation`  split, metrics by `split.metric`; step is the step before the evaluation
  * - `checkpoint`  path, bytes, seconds, deleted; step is the number of steps done
- * - `request`     id, by, why, action: asked for;  `answer`  id, ok, step, message: what came of it
+ * - `request`     id, by, why, action;  `answer`  id, ok, step, message
  * - `rewind`      toStep, cause: steps from there on of earlier attempts are no longer part of the run
  * - `gap`         firstStep, reason: samples are no longer recorded
  * - `note`        level, text;  `summary`  values
- * - `end`         the last line: every field of RunSummary (record/summary.ts)
+ * - `end`         the last line: every field of RunSummary (history/summary.ts)
  *
- * Numbers that JSON does not have are the strings "NaN", "Infinity" and "-Infinity" in every JSON that a command prints; a lambda
- * of "Infinity" is off. The `end` has in `nonFinite` which losses and metrics were NaN or infinite, and when.
- * Plans, their answers and samples are in the log alone.
+ * JSON has no NaN and no infinities: every command prints them as the strings "NaN", "Infinity" and "-Infinity". A lambda of
+ * "Infinity" is off. `nonFinite` of the `end` line lists the losses and metrics that were NaN or infinite, and when.
+ * Plans, their answers and samples are only in the log.
  */
 import { metricsOf } from '../../history/evaluations.js'
 import type { Body, LogRecord, StepBatch } from '../../record/record.js'
@@ -36,7 +36,7 @@ export function endLine(summary: RunSummary): string {
   return jsonText({ type: 'end', ...summary })
 }
 
-/** JSON on one line that a terminal can show and every parser takes; see above for numbers. */
+/** JSON on one line, without characters that change a terminal. Numbers as described above. */
 export function jsonText(value: unknown): string {
   const text = JSON.stringify(value, (_, entry: unknown) => {
     if (typeof entry === 'number' && !Number.isFinite(entry)) return String(entry)
@@ -131,5 +131,5 @@ function parsed(json: string): unknown {
   }
 }
 
-/** What a terminal obeys or reorders, and JSON leaves as it is. */
+/** Characters that change a terminal or reorder text, and that JSON.stringify does not escape. */
 const UNSAFE = /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g

@@ -1,9 +1,9 @@
-/** Losses and metrics that become NaN or infinite, and finite again, in words. */
+/** Text about losses and metrics that become NaN or infinite, or finite again. */
 import type { NonFinite, Stretch } from '../../history/series/non-finite-stretches.js'
 import type { RunSummary } from '../../history/summarize-run.js'
 import { formatCount, formatNumber } from '../text/format.js'
 
-/** What began or ended between two states of a run: a sentence for each, of all numbers that it is true of. */
+/** A change between two states of a run: one sentence about all numbers that became NaN or infinite, or finite again. */
 export interface NonFiniteEvent {
   readonly type: 'began' | 'ended'
   readonly text: string
@@ -13,7 +13,7 @@ export function nonFiniteEvents(before: NonFinite, after: NonFinite): readonly N
   if (before === after) return []
   const events = new Map<string, { type: NonFiniteEvent['type']; names: string[]; stretch: Stretch }>()
   const add = (type: NonFiniteEvent['type'], name: string, stretch: Stretch, ofSteps: boolean) => {
-    if (stretch.ordinal > TOLD_STRETCHES) return
+    if (stretch.ordinal > REPORTED_STRETCHES) return
     const step = type === 'began' ? stretch.from : stretch.until
     const key = [type, step, ofSteps, stretch.value, stretch.values, stretch.ordinal].join(' ')
     const event = events.get(key)
@@ -38,7 +38,7 @@ export function nonFiniteEvents(before: NonFinite, after: NonFinite): readonly N
   })
 }
 
-/** `train.loss: 10 values, steps 150 to 159`, of each number that is or was not finite; those that are now first. */
+/** `train.loss: 10 values, steps 150 to 159` for each number that is or was not finite; the current ones first. */
 export function nonFiniteInWords(nonFinite: NonNullable<RunSummary['nonFinite']>): string[] {
   const ordered = [...nonFinite.filter(({ now }) => now), ...nonFinite.filter(({ now }) => !now)]
   return ordered.map(({ name, values, stretches, firstStep, lastStep, now }) => {
@@ -54,7 +54,7 @@ export function nonFiniteInWords(nonFinite: NonNullable<RunSummary['nonFinite']>
 
 function beganText(names: readonly string[], { value, from, ordinal }: Stretch, ofSteps: boolean): string {
   const is = names.length === 1 ? 'is' : 'are'
-  const last = ordinal === TOLD_STRETCHES ? '; this is not said again: "absgd show" counts it' : ''
+  const last = ordinal === REPORTED_STRETCHES ? '; this is not said again: "absgd show" counts it' : ''
   return `${listOf(names)} ${is} ${formatNumber(value)} ${placeOf(from, ofSteps)}${last}`
 }
 
@@ -64,7 +64,7 @@ function endedText(names: readonly string[], { until, values }: Stretch, ofSteps
   return `${listOf(names)} ${is} finite again ${placeOf(until!, ofSteps)}: ${were}`
 }
 
-/** A number of steps is of the step itself, one of an evaluation of the steps before it. */
+/** `step 5` for a number of a step; `after 6 steps` for a number of an evaluation. */
 function placeOf(step: number, ofSteps: boolean): string {
   return ofSteps ? `from step ${formatCount(step)} on` : `after ${formatCount(step + 1)} steps`
 }
@@ -77,6 +77,6 @@ function listOf(names: readonly string[]): string {
   return shown.length < 2 ? shown.join() : `${shown.slice(0, -1).join(', ')} and ${shown.at(-1)}`
 }
 
-/** A number that comes and goes all the time would fill the log. */
-const TOLD_STRETCHES = 5
+/** Later changes of a number are not reported: a number that changes all the time would fill the log. */
+const REPORTED_STRETCHES = 5
 const NAMES_SHOWN = 3

@@ -1,4 +1,4 @@
-/** Outcomes of weighing the same losses at several values of lambda, as tables and notes. */
+/** Tables and notes: how the same losses are weighted at several values of lambda. */
 import type { LossesRead } from '../../analysis/loss-spread.js'
 import type { Outcome } from '../../analysis/lambda-outcome.js'
 import type { RunSummary } from '../../history/summarize-run.js'
@@ -8,13 +8,13 @@ import { table, type Column } from '../text/layout.js'
 import { entry, headline } from './page.js'
 import { damageInWords } from '../text/wording.js'
 
-/** A row: what was asked for, and what came of it; undefined where nothing meets it. */
+/** A row of the table: the request (`ess=0.6`), and its outcome. Undefined if no lambda gives the requested value. */
 export interface ShownOutcome {
   readonly asked: string
   readonly outcome: Outcome | undefined
 }
 
-/** Where the losses come from, and how they are spread. */
+/** The steps that the losses are from, and their distribution. */
 export function lossLines(summary: RunSummary, losses: LossesRead, truth: Outcome['wrong']): string[] {
   const { firstStep, lastStep, batches, samples, spread } = losses
   const where =
@@ -39,13 +39,13 @@ export function lossLines(summary: RunSummary, losses: LossesRead, truth: Outcom
   ]
 }
 
-/** For programs: the run, the losses, what they come to now. */
+/** The fields that `what-if --json` and `suggest --json` share: the run, the losses, and the outcome at the current lambda. */
 export function outcomeHead(summary: RunSummary, losses: LossesRead, now: Outcome | undefined): JsonObject {
   const { run, dir, status, steps } = summary
   return { run, dir, status, steps, losses, notes: outcomeNotes(summary, losses), now: now ?? null }
 }
 
-/** What a reader of outcomes has to know besides. */
+/** Notes about what the outcomes do not include. */
 export function outcomeNotes(
   { status, steps, config, controls }: RunSummary,
   { lastStep, leftOut, weighing }: LossesRead,
@@ -100,11 +100,11 @@ export function outcomeTable(rows: readonly ShownOutcome[], width: number): stri
   return table(columns, rows.map(cellsOf), width)
 }
 
-/** What the columns of `outcomeTable` mean. */
+/** The meaning of the columns of `outcomeTable`. */
 export const LEGEND =
   'Each batch is weighed on its own, as with gamma 1: its weights sum to 1. ESS RATIO: effective sample size / batch size. MAX W: the largest weight, 1 is even. HARDEST, EASIEST: share of the weight on the tenth of a batch with the highest and lowest losses, 10 % is even. WRONG: share on wrong labels.'
 
-/** `4.1 %`: three digits, one decimal at most. */
+/** `4.1 %`: one decimal. */
 export function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`
 }

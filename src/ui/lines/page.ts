@@ -1,4 +1,4 @@
-/** A run's page: what it was set to do, how it stands, what came of it. */
+/** The page of `absgd show`: the settings of a run, its status and its results. */
 import type { RunSummary, SummaryConfig } from '../../history/summarize-run.js'
 import { DEFAULT_WEIGHTING, weightingInWords } from '../../record/weighting-rule.js'
 import { formatBytes, formatCount, formatDuration, formatNumber } from '../text/format.js'
@@ -13,7 +13,7 @@ import {
   statusInWords,
 } from '../text/wording.js'
 
-/** What the run was set to do. */
+/** The settings of the run. */
 export function headerLines(run: string, dir: string, config: SummaryConfig): string[] {
   const { experiment, arm, params, task, length, objective, weighting = DEFAULT_WEIGHTING } = config
   const lines = [
@@ -32,12 +32,12 @@ export function headerLines(run: string, dir: string, config: SummaryConfig): st
   return lines.map(sanitize)
 }
 
-/** What has to be said before any figure of a run that trains no model; nothing for others. */
+/** A warning before the figures of a simulated run; no line for other runs. */
 export function simulatedLines({ simulated }: Pick<SummaryConfig, 'simulated'>): string[] {
   return simulated === true ? ['simulated: no model is trained; every figure is that of a toy'] : []
 }
 
-/** How a run stands or ended: the last lines of `run`. */
+/** The status of a run: the last lines of `absgd run`. */
 export function endLines(summary: RunSummary, { withDetail = true } = {}): string[] {
   const { reason = '' } = summary
   return [
@@ -48,7 +48,7 @@ export function endLines(summary: RunSummary, { withDetail = true } = {}): strin
   ]
 }
 
-/** What came of a run, below a line that says how it ended. */
+/** The results of a run, printed below its status. */
 export function outcomeLines(summary: RunSummary, { withDetail = true } = {}): string[] {
   const { final, best, detail = '', damage = [], nonFinite = [] } = summary
   const lines = [
@@ -64,7 +64,7 @@ export function outcomeLines(summary: RunSummary, { withDetail = true } = {}): s
   return lines.map(sanitize)
 }
 
-/** What to type where the run does not go on by itself. */
+/** The command that continues a run which does not continue by itself. */
 function nextEntry({ status, run, pids, damage = [] }: RunSummary): string[] {
   if (damage.some(({ reason }) => reason === 'newer'))
     return entry('next', 'a newer absgd wrote this run: install that version (npm install absgd@latest)')
@@ -73,7 +73,7 @@ function nextEntry({ status, run, pids, damage = [] }: RunSummary): string[] {
   return entry('next', `absgd resume ${run}: a new controller joins the worker (pid ${pids.worker ?? '-'})`)
 }
 
-/** Said of a run whose steps count losses that were weighed, where there was none. */
+/** A note for a run that ended without any weighted loss. */
 function unweighedLines({ status, steps, config }: RunSummary): string[] {
   const isOver = status === 'completed' || status === 'stopped'
   if (steps > 0 || !isOver || config.simulated === true) return []
@@ -87,7 +87,7 @@ function heldEntry({ run }: RunSummary, holder: string): string[] {
   ]
 }
 
-/** Everything that is known of a run: `absgd show`. */
+/** All lines of `absgd show`. */
 export function pageLines(summary: RunSummary): string[] {
   const { run, dir, config, controls, final, checkpoints, warnings, pids } = summary
   const internals = Object.fromEntries(Object.entries(final).filter(([name]) => INTERNALS.test(name)))
@@ -161,7 +161,7 @@ function withoutInternals(metrics: Readonly<Record<string, number>>): Record<str
   return Object.fromEntries(Object.entries(metrics).filter(([name]) => !INTERNALS.test(name)))
 }
 
-/** Of what evaluations found the metric of the objective comes first, whatever else is logged. */
+/** Among the metrics of evaluations, the metric of the objective is first. */
 function objectiveFirst(
   metrics: Readonly<Record<string, number>>,
   { config: { objective } }: RunSummary,
@@ -174,7 +174,7 @@ function plural(count: number, noun: string): string {
   return count === 1 ? noun : `${noun}s`
 }
 
-/** About the weights, not about how well training goes. */
+/** Metrics about the weights. They do not show how well training goes. */
 export const INTERNALS = /^train\.(.+\.)?(weighted_loss|ess_ratio|kl|sum_w|max_w|effective_lr)$/
 const LABEL_WIDTH = 10
 const DETAIL_LINES = 40

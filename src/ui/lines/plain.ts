@@ -1,4 +1,4 @@
-/** A run as lines of text, at most 80 columns where names allow it, without colours: for logs, pipes and small terminals. */
+/** A run as lines of text without colours, for logs, pipes and small terminals; at most 80 columns wide, unless names are longer. */
 import { mainWeighing } from '../../history/series/main-weighing.js'
 import type { Manifest } from '../../record/manifest.js'
 import type { LogRecord, Phase, StepBatch } from '../../record/record.js'
@@ -10,15 +10,15 @@ import { evaluationLine, progressLine } from './progress.js'
 
 export interface PlainOutput {
   /** The lines of the next record. */
-  take(record: LogRecord): readonly string[]
-  /** The last block. */
+  linesOf(record: LogRecord): readonly string[]
+  /** The last lines of the run. */
   end(summary: RunSummary): readonly string[]
 }
 
 export function createPlainOutput(manifest: Manifest, dir: string): PlainOutput {
   let state = initialPlain(manifest, dir)
   return {
-    take(record) {
+    linesOf(record) {
       const { state: next, lines } = plainLines(state, record)
       state = next
       return lines
@@ -31,14 +31,14 @@ export interface PlainState {
   readonly manifest: Manifest
   readonly dir: string
   readonly snapshot: RunSnapshot
-  /** Where the present pace is measured from; absent until the first report after a start or a pause. */
+  /** Start of the current measurement of pace; absent before the first report after a start or a pause. */
   readonly anchor: { readonly timeMs: number; readonly step: number } | undefined
-  /** Label of the record that a line about training was last printed for. */
+  /** Time of the record for which the last progress line was printed. */
   readonly toldMs: number | undefined
-  /** Of the batches since then: the sum of their mean losses, by steps, and the steps. */
+  /** For the batches since then: the sum of the mean losses of their steps, and the number of steps. */
   readonly loss: { readonly sum: number; readonly steps: number }
   readonly phase: Phase
-  /** Last lines of a worker that were printed already. */
+  /** The last lines of a worker, as far as they were printed. */
   readonly toldDetail: string | undefined
 }
 
@@ -55,7 +55,7 @@ export function initialPlain(manifest: Manifest, dir: string): PlainState {
   }
 }
 
-/** The lines that a record gives, and the state after it. */
+/** The lines for a record, and the state after it. */
 export function plainLines(before: PlainState, record: LogRecord): { state: PlainState; lines: string[] } {
   const state = { ...before, snapshot: reduce(before.snapshot, record) }
   const { body, timeMs } = record
@@ -68,7 +68,7 @@ export function plainLines(before: PlainState, record: LogRecord): { state: Plai
     }
     case 'evaluation': {
       const line = evaluationLine(snapshot, body, manifest.config.objective?.metric)
-      // A line about training comes in between, however often a run evaluates: this one tells neither loss nor lambda.
+      // Prints a progress line too, even in a run that evaluates often: this line has neither loss nor lambda.
       return { state, lines: [line, ...lines] }
     }
     case 'controller-started':
@@ -87,7 +87,7 @@ export function plainLines(before: PlainState, record: LogRecord): { state: Plai
   }
 }
 
-/** Takes a batch; a line at most every three seconds, and every fiftieth of the time since training (re)started. */
+/** Adds a batch. A progress line is printed at most every 3 seconds, and at most 50 times in the time since training (re)started. */
 function trained(
   state: PlainState,
   batch: StepBatch,
@@ -107,19 +107,19 @@ function trained(
   return { state: { ...taken, toldMs: timeMs, loss: NO_LOSS }, lines: [line] }
 }
 
-/** Those of the main loss that are finite: what is not has a line of its own. */
+/** Adds the finite values of the main loss. Values that are not finite are reported by a line of their own. */
 function withLosses({ sum, steps }: PlainState['loss'], batch: StepBatch): PlainState['loss'] {
   const losses = [...(mainWeighing(batch)?.meanLoss ?? [])].filter(Number.isFinite)
   return { sum: losses.reduce((total, loss) => total + loss, sum), steps: steps + losses.length }
 }
 
-/** The loss of the last step, where it is not finite: the mean of those before it would hide that. */
+/** The loss of the last step if it is not finite: a mean over earlier steps would hide it. */
 function latestLoss({ last }: RunSnapshot): number | undefined {
   const loss = last?.numbers['train.loss']
   return Number.isFinite(loss) ? undefined : loss
 }
 
-/** Time in which nothing was trained does not count into the pace. */
+/** A pause restarts the measurement of pace. */
 function inPhase(state: PlainState, phase: Phase): PlainState {
   const stands = phase === 'paused' || phase === 'waiting'
   return { ...state, phase, ...(stands ? { anchor: undefined } : {}) }

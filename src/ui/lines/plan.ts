@@ -1,4 +1,4 @@
-/** What a run is going to do, as text: its length, every control as a chart, exact values at some points. */
+/** The plan of an experiment as text: its length, a chart of every control, and exact values at some points. */
 import type { Preview, PreviewedControl } from '../../experiment/preview.js'
 import { chartLines } from '../text/chart.js'
 import { formatControl, formatCount, formatNumber } from '../text/format.js'
@@ -7,12 +7,12 @@ import { entry } from './page.js'
 import { sanitize } from '../text/sanitize.js'
 import { paramsInWords } from '../text/wording.js'
 
-/** Of which run: what its manifest would say. */
+/** The settings that the manifest of the run will have. */
 export interface PlannedSettings {
   readonly experiment: string
   readonly arm?: string
   readonly params: Readonly<Record<string, unknown>>
-  /** In words: "every epoch". */
+  /** For people: "every epoch". */
   readonly evaluate: string
   readonly checkpoint: string
 }
@@ -20,7 +20,7 @@ export interface PlannedSettings {
 export interface PlanLinesOptions {
   /** @default 80 */
   readonly width?: number
-  /** Without braille and box characters. @default false */
+  /** Whether to draw with ASCII characters only. @default false */
   readonly ascii?: boolean
 }
 
@@ -73,7 +73,7 @@ function eventsInWords(words: string, events: readonly number[] | null, { unit, 
   return `${words}: ${times}, after ${list.join(', ')} ${unit}s`
 }
 
-/** The schedule in words, then its curve; where it is off, a gap that says so. */
+/** The schedule as text, then its curve. The curve has a gap with the word "off" where lambda is off. */
 function chartOf(
   control: PreviewedControl,
   preview: Preview,
@@ -81,7 +81,7 @@ function chartOf(
 ) {
   const { name, schedule, curve, logarithmic } = control
   const { unit, shown } = preview
-  // A logarithmic axis has no negative values: their sizes are drawn, and labelled as what they are.
+  // A logarithmic axis has no negative values: absolute values are drawn, and labelled with their sign.
   const sign = logarithmic && curve.y.some((value) => value < 0) ? -1 : 1
   const scale = logarithmic ? ` (on a logarithmic scale${sign < 0 ? ', largest on top' : ''})` : ''
   const lines = chartLines([{ x: curve.x, y: curve.y.map((value) => sign * value) }], {
@@ -100,7 +100,7 @@ function chartOf(
   ]
 }
 
-/** The lines with a word in every gap that is wide enough for it. */
+/** Writes "off" into every gap that is wide enough. */
 function withGaps(lines: readonly string[], { name, curve }: PreviewedControl, shown: number): string[] {
   const left = (lines[0] ?? '').search(/[│┤|+]/) + 1
   const columns = (lines[0] ?? '').length - left
@@ -165,8 +165,8 @@ function counted(count: number, unit: string): string {
   return `${formatPoint(count)} ${unit}${count === 1 ? '' : 's'}`
 }
 
-/** The x axis included: a constant lies in the middle of an odd number of rows. */
+/** Rows, including the x axis. An odd number of rows is left for the curve, so that a constant is in the middle. */
 const CHART_HEIGHT = 8
-/** Charts above each other line up for usual values. */
+/** Wide enough for usual values, so that charts above each other line up. */
 const LABEL_WIDTH = 7
 const LISTED = 6

@@ -1,10 +1,11 @@
-/** The lines that come again and again: how far training is, and what an evaluation found. */
+/** The lines printed during training: progress, and results of evaluations. */
 import { toEvaluationPoint } from '../../history/evaluations.js'
 import type { Evaluation } from '../../record/record.js'
 import type { RunSnapshot } from '../../history/run-snapshot.js'
 import { formatControl, formatCount, formatDuration, formatNumber } from '../text/format.js'
 import { fit, WIDTH } from '../text/layout.js'
 import { sanitize } from '../text/sanitize.js'
+import { padTo } from '../text/width.js'
 import { metricsInWords } from '../text/wording.js'
 
 export interface Pace {
@@ -14,7 +15,7 @@ export interface Pace {
   readonly secondsPerStep: number
 }
 
-/** `480/1,920  epoch 15.0  loss 0.412  lambda -2  ess ratio 0.82  lr 0.05  eta 12 s`, less what does not fit. */
+/** `480/1,920  epoch 15.0  loss 0.412  lambda -2  ess ratio 0.82  lr 0.05  eta 12 s`; items that do not fit are left out. */
 export function progressLine(snapshot: RunSnapshot, { loss, secondsPerStep }: Pace): string {
   const { last, position, runSteps } = snapshot
   const { lambda, lr } = last?.controls ?? {}
@@ -31,7 +32,7 @@ export function progressLine(snapshot: RunSnapshot, { loss, secondsPerStep }: Pa
   return line()
 }
 
-/** One evaluation: the metric of the objective first, then as many as fit. */
+/** The line of an evaluation: the metric of the objective, then as many others as fit. */
 export function evaluationLine(
   snapshot: RunSnapshot,
   evaluation: Evaluation,
@@ -46,12 +47,12 @@ export function evaluationLine(
   ])
   return fit([
     placeOf(snapshot, step + 1),
-    sanitize(split).padEnd(SPLIT_WIDTH),
+    padTo(sanitize(split), SPLIT_WIDTH),
     ...metricsInWords(metrics).map(sanitize),
   ])
 }
 
-/** `  480/1,920  epoch 15`, as wide for every step of a run. */
+/** `  480/1,920  epoch 15`, of the same width for every step of a run. */
 function placeOf({ runSteps, stepsPerEpoch }: RunSnapshot, position: number): string {
   const total = runSteps === 0 ? '' : formatCount(runSteps)
   const steps =

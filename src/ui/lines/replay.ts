@@ -1,4 +1,4 @@
-/** What a replay found. */
+/** The result of a replay as text. */
 import type { StepDifference } from '../../history/series/step-history.js'
 import { formatCount } from '../text/format.js'
 import { wrap } from '../text/layout.js'
@@ -12,7 +12,7 @@ interface Found {
   readonly planning?: StepDifference
 }
 
-/** @param run - The one that was replayed */
+/** @param run - Name of the run that was replayed */
 export function replayLines(run: string, found: Found): string[] {
   const { steps, replayed, difference, evaluation, planning } = found
   const trained =

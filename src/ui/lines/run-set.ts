@@ -1,12 +1,12 @@
-/** A set of runs as lines of text: what begins, what ends, how far it is. */
+/** The lines about a set of runs: runs that begin, runs that end, and progress. */
 import type { RunSummary } from '../../history/summarize-run.js'
 import { formatDuration, formatNumber } from '../text/format.js'
 import { fit, WIDTH, wrap } from '../text/layout.js'
 import { sanitize } from '../text/sanitize.js'
 
-/** Where a set of runs stands. */
+/** Progress of a set of runs. */
 export interface SetProgress {
-  /** Runs that are over, whatever became of them. */
+  /** Number of runs that ended, with any status. */
   readonly over: number
   readonly total: number
   /** NaN while unknown. */
@@ -17,7 +17,7 @@ export interface SetProgress {
 export type Beginning =
   | { readonly type: 'new' }
   | { readonly type: 'resumed'; readonly status: RunSummary['status']; readonly steps: number }
-  /** A controller drives it already. */
+  /** Another command already trains it. */
   | { readonly type: 'joined'; readonly pid: number }
 
 export function beginningLine(run: string, beginning: Beginning, { total }: SetProgress): string {
@@ -27,7 +27,7 @@ export function beginningLine(run: string, beginning: Beginning, { total }: SetP
 /**
  * ` 3/12  digits-gce-seed1  val.accuracy 0.91  best 0.92  9.1 s  eta 1 min 20 s`, and why a run is not completed.
  *
- * @param seconds since it began, or was taken up
+ * @param seconds - since it began or was resumed
  */
 export function endingLines(summary: RunSummary, seconds: number, progress: SetProgress): string[] {
   const { run, status, best, final, reason = '' } = summary
@@ -49,7 +49,7 @@ export function endingLines(summary: RunSummary, seconds: number, progress: SetP
   return [fit([...items.values()].map(sanitize)), ...why]
 }
 
-/** A run that did not come to have a summary. */
+/** The lines about a run that could not be started. */
 export function refusedLines(run: string, message: string, { over, total }: SetProgress): string[] {
   return [
     fit([countOf(over, total), run, 'not started'].map(sanitize)),
@@ -58,11 +58,11 @@ export function refusedLines(run: string, message: string, { over, total }: SetP
 }
 
 /**
- * Seconds until the last of the runs is over.
+ * Estimated seconds until the last run ends.
  *
- * @param durations seconds of runs that are over; without any NaN
- * @param running seconds that those under way have trained
- * @param jobs at a time
+ * @param durations - seconds of the runs that ended; NaN is returned if there are none
+ * @param running - seconds that the current runs have trained
+ * @param jobs - number of runs at a time
  */
 export function secondsLeft(
   durations: readonly number[],

@@ -1,9 +1,9 @@
-/** The samples of a run at a glance: how their losses are distributed, and what stands behind a ranking. */
+/** An overview of the samples of a run: the distribution of their losses, and notes about the ranking. */
 import type { RunSnapshot } from '../../history/run-snapshot.js'
 import type { SampleLosses } from '../../samples/sample-losses.js'
 import type { HistogramBin, PredictionOverview, SampleOverview } from '../../samples/sample-overview.js'
 import type { DamagedFile, RunSummary } from '../../history/summarize-run.js'
-import { isVisible } from '../../history/visible-history.js'
+import { isVisible } from '../../history/visible-steps.js'
 import { GAP_REASONS } from './events.js'
 import { formatCount, formatNumber } from '../text/format.js'
 import { table, WIDTH, wrap } from '../text/layout.js'
@@ -16,7 +16,7 @@ export interface SamplePage {
   readonly snapshot: RunSnapshot
   readonly losses: SampleLosses
   readonly overview: SampleOverview
-  /** Only samples with this label are looked at. */
+  /** Only samples with this label are included. */
   readonly label: number | undefined
 }
 
@@ -51,7 +51,7 @@ export function overviewLines(page: SamplePage): string[] {
   return lines.map(sanitize)
 }
 
-/** What a reader of the samples has to know besides: what is missing, and what a high loss means here. */
+/** Notes: which samples are missing, and what a high loss means in this run. */
 export function notesOf({ summary, snapshot, losses, overview, label }: SamplePage): string[] {
   const { sampleEvery } = summary.config
   const lambda = snapshot.last?.controls['lambda'] ?? NaN
@@ -81,7 +81,7 @@ export function notesOf({ summary, snapshot, losses, overview, label }: SamplePa
   ]
 }
 
-/** `notesOf`, and what of the log cannot be read. */
+/** `notesOf`, and the damaged parts of the log. */
 export function noteLines(page: SamplePage): string[] {
   const { damage = [] } = page.summary
   return [
@@ -145,5 +145,5 @@ function ordinal(count: number): string {
   return `${formatCount(count)}${ending}`
 }
 
-/** Characters of the longest bar. */
+/** Columns of the longest bar. */
 const BAR = 36

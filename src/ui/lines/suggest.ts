@@ -40,7 +40,7 @@ export function suggestLines(page: SuggestPage, width: number): string[] {
   return lines.map(sanitize)
 }
 
-/** What to do about wrong labels, in words. */
+/** Advice about wrong labels. */
 export function adviceOf({ forWrong }: Pick<SuggestPage, 'forWrong'>): string {
   if (forWrong === undefined) return 'Are labels wrong? --wrong 0.3 says what to aim for if 30 % of them are.'
   const { wrong, isGuess, ess, outcome, unbounded } = forWrong

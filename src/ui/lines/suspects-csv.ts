@@ -2,12 +2,12 @@
 import { stringify } from 'csv-stringify/sync'
 import type { ShownSuspect } from './suspects.js'
 
-/** Without a line break at the end. */
+/** The header row, without a line break at the end. */
 export function csvHeader(): string {
   return COLUMNS.map(([name]) => name).join(',')
 }
 
-/** Rows, one a suspect and without a line break at the end; what is not known is empty. At least one suspect. */
+/** One row for each suspect, without a line break at the end. Unknown values are empty. `suspects` must not be empty. */
 export function csvRows(suspects: readonly ShownSuspect[]): string {
   const rows = suspects.map((suspect) => COLUMNS.map(([, key]) => String(suspect[key] ?? '')))
   return stringify(rows).replace(/\n$/, '')

@@ -88,7 +88,7 @@ function cell(label: number | undefined): string {
   return label === undefined ? '' : String(label)
 }
 
-/** With as many decimals as give the largest four digits, so that they can be compared at a glance. */
+/** All with the same decimals, so many that the largest value has four digits. */
 function aligned(values: readonly number[]): string[] {
   const largest = values.reduce(
     (most, value) => (Number.isFinite(value) ? Math.max(most, Math.abs(value)) : most),
@@ -99,7 +99,7 @@ function aligned(values: readonly number[]): string[] {
   return values.map((value) => (Number.isFinite(value) ? value.toFixed(decimals) : formatNumber(value)))
 }
 
-/** The end of a path tells more than its beginning. */
+/** Cuts the beginning: the end of a path says more. */
 function cutStart(text: string, width: number): string {
   const characters = [...text]
   return characters.length <= width ? text : `…${characters.slice(characters.length - width + 1).join('')}`

@@ -1,4 +1,4 @@
-/** `absgd what-if`: other values of lambda beside the one that is applied. */
+/** The lines of `absgd what-if`: outcomes at other values of lambda, beside those at the current one. */
 import type { RunSummary } from '../../history/summarize-run.js'
 import type { LossesRead } from '../../analysis/loss-spread.js'
 import type { Outcome } from '../../analysis/lambda-outcome.js'
@@ -10,7 +10,7 @@ import { sanitize } from '../text/sanitize.js'
 export interface WhatIfPage {
   readonly summary: RunSummary
   readonly losses: LossesRead
-  /** At the lambda now applied. */
+  /** Outcome at the current lambda. */
   readonly now: Outcome | undefined
   readonly asked: readonly { readonly asked: string; readonly outcome: Outcome }[]
 }
@@ -63,7 +63,7 @@ function classLines(
   return lines
 }
 
-/** Places in the list of classes: ascending where all fit, else those first that some lambda moves farthest from even. */
+/** Indices of classes: all in order if they fit, else first those whose weight differs most from their share of the samples. */
 function mostChanged(outcomes: readonly Outcome[]): number[] {
   const places = outcomes[0]!.classes.map((_, i) => i)
   if (places.length <= CLASSES) return places
@@ -81,7 +81,7 @@ function titleOf({ asked, outcome }: ShownOutcome & { readonly outcome: Outcome 
   return asked === 'now' ? `NOW ${lambda}` : lambda
 }
 
-/** Rows of the table of classes. */
+/** Most rows of the table of classes. */
 const CLASSES = 10
-/** Columns of it that fit beside each other in 80 columns. */
+/** Most values of lambda that fit beside each other in 80 columns. */
 const LAMBDAS = 6

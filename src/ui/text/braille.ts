@@ -1,14 +1,14 @@
-/** A raster of dots, two by four a cell, that becomes text: braille, or ASCII where a terminal has no braille. */
+/** A raster of dots, two by four in each cell, as text: braille, or ASCII for a terminal without braille. */
 
 export interface Raster {
   /** Dots across and down. */
   readonly width: number
   readonly height: number
-  /** What is drawn from now on covers, cell by cell, what was drawn before. */
+  /** Starts a new layer: in each cell, a later layer replaces an earlier one. */
   layer(): void
-  /** A dot, from the upper left corner; one outside the raster is not drawn. */
+  /** Draws a dot. Coordinates count from the upper left corner; a dot outside the raster is not drawn. */
   dot(x: number, y: number): void
-  /** A line between two points, which may lie outside. */
+  /** Draws a line between two points. The points may lie outside the raster. */
   line(x0: number, y0: number, x1: number, y1: number): void
   /** The cells of a row, from the left. */
   row(row: number): readonly Cell[]

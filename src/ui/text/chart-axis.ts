@@ -1,4 +1,5 @@
-/** The axes of a chart: its extent, and what is written beside it. */
+/** The axes of a chart: the range of its values, and the labels beside it. */
+import { widthOf } from './width.js'
 
 export interface Span {
   readonly min: number
@@ -11,7 +12,7 @@ export interface AxisLabel {
   readonly text: string
 }
 
-/** Of the finite values, on a logarithmic scale of those above 0; undefined when there is none. */
+/** The range of the finite values; on a logarithmic scale, of those above 0. Undefined when there are none. */
 export function spanOf(columns: readonly Float64Array[], log = false): Span | undefined {
   let min = Infinity
   let max = -Infinity
@@ -26,8 +27,8 @@ export function spanOf(columns: readonly Float64Array[], log = false): Span | un
 }
 
 /**
- * `spanOf` without its few outliers: values, at most one in 20 at each end, that are so far from all others that those would lie on
- * one line. A chart marks what its axis leaves out.
+ * `spanOf` without outliers: at most one value in 20 at each end, so far from all others that the others would be drawn as one flat
+ * line. A chart marks the values that its axis leaves out.
  */
 export function spanWithoutOutliers(columns: readonly Float64Array[], log = false): Span | undefined {
   const span = spanOf(columns, log)
@@ -36,14 +37,11 @@ export function spanWithoutOutliers(columns: readonly Float64Array[], log = fals
   const sorted = Float64Array.from(
     columns.flatMap((column) => [...column].filter((value) => isShown(value, log)).map(of)),
   ).sort()
-  // One step with an outlier has one in each column.
+  // A step with an outlier has one in every column.
   const few = Math.max(columns.length, Math.floor(sorted.length * OUTLIERS))
-  if (sorted.length < LEAST_VALUES * columns.length) return span
+  if (sorted.length < MIN_VALUES * columns.length) return span
   const [low, high] = [sorted[few]!, sorted[sorted.length - 1 - few]!]
-  const usual = Math.max(
-    high - low,
-    log ? LEAST_DECADES : Math.max(Math.abs(low), Math.abs(high)) * LEAST_SHARE,
-  )
+  const usual = Math.max(high - low, log ? MIN_DECADES : Math.max(Math.abs(low), Math.abs(high)) * MIN_SHARE)
   if (usual === 0) return span
   const [from, to] = [low - FAR * usual, high + FAR * usual]
   return {
@@ -66,7 +64,7 @@ export interface AxisOptions {
   readonly format: (value: number) => string
 }
 
-/** The ends exactly, and round numbers in between where there is room; a single value in the middle. */
+/** Labels for the exact ends, and for round numbers between them where there is room. A single value is labelled in the middle. */
 export function axisLabels({ min, max }: Span, { rows, log, format }: AxisOptions): readonly AxisLabel[] {
   if (max === min || rows === 1) return [{ row: Math.floor((rows - 1) / 2), text: format(max) }]
   const labels = [
@@ -77,7 +75,7 @@ export function axisLabels({ min, max }: Span, { rows, log, format }: AxisOption
   const ticks = log ? decades({ min, max }) : roundNumbers({ min, max }, rows / ROWS_A_LABEL)
   for (const tick of ticks) {
     const row = Math.round(((of(max) - of(tick)) / (of(max) - of(min))) * (rows - 1))
-    if (labels.every((label) => Math.abs(label.row - row) >= LEAST_DISTANCE))
+    if (labels.every((label) => Math.abs(label.row - row) >= MIN_DISTANCE))
       labels.push({ row, text: format(tick) })
   }
   return labels
@@ -85,22 +83,23 @@ export function axisLabels({ min, max }: Span, { rows, log, format }: AxisOption
 
 export interface GutterOptions {
   readonly rows: number
-  /** Of the whole chart. */
+  /** Columns of the whole chart. */
   readonly width: number
   readonly ascii: boolean
   /** Columns for the labels. */
   readonly least: number
 }
 
-/** What stands left of every row: labels, then the axis; empty where they would take more than half of the width. */
+/** The text left of every row: labels, then the axis. Empty where it would take more than half of the width. */
 export function gutterLines(labels: readonly AxisLabel[], options: GutterOptions): readonly string[] {
   const { rows, width, ascii, least } = options
   const [axis, tick] = ascii ? ['|', '+'] : ['│', '┤']
-  const room = Math.max(least, ...labels.map(({ text }) => text.length))
+  const room = Math.max(least, ...labels.map(({ text }) => widthOf(text)))
   if (2 * (room + 2) > width) return Array.from({ length: rows }, () => '')
   return Array.from({ length: rows }, (_, row) => {
-    const label = labels.find((one) => one.row === row)
-    return `${(label?.text ?? '').padStart(room)} ${label === undefined ? axis : tick}`
+    const label = labels.find((candidate) => candidate.row === row)
+    const text = label?.text ?? ''
+    return `${' '.repeat(room - widthOf(text))}${text} ${label === undefined ? axis : tick}`
   })
 }
 
@@ -111,8 +110,8 @@ function roundNumbers({ min, max }: Span, count: number): readonly number[] {
   const step = power * ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10)
   const first = Math.ceil(min / step)
   const last = Math.floor(max / step)
-  // From whole multiples, so that 0.1 + 0.2 is not what is written.
-  return Array.from({ length: Math.max(0, Math.min(MOST_TICKS, last - first + 1)) }, (_, i) =>
+  // Computed from whole multiples, so that no rounding errors (0.30000000000000004) are printed.
+  return Array.from({ length: Math.max(0, Math.min(MAX_TICKS, last - first + 1)) }, (_, i) =>
     Number(((first + i) * step).toPrecision(12)),
   )
 }
@@ -121,20 +120,20 @@ function decades({ min, max }: Span): readonly number[] {
   const first = Math.ceil(Math.log10(min))
   const last = Math.floor(Math.log10(max))
   return Array.from(
-    { length: Math.max(0, Math.min(MOST_TICKS, last - first + 1)) },
+    { length: Math.max(0, Math.min(MAX_TICKS, last - first + 1)) },
     (_, i) => 10 ** (first + i),
   )
 }
 
 /** Share of the values that may be outliers, at each end. */
 const OUTLIERS = 0.05
-/** With fewer values nobody knows what is usual. */
-const LEAST_VALUES = 4
-/** Times the range of the others: then they would take less than a dot or two of a chart of eight rows. */
+/** With fewer values, outliers cannot be told apart. */
+const MIN_VALUES = 4
+/** A value this many times the range of the others away is an outlier: the others would fill only one or two dots of eight rows. */
 const FAR = 30
-/** Values that hardly differ are no reason to leave out one that does: their range counts as this share of them at least. */
-const LEAST_SHARE = 0.1
-const LEAST_DECADES = 0.3
+/** The range of the others counts as at least this share of their size, so that nearly equal values make no outliers. */
+const MIN_SHARE = 0.1
+const MIN_DECADES = 0.3
 const ROWS_A_LABEL = 3
-const LEAST_DISTANCE = 2
-const MOST_TICKS = 100
+const MIN_DISTANCE = 2
+const MAX_TICKS = 100

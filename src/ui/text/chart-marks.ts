@@ -1,8 +1,8 @@
-/** Marks over a chart, for what a line cannot show: NaN, infinities, and values that the y axis leaves out. */
+/** Marks on a chart for values that a line cannot show: NaN, infinities, and values outside the y axis. */
 import { DOTS_ACROSS } from './braille.js'
 import type { Span } from './chart-axis.js'
 
-/** Which values at a point are not finite: a sum of these; 0 for none (record/series.ts has the same). */
+/** Which values at a point are not finite: a sum of these numbers, or 0 for none. history/series has the same numbers. */
 const NAN = 1
 const INFINITY = 2
 const MINUS_INFINITY = 4
@@ -22,16 +22,16 @@ export interface Marks {
 
 export interface MarkOptions {
   readonly columns: number
-  /** Dots from the left. */
+  /** Position in dots from the left. */
   readonly placeX: (x: number) => number
   /** Undefined where no value is finite. */
   readonly y: Span | undefined
   readonly ascii: boolean
-  /** On a logarithmic axis values from 0 down are gaps, and none is left out. */
+  /** On a logarithmic axis, values of 0 and below are gaps and get no mark. */
   readonly log: boolean
 }
 
-/** NaN stands at the bottom, what is above the axis at the top, what is below it at the bottom. */
+/** Marks for NaN and for values below the axis are in the last row, marks for values above the axis in the first. */
 export function marksOf(series: readonly MarkedSeries[], options: MarkOptions): Marks {
   const { columns, placeX, y, ascii, log } = options
   const [nan, above, below] = ascii ? ['x', '^', 'v'] : ['×', '▲', '▼']

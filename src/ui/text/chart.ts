@@ -3,18 +3,18 @@ import { createRaster, type Raster } from './braille.js'
 import { axisLabels, gutterLines, spanOf, spanWithoutOutliers, type Span } from './chart-axis.js'
 import { marksOf } from './chart-marks.js'
 import { formatNumber } from './format.js'
-import { cut } from './layout.js'
+import { cut, padTo, widthOf } from './width.js'
 
 export type Paint = (text: string) => string
 
 export interface ChartSeries {
   /** Ascending. */
   readonly x: Float64Array
-  /** As many as x; NaN and ±Infinity are gaps. On a logarithmic scale so is what is not above 0. */
+  /** As many as x. NaN and ±Infinity are gaps; on a logarithmic scale, values of 0 and below are gaps too. */
   readonly y: Float64Array
-  /** Fills from y up to these values, thinly, instead of drawing a line. */
+  /** Fills the area between y and these values with sparse dots, instead of drawing a line. */
   readonly upTo?: Float64Array
-  /** Of each point, which of its values are NaN or infinite, as record/series.ts has it: they are marked. @default none */
+  /** For each point, which of its values are NaN or infinite (see chart-marks.ts): they are marked. @default none */
   readonly notFinite?: Uint8Array
   /** `steps` holds a value until the next x. @default 'linear' */
   readonly shape?: 'linear' | 'steps'
@@ -30,27 +30,27 @@ export interface ChartOptions {
   readonly x?: Span
   /** @default the extent of the finite data */
   readonly y?: Span
-  /** `clip` leaves the few values out of the y axis beside which all others would be one line, and marks them. @default 'show' */
+  /** `clip` leaves outliers out of the y axis and marks them. @default 'show' */
   readonly outliers?: 'show' | 'clip'
   /** Logarithmic y axis. @default false */
   readonly log?: boolean
-  /** Without braille and box characters. @default false */
+  /** Whether to draw with ASCII characters only. @default false */
   readonly ascii?: boolean
-  /** Text of a point of the x axis; its ends are labelled in a row of their own. @default no such row */
+  /** Label of a point of the x axis. The two ends are labelled in an additional row. @default no such row */
   readonly xLabel?: (x: number) => string
   /** @default formatNumber */
   readonly yLabel?: (y: number) => string
-  /** What is said where there is nothing to draw. @default 'no data yet' */
+  /** Text that is shown when there is nothing to draw. @default 'no data yet' */
   readonly empty?: string
   /** Colours the axes and their labels. */
   readonly paintAxis?: Paint
   /** Colours marks. */
   readonly paintMark?: Paint
-  /** Columns that y labels take at least: charts above each other line up. */
+  /** Minimum columns for the y labels, so that charts above each other line up. */
   readonly labelWidth?: number
 }
 
-/** `height` lines of `width` columns each. Series are drawn in their order: a later one covers an earlier one, cell by cell. */
+/** `height` lines of `width` columns each. In each cell, a later series covers an earlier one. */
 export function chartLines(series: readonly ChartSeries[], options: ChartOptions): string[] {
   const { width, height, log = false, ascii = false, paintAxis = plain } = options
   const rows = Math.max(1, height - (options.xLabel === undefined ? 0 : 1))
@@ -64,7 +64,7 @@ export function chartLines(series: readonly ChartSeries[], options: ChartOptions
   const gutter = gutterLines(labels, { rows, width, ascii, least: options.labelWidth ?? 0 })
   const columns = Math.max(1, width - (gutter[0]?.length ?? 0))
   const raster = createRaster(columns, rows, { ascii })
-  // Without any finite value there is nothing to place.
+  // Without a finite value any scale will do: only marks are drawn.
   const place = scale(
     x,
     padded(y ?? { min: 0, max: 1 }, log && y !== undefined),
@@ -100,7 +100,7 @@ function valuesOf({ y, upTo }: ChartSeries): readonly Float64Array[] {
   return upTo === undefined ? [y] : [y, upTo]
 }
 
-/** A constant lies in the middle. */
+/** Widens the range of a constant, so that it is drawn in the middle. */
 function padded({ min, max }: Span, log: boolean): Span {
   if (max > min) return { min, max }
   if (log) return { min: min / 2, max: max * 2 }
@@ -150,7 +150,7 @@ function drawLine(raster: Raster, { x, y, shape }: ChartSeries, place: Place): v
   settle()
 }
 
-/** Large enough to be seen. */
+/** Draws four dots, because a single dot is hard to see. */
 function drawPoint(raster: Raster, { x, y }: { readonly x: number; readonly y: number }): void {
   const left = Math.min(Math.round(x), raster.width - 2)
   const top = Math.min(Math.round(y), raster.height - 2)
@@ -177,14 +177,14 @@ function drawBand(raster: Raster, { x, y }: ChartSeries, upTo: Float64Array, pla
   }
 }
 
-/** Every other dot, so that a line over it stands out without colour too. */
+/** Fills every second dot, so that a line over the area can be seen without colour. */
 function fillColumn(raster: Raster, column: number, high: number, low: number): void {
   const top = Math.max(0, Math.round(high))
   const bottom = Math.min(raster.height - 1, Math.round(low))
   for (let row = top; row <= bottom; row += 1) if ((row + column) % 2 === 0) raster.dot(column, row)
 }
 
-/** Neighbours of one series are painted in one piece. */
+/** Adjacent cells of one series are coloured together: one escape sequence for all of them. */
 function paintRow(
   raster: Raster,
   row: number,
@@ -213,18 +213,17 @@ function paintRow(
 function xAxis({ min, max }: Span, label: (x: number) => string, indent: number, width: number): string {
   const room = Math.max(0, width - indent)
   const right = cut(label(max), room)
-  const left = cut(label(min), Math.max(0, room - right.length - 1))
-  const between = max > min ? Math.max(0, room - left.length - right.length) : room - left.length
-  const text = max > min ? left + ' '.repeat(between) + right : left + ' '.repeat(between)
-  return (' '.repeat(indent) + text).slice(0, width).padEnd(width)
+  if (max <= min) return padTo(' '.repeat(Math.min(indent, width)) + cut(label(min), room), width)
+  const left = cut(label(min), Math.max(0, room - widthOf(right) - 1))
+  return padTo(' '.repeat(indent) + padTo(left, room - widthOf(right)) + right, width)
 }
 
 function emptyLines({ width, height, empty = 'no data yet', paintAxis = plain }: ChartOptions): string[] {
   const text = cut(empty, width)
-  const left = Math.floor((width - text.length) / 2)
+  const left = Math.floor((width - widthOf(text)) / 2)
   const middle = Math.floor((height - 1) / 2)
   return Array.from({ length: height }, (_, row) =>
-    row === middle ? paintAxis((' '.repeat(left) + text).padEnd(width)) : ' '.repeat(width),
+    row === middle ? paintAxis(padTo(' '.repeat(left) + text, width)) : ' '.repeat(width),
   )
 }
 

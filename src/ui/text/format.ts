@@ -1,4 +1,4 @@
-/** Numbers and times as people read them. */
+/** Numbers, times and sizes as text for people. */
 
 /** Up to four significant digits: `0.9512`, `1,920`, `3.2e-5`, `inf`, `nan`. Whole numbers below 10⁹ are given exactly. */
 export function formatNumber(value: number): string {
@@ -35,7 +35,7 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(whole / DAY)} d ${Math.floor((whole % DAY) / HOUR)} h`
 }
 
-/** In the largest unit that is not 0: `12 s`, `5 min`, `3 h`, `2 d`. */
+/** A time in its largest unit: `12 s`, `5 min`, `3 h`, `2 d`. */
 export function formatAge(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds))
   if (whole < 60) return `${whole} s`
@@ -82,7 +82,7 @@ export function formatDifference(
   return [text(difference), interval === null ? '' : `[${text(interval.low)}, ${text(interval.high)}]`]
 }
 
-/** Down to the second digit of `spread`; undefined where it has none, and for what is better written with an exponent. */
+/** Decimals up to the second digit of `spread`. Undefined for a spread of 0, and for values that need an exponent. */
 function decimalsOf(spread: number, value: number): number | undefined {
   if (!(spread > 0) || !(Math.max(spread, Math.abs(value)) < 1e6)) return undefined
   const decimals = 1 - Math.floor(Math.log10(spread))

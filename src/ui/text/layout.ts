@@ -1,4 +1,6 @@
-/** Lines of a given width: tables, wrapped text, labelled values. */
+/** Lines of at most a given width: tables, wrapped text, labelled values. Widths are columns of a terminal. */
+import wrapAnsi from 'wrap-ansi'
+import { cut, padTo, widthOf } from './width.js'
 
 export const WIDTH = 80
 
@@ -6,9 +8,9 @@ export interface Column {
   readonly title: string
   /** @default 'left' */
   readonly align?: 'left' | 'right'
-  /** May be cut to this many characters where the table is too wide; the column with the longest cells first. */
+  /** The narrowest that the column may become where the table is too wide. The widest column is made narrower first. */
   readonly shrinkTo?: number
-  /** What a cut leaves. @default 'beginning' */
+  /** The part of a cell that stays where it is cut. @default 'beginning' */
   readonly keeps?: 'beginning' | 'both-ends'
 }
 
@@ -21,49 +23,39 @@ export interface Indents {
   readonly hanging?: string
 }
 
-/** Header and rows, two spaces apart. Wider than `width` only where no column may be cut any further. */
+/** Header and rows, two spaces apart. Wider than `width` only where no column may become narrower. */
 export function table(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
   width = WIDTH,
 ): string[] {
   const lines = [columns.map(({ title }) => title), ...rows]
-  const widths = columns.map((_, i) => Math.max(...lines.map((cells) => lengthOf(cells[i]!))))
+  const widths = columns.map((_, i) => Math.max(...lines.map((cells) => widthOf(cells[i]!))))
   shrink(widths, columns, width - 2 * (columns.length - 1))
   return lines.map((cells) =>
     cells
       .map((cell, i) => {
-        const text = (columns[i]!.keeps === 'both-ends' ? cutInside : cut)(cell, widths[i]!)
-        const space = ' '.repeat(widths[i]! - lengthOf(text))
-        return columns[i]!.align === 'right' ? space + text : text + space
+        const { keeps, align } = columns[i]!
+        const text = cut(cell, widths[i]!, { position: keeps === 'both-ends' ? 'middle' : 'end' })
+        return align === 'right' ? ' '.repeat(widths[i]! - widthOf(text)) + text : padTo(text, widths[i]!)
       })
       .join('  ')
       .trimEnd(),
   )
 }
 
-/** Breaks at spaces; a word longer than a line is broken anywhere. Every line is indented. */
+/** Breaks at spaces; a word that is wider than a line is broken too. Every line is indented. */
 export function wrap(text: string, { width = WIDTH, indent = '', hanging = indent }: Indents = {}): string[] {
-  const lines: string[] = []
-  let line = indent
-  let empty = true
-  for (const word of text.split(' ').filter(Boolean)) {
-    if (!empty && lengthOf(line) + 1 + lengthOf(word) > width) {
-      lines.push(line)
-      line = hanging
-      empty = true
-    }
-    let rest = [...word]
-    while (lengthOf(line) + rest.length > width && empty) {
-      const room = Math.max(1, width - lengthOf(line))
-      lines.push(line + rest.slice(0, room).join(''))
-      rest = rest.slice(room)
-      line = hanging
-    }
-    line += empty ? rest.join('') : ` ${rest.join('')}`
-    empty = false
-  }
-  return [...lines, line]
+  const words = text.normalize().split(' ').filter(Boolean).join(' ')
+  const [first = '', ...others] = linesOf(words, width - widthOf(indent))
+  if (others.length === 0) return [indent + first]
+  // The first line has an indent of its own, so the rest is wrapped again to the width that is left beside `hanging`.
+  const rest = linesOf(words.slice(first.length).trimStart(), width - widthOf(hanging))
+  return [indent + first, ...rest.map((line) => hanging + line)]
+}
+
+function linesOf(text: string, width: number): string[] {
+  return wrapAnsi(text, Math.max(1, width), { hard: true }).split('\n')
 }
 
 /** `  label   text`, the text wrapped in a column of its own. */
@@ -72,11 +64,11 @@ export function labelled(
   text: string,
   { width = WIDTH, labelWidth = LABEL_WIDTH } = {},
 ): string[] {
-  const indent = `  ${label.padEnd(labelWidth)}  `
-  return wrap(text, { width, indent, hanging: ' '.repeat(lengthOf(indent)) })
+  const indent = `  ${padTo(label, labelWidth)}  `
+  return wrap(text, { width, indent, hanging: ' '.repeat(widthOf(indent)) })
 }
 
-/** Items on lines of their own, as many a line as fit: an item is never broken. */
+/** Items side by side, on as many lines as they need. No item is broken. */
 export function flow(
   items: readonly string[],
   { width = WIDTH, indent = '', hanging = indent }: Indents = {},
@@ -85,7 +77,7 @@ export function flow(
   let line: string | undefined
   for (const item of items) {
     const longer = line === undefined ? (lines.length === 0 ? indent : hanging) + item : `${line}  ${item}`
-    if (line !== undefined && lengthOf(longer) > width) {
+    if (line !== undefined && widthOf(longer) > width) {
       lines.push(line)
       line = hanging + item
     } else line = longer
@@ -93,36 +85,17 @@ export function flow(
   return line === undefined ? lines : [...lines, line]
 }
 
-/** As many of the items as fit into one line; of those left out, how many. */
+/** As many of the items as fit into one line, and the number of those that do not (`+2`). */
 export function fit(items: readonly string[], width = WIDTH): string {
   let line = ''
   for (const [i, item] of items.entries()) {
     const longer = line === '' ? item : `${line}  ${item}`
     const left = items.length - i - 1
     const room = left === 0 ? 0 : `  +${left}`.length
-    if (line !== '' && lengthOf(longer) + room > width) return `${line}  +${items.length - i}`
+    if (line !== '' && widthOf(longer) + room > width) return `${line}  +${items.length - i}`
     line = longer
   }
   return line
-}
-
-/** The text, or its beginning and an ellipsis. */
-export function cut(text: string, width: number): string {
-  const characters = [...text]
-  return characters.length <= width ? text : `${characters.slice(0, Math.max(0, width - 1)).join('')}…`
-}
-
-/** The text, or its two ends around an ellipsis. */
-function cutInside(text: string, width: number): string {
-  const characters = [...text]
-  if (characters.length <= width) return text
-  const end = Math.floor((width - 1) / 2)
-  return `${cut(text, width - end)}${characters.slice(characters.length - end).join('')}`
-}
-
-/** In characters; those that take two columns of a terminal count as one. */
-function lengthOf(text: string): number {
-  return [...text].length
 }
 
 function shrink(widths: number[], columns: readonly Column[], available: number): void {

@@ -1,9 +1,9 @@
-/** Text that comes from elsewhere (a task, a worker's stderr, a file), made safe to print. */
+/** Makes text from a task, a worker's stderr or a file safe to print. */
 import { stripVTControlCharacters } from 'node:util'
 
 /**
- * One line without anything that a terminal obeys or that reorders text: escape sequences, control characters (C0, DEL,
- * C1), bidirectional and other format characters. Line breaks and tabs become spaces.
+ * The text as one line, without escape sequences, control characters (C0, DEL, C1), and bidirectional and other format characters,
+ * which would change the terminal or the order of the text. Line breaks and tabs become spaces.
  */
 export function sanitize(text: string): string {
   return stripVTControlCharacters(text)
@@ -11,7 +11,7 @@ export function sanitize(text: string): string {
     .replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, '')
 }
 
-/** `sanitize`, line by line. */
+/** Sanitizes each line on its own. */
 export function sanitizeLines(text: string): string[] {
   return text.split(/\r\n|[\n\r]/).map((line) => sanitize(line.replaceAll('\t', '    ')))
 }

@@ -1,6 +1,6 @@
 /** Lines of exactly a given width, made of coloured pieces. */
-import stringWidth from 'string-width'
 import type { Paint } from './chart.js'
+import { cut, widthOf } from './width.js'
 
 export interface Piece {
   readonly text: string
@@ -8,26 +8,6 @@ export interface Piece {
 }
 
 export type Pieces = readonly (Piece | string)[]
-
-/** Columns of a terminal that a text without escape sequences takes. */
-export function widthOf(text: string): number {
-  return SIMPLE.test(text) ? text.length : stringWidth(text)
-}
-
-/** The text, or as much of it as fits with an ellipsis behind. */
-export function cutTo(text: string, width: number, ellipsis: string): string {
-  if (widthOf(text) <= width) return text
-  if (width <= ellipsis.length) return ellipsis.slice(0, Math.max(0, width))
-  let kept = ''
-  let used = 0
-  for (const character of text) {
-    const more = widthOf(character)
-    if (used + more > width - ellipsis.length) break
-    kept += character
-    used += more
-  }
-  return kept + ellipsis
-}
 
 export interface LineOptions {
   readonly width: number
@@ -41,7 +21,7 @@ export function line(pieces: Pieces, { width, ellipsis }: LineOptions): string {
   for (const piece of pieces) {
     const { text: content, paint } = typeof piece === 'string' ? { text: piece, paint: undefined } : piece
     if (content === '') continue
-    const part = cutTo(content, room, ellipsis)
+    const part = cut(content, room, { ellipsis })
     room -= widthOf(part)
     text += paint === undefined ? part : paint(part)
     if (part !== content) break
@@ -49,7 +29,7 @@ export function line(pieces: Pieces, { width, ellipsis }: LineOptions): string {
   return text + ' '.repeat(Math.max(0, room))
 }
 
-/** Left and right, as far apart as they can be; where both do not fit, what is left is cut. */
+/** `left` at the beginning and `right` at the end of a line; `left` is cut where both do not fit. */
 export function apart(left: Pieces, right: Pieces, options: LineOptions): string {
   const rightWidth = widthOfPieces(right)
   if (rightWidth >= options.width) return line(right, options)
@@ -77,7 +57,7 @@ export function fitGroups(groups: readonly Pieces[], width: number, gap = 2): Pi
   return kept
 }
 
-/** Groups on as many lines as they take, none broken. */
+/** Groups side by side, on as many lines as they need. No group is broken. */
 export function flowGroups(groups: readonly Pieces[], width: number, gap = 2): readonly Pieces[] {
   const lines: (Piece | string)[][] = []
   let used = Infinity
@@ -93,5 +73,3 @@ export function flowGroups(groups: readonly Pieces[], width: number, gap = 2): r
   }
   return lines
 }
-
-const SIMPLE = /^[\x20-\x7e]*$/

@@ -1,4 +1,4 @@
-/** Records in words. */
+/** Actions, edits, metrics, positions and states as text. */
 import type { Action, ControlEdit, EditTo, EditWhen, Position } from '../../record/record.js'
 import type { DamagedFile, RunSummary } from '../../history/summarize-run.js'
 import type { WorkerState } from '../../history/worker-state.js'
@@ -27,7 +27,7 @@ export function actionInWords(action: Action): string {
   }
 }
 
-/** As it is typed: `lambda=-2@+100`, `lr*=0.1`. */
+/** The edit as a user types it: `lambda=-2@+100`, `lr*=0.1`. */
 export function editInWords({ control, to, when }: ControlEdit): string {
   return `${control}${editToInWords(to)}${whenInWords(when)}`
 }
@@ -49,7 +49,7 @@ function whenInWords(when: EditWhen): string {
   }
 }
 
-/** `train.loss 0.2031`, one for each. */
+/** One text for each metric: `train.loss 0.2031`. */
 export function metricsInWords(metrics: Readonly<Record<string, number>>): string[] {
   return Object.entries(metrics).map(([name, value]) => `${name} ${formatNumber(value)}`)
 }
@@ -74,7 +74,7 @@ export function exitInWords({
   return exitCode === undefined ? 'exit code unknown' : `exit code ${exitCode}`
 }
 
-/** Where training stood: a position is between two steps. */
+/** A position is between two steps: `after 3 steps`. */
 export function positionInWords({ step }: Position): string {
   return `after ${formatCount(step)} ${step === 1 ? 'step' : 'steps'}`
 }

@@ -1,20 +1,20 @@
 /**
- * Arrays on the wire are bytes, little-endian, as on every machine that this package supports. They are copied on
- * their way in: protobuf hands out views at odd offsets, which a typed array cannot be laid over.
+ * Arrays as bytes. They are little-endian, as on every machine that this package supports. Decoding copies them: protobuf
+ * returns views at odd offsets, at which a typed array is not possible.
  */
 import { violation } from './numbers.js'
 
-/** Where the arrays of one message are copied to. An ArrayBuffer for each would take longer than all the rest of decoding. */
+/** Memory for the arrays of one message. An ArrayBuffer for each array would take longer than the rest of decoding. */
 export interface Arena {
-  /** Copies `bytes`, which must be `count` values of `size` bytes, and returns where they are. */
+  /** Copies `bytes`, which must be `count` values of `size` bytes, and returns the place of the copy. */
   copy(bytes: Uint8Array, count: number, size: number, field: string): { buffer: ArrayBuffer; offset: number }
 }
 
 /**
- * Arrays of a small message lie in a block that messages share, as a block for each would keep the collector busy for longer
- * than decoding takes. What keeps one such array keeps its block.
+ * Small messages share a block: collecting one block for each would take longer than decoding. A reference to one such array keeps
+ * its whole block in memory.
  *
- * @param messageBytes - Size of the message: its arrays cannot be larger, but for what alignment takes.
+ * @param messageBytes - Size of the message. Its arrays are not larger, apart from alignment.
  */
 export function createArena(messageBytes: number): Arena {
   const own = messageBytes > LARGEST_SHARED ? { block: emptyBlock, used: 0 } : shared
@@ -59,12 +59,12 @@ export function readInt8(arena: Arena, bytes: Uint8Array, count: number, field: 
   return new Int8Array(buffer, offset, count)
 }
 
-/** `count` when there is something, 0 when the array is absent. */
+/** The number of values: `count`, or 0 if the array is absent. */
 export function countUnlessEmpty(bytes: Uint8Array, count: number): number {
   return bytes.length === 0 ? 0 : count
 }
 
-/** A view: the message is serialised before the array can change. */
+/** The bytes of an array, without a copy: the message is serialised before the array can change. */
 export function bytesOf(
   array: Float64Array | Float32Array | Uint32Array | Int8Array,
 ): Uint8Array<ArrayBuffer> {

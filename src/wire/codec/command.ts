@@ -1,4 +1,4 @@
-/** What is asked of a run, and the answers. */
+/** Commands, requests and their results. */
 import type { Action, Request, RequestResult } from '../../record/record.js'
 import type {
   Action as WireAction,
@@ -18,7 +18,7 @@ import type { Init } from './init.js'
 import { fromUint64, toUint64, violation } from './numbers.js'
 
 export function readCommand({ leaseEpoch, id, action }: WireCommand): Command {
-  return { type: 'command', leaseEpoch, id: named(id, 'Command.id'), action: readAction(action) }
+  return { type: 'command', leaseEpoch, id: requireId(id, 'Command.id'), action: readAction(action) }
 }
 
 export function writeCommand({ leaseEpoch, id, action }: Command): Init<typeof CommandSchema> {
@@ -29,20 +29,28 @@ export function readCommandResult(result: WireCommandResult): CommandResult {
   return {
     type: 'command-result',
     leaseEpoch: result.leaseEpoch,
-    id: named(result.id, 'CommandResult.id'),
+    id: requireId(result.id, 'CommandResult.id'),
     ok: result.ok,
     step: fromUint64(result.step, 'CommandResult.step'),
     message: result.message,
+    ...(result.follows === undefined ? {} : { follows: fromUint64(result.follows, 'CommandResult.follows') }),
   }
 }
 
 export function writeCommandResult(result: CommandResult): Init<typeof CommandResultSchema> {
-  const { leaseEpoch, id, ok, step, message } = result
-  return { leaseEpoch, id, ok, step: toUint64(step, 'CommandResult.step'), message }
+  const { leaseEpoch, id, ok, step, message, follows } = result
+  return {
+    leaseEpoch,
+    id,
+    ok,
+    step: toUint64(step, 'CommandResult.step'),
+    message,
+    follows: follows === undefined ? undefined : toUint64(follows, 'CommandResult.follows'),
+  }
 }
 
 export function readRequest({ id, by, why, action }: WireRequest): Request {
-  return { type: 'request', id: named(id, 'Request.id'), by, why, action: readAction(action) }
+  return { type: 'request', id: requireId(id, 'Request.id'), by, why, action: readAction(action) }
 }
 
 export function writeRequest({ id, by, why, action }: Request): Init<typeof RequestSchema> {
@@ -131,7 +139,7 @@ function writeAction(action: Action): Init<typeof ActionSchema> {
   }
 }
 
-function named(id: string, field: string): string {
+function requireId(id: string, field: string): string {
   if (id === '') throw violation(field, 'is empty')
   return id
 }

@@ -1,4 +1,4 @@
-/** Edits of controls, and what feedback schedules said. */
+/** Edits of controls, and decisions of feedback schedules. */
 import type { ControlEdit, Decided, Edited, EditTo, EditWhen } from '../../record/control-edit.js'
 import type { ControlEdit as WireControlEdit, ControlEditSchema } from '../gen/absgd/v1/command_pb.js'
 import {
@@ -71,7 +71,7 @@ export function writeDecided(decided: Decided): Init<typeof DecidedSchema> {
   }
 }
 
-/** ControlEdit and Edited say it alike. */
+/** ControlEdit and Edited share these fields. */
 function readTo(to: WireControlEdit['to']): EditTo {
   switch (to.case) {
     case undefined:

@@ -1,5 +1,5 @@
-/** Enumerations of the contract and their words in the domain. A case that the tables lack does not compile. */
-import type { Bye, Gap, Hello, Phase, PlanEvent, RunStatus } from '../../record/record.js'
+/** Enumerations of the contract and their names here. A missing entry in a table is a compile error. */
+import type { Bye, Gap, Phase, PlanEvent, RunStatus } from '../../record/record.js'
 import { PlanEvent_Kind } from '../gen/absgd/v1/plan_pb.js'
 import { Note_Level, RunStatus as WireStatus } from '../gen/absgd/v1/record_pb.js'
 import { Gap_Reason } from '../gen/absgd/v1/report_pb.js'
@@ -17,7 +17,7 @@ import { violation } from './numbers.js'
 type Enum = Readonly<Record<string, number>>
 type Words<E extends Enum, Word extends string> = Readonly<Record<Exclude<E[keyof E], 0>, Word>>
 
-export const roles: Words<typeof Role, Hello['role']> = {
+export const roles: Words<typeof Role, 'worker' | 'operator'> = {
   [Role.WORKER]: 'worker',
   [Role.OPERATOR]: 'operator',
 }
@@ -77,7 +77,7 @@ export const runStatuses: Words<typeof WireStatus, RunStatus> = {
   [WireStatus.INTERRUPTED]: 'interrupted',
 }
 
-/** @throws AbsgdError 'protocol' for "unspecified" and for numbers that this version does not know. */
+/** @throws AbsgdError 'protocol' for "unspecified", and for numbers that this version does not know */
 export function readWord<Word extends string>(
   words: Readonly<Record<number, Word>>,
   value: number,

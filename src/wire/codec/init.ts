@@ -1,6 +1,6 @@
 import type { DescMessage, Message, MessageInitShape } from '@bufbuild/protobuf'
 
-/** What a message is made of, every field of it: a field added to the contract does not compile until it is encoded. */
+/** All fields of a message. A field that is added to the contract is a compile error until it is encoded. */
 export type Init<Schema extends DescMessage> = Omit<
   Required<Exclude<MessageInitShape<Schema>, Message>>,
   '$typeName'

@@ -1,4 +1,4 @@
-/** A record's name, read without its body: it holds for kinds of a newer version, and costs next to nothing. */
+/** Reads the name of a record without its body. This is fast, and works for kinds of a newer version too. */
 import { getOption } from '@bufbuild/protobuf'
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
 import type { RecordName } from '../../record/record-id.js'
@@ -8,9 +8,9 @@ import { Stream as WireStream, stream as streamOption } from '../gen/absgd/v1/st
 import { fromIncarnation, fromUint64 } from './numbers.js'
 
 /**
- * Undefined when the bytes do not name a record; what they hold besides is not looked at.
+ * Undefined if the bytes are not a record with a name. The body is not checked.
  *
- * @param unknown - The stream of a kind that a newer version wrote: that of the log file in which the record stands.
+ * @param unknown - The stream of a record whose kind only a newer version knows: that of the log file which holds it
  */
 export function decodeName(bytes: Uint8Array, unknown: Stream = 'steps'): RecordName | undefined {
   const reader = new BinaryReader(bytes)
@@ -44,7 +44,7 @@ const ORIGIN = origin.number
 const INCARNATION = incarnation.number
 const SEQ = seq.number
 
-/** By the number of the field that is a record's body, as the contract says. */
+/** The streams of the contract, by the field number of a record's body. */
 const STREAMS: ReadonlyMap<number, Stream> = new Map(
   RecordSchema.oneofs[0]!.fields.map((field) => [
     field.number,

@@ -1,4 +1,4 @@
-/** Lists of named things on the wire are objects in the domain, in the same order; a name comes once. */
+/** Converts lists of named entries to objects and back, in the same order. Each name occurs once. */
 import type { StepColumns } from '../../record/record.js'
 import { bytesOf, readFloat64, type Arena } from './arrays.js'
 import { violation } from './numbers.js'
@@ -42,7 +42,7 @@ export function writeValues(values: Readonly<Record<string, number>>) {
   return Object.entries(values).map(([name, value]) => ({ name, value }))
 }
 
-// Object.fromEntries makes own properties of every name, "__proto__" included.
+// Object.fromEntries makes every name an own property, even "__proto__".
 export function uniquely<T>(entries: readonly (readonly [string, T])[], field: string): Record<string, T> {
   const named = Object.fromEntries(entries)
   for (const [name] of entries) if (name === '') throw violation(field, 'has an entry without a name')

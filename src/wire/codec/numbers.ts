@@ -1,4 +1,4 @@
-/** Numbers on their way between the contract and the domain: what does not fit is refused, never rounded. */
+/** Converts numbers between the contract and JavaScript. A number that does not fit is refused, never rounded. */
 import { AbsgdError } from '../../errors.js'
 
 /** A message that breaks the contract. `field` is dotted: "StepBatch.count". */
@@ -6,7 +6,7 @@ export function violation(field: string, problem: string): AbsgdError {
   return new AbsgdError('protocol', `${field} ${problem}`)
 }
 
-/** @throws AbsgdError 'protocol' above 2^53, from where on a number skips integers. */
+/** @throws AbsgdError 'protocol' above 2^53, where numbers are not exact any more */
 export function fromUint64(value: bigint, field: string): number {
   if (value > LARGEST) throw violation(field, `is ${value}; numbers go to 2^53`)
   return Number(value)
@@ -43,7 +43,7 @@ export function integerWithin(value: number, least: number, most: number, field:
   return value
 }
 
-/** Seconds and the like: finite and not negative. */
+/** Checks a duration: finite and not negative. */
 export function duration(value: number, field: string): number {
   if (!(value >= 0 && value < Infinity))
     throw violation(field, `is ${value}; it must be finite and not negative`)

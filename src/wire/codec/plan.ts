@@ -1,4 +1,4 @@
-/** Plans and their answers. */
+/** Plans and their acknowledgements. */
 import type { Plan, PlanAck } from '../../record/record.js'
 import type {
   Plan as WirePlan,
@@ -70,7 +70,7 @@ export function writePlanAck(ack: PlanAck): Init<typeof PlanAckSchema> {
   }
 }
 
-/** Ranges of the named controls; a name of the user's own may hold anything. */
+/** Checks the values of built-in controls. Controls that the user named may have any value. */
 function checkRange(name: string, values: Float64Array): void {
   const range = RANGES[name]
   if (range === undefined) return

@@ -1,4 +1,4 @@
-/** The entries of a log. Long because it is two switches over every kind there is. */
+/** The records of a log. This file is long because it has two switches over all kinds of records. */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import type { Body, CheckpointWritten, LogRecord } from '../../record/record.js'
 import { toAbsgdError } from '../../errors.js'

@@ -1,4 +1,4 @@
-/** What a worker reports: steps, samples, evaluations. */
+/** Telemetry of a worker: steps, samples, evaluations. */
 import type {
   Evaluation,
   Gap,
@@ -266,9 +266,9 @@ function writeStepSamples(samples: StepSamples): Init<typeof StepSamplesSchema> 
   }
 }
 
-/** Far more than a worker sends at once. */
+/** Far more than a worker puts into one batch. */
 const MOST_STEPS = 262_144
 const MOST_CLASSES = 1000
 const NO_VALUES = new Float64Array()
-/** Not spelt out per step on the wire. */
+/** The main weighing's name, which samples on the wire leave out. */
 const USUAL_WEIGHING = 'loss'

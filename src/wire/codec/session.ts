@@ -1,4 +1,4 @@
-/** Session messages: admission, signs of life, last words. */
+/** Session messages: Hello, Welcome, Reject, Progress and Bye. */
 import type { Acked, Bye, Hello, Position, Progress } from '../../record/record.js'
 import type {
   Acked as WireAcked,
@@ -7,6 +7,10 @@ import type {
   ByeSchema,
   Hello as WireHello,
   HelloSchema,
+  OperatorHello as WireOperatorHello,
+  OperatorHelloSchema,
+  OperatorWelcome as WireOperatorWelcome,
+  OperatorWelcomeSchema,
   Progress as WireProgress,
   ProgressSchema,
   Reject as WireReject,
@@ -18,23 +22,69 @@ import type {
 } from '../gen/absgd/v1/session_pb.js'
 import type { Position as WirePosition, PositionSchema } from '../gen/absgd/v1/common_pb.js'
 import { DEFAULT_WEIGHTING, type WeightingRule } from '../../record/weighting-rule.js'
-import type { Reject, Welcome } from '../message.js'
+import type { OperatorHello, OperatorWelcome, Reject, Welcome } from '../message.js'
 import { byeReasons, phases, readWord, rejectCodes, roles, weightingPresets, writeWord } from './enums.js'
 import type { Init } from './init.js'
 import { readValues, uniquely, writeValues } from './named.js'
 import { duration, fromIncarnation, fromUint64, toIncarnation, toUint64, violation } from './numbers.js'
 
-export function readHello(hello: WireHello): Hello {
-  if (!PEER_NAME.test(hello.peer)) {
-    throw violation('Hello.peer', `is "${hello.peer}"; it must be 1 to 64 characters of a-z 0-9 . _ -`)
+/** A Hello introduces a worker, or an operator of protocol 1.2 or before. */
+export function readIntroduction(hello: WireHello): Hello | OperatorHello {
+  const { protocolMajor, protocolMinor, run } = hello
+  const role = readWord(roles, hello.role, 'Hello.role')
+  if (role === 'worker') return readHello(hello)
+  const name = peerName(hello.peer, 'Hello.peer')
+  return { type: 'operator-hello', protocolMajor, protocolMinor, run, name }
+}
+
+export function readOperatorHello({
+  protocolMajor,
+  protocolMinor,
+  run,
+  name,
+}: WireOperatorHello): OperatorHello {
+  return {
+    type: 'operator-hello',
+    protocolMajor,
+    protocolMinor,
+    run,
+    name: peerName(name, 'OperatorHello.name'),
   }
+}
+
+export function writeOperatorHello({
+  protocolMajor,
+  protocolMinor,
+  run,
+  name,
+}: OperatorHello): Init<typeof OperatorHelloSchema> {
+  return { protocolMajor, protocolMinor, run, name }
+}
+
+export function readOperatorWelcome({
+  run,
+  protocolMajor,
+  protocolMinor,
+}: WireOperatorWelcome): OperatorWelcome {
+  return { type: 'operator-welcome', run, protocolMajor, protocolMinor }
+}
+
+export function writeOperatorWelcome({
+  run,
+  protocolMajor,
+  protocolMinor,
+}: OperatorWelcome): Init<typeof OperatorWelcomeSchema> {
+  return { run, protocolMajor, protocolMinor }
+}
+
+/** The Hello of a worker. */
+export function readHello(hello: WireHello): Hello {
   return {
     type: 'hello',
     protocolMajor: hello.protocolMajor,
     protocolMinor: hello.protocolMinor,
-    role: readWord(roles, hello.role, 'Hello.role'),
     run: hello.run,
-    peer: hello.peer,
+    peer: peerName(hello.peer, 'Hello.peer'),
     incarnation: fromIncarnation(hello.incarnation),
     pid: hello.pid,
     stepsPerEpoch: fromUint64(hello.stepsPerEpoch, 'Hello.steps_per_epoch'),
@@ -57,7 +107,7 @@ export function writeHello(hello: Hello): Init<typeof HelloSchema> {
   return {
     protocolMajor: hello.protocolMajor,
     protocolMinor: hello.protocolMinor,
-    role: writeWord(roles, hello.role),
+    role: writeWord(roles, 'worker'),
     run: hello.run,
     peer: hello.peer,
     incarnation: toIncarnation(hello.incarnation, 'Hello.incarnation'),
@@ -112,7 +162,7 @@ export function writeWelcome(welcome: Welcome): Init<typeof WelcomeSchema> {
   }
 }
 
-/** Absent from controllers that know only the default. */
+/** Absent in messages of controllers that know only the default rule. */
 function readWeighting(weighting: WireWeighting | undefined): WeightingRule {
   if (weighting === undefined) return DEFAULT_WEIGHTING
   const { alpha, floor } = weighting
@@ -180,7 +230,7 @@ export function writeBye(bye: Bye): Init<typeof ByeSchema> {
   }
 }
 
-/** Absent is the beginning, as an absent number is 0. */
+/** An absent position is that of the beginning. */
 export function readPosition(position: WirePosition | undefined): Position {
   if (position === undefined) return { attempt: 0, step: 0 }
   return { attempt: position.attempt, step: fromUint64(position.step, 'Position.step') }
@@ -190,7 +240,7 @@ export function writePosition({ attempt, step }: Position): Init<typeof Position
   return { attempt, step: toUint64(step, 'Position.step') }
 }
 
-/** Absent is none. */
+/** Absent if nothing is acknowledged. */
 export function readAcked(acked: WireAcked | undefined): Acked {
   if (acked === undefined) return { steps: 0, samples: 0 }
   return {
@@ -201,6 +251,11 @@ export function readAcked(acked: WireAcked | undefined): Acked {
 
 export function writeAcked({ steps, samples }: Acked): Init<typeof AckedSchema> {
   return { steps: toUint64(steps, 'Acked.steps'), samples: toUint64(samples, 'Acked.samples') }
+}
+
+function peerName(name: string, field: string): string {
+  if (PEER_NAME.test(name)) return name
+  throw violation(field, `is "${name}"; it must be 1 to 64 characters of a-z 0-9 . _ -`)
 }
 
 const PEER_NAME = /^[a-z0-9._-]{1,64}$/

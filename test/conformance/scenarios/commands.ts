@@ -2,7 +2,7 @@
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { Action } from '../../../src/record/record.js'
+import { streamOf, type Action } from '../../../src/record/record.js'
 import type { Bench } from '../benches.js'
 import type { Scripted } from '../scripted.js'
 import { range, samplesOf, stepsOf } from '../steps.js'
@@ -45,6 +45,25 @@ export function commandScenarios(bench: Bench): void {
     expect(new Set(answers().map(({ ok, step, message }) => `${ok} ${step} ${message}`)).size).toBe(1)
     expect(await controller.ask('e', { type: 'evaluate' })).toMatchObject({ ok: true, step: 3 })
     expect(stepsOf(controller).length).toBe(3)
+  })
+
+  test('names in each answer the last record of steps that came before it', async (context) => {
+    const { controller } = await bench.open(context)
+    await paused(controller)
+    await step(controller, 's', 5)
+    for (const [id, action, bodies] of [
+      ['p', { type: 'pause' }, ['step-batch']],
+      ['e', { type: 'evaluate' }, ['evaluation']],
+      ['c', { type: 'checkpoint' }, ['checkpoint-written']],
+    ] as const) {
+      const { ok, follows } = await controller.ask(id, action)
+      expect(ok).toBe(true)
+      const last = await controller.until(
+        () => controller.records.find(({ seq, body }) => streamOf(body) === 'steps' && seq === follows),
+        `record ${follows}`,
+      )
+      expect(bodies).toContain(last.body.type)
+    }
   })
 
   test('evaluates once per position, with a confusion matrix, and not before the first step', async (context) => {

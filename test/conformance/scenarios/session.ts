@@ -16,7 +16,6 @@ export function sessionScenarios(bench: Bench): void {
     expect(new Set(hellos.map(({ incarnation }) => incarnation)).size).toBe(1)
     expect(hellos[0]).toMatchObject({
       protocolMajor: 1,
-      role: 'worker',
       run: 'test',
       peer: 'worker-0',
       position: { attempt: 0, step: 0 },

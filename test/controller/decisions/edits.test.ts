@@ -22,6 +22,22 @@ describe('an edit', () => {
     expect(controller.state().edits).toMatchObject([{ effective: 14, settled: true }])
   })
 
+  test.each([
+    ['with a reply of its own', 100],
+    ['while its rows are on their way', 50],
+  ])('is proposed once, %s', (_name, step) => {
+    const checked: string[] = []
+    const controller = standing({
+      ...context,
+      requireInRange: (control) => {
+        checked.push(control)
+      },
+    })
+    const edits = [to('lambda', '*2', at(step)), to('lambda', '*3', at(step + 1))]
+    controller.message(set(edits), 'op')
+    expect(checked).toEqual(['lambda', 'lambda'])
+  })
+
   test('of a schedule begins with its own start; a factor multiplies what there is', () => {
     const controller = standing()
     const effects = controller.message(
@@ -98,7 +114,7 @@ describe('of two edits of one control at one step', () => {
   test('the one that does not count is recorded all the same, and its answer says so', () => {
     const { controller, effects } = conflict('cli', 'script')
     expect(appended(effects).some(({ type }) => type === 'edited')).toBe(true)
-    expect(Object.values(controller.state().answers).at(-1)?.message).toContain(
+    expect(Object.values(controller.state().replies).at(-1)?.message).toContain(
       'overruled by an edit of cli at the same step',
     )
   })
@@ -118,6 +134,7 @@ describe('an automatic checkpoint', () => {
       ok: true,
       step: 11,
       message: '',
+      follows: 2,
     })
     expect(written).toEqual([])
     const recorded = controller.telemetry(checkpoint(11))

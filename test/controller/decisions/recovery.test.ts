@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { nothingRecovered, recover, restarted } from '../../../src/controller/decisions/recovery.js'
+import { nothingRecovered, recover, restartedState } from '../../../src/controller/decisions/recovery.js'
 import { nameOf } from '../../../src/record/record-id.js'
 import type { Body, LogRecord } from '../../../src/record/record.js'
 import { hello, stepBatch } from '../../helpers/controller.js'
@@ -38,7 +38,7 @@ const written = (step: number, attempt = 1): Body => ({
 describe('recovery', () => {
   test('knows the sequences that the log holds, so that nothing is taken twice', () => {
     const { state } = recoverAll(log(joined, [stepBatch(0, 64)], [stepBatch(64, 64)]))
-    expect(state.intake).toEqual([
+    expect(state.received).toEqual([
       { incarnation: WORKER, appended: { steps: 2, samples: 0 }, durable: { steps: 2, samples: 0 } },
     ])
     expect(state.reported).toEqual({ attempt: 1, step: 128 })
@@ -49,28 +49,28 @@ describe('recovery', () => {
     const [first] = log([stepBatch(0, 64)])
     const name = { origin: 'worker-0', incarnation: WORKER, stream: 'steps', seq: 2 } as const
     const { state } = recover(recoverAll([first!]), name, undefined)
-    expect(state.intake).toMatchObject([{ incarnation: WORKER, durable: { steps: 2 } }])
+    expect(state.received).toMatchObject([{ incarnation: WORKER, durable: { steps: 2 } }])
   })
 
   test('starts a new attempt from the last checkpoint', () => {
     const recovered = recoverAll(
       log(joined, [stepBatch(0, 64)], [written(30)], [written(60)], [stepBatch(64, 64)]),
     )
-    const { state, toStep } = restarted(recovered)
+    const { state, toStep } = restartedState(recovered)
     expect(toStep).toBe(60)
     expect(state.attempt).toBe(2)
     expect(state.restore?.path).toBe('1/60')
   })
 
   test('starts from the beginning when there is no checkpoint', () => {
-    const { state, toStep } = restarted(recoverAll(log(joined, [stepBatch(0, 64)])))
+    const { state, toStep } = restartedState(recoverAll(log(joined, [stepBatch(0, 64)])))
     expect([toStep, state.attempt, state.restore]).toEqual([0, 2, undefined])
   })
 
   test('does not return to a checkpoint of a history that was left behind', () => {
     const rewind: Body = { type: 'rewind', attempt: 2, toStep: 30, cause: 'restore' }
     const recovered = recoverAll(log(joined, [written(30)], [written(60)], rewind, [stepBatch(30, 10, 2)]))
-    expect(restarted(recovered).toStep).toBe(30)
+    expect(restartedState(recovered).toStep).toBe(30)
     expect(recovered.state.reported).toEqual({ attempt: 2, step: 40 })
   })
 

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { initialState, type ControllerContext } from '../../../src/controller/state/state.js'
 import type { Action, Request } from '../../../src/record/record.js'
-import { appended, checkpoint, context, drive, hello, sent, stepBatch } from '../../helpers/controller.js'
+import { appended, checkpoint, drive, hello, sent, stepBatch } from '../../helpers/controller.js'
 
 const request = (action: Action, id = 'r1'): Request => ({ type: 'request', id, by: 'cli', why: '', action })
 
@@ -105,50 +104,6 @@ describe('requests', () => {
     }
   })
 
-  describe('to write a checkpoint', () => {
-    const written = (step: number) =>
-      ({ type: 'command-result', leaseEpoch: 1, id: 'r1', ok: true, step, message: 'written' }) as const
-    const asked = (worker: ControllerContext['worker'] = 'task') => {
-      const controller = drive(initialState(), { ...context, worker })
-      controller.message(hello())
-      controller.telemetry(checkpoint(20))
-      controller.message(request({ type: 'checkpoint' }), 'op')
-      return controller
-    }
-    const answer = [{ type: 'request-result', id: 'r1', ok: true, step: 40, message: 'written' }]
-
-    test('are answered once the run can be returned to it', () => {
-      const controller = asked()
-      expect(controller.message(written(40))).toEqual([])
-      expect(sent(controller.telemetry(stepBatch(0, 40)))).toEqual([])
-      expect(sent(controller.telemetry(checkpoint(40)))).toEqual(answer)
-      expect(controller.state().pending).toEqual({})
-    })
-
-    test('that has been recorded are answered at once', () => {
-      const controller = asked()
-      controller.telemetry(checkpoint(40))
-      expect(sent(controller.message(written(40)))).toEqual(answer)
-    })
-
-    test('whose record is lost are answered when a later step is reported', () => {
-      const controller = asked()
-      controller.message(written(40))
-      expect(sent(controller.telemetry(stepBatch(40, 1)))).toEqual(answer)
-    })
-
-    test('are answered though the worker is gone before its record came', () => {
-      const controller = asked()
-      controller.message(written(40))
-      const exit = { type: 'worker-exited', exitCode: undefined, signal: 'SIGKILL', lastLines: '' } as const
-      expect(sent(controller.act(exit))).toEqual(answer)
-    })
-
-    test('of a script’s own are answered with its word', () => {
-      expect(sent(asked('script').message(written(40)))).toEqual(answer)
-    })
-  })
-
   test('that nobody can answer any more are refused when the worker is gone', () => {
     const controller = drive()
     controller.message(hello())
@@ -169,8 +124,8 @@ describe('requests', () => {
   test('are remembered for a while, not for ever', () => {
     const controller = drive()
     for (let i = 0; i < 300; i++) controller.message(request({ type: 'pause' }, `r${i}`), 'op')
-    expect(Object.keys(controller.state().answers)).toHaveLength(100)
-    expect(controller.state().answers).toHaveProperty('r299')
+    expect(Object.keys(controller.state().replies)).toHaveLength(100)
+    expect(controller.state().replies).toHaveProperty('r299')
   })
 
   test('by Ctrl-C checkpoint and stop once, and end the worker the second time', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { AbsgdError } from '../../../src/errors.js'
-import { acceptance, initialState } from '../../../src/controller/state/state.js'
+import { placeInStream } from '../../../src/controller/state/received-telemetry.js'
+import { initialState } from '../../../src/controller/state/state.js'
 import { appended, checkpoint, context, drive, hello, sent, stepBatch } from '../../helpers/controller.js'
 
 describe('admission', () => {
@@ -37,7 +38,7 @@ describe('admission', () => {
   test('another major version is refused with both versions named', () => {
     const [answer] = sent(drive().message(hello({ protocolMajor: 2, protocolMinor: 3 })))
     expect(answer).toMatchObject({ type: 'reject', code: 'protocol' })
-    expect((answer as { hint: string }).hint).toMatch(/1\.2.*2\.3/)
+    expect((answer as { hint: string }).hint).toMatch(/1\.3.*2\.3/)
   })
 
   test('a worker that would skip the rule of weights is admitted to the default alone', () => {
@@ -145,18 +146,20 @@ describe('telemetry', () => {
     const controller = drive()
     controller.message(hello())
     controller.telemetry(stepBatch(0, 8))
-    const verdict = (seq: number, incarnation = 'a'.repeat(16)) =>
-      acceptance(controller.state(), { origin: 'worker-0', incarnation, stream: 'steps', seq })
-    expect([verdict(1), verdict(2), verdict(3)]).toEqual(['duplicate', 'next', 'hole'])
-    expect(verdict(1, 'b'.repeat(16))).toBe('stranger')
+    const place = (seq: number, incarnation = 'a'.repeat(16)) =>
+      placeInStream(controller.state(), { origin: 'worker-0', incarnation, stream: 'steps', seq })
+    expect([place(1), place(2), place(3)]).toEqual(['duplicate', 'next', 'behind-missing'])
+    expect(place(1, 'b'.repeat(16))).toBe('unknown-worker')
   })
 
   test('is acknowledged only once it is on disk', () => {
     const controller = drive()
     controller.message(hello())
-    const before = controller.state().intake
+    const before = controller.state().received
     controller.telemetry(stepBatch(0, 8))
-    expect(sent(controller.act({ type: 'durable', intake: before }))).toMatchObject([{ acked: { steps: 0 } }])
+    expect(sent(controller.act({ type: 'durable', received: before }))).toMatchObject([
+      { acked: { steps: 0 } },
+    ])
     expect(sent(controller.durable())).toMatchObject([{ acked: { steps: 1 } }])
   })
 

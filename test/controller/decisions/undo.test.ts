@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import {
   nothingRecovered,
   recover,
-  restarted,
-  withUnsettled,
+  restartedState,
+  withOpenEdits,
 } from '../../../src/controller/decisions/recovery.js'
 import type { Edited, Request } from '../../../src/record/record.js'
 import { appended, checkpoint, drive, hello, sent } from '../../helpers/controller.js'
@@ -65,7 +65,7 @@ describe('undo', () => {
       peer: 'editor',
       message: expect.objectContaining({ id: 'a', ok: false }) as unknown,
     })
-    expect(controller.state()).toMatchObject({ edits: [], awaiting: [], pending: {} })
+    expect(controller.state()).toMatchObject({ edits: [], editsInFlight: [], pending: {} })
   })
 
   test('is refused where there is nothing to undo, or no checkpoint before it', () => {
@@ -123,7 +123,7 @@ describe('a controller that takes up a run', () => {
     )
 
   test('from a checkpoint before an edit meets it at the step at which it took effect', () => {
-    const { state } = restarted(logged(true))
+    const { state } = restartedState(logged(true))
     const controller = drive(state)
     const [plan, after] = plans(controller.message(hello()))
     expect(plan).toMatchObject({ attempt: 2, firstStep: 0, count: 53 })
@@ -132,7 +132,7 @@ describe('a controller that takes up a run', () => {
   })
 
   test('sends the rows of an edit again that nobody confirmed, and settles it', () => {
-    const controller = drive(withUnsettled(logged(false)))
+    const controller = drive(withOpenEdits(logged(false)))
     const effects = controller.message(
       hello({ position: { attempt: 1, step: 20 }, plannedThrough: 200 }),
       'p1',

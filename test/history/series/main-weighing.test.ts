@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { lookAt, startFeedbackWindow, takeSteps } from '../../../src/controller/state/feedback-window.js'
+import { addKnownStep, startFeedbackWindow, addSteps } from '../../../src/controller/state/feedback-window.js'
 import { meanNumbers, stepNumbers } from '../../../src/history/series/step-numbers.js'
 import { reportsOf } from '../../../src/history/step-report.js'
 import { createRunSeries } from '../../../src/history/series/run-series.js'
@@ -74,15 +74,15 @@ test('a step of another loss does not interrupt what the guard counts, and gives
     ...batchOf(step, { main: true, generator: false, auxiliary: false }),
     weighings: [weighing(1, { sumW2: Float64Array.of(1) })],
   })
-  const outlook = { reach: 4, needsLosses: true, sampleEvery: 1, guard: { ...GUARD, cold: undefined } }
+  const options = { reach: 4, needsLosses: true, sampleEvery: 1, guard: { ...GUARD, cold: undefined } }
   let back = startFeedbackWindow()
   const backOffs: number[] = []
   for (let step = 0; step < 3 * GUARD.patience; step += 1) {
     const isMain = step % 2 === 0
     const batch = isMain ? narrow(step) : batchOf(step, { main: false, generator: true, auxiliary: false })
-    back = takeSteps(back, batch)
+    back = addSteps(back, batch)
     back = { ...back, losses: new Map([[step, Float32Array.of(1, 2)]]) }
-    const { after, backOff } = lookAt(back, back.reported.at(-1)!, outlook)
+    const { after, backOff } = addKnownStep(back, back.reported.at(-1)!, options)
     back = { ...after, reported: [] }
     expect(back.seen.at(-1)!.losses === undefined).toBe(!isMain)
     expect(back.losses.size).toBe(0)

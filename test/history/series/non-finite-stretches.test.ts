@@ -55,7 +55,7 @@ function edgesOf(values: readonly number[], first = 0) {
 
 function linesOf(bodies: readonly Body[]): string[] {
   const output = createPlainOutput(manifest(), '/runs/digits-1')
-  return records(bodies).flatMap((entry: LogRecord) => [...output.take(entry)])
+  return records(bodies).flatMap((entry: LogRecord) => [...output.linesOf(entry)])
 }
 
 describe('losses that are NaN or infinite', () => {

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { createFeed } from '../../../src/ui/cockpit/feed/feed.js'
-import { standingOf } from '../../../src/ui/cockpit/feed/run-state.js'
+import { shownStatusOf } from '../../../src/ui/cockpit/feed/run-state.js'
 import type { RunSource } from '../../../src/ui/cockpit/feed/source.js'
 import { createScreen, type TerminalStream } from '../../../src/ui/cockpit/terminal.js'
 import type { LogRecord } from '../../../src/record/record.js'
@@ -30,10 +30,10 @@ describe('a feed', () => {
   test('reads a run as far as it goes, then knows how it stands', async () => {
     const abort = new AbortController()
     const feed = createFeed(source(), () => undefined)
-    expect(standingOf(feed.state())).toEqual({ type: 'reading' })
+    expect(shownStatusOf(feed.state())).toEqual({ type: 'reading' })
     const reading = feed.read(abort.signal)
     await feed.caughtUp
-    expect(standingOf(feed.state())).toEqual({ type: 'no-controller' })
+    expect(shownStatusOf(feed.state())).toEqual({ type: 'no-controller' })
     expect(feed.state()).toMatchObject({ workerLines: ['a line'], wasDriven: false })
     expect(feed.state().snapshot.position).toBe(40)
     abort.abort()
@@ -61,7 +61,7 @@ describe('a feed', () => {
     )
     const reading = feed.read(abort.signal)
     await readAgain
-    expect(standingOf(feed.state())).toEqual({ type: 'working', phase: 'training' })
+    expect(shownStatusOf(feed.state())).toEqual({ type: 'working', phase: 'training' })
     expect(feed.state().snapshot.position).toBe(40)
     abort.abort()
     await reading

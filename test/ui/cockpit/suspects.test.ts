@@ -9,7 +9,7 @@ import {
 import { createTheme } from '../../../src/ui/cockpit/theme.js'
 import type { CockpitView } from '../../../src/ui/cockpit/view.js'
 import type { Body } from '../../../src/record/record.js'
-import type { RewindPoint } from '../../../src/history/visible-history.js'
+import type { RewindPoint } from '../../../src/history/visible-steps.js'
 import { records, sampleInfo, samples, steps } from '../../helpers/records.js'
 import { stateOf, trained, viewOf } from './views.js'
 
@@ -56,7 +56,7 @@ describe('the suspects', () => {
     expect(drawn(viewWith(ready, [...trained, steps(40, 20, { controls })]))).toContain('hardest samples, by')
   })
 
-  test('leave the charts standing where both have room', () => {
+  test('leave the charts visible if both have room', () => {
     expect(drawn(viewWith(ready), [160, 48])).toMatch(/loss \d[^]*ess ratio[^]*── log ─.*── suspects/)
   })
 

@@ -22,13 +22,13 @@ import {
 
 function linesOf(bodies: readonly (Body | LogRecord)[]): string[] {
   const plain = createPlainOutput(manifest(), 'runs/digits-1')
-  return records(bodies).flatMap((entry) => plain.take(entry))
+  return records(bodies).flatMap((entry) => plain.linesOf(entry))
 }
 
 function endOf(bodies: readonly (Body | LogRecord)[]): readonly string[] {
   const plain = createPlainOutput(manifest(), 'runs/digits-1')
   const all = records(bodies)
-  for (const entry of all) plain.take(entry)
+  for (const entry of all) plain.linesOf(entry)
   const snapshot = all.reduce(reduce, initialSnapshot())
   return plain.end(summarize({ snapshot, manifest: manifest(), dir: 'runs/digits-1', live: false }))
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { cut, fit, flow, labelled, table, wrap } from '../../../src/ui/text/layout.js'
+import { fit, flow, labelled, table, wrap } from '../../../src/ui/text/layout.js'
+import { cut } from '../../../src/ui/text/width.js'
 
 const words = fc.array(fc.stringMatching(/^[a-zé日]{1,30}$/u), { maxLength: 20 })
 

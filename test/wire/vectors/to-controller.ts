@@ -8,11 +8,10 @@ const { forgotten: _none, ...unknowing } = hello
 export const toController: Vector[] = [
   { name: 'hello of a worker', type: 'ToController', value: hello, json: { hello: helloJson } },
   {
-    name: 'hello of an operator, as empty as can be',
+    name: 'hello of a worker, without optional facts',
     type: 'ToController',
     value: {
       ...unknowing,
-      role: 'operator',
       run: '',
       peer: 'cli',
       incarnation: 'ffffffffffffffff',
@@ -31,11 +30,37 @@ export const toController: Vector[] = [
       hello: {
         protocol_major: 1,
         protocol_minor: 3,
-        role: 'ROLE_OPERATOR',
+        role: 'ROLE_WORKER',
         peer: 'cli',
         incarnation: '18446744073709551615',
         position: {},
       },
+    },
+  },
+  {
+    name: 'hello of an operator of protocol 1.2',
+    type: 'ToController',
+    isFormer: true,
+    value: { type: 'operator-hello', protocolMajor: 1, protocolMinor: 2, run: 'digits-1', name: 'cli' },
+    json: {
+      hello: {
+        protocol_major: 1,
+        protocol_minor: 2,
+        role: 'ROLE_OPERATOR',
+        run: 'digits-1',
+        peer: 'cli',
+        incarnation: '7',
+        pid: 99,
+        position: {},
+      },
+    },
+  },
+  {
+    name: 'hello of an operator',
+    type: 'ToController',
+    value: { type: 'operator-hello', protocolMajor: 1, protocolMinor: 3, run: 'digits-1', name: 'cockpit' },
+    json: {
+      operator_hello: { protocol_major: 1, protocol_minor: 3, run: 'digits-1', name: 'cockpit' },
     },
   },
   ...phases.map((phase): Vector => ({
@@ -59,11 +84,17 @@ export const toController: Vector[] = [
     json: { plan_ack: { lease_epoch: 2, plan_seq: 7, attempt: 1, effective_from: 130 } },
   },
   {
-    name: 'command done',
+    name: 'command done, by a worker of protocol 1.2',
     type: 'ToController',
     value: { type: 'command-result', leaseEpoch: 2, id: 'c-1', ok: true, step: 128, message: '' },
     json: { command_result: { lease_epoch: 2, id: 'c-1', ok: true, step: 128 } },
   },
+  ...[0, 41].map((follows): Vector => ({
+    name: `command done after ${follows} records`,
+    type: 'ToController',
+    value: { type: 'command-result', leaseEpoch: 2, id: 'c-1', ok: true, step: 128, message: '', follows },
+    json: { command_result: { lease_epoch: 2, id: 'c-1', ok: true, step: 128, follows } },
+  })),
   {
     name: 'command refused',
     type: 'ToController',

@@ -74,6 +74,12 @@ export const toPeer: Vector[] = [
       welcome: { ...bareJson, weighting: { preset: `WEIGHTING_PRESET_${preset.toUpperCase()}` } },
     },
   })),
+  {
+    name: 'welcome of an operator',
+    type: 'ToPeer',
+    value: { type: 'operator-welcome', run: 'digits-1', protocolMajor: 1, protocolMinor: 3 },
+    json: { operator_welcome: { run: 'digits-1', protocol_major: 1, protocol_minor: 3 } },
+  },
   ...rejectCodes.map((code): Vector => ({
     name: `reject, ${code}`,
     type: 'ToPeer',

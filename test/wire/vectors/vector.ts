@@ -2,7 +2,12 @@
 import type { Body, Hello, LogRecord } from '../../../src/record/record.js'
 import type { ToController, ToPeer } from '../../../src/wire/message.js'
 
-export type Vector = { readonly name: string; readonly json: object } & (
+export type Vector = {
+  readonly name: string
+  readonly json: object
+  /** A message that only peers of an earlier protocol send: it is read, and never written. */
+  readonly isFormer?: true
+} & (
   | { readonly type: 'ToController'; readonly value: ToController }
   | { readonly type: 'ToPeer'; readonly value: ToPeer }
   | { readonly type: 'Record'; readonly value: LogRecord }
@@ -19,7 +24,6 @@ export const hello: Hello = {
   type: 'hello',
   protocolMajor: 1,
   protocolMinor: 3,
-  role: 'worker',
   run: 'digits-1',
   peer: 'worker-0',
   incarnation: '0123456789abcdef',

@@ -15,15 +15,15 @@ from typing import Any, overload
 from torch import Tensor, nn
 
 from absgd_worker.attach.capture.capture import Capture
-from absgd_worker.attach.capture.criteria import Criterion, weighed_criterion, weighed_function
 from absgd_worker.attach.capture.weigh_losses import Reduction, weigh_losses
+from absgd_worker.attach.capture.wrap_criterion import Criterion, weighed_criterion, weighed_function
 from absgd_worker.attach.errors import NotApplied, NotWeighable, SessionError
 from absgd_worker.attach.provenance.granularity import Granularity, GranularityError
 from absgd_worker.attach.samples.tracked_loader import Tracked
 from absgd_worker.attach.session.current import current, session
 from absgd_worker.attach.session.session import Session
 from absgd_worker.attach.source.constant import Setting
-from absgd_worker.attach.source.criterion_settings import wishes
+from absgd_worker.attach.source.criterion_settings import criterion_settings
 from absgd_worker.attach.source.source import StopTraining
 
 __all__ = [
@@ -100,7 +100,7 @@ def wrap(
     else:
         weighed = weighed_function(criterion, current, name=name, granularity=granularity)
     if lam is not None:
-        wishes.take(name or "loss", weighed, lam, gamma)
+        criterion_settings.add(name or "loss", weighed, lam, gamma)
     return weighed
 
 

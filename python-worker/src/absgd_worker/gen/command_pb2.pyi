@@ -108,18 +108,20 @@ class Command(_message.Message):
     def __init__(self, lease_epoch: _Optional[int] = ..., id: _Optional[str] = ..., action: _Optional[_Union[Action, _Mapping]] = ...) -> None: ...
 
 class CommandResult(_message.Message):
-    __slots__ = ("lease_epoch", "id", "ok", "step", "message")
+    __slots__ = ("lease_epoch", "id", "ok", "step", "message", "follows")
     LEASE_EPOCH_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     OK_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    FOLLOWS_FIELD_NUMBER: _ClassVar[int]
     lease_epoch: int
     id: str
     ok: bool
     step: int
     message: str
-    def __init__(self, lease_epoch: _Optional[int] = ..., id: _Optional[str] = ..., ok: bool = ..., step: _Optional[int] = ..., message: _Optional[str] = ...) -> None: ...
+    follows: int
+    def __init__(self, lease_epoch: _Optional[int] = ..., id: _Optional[str] = ..., ok: bool = ..., step: _Optional[int] = ..., message: _Optional[str] = ..., follows: _Optional[int] = ...) -> None: ...
 
 class Request(_message.Message):
     __slots__ = ("id", "by", "why", "action")

@@ -17,7 +17,7 @@ from absgd_worker.gen import plan_pb2 as absgd_dot_v1_dot_plan__pb2
 from absgd_worker.gen import session_pb2 as absgd_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x61\x62sgd/v1/envelope.proto\x12\x08\x61\x62sgd.v1\x1a\x16\x61\x62sgd/v1/command.proto\x1a\x13\x61\x62sgd/v1/plan.proto\x1a\x16\x61\x62sgd/v1/session.proto\"\xfe\x01\n\x0cToController\x12 \n\x05hello\x18\x01 \x01(\x0b\x32\x0f.absgd.v1.HelloH\x00\x12&\n\x08progress\x18\x02 \x01(\x0b\x32\x12.absgd.v1.ProgressH\x00\x12%\n\x08plan_ack\x18\x03 \x01(\x0b\x32\x11.absgd.v1.PlanAckH\x00\x12\x31\n\x0e\x63ommand_result\x18\x04 \x01(\x0b\x32\x17.absgd.v1.CommandResultH\x00\x12\x1c\n\x03\x62ye\x18\x05 \x01(\x0b\x32\r.absgd.v1.ByeH\x00\x12$\n\x07request\x18\x06 \x01(\x0b\x32\x11.absgd.v1.RequestH\x00\x42\x06\n\x04\x62ody\"\xac\x02\n\x06ToPeer\x12$\n\x07welcome\x18\x01 \x01(\x0b\x32\x11.absgd.v1.WelcomeH\x00\x12\"\n\x06reject\x18\x02 \x01(\x0b\x32\x10.absgd.v1.RejectH\x00\x12\x1e\n\x04plan\x18\x03 \x01(\x0b\x32\x0e.absgd.v1.PlanH\x00\x12$\n\x07\x63ommand\x18\x04 \x01(\x0b\x32\x11.absgd.v1.CommandH\x00\x12/\n\rtelemetry_ack\x18\x05 \x01(\x0b\x32\x16.absgd.v1.TelemetryAckH\x00\x12\x31\n\x0erequest_result\x18\x06 \x01(\x0b\x32\x17.absgd.v1.RequestResultH\x00\x12&\n\x08released\x18\x07 \x01(\x0b\x32\x12.absgd.v1.ReleasedH\x00\x42\x06\n\x04\x62ody\"C\n\x0cTelemetryAck\x12\x13\n\x0bincarnation\x18\x01 \x01(\x06\x12\x1e\n\x05\x61\x63ked\x18\x02 \x01(\x0b\x32\x0f.absgd.v1.Acked\"\n\n\x08Releasedb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x61\x62sgd/v1/envelope.proto\x12\x08\x61\x62sgd.v1\x1a\x16\x61\x62sgd/v1/command.proto\x1a\x13\x61\x62sgd/v1/plan.proto\x1a\x16\x61\x62sgd/v1/session.proto\"\xb1\x02\n\x0cToController\x12 \n\x05hello\x18\x01 \x01(\x0b\x32\x0f.absgd.v1.HelloH\x00\x12&\n\x08progress\x18\x02 \x01(\x0b\x32\x12.absgd.v1.ProgressH\x00\x12%\n\x08plan_ack\x18\x03 \x01(\x0b\x32\x11.absgd.v1.PlanAckH\x00\x12\x31\n\x0e\x63ommand_result\x18\x04 \x01(\x0b\x32\x17.absgd.v1.CommandResultH\x00\x12\x1c\n\x03\x62ye\x18\x05 \x01(\x0b\x32\r.absgd.v1.ByeH\x00\x12$\n\x07request\x18\x06 \x01(\x0b\x32\x11.absgd.v1.RequestH\x00\x12\x31\n\x0eoperator_hello\x18\x07 \x01(\x0b\x32\x17.absgd.v1.OperatorHelloH\x00\x42\x06\n\x04\x62ody\"\xe3\x02\n\x06ToPeer\x12$\n\x07welcome\x18\x01 \x01(\x0b\x32\x11.absgd.v1.WelcomeH\x00\x12\"\n\x06reject\x18\x02 \x01(\x0b\x32\x10.absgd.v1.RejectH\x00\x12\x1e\n\x04plan\x18\x03 \x01(\x0b\x32\x0e.absgd.v1.PlanH\x00\x12$\n\x07\x63ommand\x18\x04 \x01(\x0b\x32\x11.absgd.v1.CommandH\x00\x12/\n\rtelemetry_ack\x18\x05 \x01(\x0b\x32\x16.absgd.v1.TelemetryAckH\x00\x12\x31\n\x0erequest_result\x18\x06 \x01(\x0b\x32\x17.absgd.v1.RequestResultH\x00\x12&\n\x08released\x18\x07 \x01(\x0b\x32\x12.absgd.v1.ReleasedH\x00\x12\x35\n\x10operator_welcome\x18\x08 \x01(\x0b\x32\x19.absgd.v1.OperatorWelcomeH\x00\x42\x06\n\x04\x62ody\"C\n\x0cTelemetryAck\x12\x13\n\x0bincarnation\x18\x01 \x01(\x06\x12\x1e\n\x05\x61\x63ked\x18\x02 \x01(\x0b\x32\x0f.absgd.v1.Acked\"\n\n\x08Releasedb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -25,11 +25,11 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'absgd.v1.envelope_pb2', _gl
 if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
   _globals['_TOCONTROLLER']._serialized_start=107
-  _globals['_TOCONTROLLER']._serialized_end=361
-  _globals['_TOPEER']._serialized_start=364
-  _globals['_TOPEER']._serialized_end=664
-  _globals['_TELEMETRYACK']._serialized_start=666
-  _globals['_TELEMETRYACK']._serialized_end=733
-  _globals['_RELEASED']._serialized_start=735
-  _globals['_RELEASED']._serialized_end=745
+  _globals['_TOCONTROLLER']._serialized_end=412
+  _globals['_TOPEER']._serialized_start=415
+  _globals['_TOPEER']._serialized_end=770
+  _globals['_TELEMETRYACK']._serialized_start=772
+  _globals['_TELEMETRYACK']._serialized_end=839
+  _globals['_RELEASED']._serialized_start=841
+  _globals['_RELEASED']._serialized_end=851
 # @@protoc_insertion_point(module_scope)

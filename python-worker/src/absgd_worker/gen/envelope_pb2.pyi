@@ -8,23 +8,25 @@ from typing import ClassVar as _ClassVar, Mapping as _Mapping, Optional as _Opti
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ToController(_message.Message):
-    __slots__ = ("hello", "progress", "plan_ack", "command_result", "bye", "request")
+    __slots__ = ("hello", "progress", "plan_ack", "command_result", "bye", "request", "operator_hello")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     PLAN_ACK_FIELD_NUMBER: _ClassVar[int]
     COMMAND_RESULT_FIELD_NUMBER: _ClassVar[int]
     BYE_FIELD_NUMBER: _ClassVar[int]
     REQUEST_FIELD_NUMBER: _ClassVar[int]
+    OPERATOR_HELLO_FIELD_NUMBER: _ClassVar[int]
     hello: _session_pb2.Hello
     progress: _session_pb2.Progress
     plan_ack: _plan_pb2.PlanAck
     command_result: _command_pb2.CommandResult
     bye: _session_pb2.Bye
     request: _command_pb2.Request
-    def __init__(self, hello: _Optional[_Union[_session_pb2.Hello, _Mapping]] = ..., progress: _Optional[_Union[_session_pb2.Progress, _Mapping]] = ..., plan_ack: _Optional[_Union[_plan_pb2.PlanAck, _Mapping]] = ..., command_result: _Optional[_Union[_command_pb2.CommandResult, _Mapping]] = ..., bye: _Optional[_Union[_session_pb2.Bye, _Mapping]] = ..., request: _Optional[_Union[_command_pb2.Request, _Mapping]] = ...) -> None: ...
+    operator_hello: _session_pb2.OperatorHello
+    def __init__(self, hello: _Optional[_Union[_session_pb2.Hello, _Mapping]] = ..., progress: _Optional[_Union[_session_pb2.Progress, _Mapping]] = ..., plan_ack: _Optional[_Union[_plan_pb2.PlanAck, _Mapping]] = ..., command_result: _Optional[_Union[_command_pb2.CommandResult, _Mapping]] = ..., bye: _Optional[_Union[_session_pb2.Bye, _Mapping]] = ..., request: _Optional[_Union[_command_pb2.Request, _Mapping]] = ..., operator_hello: _Optional[_Union[_session_pb2.OperatorHello, _Mapping]] = ...) -> None: ...
 
 class ToPeer(_message.Message):
-    __slots__ = ("welcome", "reject", "plan", "command", "telemetry_ack", "request_result", "released")
+    __slots__ = ("welcome", "reject", "plan", "command", "telemetry_ack", "request_result", "released", "operator_welcome")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     REJECT_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
@@ -32,6 +34,7 @@ class ToPeer(_message.Message):
     TELEMETRY_ACK_FIELD_NUMBER: _ClassVar[int]
     REQUEST_RESULT_FIELD_NUMBER: _ClassVar[int]
     RELEASED_FIELD_NUMBER: _ClassVar[int]
+    OPERATOR_WELCOME_FIELD_NUMBER: _ClassVar[int]
     welcome: _session_pb2.Welcome
     reject: _session_pb2.Reject
     plan: _plan_pb2.Plan
@@ -39,7 +42,8 @@ class ToPeer(_message.Message):
     telemetry_ack: TelemetryAck
     request_result: _command_pb2.RequestResult
     released: Released
-    def __init__(self, welcome: _Optional[_Union[_session_pb2.Welcome, _Mapping]] = ..., reject: _Optional[_Union[_session_pb2.Reject, _Mapping]] = ..., plan: _Optional[_Union[_plan_pb2.Plan, _Mapping]] = ..., command: _Optional[_Union[_command_pb2.Command, _Mapping]] = ..., telemetry_ack: _Optional[_Union[TelemetryAck, _Mapping]] = ..., request_result: _Optional[_Union[_command_pb2.RequestResult, _Mapping]] = ..., released: _Optional[_Union[Released, _Mapping]] = ...) -> None: ...
+    operator_welcome: _session_pb2.OperatorWelcome
+    def __init__(self, welcome: _Optional[_Union[_session_pb2.Welcome, _Mapping]] = ..., reject: _Optional[_Union[_session_pb2.Reject, _Mapping]] = ..., plan: _Optional[_Union[_plan_pb2.Plan, _Mapping]] = ..., command: _Optional[_Union[_command_pb2.Command, _Mapping]] = ..., telemetry_ack: _Optional[_Union[TelemetryAck, _Mapping]] = ..., request_result: _Optional[_Union[_command_pb2.RequestResult, _Mapping]] = ..., released: _Optional[_Union[Released, _Mapping]] = ..., operator_welcome: _Optional[_Union[_session_pb2.OperatorWelcome, _Mapping]] = ...) -> None: ...
 
 class TelemetryAck(_message.Message):
     __slots__ = ("incarnation", "acked")

@@ -112,6 +112,28 @@ class Hello(_message.Message):
     forgotten: Acked
     def __init__(self, protocol_major: _Optional[int] = ..., protocol_minor: _Optional[int] = ..., role: _Optional[_Union[Role, str]] = ..., run: _Optional[str] = ..., peer: _Optional[str] = ..., incarnation: _Optional[int] = ..., pid: _Optional[int] = ..., steps_per_epoch: _Optional[int] = ..., dataset_size: _Optional[int] = ..., num_classes: _Optional[int] = ..., position: _Optional[_Union[_common_pb2.Position, _Mapping]] = ..., planned_through: _Optional[int] = ..., versions: _Optional[_Iterable[_Union[Version, _Mapping]]] = ..., device: _Optional[str] = ..., initial: _Optional[_Iterable[_Union[_common_pb2.Value, _Mapping]]] = ..., batch_size: _Optional[int] = ..., forgotten: _Optional[_Union[Acked, _Mapping]] = ...) -> None: ...
 
+class OperatorHello(_message.Message):
+    __slots__ = ("protocol_major", "protocol_minor", "run", "name")
+    PROTOCOL_MAJOR_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_MINOR_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    protocol_major: int
+    protocol_minor: int
+    run: str
+    name: str
+    def __init__(self, protocol_major: _Optional[int] = ..., protocol_minor: _Optional[int] = ..., run: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class OperatorWelcome(_message.Message):
+    __slots__ = ("run", "protocol_major", "protocol_minor")
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_MAJOR_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_MINOR_FIELD_NUMBER: _ClassVar[int]
+    run: str
+    protocol_major: int
+    protocol_minor: int
+    def __init__(self, run: _Optional[str] = ..., protocol_major: _Optional[int] = ..., protocol_minor: _Optional[int] = ...) -> None: ...
+
 class Version(_message.Message):
     __slots__ = ("name", "version")
     NAME_FIELD_NUMBER: _ClassVar[int]

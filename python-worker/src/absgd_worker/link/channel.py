@@ -1,7 +1,7 @@
-"""The worker's sockets, and the one thread that owns them. The only place that imports zmq.
+"""The worker's sockets, and the background thread that owns them. Only this file imports zmq.
 
-The thread takes what the training thread left in the ring, spools and sends it, shows that the worker lives,
-and puts what the controller says before the training thread. Nothing here ever blocks training.
+The thread spools and sends what the training thread appended to `ThreadExchange.outgoing`, reports progress
+once a second, and delivers the controller's messages to the training thread. It never blocks training.
 """
 
 from __future__ import annotations
@@ -38,13 +38,16 @@ from absgd_worker.link.messages import (
 )
 from absgd_worker.link.progress_line import ProgressLine
 from absgd_worker.link.telemetry import Telemetry
-from absgd_worker.link.thread_exchange import Fault, ThreadExchange
+from absgd_worker.link.thread_exchange import Abort, ThreadExchange
 
 
 class Channel:
-    """The session with the controller: introduces the worker, again when the lease is lost.
+    """The connection with the controller. Sends Hello at the start, and again when the lease is lost.
 
-    `introduce` makes the Hello of this moment; `object_to` says why a Welcome does not fit.
+    Args:
+        endpoints: of the control socket and of the telemetry socket, `ipc://…`.
+        introduce: returns the Hello with the current position.
+        object_to: returns why this worker cannot accept a Welcome; None if it can.
     """
 
     def __init__(
@@ -60,14 +63,14 @@ class Channel:
         self._telemetry = telemetry
         self._introduce = introduce
         self._object_to = object_to
-        self._heartbeat = ProgressLine(exchange, telemetry)
+        self._progress_line = ProgressLine(exchange, telemetry)
         self._lease: int | None = None
         self._hello_due = 0.0
         self._progress_due = 0.0
-        self._told: Progress | None = None
+        self._last_progress: Progress | None = None
         self._outbox: deque[ToController] = deque()
-        # The last answer to every command, None while it is under way.
-        self._answers: dict[str, CommandResult | None] = {}
+        # The result of every command by its id; None until it is known.
+        self._results: dict[str, CommandResult | None] = {}
         self._bye: Bye | None = None
         self._closing = False
 
@@ -81,18 +84,18 @@ class Channel:
         self._thread = Thread(target=self._run, name="absgd-channel", daemon=True)
 
     def start(self) -> None:
-        """Begins to introduce the worker."""
+        """Starts the thread, which sends Hello."""
         self._thread.start()
 
     def close(self) -> None:
-        """Spools what is left in the ring, sends what the sockets accept within a second, and ends."""
+        """Spools what is left, sends what the sockets accept within a second, and ends the thread."""
         self._closing = True
         self._wake()
         self._thread.join()
 
     def _connect(self, kind: int, endpoint: str) -> zmq.Socket[bytes]:
         socket = self._context.socket(kind)
-        # Only to a controller that is there: what it does not take stays here, and in the spool.
+        # Queue messages only for a controller that is connected: the others stay in the outbox and the spool.
         socket.set(zmq.IMMEDIATE, 1)
         socket.set(zmq.SNDHWM, 64)
         socket.set(zmq.LINGER, 1000)
@@ -103,7 +106,7 @@ class Channel:
         return socket
 
     def _wake(self) -> None:
-        # A full pipe has woken it already; a closed one has nothing to wake.
+        # If the pipe is full, the thread is awake already; if it is closed, the thread has ended.
         with contextlib.suppress(OSError):
             os.write(self._wake_in, b"\0")
 
@@ -116,7 +119,7 @@ class Channel:
         except BaseException:
             complain(traceback.format_exc())
             self._exchange.deliver(
-                Fault("the channel to the controller broke: see the traceback above", is_own=True)
+                Abort("the channel to the controller broke: see the traceback above", is_internal=True)
             )
         finally:
             self._telemetry.close()
@@ -137,13 +140,13 @@ class Channel:
     def _turn(self) -> None:
         self._receive()
         now = time.monotonic()
-        self._take_ring()
+        self._take_outgoing()
         if self._lease is None:
-            self._greet(now)
+            self._send_hello(now)
         else:
-            self._show_life(now)
+            self._send_progress(now)
             self._send()
-        self._heartbeat.beat(now)
+        self._progress_line.update(now)
 
     def _receive(self) -> None:
         while True:
@@ -176,32 +179,32 @@ class Channel:
     def _on_welcome(self, welcome: Welcome) -> None:
         refusal = self._object_to(welcome)
         if refusal is not None:
-            self._exchange.deliver(Fault(refusal))
+            self._exchange.deliver(Abort(refusal))
             return
         if self._lease is not None and welcome.lease_epoch <= self._lease:
             return
         self._lease = welcome.lease_epoch
-        # What was said under the lease before is void: the controller repeats what it still wants answered.
+        # Messages of the former lease are void: the controller repeats the commands without a result.
         self._outbox.clear()
         self._telemetry.welcome(welcome.acked, welcome.lease_epoch, welcome.sample_quota_bytes)
         self._exchange.sample_every = welcome.sample_every
         if self._exchange.welcome is None:
-            self._exchange.plan.begin_attempt(welcome.attempt, self._exchange.standing.step)
+            self._exchange.plan.begin_attempt(welcome.attempt, self._exchange.status.step)
             self._exchange.plan.set_length(welcome.run_steps)
             if welcome.attempt == 1:
                 self._telemetry.describe_samples()
         self._exchange.admit(welcome)
-        self._told = None
+        self._last_progress = None
         if self._bye is not None:
             self._outbox.append(self._bye)
 
     def _on_reject(self, reject: Reject) -> None:
         if reject.code == RejectCode.NO_LEASE and not self._exchange.released:
             self._lease = None
-            self._greet(time.monotonic())
+            self._send_hello(time.monotonic())
             return
         if reject.code != RejectCode.NO_LEASE:
-            self._exchange.deliver(Fault(f"the controller refuses this worker: {reject.hint}"))
+            self._exchange.deliver(Abort(f"the controller refuses this worker: {reject.hint}"))
 
     def _on_plan(self, plan: Plan) -> None:
         effective_from = self._exchange.plan.add(plan)
@@ -209,46 +212,50 @@ class Channel:
             self._outbox.append(PlanAck(plan.plan_seq, plan.attempt, effective_from))
 
     def _on_command(self, command: Command) -> None:
-        if command.id not in self._answers:
-            self._answers[command.id] = None
+        if command.id not in self._results:
+            self._results[command.id] = None
             self._exchange.deliver(command)
             return
-        answer = self._answers[command.id]
-        if answer is not None:
-            self._outbox.append(answer)
+        result = self._results[command.id]
+        if result is not None:
+            self._outbox.append(result)
 
-    def _take_ring(self) -> None:
-        ring = self._exchange.ring
-        items = [ring.popleft() for _ in range(len(ring))]
-        for told in self._telemetry.take(items):
-            if isinstance(told, CommandResult):
-                self._answers[told.id] = told
+    def _take_outgoing(self) -> None:
+        outgoing = self._exchange.outgoing
+        items = [outgoing.popleft() for _ in range(len(outgoing))]
+        for message in self._telemetry.take(items):
+            if isinstance(message, CommandResult):
+                self._results[message.id] = message
             else:
-                self._bye = told
-            self._outbox.append(told)
+                self._bye = message
+            self._outbox.append(message)
         with self._exchange.condition:
             self._exchange.turns += 1
             self._exchange.checkpoint_recorded = self._telemetry.checkpoint_recorded
             self._exchange.condition.notify_all()
 
-    def _greet(self, now: float) -> None:
+    def _send_hello(self, now: float) -> None:
         hello = replace(self._introduce(), forgotten=self._telemetry.forgotten)
-        if now >= self._hello_due and self._post(hello):
+        if now >= self._hello_due and self._try_to_send(hello):
             self._hello_due = now + HELLO_SECONDS
 
-    def _show_life(self, now: float) -> None:
-        progress = self._exchange.standing.progress()
-        if now < self._progress_due and self._told is not None and progress.phase == self._told.phase:
+    def _send_progress(self, now: float) -> None:
+        progress = self._exchange.status.progress()
+        if (
+            now < self._progress_due
+            and self._last_progress is not None
+            and progress.phase == self._last_progress.phase
+        ):
             return
         self._progress_due = now + PROGRESS_SECONDS
-        self._told = progress
-        self._post(progress)
+        self._last_progress = progress
+        self._try_to_send(progress)
 
     def _send(self) -> None:
-        while self._outbox and self._post(self._outbox[0]):
+        while self._outbox and self._try_to_send(self._outbox[0]):
             self._outbox.popleft()
-        # A long backlog is sent in parts: control has its turn in between.
-        for _ in range(FRAMES_A_TURN):
+        # A long backlog is sent in parts, so that messages of the control socket are not delayed.
+        for _ in range(FRAMES_PER_TURN):
             frame = self._telemetry.next_frame()
             if frame is None:
                 return
@@ -258,7 +265,7 @@ class Channel:
                 return
             self._telemetry.advance()
 
-    def _post(self, message: ToController) -> bool:
+    def _try_to_send(self, message: ToController) -> bool:
         try:
             self._control.send(encode_to_controller(message, self._lease or 0), zmq.NOBLOCK)
         except zmq.Again:
@@ -267,9 +274,10 @@ class Channel:
 
 
 INTERVAL_MS = 100
-"""How long telemetry gathers before it is sent. Every turn of the thread holds training up a little."""
+"""How long telemetry is collected before it is sent. Each turn of the thread slows training a little."""
 
-FRAMES_A_TURN = 256
+FRAMES_PER_TURN = 256
+"""Frames of telemetry that are sent before the control socket is read again."""
 
 HELLO_SECONDS = 2.0
 PROGRESS_SECONDS = 1.0

@@ -1,6 +1,6 @@
-"""Messages to bytes and back. The only place that knows the generated code.
+"""Encodes and decodes messages. Only this file imports the generated code.
 
-Decoding checks what the contract promises (lengths, ranges), so that nobody behind it has to.
+Decoding checks the lengths and ranges that the protocol requires, so that no other code has to.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from absgd_worker.weights.presets import Rule
 
 
 def decode_from_controller(frame: bytes) -> m.FromController:
-    """What the controller says.
+    """Decodes a message of the controller.
 
     Raises:
-        ProtocolError: the frame does not decode, holds nothing that a worker understands, or breaks a range.
+        ProtocolError: the frame does not decode, is no message for a worker, or a value is out of its range.
     """
     envelope = envelope_pb2.ToPeer()
     try:
         envelope.ParseFromString(frame)
-    except Exception as error:  # The runtimes of protobuf disagree on the class.
+    except Exception as error:  # Versions of protobuf raise different classes.
         raise ProtocolError(f"a frame of {len(frame)} bytes does not decode: {error}") from None
     kind = envelope.WhichOneof("body")
     if kind == "welcome":
@@ -56,7 +56,7 @@ def decode_from_controller(frame: bytes) -> m.FromController:
 
 
 def encode_to_controller(message: m.ToController, lease_epoch: int) -> bytes:
-    """One frame of the control socket."""
+    """Encodes one frame of the control socket."""
     envelope = envelope_pb2.ToController()
     if isinstance(message, m.Hello):
         envelope.hello.CopyFrom(_hello(message))
@@ -72,7 +72,8 @@ def encode_to_controller(message: m.ToController, lease_epoch: int) -> bytes:
     elif isinstance(message, m.CommandResult):
         result = envelope.command_result
         result.lease_epoch, result.id, result.ok = lease_epoch, message.id, message.ok
-        result.step, result.message = message.step, text_that_fits(message.message)
+        result.step, result.follows = message.step, message.follows
+        result.message = text_that_fits(message.message)
     else:
         envelope.bye.CopyFrom(_bye(message, lease_epoch))
     return envelope.SerializeToString()
@@ -81,7 +82,7 @@ def encode_to_controller(message: m.ToController, lease_epoch: int) -> bytes:
 def encode_record(
     body: r.Body, *, origin: str, incarnation: int, seq: int, time_ms: int, lease_epoch: int = 0
 ) -> bytes:
-    """One frame of telemetry, of the spool, and of the log. The lease matters for a Bye alone."""
+    """Encodes one frame of telemetry, of the spool and of the log. Only a Bye contains the lease."""
     record = record_pb2.Record(origin=origin, incarnation=incarnation, seq=seq, time_ms=time_ms)
     part = getattr(record, r.FIELDS[type(body)])
     if isinstance(body, r.StepBatch):
@@ -107,16 +108,16 @@ def encode_record(
 
 
 def stream_of(body: r.Body) -> str:
-    """The stream of its record, "steps" or "samples", as the contract says at the field of Record."""
+    """The stream of its record, "steps" or "samples": an option of the field of Record in record.proto."""
     return _STREAMS[r.FIELDS[type(body)]]
 
 
 def attempt_begun(payload: bytes) -> int:
-    """The attempt that a record says began; 0 where it says nothing of the kind, or does not decode."""
+    """The attempt that begins with this record; 0 if none does, or the record does not decode."""
     record = record_pb2.Record()
     try:
         record.ParseFromString(payload)
-    except Exception:  # The runtimes of protobuf disagree on the class.
+    except Exception:  # Versions of protobuf raise different classes.
         return 0
     return max(record.worker_joined.attempt, record.rewind.attempt)
 
@@ -285,11 +286,7 @@ _STREAMS = {
     for field in record_pb2.Record.DESCRIPTOR.oneofs_by_name["body"].fields
 }
 
-_PLAIN_ACTIONS: dict[str, m.Action] = {
-    "pause": m.Pause(),
-    "resume": m.Resume(),
-    "evaluate": m.Evaluate(),
-}
+_PLAIN_ACTIONS: dict[str, m.Action] = {"pause": m.Pause(), "resume": m.Resume(), "evaluate": m.Evaluate()}
 
 _PRESETS: dict[int, str] = {
     session_pb2.WEIGHTING_PRESET_DEFAULT: "default",

@@ -1,6 +1,6 @@
-"""What a controller's word does to a training thread: rows to wait for, commands to obey at step boundaries.
+"""Waits for the planned row of each step, and executes the controller's commands between two steps.
 
-The same for a task that is served and for a script whose loop is its own; what differs are their deeds.
+A served task and a script with its own loop both use it; they differ in their `CommandHandler`.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from absgd_worker.link.messages import (
     Welcome,
 )
 from absgd_worker.link.plan_table import Row
-from absgd_worker.link.thread_exchange import Fault, ThreadExchange
+from absgd_worker.link.thread_exchange import Abort, ThreadExchange
 
 
 class WorkerFault(Exception):
-    """The worker ends without a last word: there is nobody to hear it."""
+    """The worker must end without a Bye: no controller would receive it."""
 
     def __init__(self, message: str, exit_code: int = 1) -> None:
         super().__init__(message)
@@ -40,60 +40,59 @@ class WorkerFault(Exception):
 
 
 class Refused(Exception):
-    """A command was not obeyed; the message says why."""
+    """A command was not executed; the message says why."""
 
 
 class CommandHandler(Protocol):
-    """What an operator may ask of whoever trains, besides standing still and ending. Each says what came
-    of it."""
+    """Executes the commands that depend on what is trained. Methods return a sentence for the operator."""
 
     def checkpoint(self, *, automatic: bool = False) -> str:
         """Raises CheckpointError or Refused."""
         ...
 
     def try_to_checkpoint(self) -> str:
-        """Like `checkpoint`, but returns why there is none instead of raising; empty where all is well."""
+        """Like `checkpoint`, but returns the error message instead of raising; empty if it succeeded."""
         ...
 
     def checkpoint_to_stop(self) -> str:
-        """Before training stops for good. Raises CheckpointError: it goes on then."""
+        """Saves before training stops. Raises CheckpointError: then training continues."""
         ...
 
     def restore(self, path: str, sha256: str, attempt: int) -> str:
         """Raises CheckpointError or Refused."""
         ...
 
-    def evaluate_now(self, goes_on: Callable[[], bool]) -> str:
-        """Ends early when `goes_on` says so. Raises Refused."""
+    def evaluate_now(self, may_continue: Callable[[], bool]) -> str:
+        """Ends early when `may_continue` returns False. Raises Refused."""
         ...
 
 
 class CommandLoop:
-    """Held by the training thread, which calls `stand` between two steps and `next_row` before one."""
+    """Used by the training thread: `next_row` before each step and `process_commands` after it."""
 
-    def __init__(self, exchange: ThreadExchange, deeds: CommandHandler) -> None:
+    def __init__(self, exchange: ThreadExchange, handler: CommandHandler) -> None:
         self._exchange = exchange
-        self._standing = exchange.standing
-        self._deeds = deeds
+        self._status = exchange.status
+        self._handler = handler
         self.ending: Bye | None = None
-        """The last word, once training is to end."""
+        """The Bye to send; set once training must end."""
         self._terminated = False
         self._paused = False
-        # Steps to train before standing still again; None when nobody said so.
+        # Steps to train before the next pause; None without such a limit.
         self._steps_left: int | None = None
-        # Before the first row of a process, and of a return to a checkpoint, waiting is a start, not a gap in
-        # the plan.
+        # The wait for the first row of a process, or after a restore, is part of the start and not counted.
         self._had_row = False
 
     def terminate(self) -> None:
-        """Checkpoint and stop at the next boundary, as SIGTERM asks. Safe in a signal handler."""
+        """Requests a checkpoint and a stop after the current step, for SIGTERM. Safe in a signal handler."""
         self._terminated = True
 
     def await_welcome(self) -> Welcome:
-        """The controller's answer to Hello.
+        """Waits for the controller's answer to Hello.
 
         Raises:
-            WorkerFault: the controller refuses this worker, none answers, or the worker is told to end.
+            WorkerFault: the controller refuses this worker, none answers within `WELCOME_SECONDS`, or the
+                worker receives SIGTERM.
         """
         until = time.monotonic() + WELCOME_SECONDS
         exchange = self._exchange
@@ -101,107 +100,113 @@ class CommandLoop:
             self._wait(lambda: exchange.welcome is not None)
             if self._terminated:
                 raise WorkerFault("ended by SIGTERM before training began", 0)
-            self._obey()
+            self._process_inbox()
             if time.monotonic() > until:
                 raise WorkerFault(f"no controller answered for {WELCOME_SECONDS:g} s", 75)
         return exchange.welcome
 
-    def stand(self) -> None:
-        """Between two steps: obeys, and stands still for as long as an operator wants it to.
+    def process_commands(self) -> None:
+        """Executes the commands that have arrived; returns only when training is not paused.
 
         Raises:
             WorkerFault: the controller refuses this worker.
         """
-        self._obey()
-        # Below 0 where a script has made further steps before its loop was whole.
+        self._process_inbox()
+        # It is below 0 if a script made further optimizer steps before its loop was known to be complete.
         if self._steps_left is not None and self._steps_left <= 0:
             self._steps_left, self._paused = None, True
         if self._paused:
             since = time.monotonic()
             while self._paused and self.ending is None:
-                self._standing.phase = Phase.PAUSED
-                self._stand_still(since, until=lambda: False)
+                self._status.phase = Phase.PAUSED
+                self._wait_and_process(since, until=lambda: False)
 
     def next_row(self) -> Row | None:
-        """The row of the next step, waited for where it is not known yet.
+        """The row of the next step. Waits while it is not known, and executes commands meanwhile.
 
-        None where there is no next step, training is to end, or to stand still first. Raises as `stand` does.
+        Returns:
+            None when training must end (`ending` is set) or the run has no further step.
+
+        Raises:
+            WorkerFault: the controller refuses this worker.
         """
-        plan, standing = self._exchange.plan, self._standing
-        if self.ending is not None or plan.is_over(standing.step):
-            return None
-        row = plan.take(standing.step)
-        if row is None:
+        plan, status = self._exchange.plan, self._status
+        while self.ending is None and not plan.is_over(status.step):
+            row = plan.take(status.step)
+            if row is not None:
+                self._had_row = True
+                status.phase = Phase.TRAINING
+                return row
             self._wait_for_row()
-            return None
-        self._had_row = True
-        standing.phase = Phase.TRAINING
-        return row
+            self.process_commands()
+        return None
 
-    def await_row(self) -> None:
-        """Waits until it is known what comes after the steps so far, and obeys meanwhile; takes no row.
+    def await_plan(self) -> None:
+        """Waits until the plan has the next step or the run's end is known; executes commands meanwhile.
 
-        Raises as `stand` does.
+        Unlike `next_row` it does not begin the step. Raises as `process_commands` does.
         """
-        while self.ending is None and not self._knows_what_is_next():
+        while self.ending is None and not self._is_next_step_known():
             self._wait_for_row()
-            self.stand()
+            self.process_commands()
 
     def count_step(self) -> None:
-        """A step was trained."""
+        """Counts a trained step, for the command `step_on`."""
         if self._steps_left is not None:
             self._steps_left -= 1
 
     def end(self, reason: Reason, message: str = "") -> None:
-        """Training is to end here."""
-        self.ending = Bye(reason, self._standing.position, message)
+        """Ends training at this position."""
+        self.ending = Bye(reason, self._status.position, message)
 
-    def leave(self, bye: Bye) -> None:
-        """Says the last word, and waits until the controller has all that came before it."""
+    def send_bye(self, bye: Bye) -> None:
+        """Sends the Bye, and waits until the controller has received it and everything before it."""
         exchange = self._exchange
-        self._standing.phase = Phase.ENDING
-        exchange.ring.append(bye)
+        self._status.phase = Phase.ENDING
+        exchange.outgoing.append(bye)
         exchange.flush()
         until = time.monotonic() + (0.0 if bye.reason is Reason.ORPHANED else RELEASE_SECONDS)
         while not exchange.released and not self._terminated and time.monotonic() < until:
             self._wait(lambda: exchange.released)
             while exchange.inbox:
-                self._answer_late(exchange.inbox.popleft())
+                self._refuse_late(exchange.inbox.popleft())
 
-    def nobody_wants_an_end(self) -> bool:
-        """Whether what takes long may go on."""
+    def may_continue(self) -> bool:
+        """Whether a long action may continue: False once the worker is asked to stop."""
         exchange = self._exchange
         with exchange.condition:
-            wanted = any(isinstance(item, Fault) or isinstance(item.action, Stop) for item in exchange.inbox)
-        return not self._terminated and not wanted
+            is_asked = any(
+                isinstance(item, Abort) or isinstance(item.action, Stop) for item in exchange.inbox
+            )
+        return not self._terminated and not is_asked
 
     def _wait_for_row(self) -> None:
         began = time.monotonic()
         counted = self._had_row
         if counted:
-            self._standing.phase = Phase.WAITING
-            self._standing.waits += 1
-            # A feedback schedule may need what is not reported yet before it can give the next row.
+            self._status.phase = Phase.WAITING
+            self._status.waits += 1
+            # A feedback schedule may need the pending reports to compute the next row.
             self._exchange.flush()
-        while self.ending is None and not self._paused and not self._knows_what_is_next():
-            self._stand_still(began, until=self._knows_what_is_next)
+        while self.ending is None and not self._paused and not self._is_next_step_known():
+            self._wait_and_process(began, until=self._is_next_step_known)
         if counted:
-            self._standing.waited_seconds += time.monotonic() - began
+            self._status.waited_seconds += time.monotonic() - began
 
-    def _knows_what_is_next(self) -> bool:
-        plan, step = self._exchange.plan, self._standing.step
+    def _is_next_step_known(self) -> bool:
+        plan, step = self._exchange.plan, self._status.step
         return plan.planned_through() > step or plan.is_over(step)
 
-    def _stand_still(self, since: float, *, until: Callable[[], bool]) -> None:
-        """Waits a moment, or until something comes, and obeys; gives up on a controller gone too long."""
+    def _wait_and_process(self, since: float, *, until: Callable[[], bool]) -> None:
+        """Waits up to `LOOK_SECONDS`, executes commands, and ends training if the controller is lost."""
         self._wait(until)
-        self._obey()
+        self._process_inbox()
         welcome, heard = self._exchange.welcome, self._exchange.heard
         limit = welcome.orphan_limit_seconds if welcome else WELCOME_SECONDS
         if self.ending is None and time.monotonic() - max(heard, since) > limit:
             message = f"no controller was heard for {limit:g} s"
             complain(f"{message}: giving up")
-            refusal = self._deeds.try_to_checkpoint()
+            refusal = self._handler.try_to_checkpoint()
             self.end(
                 Reason.ORPHANED, f"{message}; the last steps are not saved: {refusal}" if refusal else message
             )
@@ -210,54 +215,56 @@ class CommandLoop:
         with self._exchange.condition:
             self._exchange.condition.wait_for(lambda: bool(self._exchange.inbox) or until(), LOOK_SECONDS)
 
-    def _obey(self) -> None:
+    def _process_inbox(self) -> None:
         if self._terminated and self.ending is None:
-            self._obey_sigterm()
+            self._stop_for_sigterm()
         inbox = self._exchange.inbox
         while inbox and self.ending is None:
             message = inbox.popleft()
-            if isinstance(message, Fault):
-                if message.is_own:
-                    self._deeds.try_to_checkpoint()
+            if isinstance(message, Abort):
+                if message.is_internal:
+                    self._handler.try_to_checkpoint()
                 raise WorkerFault(message.message)
-            self._answer(message)
+            self._execute_and_answer(message)
 
-    def _answer(self, command: Command) -> None:
+    def _execute_and_answer(self, command: Command) -> None:
         try:
-            done, ok = self._carry_out(command.action), True
+            message, ok = self._execute(command.action), True
         except (Refused, CheckpointError) as error:
-            done, ok = f"refused: {error}", False
-        complain(f"{type(command.action).__name__.lower()} at step {self._standing.step:,}: {done}")
-        self._exchange.ring.append(CommandResult(command.id, ok, self._standing.step, done))
+            message, ok = f"refused: {error}", False
+        complain(f"{type(command.action).__name__.lower()} at step {self._status.step:,}: {message}")
+        self._exchange.outgoing.append(CommandResult(command.id, ok, self._status.step, message))
         self._exchange.flush()
 
-    def _answer_late(self, message: Command | Fault) -> None:
+    def _refuse_late(self, message: Command | Abort) -> None:
         if isinstance(message, Command):
             ok = isinstance(message.action, Stop)
-            self._exchange.ring.append(CommandResult(message.id, ok, self._standing.step, "training is over"))
+            self._exchange.outgoing.append(
+                CommandResult(message.id, ok, self._status.step, "training is over")
+            )
             self._exchange.flush()
 
-    def _carry_out(self, action: Action) -> str:
-        done = ""
+    def _execute(self, action: Action) -> str:
+        message = ""
         match action:
             case Pause():
                 self._paused, self._steps_left = True, None
-                done = "paused"
+                message = "paused"
             case Resume():
                 self._paused, self._steps_left = False, None
-                done = "training goes on"
+                message = "training goes on"
             case StepOn(steps):
-                done = self._step_on(steps)
+                message = self._step_on(steps)
             case Checkpoint(automatic):
-                done = self._deeds.checkpoint(automatic=automatic)
+                message = self._handler.checkpoint(automatic=automatic)
             case Restore(path, sha256, attempt):
-                done = self._deeds.restore(path, sha256, attempt)
+                message = self._handler.restore(path, sha256, attempt)
                 self._had_row = False
             case Evaluate():
-                done = self._deeds.evaluate_now(self.nobody_wants_an_end)
+                message = self._handler.evaluate_now(self.may_continue)
             case Stop(with_checkpoint):
-                done = self._stop(with_checkpoint)
-        return done
+                message = self._stop(with_checkpoint)
+        return message
 
     def _step_on(self, steps: int) -> str:
         if not self._paused and self._steps_left is None:
@@ -268,24 +275,24 @@ class CommandLoop:
         return f"{count(self._steps_left, 'step')} to train"
 
     def _stop(self, with_checkpoint: bool) -> str:
-        done = self._deeds.checkpoint_to_stop() if with_checkpoint else "without a checkpoint"
+        saved = self._handler.checkpoint_to_stop() if with_checkpoint else "without a checkpoint"
         self.end(Reason.STOPPED)
-        return f"stopped: {done}"
+        return f"stopped: {saved}"
 
-    def _obey_sigterm(self) -> None:
+    def _stop_for_sigterm(self) -> None:
         complain("SIGTERM: writing a checkpoint, then stopping")
         try:
-            self._deeds.checkpoint_to_stop()
+            self._handler.checkpoint_to_stop()
             self.end(Reason.STOPPED)
         except CheckpointError as error:
             self.end(Reason.FAILED, f"ended by SIGTERM without a checkpoint: {error}")
 
 
 WELCOME_SECONDS = 600.0
-"""A controller that admits no worker for this long has given it up itself."""
+"""After this time a controller that has not admitted a worker has itself given up."""
 
 RELEASE_SECONDS = 10.0
-"""How long a worker that said Bye waits for Released; its spool stays if it does not come."""
+"""How long a worker waits for Released after its Bye. If it does not come, the spool stays on disk."""
 
 LOOK_SECONDS = 0.2
-"""How often a training thread that stands still looks whether it was told to end or left alone."""
+"""How often a waiting training thread checks for SIGTERM and for a lost controller."""

@@ -1,4 +1,4 @@
-"""Which run a worker belongs to, from its environment (proto/README.md, "Sockets")."""
+"""Reads from environment variables which run a worker serves (proto/README.md, "Sockets")."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from absgd_worker.errors import SettingsError
 
 @dataclass(frozen=True)
 class Address:
-    """Where a run is: the endpoint of its controller, and its directory."""
+    """The endpoint of a run's controller, and the run's directory."""
 
     endpoint: str
-    """`ipc://` and the directory of the sockets."""
+    """`ipc://` and the path of the directory with the sockets."""
     run_dir: Path
 
     @property
@@ -36,7 +36,7 @@ class Address:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the launcher told this worker."""
+    """The settings of a served worker."""
 
     address: Address
     task: str
@@ -46,10 +46,10 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """The settings that the launcher put into `environment`.
+    """Reads the settings of a served worker from environment variables.
 
     Raises:
-        SettingsError: a variable is missing or does not fit.
+        SettingsError: a variable is missing or invalid.
     """
     _require(environment, (*ADDRESS_VARIABLES, "ABSGD_TASK"))
     worker = environment.get("ABSGD_WORKER") or "worker-0"
@@ -65,10 +65,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 
 def read_address(environment: Mapping[str, str]) -> Address:
-    """Where `environment` says that the run is.
+    """Reads the endpoint and the directory of the run from environment variables.
 
     Raises:
-        SettingsError: one of the two variables is missing, or does not fit.
+        SettingsError: one of the two variables is missing or invalid.
     """
     _require(environment, ADDRESS_VARIABLES)
     run_dir = Path(environment["ABSGD_RUN"])

@@ -1,4 +1,4 @@
-"""What a failure looks like to people: the user's part of the traceback, and one sentence."""
+"""Describes a failure to the user: one sentence, and the user's part of the traceback."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from absgd_worker.errors import WorkerError
 
 
 class Failure(NamedTuple):
-    """A failure in words."""
+    """The description of a failure."""
 
     message: str
     """One sentence."""
     traceback: str
-    """Without the frames of this package; of its own errors the message alone when no other frame is left."""
+    """Without the frames of this package; empty for an error of this package without other frames."""
 
     @property
     def text(self) -> str:
-        """For the end of `worker.log`, whose last lines are shown: the sentence comes last."""
+        """For `worker.log`. The sentence comes last, because the controller shows the last lines."""
         return (
             f"{self.traceback.rstrip()}\nabsgd worker: {self.message}"
             if self.traceback
@@ -28,23 +28,23 @@ class Failure(NamedTuple):
 
 
 def describe_failure(error: BaseException) -> Failure:
-    """A failure of the task, or of this package."""
+    """Describes an exception of the task, or of this package."""
     if isinstance(error, WorkerError):
         message = str(error)
     elif isinstance(error, SystemExit):
         message = f"the task ended the process with sys.exit({error.code!r}), which a task must not do"
     else:
-        said = str(error).strip().partition("\n")[0]
-        message = f"the task failed: {type(error).__qualname__}" + (f": {said}" if said else "")
-    # What this package says of a failure of the user's code is raised from it: its frames are what helps.
+        first_line = str(error).strip().partition("\n")[0]
+        message = f"the task failed: {type(error).__qualname__}" + (f": {first_line}" if first_line else "")
+    # If the cause is an error of the user's code, its frames are the useful ones.
     cause = error.__cause__ if isinstance(error, WorkerError) else None
-    told = traceback.TracebackException.from_exception(cause or error)
-    theirs = [frame for frame in told.stack if not _is_ours(frame.filename)]
+    trace = traceback.TracebackException.from_exception(cause or error)
+    theirs = [frame for frame in trace.stack if not _is_ours(frame.filename)]
     if not theirs and isinstance(error, WorkerError):
         return Failure(message, "")
     if theirs:
-        told.stack = traceback.StackSummary.from_list(theirs)
-    return Failure(message, "".join(told.format()))
+        trace.stack = traceback.StackSummary.from_list(theirs)
+    return Failure(message, "".join(trace.format()))
 
 
 def _is_ours(filename: str) -> bool:

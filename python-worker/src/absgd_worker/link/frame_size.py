@@ -1,4 +1,4 @@
-"""Keeps every record below the largest frame of the contract: a larger one ends the connection."""
+"""Keeps every record below the largest frame of the protocol: a larger one would end the connection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from absgd_worker.link.records import Body, Evaluation, SampleBatch, SampleInfo,
 
 
 def bytes_of(batch: SampleBatch) -> int:
-    """Bytes of the arrays of the batch; what else its record holds is a few bytes a step."""
+    """Bytes of the arrays of the batch, and 64 bytes a step for the rest."""
     return sum(
         len(step.losses) + len(step.weights) + len(step.indices) + len(step.labels) + 64
         for step in batch.steps
@@ -19,7 +19,7 @@ def bytes_of(batch: SampleBatch) -> int:
 
 
 def parts_that_fit(body: Body) -> Iterator[Body]:
-    """The body, in as many pieces as its records need to fit; an evaluation without a matrix too large."""
+    """Splits a body into parts that fit into a record. A confusion matrix that is too large is left out."""
     if isinstance(body, SampleInfo) and body.count > 1 and _bytes_of_info(body) > LARGEST:
         half = body.count // 2
         yield from parts_that_fit(_piece(body, 0, half))
@@ -39,7 +39,7 @@ def parts_that_fit(body: Body) -> Iterator[Body]:
 
 
 def text_that_fits(text: str) -> str:
-    """The text, or its beginning and end; halves of characters, as in file names, become question marks."""
+    """The text, or its beginning and end if it is too long. Unpaired surrogates become question marks."""
     if len(text) > MOST_TEXT:
         text = f"{text[: MOST_TEXT // 2]}\n…\n{text[-MOST_TEXT // 2 :]}"
     return text.encode(errors="replace").decode()
@@ -74,10 +74,10 @@ def _predicted(predictions: SamplePredictions, start: int, end: int) -> SamplePr
 
 
 LARGEST = (64 << 20) - (1 << 20)
-"""Bytes of arrays in one record: 64 MiB is the largest frame, and names and numbers need some."""
+"""Bytes of arrays in one record: 64 MiB is the largest frame, of which 1 MiB is for names and numbers."""
 
 MOST_CLASSES = math.isqrt(LARGEST // 4)
-"""Of a confusion matrix of uint32."""
+"""The classes of the largest confusion matrix, of uint32."""
 
 MOST_TEXT = 1 << 18
-"""Characters of a message, a traceback or the name of a sample."""
+"""The most characters of a message, a traceback or the name of a sample."""

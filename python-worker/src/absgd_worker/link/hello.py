@@ -1,4 +1,4 @@
-"""How a script introduces itself, and whether the controller's answer fits."""
+"""The Hello of a script, and the check of the controller's Welcome."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ def script_hello(
     planned_through: int = 0,
     initial: Mapping[str, float] | None = None,
 ) -> Hello:
-    """Describes a stream: nothing is known of the data of a script.
+    """The Hello of a script, whose dataset is unknown.
 
-    `initial`: the values that the optimizers begin with.
+    Args:
+        initial: the values of the optimizers at the start, by control.
     """
     return Hello(
         run=run,
@@ -48,7 +49,7 @@ def script_hello(
 
 
 def objection(run: str, welcome: Welcome, earlier: Welcome | None) -> str | None:
-    """Why this worker cannot train what it was welcomed to; None when it can. `earlier`: its last Welcome."""
+    """Why this worker cannot accept a Welcome; None if it can. `earlier`: the Welcome before it, if any."""
     if welcome.run != run:
         return f"the controller runs {welcome.run!r}, this worker was started for {run!r}"
     if earlier is not None and welcome.weighting != earlier.weighting:

@@ -1,4 +1,4 @@
-"""What is said on the control socket, in terms of the worker. Fields: proto/absgd/v1."""
+"""The messages of the control socket. Their fields are documented in proto/absgd/v1."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 from absgd_worker.weights.presets import Rule
 
-# Numbers of enums are those of the contract.
+# The numbers of the enums are those of the protocol.
 
 
 class Phase(IntEnum):
@@ -35,7 +35,7 @@ class Reason(IntEnum):
 
 
 class EventKind(IntEnum):
-    """What to do right after a step; of several at one step in this order."""
+    """What to do right after a step; several at one step are done in this order."""
 
     EVALUATE = 1
     CHECKPOINT = 2
@@ -52,14 +52,14 @@ class RejectCode(IntEnum):
 
 
 class Position(NamedTuple):
-    """`step` steps done in `attempt`, which is 0 before the first welcome."""
+    """`step` steps are done in `attempt`, which is 0 before the first Welcome."""
 
     attempt: int
     step: int
 
 
 class Acked(NamedTuple):
-    """Telemetry sequences, per stream; 0 for none."""
+    """Sequence numbers of telemetry, per stream; 0 for none."""
 
     steps: int = 0
     samples: int = 0
@@ -190,7 +190,7 @@ class Hello:
     initial: Mapping[str, float]
     batch_size: int
     forgotten: Acked = NONE_ACKED
-    """Telemetry that it cannot send any more: an earlier controller had it."""
+    """Telemetry that the worker cannot send any more: an earlier controller acknowledged it."""
 
 
 @dataclass(frozen=True)
@@ -214,6 +214,8 @@ class CommandResult:
     ok: bool
     step: int
     message: str
+    follows: int = 0
+    """Sequence of the last record of steps before this result; `Telemetry` sets it."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The columns of a plan: their bytes as numbers, and the range of every control."""
+"""Decodes the columns of a plan, and checks the range of every control."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def read_column(name: str, data: bytes, count: int) -> array[float]:
     values.frombytes(data)
     if sys.byteorder == "big":
         values.byteswap()
-    # Hundreds of thousands of rows are checked without holding the interpreter up.
+    # Torch checks hundreds of thousands of rows without holding the interpreter's lock.
     rows = torch.frombuffer(values, dtype=torch.float64)
     low, high = torch.aminmax(rows)
     low, high = low.item(), high.item()

@@ -1,4 +1,4 @@
-"""The rows that the controller sent ahead: what to apply at which step (proto/README.md, "Plans")."""
+"""The rows that the controller has planned: the controls of each step (proto/README.md, "Plans")."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from absgd_worker.link.messages import EventKind, Plan
 
 
 class Row(NamedTuple):
-    """What one step applies, and what happens right after it, in order."""
+    """The controls of one step, and the events after it, in their order."""
 
     controls: dict[str, float]
     events: tuple[EventKind, ...]
 
 
 class PlanTable:
-    """Rows by step. Filled by the background thread, read by the training thread; `condition` guards it.
+    """Rows by step. The background thread adds plans, the training thread takes rows; `condition` guards it.
 
-    For each step the plan with the highest sequence counts, among those that arrived before the step began.
+    The row of a step is that of the plan with the highest sequence number that arrived before the step began.
     """
 
     def __init__(self, condition: Condition) -> None:
@@ -33,7 +33,7 @@ class PlanTable:
         self._run_steps = 0
 
     def begin_attempt(self, attempt: int, step: int) -> None:
-        """The next step to begin is `step` of `attempt`; rows of another attempt are void."""
+        """Sets the next step to `step` of `attempt`, and deletes the rows of other attempts."""
         with self._condition:
             self._begun = step
             self._current = None
@@ -43,12 +43,12 @@ class PlanTable:
                 self._attempt = attempt
 
     def set_length(self, run_steps: int) -> None:
-        """The run has this many steps; 0 while unknown. A later plan may know better."""
+        """Sets the number of steps of the run; 0 while unknown. A later plan may change it."""
         with self._condition:
             self._run_steps = run_steps
 
     def add(self, plan: Plan) -> int | None:
-        """Takes in a plan and returns the first step that it reaches; None for a plan of another attempt."""
+        """Adds a plan, and returns the first step that it changes; None for a plan of another attempt."""
         with self._condition:
             if plan.attempt != self._attempt:
                 return None
@@ -63,7 +63,7 @@ class PlanTable:
             return max(plan.first_step, self._begun)
 
     def take(self, step: int) -> Row | None:
-        """Begins `step` with its row; None, and nothing begun, when there is none."""
+        """Begins `step` and returns its row; None if it has none, and then the step does not begin."""
         with self._condition:
             segment = self._current
             if segment is None or not segment.first <= step < segment.end:
@@ -74,8 +74,8 @@ class PlanTable:
         return segment.row(step)
 
     def is_over(self, step: int) -> bool:
-        """Whether the run ends before `step`, as far as the plan tells."""
-        # Asked at every step, and one number: no lock is needed to read it.
+        """Whether the run has no step `step`. False while its length is unknown."""
+        # Called at every step: a single number can be read without the lock.
         return 0 < self._run_steps <= step
 
     @property
@@ -85,7 +85,7 @@ class PlanTable:
             return self._run_steps
 
     def planned_through(self) -> int:
-        """The first step from the next one on that has no row."""
+        """The first step that has no row, from the next step on."""
         with self._condition:
             step = self._begun
             while True:
@@ -95,7 +95,7 @@ class PlanTable:
                 step = segment.end
 
     def _find(self, step: int) -> _Segment | None:
-        # Highest sequence first; where a later plan begins inside this one, this one ends there.
+        # The segments are ordered by descending sequence number. A segment ends where a later plan begins.
         for index, segment in enumerate(self._segments):
             if segment.first <= step < segment.end:
                 later = [other.first for other in self._segments[:index] if step < other.first < segment.end]
@@ -104,7 +104,7 @@ class PlanTable:
 
 
 class _Segment:
-    """The rows of one plan, or of its beginning."""
+    """The rows of one plan, or of its first part."""
 
     def __init__(self, plan: Plan, end: int | None = None) -> None:
         self._plan = plan

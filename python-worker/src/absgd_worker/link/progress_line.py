@@ -1,4 +1,4 @@
-"""A line of progress now and then, printed whether there is a controller or not."""
+"""Prints the progress every ten seconds, with or without a controller."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from absgd_worker.weights import read_statistics
 
 
 class ProgressLine:
-    """Prints from the background thread: reading a loss may wait for the device."""
+    """Used by the background thread, since reading a loss may wait for the device."""
 
     def __init__(self, exchange: ThreadExchange, telemetry: Telemetry) -> None:
         self._exchange = exchange
@@ -22,13 +22,13 @@ class ProgressLine:
         self._printed_phase = Phase.STARTING
         self._silent = False
 
-    def beat(self, now: float) -> None:
-        """Prints when the last line is old, and when the controller goes or returns."""
+    def update(self, now: float) -> None:
+        """Prints if `PRINT_SECONDS` have passed, and when the controller is lost or returns."""
         if self._exchange.welcome is None:
             return
-        self._watch_controller(now)
-        standing = self._exchange.standing
-        step, phase = standing.step, standing.phase
+        self._print_controller_change(now)
+        status = self._exchange.status
+        step, phase = status.step, status.phase
         if now - self._printed < PRINT_SECONDS or (step, phase) == (self._printed_step, self._printed_phase):
             return
         say(self._line(step, phase, max(0, step - self._printed_step) / (now - self._printed)))
@@ -43,7 +43,7 @@ class ProgressLine:
         parts.append(f"{pace:.3g} steps/s" if phase is Phase.TRAINING else phase.name.lower())
         return " · ".join(parts)
 
-    def _watch_controller(self, now: float) -> None:
+    def _print_controller_change(self, now: float) -> None:
         silent = now - self._exchange.heard > SILENCE_SECONDS
         if silent and not self._silent:
             through = self._exchange.plan.planned_through()
@@ -56,4 +56,4 @@ class ProgressLine:
 PRINT_SECONDS = 10.0
 
 SILENCE_SECONDS = 5.0
-"""A living controller answers every Progress, which comes once a second."""
+"""A controller that runs answers every Progress, which is sent once a second."""

@@ -1,6 +1,6 @@
-"""What a worker reports: the bodies of its records. Fields: proto/absgd/v1/report.proto, record.proto.
+"""The bodies of a worker's records. Their fields are documented in proto/absgd/v1/report.proto, record.proto.
 
-Arrays are `bytes` (little-endian) already: they are made where the tensors are.
+Arrays are little-endian bytes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from absgd_worker.link.messages import Bye, Hello, Position
 
 
 class GapReason(IntEnum):
-    """Why samples were not kept. Numbers are those of the contract."""
+    """Why samples were not kept. The numbers are those of the protocol."""
 
     QUOTA = 1
     SPOOL = 2
@@ -23,7 +23,7 @@ class GapReason(IntEnum):
 
 @dataclass(frozen=True)
 class Weighing:
-    """Columns of one weighing's statistics, by the names of the contract."""
+    """The statistics of one weighed loss, as columns by the names in report.proto."""
 
     name: str
     columns: Mapping[str, bytes]
@@ -40,7 +40,7 @@ class StepBatch:
     step_seconds: bytes
     waits: int
     without_main: bool = False
-    """Whether these steps have no loss of the run's main weighing."""
+    """Whether these steps do not have the main loss of the run."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Note:
-    """For people: one or two sentences, and where training stood."""
+    """One or two sentences for the user, and the position of training."""
 
     text: str
     position: Position
@@ -119,7 +119,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Joined:
-    """Of a worker without a controller: in its place it says who trains."""
+    """Written by a worker without a controller: describes the process that trains."""
 
     hello: Hello
     attempt: int
@@ -127,7 +127,7 @@ class Joined:
 
 @dataclass(frozen=True)
 class Rewind:
-    """Of a worker without a controller, that goes on where an earlier one was."""
+    """Written by a worker without a controller that continues an earlier run."""
 
     attempt: int
     to_step: int
@@ -151,4 +151,4 @@ FIELDS: dict[type, str] = {
     Rewind: "rewind",
     Bye: "bye",
 }
-"""Names of the fields of Record, by what a body is."""
+"""The field of Record for each class of body."""

@@ -1,4 +1,4 @@
-"""What a loop tells of its samples batch by batch, noted once a sample."""
+"""Labels and names that a script gives batch by batch, recorded once for each sample."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from absgd_worker.link.records import SampleInfo
 from absgd_worker.link.step_reports import StepEntry
 
 
-class SampleNotes:
-    """Remembers which samples were described by this process."""
+class NewSamples:
+    """Describes each sample once, when its label or name is first reported."""
 
     def __init__(self) -> None:
         self._described: set[int] = set()
 
-    def of(self, run: Sequence[StepEntry]) -> Iterator[SampleInfo]:
-        """Describes those samples of the steps that are new, where the steps tell labels or names of them."""
+    def describe(self, run: Sequence[StepEntry]) -> Iterator[SampleInfo]:
+        """The descriptions of the samples of these steps that are new."""
         new: dict[int, tuple[int, str]] = {}
         for entry in run:
             if entry.indices_B is None or (entry.labels_B is None and entry.ids is None):
@@ -30,7 +30,7 @@ class SampleNotes:
         self._described |= new.keys()
         piece: list[int] = []
         for index in sorted(new):
-            # A piece tells the same of all its samples.
+            # All samples of a record have a label, or none has; and their indices are consecutive.
             if piece and (index != piece[-1] + 1 or (new[index][0] < 0) != (new[piece[-1]][0] < 0)):
                 yield _info(piece, new)
                 piece = []
@@ -39,9 +39,9 @@ class SampleNotes:
             yield _info(piece, new)
 
 
-def _info(piece: Sequence[int], told: dict[int, tuple[int, str]]) -> SampleInfo:
-    labels = [told[index][0] for index in piece]
-    names = [told[index][1] for index in piece]
+def _info(piece: Sequence[int], described: dict[int, tuple[int, str]]) -> SampleInfo:
+    labels = [described[index][0] for index in piece]
+    names = [described[index][1] for index in piece]
     return SampleInfo(
         first_index=piece[0],
         count=len(piece),

@@ -1,35 +1,33 @@
-"""Telemetry on disk until the controller's log has it (proto/README.md, "Frames of a log").
+"""Keeps telemetry on disk until the controller's log has it (proto/README.md, "Frames of a log").
 
-Every frame is written here before it is sent. Without a controller the spool is the log.
+Every frame is written here before it is sent.
 """
 
 from __future__ import annotations
 
 import os
-import struct
-import zlib
 from array import array
 from collections import deque
 from pathlib import Path
 
 from absgd_worker.console import complain
-from absgd_worker.version import version_number
+from absgd_worker.link.frames import FrameWriter, read_frame
 
 
 class Spool:
-    """The frames of one stream, by sequence from 1, in segments that are deleted once acknowledged.
+    """The frames of one stream, numbered from 1, in segment files that are deleted once acknowledged.
 
-    A frame that the disk refuses is kept in memory instead, so that it still reaches a living controller.
+    A frame that the disk refuses is kept in memory, so that it still reaches a controller that is running.
     """
 
     def __init__(self, directory: Path, incarnation: int, stream: str) -> None:
         self._directory = directory
         self._prefix = f"{incarnation:016x}.{stream}"
-        self._kind = _KINDS[stream]
+        self._stream = stream
         self._segments: deque[_Segment] = deque()
         self._memory: dict[int, bytes] = {}
         self._memory_bytes = 0
-        self._homeless: set[int] = set()
+        self._refused: set[int] = set()
         self._reader: tuple[_Segment, int] | None = None
         self._synced = 0
         self.last = 0
@@ -43,25 +41,25 @@ class Spool:
     @property
     def is_refused(self) -> bool:
         """Whether there are frames that the disk refused and that are not acknowledged yet."""
-        return bool(self._homeless)
+        return bool(self._refused)
 
     def append(self, payload: bytes) -> int:
-        """Writes the next frame with one write, and returns its sequence."""
+        """Writes the next frame, and returns its sequence number."""
         self.last += 1
         try:
             self._write(payload)
         except OSError as error:
-            if not self._homeless:
+            if not self._refused:
                 complain(
                     f"absgd worker: telemetry cannot be written to {self._directory}: {error}; "
                     "training goes on"
                 )
-            self._homeless.add(self.last)
+            self._refused.add(self.last)
         self._remember(self.last, payload)
         return self.last
 
     def read(self, seq: int) -> bytes | None:
-        """The frame `seq`; None when the disk lost it."""
+        """The frame `seq`; None if it cannot be read from disk."""
         payload = self._memory.get(seq)
         if payload is not None:
             return payload
@@ -71,17 +69,17 @@ class Spool:
             return None
 
     def acknowledge(self, seq: int) -> None:
-        """Forgets everything up to and including `seq`."""
+        """Deletes the frames up to and including `seq`, which the controller's log has."""
         for gone in range(self.acked + 1, min(seq, self.last) + 1):
             self._memory_bytes -= len(self._memory.pop(gone, b""))
-            self._homeless.discard(gone)
+            self._refused.discard(gone)
         self.acked = max(self.acked, min(seq, self.last))
         while len(self._segments) > 1 and self._segments[0].last <= self.acked:
             self._drop_first()
 
     @property
     def forgotten(self) -> int:
-        """The last sequence that cannot be read any more, since it was acknowledged; 0 where all can."""
+        """The last sequence number that cannot be read any more, as it was acknowledged; 0 if all can."""
         first = self.acked + 1
         for segment in reversed(self._segments):
             if segment.last < first - 1:
@@ -90,14 +88,14 @@ class Spool:
         return first - 1
 
     def take_back(self, seq: int) -> None:
-        """Counts only what `seq` covers as acknowledged, as far as the rest can still be read."""
+        """Counts only frames up to `seq` as acknowledged, if the frames after it can still be read."""
         self.acked = min(self.acked, max(seq, self.forgotten))
 
     def sync(self) -> bool:
-        """Puts every frame on disk for good.
+        """Syncs every frame to disk.
 
         Returns:
-            False where the disk refuses that, or has refused a frame that is not acknowledged.
+            False if the disk refuses that, or has refused a frame that is not acknowledged.
         """
         try:
             for segment in self._segments:
@@ -108,10 +106,10 @@ class Spool:
         except OSError:
             return False
         self._synced = self.last
-        return not self._homeless
+        return not self._refused
 
     def close(self) -> None:
-        """Lets go of the files; those that are acknowledged as a whole are deleted. May be called twice."""
+        """Closes the files, and deletes those that are wholly acknowledged. May be called twice."""
         if self._reader is not None:
             os.close(self._reader[1])
             self._reader = None
@@ -126,7 +124,7 @@ class Spool:
             if segment is not None:
                 segment.close()
             segment = _Segment(
-                self._directory / f"{self._prefix}.{self.last:012d}.log", self._kind, self.last
+                self._directory / f"{self._prefix}.{self.last:012d}.log", self._stream, self.last
             )
             self._segments.append(segment)
         try:
@@ -142,7 +140,7 @@ class Spool:
         if self._memory_bytes <= MEMORY_BYTES:
             return
         for old in list(self._memory):
-            if old not in self._homeless:
+            if old not in self._refused:
                 self._memory_bytes -= len(self._memory.pop(old))
             if self._memory_bytes <= MEMORY_BYTES // 2:
                 break
@@ -169,34 +167,32 @@ class Spool:
 class _Segment:
     """One file of frames with consecutive sequences from `first`."""
 
-    def __init__(self, path: Path, kind: int, first: int) -> None:
+    def __init__(self, path: Path, stream: str, first: int) -> None:
         self.path = path
         self.first = first
         self.last = first - 1
-        self.size = 0
         self._offsets = array("Q")
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._writer = FrameWriter(self._file, stream)
         try:
-            self._write(struct.pack("<8sHHI", b"ABSGDLOG", FORMAT, kind, version_number()))
+            self._writer.write_header()
         except OSError:
             self.delete()
             raise
 
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self._writer.size
+
     def append(self, payload: bytes) -> None:
-        offset = self.size
-        self._write(struct.pack("<II", len(payload), zlib.crc32(payload)) + payload)
-        self._offsets.append(offset)
+        self._offsets.append(self._writer.append(payload))
         self.last += 1
 
     def read(self, file: int, seq: int) -> bytes | None:
-        offset = self._offsets[seq - self.first]
-        prefix = os.pread(file, 8, offset)
-        if len(prefix) < 8:
-            return None
-        length, crc = struct.unpack("<II", prefix)
-        payload = os.pread(file, length, offset + 8)
-        return payload if zlib.crc32(payload) == crc else None
+        """The frame `seq`, from a descriptor of the file that is open for reading; None if it is damaged."""
+        return read_frame(file, self._offsets[seq - self.first], self.size)
 
     def bytes_after(self, seq: int) -> int:
         if seq >= self.last:
@@ -212,16 +208,6 @@ class _Segment:
         self.close()
         self.path.unlink(missing_ok=True)
 
-    def _write(self, frame: bytes) -> None:
-        try:
-            if os.write(self._file, frame) != len(frame):
-                raise OSError("the disk is full")
-        except OSError:
-            # The frames that follow go into another segment; this one is to end whole.
-            os.ftruncate(self._file, self.size)
-            raise
-        self.size += len(frame)
-
 
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
@@ -231,13 +217,8 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-FORMAT = 1
-"""Of the frames, as in the header of every file."""
-
 SEGMENT_BYTES = 4 << 20
-"""A segment is closed once it is this large, so that acknowledged telemetry leaves the disk soon."""
+"""A segment is closed at this size, so that acknowledged telemetry is soon deleted."""
 
 MEMORY_BYTES = 8 << 20
-"""Frames kept in memory beside the disk, so that sending reads no file while the controller keeps up."""
-
-_KINDS = {"steps": 1, "samples": 2}
+"""Size of the frames also kept in memory: while the controller keeps up, sending reads no file."""

@@ -1,8 +1,7 @@
-"""What a step leaves behind, and how many of them become the columns of a report.
+"""The report of a step, and how the reports of many steps become the columns of a message.
 
-The training thread makes a `StepEntry` of what it has at hand, tensors on a device included. The background
-thread turns runs of entries into messages; where tensors are on a device it waits for copies of them, the
-training thread never does.
+The training thread makes a `StepEntry` of each step; its tensors may be on a device. The background thread
+turns runs of entries into messages. It may wait for the device; the training thread never does.
 
 Shapes: T steps in a report, B samples in a step's batch, C classes.
 """
@@ -25,41 +24,43 @@ from absgd_worker.weights import Statistics
 
 
 class StepEntry(NamedTuple):
-    """One step, as the training thread hands it over."""
+    """The report of one step."""
 
     attempt: int
     step: int
     seconds: float
-    """Without waiting for a row."""
+    """Duration of the step, without the wait for its row."""
     waits: int
+    """How often training has waited for a row, since its start."""
     controls: dict[str, float]
-    """As they were applied."""
+    """The values that were applied."""
     statistics: Statistics | Tensor | None
-    """On a device float64 [10], in the order of the fields; None where no sample was left to weigh."""
+    """On a device float64 [10], in the order of the fields; None for a batch without samples."""
     losses_B: Tensor
     """Detached, before weighting."""
     weights_B: Tensor
     indices_B: Tensor | None
-    """int64, on the CPU; None where nobody knows which samples these are."""
+    """int64, on the CPU; None if it is not known which samples these are."""
     keep_samples: bool
+    """Whether losses, weights and indices are recorded."""
     metrics: dict[str, float | Tensor] | None
-    """The user's own numbers."""
+    """Numbers that the user logged in this step."""
     bare: tuple[float, float] | Tensor | None = None
     """KL and effective sample size of the weights before a class factor; on a device float64 [2]."""
     name: str = "loss"
-    """Of the weighing that samples and `statistics` are of: the run's main one, where the step has it."""
+    """The name of the loss of `statistics` and of the samples: the main one, if the step has it."""
     others: tuple[tuple[str, Statistics | Tensor], ...] = ()
-    """Further weighings of the step, by name."""
+    """Names and statistics of further weighed losses of the step."""
     labels_B: Tensor | None = None
-    """Integers, as the loop itself tells them, below 0 for none; None where nobody does."""
+    """Integers that the script gives, below 0 for none; None if it gives none."""
     ids: Sequence[str] | None = None
-    """The user's own names of the samples, where the loop tells them."""
+    """Names of the samples, if the script gives them."""
     has_main: bool = True
-    """Whether `name` is the run's main weighing."""
+    """Whether `name` is the main loss of the run."""
 
 
 def runs_of(entries: Iterable[StepEntry]) -> Iterator[list[StepEntry]]:
-    """Cuts entries into runs that fit one report: consecutive steps with the same controls and weighings."""
+    """Splits entries into runs for one report: consecutive steps with the same controls and losses."""
     run: list[StepEntry] = []
     for entry in entries:
         if run and not _continues(run, entry):
@@ -71,7 +72,7 @@ def runs_of(entries: Iterable[StepEntry]) -> Iterator[list[StepEntry]]:
 
 
 def step_batch(run: Sequence[StepEntry], *, labels_N: Tensor | None, num_classes: int) -> StepBatch:
-    """The scalars of a run of steps, and the weight mass per class where there are labels."""
+    """The scalars of a run of steps; with labels also the weight mass per class."""
     first, last = run[0], run[-1]
     return StepBatch(
         attempt=first.attempt,
@@ -87,18 +88,20 @@ def step_batch(run: Sequence[StepEntry], *, labels_N: Tensor | None, num_classes
 
 
 def sample_batches(run: Sequence[StepEntry]) -> Iterator[SampleBatch]:
-    """The samples of those steps of a run that keep them, in messages of about `SAMPLE_BYTES`."""
+    """The samples of the steps with `keep_samples`, in messages of about `SAMPLE_BYTES`."""
     kept = iter([entry for entry in run if entry.keep_samples])
     while chunk := list(_up_to_bytes(kept)):
         losses = _bytes_of_each([entry.losses_B for entry in chunk], torch.float32)
         weights = _bytes_of_each([entry.weights_B for entry in chunk], torch.float32)
-        # uint32: the bits of the low half are the same.
+        # The message has uint32, which has the same bits as the low half of int64.
         indices = _bytes_of_each([_or_none(entry.indices_B) for entry in chunk], torch.int32)
         labels = _bytes_of_each([_labels_alone(entry) for entry in chunk], torch.int32)
         yield SampleBatch(
             chunk[0].attempt,
             [
-                StepSamples(entry.step, entry.losses_B.shape[0], *arrays, weighing=_unless_usual(entry.name))
+                StepSamples(
+                    entry.step, entry.losses_B.shape[0], *arrays, weighing=_empty_if_usual(entry.name)
+                )
                 for entry, *arrays in zip(chunk, losses, weights, indices, labels, strict=True)
             ],
         )
@@ -110,12 +113,12 @@ def doubles(values: Iterable[float]) -> bytes:
 
 
 def tensor_bytes(tensor: Tensor) -> bytes:
-    """The numbers of a tensor in memory order, little-endian; waits for the device if there is one."""
+    """The numbers of a tensor in memory order, little-endian; waits for its device."""
     flat = tensor if tensor.is_cpu and tensor.is_contiguous() else tensor.detach().cpu().contiguous()
     return ctypes.string_at(flat.data_ptr(), flat.numel() * flat.element_size()) if flat.numel() else b""
 
 
-def _unless_usual(name: str) -> str:
+def _empty_if_usual(name: str) -> str:
     return "" if name == "loss" else name
 
 
@@ -124,7 +127,7 @@ def _or_none(indices_B: Tensor | None) -> Tensor:
 
 
 def _labels_alone(entry: StepEntry) -> Tensor:
-    """Where there are indices, labels are told once a sample; one that has none silences its batch."""
+    """The labels of a batch without indices, if all have one. With indices, `NewSamples` records them."""
     if entry.labels_B is None or entry.indices_B is not None or bool((entry.labels_B < 0).any()):
         return _NO_INDICES
     return _on_host(entry.labels_B)
@@ -171,7 +174,7 @@ def _statistics(rows: Sequence[Any], device: torch.device) -> dict[str, bytes]:
 
 
 def _bare(run: Sequence[StepEntry]) -> dict[str, bytes]:
-    """What a class factor was applied to; NaN in steps without one."""
+    """KL and effective sample size before the class factor; NaN in steps without one."""
     if all(entry.bare is None for entry in run):
         return {}
     rows: Any = [(math.nan, math.nan) if entry.bare is None else entry.bare for entry in run]
@@ -185,12 +188,12 @@ def _bare(run: Sequence[StepEntry]) -> dict[str, bytes]:
 
 def _class_mass(run: Sequence[StepEntry], labels_N: Tensor | None, num_classes: int) -> dict[str, bytes]:
     drawn = [entry.indices_B for entry in run if entry.indices_B is not None]
-    told = [entry.labels_B for entry in run if entry.labels_B is not None]
+    given = [entry.labels_B for entry in run if entry.labels_B is not None]
     if labels_N is not None and len(drawn) == len(run):
         labels = labels_N.index_select(0, torch.cat(drawn))
-    elif len(told) == len(run):
-        labels = _on_host(torch.cat(told)).to(torch.int64, copy=True)
-        # Nobody knows how many classes there are: as many as these need.
+    elif len(given) == len(run):
+        labels = _on_host(torch.cat(given)).to(torch.int64, copy=True)
+        # The number of classes is unknown: use the largest label of these steps.
         num_classes = 0 if int(labels.min()) < 0 else int(labels.max()) + 1
     else:
         return {}
@@ -211,7 +214,7 @@ def _class_mass(run: Sequence[StepEntry], labels_N: Tensor | None, num_classes: 
 
 @lru_cache(maxsize=4)
 def _first_bins(sizes: tuple[int, ...], num_classes: int) -> Tensor:
-    """Of every sample the bin of class 0 in its step; at a steady pace runs are alike."""
+    """For each sample the bin of class 0 of its step. Cached, since most runs of steps have equal sizes."""
     return torch.repeat_interleave(torch.arange(len(sizes)) * num_classes, torch.tensor(sizes))
 
 
@@ -221,7 +224,7 @@ def _metrics(run: Sequence[StepEntry]) -> dict[str, bytes]:
 
 
 def _number(metrics: dict[str, float | Tensor] | None, name: str) -> bytes:
-    """NaN where a step has no such number; a number that is NaN has bits of its own."""
+    """The bytes of a number. A step without it has a NaN with other bits than a number that is NaN."""
     if metrics is None or name not in metrics:
         return _MISSING
     number = float(metrics[name])
@@ -229,10 +232,10 @@ def _number(metrics: dict[str, float | Tensor] | None, name: str) -> bytes:
 
 
 def _bytes_of_each(parts: list[Tensor], dtype: torch.dtype) -> list[bytes]:
-    """The numbers of every tensor, as `dtype` of four bytes.
+    """The numbers of each tensor, as `dtype` of four bytes.
 
-    An operation of torch lets go of the interpreter and takes it back, which holds the training thread up
-    more than the bytes cost: what is on the host as it should be is read without any.
+    Tensors on the CPU with this dtype are read without an operation of torch: each one releases and acquires
+    the interpreter's lock, which delays the training thread more than the copy does.
     """
     if all(part.is_cpu and part.dtype == dtype for part in parts):
         return [tensor_bytes(part) for part in parts]
@@ -257,15 +260,15 @@ def _up_to_bytes(entries: Iterator[StepEntry]) -> Iterator[StepEntry]:
 _NO_INDICES = torch.empty(0, dtype=torch.int64)
 _MISSING = doubles([math.nan])
 NOT_A_NUMBER = (0x7FF8_0000_0000_0001).to_bytes(8, "little")
-"""A metric of a step that is NaN. Readers that do not know it take it for NaN, as for none."""
+"""The bits of a metric that is NaN. Older readers treat it like the NaN of a missing metric."""
 _TYPES = {"n": "I", "capped": "b", "non_finite": "I"}
 _CASTS = {"n": int, "capped": int, "non_finite": int}
 
 MAX_STEPS = 256
-"""Steps in one report: what a fast worker trains in a tenth of a second is a few hundred."""
+"""Steps in one report: a fast worker trains a few hundred in a tenth of a second."""
 
 SAMPLE_BYTES = 1 << 20
-"""Samples are sent in messages of about this size: far below the 64 MiB of a frame."""
+"""Samples are sent in messages of about this size, far below the 64 MiB of a frame."""
 
 MAX_CLASSES = 1000
-"""Above this the weight mass per class is not reported."""
+"""With more classes the weight mass per class is not reported."""

@@ -1,4 +1,4 @@
-"""From what the training thread hands over to numbered records in the spool, on the background thread."""
+"""Turns the reports of the training thread into numbered records in the spool, on the background thread."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from absgd_worker.link.records import (
     SampleBatch,
     SampleInfo,
 )
-from absgd_worker.link.sample_info import SampleNotes
+from absgd_worker.link.sample_info import NewSamples
 from absgd_worker.link.spool import Spool
 from absgd_worker.link.step_reports import StepEntry, runs_of, sample_batches, step_batch, tensor_bytes
 from absgd_worker.link.thread_exchange import FromTraining
 
 
 class Described(Protocol):
-    """What is known of the samples that are trained on."""
+    """The description of the training samples; a `Task` is one."""
 
     @property
     def size(self) -> int: ...
@@ -46,7 +46,7 @@ class Described(Protocol):
 
 
 class Frames(Protocol):
-    """Where the frames of a stream go: a spool, or a log."""
+    """The storage of a stream of frames: a spool, or a log file."""
 
     last: int
     acked: int
@@ -62,14 +62,25 @@ class Frames(Protocol):
     def read(self, _seq: int, /) -> bytes | None: ...
     def acknowledge(self, _seq: int, /) -> None: ...
     def sync(self) -> bool:
-        """Puts every frame on disk for good. Returns False where the disk refuses that."""
+        """Syncs every frame to disk. Returns False if the disk refuses that."""
         ...
 
     def close(self) -> None: ...
 
 
 class Telemetry:
-    """The two streams of one worker process. Never blocks on the network; scalars are never dropped."""
+    """The streams "steps" and "samples" of one worker process. Only samples are ever dropped.
+
+    Never blocks on the network.
+
+    Args:
+        task: describes the samples.
+        origin: the name of the worker, in every record.
+        incarnation: a random number of this process, in every record.
+        directory: of the spool.
+        limit: bytes on disk above which samples are dropped; by default `SPOOL_BYTES`.
+        files: the storage of steps and of samples, in place of a spool.
+    """
 
     def __init__(
         self,
@@ -95,49 +106,49 @@ class Telemetry:
         self._offered = "steps"
         self._quota: int | None = None
         self._gap: GapReason | None = None
-        self._notes = SampleNotes()
+        self._new_samples = NewSamples()
         self._lost: set[tuple[str, int]] = set()
         self.lease_epoch = 0
         self.last_entry: StepEntry | None = None
         self.checkpoint_recorded = False
-        """Whether the record of the last checkpoint is on disk for good."""
+        """Whether the record of the last checkpoint is synced to disk."""
 
     @property
     def sent(self) -> Acked:
-        """The last sequences that exist."""
+        """The last sequence number of each stream."""
         return Acked(self._steps.last, self._samples.last)
 
     @property
     def forgotten(self) -> Acked:
-        """The last sequences that cannot be sent any more, as a controller had them."""
+        """The last sequence numbers that cannot be sent any more, because a controller acknowledged them."""
         return Acked(self._steps.forgotten, self._samples.forgotten)
 
     def take(self, items: Sequence[FromTraining]) -> list[CommandResult | Bye]:
-        """Records what training handed over, in its order. Returns what the controller is to be told."""
-        told: list[CommandResult | Bye] = []
+        """Records the reports of training, in their order. Returns the messages for the controller."""
+        messages: list[CommandResult | Bye] = []
         entries: list[StepEntry] = []
         for item in items:
             if isinstance(item, StepEntry):
                 entries.append(item)
                 continue
-            self._take_steps(entries)
+            self._append_steps(entries)
             entries = []
             if isinstance(item, CommandResult):
-                told.append(item)
+                messages.append(replace(item, follows=self._steps.last))
             elif isinstance(item, Bye):
-                # The record of it is itself the last of its stream.
+                # Its own record, which is appended here, is the last of its stream.
                 bye = replace(item, sent=Acked(self._steps.last + 1, self._samples.last))
                 self._append(bye)
-                told.append(bye)
+                messages.append(bye)
             else:
                 self._append(item)
                 if isinstance(item, CheckpointWritten):
                     self.checkpoint_recorded = self._steps.sync()
-        self._take_steps(entries)
-        return told
+        self._append_steps(entries)
+        return messages
 
     def describe_samples(self) -> None:
-        """Records what the task knows of its samples."""
+        """Records the labels and names of the task's samples."""
         task = self._task
         if task.labels is None and task.true_labels is None and task.ids is None:
             return
@@ -154,9 +165,9 @@ class Telemetry:
             )
 
     def welcome(self, acked: Acked, lease_epoch: int, quota: int) -> None:
-        """Sends again what the controller does not have, and may record `quota` bytes of samples."""
+        """Starts a lease: frames beyond `acked` are sent again. `quota`: bytes of samples to record."""
         self.acknowledge(acked)
-        # Less than before, where an earlier controller's log lost its end.
+        # It may be less than before, if the log of an earlier controller lost its end.
         self._steps.take_back(acked.steps)
         self._samples.take_back(acked.samples)
         self._next = {"steps": self._steps.acked + 1, "samples": self._samples.acked + 1}
@@ -166,21 +177,21 @@ class Telemetry:
             self._gap = None
 
     def acknowledge(self, acked: Acked) -> None:
-        """Forgets what the controller's log has."""
+        """Deletes the frames that the controller's log has."""
         self._steps.acknowledge(acked.steps)
         self._samples.acknowledge(acked.samples)
 
     def next_frame(self) -> bytes | None:
-        """The frame to be sent next, scalars first; the same again until `advance` says that it was sent."""
+        """The frame to send next, steps first; the same frame until `advance` is called."""
         for stream, spool in (("steps", self._steps), ("samples", self._samples)):
             if self._next[stream] <= spool.last:
                 self._offered = stream
                 seq = self._next[stream]
-                return spool.read(seq) or self._in_place_of(stream, seq)
+                return spool.read(seq) or self._placeholder(stream, seq)
         return None
 
     def advance(self) -> None:
-        """What `next_frame` gave was sent."""
+        """Call this after the frame of `next_frame` was sent."""
         self._next[self._offered] += 1
 
     @property
@@ -188,11 +199,11 @@ class Telemetry:
         return self._next["steps"] <= self._steps.last or self._next["samples"] <= self._samples.last
 
     def close(self) -> None:
-        """Closes the spool; what is acknowledged leaves the disk, what is not stays. May be called twice."""
+        """Closes the spool; frames that are not acknowledged stay on disk. May be called twice."""
         self._steps.close()
         self._samples.close()
 
-    def _take_steps(self, entries: Sequence[StepEntry]) -> None:
+    def _append_steps(self, entries: Sequence[StepEntry]) -> None:
         for run in runs_of(entries):
             self.last_entry = run[-1]
             self._append(
@@ -200,28 +211,28 @@ class Telemetry:
                     run, labels_N=_as_tensor(self._task.labels), num_classes=self._task.num_classes or 0
                 )
             )
-            for info in self._notes.of(run):
+            for info in self._new_samples.describe(run):
                 self._append(info)
             for batch in sample_batches(run):
                 self._append_samples(batch)
 
-    def _in_place_of(self, stream: str, seq: int) -> bytes:
-        """A record that says nothing under the sequence of one that the disk lost.
+    def _placeholder(self, stream: str, seq: int) -> bytes:
+        """An empty record in place of the record `seq`, which cannot be read from disk.
 
-        The controller takes records without holes alone: it would ask for the lost one for ever, and take
-        none of those behind it.
+        The controller accepts records only without gaps: it would ask for the lost one for ever, and accept
+        none of those after it.
         """
         if (stream, seq) not in self._lost:
             self._lost.add((stream, seq))
             text = f"record {seq} of the {stream} of this worker is lost: its spool could not be read"
             complain(f"absgd worker: {text}")
             if stream == "samples":
-                self._append(Note(text, self._standing))
-        body = SampleBatch(self._standing.attempt, ()) if stream == "samples" else Note(_LOST, self._standing)
+                self._append(Note(text, self._position))
+        body = SampleBatch(self._position.attempt, ()) if stream == "samples" else Note(_LOST, self._position)
         return self._encode(body, seq)
 
     @property
-    def _standing(self) -> Position:
+    def _position(self) -> Position:
         last = self.last_entry
         return Position(0, 0) if last is None else Position(last.attempt, last.step + 1)
 
@@ -272,9 +283,9 @@ def _as_tensor(labels: object) -> Tensor | None:
 
 
 SPOOL_BYTES = 1 << 30
-"""Telemetry that may wait on disk for a controller: samples are dropped above it."""
+"""Size of the telemetry that waits on disk for a controller above which samples are dropped."""
 
 _LOST = "a record of this worker is lost: its spool could not be read"
 
 INFO_SAMPLES = 1 << 16
-"""Samples described in one record."""
+"""Samples in one record of `SampleInfo`."""

@@ -1,8 +1,8 @@
-"""Everything that the training thread and the background thread share.
+"""The data that the training thread and the background thread share.
 
-The training thread appends to `ring` and writes `standing`; the background thread appends to `inbox` and
+The training thread appends to `outgoing` and writes `status`; the background thread appends to `inbox` and
 writes the rest. A deque's append and popleft are atomic, and so is setting an attribute; `condition` guards
-the plan table and wakes the training thread where it stands still.
+the plan table and wakes the training thread while it waits.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ FromTraining: TypeAlias = "StepEntry | Body | CommandResult"
 
 
 @dataclass
-class Standing:
-    """Where the training thread stands. It alone writes here."""
+class TrainingStatus:
+    """The position and phase of the training thread. Only that thread writes here."""
 
     position: Position = _START
     phase: Phase = Phase.STARTING
@@ -39,6 +39,7 @@ class Standing:
 
     @property
     def step(self) -> int:
+        """Steps done, which is also the number of the next step, from 0."""
         return self.position.step
 
     def progress(self) -> Progress:
@@ -46,66 +47,67 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Fault:
-    """The worker cannot go on: refused by the controller, or, with `is_own`, broken by a fault of its own."""
+class Abort:
+    """The worker must end: the controller refuses it, or the background thread failed (`is_internal`)."""
 
     message: str
-    is_own: bool = False
+    is_internal: bool = False
 
 
 class ThreadExchange:
-    """What the two threads of a worker hand to each other."""
+    """Connects the training thread of a worker with its background thread."""
 
     def __init__(self) -> None:
         self.condition = Condition()
         self.plan = PlanTable(self.condition)
-        self.standing = Standing()
-        self.ring: deque[FromTraining] = deque()
-        self.inbox: deque[Command | Fault] = deque()
+        self.status = TrainingStatus()
+        # Reports, records and answers, in the order in which training made them.
+        self.outgoing: deque[FromTraining] = deque()
+        self.inbox: deque[Command | Abort] = deque()
         self.welcome: Welcome | None = None
         self.released = False
-        # How often the background thread has taken what was in the ring.
+        # How often the background thread has emptied `outgoing`.
         self.turns = 0
-        # Whether the record of the last checkpoint that was taken from the ring is on disk for good.
+        # Whether the record of the last checkpoint that was taken from `outgoing` is synced to disk.
         self.checkpoint_recorded = False
         # Samples of steps t with t % sample_every == 0 are kept; 0 for none.
         self.sample_every = 0
-        # Monotonic seconds of the controller's last message.
+        # Monotonic time of the controller's last message, in seconds.
         self.heard = time.monotonic()
-        # Set once the background thread runs: makes it take what is in the ring now.
+        # Wakes the background thread, so that it empties `outgoing` now. Set when that thread is made.
         self.flush: Callable[[], None] = lambda: None
 
-    def settle(self) -> bool:
-        """Returns once all that was put into the ring is in the spool; after a while in any case.
+    def wait_until_spooled(self) -> bool:
+        """Waits until everything that was appended to `outgoing` is in the spool, at most `SPOOL_SECONDS`.
 
         Returns:
-            Whether it is.
+            Whether everything is in the spool.
         """
         with self.condition:
-            # The turn that is under way may have begun before.
+            # The current turn may have emptied `outgoing` before the last append: wait for two turns.
             for wanted in (self.turns + 1, self.turns + 2):
                 self.flush()
-                self.condition.wait_for(lambda wanted=wanted: self.turns >= wanted, SETTLE_SECONDS / 2)
+                self.condition.wait_for(lambda wanted=wanted: self.turns >= wanted, SPOOL_SECONDS / 2)
             return self.turns >= wanted
 
-    def deliver(self, message: Command | Fault) -> None:
-        """Puts a message before the training thread, which looks at its next step boundary."""
+    def deliver(self, message: Command | Abort) -> None:
+        """Sends a message to the training thread, which reads it between two steps."""
         with self.condition:
             self.inbox.append(message)
             self.condition.notify_all()
 
     def admit(self, welcome: Welcome) -> None:
-        """Lets the training thread know that the worker was admitted, for the first time or again."""
+        """Tells the training thread that the controller admitted the worker, for the first time or again."""
         with self.condition:
             self.welcome = welcome
             self.condition.notify_all()
 
     def release(self) -> None:
-        """Lets the training thread know that the controller has all that it needs."""
+        """Tells the training thread that the controller has received everything."""
         with self.condition:
             self.released = True
             self.condition.notify_all()
 
 
-SETTLE_SECONDS = 2.0
-"""How long a training thread waits for its own background thread: a disk may be slow, or the thread gone."""
+SPOOL_SECONDS = 2.0
+"""How long the training thread waits for its background thread: the disk may be slow, or the thread gone."""

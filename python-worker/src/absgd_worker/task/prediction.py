@@ -15,7 +15,7 @@ from torch import Tensor
 from absgd_worker.errors import TaskError
 from absgd_worker.link.records import SamplePredictions
 from absgd_worker.link.step_reports import tensor_bytes
-from absgd_worker.task.batches import Batches, Drawn
+from absgd_worker.task.batches import Batch, Batches
 from absgd_worker.task.evaluation import without_trace
 from absgd_worker.task.sampler import mix
 from absgd_worker.task.task import Task
@@ -28,7 +28,7 @@ def predict(
     attempt: int,
     step: int,
     seed: int,
-    goes_on: Callable[[], bool] = lambda: True,
+    may_continue: Callable[[], bool] = lambda: True,
 ) -> bool:
     """Predicts every training sample after `step`, in eval mode, without gradients, in the data's order.
 
@@ -37,7 +37,8 @@ def predict(
     before.
 
     Returns:
-        Whether all of it was predicted: `goes_on` is asked before every batch.
+        Whether all of it was predicted. It ends early when `may_continue`, called before each batch,
+        returns False.
 
     Raises:
         TaskError: what `predict` returned is not what it promises. What it raises passes through.
@@ -49,12 +50,12 @@ def predict(
             end = min(first + PIECE_SAMPLES, task.size)
             results = []
             for start in range(first, end, task.batch_size):
-                if not goes_on():
+                if not may_continue():
                     return False
-                drawn = batches.draw(torch.arange(start, min(start + task.batch_size, end)))
-                if not drawn.is_empty:
-                    predicted = task.predict(task.model, drawn.batch)
-                    results.extend(_checked(predicted, drawn, task.labels))
+                batch = batches.draw(torch.arange(start, min(start + task.batch_size, end)))
+                if not batch.is_empty:
+                    predicted = task.predict(task.model, batch.data)
+                    results.extend(_checked(predicted, batch, task.labels))
             for first_index, count, labels, probabilities in _joined(results):
                 emit(SamplePredictions(attempt, step, first_index, count, labels, probabilities))
     return True
@@ -86,10 +87,10 @@ def _joined(results: Sequence[_Predicted]) -> Iterator[tuple[int, int, bytes, by
             end = result.first_index + result.classes_K.shape[0]
 
 
-def _checked(predicted: object, drawn: Drawn, labels_N: object) -> Iterator[_Predicted]:
+def _checked(predicted: object, batch: Batch, labels_N: object) -> Iterator[_Predicted]:
     """What was predicted, cut where samples were left out; nothing where it is not known whose it is."""
     rows = predicted.shape[0] if isinstance(predicted, Tensor) and predicted.ndim else -1
-    indices_K = drawn.indices_of(rows) if drawn.fits(rows) else drawn.given_B
+    indices_K = batch.indices_of(rows) if batch.accepts(rows) else batch.indices_G
     if indices_K is None:
         return
     classes_K, probabilities_K = _classes_of(predicted, indices_K, labels_N)

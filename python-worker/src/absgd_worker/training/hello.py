@@ -29,7 +29,7 @@ def introduction(settings: Settings, trainer: Trainer, exchange: ThreadExchange,
         steps_per_epoch=task.steps_per_epoch,
         dataset_size=task.size,
         num_classes=task.num_classes or 0,
-        position=exchange.standing.position,
+        position=exchange.status.position,
         planned_through=exchange.plan.planned_through(),
         versions={
             "python": platform.python_version(),

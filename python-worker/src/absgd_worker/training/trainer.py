@@ -1,119 +1,102 @@
-"""One step of training, and everything that has to be saved to repeat the next one bit for bit.
+"""The parts that a step of training uses, and their state, which a checkpoint saves and restores.
 
-Shapes: B samples in a batch.
+The step itself is in `loop.py`. Shapes: B samples in a batch.
 """
 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from absgd_worker.errors import CheckpointError, ControlError, TaskError
-from absgd_worker.link.messages import Position
-from absgd_worker.link.step_reports import StepEntry
-from absgd_worker.link.thread_exchange import Standing
-from absgd_worker.task.batches import Batches, Drawn
+from absgd_worker.link.thread_exchange import TrainingStatus
+from absgd_worker.task.batches import Batch, Batches
 from absgd_worker.task.context import Context
 from absgd_worker.task.optimizer_controls import Controls
 from absgd_worker.task.random_state import random_state, set_random_state
 from absgd_worker.task.sampler import Sampler
 from absgd_worker.task.task import Task
 from absgd_worker.training.class_balance import ClassBalance, weigh_balanced
-from absgd_worker.weights import Normaliser, Rule, weighted_loss
+from absgd_worker.weights import Normaliser, Rule, Statistics
+
+
+class WeighedBatch(NamedTuple):
+    """The losses and weights of one batch, for its report."""
+
+    losses_B: Tensor
+    """Detached."""
+    weights_B: Tensor
+    """Detached, on the device of the losses; they include the class factor, if there is one."""
+    indices_B: Tensor | None
+    """Which samples these are, int64 on the CPU; None if it is not known."""
+    statistics: Statistics | Tensor | None
+    """Of these weights; on a device float64 [10], in the order of the fields. None without samples."""
+    bare: tuple[float, float] | Tensor | None = None
+    """KL and effective sample size before the class factor, float64 [2] on a device; None without one."""
+
+
+NO_SAMPLES = WeighedBatch(torch.empty(0), torch.empty(0), None, None)
 
 
 class Trainer:
-    """Trains a task step by step. Touches no socket and waits for no device."""
+    """A task's model and optimizer with the sampler, the controls and the weights. Uses no socket, and waits
+    for no device but in `state_dict`.
+    """
 
-    def __init__(self, task: Task, context: Context, standing: Standing) -> None:
+    def __init__(self, task: Task, context: Context, status: TrainingStatus) -> None:
         self.task = task
+        self.context = context
         self.controls = Controls(task.optimizer)
-        self._context = context
-        self._standing = standing
-        self._sampler = Sampler(task.size, task.batch_size, seed=context.seed, drop_last=task.drop_last)
+        self.sampler = Sampler(task.size, task.batch_size, seed=context.seed, drop_last=task.drop_last)
         self.batches = Batches(task)
+        self._status = status
         self._normaliser = _normaliser_for(Rule())
         self._balance = ClassBalance(task.labels)
 
-    def weigh_by(self, rule: Rule) -> None:
-        """Sets the rule of weights, before the first step: what was weighed before is forgotten."""
+    def set_rule(self, rule: Rule) -> None:
+        """Sets the rule of weights, before the first step. The estimate is reset."""
         self._normaliser = _normaliser_for(rule)
 
-    def step(self, row: Mapping[str, float], *, keep_samples: bool) -> StepEntry:
-        """Trains one step with the planned controls.
+    def weigh(
+        self,
+        losses_B: Tensor,
+        indices_B: Tensor | None,
+        row: Mapping[str, float],
+        *,
+        lam: float,
+        gamma: float,
+    ) -> WeighedBatch:
+        """The weights of a batch; updates the estimate, unless the batch has no losses.
+
+        Args:
+            losses_B: detached.
+            indices_B: which samples these are, int64 on the CPU; None if it is not known.
+            row: the planned controls; `class_balance` multiplies the weights by the factor of each class.
 
         Raises:
-            TaskError: the task's loss is not what it promises.
-            ControlError: the plan sets what the optimizer does not have, or needs labels that the task lacks.
+            ControlError: the row has `class_balance`, but the labels of these samples are not known.
         """
-        began = time.perf_counter()
-        task, standing = self.task, self._standing
-        lam, gamma = _weighting_of(row)
-        applied = self.controls.apply(row)
-        self._context._enter_step(applied)
-        drawn = self.batches.draw(self._sampler.draw())
-        if drawn.is_empty:
-            self.batches.confirm(drawn, 0)
-            return self._untrained(began, applied, drawn)
-        losses_B = task.loss(task.model, drawn.batch)
-        _check_losses(losses_B, drawn)
-        indices_B = self.batches.confirm(drawn, losses_B.shape[0])
-        detached_B = losses_B.detach()
         if not losses_B.shape[0]:
-            # As in plain torch: the gradients are 0, and the optimizer makes its step.
-            self._update(losses_B, detached_B, row)
-            return self._untrained(began, applied, drawn)
-        factors_B = self._factors(row, indices_B, detached_B)
-        bare = None
+            return WeighedBatch(losses_B, losses_B, None, None)
+        factors_B = self._class_factors(row, indices_B, losses_B)
         if factors_B is None:
-            weights_B, statistics = self._normaliser.weigh(detached_B, lam=lam, gamma=gamma)
-        else:
-            weights_B, statistics, bare = weigh_balanced(
-                self._normaliser, detached_B, factors_B, lam=lam, gamma=gamma
-            )
-        self._update(losses_B, weights_B, row)
-        return StepEntry(
-            *self._step_done(began),
-            standing.waits,
-            applied,
-            statistics,
-            detached_B,
-            weights_B,
-            indices_B,
-            keep_samples,
-            self._numbers(drawn.size - losses_B.shape[0]),
-            bare,
-        )
+            weights_B, statistics = self._normaliser.weigh(losses_B, lam=lam, gamma=gamma)
+            return WeighedBatch(losses_B, weights_B, indices_B, statistics)
+        balanced = weigh_balanced(self._normaliser, losses_B, factors_B, lam=lam, gamma=gamma)
+        return WeighedBatch(losses_B, balanced.weights_B, indices_B, balanced.statistics, balanced.bare)
 
-    def _update(self, losses_B: Tensor, weights_B: Tensor, row: Mapping[str, float]) -> None:
-        optimizer = self.task.optimizer
-        optimizer.zero_grad(set_to_none=True)
-        weighted_loss(losses_B, weights_B).backward()
-        self.controls.clip(row)
-        optimizer.step()
-
-    def _untrained(self, began: float, applied: dict[str, float], drawn: Drawn) -> StepEntry:
-        """A step without a loss, as of a batch that has no sample left: the estimate stays as it is."""
-        none = torch.empty(0)
-        waits, numbers = self._standing.waits, self._numbers(drawn.size)
-        return StepEntry(*self._step_done(began), waits, applied, None, none, none, None, False, numbers)
-
-    def _step_done(self, began: float) -> tuple[int, int, float]:
-        attempt, step = self._standing.position
-        self._standing.position = Position(attempt, step + 1)
-        return attempt, step, time.perf_counter() - began
-
-    def _numbers(self, skipped: int) -> dict[str, float | Tensor] | None:
-        """What the task logged at this step, and how many samples its batch lacks."""
-        logged = self._context._take_logged()
+    def take_metrics(self, skipped: int) -> dict[str, float | Tensor] | None:
+        """The numbers that the task logged in this step, and how many samples its batch lacks, if any."""
+        logged = self.context._take_logged()
         return {"skipped_samples": float(skipped), **(logged or {})} if skipped else logged
 
-    def _factors(self, row: Mapping[str, float], indices_B: Tensor | None, losses_B: Tensor) -> Tensor | None:
+    def _class_factors(
+        self, row: Mapping[str, float], indices_B: Tensor | None, losses_B: Tensor
+    ) -> Tensor | None:
         if indices_B is not None:
             return self._balance.factors(row, indices_B, losses_B)
         if not row.get("class_balance"):
@@ -124,44 +107,47 @@ class Trainer:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """The whole state between two steps, as a checkpoint holds it. Waits for the device."""
+        """The whole state between two steps, for a checkpoint. Waits for the device."""
         return {
-            "run": self._context.run,
-            "attempt": self._standing.attempt,
-            "step": self._standing.step,
+            "run": self.context.run,
+            "attempt": self._status.attempt,
+            "step": self._status.step,
             "model": self.task.model.state_dict(),
             "optimizer": self.task.optimizer.state_dict(),
             "normalisers": {"loss": self._normaliser.state_dict()},
-            "sampler": dict(self._sampler.state_dict()),
+            "sampler": dict(self.sampler.state_dict()),
             "random": random_state(),
             "left_out": dict(self.batches.left_out),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> int:
-        """Goes to where `state` was taken and returns its step; the caller moves the position.
-
-        Nothing is changed when it does not fit.
+        """Restores what `state_dict` returned, and returns its step; the caller sets the position.
 
         Raises:
-            CheckpointError: it is that of another task; the message names what differs.
+            CheckpointError: it belongs to another task; the message names what differs. Nothing has changed.
         """
         missing = {"step", "model", "optimizer", "normalisers", "sampler", "random"} - state.keys()
         if missing:
             raise CheckpointError(f"the checkpoint lacks {', '.join(sorted(missing))}")
         _check_model(self.task.model.state_dict(), state["model"])
         _check_optimizer(self.task.optimizer.state_dict(), state["optimizer"])
-        self._sampler.check_state_dict(state["sampler"])
+        self.sampler.check_state_dict(state["sampler"])
         normaliser = _restored(self._normaliser.rule, state["normalisers"])
         self.task.model.load_state_dict(state["model"])
         self.task.optimizer.load_state_dict(state["optimizer"])
         self._normaliser = normaliser
-        self._sampler.load_state_dict(state["sampler"])
+        self.sampler.load_state_dict(state["sampler"])
         set_random_state(state["random"])
         self.batches.left_out = dict(state.get("left_out", {}))
         return int(state["step"])
 
 
-def _weighting_of(row: Mapping[str, float]) -> tuple[float, float]:
+def lambda_and_gamma(row: Mapping[str, float]) -> tuple[float, float]:
+    """λ and γ of a row; λ is off (infinity) if the row has none.
+
+    Raises:
+        ControlError: the row has a finite lambda and no gamma.
+    """
     lam = row.get("lambda", math.inf)
     gamma = row.get("gamma")
     if gamma is None:
@@ -171,13 +157,14 @@ def _weighting_of(row: Mapping[str, float]) -> tuple[float, float]:
     return lam, gamma
 
 
-def _check_losses(losses_B: object, drawn: Drawn) -> None:
-    size = drawn.given_B.shape[0]
+def check_losses(losses_B: object, batch: Batch) -> None:
+    """Raises TaskError unless these are losses [B] of the batch that gradients can flow through."""
+    size = batch.indices_G.shape[0]
     if not isinstance(losses_B, Tensor):
         raise TaskError(
             f"loss must return a tensor of one loss per sample, [{size}], not {type(losses_B).__name__}"
         )
-    if losses_B.ndim != 1 or not (drawn.fits(losses_B.shape[0]) or losses_B.shape[0] == 0):
+    if losses_B.ndim != 1 or not (batch.accepts(losses_B.shape[0]) or losses_B.shape[0] == 0):
         raise TaskError(
             f"loss must return one loss per sample, shape [{size}], not {list(losses_B.shape)}: "
             "use reduction='none', and average over any dimension but the first"
@@ -199,7 +186,7 @@ def _restored(rule: Rule, states: Mapping[str, dict[str, Any]]) -> Normaliser:
     try:
         normaliser.load_state_dict(states["loss"])
     except (KeyError, ValueError) as error:
-        raise CheckpointError(f"the checkpoint's state of the weighing does not fit: {error}") from None
+        raise CheckpointError(f"the checkpoint's state of the weights does not fit: {error}") from None
     return normaliser
 
 

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from absgd_worker.attach import api
 from absgd_worker.attach.checks.collapse import SeenStep, Watch, watch
 from absgd_worker.attach.checks.collapse_watch import CollapseWatch
-from absgd_worker.attach.source.source import Uncontrolled
+from absgd_worker.attach.source.source import LocalSource
 from absgd_worker.link.step_reports import StepEntry
 from absgd_worker.weights import Statistics
 from project import GOLDEN
@@ -170,7 +170,7 @@ def test_whatever_learns_at_lambda_off_learns_or_is_said_to_collapse(
     assert healthy > 4
 
 
-class Guarded(Uncontrolled):
+class Guarded(LocalSource):
     has_guard = True
 
     def next(self, step: int) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Logs and segments of a spool have the bytes of proto/golden/frames.json; the TypeScript suite reads it too."""
+"""Logs and segments of a spool have the bytes of proto/golden/frames.json, as in the TypeScript suite."""
 
 from __future__ import annotations
 

@@ -15,7 +15,9 @@ from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.source.source import StopTraining
 from absgd_worker.gen import record_pb2
 from recorder import a_model, batches, labels, points
-from run_records import records
+from run_records import records, runs
+
+__all__ = ["runs"]
 
 
 def train(steps: int = 4) -> None:

@@ -11,8 +11,8 @@ import pytest
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.recording import run_lock as locks
 from absgd_worker.attach.recording.process_identity import here, place_verdict
-from absgd_worker.attach.recording.run_lock import RunLock, is_held
-from absgd_worker.attach.recording.writer import Recording
+from absgd_worker.attach.recording.run_lock import RunLock, is_locked
+from absgd_worker.attach.recording.writer import LogWriter
 from absgd_worker.link.messages import Position
 from absgd_worker.link.records import Note
 from project import GOLDEN
@@ -51,50 +51,50 @@ def elsewhere(request, tmp_path, monkeypatch):
     return own, words
 
 
-def test_a_lock_that_cannot_be_judged_is_held_and_refused_with_what_is_known(tmp_path, elsewhere):
+def test_the_lock_of_a_process_of_unknown_state_is_refused_with_what_is_known(tmp_path, elsewhere):
     _, words = elsewhere
-    assert is_held(tmp_path)
+    assert is_locked(tmp_path)
     with pytest.raises(SessionError, match="is held elsewhere") as refused:
         RunLock(tmp_path)
     assert words in str(refused.value)
     assert "--take-over" in str(refused.value)
 
 
-def test_it_is_taken_over_where_that_is_asked_for_and_its_holder_knows(tmp_path, elsewhere):
+def test_it_is_replaced_if_the_user_asks_for_it_and_its_former_holder_notices(tmp_path, elsewhere):
     own, _ = elsewhere
-    assert own.is_held
-    assert not is_held(tmp_path, take_over=True)
+    assert own.is_own
+    assert not is_locked(tmp_path, take_over=True)
     taken = RunLock(tmp_path, take_over=True)
-    assert taken.is_held
-    assert not own.is_held
-    own.leave()
-    assert taken.is_held
+    assert taken.is_own
+    assert not own.is_own
+    own.release()
+    assert taken.is_own
     assert {**json.loads((tmp_path / "lock").read_text()), **here()} == json.loads(
         (tmp_path / "lock").read_text()
     )
 
 
-def test_a_recording_whose_run_was_taken_over_writes_nothing_more(tmp_path, capfd):
-    ring: Any = deque([Note("mine", Position(1, 0))])
-    recording = Recording(tmp_path, ring, lambda _payload: None)
-    recording.write()
+def test_a_writer_whose_run_was_taken_over_writes_nothing_more(tmp_path, capfd):
+    outgoing: Any = deque([Note("mine", Position(1, 0))])
+    writer = LogWriter(tmp_path, outgoing, lambda _payload: None)
+    writer.write()
     (tmp_path / "lock").unlink()
-    recording.write()
-    assert is_held(tmp_path), "a lock that was deleted by hand is put back"
+    writer.write()
+    assert is_locked(tmp_path), "a lock that was deleted by hand is put back"
     token = json.loads((tmp_path / "lock").read_text())
     (tmp_path / "lock").write_text(json.dumps({**token, "id": "0" * 36}))
-    ring.append(Note("not mine", Position(1, 0)))
-    recording.write()
+    outgoing.append(Note("not mine", Position(1, 0)))
+    writer.write()
     assert "another process has taken the run over" in capfd.readouterr().err
     records = read_segment((tmp_path / "steps.log").rename(tmp_path / "x.steps.log"))
     assert [record.note.text for record in records] == ["mine"]
 
 
-def test_a_lock_that_was_left_stays_gone_whoever_asks_for_it(tmp_path):
-    presence = RunLock(tmp_path)
+def test_a_released_lock_is_not_written_again(tmp_path):
+    own = RunLock(tmp_path)
     (tmp_path / "lock").unlink()
-    assert presence.is_held
-    assert is_held(tmp_path)
-    presence.leave()
-    assert presence.is_held
-    assert not is_held(tmp_path)
+    assert own.is_own
+    assert is_locked(tmp_path)
+    own.release()
+    assert own.is_own
+    assert not is_locked(tmp_path)

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.utils.data import ConcatDataset, DataLoader, Subset, TensorDataset, random_split
 
 from absgd_worker.attach import api
-from absgd_worker.attach.samples.origin import Batch, DataSet, Origin
-from absgd_worker.attach.samples.row_match import taken_apart
-from absgd_worker.attach.samples.row_order import order_of
+from absgd_worker.attach.samples.collated_order import order_of
+from absgd_worker.attach.samples.match_rows import taken_apart
+from absgd_worker.attach.samples.sample_origin import Batch, DataSet, Origin
 from absgd_worker.attach.samples.tracked_batches import Batches, batches
 from absgd_worker.errors import TaskError
 from recorder import Recorder

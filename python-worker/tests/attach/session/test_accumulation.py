@@ -80,7 +80,7 @@ class Estimates(Recorder):
         self.pairs: list[tuple[float, float]] = []
         self.sizes: list[int] = []
 
-    def between(self, step: int) -> None:
+    def process_commands(self, step: int) -> None:
         (weighing,) = api.current().state_dict()["weighings"].values()
         statistics = self.entries[-1].statistics
         assert statistics is not None

@@ -51,7 +51,7 @@ def test_criteria_that_say_different_lambdas_are_refused_while_both_are_there() 
     model, _ = a_model()
     first = api.wrap(nn.CrossEntropyLoss(), name="a", lam=-2.0)
     second = api.wrap(nn.CrossEntropyLoss(), name="b", lam=-1.0)
-    with pytest.raises(SessionError, match=r"'a' lam=-2, gamma=0\.9, 'b' lam=-1, gamma=0\.9: say it once"):
+    with pytest.raises(SessionError, match=r"'a' lam=-2, gamma=0\.9, 'b' lam=-1, gamma=0\.9: set it once"):
         step(first, model)
     del second
     assert step(first, model) == -2

@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,10 @@ from torch import nn
 from absgd_worker.attach import api
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.recording.run_lock import RunLock
+from project import SOURCE
 from recorder import a_model, batches, labels, points
 from run_records import bodies, records, runs
+from warm_interpreter import run_python
 
 __all__ = ["runs"]
 
@@ -124,10 +124,10 @@ def test_a_run_that_is_gone_is_said_to_be_and_goes_on_as_a_new_one(
 def test_a_run_that_a_living_process_writes_is_refused_before_anything_is_trained(runs: Path) -> None:
     state = train(2)
     before = (runs / "mine" / "steps.log").read_bytes()
-    presence = RunLock(runs / "mine")
+    lock = RunLock(runs / "mine")
     with pytest.raises(SessionError, match=f"written by the living process {os.getpid()}: end that one"):
         train(1, state=state)
-    presence.leave()
+    lock.release()
     assert (runs / "mine" / "steps.log").read_bytes() == before
     train(1, state=state)
     assert not (runs / "mine" / "lock").exists()
@@ -138,18 +138,13 @@ def test_the_lock_of_a_dead_process_is_taken_over_and_its_heirs_with_it(tmp_path
         "import pathlib; from absgd_worker.attach.recording.run_lock import RunLock; "
         "RunLock(pathlib.Path('.'))"
     )
-    subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(api.__file__).parents[2])},
-        check=True,
-    )
+    run_python("-c", code, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(SOURCE)}, check=True)
     dead = json.loads((tmp_path / "lock").read_text())
     (tmp_path / f"lock.{dead['id']}").write_text("no lock at all")
-    presence = RunLock(tmp_path)
+    lock = RunLock(tmp_path)
     with pytest.raises(SessionError, match="living process"):
         RunLock(tmp_path)
-    presence.leave()
+    lock.release()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import absgd_worker as absgd
 import started_training
@@ -23,9 +24,12 @@ ON, OFF = -1.0, math.inf
 
 def exit_code(method: str, target: Callable[[], object]) -> int | None:
     context: Any = multiprocessing.get_context(method)
+    if method == "forkserver":
+        # It imports torch once for all of its processes.
+        context.set_forkserver_preload(["started_training"])
     process = context.Process(target=target)
     process.start()
-    process.join(200)
+    process.join(600)
     return process.exitcode
 
 
@@ -42,6 +46,8 @@ def exit_code(method: str, target: Callable[[], object]) -> int | None:
 def test_a_fork_that_trains_is_refused_while_lambda_is_on(
     lam: float, target: Callable[[], object], code: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    # An optimizer imports torch's compiler: the forks have it then.
+    torch.optim.SGD([torch.ones(1)], lr=1)
     with absgd.session(lam=lam):
         assert exit_code("fork", target) == code
     assert ("was started by fork" in capfd.readouterr().err) is (code == 1)

@@ -109,7 +109,7 @@ class Operator(Recorder):
         self.loop, self.asked = loop, step
         self.saved: dict[str, Any] | None = None
 
-    def between(self, step: int) -> None:
+    def process_commands(self, step: int) -> None:
         if step >= self.asked and self.saved is None:
             self.saved = {"loop": self.loop.state(), "session": api.current().state_dict()}
             self.loop.model.eval()
@@ -126,7 +126,7 @@ class Looks(Recorder):
         self.seen: list[tuple[int, int]] = []
         self.look = look
 
-    def between(self, step: int) -> None:
+    def process_commands(self, step: int) -> None:
         self.seen.append((step, self.look()))
 
     @property
@@ -225,7 +225,7 @@ def test_a_loop_that_is_stopped_has_done_its_step_whole() -> None:
     loop = Loop(set(), ["schedule", "average", "count"])
 
     class Stopper(Recorder):
-        def between(self, step: int) -> StopTraining | None:
+        def process_commands(self, step: int) -> StopTraining | None:
             return StopTraining("asked for") if step == 3 else None
 
     with pytest.raises(StopTraining), api.session(source=Stopper()) as session:  # noqa: PT012 - it stops

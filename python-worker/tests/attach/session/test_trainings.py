@@ -14,14 +14,14 @@ from torch import Tensor
 from absgd_worker import run
 from absgd_worker.attach import api
 from absgd_worker.attach.session.current import leave_implicit
-from arrangements import (
+from run_records import records
+from training_arrangements import (
     ARRANGEMENTS,
     Laboratory,
     folds_in_functions,
     folds_that_leave_a_micro_batch_without_a_step,
     tensors_without_a_module,
 )
-from run_records import records
 
 
 @pytest.fixture(autouse=True)

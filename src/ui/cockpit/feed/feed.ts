@@ -1,19 +1,19 @@
-/** Reads a run into its state, for as long as the cockpit is open. */
+/** Reads the records of a run into its state while the cockpit is open. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { initialRunState, withRecord, type RunState } from './run-state.js'
 import type { RunSource } from './source.js'
 
 export interface Feed {
   readonly source: RunSource
-  /** As far as it was read. */
+  /** The state after all records read so far. */
   state(): RunState
-  /** Resolves once everything so far was read for the first time. */
+  /** Resolves when all existing records were read for the first time. */
   readonly caughtUp: Promise<void>
-  /** Reads until `signal` aborts. Rejects with what the source throws. */
+  /** Reads until `signal` aborts. Rejects with the error of the source. */
   read(signal: AbortSignal): Promise<void>
 }
 
-/** @param changed - called after every change of the state. */
+/** @param changed - called after every change of the state */
 export function createFeed(source: RunSource, changed: () => void): Feed {
   let state = initialRunState(source.manifest)
   let resolveCaughtUp = () => {}
@@ -27,7 +27,7 @@ export function createFeed(source: RunSource, changed: () => void): Feed {
     changed()
   }
 
-  /** What the files beside the log tell; none of it changes often. */
+  /** Reads the files beside the log, which change rarely. */
   function look(more: Partial<RunState>): RunState {
     const driven = source.isDriven()
     const lines = source.workerLines()
@@ -64,7 +64,7 @@ export function createFeed(source: RunSource, changed: () => void): Feed {
     async read(signal) {
       for (;;) {
         await readOnce(signal)
-        // The run is over, or nobody drives it: it may be taken up again.
+        // The run ended or has no controller. It may be resumed later, so reading goes on.
         do {
           await sleep(IDLE_INTERVAL_MS, undefined, { signal }).catch(() => undefined)
           if (signal.aborted) return

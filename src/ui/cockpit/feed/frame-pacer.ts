@@ -1,14 +1,14 @@
-/** When frames are drawn: soon after something changed, and never so often that drawing takes more than a tenth of a core. */
+/** Decides when frames are drawn: soon after a change, but drawing takes at most a tenth of a core. */
 
 export interface Pacer {
-  /** Something changed. */
+  /** Draws soon: something changed. */
   soon(): void
-  /** Somebody waits: a key was pressed, the terminal has another size. */
+  /** Draws at once: a key was pressed, or the terminal changed its size. */
   now(): void
   stop(): void
 }
 
-/** @param hurried - whether there is something better to do than to draw: a long log is being read. */
+/** @param hurried - whether to draw less often, because a long log is being read */
 export function createPacer(draw: () => void, hurried: () => boolean): Pacer {
   let timer: NodeJS.Timeout | undefined
   let earliestMs = 0
@@ -39,5 +39,5 @@ export function createPacer(draw: () => void, hurried: () => boolean): Pacer {
 
 const QUICKEST_MS = 200
 const SLOWEST_MS = 1000
-/** Times what the frame took. */
+/** The pause after a frame, as a multiple of the time that it took. */
 const PAUSE_A_FRAME = 9

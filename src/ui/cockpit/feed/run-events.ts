@@ -1,15 +1,15 @@
-/** The events of a run as lines of the cockpit. */
+/** Events of a run as lines for the log panel. */
 import type { Body, LogRecord } from '../../../record/record.js'
 import { eventLines, type EventContext } from '../../lines/events.js'
 import { nonFiniteEvents } from '../../lines/non-finite.js'
 import { statusSentence, type Tone } from '../status-text.js'
 
 export interface RunEvent {
-  /** UTC milliseconds, as its writer's clock had it. */
+  /** UTC milliseconds by the clock of the process that wrote the record. */
   readonly timeMs: number
   readonly tone: Tone
   readonly text: string
-  /** Belongs to the event before it: a line of a traceback. */
+  /** Whether the line belongs to the event before it, such as a line of a traceback. */
   readonly detail: boolean
 }
 

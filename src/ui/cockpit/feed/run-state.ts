@@ -1,30 +1,30 @@
-/** What the cockpit knows of a run, record by record. */
+/** The state of a run in the cockpit, updated record by record. */
 import type { Manifest } from '../../../record/manifest.js'
 import { initialPace, withPace, type Pace } from '../../../history/series/pace.js'
 import type { LogRecord, Phase, RunStatus } from '../../../record/record.js'
 import { createRunSeries, type RunSeries } from '../../../history/series/run-series.js'
 import { initialSnapshot, reduce, type RunSnapshot } from '../../../history/run-snapshot.js'
 import { eventsOf, type RunEvent } from './run-events.js'
-import type { Standing } from '../status-text.js'
+import type { ShownStatus } from '../status-text.js'
 
 export type { RunEvent } from './run-events.js'
 
 export interface RunState {
   readonly manifest: Manifest
   readonly snapshot: RunSnapshot
-  /** Grows in place. */
+  /** Changed in place by `withRecord`. */
   readonly series: RunSeries
   readonly pace: Pace
-  /** The last of them, at most `EVENTS_KEPT`. */
+  /** The latest events, at most `EVENTS_KEPT`. */
   readonly events: readonly RunEvent[]
-  /** What the worker printed last. */
+  /** The latest lines that the worker printed. */
   readonly workerLines: readonly string[]
   readonly phase: Phase
   /** Whether a controller drives the run. */
   readonly driven: boolean
-  /** Whether everything so far was read. */
+  /** Whether all existing records were read. */
   readonly caughtUp: boolean
-  /** Whether the run was seen alive: its end is news. */
+  /** Whether the run had a controller while the cockpit was open, so that its end decides the exit code. */
   readonly wasDriven: boolean
 }
 
@@ -43,7 +43,7 @@ export function initialRunState(manifest: Manifest): RunState {
   }
 }
 
-/** The state after a record. The series of `state` are taken over: it is not to be used any more. */
+/** The state after a record. Changes the series of `state` in place, so `state` must not be used afterwards. */
 export function withRecord(state: RunState, record: LogRecord): RunState {
   const { manifest, snapshot: before, series, phase } = state
   const snapshot = reduce(before, record)
@@ -64,12 +64,12 @@ function phaseAfter(phase: Phase, { body }: LogRecord): Phase {
   return body.type === 'worker-joined' ? 'starting' : phase
 }
 
-export function standingOf({ snapshot, driven, caughtUp }: RunState): Standing {
+export function shownStatusOf({ snapshot, driven, caughtUp }: RunState): ShownStatus {
   const { end, worker } = snapshot
   if (end !== undefined) return { type: 'ended', status: end.status, reason: end.reason }
   if (!caughtUp) return { type: 'reading' }
   if (!driven) return { type: 'no-controller' }
-  // One that has done its work is gone a moment before the run ends.
+  // A worker that finished its work ends a moment before the run does.
   if (worker.status === 'left') {
     return worker.exitCode === 0 ? { type: 'working', phase: 'ending' } : { type: 'no-worker' }
   }

@@ -1,42 +1,42 @@
-/** Reads the samples of a run, once somebody wants to see the suspects among them, and follows them from then on. */
+/** Reads the samples of a run when the user opens the panel of suspects, and follows them from then on. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { toAbsgdError } from '../../../errors.js'
 import { noiseRanking } from '../../../samples/label-noise.js'
 import type { LogRecord } from '../../../record/record.js'
 import { emptySampleLosses, withSamples, type SampleLosses } from '../../../samples/sample-losses.js'
 import { topSuspects, type Suspect } from '../../../samples/suspect-ranking.js'
-import type { RewindPoint } from '../../../history/visible-history.js'
+import type { RewindPoint } from '../../../history/visible-steps.js'
 import type { RunSource } from './source.js'
 
-/** The samples that are most likely labelled wrong, as far as was read. */
+/** The samples that are most likely labelled wrong, by all samples read so far. */
 export interface SuspectsState {
   readonly status: 'reading' | 'ready' | 'failed'
-  /** Why nothing can be shown; empty unless failed. */
+  /** The reason of a failure; empty otherwise. */
   readonly problem: string
-  /** The first of the ranking, at most `SUSPECTS_KEPT`. */
+  /** The beginning of the ranking, at most `SUSPECTS_KEPT`. */
   readonly top: readonly NamedSuspect[]
-  /** Samples that are ranked or could be: one past the largest index. */
+  /** Number of samples that could be ranked: the largest index plus 1. */
   readonly samples: number
-  /** How well the ranking finds wrong labels; undefined where the truth is not known. */
+  /** How well the ranking finds wrong labels; undefined if the true labels are not known. */
   readonly auc: number | undefined
 }
 
 export interface NamedSuspect extends Suspect {
-  /** The user's own name of the sample. */
+  /** The user's id of the sample. */
   readonly id?: string
 }
 
 export interface SampleFeed {
   state(): SuspectsState
-  /** Begins to read, if it has not begun. */
+  /** Starts to read, unless it was started before. */
   start(signal: AbortSignal): void
 }
 
 export interface SampleFeedParts {
   readonly source: Pick<RunSource, 'samples' | 'isDriven'>
-  /** Those that are known; samples that they hide are not counted. */
+  /** The known rewinds; samples that they hide are not counted. */
   readonly rewinds: () => readonly RewindPoint[]
-  /** Resolves once the rewinds so far are known. */
+  /** Resolves when all existing rewinds are known. */
   readonly caughtUp: Promise<void>
   /** Called after every change of the state. */
   readonly changed: () => void
@@ -51,7 +51,7 @@ export function createSampleFeed({ source, rewinds, caughtUp, changed }: SampleF
     changed()
   }
 
-  /** Reads until a rewind hides some of what was read, or nobody drives the run. */
+  /** Reads until a rewind hides samples that were read, or the run has no controller. */
   async function readOnce(signal: AbortSignal): Promise<void> {
     const known = rewinds()
     let losses = emptySampleLosses(known)
@@ -64,7 +64,7 @@ export function createSampleFeed({ source, rewinds, caughtUp, changed }: SampleF
       const beganMs = performance.now()
       set(rankingOf(losses, names, status))
       stale = false
-      // A ranking of millions takes a while: the screen must not wait for it all the time.
+      // Ranking millions of samples takes a while, and the screen must not wait for it each time.
       nextMs = performance.now() + Math.max(REFRESH_MS, REST * (performance.now() - beganMs))
     }
     for await (const block of source.samples(signal)) {
@@ -76,7 +76,7 @@ export function createSampleFeed({ source, rewinds, caughtUp, changed }: SampleF
         keepNames(names, record)
       }
       stale ||= some
-      // What comes from now on is news.
+      // Samples from now on are new.
       const first = !some && status === 'reading'
       if (first) status = 'ready'
       if (first || (stale && performance.now() >= nextMs)) refresh()
@@ -137,9 +137,9 @@ export const NOTHING_YET: SuspectsState = {
   auc: undefined,
 }
 const SUSPECTS_KEPT = 100
-/** Samples beyond are shown by their index: names of millions would fill the memory. */
+/** Samples with a larger index are shown without their id: millions of ids would fill the memory. */
 const NAMES_KEPT = 100_000
 const REFRESH_MS = 2000
-/** Times longer than a ranking took until the next. */
+/** The pause between two rankings, as a multiple of the time that a ranking takes. */
 const REST = 20
 const IDLE_MS = 1000

@@ -1,4 +1,4 @@
-/** What the cockpit is given: runs to read, and whom to ask. It opens no file and no socket itself. */
+/** The input of the cockpit: records of a run, and a function that sends requests. The cockpit itself opens no file and no socket. */
 import type { Manifest } from '../../../record/manifest.js'
 import type { Action, LogRecord, RequestResult } from '../../../record/record.js'
 
@@ -7,24 +7,24 @@ export interface RunSource {
   /** The run directory. */
   readonly dir: string
   /**
-   * Everything so far, then what is appended; a block without records says that everything so far was returned. Each block is
-   * read to its end before the next is asked for. Ends when the run is over, or nobody drives it any more.
+   * All existing records in blocks, then an empty block, then new records as they are appended. Each block must be read completely
+   * before the next. Ends when the run ended or has no controller.
    */
   records(signal: AbortSignal): AsyncIterable<Iterable<LogRecord>>
-  /** As `records`, of the samples alone. */
+  /** Like `records`, for samples only. */
   samples(signal: AbortSignal): AsyncIterable<Iterable<LogRecord>>
   /** Whether a controller drives the run. */
   isDriven(): boolean
-  /** The last lines that the worker printed, the newest last. */
+  /** The latest lines that the worker printed, the newest last. */
   workerLines(): readonly string[]
   /**
-   * Asks the run's controller, and returns its answer, refusals included.
+   * Sends a request to the run's controller and returns the answer, which may be a refusal.
    *
-   * @throws AbsgdError 'unreachable' when nobody answers.
+   * @throws AbsgdError 'unreachable' when there is no answer
    */
   ask(action: Action): Promise<RequestResult>
-  /** What to type to see the run again. */
+  /** The command that shows the run again. */
   readonly comeBack: string
-  /** What to type to go on with it. */
+  /** The command that continues the run. */
   readonly resume: string
 }

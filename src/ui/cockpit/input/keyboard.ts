@@ -1,7 +1,7 @@
-/** What is typed, on its way to ink: it can be cut off, so that a cockpit in the background neither reads nor sets the terminal. */
+/** Passes the terminal's input to ink. It can be closed, so that a cockpit in the background neither reads from nor configures the terminal. */
 import { PassThrough } from 'node:stream'
 
-/** The part of a terminal's input that is used. */
+/** The used part of an input stream of a terminal. */
 export interface TerminalInput {
   setRawMode(raw: boolean): unknown
   on(event: 'data', listener: (chunk: Buffer | string) => void): unknown
@@ -12,15 +12,15 @@ export interface TerminalInput {
 }
 
 export interface Keyboard {
-  /** What ink reads from. */
+  /** The stream that ink reads. */
   readonly stream: NodeJS.ReadStream
-  /** Takes the terminal's input, key by key. */
+  /** Starts to read the terminal's input, key by key. */
   open(): void
-  /** Gives it back as it was. */
+  /** Stops reading and restores the mode of the terminal. */
   close(): void
-  /** Reads no more, and leaves the terminal as it is: it is another program's. */
+  /** Stops reading without changing the terminal, because another program uses it now. */
   abandon(): void
-  /** `abandon` for good. */
+  /** Like `abandon`, for ever. */
   destroy(): void
 }
 
@@ -30,7 +30,7 @@ export function createKeyboard(terminal: TerminalInput): Keyboard {
   const pass = (chunk: Buffer | string) => typed.write(chunk)
   const stream: unknown = Object.assign(typed, {
     isTTY: true,
-    // The terminal is set by `open` and `close` alone.
+    // Only `open` and `close` set the mode of the terminal.
     setRawMode: () => typed,
     ref: () => typed,
     unref: () => typed,
@@ -48,7 +48,7 @@ export function createKeyboard(terminal: TerminalInput): Keyboard {
     open() {
       if (isOpen) return
       isOpen = true
-      // Node sets a mode only where it is another one than the last it has set; the shell may have set one since.
+      // Node skips setting a mode that it has set before, but the shell may have changed the mode since. So it is set twice.
       terminal.setRawMode(false)
       terminal.setRawMode(true)
       terminal.on('data', pass)
@@ -62,7 +62,7 @@ export function createKeyboard(terminal: TerminalInput): Keyboard {
     abandon,
     destroy() {
       abandon()
-      // Node sets the modes back at its end, through the descriptor that was once set: in the background that stops the process.
+      // At exit, Node restores the mode through the descriptor that it has set. In the background this would stop the process.
       terminal.destroy()
     },
   }

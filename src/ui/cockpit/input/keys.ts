@@ -1,24 +1,24 @@
-/** The keys: one table, from which they are dispatched and the help is made. */
+/** The table of keys: their actions, and their descriptions for the help. */
 import type { KeyAction, KeyBinding } from './key-types.js'
 import { metricNames, shownMetric } from '../metrics.js'
 import { CHARTS } from '../panels/chart-specs.js'
 import { questionLines } from './questions.js'
 import { SEARCH_KEYS, typed } from './search-keys.js'
 import { isTooSmall } from '../size.js'
-import { selectedRun, selectedStanding, type CockpitView } from '../view.js'
+import { selectedRun, selectedStatus, type CockpitView } from '../view.js'
 
 export type { KeyAction, KeyBinding } from './key-types.js'
 
 const driven = (view: CockpitView) => {
-  const standing = selectedStanding(view)
-  return standing.type === 'no-worker' || (standing.type === 'working' && standing.phase !== 'ending')
+  const status = selectedStatus(view)
+  return status.type === 'no-worker' || (status.type === 'working' && status.phase !== 'ending')
 }
-const ended = (view: CockpitView) => ['ended', 'no-controller'].includes(selectedStanding(view).type)
+const ended = (view: CockpitView) => ['ended', 'no-controller'].includes(selectedStatus(view).type)
 const severalMetrics = (view: CockpitView) => metricNames(selectedRun(view).state).length > 1
 const several = (view: CockpitView) => view.runs.length > 1
 const paused = (view: CockpitView) => {
-  const standing = selectedStanding(view)
-  return standing.type === 'working' && standing.phase === 'paused'
+  const status = selectedStatus(view)
+  return status.type === 'working' && status.phase === 'paused'
 }
 const fixed = (action: KeyAction) => () => action
 
@@ -27,7 +27,7 @@ export const KEYS: readonly KeyBinding[] = [
     keys: ['p', 'space'],
     shown: 'p',
     word: 'resume',
-    description: 'let a paused run go on',
+    description: 'continue a paused run',
     action: fixed({ type: 'ask', action: { type: 'resume' } }),
     when: (view) => driven(view) && paused(view),
   },
@@ -35,7 +35,7 @@ export const KEYS: readonly KeyBinding[] = [
     keys: ['p', 'space'],
     shown: 'p',
     word: 'pause',
-    description: 'stand at the next step',
+    description: 'pause before the next step',
     action: fixed({ type: 'ask', action: { type: 'pause' } }),
     when: (view) => driven(view) && !paused(view),
   },
@@ -51,7 +51,7 @@ export const KEYS: readonly KeyBinding[] = [
     keys: ['s'],
     shown: 's',
     word: 'stop',
-    description: 'checkpoint and end the run, once confirmed by y',
+    description: 'write a checkpoint and stop the run; asks first',
     action: fixed({
       type: 'question',
       question: {
@@ -66,14 +66,14 @@ export const KEYS: readonly KeyBinding[] = [
     keys: ['q'],
     shown: 'q',
     word: 'leave',
-    description: 'leave; a run that trains goes on',
+    description: 'leave the cockpit; the run continues',
     action: fixed({ type: 'leave' }),
     always: true,
   },
   {
     keys: ['return'],
     shown: 'Enter',
-    description: 'leave, once the run is over; in the list of runs, show the one chosen',
+    description: 'leave after the end of the run; in the list of runs, show the chosen one',
     action: (_key, view) =>
       view.ui.screen === 'run' ? { type: 'leave' } : { type: 'screen', screen: 'run' },
     when: (view) => view.ui.screen !== 'run' || ended(view),
@@ -102,7 +102,7 @@ export const KEYS: readonly KeyBinding[] = [
   {
     keys: ['M'],
     shown: 'M',
-    description: 'show the metric before',
+    description: 'show the previous metric',
     action: (_key, view) => ({ type: 'metric', name: neighbour(view, -1) }),
     when: severalMetrics,
   },
@@ -117,27 +117,27 @@ export const KEYS: readonly KeyBinding[] = [
     keys: ['x'],
     shown: 'x',
     word: 'suspects',
-    description: 'the samples most likely labelled wrong, or back; reads them',
+    description: 'show or hide the samples that are most likely labelled wrong',
     action: fixed({ type: 'suspects' }),
   },
   {
     keys: ['l'],
     shown: 'l',
-    description: 'logarithmic scale of the loss, or back',
+    description: 'turn the logarithmic scale of the loss on or off',
     action: fixed({ type: 'log-scale' }),
   },
   {
     keys: ['right', 'down', 'j', ']'],
     shown: ']',
     word: 'next run',
-    description: 'the next run (also j and the arrows)',
+    description: 'the next run (also j and the arrow keys)',
     action: fixed({ type: 'select', by: 1 }),
     when: several,
   },
   {
     keys: ['left', 'up', 'k', '['],
     shown: '[',
-    description: 'the run before (also k and the arrows)',
+    description: 'the previous run (also k and the arrow keys)',
     action: fixed({ type: 'select', by: -1 }),
     when: several,
   },
@@ -145,7 +145,7 @@ export const KEYS: readonly KeyBinding[] = [
     keys: ['r'],
     shown: 'r',
     word: 'runs',
-    description: 'list the runs, or back',
+    description: 'show or hide the list of runs',
     action: (_key, view) => ({ type: 'screen', screen: view.ui.screen === 'runs' ? 'run' : 'runs' }),
     when: several,
   },
@@ -153,7 +153,7 @@ export const KEYS: readonly KeyBinding[] = [
     keys: ['?', 'h'],
     shown: '?',
     word: 'help',
-    description: 'this help, or back',
+    description: 'show or hide this help',
     action: (_key, view) => ({ type: 'screen', screen: view.ui.screen === 'help' ? 'run' : 'help' }),
   },
   {
@@ -166,7 +166,7 @@ export const KEYS: readonly KeyBinding[] = [
   {
     keys: ['ctrl-c'],
     shown: 'Ctrl-C',
-    description: 'checkpoint and stop the run; once more ends it at once',
+    description: 'write a checkpoint and stop the run; a second time ends it at once',
     action: fixed({ type: 'interrupt' }),
     when: (view) => view.owned && !ended(view),
     always: true,
@@ -182,16 +182,16 @@ export const KEYS: readonly KeyBinding[] = [
   {
     keys: ['ctrl-z'],
     shown: 'Ctrl-Z',
-    description: 'back to the shell; its "fg" shows the cockpit again, and a run that trains goes on',
+    description: 'return to the shell; "fg" shows the cockpit again, and the run continues',
     action: fixed({ type: 'suspend' }),
     always: true,
   },
 ]
 
-/** What a key does now; undefined where it does nothing. */
+/** The action of a key in the current view; undefined if it has none. */
 export function actionOf(key: string, view: CockpitView): KeyAction | undefined {
   const { question, screen } = view.ui
-  // Only what is drawn can be answered.
+  // A question can be answered only while it is on the screen.
   if (question !== undefined && !key.startsWith('ctrl-') && questionLines(question, view.size).length > 0) {
     return { type: key === 'y' ? 'confirm' : 'decline' }
   }
@@ -200,19 +200,19 @@ export function actionOf(key: string, view: CockpitView): KeyAction | undefined 
   return screen === 'metrics' && !isTooSmall(view.size) ? typed(key, view) : undefined
 }
 
-/** The keys that do something now. */
+/** The keys that have an action in the current view. */
 export function bindings(view: CockpitView): readonly KeyBinding[] {
   const active = KEYS.filter(({ when }) => when?.(view) ?? true)
   if (isTooSmall(view.size)) return active.filter(({ always }) => always)
   if (view.ui.screen !== 'metrics') return active
-  // Letters belong to the search.
+  // In the list of metrics, letters are typed into the search.
   return [
     ...SEARCH_KEYS,
     ...active.filter(({ always, keys }) => always && keys.every((key) => key.length > 1)),
   ]
 }
 
-/** The metric behind or before the one shown, round and round. */
+/** The metric after or before the current one; after the last comes the first. */
 function neighbour(view: CockpitView, by: number): string | undefined {
   const { state } = selectedRun(view)
   const names = metricNames(state)
@@ -220,7 +220,7 @@ function neighbour(view: CockpitView, by: number): string | undefined {
   return names.at((at + by) % names.length)
 }
 
-/** What ink says of a key that was pressed. */
+/** The part of ink's description of a key that is used. */
 export interface PressedKey {
   readonly upArrow: boolean
   readonly downArrow: boolean
@@ -235,7 +235,7 @@ export interface PressedKey {
   readonly meta: boolean
 }
 
-/** The keys of one piece of input, by name. What is longer than somebody types at once was pasted, and is none. */
+/** The names of the keys in a piece of input. A longer piece than a person types at once was pasted, and is ignored. */
 export function keyNames(input: string, key: PressedKey): readonly string[] {
   if (key.ctrl) return [`ctrl-${input}`]
   if (key.upArrow) return ['up']
@@ -245,14 +245,14 @@ export function keyNames(input: string, key: PressedKey): readonly string[] {
   if (key.return) return ['return']
   if (key.escape) return ['escape']
   if (key.tab) return ['tab']
-  // Terminals send what ink calls delete for the key above Enter.
+  // Terminals send ink's "delete" for the backspace key.
   if (key.backspace || key.delete) return ['backspace']
   const typed = [...input]
   if (key.meta || typed.length > TYPED_AT_ONCE) return []
   return typed.map((character) => NAMES[character] ?? character)
 }
 
-/** Of characters in a piece of input that holds several: somebody is quick, or the machine is slow. */
+/** Most characters of a piece of input that a person typed: a fast typist, or a slow machine. */
 const NAMES: Readonly<Record<string, string>> = {
   ' ': 'space',
   '\r': 'return',

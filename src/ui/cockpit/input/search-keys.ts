@@ -1,4 +1,4 @@
-/** The keys of the list of metrics: what is typed searches in it. */
+/** The keys of the list of metrics. Typed characters are a search. */
 import type { KeyBinding } from './key-types.js'
 import { matching, metricNames } from '../metrics.js'
 import { selectedRun, type CockpitView } from '../view.js'
@@ -42,14 +42,14 @@ export const SEARCH_KEYS: readonly KeyBinding[] = [
   },
 ]
 
-/** Any other character belongs to the search. */
+/** Any other character is added to the search. */
 export function typed(key: string, { ui: { search } }: CockpitView) {
   const character = key === 'space' ? ' ' : key
   if ([...character].length !== 1) return undefined
   return { type: 'search', search: { text: search.text + character, cursor: 0 } } as const
 }
 
-/** The metrics that the search leaves, as they are listed. */
+/** The metrics that match the search, in the order of the list. */
 export function foundMetrics(view: CockpitView): readonly string[] {
   return matching(metricNames(selectedRun(view).state), view.ui.search.text)
 }

@@ -1,4 +1,4 @@
-/** The charts of a run: which numbers, under which words. */
+/** The charts of a run: their numbers and titles. */
 import type { ChartOptions, ChartSeries, Paint } from '../../text/chart.js'
 import { formatControl, formatCount, formatNumber } from '../../text/format.js'
 import { sanitize } from '../../text/sanitize.js'
@@ -8,7 +8,7 @@ import { metricNames, shownMetric } from '../metrics.js'
 import type { RunState } from '../feed/run-state.js'
 import type { Theme } from '../theme.js'
 
-/** In the order in which they are drawn, and numbered from 1 on. */
+/** The charts in the order in which they are drawn. Users number them from 1. */
 export const CHARTS = ['loss', 'metric', 'lambda', 'ess'] as const
 export const METRIC_CHART = CHARTS.indexOf('metric')
 
@@ -17,7 +17,7 @@ export interface ChartSpec {
   readonly value: string
   /** Whether the value is NaN or infinite. */
   readonly isBroken?: boolean
-  /** Beside them where there is room. */
+  /** Further texts for the title line, if there is room. */
   readonly more: readonly string[]
   readonly paint: Paint
   readonly series: readonly ChartSeries[]
@@ -25,10 +25,10 @@ export interface ChartSpec {
 }
 
 export interface SpecOptions {
-  /** That the chart has for its lines, about. */
+  /** Approximate columns for the curves. */
   readonly columns: number
   readonly logScale: boolean
-  /** The one chosen; undefined for that of the objective. */
+  /** The chosen metric; undefined for the metric of the objective. */
   readonly metric: string | undefined
 }
 
@@ -115,7 +115,7 @@ function metricSpec(
   }
 }
 
-/** The last value where it is NaN or infinite: a mean would hide it. */
+/** The last value if it is NaN or infinite, because a mean would hide it; else the last mean. */
 function valueOf(series: Series, { mean }: Points): Pick<ChartSpec, 'value' | 'isBroken'> {
   const latest = series.latest()
   if (latest !== undefined && !Number.isFinite(latest)) return { value: formatNumber(latest), isBroken: true }
@@ -132,11 +132,11 @@ interface Points {
   readonly max: Float64Array
   readonly mean: Float64Array
   readonly notFinite: Uint8Array
-  /** Steps that a point stands for. */
+  /** Steps in each point. */
   readonly width: number
 }
 
-/** As many points as a chart has columns: extremes and means of their buckets. */
+/** Divides the series into about `columns` buckets, with the mean and the extremes of each. */
 function grouped(view: SeriesView, columns: number): Points {
   const size = Math.max(1, Math.ceil(view.x.length / Math.max(1, columns)))
   if (size === 1) return view

@@ -1,7 +1,8 @@
-/** The charts: all of them in a grid, or one large. */
+/** The charts: a grid of all of them, or one large chart. */
 import { chartLines } from '../../text/chart.js'
 import { formatCount } from '../../text/format.js'
-import { cutTo, fitGroups, line, widthOf, type Pieces } from '../../text/styled-line.js'
+import { fitGroups, line, type Pieces } from '../../text/styled-line.js'
+import { cut, widthOf } from '../../text/width.js'
 import type { Theme } from '../theme.js'
 import { selectedRun, type CockpitView } from '../view.js'
 import { CHARTS, chartSpec } from './chart-specs.js'
@@ -31,8 +32,8 @@ function oneChart(
   const { logScale, metric } = view.ui
   const spec = chartSpec(name, state, theme, { columns, logScale, metric })
   const value = spec.value === '' ? '' : ` ${spec.value}`
-  // A long name is cut, so that its value is seen.
-  const label = cutTo(spec.title, Math.max(1, width - widthOf(value)), theme.glyph.ellipsis)
+  // A long title is cut, so that the value stays visible.
+  const label = cut(spec.title, Math.max(1, width - widthOf(value)), { ellipsis: theme.glyph.ellipsis })
   const title: Pieces[] = [
     [
       { text: label, paint: spec.paint },
@@ -59,7 +60,7 @@ function beside(left: readonly string[], right: readonly string[]): string[] {
 }
 
 const GAP = 2
-/** Columns of labels and axis: the charts of a column line up. */
+/** Columns of labels and axis, equal for all charts so that they line up. */
 const LABELS = 9
-/** Rows from which on one of them is spent on the steps. */
+/** A chart of at least this many rows has a row for the labels of the x axis. */
 const LABELLED_ROWS = 7

@@ -1,12 +1,12 @@
-/** The first two lines: which run, how it stands, how far it is. */
+/** The first two lines of the screen: name, status and progress of the run. */
 import { formatCount, formatDuration, formatNumber } from '../../text/format.js'
 import { sanitize } from '../../text/sanitize.js'
 import { secondsLeft, stepsPerSecond } from '../../../history/series/pace.js'
-import { standingOf, type RunState } from '../feed/run-state.js'
+import { shownStatusOf, type RunState } from '../feed/run-state.js'
 import { apart, fitGroups, line, widthOfPieces, type Pieces } from '../../text/styled-line.js'
 import type { Theme } from '../theme.js'
 import { selectedRun, type CockpitView } from '../view.js'
-import { standingInWords } from '../status-text.js'
+import { shownStatusInWords } from '../status-text.js'
 
 export function headerPanel(view: CockpitView, width: number, theme: Theme): string[] {
   const { state } = selectedRun(view)
@@ -16,13 +16,13 @@ export function headerPanel(view: CockpitView, width: number, theme: Theme): str
 function titleLine(view: CockpitView, state: RunState, width: number, theme: Theme): string {
   const { run, experiment, arm, config } = state.manifest
   const { paint, tone, glyph } = theme
-  const standing = standingInWords(standingOf(state))
+  const status = shownStatusInWords(shownStatusOf(state))
   const { attempt, edits } = state.snapshot
   const guarded = edits.filter(({ edited }) => edited.by === 'guard').length
   const { runs, ui } = view
   const right = fitGroups(
     [
-      [{ text: `${glyph[standing.glyph]} ${standing.text}`, paint: tone[standing.tone] }],
+      [{ text: `${glyph[status.glyph]} ${status.text}`, paint: tone[status.tone] }],
       [{ text: elapsedOf(state, view.nowMs), paint: paint.muted }],
       ...(guarded > 0
         ? [[{ text: guarded === 1 ? 'guard backed off' : `guard backed off ${guarded}×`, paint: tone.warn }]]
@@ -36,7 +36,7 @@ function titleLine(view: CockpitView, state: RunState, width: number, theme: The
   const left: Pieces = [
     { text: sanitize(run), paint: paint.name },
     { text: `  ${sanitize(what)}`, paint: paint.muted },
-    // Nobody is to take a toy's figures for a model's.
+    // Marks simulated runs, so that their figures are not taken for a model's.
     ...(config.simulated === true ? [{ text: '  simulated', paint: tone.warn }] : []),
   ]
   return apart(left, [' ', ...right], { width, ellipsis: glyph.ellipsis })
@@ -65,14 +65,14 @@ function progressLine(state: RunState, nowMs: number, width: number, theme: Them
   )
 }
 
-/** By importance: what does not fit is left out. */
+/** The most important first. Groups that do not fit are left out. */
 function groupsOf(state: RunState, nowMs: number): readonly string[] {
   const { snapshot, pace } = state
   const { runSteps, position, stepsPerEpoch } = snapshot
   const total = runSteps === 0 ? '' : `/${formatCount(runSteps)}`
   const epochs = stepsPerEpoch === 0 ? undefined : position / stepsPerEpoch
   const allEpochs = stepsPerEpoch === 0 || runSteps === 0 ? '' : `/${epochsInWords(runSteps / stepsPerEpoch)}`
-  const moves = standingOf(state).type === 'working'
+  const moves = shownStatusOf(state).type === 'working'
   const rate = moves ? stepsPerSecond(pace) : overallRate(state)
   const left = moves ? secondsLeft(pace, snapshot) : undefined
   const sinceMs = nowMs - (pace.points.at(-1)?.timeMs ?? nowMs)
@@ -85,7 +85,7 @@ function groupsOf(state: RunState, nowMs: number): readonly string[] {
   ]
 }
 
-/** Of a run that does not move: its steps over all of its time. */
+/** Steps per second over the whole run, for a run that does not train now. */
 function overallRate({ snapshot }: RunState): number | undefined {
   const { firstMs, latestMs, position, end } = snapshot
   if (end === undefined || firstMs === undefined || latestMs === undefined || latestMs <= firstMs)

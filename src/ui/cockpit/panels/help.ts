@@ -1,4 +1,4 @@
-/** What the keys do: made from their table. */
+/** The help: every key and its description, from the table of keys. */
 import { wrap } from '../../text/layout.js'
 import { bindings } from '../input/keys.js'
 import { line } from '../../text/styled-line.js'

@@ -1,4 +1,4 @@
-/** The last events of the run, and the last lines that its worker printed. */
+/** The latest events of the run, and the latest lines that its worker printed. */
 import { sanitize } from '../../text/sanitize.js'
 import type { RunEvent } from '../feed/run-state.js'
 import { line, type Piece } from '../../text/styled-line.js'
@@ -6,11 +6,11 @@ import type { Theme } from '../theme.js'
 import { selectedRun, type CockpitView } from '../view.js'
 import { rule } from './rule.js'
 
-/** Events take what they need of the height; what the worker printed has at least a third of it. */
+/** Events get as many rows as they need; the worker's lines get at least a third of the height. */
 export function logPanel(view: CockpitView, width: number, height: number, theme: Theme): string[] {
   const { events, workerLines } = selectedRun(view).state
   const printed = workerLines.filter((text) => text.trim() !== '').map(sanitize)
-  // The title, and one for what was printed where both are shown.
+  // One row for the title, and one for the title of the worker's lines if both are shown.
   const room = height - 1
   const share =
     printed.length === 0
@@ -48,7 +48,7 @@ function piecesOf(
   ]
 }
 
-/** Local time of day: a label. */
+/** Local time of day. */
 function timeOf(timeMs: number): string {
   const date = new Date(timeMs)
   return [date.getHours(), date.getMinutes(), date.getSeconds()]

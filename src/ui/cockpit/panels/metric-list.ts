@@ -1,4 +1,4 @@
-/** Every metric of the run, one line each, to choose the one that the chart shows. */
+/** The list of all metrics, in which the user chooses the metric of the chart. */
 import { formatCount, formatNumber } from '../../text/format.js'
 import { sanitize } from '../../text/sanitize.js'
 import { metricNames } from '../metrics.js'
@@ -15,7 +15,7 @@ export function metricListPanel(view: CockpitView, width: number, height: number
   const found = foundMetrics(view)
   const title = `metrics: ${formatCount(found.length)} of ${formatCount(metricNames(state).length)}`
   const room = height - 2
-  // The chosen one is always in sight.
+  // Scrolls so that the chosen line is visible.
   const first = Math.max(0, Math.min(cursor - Math.floor(room / 2), found.length - room))
   const lines = [
     rule(title, width, theme),

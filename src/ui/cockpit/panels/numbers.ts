@@ -1,4 +1,4 @@
-/** The latest numbers: controls, weights, metrics. */
+/** The latest values of controls, weights and metrics. */
 import { formatControl, formatCount, formatNumber } from '../../text/format.js'
 import { sanitize } from '../../text/sanitize.js'
 import { bestEvaluation, finalMetrics } from '../../../history/summarize-run.js'
@@ -8,7 +8,7 @@ import type { Theme } from '../theme.js'
 import { selectedRun, type CockpitView } from '../view.js'
 import { rule } from './rule.js'
 
-/** Two to a few lines, side by side. */
+/** The numbers side by side, on a few lines. */
 export function numbersStrip(view: CockpitView, width: number, height: number, theme: Theme): string[] {
   const { state } = selectedRun(view)
   const groups = [...stepEntries(state, theme), ...evaluationEntries(state, theme)].map(
@@ -26,7 +26,7 @@ export function numbersStrip(view: CockpitView, width: number, height: number, t
   )
 }
 
-/** One below the other, with a title. */
+/** The numbers below each other, with a title. */
 export function numbersList(view: CockpitView, width: number, height: number, theme: Theme): string[] {
   const { state } = selectedRun(view)
   const options = { width, ellipsis: theme.glyph.ellipsis }
@@ -51,7 +51,7 @@ interface Entry {
   readonly paint?: Piece['paint']
 }
 
-/** A loss or metric that is not finite is no number among others. */
+/** A value that is not finite is shown in the colour of errors. */
 function valueEntry(value: number, { tone }: Theme, usual?: Piece['paint']): Omit<Entry, 'label'> {
   const paint = Number.isFinite(value) ? usual : tone.bad
   return { value: formatNumber(value), ...(paint === undefined ? {} : { paint }) }
@@ -89,7 +89,7 @@ function stepEntries({ snapshot }: RunState, theme: Theme): readonly Entry[] {
   ]
 }
 
-/** The best by the objective first, then the latest of every metric, that of the objective before all others. */
+/** The best evaluation by the objective, then the latest value of every metric, the metric of the objective first. */
 function evaluationEntries({ snapshot, manifest }: RunState, theme: Theme): readonly Entry[] {
   const { paint } = theme
   const { objective } = manifest.config

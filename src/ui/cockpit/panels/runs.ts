@@ -1,24 +1,24 @@
-/** The runs that are watched, one line each. */
+/** The list of watched runs, one line each. */
 import { formatCount, formatNumber } from '../../text/format.js'
 import { sanitize } from '../../text/sanitize.js'
 import { bestEvaluation } from '../../../history/summarize-run.js'
-import { standingOf, type RunState } from '../feed/run-state.js'
+import { shownStatusOf, type RunState } from '../feed/run-state.js'
 import { apart, line } from '../../text/styled-line.js'
 import type { Theme } from '../theme.js'
 import type { CockpitView } from '../view.js'
-import { standingInWords } from '../status-text.js'
+import { shownStatusInWords } from '../status-text.js'
 import { rule } from './rule.js'
 
 export function runsPanel(view: CockpitView, width: number, height: number, theme: Theme): string[] {
   const { runs, ui } = view
   const options = { width, ellipsis: theme.glyph.ellipsis }
-  // The chosen one is always in sight.
+  // Scrolls so that the chosen line is visible.
   const first = Math.max(0, Math.min(ui.selected - Math.floor(height / 2), runs.length - (height - 1)))
   const lines = [
     rule('runs', width, theme),
     ...runs.slice(first, first + height - 1).map(({ state }, i) => {
       const chosen = first + i === ui.selected
-      const { text, tone, glyph } = standingInWords(standingOf(state))
+      const { text, tone, glyph } = shownStatusInWords(shownStatusOf(state))
       return apart(
         [
           { text: `${chosen ? theme.glyph.chosen : ' '} `, paint: theme.paint.key },
@@ -29,7 +29,7 @@ export function runsPanel(view: CockpitView, width: number, height: number, them
         [
           ` ${stepsOf(state)}  `,
           { text: valueOf(state), paint: theme.paint.muted },
-          { text: `  ${theme.glyph[glyph]} ${text.padEnd(STANDING_COLUMNS)}`, paint: theme.tone[tone] },
+          { text: `  ${theme.glyph[glyph]} ${text.padEnd(STATUS_COLUMNS)}`, paint: theme.tone[tone] },
         ],
         options,
       )
@@ -50,4 +50,4 @@ function valueOf({ snapshot, manifest }: RunState): string {
   return loss === undefined ? '' : `loss ${formatNumber(loss)}`
 }
 
-const STANDING_COLUMNS = 18
+const STATUS_COLUMNS = 18

@@ -1,8 +1,9 @@
-/** The samples that are most likely labelled wrong, by mean loss; for λ > 0 they are called the hardest. */
+/** The samples with the largest mean loss: most likely labelled wrong for λ < 0, the hardest for λ > 0. */
 import { formatCount, formatNumber } from '../../text/format.js'
 import { sanitize } from '../../text/sanitize.js'
 import type { NamedSuspect } from '../feed/sample-feed.js'
-import { line, widthOf, type Pieces } from '../../text/styled-line.js'
+import { line, type Pieces } from '../../text/styled-line.js'
+import { widthOf } from '../../text/width.js'
 import type { Theme } from '../theme.js'
 import { selectedRun, type CockpitView } from '../view.js'
 import { rule } from './rule.js'
@@ -35,7 +36,7 @@ function emptyInWords(status: 'reading' | 'ready' | 'failed', problem: string): 
     : 'no sample with an index is recorded: record.samples is off, or the data has no index'
 }
 
-/** The head, then a row a sample. Columns that no sample has are left out. */
+/** A header, then one row for each sample. Columns without any value are left out. */
 function tableRows(
   suspects: readonly NamedSuspect[],
   width: number,
@@ -91,7 +92,7 @@ interface Column {
   readonly cell: (suspect: NamedSuspect) => string
 }
 
-/** Of a path its end tells most. */
+/** Cuts the beginning of an id: the end of a path says more. */
 function shortened(id: string, room: number, ascii: boolean): string {
   const text = [...sanitize(id)]
   if (widthOf(text.join('')) <= room) return text.join('')

@@ -1,4 +1,4 @@
-/** The worker: who it is, how it went. */
+/** The worker: its process, device and data, and its speed. */
 import { formatCount } from '../../text/format.js'
 import { sanitize } from '../../text/sanitize.js'
 import { exitInWords } from '../../text/wording.js'
@@ -12,7 +12,7 @@ import { rule } from './rule.js'
 
 type Entry = readonly [label: string, value: string]
 
-/** One line. */
+/** The most important facts about the worker on one line. */
 export function workerStrip(view: CockpitView, width: number, theme: Theme): string[] {
   const { paint, glyph } = theme
   const groups = entriesOf(selectedRun(view).state).map(([label, value]): Pieces => [

@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from absgd_worker.attach.capture.compilation import is_left_whole
 from absgd_worker.attach.capture.criterion_call import CriterionCall, refuse_statistic
 from absgd_worker.attach.capture.element_factors import hidden_from_captures
-from absgd_worker.attach.capture.follow_losses import unreduced_of
+from absgd_worker.attach.capture.follow_to_reduction import unreduced_of
 from absgd_worker.attach.capture.left_unweighed import left, refuse_or_say
-from absgd_worker.attach.capture.loss_mixtures import refusal_of_mixture
-from absgd_worker.attach.capture.reduced_call import weigh_reduced
+from absgd_worker.attach.capture.mixture_divergence import refusal_of_mixture
+from absgd_worker.attach.capture.reduced_functional_loss import weigh_reduced
 from absgd_worker.attach.hooks.backward_use import BackwardUse
 from absgd_worker.attach.hooks.call_context import is_vmapped
-from absgd_worker.attach.hooks.eager import eager
-from absgd_worker.attach.hooks.fast_path import TransparentMode
+from absgd_worker.attach.hooks.not_compiled import eager
+from absgd_worker.attach.hooks.transparent_mode import TransparentMode
 from absgd_worker.attach.provenance.functional_losses import (
     LOSSES,
     Elements,
@@ -32,11 +32,11 @@ from absgd_worker.attach.provenance.functional_losses import (
     refusal,
 )
 from absgd_worker.attach.provenance.granularity import Granularity
-from absgd_worker.attach.provenance.layout import layout_of
 from absgd_worker.attach.provenance.pending_losses import Pending
 from absgd_worker.attach.provenance.provenance import FOLLOWED
 from absgd_worker.attach.provenance.reduction_calls import DOTS, REDUCTIONS, ReductionCall, reduction_call_of
 from absgd_worker.attach.provenance.row_selection import PICKING, RowSelections
+from absgd_worker.attach.provenance.sample_layout import layout_of
 from absgd_worker.attach.session.session import Session
 
 
@@ -147,7 +147,7 @@ class Capture(TransparentMode):
 
     def _weigh(self, func: Callable[..., Tensor], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         session = self._session
-        if not session.is_training or is_left_whole(session.source, args):
+        if not session.is_training or is_left_whole(session.wants_losses, args):
             return func(*args, **kwargs)
         # A capture around this one is to see a call that is weighed already.
         session.is_weighing = True
@@ -264,7 +264,7 @@ class Capture(TransparentMode):
         session = self._session
         if not call.losses.requires_grad or not session.is_training:
             return call.plain()
-        if is_left_whole(session.source, (call.losses,)):
+        if is_left_whole(session.wants_losses, (call.losses,)):
             return call.plain()
         if not call.losses.numel():
             if self._criterion is None and not unreduced_of(session).is_known(call.losses):

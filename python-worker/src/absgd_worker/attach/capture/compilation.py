@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 
-from absgd_worker.attach.source.source import Source
 from absgd_worker.console import complain
 
 _TRIED = ("FakeTensor", "FunctionalTensor")
@@ -30,9 +29,9 @@ class _Backends:
 backends = _Backends()
 
 
-def is_left_whole(source: Source, args: tuple[Any, ...]) -> bool:
+def is_left_whole(wants_losses: bool, args: tuple[Any, ...]) -> bool:
     """Whether a function is called in compiled code that must not break."""
-    if source.wants_losses or backends.keep_bits:
+    if wants_losses or backends.keep_bits:
         return False
     # An older torch.compile tries what it sees on tensors without numbers.
     return torch.compiler.is_compiling() or (bool(args) and type(args[0]).__name__ in _TRIED)

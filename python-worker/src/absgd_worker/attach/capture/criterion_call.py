@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from absgd_worker.attach.capture.element_factors import factors_of_elements, hidden_from_captures
-from absgd_worker.attach.capture.independence import depend_on_others, without_hooks
 from absgd_worker.attach.capture.left_unweighed import refuse_or_say
+from absgd_worker.attach.capture.sample_independence import depend_on_others, without_hooks
+from absgd_worker.attach.hooks.backward_terms import mark_known
 from absgd_worker.attach.hooks.backward_use import BackwardUse
-from absgd_worker.attach.hooks.graph_terms import mark_known
-from absgd_worker.attach.provenance.data_factors import factors_of
+from absgd_worker.attach.provenance.factors_from_graph import factors_of
 from absgd_worker.attach.provenance.granularity import group_elements
-from absgd_worker.attach.provenance.layout import Layout
 from absgd_worker.attach.provenance.reduction_calls import ReductionCall
+from absgd_worker.attach.provenance.sample_layout import Layout
 from absgd_worker.attach.session.session import Session
 
 _mixes: WeakKeyDictionary[Session, dict[tuple[str, str], bool]] = WeakKeyDictionary()

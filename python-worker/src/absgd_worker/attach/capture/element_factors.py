@@ -13,8 +13,8 @@ from torch import Tensor
 
 from absgd_worker.attach.provenance.functional_losses import LOSSES
 from absgd_worker.attach.provenance.granularity import GranularityError, Grouping
-from absgd_worker.attach.samples.origin import Origin
 from absgd_worker.attach.samples.sample_identity import NOBODY, Identity
+from absgd_worker.attach.samples.sample_origin import Origin
 from absgd_worker.attach.session.known_samples import identity_of
 from absgd_worker.attach.session.session import Session
 

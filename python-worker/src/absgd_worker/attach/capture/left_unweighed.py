@@ -9,7 +9,7 @@ from torch import Tensor
 
 from absgd_worker.attach.capture.compilation import is_left_whole
 from absgd_worker.attach.errors import NotWeighable
-from absgd_worker.attach.hooks.graph_terms import mark_known
+from absgd_worker.attach.hooks.backward_terms import mark_known
 from absgd_worker.attach.session.session import Session
 
 _Result = TypeVar("_Result")
@@ -30,7 +30,7 @@ def refuse_or_say(session: Session, key: str, message: str, results: Iterable[Te
     Raises:
         NotWeighable: lambda is on.
     """
-    if is_left_whole(session.source, ()):
+    if is_left_whole(session.wants_losses, ()):
         # Nobody wants losses, so that lambda is off, and saying anything would break the compiled graph.
         return
     if not session.is_off:

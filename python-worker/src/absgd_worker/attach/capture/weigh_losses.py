@@ -13,12 +13,12 @@ from absgd_worker.attach.capture.element_factors import (
     hidden_from_captures,
     say_or_raise,
 )
-from absgd_worker.attach.capture.follow_losses import unreduced_of
+from absgd_worker.attach.capture.follow_to_reduction import unreduced_of
 from absgd_worker.attach.capture.left_unweighed import left
-from absgd_worker.attach.hooks.eager import eager
-from absgd_worker.attach.provenance.data_factors import factors_of
+from absgd_worker.attach.hooks.not_compiled import eager
+from absgd_worker.attach.provenance.factors_from_graph import factors_of
 from absgd_worker.attach.provenance.granularity import Granularity, GranularityError, group_elements
-from absgd_worker.attach.provenance.layout import Layout
+from absgd_worker.attach.provenance.sample_layout import Layout
 from absgd_worker.attach.samples.sample_identity import given_identity
 from absgd_worker.attach.session.session import Session
 

@@ -12,16 +12,16 @@ from absgd_worker.attach.capture.capture import Capture
 from absgd_worker.attach.capture.compilation import is_left_whole
 from absgd_worker.attach.capture.criterion_call import CriterionCall, refuse_statistic, statistic, tensors_in
 from absgd_worker.attach.capture.element_factors import hidden_from_captures, say_or_raise
-from absgd_worker.attach.capture.follow_losses import follow_to_reduction, unreduced_of
+from absgd_worker.attach.capture.follow_to_reduction import follow_to_reduction, unreduced_of
 from absgd_worker.attach.capture.left_unweighed import refuse_or_say
 from absgd_worker.attach.errors import NotWeighable
+from absgd_worker.attach.hooks.backward_terms import mark_known
 from absgd_worker.attach.hooks.call_context import is_in_backward
-from absgd_worker.attach.hooks.graph_terms import mark_known
-from absgd_worker.attach.provenance.data_factors import factors_of
+from absgd_worker.attach.provenance.factors_from_graph import factors_of
 from absgd_worker.attach.provenance.granularity import Granularity, GranularityError
-from absgd_worker.attach.provenance.layout import Layout
 from absgd_worker.attach.provenance.pending_losses import Fate, Pending
-from absgd_worker.attach.provenance.unweighable import (
+from absgd_worker.attach.provenance.sample_layout import Layout
+from absgd_worker.attach.provenance.unweighable_criteria import (
     reason_of_own_reduction,
     reason_of_pairs,
     refusal_of_criterion,
@@ -73,7 +73,7 @@ def weighed_call(
     if is_weighed or call.is_empty or session.captured != before:
         return result
     # A loss that is computed again in the backward pass was weighed in the forward pass.
-    if call.is_left or is_left_whole(session.source, ()) or is_in_backward():
+    if call.is_left or is_left_whole(session.wants_losses, ()) or is_in_backward():
         return result
     refusal = _refusal(result, call, what) if pairs is None else refusal_of_criterion(what, pairs)
     left = [one for one in tensors_in(result) if one.requires_grad]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from absgd_worker.attach.checks.collapse import BackOff, SeenStep, Watch, watch
-from absgd_worker.attach.hooks.ranks import global_rank
+from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.console import complain
 from absgd_worker.link.step_reports import StepEntry
 from absgd_worker.weights import Statistics

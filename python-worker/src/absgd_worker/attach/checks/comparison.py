@@ -8,9 +8,9 @@ from contextlib import contextmanager, suppress
 from torch import Tensor
 
 from absgd_worker.attach.estimates.call_site import script_line
+from absgd_worker.attach.hooks.backward_terms import Terms, shape_of, terms_of
 from absgd_worker.attach.hooks.backward_use import marks
-from absgd_worker.attach.hooks.graph_terms import Terms, shape_of, terms_of
-from absgd_worker.attach.hooks.ranks import global_rank
+from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.console import complain
 
 _Finding = tuple[bool, tuple[tuple[str, ...], ...]]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from absgd_worker.attach.hooks.ranks import global_rank
+from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.console import complain
 from absgd_worker.weights import Statistics, read_statistics
 from absgd_worker.weights.diagnostics import ess_ratio_of_applied_weights

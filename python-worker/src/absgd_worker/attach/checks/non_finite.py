@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from absgd_worker.attach.hooks.ranks import global_rank
+from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.console import complain, count
 
 

@@ -18,7 +18,7 @@ from absgd_worker.attach.estimates.call_site import (
     place_of,
     up_to,
 )
-from absgd_worker.attach.estimates.names import PART, Names
+from absgd_worker.attach.estimates.estimate_names import PART, Names
 from absgd_worker.attach.estimates.trained_models import TrainedModels
 from absgd_worker.attach.hooks.backward_use import BackwardUse
 

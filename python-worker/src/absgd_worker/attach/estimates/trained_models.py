@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.weak import WeakIdKeyDictionary
 
-from absgd_worker.attach.hooks.graph_terms import nodes_below
+from absgd_worker.attach.hooks.backward_terms import nodes_below
 
 Values = tuple[float, ...]
 """The first values of a parameter, by which a model is found again in another process."""

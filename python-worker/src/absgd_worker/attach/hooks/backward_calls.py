@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from absgd_worker.attach.hooks.backward_use import marks
-from absgd_worker.attach.hooks.eager import eager
+from absgd_worker.attach.hooks.not_compiled import eager
 
 Around = Callable[[Sequence[Tensor]], AbstractContextManager[None]]
 

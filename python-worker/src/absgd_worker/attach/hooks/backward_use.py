@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.hooks import unserializable_hook
 
-from absgd_worker.attach.hooks.graph_terms import mark_known
+from absgd_worker.attach.hooks.backward_terms import mark_known
 
 
 class _Marks:

@@ -13,7 +13,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.nn.utils.rnn import PackedSequence
 
 from absgd_worker.attach.hooks.batch_sizes import BatchSizes
-from absgd_worker.attach.samples.passes import Passes
+from absgd_worker.attach.samples.forward_passes import Passes
 
 
 class ModelWatch:

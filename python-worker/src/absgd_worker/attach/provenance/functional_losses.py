@@ -15,8 +15,8 @@ import torch.nn._reduction
 import torch.nn.functional as F
 from torch import Tensor
 
-from absgd_worker.attach.provenance.given_weights import BY_CLASS, denominator, weights_given
-from absgd_worker.attach.provenance.unweighable import refusal_of_criterion
+from absgd_worker.attach.provenance.unweighable_criteria import refusal_of_criterion
+from absgd_worker.attach.provenance.weight_arguments import BY_CLASS, denominator, weights_given
 from absgd_worker.link.step_reports import MAX_CLASSES
 
 

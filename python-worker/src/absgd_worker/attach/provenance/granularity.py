@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor
 
-from absgd_worker.attach.provenance.layout import Layout
+from absgd_worker.attach.provenance.sample_layout import Layout
 from absgd_worker.attach.provenance.sample_weights import without_weights
 from absgd_worker.errors import WorkerError
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from absgd_worker.attach.estimates.call_site import Place
 from absgd_worker.attach.provenance.functional_losses import Elements
 from absgd_worker.attach.provenance.granularity import Granularity, Groups
-from absgd_worker.attach.provenance.layout import Layout
-from absgd_worker.attach.samples.origin import Origin
+from absgd_worker.attach.provenance.sample_layout import Layout
+from absgd_worker.attach.samples.sample_origin import Origin
 
 
 class Fate:

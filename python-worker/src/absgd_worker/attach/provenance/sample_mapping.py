@@ -13,7 +13,7 @@ from torch import Tensor
 from absgd_worker.attach.provenance.element_map import ElementMap
 from absgd_worker.attach.provenance.granularity import Groups, groups_of
 from absgd_worker.attach.provenance.sample_weights import without_weights
-from absgd_worker.attach.samples.origin import Origin
+from absgd_worker.attach.samples.sample_origin import Origin
 
 
 class SampleMapping(NamedTuple):

@@ -1,4 +1,4 @@
-"""Records a run that no controller drives, as a run log of its own."""
+"""Records a run without a controller, in a run directory of its own."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from absgd_worker.attach.hooks.ranks import global_rank
+from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.attach.recording.run_directory import Parent, RunPlace, RunPlan, make_run_directory
-from absgd_worker.attach.recording.run_lock import held, is_held, is_take_over_asked
-from absgd_worker.attach.recording.writer import Recording, finish_closing
-from absgd_worker.attach.source.farewell import farewell
-from absgd_worker.attach.source.source import Script, Source, StopTraining
+from absgd_worker.attach.recording.run_lock import is_locked, is_take_over_asked, locked_error
+from absgd_worker.attach.recording.writer import LogWriter, finish_closing
+from absgd_worker.attach.source.bye import bye_of
 from absgd_worker.console import complain
 from absgd_worker.link.codec import attempt_begun
 from absgd_worker.link.hello import script_hello
@@ -20,23 +19,21 @@ from absgd_worker.link.messages import Position
 from absgd_worker.link.records import Evaluation, Joined, Note, Rewind
 from absgd_worker.link.step_reports import StepEntry
 from absgd_worker.link.thread_exchange import FromTraining
-from absgd_worker.weights import Rule
 
 
 class Journal:
-    """A source that passes on the controls of another one, and writes down what is reported.
+    """A recorder that writes a run directory.
 
-    The directory is made, or an earlier process's taken up, with the first step. A thread of its own turns
-    reports into records, ten times a second; training hands them over and goes on. Of several ranks the first
+    The first step creates the directory, or continues that of an earlier process. A thread of its own writes
+    the reports as records, ten times a second; training does not wait for it. Only the first of several ranks
     records.
     """
 
-    def __init__(self, source: Source, plan: RunPlan) -> None:
-        self._source = source
+    def __init__(self, plan: RunPlan) -> None:
         self._plan = plan
         self._place: RunPlace | None = None
-        self._ring: deque[FromTraining] = deque()
-        self._recording: Recording | None = None
+        self._outgoing: deque[FromTraining] = deque()
+        self._writer: LogWriter | None = None
         self._position = Position(1, 0)
 
     @property
@@ -44,124 +41,89 @@ class Journal:
         return self._position.attempt
 
     @property
-    def rule(self) -> Rule | None:
-        return self._source.rule
+    def is_recording(self) -> bool:
+        return True
 
-    def begin(self, script: Script) -> None:
-        self._source.begin(script)
-
-    def next(self, step: int) -> Mapping[str, float]:
-        controls = self._source.next(step)
-        # Known by the first step, and often not before. The other ranks train the same model.
-        if self._recording is None and global_rank() == 0:
+    def begin_step(self, step: int) -> None:
+        # The rank is known by the first step, often not before. The other ranks train the same model.
+        if self._writer is None and global_rank() == 0:
             self._begin(step)
-        return controls
 
     def report(self, entry: StepEntry) -> None:
         self._position = Position(entry.attempt, entry.step + 1)
-        if self._recording is not None:
-            self._ring.append(entry)
-
-    @property
-    def wants_lambda(self) -> bool:
-        return self._source.wants_lambda
-
-    def is_on_at(self, step: int) -> bool:
-        return self._source.is_on_at(step)
-
-    @property
-    def wants_losses(self) -> bool:
-        return True
-
-    @property
-    def chooses_rule(self) -> bool:
-        return self._source.chooses_rule
-
-    @property
-    def has_guard(self) -> bool:
-        return self._source.has_guard
-
-    def note(self, text: str) -> None:
-        if self._recording is not None:
-            self._ring.append(Note(text=text, position=self._position))
-
-    def between(self, step: int) -> StopTraining | None:
-        return self._source.between(step)
-
-    def look_ahead(self, step: int) -> None:
-        self._source.look_ahead(step)
-
-    def begin_anew(self) -> None:
-        """The run ends, and another one is made with the next step."""
-        self._source.begin_anew()
-        if self._recording is not None:
-            self._ring.append(farewell(None, self._position))
-            self._recording.close()
-        self._recording, self._place, self._ring = None, None, deque()
-        self._position = Position(1, 0)
-        self._plan = replace(self._plan, is_exact=False)
-
-    def over(self, step: int) -> StopTraining | None:
-        return self._source.over(step)
+        if self._writer is not None:
+            self._outgoing.append(entry)
 
     def evaluated(self, split: str, metrics: Mapping[str, float]) -> None:
         attempt, step = self._position
-        if self._recording is not None:
-            self._ring.append(Evaluation(attempt, step - 1, split, metrics, 0, b"", 0.0))
+        if self._writer is not None:
+            self._outgoing.append(Evaluation(attempt, step - 1, split, metrics, 0, b"", 0.0))
 
-    def close(self, error: BaseException | None) -> None:
-        self._source.close(error)
-        if self._recording is not None:
-            self._ring.append(farewell(error, self._position))
-            self._recording.close()
+    def note(self, text: str) -> None:
+        if self._writer is not None:
+            self._outgoing.append(Note(text=text, position=self._position))
 
-    def place(self) -> Mapping[str, Any] | None:
-        """Where the run is recorded, every step so far included; None before its first step."""
-        if self._recording is not None:
-            self._recording.write()
+    def begin_run(self) -> None:
+        """Ends this run; the next step creates another one."""
+        if self._writer is not None:
+            self._outgoing.append(bye_of(None, self._position))
+            self._writer.close()
+        self._writer, self._place, self._outgoing = None, None, deque()
+        self._position = Position(1, 0)
+        self._plan = replace(self._plan, is_exact=False)
+
+    def run_state(self) -> Mapping[str, Any] | None:
+        """The name and directory of the run, with all steps so far in its log; None before its first step."""
+        if self._writer is not None:
+            self._writer.write()
         return None if self._place is None else self._place.to_state()
 
-    def go_on(self, place: Mapping[str, Any] | None, step: int) -> None:
-        """The run of `place` goes on, or this one goes back, to the step that begins next.
+    def resume(self, run_state: Mapping[str, Any] | None, step: int) -> None:
+        """The next step is `step` of the run in `run_state`, or of this run if it has begun already.
 
         Raises:
-            SessionError: a living process writes that run. ValueError: no place.
+            SessionError: a living process writes that run. ValueError: `run_state` is not one.
         """
-        if self._recording is not None:
+        if self._writer is not None:
             self._position = Position(self.attempt + 1, step)
             self._place = None if self._place is None else replace(self._place, attempt=self.attempt)
-            self._ring.append(Rewind(*self._position, "restore"))
+            self._outgoing.append(Rewind(*self._position, "restore"))
             return
         self._position = Position(1, step)
-        if place is None:
+        if run_state is None:
             return
-        self._place = RunPlace.from_state(place)
+        self._place = RunPlace.from_state(run_state)
         finish_closing()
-        is_writer = self._goes_on and global_rank() == 0
-        if is_writer and is_held(self._place.directory, is_take_over_asked()):
-            raise held(self._place.directory)
+        is_writer = self._continues_run and global_rank() == 0
+        if is_writer and is_locked(self._place.directory, is_take_over_asked()):
+            raise locked_error(self._place.directory)
+
+    def close(self, error: BaseException | None) -> None:
+        if self._writer is not None:
+            self._outgoing.append(bye_of(error, self._position))
+            self._writer.close()
 
     @property
-    def _goes_on(self) -> bool:
-        """Whether the run that a state names is to be written on: it is there, and has the name asked for."""
+    def _continues_run(self) -> bool:
+        """Whether to append to the run of a loaded state: it exists, and has the name that was asked for."""
         return self._place is not None and self._place.exists and self._place.name == self._plan.name
 
     def _begin(self, step: int) -> None:
         former = self._place
-        if former is not None and self._goes_on:
-            self._take_up(former, step)
+        if former is not None and self._continues_run:
+            self._continue_run(former, step)
         else:
-            self._make(former, step)
+            self._create_run(former, step)
 
-    def _take_up(self, place: RunPlace, step: int) -> None:
+    def _continue_run(self, place: RunPlace, step: int) -> None:
         attempts = [place.attempt]
-        recording = Recording(
-            place.directory, self._ring, lambda payload: attempts.append(attempt_begun(payload))
+        writer = LogWriter(
+            place.directory, self._outgoing, lambda payload: attempts.append(attempt_begun(payload))
         )
-        # One that died before it saved anything has begun an attempt, too.
-        self._start(recording, place, Position(max(attempts) + 1, step), "resume")
+        # A process that died before it saved a state has begun an attempt, too.
+        self._start(writer, place, Position(max(attempts) + 1, step), "resume")
 
-    def _make(self, former: RunPlace | None, step: int) -> None:
+    def _create_run(self, former: RunPlace | None, step: int) -> None:
         parent = None
         if former is not None and former.exists:
             parent = Parent(former.directory.name, former.directory, step)
@@ -171,17 +133,17 @@ class Journal:
                 f"absgd: {former.directory} is gone, where the run of this state was recorded: it goes on as "
                 f"the run {directory.name} in {directory}"
             )
-        recording = Recording(directory, self._ring, lambda _payload: None)
-        # The steps before it are in its parent's log, or in none.
+        writer = LogWriter(directory, self._outgoing, lambda _payload: None)
+        # The earlier steps are in the log of the parent run, if there is one.
         cause = "fork" if step > 0 else None
-        self._start(recording, RunPlace(self._plan.name, directory, 1), Position(1, step), cause)
+        self._start(writer, RunPlace(self._plan.name, directory, 1), Position(1, step), cause)
 
-    def _start(self, recording: Recording, place: RunPlace, position: Position, cause: str | None) -> None:
-        self._recording = recording
+    def _start(self, writer: LogWriter, place: RunPlace, position: Position, cause: str | None) -> None:
+        self._writer = writer
         self._position = position
         self._place = RunPlace(place.name, place.directory, position.attempt)
         if cause is not None:
-            self._ring.append(Rewind(*position, cause))
-        hello = script_hello(place.directory.name, incarnation=recording.incarnation, position=position)
-        self._ring.append(Joined(hello, position.attempt))
-        recording.start()
+            self._outgoing.append(Rewind(*position, cause))
+        hello = script_hello(place.directory.name, incarnation=writer.incarnation, position=position)
+        self._outgoing.append(Joined(hello, position.attempt))
+        writer.start()

@@ -1,53 +1,60 @@
-"""A log of a run that no controller writes (proto/README.md, "Frames of a log")."""
+"""A log file of a run without a controller (proto/README.md, "Frames of a log")."""
 
 from __future__ import annotations
 
 import os
-import struct
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.console import complain
-from absgd_worker.link.spool import FORMAT
-from absgd_worker.version import version_number
+from absgd_worker.link.frames import HEADER_BYTES, FrameWriter, has_header, read_frame
 
 
 class LogFile:
-    """Appends frames; takes the place of a `Spool` where nobody acknowledges.
+    """Appends frames to a log; takes the place of a `Spool` without a controller that acknowledges them.
 
-    What a crash left half written at the end of an earlier process's log is moved into a file beside it. A
-    disk that refuses costs records, not training.
+    If a crash left an incomplete frame at the end of an earlier process's log, that end is moved into a file
+    beside it. A disk that refuses a frame costs its records; training continues.
 
     Args:
-        each: is given the payload of every frame that is there already.
+        on_record: called with the payload of every frame that is in the file already.
 
     Raises:
-        SessionError: the file is no log of this stream and format; it is left as it is.
+        SessionError: the file is not a log of this stream and format; it is unchanged.
     """
 
     def __init__(
-        self, path: Path, stream: str, each: Callable[[bytes], None] = lambda _payload: None
+        self, path: Path, stream: str, on_record: Callable[[bytes], None] = lambda _payload: None
     ) -> None:
         self._path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        self.bytes = self._whole_bytes(KINDS[stream], each)
-        self._cut()
+        whole_bytes = self._whole_bytes(stream, on_record)
+        self._move_incomplete_frame(whole_bytes)
         os.lseek(self._file, 0, os.SEEK_END)
+        self._writer = FrameWriter(self._file, stream, whole_bytes)
         self.is_refused = False
         self.last = 0
         self.acked = 0
-        self._header = struct.pack("<8sHHI", MAGIC, FORMAT, KINDS[stream], version_number())
-        if self.bytes == 0:
-            self._write(self._header)
+        try:
+            self._writer.write_header()
+        except OSError as error:
+            self._refuse(error)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the file."""
+        return self._writer.size
 
     def append(self, payload: bytes) -> int:
-        """Writes the next frame with one write, and returns its sequence."""
-        frame = struct.pack("<II", len(payload), zlib.crc32(payload)) + payload
-        # The disk may have refused the header when the log began.
-        if self._write(frame if self.bytes else self._header + frame):
-            self.last += 1
+        """Writes the next frame, and returns the number of the last frame that was written."""
+        try:
+            self._writer.append(payload)
+        except OSError as error:
+            self._refuse(error)
+            return self.last
+        self.is_refused = False
+        self.last += 1
         return self.last
 
     @property
@@ -64,7 +71,7 @@ class LogFile:
         pass
 
     def sync(self) -> bool:
-        """Puts every frame on disk for good. Returns False where the disk refuses that."""
+        """Syncs the file to disk. Returns False if the disk refuses that, or has refused the last frame."""
         try:
             os.fsync(self._file)
         except OSError:
@@ -72,49 +79,49 @@ class LogFile:
         return not self.is_refused
 
     def close(self) -> None:
-        """May be called twice."""
+        """Closes the file. May be called twice."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
 
-    def _write(self, frame: bytes) -> bool:
-        try:
-            if os.write(self._file, frame) != len(frame):
-                raise OSError("the disk is full")
-        except OSError as error:
-            if not self.is_refused:
-                complain(f"absgd: {self._path} cannot be written: {error}; training goes on unrecorded")
-            self.is_refused = True
-            os.ftruncate(self._file, self.bytes)
-            os.lseek(self._file, 0, os.SEEK_END)
-            return False
-        self.is_refused = False
-        self.bytes += len(frame)
-        return True
+    def _refuse(self, error: OSError) -> None:
+        if not self.is_refused:
+            complain(f"absgd: {self._path} cannot be written: {error}; training goes on unrecorded")
+        self.is_refused = True
 
-    def _whole_bytes(self, kind: int, each: Callable[[bytes], None]) -> int:
+    def _whole_bytes(self, stream: str, on_record: Callable[[bytes], None]) -> int:
+        """The size of the header and the complete frames of the file."""
         size = os.fstat(self._file).st_size
         if size < HEADER_BYTES:
             return 0
-        magic, of, found, _ = struct.unpack("<8sHHI", os.pread(self._file, HEADER_BYTES, 0))
-        if (magic, of, found) != (MAGIC, FORMAT, kind):
+        if not has_header(self._file, stream):
             self.close()
             raise SessionError(
                 f"cannot go on with {self._path}: it is no log of this kind, or of another version's format; "
                 "record this run under another name"
             )
         end = HEADER_BYTES
-        while end <= size - 8:
-            length, crc = struct.unpack("<II", os.pread(self._file, 8, end))
-            payload = os.pread(self._file, length, end + 8) if length <= size - end - 8 else b""
-            if len(payload) != length or zlib.crc32(payload) != crc:
-                break
-            each(payload)
-            end += 8 + length
+        while (payload := read_frame(self._file, end, size)) is not None:
+            on_record(payload)
+            end += 8 + len(payload)
         return end
 
-    def _free_name(self, name: str) -> tuple[Path, int]:
-        """A new file beside the log, and its descriptor: what was cut off before stays."""
+    def _move_incomplete_frame(self, whole_bytes: int) -> None:
+        """Moves the end of the file away: no reader could read frames after an incomplete one."""
+        rest = os.fstat(self._file).st_size - whole_bytes
+        if rest == 0:
+            return
+        aside, descriptor = self._new_file(f"{self._path.name}.cut-{whole_bytes}")
+        with os.fdopen(descriptor, "wb") as file:
+            offset = whole_bytes
+            while chunk := os.pread(self._file, 1 << 20, offset):
+                file.write(chunk)
+                offset += len(chunk)
+        os.ftruncate(self._file, whole_bytes)
+        complain(f"absgd: {self._path} ended in half a record: {rest} bytes were moved to {aside}")
+
+    def _new_file(self, name: str) -> tuple[Path, int]:
+        """A new file beside the log, and its descriptor; a number is added to a name that exists."""
         number = 1
         while True:
             path = self._path.with_name(name if number == 1 else f"{name}-{number}")
@@ -122,22 +129,3 @@ class LogFile:
                 return path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             except FileExistsError:
                 number += 1
-
-    def _cut(self) -> None:
-        """Nobody could read what is appended behind half a frame."""
-        rest = os.fstat(self._file).st_size - self.bytes
-        if rest == 0:
-            return
-        aside, descriptor = self._free_name(f"{self._path.name}.cut-{self.bytes}")
-        with os.fdopen(descriptor, "wb") as file:
-            at = self.bytes
-            while chunk := os.pread(self._file, 1 << 20, at):
-                file.write(chunk)
-                at += len(chunk)
-        os.ftruncate(self._file, self.bytes)
-        complain(f"absgd: {self._path} ended in half a record: {rest} bytes were moved to {aside}")
-
-
-HEADER_BYTES = 16
-MAGIC = b"ABSGDLOG"
-KINDS = {"steps": 1, "samples": 2}

@@ -1,6 +1,6 @@
-"""The lock of a run directory: one writer a run, and none where its process is gone.
+"""The lock of a run directory: only one process writes a run, and a process that has ended locks nothing.
 
-The same as `src/log/lock/run-lock.ts`.
+The rules are the same as in `src/log/lock/run-lock.ts`.
 """
 
 from __future__ import annotations
@@ -19,49 +19,49 @@ from absgd_worker.attach.recording.process_identity import here, liveness, own_i
 
 
 class RunLock:
-    """Shows that this process writes the run, until `leave`.
+    """Locks a run for this process, until `release`.
 
     Args:
-        take_over: takes the lock also of a process of which nothing here can tell whether it lives.
+        take_over: also replaces the lock of a process of which it cannot be known here whether it lives.
 
     Raises:
-        SessionError: a living process writes it, or one that cannot be judged from here.
+        SessionError: a process that lives, or may live, has locked the run.
     """
 
     def __init__(self, directory: Path, take_over: bool = False) -> None:
         self._path = directory / "lock"
-        taken, holder = _take(self._path, take_over)
-        if taken is None:
-            raise held(directory, holder)
-        self._identity = taken
-        self._has_left = False
+        own, holder = _acquire(self._path, take_over)
+        if own is None:
+            raise locked_error(directory, holder)
+        self._identity = own
+        self._is_released = False
         if holder is not None:
-            # The one before looks at its lock once a second at least: by then it has stopped writing.
+            # The former holder reads its lock at least once a second, and stops writing within this time.
             time.sleep(TAKE_OVER_SECONDS)
 
     @property
-    def is_held(self) -> bool:
-        """Whether the lock names nobody else: another process may have taken the run over.
+    def is_own(self) -> bool:
+        """Whether the lock names no other process, which would have taken the run over.
 
-        One that somebody deleted by hand is put back.
+        A lock file that was deleted by hand is written again.
         """
         try:
             found = _read(self._path)
-            if found is None and not self._has_left and not _place(self._path, self._identity, os.link):
+            if found is None and not self._is_released and not _put(self._path, self._identity, os.link):
                 found = _read(self._path)
         except OSError:
-            # The directory is gone, and with it whoever could write there.
+            # The directory is gone, so that no other process can write there.
             return True
         return found is None or found["id"] in (self._identity["id"], _NOBODY["id"])
 
-    def leave(self) -> None:
-        """May be called twice."""
-        self._has_left = True
-        _release(self._path, self._identity["id"])
+    def release(self) -> None:
+        """Deletes the lock. May be called twice."""
+        self._is_released = True
+        _delete_own(self._path, self._identity["id"])
 
 
-def held(directory: Path, holder: dict[str, Any] | None = None) -> SessionError:
-    """That a process writes the run: one that lives, or one that cannot be judged from here."""
+def locked_error(directory: Path, holder: dict[str, Any] | None = None) -> SessionError:
+    """The error for a run that a process has locked which lives, or may live."""
     holder = holder or _read(directory / "lock") or {}
     if liveness(holder) != "unknown":
         return SessionError(
@@ -78,14 +78,14 @@ def held(directory: Path, holder: dict[str, Any] | None = None) -> SessionError:
     )
 
 
-def is_held(directory: Path, take_over: bool = False) -> bool:
-    """Whether a living process writes the run or, unless `take_over`, one that cannot be judged from here."""
+def is_locked(directory: Path, take_over: bool = False) -> bool:
+    """Whether a process has locked the run that lives or, unless `take_over`, of which that is unknown."""
     state = liveness(_read(directory / "lock") or {**here(), **_NOBODY})
     return state == "running" or (state == "unknown" and not take_over)
 
 
 def is_take_over_asked() -> bool:
-    """Whether the user says that a holder elsewhere has certainly ended."""
+    """Whether the user has confirmed that a process of unknown state has ended."""
     return os.environ.get(TAKE_OVER_VARIABLE, "") not in ("", "0")
 
 
@@ -97,18 +97,20 @@ def _why(holder: dict[str, Any]) -> str:
     return "of another boot, or another machine of this name"
 
 
-def _take(path: Path, take_over: bool) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-    """Several processes may find the same stale lock. Only who holds the lock that is named after it may
-    replace it; that one may be stale as well, and is then taken in the same way.
+def _acquire(path: Path, take_over: bool) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """Locks the run.
+
+    Several processes may find the same stale lock. To replace it, a process must first acquire a second lock
+    that is named after it; a stale second lock is replaced in the same way.
 
     Returns:
-        the lock, None where somebody else holds it; and its holder, or the one that could not be judged and
-        from whom it was taken.
+        The own lock, or None if another process has locked the run; and that process, or the process of
+        unknown state whose lock was replaced.
     """
     while True:
         since = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         identity = {**own_identity(), "id": str(uuid.uuid4()), "since": since}
-        if _place(path, identity, os.link):
+        if _put(path, identity, os.link):
             return identity, None
         holder = _read(path)
         if holder is None:
@@ -117,18 +119,18 @@ def _take(path: Path, take_over: bool) -> tuple[dict[str, Any] | None, dict[str,
         if state == "running" or (state == "unknown" and not take_over):
             return None, holder
         succession_path = path.with_name(f"{path.name}.{holder['id']}")
-        succession, before = _take(succession_path, take_over)
+        succession, before = _acquire(succession_path, take_over)
         if succession is None:
             return None, before
         try:
-            if (_read(path) or {}).get("id") == holder["id"] and _place(path, identity, os.replace):
+            if (_read(path) or {}).get("id") == holder["id"] and _put(path, identity, os.replace):
                 return identity, holder if state == "unknown" else None
         finally:
-            _release(succession_path, succession["id"])
+            _delete_own(succession_path, succession["id"])
 
 
-def _place(path: Path, identity: dict[str, Any], move: Any) -> bool:
-    """Puts a complete file at `path` in one move, so that nobody ever reads half a lock."""
+def _put(path: Path, identity: dict[str, Any], move: Any) -> bool:
+    """Moves a complete file to `path`, so that no process reads an incomplete lock."""
     draft = path.with_name(f"{path.name}.{identity['id']}.draft")
     draft.write_text(json.dumps(identity))
     draft.chmod(0o600)
@@ -141,14 +143,16 @@ def _place(path: Path, identity: dict[str, Any], move: Any) -> bool:
     return True
 
 
-def _release(path: Path, own: str) -> None:
+def _delete_own(path: Path, own: str) -> None:
     if (_read(path) or {}).get("id") == own:
         path.unlink()
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """None where there is no file. A lock is put there whole, so that text which is none is what a crash of
-    the file system left: it counts as one of nobody, and is replaced."""
+    """The lock, or None if there is no file.
+
+    Locks are moved to their place whole: other text comes from a crash of the file system. It counts as the
+    lock of no process, and is replaced."""
     try:
         found = json.loads(path.read_text())
     except FileNotFoundError:
@@ -166,4 +170,4 @@ _NOBODY = {"pid": 0, "processStart": "", "id": "damaged"}
 TAKE_OVER_VARIABLE = "ABSGD_TAKE_OVER"
 
 TAKE_OVER_SECONDS = 3.0
-"""Before the first record: longer than a holder that still lives takes to see that it has lost the lock."""
+"""The wait before the first record. In this time a former holder notices that it has lost the lock."""

@@ -1,4 +1,4 @@
-"""The log of a run that no controller drives, while it is written: its files, its lock, its thread."""
+"""Writes the log of a run without a controller: the two files, the run's lock, and a thread."""
 
 from __future__ import annotations
 
@@ -17,30 +17,33 @@ from absgd_worker.link.telemetry import Telemetry
 from absgd_worker.link.thread_exchange import FromTraining
 
 
-class Recording:
-    """Writes what is put into `ring`, ten times a second, from `start` to `close`.
+class LogWriter:
+    """Writes what is appended to `outgoing`, ten times a second, from `start` to `close`.
 
-    `each` is given every record of steps that the directory holds already.
+    Args:
+        on_record: called with every record of steps that the directory has already.
 
     Raises:
-        SessionError: a process that lives, or cannot be judged from here, writes there, or this is no log.
+        SessionError: a process that lives, or may live, writes this run, or a file is not a log.
     """
 
-    def __init__(self, directory: Path, ring: deque[FromTraining], each: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, directory: Path, outgoing: deque[FromTraining], on_record: Callable[[bytes], None]
+    ) -> None:
         self.incarnation = int.from_bytes(os.urandom(8), "big")
-        self._ring = ring
+        self._outgoing = outgoing
         self._pid = os.getpid()
-        self._lock = Lock()
+        self._write_lock = Lock()
         self._closing = Event()
         self._is_broken = False
-        self._presence = RunLock(directory, is_take_over_asked())
+        self._run_lock = RunLock(directory, is_take_over_asked())
         try:
             files = (
-                LogFile(directory / "steps.log", "steps", each),
+                LogFile(directory / "steps.log", "steps", on_record),
                 LogFile(directory / "samples.log", "samples"),
             )
         except BaseException:
-            self._presence.leave()
+            self._run_lock.release()
             raise
         self._telemetry = Telemetry(
             NoDataset(),
@@ -61,29 +64,29 @@ class Recording:
         _started.add(self)
 
     def write(self) -> None:
-        """Returns once everything that was put into the ring before is in the log; never raises."""
-        with self._lock:
-            items = [self._ring.popleft() for _ in range(len(self._ring))]
+        """Writes everything that was appended to `outgoing` before; never raises."""
+        with self._write_lock:
+            items = [self._outgoing.popleft() for _ in range(len(self._outgoing))]
             if self._is_broken:
                 return
-            if not self._presence.is_held:
+            if not self._run_lock.is_own:
                 self._is_broken = True
                 complain("absgd: another process has taken the run over: it is recorded no further here")
                 return
             try:
                 self._telemetry.take(items)
             except Exception as error:
-                # Training goes on, whatever it is.
+                # Training continues, whatever the error is.
                 self._is_broken = True
                 complain(f"absgd: the run is recorded no further: {error!r}")
 
     def close(self) -> None:
-        """Writes the rest, and lets go. A process that was forked from the script's has nothing to write."""
+        """Writes the rest, closes the files and releases the lock. Does nothing in a forked process."""
         self._closing.set()
         self.join()
 
     def join(self) -> None:
-        """Waits for what `close` began."""
+        """Waits until `close` is complete."""
         if os.getpid() == self._pid:
             self._thread.join()
 
@@ -91,22 +94,22 @@ class Recording:
         while not self._closing.wait(INTERVAL_SECONDS):
             self.write()
         self.write()
-        # Not by who closes: that thread may be interrupted while it waits.
+        # This thread closes the files: the one that calls `close` may be interrupted while it waits.
         self._telemetry.close()
-        self._presence.leave()
+        self._run_lock.release()
 
 
 def finish_closing() -> None:
-    """Waits for those of this process whose `close` was interrupted."""
-    for one in list(_started):
-        if one.is_closing:
-            one.join()
+    """Waits for the writers of this process whose `close` was interrupted."""
+    for writer in list(_started):
+        if writer.is_closing:
+            writer.join()
 
 
-_started: WeakSet[Recording] = WeakSet()
+_started: WeakSet[LogWriter] = WeakSet()
 
 INTERVAL_SECONDS = 0.1
-"""How long reports gather before they are written."""
+"""How long reports are collected before they are written."""
 
 MOST_BYTES = 10 << 30
-"""Samples are not recorded above it."""
+"""Samples are not recorded once the log has this size."""

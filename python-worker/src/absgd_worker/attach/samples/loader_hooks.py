@@ -14,11 +14,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from absgd_worker.attach.samples.batch_structure import tensors_in
-from absgd_worker.attach.samples.collation import WatchedCollate, keeps_order
-from absgd_worker.attach.samples.origin import Batch, Origin
-from absgd_worker.attach.samples.recorded_draws import Drawn, RecordingSampler, ToldIterator
+from absgd_worker.attach.samples.recording_sampler import Drawn, RecordingSampler, ToldIterator
 from absgd_worker.attach.samples.sample_numbers import Names, SampleNumbers
+from absgd_worker.attach.samples.sample_origin import Batch, Origin
 from absgd_worker.attach.samples.tracked_batches import batches
+from absgd_worker.attach.samples.watched_collate import WatchedCollate, keeps_order
 
 
 class Hooks:

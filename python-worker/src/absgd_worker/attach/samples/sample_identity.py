@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from absgd_worker.attach.samples.origin import DataSet
+from absgd_worker.attach.samples.sample_origin import DataSet
 
 
 class Identity(NamedTuple):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Subset
 
-from absgd_worker.attach.samples.origin import Batch, DataSet
+from absgd_worker.attach.samples.sample_origin import Batch, DataSet
 from absgd_worker.errors import TaskError
 
 Names = Sequence[str] | Mapping[int, str]

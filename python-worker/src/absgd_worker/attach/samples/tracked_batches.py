@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 
-from absgd_worker.attach.samples.origin import Origin, agree
+from absgd_worker.attach.samples.sample_origin import Origin, agree
 from absgd_worker.attach.samples.tensor_geometry import Geometry, rows_of
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from absgd_worker.attach.samples.followed_tensors import follow
+from absgd_worker.attach.samples.followed_conversions import follow
 from absgd_worker.attach.samples.loader_hooks import Hooks, hooks_of, remember_batch
 from absgd_worker.attach.samples.sample_numbers import Names, SampleNumbers
 from absgd_worker.attach.samples.tracked_batches import batches

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from absgd_worker.attach.errors import SessionError
-from absgd_worker.attach.hooks.replaced import replaced
+from absgd_worker.attach.hooks.replace_function import replaced
 from absgd_worker.console import complain
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from absgd_worker.attach.hooks.ranks import global_rank
+from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.console import complain, count
 
 

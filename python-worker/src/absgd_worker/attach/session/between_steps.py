@@ -9,16 +9,18 @@ from typing import Protocol
 import torch
 
 from absgd_worker.attach.errors import SessionError
-from absgd_worker.attach.hooks.ranks import global_rank
+from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.attach.session.trainings import EACH_ITS_SESSION, Trainings
-from absgd_worker.attach.source.source import Source, StopTraining
+from absgd_worker.attach.source.recorder import Recorder
+from absgd_worker.attach.source.source import ControlSource, StopTraining
 from absgd_worker.console import complain, count
 
 
 class Steps(Protocol):
     """What is needed here of a session."""
 
-    source: Source
+    source: ControlSource
+    recorder: Recorder
     trainings: Trainings
     step: int
     stopping: StopTraining | None
@@ -28,6 +30,8 @@ class Steps(Protocol):
 
     @property
     def was_off(self) -> bool: ...
+    @property
+    def wants_losses(self) -> bool: ...
 
 
 def carry_out(session: Steps) -> StopTraining | None:
@@ -37,9 +41,9 @@ def carry_out(session: Steps) -> StopTraining | None:
         Why training is to stop here. A framework that ends training by itself is told.
     """
     with outside_of_autocast():
-        stop = session.source.between(session.step)
+        stop = session.source.process_commands(session.step)
     if stop is None and session.on_stop is not None:
-        stop = session.source.over(session.step)
+        stop = session.source.end_of_plan(session.step)
     if stop is not None:
         session.stopping = stop
         if session.on_stop is not None:
@@ -55,11 +59,10 @@ def begin_another(session: Steps) -> bool:
         script has entered is one training.
 
     Raises:
-        SessionError: its source has one training alone.
+        SessionError: its recorder can record only one training.
     """
-    source = session.source
     if not session.may_begin_anew:
-        if not session.is_told_of_another and source.wants_lambda:
+        if not session.is_told_of_another and session.source.wants_lambda:
             session.is_told_of_another = True
             complain(
                 "absgd: another model is trained in this session, with an optimizer of its own: lambda "
@@ -67,7 +70,7 @@ def begin_another(session: Steps) -> bool:
             )
         return False
     try:
-        source.begin_anew()
+        session.recorder.begin_run()
     except SessionError as error:
         if not session.was_off:
             raise
@@ -75,7 +78,7 @@ def begin_another(session: Steps) -> bool:
         complain(f"absgd: {error}. Lambda is off: it is trained on, and counted as one with the first")
         return False
     number = session.trainings.count + 1
-    if source.wants_losses and number <= MOST_ANNOUNCED and global_rank() == 0:
+    if session.wants_losses and number <= MOST_ANNOUNCED and global_rank() == 0:
         complain(
             f"absgd: training {number} of this script begins, with a new model and a new optimizer: its "
             f"steps, lambda and estimate begin at 0 (the one before had {count(session.step, 'step')})"

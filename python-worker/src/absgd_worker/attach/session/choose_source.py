@@ -13,7 +13,8 @@ from absgd_worker.attach.session.host import Host
 from absgd_worker.attach.source.constant import ConstantSource, Setting
 from absgd_worker.attach.source.criterion_settings import CriterionSource
 from absgd_worker.attach.source.plan_file import PlanFileSource
-from absgd_worker.attach.source.source import Source
+from absgd_worker.attach.source.recorder import ControlsAndRecorder, with_recorder
+from absgd_worker.attach.source.source import ControlSource
 from absgd_worker.link.environment import ADDRESS_VARIABLES, read_address
 
 
@@ -24,7 +25,7 @@ def source_of(
     run: str | None = None,
     *,
     is_exact: bool = False,
-) -> Source:
+) -> ControlsAndRecorder:
     """Of a session with these settings; a controller's, where the variables name one.
 
     Raises:
@@ -37,7 +38,7 @@ def source_of(
     return _recorded(ConstantSource(lam, gamma), run, _word(lam), _word(gamma), is_exact=is_exact)
 
 
-def source_of_host(host: Host[Any]) -> Source:
+def source_of_host(host: Host[Any]) -> ControlsAndRecorder:
     """Of absgd-run's own session. Raises SessionError where its run must have a name that is taken."""
     if host.is_controlled:
         return _controlled()
@@ -47,13 +48,13 @@ def source_of_host(host: Host[Any]) -> Source:
         lam, gamma = host.lam or math.inf, host.gamma or 0.9
         return source_of(lam, gamma, host.plan, host.run, is_exact=host.is_exact)
     word = "as the script says" if host.gamma is None else _word(host.gamma)
-    wished = CriterionSource(host.gamma, tells=True)
-    return _recorded(wished, host.run, "as the script says", word, is_exact=host.is_exact)
+    source = CriterionSource(host.gamma, announce_off=True)
+    return _recorded(source, host.run, "as the script says", word, is_exact=host.is_exact)
 
 
 def source_of_guest(
     host: Host[Any], lam: Setting, gamma: Setting, plan: str | Path | None, run: str | None
-) -> Source:
+) -> ControlsAndRecorder:
     """Of a session that a script enters under absgd-run."""
     run = host.run or run
     gamma = gamma if host.gamma is None else host.gamma
@@ -66,16 +67,16 @@ def source_of_guest(
     return source_of(lam, gamma, plan, run, is_exact=is_exact)
 
 
-def wished_source() -> Source:
+def wished_source() -> ControlsAndRecorder:
     """Of a session that nobody entered: a controller's, else what wrapped criteria say."""
-    return _controlled() if is_controlled() else CriterionSource()
+    return _controlled() if is_controlled() else with_recorder(CriterionSource())
 
 
-def _controlled() -> Source:
+def _controlled() -> ControlsAndRecorder:
     # Sockets are of no use to whoever has no controller.
     from absgd_worker.attach.source.controller import ControllerSource  # noqa: PLC0415
 
-    return ControllerSource(read_address(os.environ))
+    return with_recorder(ControllerSource(read_address(os.environ)))
 
 
 def is_controlled() -> bool:
@@ -83,16 +84,19 @@ def is_controlled() -> bool:
     return any(os.environ.get(name) for name in ADDRESS_VARIABLES)
 
 
-def _recorded(source: Source, run: str | None, lam: str, gamma: str, *, is_exact: bool = False) -> Source:
-    """The source, whose reports are written down in the directory of a new run, if it is named."""
+def _recorded(
+    source: ControlSource, run: str | None, lam: str, gamma: str, *, is_exact: bool = False
+) -> ControlsAndRecorder:
+    """The source, recorded as a new run of the name `run`, if it is given."""
     if run is None:
-        return source
+        return with_recorder(source)
     command = " ".join([Path(sys.argv[0] or "python").name, *sys.argv[1:]])
     # Messages are of no use to whoever records nothing.
     from absgd_worker.attach.recording.journal import Journal  # noqa: PLC0415
 
     controls = {"lambda": lam, "gamma": gamma}
-    return Journal(source, RunPlan(run, command, controls, experiment_of(sys.argv[0]), is_exact))
+    plan = RunPlan(run, command, controls, experiment_of(sys.argv[0]), is_exact)
+    return ControlsAndRecorder(source, Journal(plan))
 
 
 def _word(value: Setting) -> str:

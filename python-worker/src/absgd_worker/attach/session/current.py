@@ -23,7 +23,8 @@ from absgd_worker.attach.session.options import SessionOptions
 from absgd_worker.attach.session.session import Session
 from absgd_worker.attach.session.started_processes import training_elsewhere_is_refused
 from absgd_worker.attach.source.constant import Setting
-from absgd_worker.attach.source.source import Source, StopTraining
+from absgd_worker.attach.source.recorder import ControlsAndRecorder
+from absgd_worker.attach.source.source import ControlSource, StopTraining
 from absgd_worker.console import complain
 from absgd_worker.weights import Rule
 
@@ -46,7 +47,7 @@ def session(
     on_checkpoint: Callable[[], object] | None = None,
     on_evaluate: Callable[[], Mapping[str, Any] | str] | None = None,
     mirror: Mirroring = "auto",
-    source: Source | None = None,
+    source: ControlSource | ControlsAndRecorder | None = None,
 ) -> Iterator[Session]:
     """ABSGD for the loops inside: `wrap`, `weigh` and `capture` belong to it.
 

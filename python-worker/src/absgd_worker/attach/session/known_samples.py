@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from absgd_worker.attach.samples.origin import DataSet, Origin
 from absgd_worker.attach.samples.sample_identity import NOBODY, Identity
+from absgd_worker.attach.samples.sample_origin import DataSet, Origin
 from absgd_worker.attach.samples.tracked_batches import batches
 from absgd_worker.attach.session.accumulation import Part
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.estimates.estimates import Estimates
 from absgd_worker.attach.hooks.backward_calls import around_backward
+from absgd_worker.attach.hooks.backward_terms import mark_known
 from absgd_worker.attach.hooks.backward_use import BackwardUse
 from absgd_worker.attach.hooks.call_context import (
     IN_ANOTHER_THREAD,
@@ -26,14 +27,12 @@ from absgd_worker.attach.hooks.call_context import (
     is_recomputing,
     refuse_thread,
 )
-from absgd_worker.attach.hooks.graph_terms import mark_known
+from absgd_worker.attach.hooks.distributed_ranks import require_one_rank
 from absgd_worker.attach.hooks.hyperparameters import Hyperparameters
-from absgd_worker.attach.hooks.ranks import require_one_rank
 from absgd_worker.attach.provenance.granularity import Granularity
 from absgd_worker.attach.samples.sample_identity import NOBODY, Identity
 from absgd_worker.attach.session.options import SessionOptions
 from absgd_worker.attach.session.session_steps import SessionSteps
-from absgd_worker.attach.source.source import Recorded
 
 
 class Session(SessionSteps):
@@ -92,7 +91,7 @@ class Session(SessionSteps):
             self._collapse.close()
             if self._mirror is not None:
                 self._mirror.close()
-            self.source.close(error)
+            self.recorder.close(error)
 
     def abandon(self) -> None:
         """Lets go of models and optimizers alone: in a process that was forked, the rest is its parent's."""
@@ -194,7 +193,7 @@ class Session(SessionSteps):
         own = {"rule": str(self._rule), "names": self._uses.state_dict()}
         own |= {"weighings": self._weighings.state_dict(), "main": self._weighings.main}
         weighed = own if self._saved is None else {name: self._saved.get(name, {}) for name in own}
-        run = self.source.place() if isinstance(self.source, Recorded) else None
+        run = self.recorder.run_state()
         return {"format": 1, "step": self.step, **weighed, "run": run}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -207,8 +206,7 @@ class Session(SessionSteps):
             self._saved = state
         else:
             self._load_weighings(state)
-        if isinstance(self.source, Recorded):
-            self.source.go_on(state.get("run"), int(state["step"]))
+        self.recorder.resume(state.get("run"), int(state["step"]))
         self.step = int(state["step"])
         self._controls = None
 
@@ -219,4 +217,4 @@ class Session(SessionSteps):
             raise SessionError("evaluated(…) tells of a model after a step, and none is trained yet")
         numbers = {name: float(value) for name, value in metrics.items()}
         self._non_finite.evaluated(split, numbers, self.step)
-        self.source.evaluated(split, numbers)
+        self.recorder.evaluated(split, numbers)

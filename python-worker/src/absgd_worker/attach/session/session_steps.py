@@ -39,7 +39,8 @@ from absgd_worker.attach.session.options import SessionOptions
 from absgd_worker.attach.session.step_end import StepEnd
 from absgd_worker.attach.session.trainings import Trainings
 from absgd_worker.attach.session.weighings import Weighings, entry_of, numbers_of
-from absgd_worker.attach.source.source import Noting, Source, StopTraining
+from absgd_worker.attach.source.recorder import ControlsAndRecorder, with_recorder
+from absgd_worker.attach.source.source import ControlSource, StopTraining
 from absgd_worker.console import complain
 from absgd_worker.task.context import StepNumbers
 from absgd_worker.weights import Rule
@@ -48,9 +49,11 @@ from absgd_worker.weights import Rule
 class SessionSteps:
     """The part of a `Session` that goes with the optimizer: all that it holds, and the way of a step."""
 
-    def __init__(self, source: Source, choices: SessionOptions | None = None) -> None:
+    def __init__(
+        self, source: ControlSource | ControlsAndRecorder, choices: SessionOptions | None = None
+    ) -> None:
         choices = choices or SessionOptions()
-        self.source = source
+        self.source, self.recorder = with_recorder(source)
         self._rule = choices.rule or Rule()
         self._accumulate = choices.accumulate
         self.start_line = Announcements(is_wanted=choices.announce)
@@ -98,7 +101,7 @@ class SessionSteps:
         self._effect = Effect()
         self._has_empty_loss = False
         self._non_finite = NonFinite()
-        self._collapse = CollapseWatch(*([self.source.note] if isinstance(self.source, Noting) else []))
+        self._collapse = CollapseWatch(self.recorder.note)
         self._use: BackwardUse | None = None
         self._uses = Estimates(
             TrainedModels(
@@ -122,6 +125,11 @@ class SessionSteps:
     def is_training(self) -> bool:
         """Whether a loss computed now is one to train on."""
         return self.is_open and torch.is_grad_enabled() and self.watch.in_training
+
+    @property
+    def wants_losses(self) -> bool:
+        """Whether losses are weighed or recorded, or may be."""
+        return self.source.wants_lambda or self.recorder.is_recording
 
     @property
     def controls(self) -> Mapping[str, float]:
@@ -148,11 +156,13 @@ class SessionSteps:
         if self.stopping is not None:
             raise self.stopping
         try:
-            self._controls, self._is_made = self.source.next(self.step), False
+            controls = self.source.next(self.step)
         except StopTraining as stop:
             if stop.exit_code == 0 and self.trainings.is_unknown(self.watch.trained, optimizer):
                 raise StopTraining(f"{stop}, and another model of this script is not trained", 1) from None
             raise
+        self.recorder.begin_step(self.step)
+        self._controls, self._is_made = controls, False
         self._rule = self.source.rule or self._rule
         if self._saved is not None:
             self._load_weighings(self._saved)
@@ -164,7 +174,7 @@ class SessionSteps:
         """A forward pass of training begins."""
         self.finish_step()
         if self._is_made and not self.step_end.is_told and threading.get_ident() == self._owner:
-            self.source.look_ahead(self.step)
+            self.source.await_plan(self.step)
 
     def finish_step(self, *, is_last: bool = False, is_told: bool = False) -> None:
         """Carries out what an operator has asked for, once all that belongs to the step is done; see
@@ -281,7 +291,7 @@ class SessionSteps:
         entry = entry_of(
             parts,
             main=self._weighings.main,
-            attempt=self.source.attempt,
+            attempt=self.recorder.attempt,
             step=self.step,
             seconds=time.perf_counter() - self._began,
             applied=self._applied,
@@ -289,7 +299,7 @@ class SessionSteps:
         )
         self._applied = {}
         self._non_finite.step(self.step, numbers_of(entry))
-        self.source.report(entry)
+        self.recorder.report(entry)
         lam = entry.controls.get("lambda", math.inf)
         weighings = [part.statistics for part in parts.values()]
         self._effect.add(weighings, lam, is_off=self._rule.is_off(lam))

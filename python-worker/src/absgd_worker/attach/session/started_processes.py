@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from absgd_worker.attach.errors import SessionError
-from absgd_worker.attach.hooks.replaced import replaced
+from absgd_worker.attach.hooks.replace_function import replaced
 from absgd_worker.attach.session import child_guard
 
 

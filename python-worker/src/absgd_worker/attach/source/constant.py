@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-from absgd_worker.attach.source.source import Uncontrolled
+from absgd_worker.attach.source.source import LocalSource
 
 Setting = float | Callable[[int], float]
 
 
-class ConstantSource(Uncontrolled):
-    """A source of constants, or of functions of the step."""
+class ConstantSource(LocalSource):
+    """A source of constants, or of functions of the step, from 0."""
 
     def __init__(self, lam: Setting = math.inf, gamma: Setting = 0.9, **controls: Setting) -> None:
         self._settings: dict[str, Setting] = {"lambda": lam, "gamma": gamma, **controls}
@@ -19,11 +19,12 @@ class ConstantSource(Uncontrolled):
         self.wants_lambda = callable(lam) or math.isfinite(lam)
 
     def is_on_at(self, step: int) -> bool:
-        lam = self._settings["lambda"]
-        return math.isfinite(lam(step) if callable(lam) else lam)
+        return math.isfinite(value_at(self._settings["lambda"], step))
 
     def next(self, step: int) -> Mapping[str, float]:
-        return {
-            name: float(setting(step) if callable(setting) else setting)
-            for name, setting in self._settings.items()
-        }
+        return {name: value_at(setting, step) for name, setting in self._settings.items()}
+
+
+def value_at(setting: Setting, step: int) -> float:
+    """The value of a constant, or of a function of the step, at `step`."""
+    return float(setting(step) if callable(setting) else setting)

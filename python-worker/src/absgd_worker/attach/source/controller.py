@@ -1,4 +1,4 @@
-"""A script under a controller: it dials at its first training step, and is driven from there on."""
+"""A script under a controller: it connects at its first training step."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from absgd_worker.attach.errors import SessionError
+from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.attach.hooks.hyperparameters import initial_values
-from absgd_worker.attach.hooks.ranks import global_rank
-from absgd_worker.attach.source.farewell import farewell
+from absgd_worker.attach.source.bye import bye_of
 from absgd_worker.attach.source.no_dataset import NoDataset
 from absgd_worker.attach.source.script_actions import ScriptActions
 from absgd_worker.attach.source.source import Script, StopTraining
@@ -19,7 +19,7 @@ from absgd_worker.link.command_loop import CommandLoop, WorkerFault
 from absgd_worker.link.environment import Address
 from absgd_worker.link.hello import objection, script_hello
 from absgd_worker.link.messages import Bye, EventKind, Position, Reason
-from absgd_worker.link.records import Evaluation
+from absgd_worker.link.records import Evaluation, Note
 from absgd_worker.link.step_reports import StepEntry
 from absgd_worker.link.telemetry import Telemetry
 from absgd_worker.link.thread_exchange import ThreadExchange
@@ -27,27 +27,33 @@ from absgd_worker.weights import Rule
 
 
 class ControllerSource:
-    """A source of rows that a controller plans. Ranks but the first dial nobody: their lambda is off."""
+    """A control source and a recorder: the controller plans the controls and records the reports.
+
+    Only the first of several ranks connects; on the others lambda is off.
+    """
 
     def __init__(self, address: Address) -> None:
         self._address = address
         self._script: Script | None = None
-        self._line: _Line | None = None
+        self._connection: _Connection | None = None
         self._is_follower: bool | None = None
         self._events: list[EventKind] = []
-        """Of the steps since the loop was whole."""
+        """Planned for the steps since `process_commands` was called last."""
+
+    # As a control source.
 
     def begin(self, script: Script) -> None:
         self._script = script
 
     @property
-    def attempt(self) -> int:
-        return 1 if self._line is None else self._line.exchange.standing.attempt
+    def rule(self) -> Rule | None:
+        welcome = None if self._connection is None else self._connection.exchange.welcome
+        return None if welcome is None else welcome.weighting
 
     @property
-    def rule(self) -> Rule | None:
-        welcome = None if self._line is None else self._line.exchange.welcome
-        return None if welcome is None else welcome.weighting
+    def chooses_rule(self) -> bool:
+        # A rank that does not connect has no weights.
+        return True
 
     @property
     def wants_lambda(self) -> bool:
@@ -58,134 +64,142 @@ class ControllerSource:
         return self.wants_lambda
 
     @property
-    def wants_losses(self) -> bool:
-        return not self._is_follower
-
-    @property
-    def chooses_rule(self) -> bool:
-        # A rank that dials nobody has no weights.
-        return True
-
-    @property
     def has_guard(self) -> bool:
-        # The controller's; an experiment may say that there is to be none.
+        # It is the controller's; an experiment may switch it off.
         return True
 
     def next(self, step: int) -> Mapping[str, float]:
-        """See `Source`; the first call dials, and waits to be admitted.
+        """See `ControlSource`. The first call connects, and waits until the controller admits the script.
 
         Raises:
             SessionError: the controller refuses this script, or its state was loaded after its first step.
         """
         if self._is_follower is None:
-            # Known by the first step, and often not before: processes of a launcher begin alike.
+            # The rank is known by the first step, often not before: processes of a launcher begin alike.
             self._is_follower = global_rank() != 0
         if self._is_follower:
             return {"lambda": math.inf}
-        line = self._line or self._dial(step)
-        standing = line.exchange.standing
-        if step != standing.step:
+        connection = self._connection or self._connect(step)
+        status, commands = connection.exchange.status, connection.commands
+        if step != status.step:
             raise SessionError(
-                f"the session is at step {step:,}, the controller at {standing.step:,}: load a session's "
+                f"the session is at step {step:,}, the controller at {status.step:,}: load a session's "
                 "state before the first step"
             )
         try:
-            while True:
-                row = line.helm.next_row()
-                if row is not None:
-                    self._events += [one for one in row.events if one not in self._events]
-                    return row.controls
-                if line.helm.ending is not None:
-                    raise _stop_of(line.helm.ending)
-                over = self.over(step)
-                if over is not None:
-                    raise over
-                line.helm.stand()
+            while (row := commands.next_row()) is None:
+                if commands.ending is not None:
+                    raise _stop_of(commands.ending)
+                end = self.end_of_plan(step)
+                if end is not None:
+                    raise end
         except WorkerFault as error:
             raise _refusal(error) from None
+        self._events += [event for event in row.events if event not in self._events]
+        return row.controls
 
-    def report(self, entry: StepEntry) -> None:
-        if self._line is None:
-            return
-        exchange = self._line.exchange
-        every = exchange.sample_every
-        keep_samples = every > 0 and entry.step % every == 0
-        exchange.ring.append(entry._replace(keep_samples=keep_samples, waits=exchange.standing.waits))
-        exchange.standing.position = Position(entry.attempt, entry.step + 1)
-        self._line.helm.count_step()
-
-    def between(self, step: int) -> StopTraining | None:
-        if self._line is None:
+    def process_commands(self, step: int) -> StopTraining | None:
+        if self._connection is None:
             return None
         events, self._events = self._events, []
+        actions, commands = self._connection.actions, self._connection.commands
         try:
             if EventKind.EVALUATE in events:
-                self._line.deeds.evaluate()
+                actions.evaluate()
         finally:
-            # What goes wrong in an evaluation ends the script, and must not cost what it saves at this step.
+            # A failed evaluation ends the script, but it must still be saved at this step.
             if EventKind.CHECKPOINT in events:
-                self._line.deeds.try_to_checkpoint()
+                actions.try_to_checkpoint()
         try:
-            self._line.helm.stand()
+            commands.process_commands()
         except WorkerFault as error:
             raise _refusal(error) from None
-        ending = self._line.helm.ending
-        return None if ending is None else _stop_of(ending)
+        return None if commands.ending is None else _stop_of(commands.ending)
 
-    def look_ahead(self, step: int) -> None:
-        if self._line is None:
+    def await_plan(self, step: int) -> None:
+        if self._connection is None:
             return
         try:
-            self._line.helm.await_row()
+            self._connection.commands.await_plan()
         except WorkerFault as error:
             raise _refusal(error) from None
 
-    def begin_anew(self) -> None:
-        """See `Source`. Raises SessionError, always."""
+    def end_of_plan(self, step: int) -> StopTraining | None:
+        if self._connection is None or not self._connection.exchange.plan.is_over(step):
+            return None
+        self._connection.commands.end(Reason.COMPLETED)
+        return StopTraining(f"all {step:,} steps of the run are trained")
+
+    # As a recorder.
+
+    @property
+    def attempt(self) -> int:
+        return 1 if self._connection is None else self._connection.exchange.status.attempt
+
+    @property
+    def is_recording(self) -> bool:
+        return not self._is_follower
+
+    def begin_step(self, step: int) -> None:
+        """Nothing is to be done: `next` has connected."""
+
+    def report(self, entry: StepEntry) -> None:
+        if self._connection is None:
+            return
+        exchange = self._connection.exchange
+        every = exchange.sample_every
+        keep_samples = every > 0 and entry.step % every == 0
+        exchange.outgoing.append(entry._replace(keep_samples=keep_samples, waits=exchange.status.waits))
+        exchange.status.position = Position(entry.attempt, entry.step + 1)
+        self._connection.commands.count_step()
+
+    def evaluated(self, split: str, metrics: Mapping[str, float]) -> None:
+        if self._connection is not None:
+            exchange = self._connection.exchange
+            attempt, step = exchange.status.position
+            exchange.outgoing.append(Evaluation(attempt, step - 1, split, metrics, 0, b"", 0.0))
+
+    def note(self, text: str) -> None:
+        if self._connection is not None:
+            exchange = self._connection.exchange
+            exchange.outgoing.append(Note(text, exchange.status.position))
+
+    def begin_run(self) -> None:
+        """See `Recorder`. Raises SessionError, always."""
         raise SessionError(
             "another training begins in this script, with a new model and a new optimizer, and a controller "
             "drives one: its plan is that of the first, which is complete with it. Start each training as a "
             "run of its own; or, where both are one training, enter absgd_worker.session() around both"
         )
 
-    def over(self, step: int) -> StopTraining | None:
-        if self._line is None or not self._line.exchange.plan.is_over(step):
-            return None
-        self._line.helm.end(Reason.COMPLETED)
-        return StopTraining(f"all {step:,} steps of the run are trained")
+    def run_state(self) -> None:
+        """None: the controller knows the run. What was reported is on disk when this returns."""
+        if self._connection is not None and self._connection.pid == os.getpid():
+            self._connection.exchange.wait_until_spooled()
 
-    def place(self) -> None:
-        """Nowhere that a later process is to be told; what was reported is on disk when this returns."""
-        if self._line is not None and self._line.pid == os.getpid():
-            self._line.exchange.settle()
-
-    def go_on(self, place: Mapping[str, Any] | None, step: int) -> None:
-        """The controller is told of the step in Hello."""
-
-    def evaluated(self, split: str, metrics: Mapping[str, float]) -> None:
-        if self._line is not None:
-            attempt, step = self._line.exchange.standing.position
-            self._line.exchange.ring.append(Evaluation(attempt, step - 1, split, metrics, 0, b"", 0.0))
+    def resume(self, run_state: Mapping[str, Any] | None, step: int) -> None:
+        """Nothing is to be done: Hello contains the step."""
 
     def close(self, error: BaseException | None) -> None:
-        """Says the last word. A process that was forked from the script's has none to say."""
-        line, self._line = self._line, None
-        if line is None or line.pid != os.getpid():
+        """Sends the Bye; a process that was forked from the script's sends none."""
+        connection, self._connection = self._connection, None
+        if connection is None or connection.pid != os.getpid():
             return
-        _left.add((os.getpid(), self._address.run))
+        _ended.add((os.getpid(), self._address.run))
         try:
-            if line.exchange.welcome is not None:
-                ending = line.helm.ending
+            exchange, commands = connection.exchange, connection.commands
+            if exchange.welcome is not None:
+                ending = commands.ending
                 if isinstance(error, StopTraining) and error.exit_code == 1:
-                    # The plan is complete, and the script is not.
+                    # The plan is complete, but the script is not.
                     ending = None
-                line.helm.leave(ending or farewell(error, line.exchange.standing.position))
+                commands.send_bye(ending or bye_of(error, exchange.status.position))
         finally:
-            line.channel.close()
+            connection.channel.close()
 
-    def _dial(self, step: int) -> _Line:
+    def _connect(self, step: int) -> _Connection:
         address, script = self._address, self._script
-        if (os.getpid(), address.run) in _left:
+        if (os.getpid(), address.run) in _ended:
             raise SessionError(
                 f"the controller drives the run {address.run} alone, which ended with an earlier session of "
                 "this script: enter one session around all of the training, or start each training as a run "
@@ -193,7 +207,7 @@ class ControllerSource:
             )
         assert script is not None, "begin comes first"
         exchange = ThreadExchange()
-        exchange.standing.position = Position(0, step)
+        exchange.status.position = Position(0, step)
         incarnation = int.from_bytes(os.urandom(8), "big")
         initial = initial_values()
         channel = Channel(
@@ -205,44 +219,45 @@ class ControllerSource:
             introduce=lambda: script_hello(
                 address.run,
                 incarnation=incarnation,
-                position=exchange.standing.position,
+                position=exchange.status.position,
                 planned_through=exchange.plan.planned_through(),
                 initial=initial,
             ),
             object_to=lambda welcome: objection(address.run, welcome, exchange.welcome),
         )
-        deeds = ScriptActions(script, exchange)
-        line = self._line = _Line(exchange, CommandLoop(exchange, deeds), deeds, channel, os.getpid())
+        actions = ScriptActions(script, exchange)
+        connection = _Connection(exchange, CommandLoop(exchange, actions), actions, channel, os.getpid())
+        self._connection = connection
         channel.start()
         try:
-            welcome = line.helm.await_welcome()
-            exchange.standing.position = Position(welcome.attempt, step)
-            line.helm.stand()
+            welcome = connection.commands.await_welcome()
+            exchange.status.position = Position(welcome.attempt, step)
+            connection.commands.process_commands()
         except WorkerFault as error:
             raise _refusal(error) from None
-        return line
+        return connection
 
 
-_left: set[tuple[int, str]] = set()
-"""Runs to which this process has said its last word."""
+_ended: set[tuple[int, str]] = set()
+"""Process id and name of the runs for which this process has sent its Bye."""
 
 
-class _Line(NamedTuple):
-    """An open connection, and who it connects."""
+class _Connection(NamedTuple):
+    """An open connection with the controller."""
 
     exchange: ThreadExchange
-    helm: CommandLoop
-    deeds: ScriptActions
+    commands: CommandLoop
+    actions: ScriptActions
     channel: Channel
     pid: int
 
 
 def _stop_of(ending: Bye) -> StopTraining:
-    said = ending.message or {
+    message = ending.message or {
         Reason.COMPLETED: "the run is complete",
         Reason.STOPPED: "an operator stopped the run",
     }.get(ending.reason, "the run ended")
-    return StopTraining(said, {Reason.FAILED: 1, Reason.ORPHANED: 75}.get(ending.reason, 0))
+    return StopTraining(message, {Reason.FAILED: 1, Reason.ORPHANED: 75}.get(ending.reason, 0))
 
 
 def _refusal(error: WorkerFault) -> Exception:

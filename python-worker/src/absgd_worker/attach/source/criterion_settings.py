@@ -1,4 +1,4 @@
-"""What criteria that are wrapped outside of any session say of their lambda."""
+"""The lambda and gamma of criteria that are wrapped outside of any session."""
 
 from __future__ import annotations
 
@@ -8,83 +8,83 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from absgd_worker.attach.errors import SessionError
-from absgd_worker.attach.source.constant import Setting
-from absgd_worker.attach.source.source import Uncontrolled
+from absgd_worker.attach.source.constant import Setting, value_at
+from absgd_worker.attach.source.source import LocalSource
 from absgd_worker.console import complain
 
 
 class CriterionSettings:
-    """The newest word on every name holds: a cell that is edited and run again, a criterion made anew each
-    epoch. As all losses of a step share its controls, names that differ are refused once a step begins."""
+    """The newest setting of each name holds: a notebook cell may run again, or each epoch make a criterion.
+
+    All losses of a step share its controls, so names with different values are refused when a step begins.
+    """
 
     def __init__(self) -> None:
-        self._of: dict[str, _Wish] = {}
+        self._by_name: dict[str, _Setting] = {}
 
-    def take(self, name: str, criterion: object, lam: Setting, gamma: Setting) -> None:
-        """Holds for as long as `criterion` is there."""
-        self._of[name] = _Wish(weakref.ref(criterion), lam, gamma)
+    def add(self, name: str, criterion: object, lam: Setting, gamma: Setting) -> None:
+        """Adds the setting of a criterion. It holds until the criterion is garbage-collected."""
+        self._by_name[name] = _Setting(weakref.ref(criterion), lam, gamma)
 
     def row(self, step: int) -> tuple[float, float]:
-        """Lambda and gamma; off where nobody says.
+        """Lambda and gamma at `step`; lambda is off if there is no setting.
 
         Raises:
-            SessionError: two of them say different ones, and lambda is on in one of them.
+            SessionError: two criteria have different values, and lambda is on in one of them.
         """
-        self._of = {name: wish for name, wish in self._of.items() if wish.criterion() is not None}
-        rows = {name: (_at(wish.lam, step), _at(wish.gamma, step)) for name, wish in self._of.items()}
+        self._by_name = {name: own for name, own in self._by_name.items() if own.criterion() is not None}
+        rows = {
+            name: (value_at(own.lam, step), value_at(own.gamma, step)) for name, own in self._by_name.items()
+        }
         if len(set(rows.values())) > 1 and any(math.isfinite(lam) for lam, _ in rows.values()):
-            said = ", ".join(f"{name!r} lam={lam:g}, gamma={gamma:g}" for name, (lam, gamma) in rows.items())
+            values = [f"{name!r} lam={lam:g}, gamma={gamma:g}" for name, (lam, gamma) in rows.items()]
             raise SessionError(
-                f"all losses of a step share its lambda, and the criteria say {said}: say it once, with "
-                "absgd_worker.session(lam=…)"
+                f"all losses of a step share its lambda, and the criteria set {', '.join(values)}: "
+                "set it once, with absgd_worker.session(lam=…)"
             )
         return next(iter(rows.values()), (math.inf, 0.9))
 
     @property
-    def are_there(self) -> bool:
-        """Whether any lambda is wished for, that is not off at every step."""
+    def want_lambda(self) -> bool:
+        """Whether the lambda of any criterion is on at some step, or may be."""
         return any(
-            wish.criterion() is not None and (callable(wish.lam) or math.isfinite(wish.lam))
-            for wish in self._of.values()
+            own.criterion() is not None and (callable(own.lam) or math.isfinite(own.lam))
+            for own in self._by_name.values()
         )
 
 
-class CriterionSource(Uncontrolled):
-    """A source of what they say at each step.
+class CriterionSource(LocalSource):
+    """A source of the values that wrapped criteria set at each step.
 
     Args:
-        gamma: where the command line says that much.
-        tells: say once that lambda is off, if it is.
+        gamma: replaces the gamma of the criteria, if the command line sets it.
+        announce_off: print once that lambda is off, if it is.
     """
 
-    def __init__(self, gamma: float | None = None, *, tells: bool = False) -> None:
+    def __init__(self, gamma: float | None = None, *, announce_off: bool = False) -> None:
         self._gamma = gamma
-        self._tells = tells
+        self._announce_off = announce_off
 
     @property
     def wants_lambda(self) -> bool:  # type: ignore[override]
-        return wishes.are_there
+        return criterion_settings.want_lambda
 
     def is_on_at(self, step: int) -> bool:
-        return self.wants_lambda and math.isfinite(wishes.row(step)[0])
+        return self.wants_lambda and math.isfinite(criterion_settings.row(step)[0])
 
     def next(self, step: int) -> Mapping[str, float]:
-        lam, gamma = wishes.row(step)
-        if self._tells and math.isinf(lam):
+        lam, gamma = criterion_settings.row(step)
+        if self._announce_off and math.isinf(lam):
             complain("absgd: lambda is off: training is as it was; --lam sets it")
-        self._tells = False
+        self._announce_off = False
         return {"lambda": lam, "gamma": gamma if self._gamma is None else self._gamma}
 
 
-class _Wish(NamedTuple):
+class _Setting(NamedTuple):
     criterion: weakref.ref[object]
     lam: Setting
     gamma: Setting
 
 
-def _at(setting: Setting, step: int) -> float:
-    return float(setting(step) if callable(setting) else setting)
-
-
-wishes = CriterionSettings()
-"""Of criteria that are wrapped outside of any session."""
+criterion_settings = CriterionSettings()
+"""The settings of all criteria of this process."""

@@ -1,4 +1,4 @@
-"""A data set that nobody has described."""
+"""The dataset of a script: nothing is known of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class NoDataset:
-    """What telemetry asks of a task, where there is none."""
+    """Takes the place of a task in `Telemetry`."""
 
     size: int = 0
     labels: object = None

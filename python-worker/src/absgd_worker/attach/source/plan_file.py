@@ -9,19 +9,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from absgd_worker.attach.source.source import StopTraining, Uncontrolled
+from absgd_worker.attach.source.source import LocalSource, StopTraining
 from absgd_worker.errors import WorkerError
 
 
 class PlanError(WorkerError, ValueError):
-    """A file that is no plan."""
+    """The file is not a plan."""
 
 
-class PlanFileSource(Uncontrolled):
-    """A source that plays a plan. After its last step training is over.
+class PlanFileSource(LocalSource):
+    """A source that reads the controls from a plan. Training ends after its last step.
 
     Raises:
-        PlanError: the file is no plan of this format.
+        PlanError: the file is not a plan of this format.
     """
 
     def __init__(self, file: str | Path) -> None:
@@ -43,18 +43,18 @@ class PlanFileSource(Uncontrolled):
         return step < self.run_steps and math.isfinite(self.next(step).get("lambda", math.inf))
 
     def next(self, step: int) -> Mapping[str, float]:
-        over = self.over(step)
-        if over is not None:
-            raise over
+        end = self.end_of_plan(step)
+        if end is not None:
+            raise end
         row: dict[str, float] = {}
         for name, (starts, values) in self._pieces.items():
             at = bisect_right(starts, step) - 1
-            # A control may be planned from a later step on.
+            # The plan of a control may begin at a later step.
             if at >= 0:
                 row[name] = values[at]
         return row
 
-    def over(self, step: int) -> StopTraining | None:
+    def end_of_plan(self, step: int) -> StopTraining | None:
         if step < self.run_steps:
             return None
         return StopTraining(f"all {self.run_steps:,} steps of the plan are trained")

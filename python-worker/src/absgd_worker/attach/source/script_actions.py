@@ -25,7 +25,7 @@ class ScriptActions:
     def __init__(self, script: Script, exchange: ThreadExchange) -> None:
         self._script = script
         self._exchange = exchange
-        self._standing = exchange.standing
+        self._status = exchange.status
         self._saved: Position | None = None
         self._evaluated: Position | None = None
 
@@ -42,23 +42,23 @@ class ScriptActions:
             raise Refused(
                 "the script has no function that saves it: give one, absgd_worker.session(on_checkpoint=save)"
             )
-        position = self._standing.position
+        position = self._status.position
         if self._saved == position:
             return f"step {position.step:,} is saved already"
         began = time.perf_counter()
-        before, self._standing.phase = self._standing.phase, Phase.CHECKPOINTING
+        before, self._status.phase = self._status.phase, Phase.CHECKPOINTING
         try:
             said = save()
         except Exception as error:
             failure = describe_failure(error)
             complain(failure.text)
             said = f"the script's function that saves it raised {error!r}"
-            self._exchange.ring.append(
+            self._exchange.outgoing.append(
                 Note(f"not saved after {count(position.step, 'step')}: {said}", position)
             )
             raise CheckpointError(said) from None
         finally:
-            self._standing.phase = before
+            self._status.phase = before
         self._saved = position
         return (
             said
@@ -72,7 +72,7 @@ class ScriptActions:
         if self._script.on_checkpoint is None:
             return ""
         try:
-            complain(f"absgd: at step {self._standing.step:,}: {self.checkpoint()}")
+            complain(f"absgd: at step {self._status.step:,}: {self.checkpoint()}")
         except CheckpointError as error:
             complain(f"absgd: {error}")
             return str(error)
@@ -95,7 +95,7 @@ class ScriptActions:
             "what it saved"
         )
 
-    def evaluate_now(self, goes_on: Callable[[], bool]) -> str:
+    def evaluate_now(self, may_continue: Callable[[], bool]) -> str:
         """Has the script evaluate its model.
 
         Raises:
@@ -107,7 +107,7 @@ class ScriptActions:
                 "the script has no function that evaluates its model: give one, "
                 "absgd_worker.session(on_evaluate=evaluate)"
             )
-        if self._standing.step == 0:
+        if self._status.step == 0:
             raise Refused("no step is trained yet: ask again after the first")
         try:
             return self.evaluate()
@@ -118,24 +118,24 @@ class ScriptActions:
 
     def evaluate(self) -> str:
         """Evaluates, once per position, without a trace in training. What it raises passes through."""
-        position, find = self._standing.position, self._script.on_evaluate
+        position, find = self._status.position, self._script.on_evaluate
         if find is None or position.step == 0 or self._evaluated == position:
             return "evaluated already"
         began = time.perf_counter()
-        before, self._standing.phase = self._standing.phase, Phase.EVALUATING
+        before, self._status.phase = self._status.phase, Phase.EVALUATING
         model = self._script.model
         try:
             # The seed is of no account: random numbers are the script's own again afterwards.
             with nullcontext() if model is None else without_trace(model, 0), torch.no_grad():
                 results = find()
         finally:
-            self._standing.phase = before
+            self._status.phase = before
         self._evaluated = position
         if isinstance(results, str):
             return results
         seconds = time.perf_counter() - began
         found = evaluations(results, attempt=position.attempt, step=position.step - 1, seconds=seconds)
-        self._exchange.ring.extend(found)
+        self._exchange.outgoing.extend(found)
         return ", ".join(
             f"{one.split}.{name} {value:.4g}" for one in found for name, value in one.metrics.items()
         )

@@ -1,21 +1,24 @@
-"""Where the controls of a step come from, and where its figures go: the code itself, a plan, or a
-controller."""
+"""The protocol of a control source: it decides the controls of each step of a session.
+
+The code itself, a plan file or a controller can be one. Who records the steps is separate: see `recorder.py`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from torch import nn
 
-from absgd_worker.link.step_reports import StepEntry
 from absgd_worker.weights import Rule
 
 
 class StopTraining(Exception):
-    """Training is over: the run was stopped, or its plan ends. Ends a script that nobody else ends.
+    """Training is over: the run was stopped, or its plan is complete. Ends a script that does not catch it.
 
-    `exit_code` is what its process exits with.
+    Attributes:
+        exit_code: the exit code of the script's process: 0, 1 if the run failed, 75 if the controller was
+            lost.
     """
 
     def __init__(self, message: str = "", exit_code: int = 0) -> None:
@@ -24,29 +27,24 @@ class StopTraining(Exception):
 
 
 class Script(Protocol):
-    """What of a script commands reach."""
+    """The parts of a script that an operator's commands use."""
 
     on_checkpoint: Callable[[], object] | None
-    """Saves all that the script needs to go on; or says, in a sentence, when that will happen."""
+    """Saves all that the script needs to resume; or returns a sentence that says when it will be saved."""
     on_evaluate: Callable[[], Mapping[str, Any] | str] | None
-    """Metrics by split, as `Task.evaluate` gives them; or a sentence, where the framework evaluates later."""
+    """Returns metrics by split, like `Task.evaluate`; or a sentence, if the framework evaluates later."""
 
     @property
     def model(self) -> nn.Module | None:
-        """The one that was called last; None where none is known."""
+        """The model that was called last; None if none is known."""
         ...
 
 
-class Source(Protocol):
-    """What a session asks. All calls come from the thread that trains."""
+class ControlSource(Protocol):
+    """Decides the controls of each step. A session calls it from the thread that trains."""
 
     def begin(self, script: Script) -> None:
-        """The session opens. Called once, before all else."""
-        ...
-
-    @property
-    def attempt(self) -> int:
-        """Of the step that `next` gave; 1 where nobody counts them."""
+        """The session opens. Called once, before all other methods."""
         ...
 
     @property
@@ -56,104 +54,61 @@ class Source(Protocol):
 
     @property
     def chooses_rule(self) -> bool:
-        """Whether `rule` will be one."""
+        """Whether `rule` will not be None after the first `next`."""
         ...
 
     @property
     def wants_lambda(self) -> bool:
-        """Whether lambda is on at some step, or may be: losses that nobody weighs are an error then."""
+        """Whether lambda is on at some step, or may be: then losses that are not weighed are an error."""
         ...
 
     def is_on_at(self, step: int) -> bool:
-        """Whether lambda is on at that step; where only a controller knows, whether it may be on at some."""
-        ...
-
-    @property
-    def wants_losses(self) -> bool:
-        """Whether losses are weighed or recorded, or may be: compiled code breaks where they are then."""
+        """Whether lambda is on at `step`; if only a controller knows, whether it may be on at some step."""
         ...
 
     @property
     def has_guard(self) -> bool:
-        """Whether somebody else watches over lambda, or was told not to."""
+        """Whether the source itself watches for a collapse under lambda, or was set not to."""
         ...
 
     def next(self, step: int) -> Mapping[str, float]:
-        """The controls of the step that begins: `lambda`, `gamma`, and whatever else is planned.
+        """The controls of the step that begins: `lambda`, `gamma`, and all others that are planned.
 
         Called once a step, before its first weighed loss. May wait.
 
         Raises:
-            StopTraining: there is no such step any more.
+            StopTraining: the run has no such step.
         """
         ...
 
-    def report(self, entry: StepEntry) -> None:
-        """A step is done: the optimizer has stepped."""
-        ...
+    def process_commands(self, step: int) -> StopTraining | None:
+        """Executes what an operator asked for, after `step` steps and before the next one. May wait.
 
-    def between(self, step: int) -> StopTraining | None:
-        """`step` steps are done with all that belongs to them, and the next has not begun: obeys what an
-        operator asked for, and may wait. Not called after every step: optimizers may take turns.
+        It is not called after every step, since optimizers may take turns.
 
         Returns:
-            Why training is to stop here; None where it goes on.
+            The reason to stop training here; None if it continues.
         """
         ...
 
-    def look_ahead(self, step: int) -> None:
-        """A forward pass of training begins: waits here for the controls of the next step, where they are not
-        known yet, and not with half a step done."""
-        ...
+    def await_plan(self, step: int) -> None:
+        """Waits until the controls of the next step are known, or that there is none.
 
-    def begin_anew(self) -> None:
-        """Another training of this process begins, at step 0, with the next call of `next`.
-
-        Raises:
-            SessionError: there is one training alone.
+        Called when a forward pass of training begins, so that no step waits in its middle.
         """
         ...
 
-    def over(self, step: int) -> StopTraining | None:
-        """`step` steps are done: why there is no further one. Asked where training is ended in good order,
-        by a framework, and not by what `next` raises."""
-        ...
+    def end_of_plan(self, step: int) -> StopTraining | None:
+        """The reason why there is no step after `step` steps; None if there is one.
 
-    def evaluated(self, split: str, metrics: Mapping[str, float]) -> None:
-        """What the script found, after the step that was reported last."""
-        ...
-
-    def close(self, error: BaseException | None) -> None:
-        """The loop is over, by itself or by `error`. Called once."""
+        Called where a framework ends its training in good order, instead of by the exception of `next`.
+        """
         ...
 
 
-@runtime_checkable
-class Recorded(Protocol):
-    """A source that records the run where a later process can go on with it."""
+class LocalSource:
+    """Defaults of sources without a controller: no commands, no rule, no guard. They define `next`."""
 
-    def place(self) -> Mapping[str, Any] | None:
-        """What finds the run again, once every step so far is in it; None before its first step."""
-        ...
-
-    def go_on(self, place: Mapping[str, Any] | None, step: int) -> None:
-        """A state was loaded that was saved at `place`: what follows is a new attempt from `step` on."""
-        ...
-
-
-@runtime_checkable
-class Noting(Protocol):
-    """A source that records what people should know."""
-
-    def note(self, text: str) -> None:
-        """A warning, with the step that was reported last."""
-        ...
-
-
-class Uncontrolled:
-    """What sources have in common that nobody steers. `next` is theirs."""
-
-    attempt = 1
     rule: Rule | None = None
     chooses_rule = False
     wants_lambda = True
@@ -162,30 +117,14 @@ class Uncontrolled:
     def is_on_at(self, step: int) -> bool:
         return self.wants_lambda
 
-    @property
-    def wants_losses(self) -> bool:
-        return self.wants_lambda
-
     def begin(self, script: Script) -> None:
         pass
 
-    def report(self, entry: StepEntry) -> None:
-        pass
-
-    def between(self, step: int) -> StopTraining | None:
+    def process_commands(self, step: int) -> StopTraining | None:
         return None
 
-    def look_ahead(self, step: int) -> None:
+    def await_plan(self, step: int) -> None:
         pass
 
-    def begin_anew(self) -> None:
-        pass
-
-    def over(self, step: int) -> StopTraining | None:
+    def end_of_plan(self, step: int) -> StopTraining | None:
         return None
-
-    def evaluated(self, split: str, metrics: Mapping[str, float]) -> None:
-        pass
-
-    def close(self, error: BaseException | None) -> None:
-        pass

@@ -10,7 +10,7 @@ import type { Command, CommandResult, Request, RequestResult } from "./command_p
 import { file_absgd_v1_command } from "./command_pb.js";
 import type { Plan, PlanAck } from "./plan_pb.js";
 import { file_absgd_v1_plan } from "./plan_pb.js";
-import type { Acked, Bye, Hello, Progress, Reject, Welcome } from "./session_pb.js";
+import type { Acked, Bye, Hello, OperatorHello, OperatorWelcome, Progress, Reject, Welcome } from "./session_pb.js";
 import { file_absgd_v1_session } from "./session_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file absgd/v1/envelope.proto.
  */
 export const file_absgd_v1_envelope: GenFile = /*@__PURE__*/
-  fileDesc("ChdhYnNnZC92MS9lbnZlbG9wZS5wcm90bxIIYWJzZ2QudjEi/gEKDFRvQ29udHJvbGxlchIgCgVoZWxsbxgBIAEoCzIPLmFic2dkLnYxLkhlbGxvSAASJgoIcHJvZ3Jlc3MYAiABKAsyEi5hYnNnZC52MS5Qcm9ncmVzc0gAEiUKCHBsYW5fYWNrGAMgASgLMhEuYWJzZ2QudjEuUGxhbkFja0gAEjEKDmNvbW1hbmRfcmVzdWx0GAQgASgLMhcuYWJzZ2QudjEuQ29tbWFuZFJlc3VsdEgAEhwKA2J5ZRgFIAEoCzINLmFic2dkLnYxLkJ5ZUgAEiQKB3JlcXVlc3QYBiABKAsyES5hYnNnZC52MS5SZXF1ZXN0SABCBgoEYm9keSKsAgoGVG9QZWVyEiQKB3dlbGNvbWUYASABKAsyES5hYnNnZC52MS5XZWxjb21lSAASIgoGcmVqZWN0GAIgASgLMhAuYWJzZ2QudjEuUmVqZWN0SAASHgoEcGxhbhgDIAEoCzIOLmFic2dkLnYxLlBsYW5IABIkCgdjb21tYW5kGAQgASgLMhEuYWJzZ2QudjEuQ29tbWFuZEgAEi8KDXRlbGVtZXRyeV9hY2sYBSABKAsyFi5hYnNnZC52MS5UZWxlbWV0cnlBY2tIABIxCg5yZXF1ZXN0X3Jlc3VsdBgGIAEoCzIXLmFic2dkLnYxLlJlcXVlc3RSZXN1bHRIABImCghyZWxlYXNlZBgHIAEoCzISLmFic2dkLnYxLlJlbGVhc2VkSABCBgoEYm9keSJDCgxUZWxlbWV0cnlBY2sSEwoLaW5jYXJuYXRpb24YASABKAYSHgoFYWNrZWQYAiABKAsyDy5hYnNnZC52MS5BY2tlZCIKCghSZWxlYXNlZGIGcHJvdG8z", [file_absgd_v1_command, file_absgd_v1_plan, file_absgd_v1_session]);
+  fileDesc("ChdhYnNnZC92MS9lbnZlbG9wZS5wcm90bxIIYWJzZ2QudjEisQIKDFRvQ29udHJvbGxlchIgCgVoZWxsbxgBIAEoCzIPLmFic2dkLnYxLkhlbGxvSAASJgoIcHJvZ3Jlc3MYAiABKAsyEi5hYnNnZC52MS5Qcm9ncmVzc0gAEiUKCHBsYW5fYWNrGAMgASgLMhEuYWJzZ2QudjEuUGxhbkFja0gAEjEKDmNvbW1hbmRfcmVzdWx0GAQgASgLMhcuYWJzZ2QudjEuQ29tbWFuZFJlc3VsdEgAEhwKA2J5ZRgFIAEoCzINLmFic2dkLnYxLkJ5ZUgAEiQKB3JlcXVlc3QYBiABKAsyES5hYnNnZC52MS5SZXF1ZXN0SAASMQoOb3BlcmF0b3JfaGVsbG8YByABKAsyFy5hYnNnZC52MS5PcGVyYXRvckhlbGxvSABCBgoEYm9keSLjAgoGVG9QZWVyEiQKB3dlbGNvbWUYASABKAsyES5hYnNnZC52MS5XZWxjb21lSAASIgoGcmVqZWN0GAIgASgLMhAuYWJzZ2QudjEuUmVqZWN0SAASHgoEcGxhbhgDIAEoCzIOLmFic2dkLnYxLlBsYW5IABIkCgdjb21tYW5kGAQgASgLMhEuYWJzZ2QudjEuQ29tbWFuZEgAEi8KDXRlbGVtZXRyeV9hY2sYBSABKAsyFi5hYnNnZC52MS5UZWxlbWV0cnlBY2tIABIxCg5yZXF1ZXN0X3Jlc3VsdBgGIAEoCzIXLmFic2dkLnYxLlJlcXVlc3RSZXN1bHRIABImCghyZWxlYXNlZBgHIAEoCzISLmFic2dkLnYxLlJlbGVhc2VkSAASNQoQb3BlcmF0b3Jfd2VsY29tZRgIIAEoCzIZLmFic2dkLnYxLk9wZXJhdG9yV2VsY29tZUgAQgYKBGJvZHkiQwoMVGVsZW1ldHJ5QWNrEhMKC2luY2FybmF0aW9uGAEgASgGEh4KBWFja2VkGAIgASgLMg8uYWJzZ2QudjEuQWNrZWQiCgoIUmVsZWFzZWRiBnByb3RvMw", [file_absgd_v1_command, file_absgd_v1_plan, file_absgd_v1_session]);
 
 /**
  * Peer to controller, DEALER to ROUTER.
@@ -33,7 +33,7 @@ export type ToController = Message<"absgd.v1.ToController"> & {
    */
   body: {
     /**
-     * Introduces a peer.
+     * Introduces a worker.
      *
      * @generated from field: absgd.v1.Hello hello = 1;
      */
@@ -79,6 +79,14 @@ export type ToController = Message<"absgd.v1.ToController"> & {
      */
     value: Request;
     case: "request";
+  } | {
+    /**
+     * Introduces an operator.
+     *
+     * @generated from field: absgd.v1.OperatorHello operator_hello = 7;
+     */
+    value: OperatorHello;
+    case: "operatorHello";
   } | { case: undefined; value?: undefined };
 };
 
@@ -102,7 +110,7 @@ export type ToPeer = Message<"absgd.v1.ToPeer"> & {
    */
   body: {
     /**
-     * Admits a peer.
+     * Admits a worker.
      *
      * @generated from field: absgd.v1.Welcome welcome = 1;
      */
@@ -156,6 +164,14 @@ export type ToPeer = Message<"absgd.v1.ToPeer"> & {
      */
     value: Released;
     case: "released";
+  } | {
+    /**
+     * Admits an operator.
+     *
+     * @generated from field: absgd.v1.OperatorWelcome operator_welcome = 8;
+     */
+    value: OperatorWelcome;
+    case: "operatorWelcome";
   } | { case: undefined; value?: undefined };
 };
 

@@ -14,10 +14,10 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file absgd/v1/session.proto.
  */
 export const file_absgd_v1_session: GenFile = /*@__PURE__*/
-  fileDesc("ChZhYnNnZC92MS9zZXNzaW9uLnByb3RvEghhYnNnZC52MSKkAwoFSGVsbG8SFgoOcHJvdG9jb2xfbWFqb3IYASABKA0SFgoOcHJvdG9jb2xfbWlub3IYAiABKA0SHAoEcm9sZRgDIAEoDjIOLmFic2dkLnYxLlJvbGUSCwoDcnVuGAQgASgJEgwKBHBlZXIYBSABKAkSEwoLaW5jYXJuYXRpb24YBiABKAYSCwoDcGlkGAcgASgNEhcKD3N0ZXBzX3Blcl9lcG9jaBgIIAEoBBIUCgxkYXRhc2V0X3NpemUYCSABKAQSEwoLbnVtX2NsYXNzZXMYCiABKA0SJAoIcG9zaXRpb24YCyABKAsyEi5hYnNnZC52MS5Qb3NpdGlvbhIXCg9wbGFubmVkX3Rocm91Z2gYDCABKAQSIwoIdmVyc2lvbnMYDSADKAsyES5hYnNnZC52MS5WZXJzaW9uEg4KBmRldmljZRgOIAEoCRIgCgdpbml0aWFsGA8gAygLMg8uYWJzZ2QudjEuVmFsdWUSEgoKYmF0Y2hfc2l6ZRgQIAEoDRIiCglmb3Jnb3R0ZW4YESABKAsyDy5hYnNnZC52MS5BY2tlZCIoCgdWZXJzaW9uEgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoCSLaAgoHV2VsY29tZRILCgNydW4YASABKAkSDwoHYXR0ZW1wdBgCIAEoDRITCgtsZWFzZV9lcG9jaBgDIAEoDRITCgtwYXJhbXNfanNvbhgEIAEoCRIeCgVhY2tlZBgFIAEoCzIPLmFic2dkLnYxLkFja2VkEioKB3NhbXBsZXMYBiABKAsyGS5hYnNnZC52MS5TYW1wbGVSZWNvcmRpbmcSGgoSc2FtcGxlX3F1b3RhX2J5dGVzGAcgASgEEhwKFG9ycGhhbl9saW1pdF9zZWNvbmRzGAggASgBEhgKEGtlZXBfY2hlY2twb2ludHMYCSABKA0SFAoMcmVzdG9yZV9wYXRoGAogASgJEhYKDnJlc3RvcmVfc2hhMjU2GAsgASgJEhEKCXJ1bl9zdGVwcxgMIAEoBBImCgl3ZWlnaHRpbmcYDSABKAsyEy5hYnNnZC52MS5XZWlnaHRpbmciVAoJV2VpZ2h0aW5nEikKBnByZXNldBgBIAEoDjIZLmFic2dkLnYxLldlaWdodGluZ1ByZXNldBINCgVhbHBoYRgCIAEoARINCgVmbG9vchgDIAEoCCInCgVBY2tlZBINCgVzdGVwcxgBIAEoBBIPCgdzYW1wbGVzGAIgASgEIiAKD1NhbXBsZVJlY29yZGluZxINCgVldmVyeRgBIAEoDSI6CgZSZWplY3QSIgoEY29kZRgBIAEoDjIULmFic2dkLnYxLlJlamVjdENvZGUSDAoEaGludBgCIAEoCSKMAQoIUHJvZ3Jlc3MSEwoLbGVhc2VfZXBvY2gYASABKA0SJAoIcG9zaXRpb24YAiABKAsyEi5hYnNnZC52MS5Qb3NpdGlvbhIeCgVwaGFzZRgDIAEoDjIPLmFic2dkLnYxLlBoYXNlEg0KBXdhaXRzGAQgASgEEhYKDndhaXRlZF9zZWNvbmRzGAUgASgBIqgBCgNCeWUSEwoLbGVhc2VfZXBvY2gYASABKA0SIwoGcmVhc29uGAIgASgOMhMuYWJzZ2QudjEuQnllUmVhc29uEiQKCHBvc2l0aW9uGAMgASgLMhIuYWJzZ2QudjEuUG9zaXRpb24SDwoHbWVzc2FnZRgEIAEoCRIRCgl0cmFjZWJhY2sYBSABKAkSHQoEc2VudBgGIAEoCzIPLmFic2dkLnYxLkFja2VkKkAKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg8KC1JPTEVfV09SS0VSEAESEQoNUk9MRV9PUEVSQVRPUhACKqwBCgVQaGFzZRIVChFQSEFTRV9VTlNQRUNJRklFRBAAEhIKDlBIQVNFX1NUQVJUSU5HEAESEgoOUEhBU0VfVFJBSU5JTkcQAhIQCgxQSEFTRV9QQVVTRUQQAxIRCg1QSEFTRV9XQUlUSU5HEAQSFAoQUEhBU0VfRVZBTFVBVElORxAFEhcKE1BIQVNFX0NIRUNLUE9JTlRJTkcQBhIQCgxQSEFTRV9FTkRJTkcQByqvAQoKUmVqZWN0Q29kZRIbChdSRUpFQ1RfQ09ERV9VTlNQRUNJRklFRBAAEhgKFFJFSkVDVF9DT0RFX1BST1RPQ09MEAESGgoWUkVKRUNUX0NPREVfTEVBU0VfSEVMRBACEhkKFVJFSkVDVF9DT0RFX1dST05HX1JVThADEhgKFFJFSkVDVF9DT0RFX05PX0xFQVNFEAQSGQoVUkVKRUNUX0NPREVfTUFMRk9STUVEEAUqiQEKCUJ5ZVJlYXNvbhIaChZCWUVfUkVBU09OX1VOU1BFQ0lGSUVEEAASGAoUQllFX1JFQVNPTl9DT01QTEVURUQQARIWChJCWUVfUkVBU09OX1NUT1BQRUQQAhIVChFCWUVfUkVBU09OX0ZBSUxFRBADEhcKE0JZRV9SRUFTT05fT1JQSEFORUQQBCqNAQoPV2VpZ2h0aW5nUHJlc2V0EiAKHFdFSUdIVElOR19QUkVTRVRfVU5TUEVDSUZJRUQQABIcChhXRUlHSFRJTkdfUFJFU0VUX0RFRkFVTFQQARIaChZXRUlHSFRJTkdfUFJFU0VUX1BBUEVSEAISHgoaV0VJR0hUSU5HX1BSRVNFVF9SRUZFUkVOQ0UQA2IGcHJvdG8z", [file_absgd_v1_common]);
+  fileDesc("ChZhYnNnZC92MS9zZXNzaW9uLnByb3RvEghhYnNnZC52MSKkAwoFSGVsbG8SFgoOcHJvdG9jb2xfbWFqb3IYASABKA0SFgoOcHJvdG9jb2xfbWlub3IYAiABKA0SHAoEcm9sZRgDIAEoDjIOLmFic2dkLnYxLlJvbGUSCwoDcnVuGAQgASgJEgwKBHBlZXIYBSABKAkSEwoLaW5jYXJuYXRpb24YBiABKAYSCwoDcGlkGAcgASgNEhcKD3N0ZXBzX3Blcl9lcG9jaBgIIAEoBBIUCgxkYXRhc2V0X3NpemUYCSABKAQSEwoLbnVtX2NsYXNzZXMYCiABKA0SJAoIcG9zaXRpb24YCyABKAsyEi5hYnNnZC52MS5Qb3NpdGlvbhIXCg9wbGFubmVkX3Rocm91Z2gYDCABKAQSIwoIdmVyc2lvbnMYDSADKAsyES5hYnNnZC52MS5WZXJzaW9uEg4KBmRldmljZRgOIAEoCRIgCgdpbml0aWFsGA8gAygLMg8uYWJzZ2QudjEuVmFsdWUSEgoKYmF0Y2hfc2l6ZRgQIAEoDRIiCglmb3Jnb3R0ZW4YESABKAsyDy5hYnNnZC52MS5BY2tlZCJaCg1PcGVyYXRvckhlbGxvEhYKDnByb3RvY29sX21ham9yGAEgASgNEhYKDnByb3RvY29sX21pbm9yGAIgASgNEgsKA3J1bhgDIAEoCRIMCgRuYW1lGAQgASgJIk4KD09wZXJhdG9yV2VsY29tZRILCgNydW4YASABKAkSFgoOcHJvdG9jb2xfbWFqb3IYAiABKA0SFgoOcHJvdG9jb2xfbWlub3IYAyABKA0iKAoHVmVyc2lvbhIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKAki2gIKB1dlbGNvbWUSCwoDcnVuGAEgASgJEg8KB2F0dGVtcHQYAiABKA0SEwoLbGVhc2VfZXBvY2gYAyABKA0SEwoLcGFyYW1zX2pzb24YBCABKAkSHgoFYWNrZWQYBSABKAsyDy5hYnNnZC52MS5BY2tlZBIqCgdzYW1wbGVzGAYgASgLMhkuYWJzZ2QudjEuU2FtcGxlUmVjb3JkaW5nEhoKEnNhbXBsZV9xdW90YV9ieXRlcxgHIAEoBBIcChRvcnBoYW5fbGltaXRfc2Vjb25kcxgIIAEoARIYChBrZWVwX2NoZWNrcG9pbnRzGAkgASgNEhQKDHJlc3RvcmVfcGF0aBgKIAEoCRIWCg5yZXN0b3JlX3NoYTI1NhgLIAEoCRIRCglydW5fc3RlcHMYDCABKAQSJgoJd2VpZ2h0aW5nGA0gASgLMhMuYWJzZ2QudjEuV2VpZ2h0aW5nIlQKCVdlaWdodGluZxIpCgZwcmVzZXQYASABKA4yGS5hYnNnZC52MS5XZWlnaHRpbmdQcmVzZXQSDQoFYWxwaGEYAiABKAESDQoFZmxvb3IYAyABKAgiJwoFQWNrZWQSDQoFc3RlcHMYASABKAQSDwoHc2FtcGxlcxgCIAEoBCIgCg9TYW1wbGVSZWNvcmRpbmcSDQoFZXZlcnkYASABKA0iOgoGUmVqZWN0EiIKBGNvZGUYASABKA4yFC5hYnNnZC52MS5SZWplY3RDb2RlEgwKBGhpbnQYAiABKAkijAEKCFByb2dyZXNzEhMKC2xlYXNlX2Vwb2NoGAEgASgNEiQKCHBvc2l0aW9uGAIgASgLMhIuYWJzZ2QudjEuUG9zaXRpb24SHgoFcGhhc2UYAyABKA4yDy5hYnNnZC52MS5QaGFzZRINCgV3YWl0cxgEIAEoBBIWCg53YWl0ZWRfc2Vjb25kcxgFIAEoASKoAQoDQnllEhMKC2xlYXNlX2Vwb2NoGAEgASgNEiMKBnJlYXNvbhgCIAEoDjITLmFic2dkLnYxLkJ5ZVJlYXNvbhIkCghwb3NpdGlvbhgDIAEoCzISLmFic2dkLnYxLlBvc2l0aW9uEg8KB21lc3NhZ2UYBCABKAkSEQoJdHJhY2ViYWNrGAUgASgJEh0KBHNlbnQYBiABKAsyDy5hYnNnZC52MS5BY2tlZCpACgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIPCgtST0xFX1dPUktFUhABEhEKDVJPTEVfT1BFUkFUT1IQAiqsAQoFUGhhc2USFQoRUEhBU0VfVU5TUEVDSUZJRUQQABISCg5QSEFTRV9TVEFSVElORxABEhIKDlBIQVNFX1RSQUlOSU5HEAISEAoMUEhBU0VfUEFVU0VEEAMSEQoNUEhBU0VfV0FJVElORxAEEhQKEFBIQVNFX0VWQUxVQVRJTkcQBRIXChNQSEFTRV9DSEVDS1BPSU5USU5HEAYSEAoMUEhBU0VfRU5ESU5HEAcqrwEKClJlamVjdENvZGUSGwoXUkVKRUNUX0NPREVfVU5TUEVDSUZJRUQQABIYChRSRUpFQ1RfQ09ERV9QUk9UT0NPTBABEhoKFlJFSkVDVF9DT0RFX0xFQVNFX0hFTEQQAhIZChVSRUpFQ1RfQ09ERV9XUk9OR19SVU4QAxIYChRSRUpFQ1RfQ09ERV9OT19MRUFTRRAEEhkKFVJFSkVDVF9DT0RFX01BTEZPUk1FRBAFKokBCglCeWVSZWFzb24SGgoWQllFX1JFQVNPTl9VTlNQRUNJRklFRBAAEhgKFEJZRV9SRUFTT05fQ09NUExFVEVEEAESFgoSQllFX1JFQVNPTl9TVE9QUEVEEAISFQoRQllFX1JFQVNPTl9GQUlMRUQQAxIXChNCWUVfUkVBU09OX09SUEhBTkVEEAQqjQEKD1dlaWdodGluZ1ByZXNldBIgChxXRUlHSFRJTkdfUFJFU0VUX1VOU1BFQ0lGSUVEEAASHAoYV0VJR0hUSU5HX1BSRVNFVF9ERUZBVUxUEAESGgoWV0VJR0hUSU5HX1BSRVNFVF9QQVBFUhACEh4KGldFSUdIVElOR19QUkVTRVRfUkVGRVJFTkNFEANiBnByb3RvMw", [file_absgd_v1_common]);
 
 /**
- * First message of every peer on the control socket, and again after a Reject with REJECT_CODE_NO_LEASE.
+ * First message of a worker on the control socket, and again after a Reject with REJECT_CODE_NO_LEASE.
  * Next ID: 18.
  *
  * @generated from message absgd.v1.Hello
@@ -31,7 +31,7 @@ export type Hello = Message<"absgd.v1.Hello"> & {
   protocolMajor: number;
 
   /**
-   * Minor version of the protocol, currently 2. A differing minor is accepted, as unknown fields are skipped, unless
+   * Minor version of the protocol, currently 3. A differing minor is accepted, as unknown fields are skipped, unless
    * the run needs what it lacks: a worker below 1 knows no Welcome.weighting, so it is admitted to the default preset alone,
    * and one below 2 to runs without the control class_balance.
    *
@@ -54,7 +54,7 @@ export type Hello = Message<"absgd.v1.Hello"> & {
   run: string;
 
   /**
-   * Name of the worker or operator, 1 to 64 characters of [a-z0-9._-]. Stable over restarts of the worker.
+   * Name of the worker, 1 to 64 characters of [a-z0-9._-]. Stable over restarts of the worker.
    *
    * @generated from field: string peer = 5;
    */
@@ -155,6 +155,84 @@ export const HelloSchema: GenMessage<Hello> = /*@__PURE__*/
   messageDesc(file_absgd_v1_session, 0);
 
 /**
+ * First message of an operator on the control socket. It may send its Request at once, without waiting for the answer. Since
+ * protocol 1.3; a controller of an earlier protocol notes that it cannot read this message, and answers the Request all the same.
+ *
+ * @generated from message absgd.v1.OperatorHello
+ */
+export type OperatorHello = Message<"absgd.v1.OperatorHello"> & {
+  /**
+   * Major version of the protocol. Currently 1. A differing major is refused.
+   *
+   * @generated from field: uint32 protocol_major = 1;
+   */
+  protocolMajor: number;
+
+  /**
+   * Minor version of the protocol. A differing minor is accepted.
+   *
+   * @generated from field: uint32 protocol_minor = 2;
+   */
+  protocolMinor: number;
+
+  /**
+   * The run that the operator believes it speaks to; empty for "whatever this controller runs".
+   *
+   * @generated from field: string run = 3;
+   */
+  run: string;
+
+  /**
+   * Name of the operator, 1 to 64 characters of [a-z0-9._-]: "cli", "cockpit".
+   *
+   * @generated from field: string name = 4;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message absgd.v1.OperatorHello.
+ * Use `create(OperatorHelloSchema)` to create a new message.
+ */
+export const OperatorHelloSchema: GenMessage<OperatorHello> = /*@__PURE__*/
+  messageDesc(file_absgd_v1_session, 1);
+
+/**
+ * Answers an OperatorHello. An operator of protocol 1.2 or before, which sends a Hello, is answered with a Welcome instead.
+ *
+ * @generated from message absgd.v1.OperatorWelcome
+ */
+export type OperatorWelcome = Message<"absgd.v1.OperatorWelcome"> & {
+  /**
+   * Name of the run.
+   *
+   * @generated from field: string run = 1;
+   */
+  run: string;
+
+  /**
+   * Major version of the controller's protocol.
+   *
+   * @generated from field: uint32 protocol_major = 2;
+   */
+  protocolMajor: number;
+
+  /**
+   * Minor version of the controller's protocol.
+   *
+   * @generated from field: uint32 protocol_minor = 3;
+   */
+  protocolMinor: number;
+};
+
+/**
+ * Describes the message absgd.v1.OperatorWelcome.
+ * Use `create(OperatorWelcomeSchema)` to create a new message.
+ */
+export const OperatorWelcomeSchema: GenMessage<OperatorWelcome> = /*@__PURE__*/
+  messageDesc(file_absgd_v1_session, 2);
+
+/**
  * A named version.
  *
  * @generated from message absgd.v1.Version
@@ -180,10 +258,10 @@ export type Version = Message<"absgd.v1.Version"> & {
  * Use `create(VersionSchema)` to create a new message.
  */
 export const VersionSchema: GenMessage<Version> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_session, 1);
+  messageDesc(file_absgd_v1_session, 3);
 
 /**
- * Admits a peer.
+ * Admits a worker.
  * Next ID: 14.
  *
  * @generated from message absgd.v1.Welcome
@@ -211,7 +289,7 @@ export type Welcome = Message<"absgd.v1.Welcome"> & {
   leaseEpoch: number;
 
   /**
-   * The run's parameters as a JSON object (UTF-8), handed to the task's builder. Empty for operators.
+   * The run's parameters as a JSON object (UTF-8), handed to the task's builder.
    *
    * @generated from field: string params_json = 4;
    */
@@ -286,7 +364,7 @@ export type Welcome = Message<"absgd.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_session, 2);
+  messageDesc(file_absgd_v1_session, 4);
 
 /**
  * A rule of weights.
@@ -321,7 +399,7 @@ export type Weighting = Message<"absgd.v1.Weighting"> & {
  * Use `create(WeightingSchema)` to create a new message.
  */
 export const WeightingSchema: GenMessage<Weighting> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_session, 3);
+  messageDesc(file_absgd_v1_session, 5);
 
 /**
  * Durable telemetry of one incarnation, per stream: every frame up to and including these numbers is on disk. 0 for none.
@@ -349,7 +427,7 @@ export type Acked = Message<"absgd.v1.Acked"> & {
  * Use `create(AckedSchema)` to create a new message.
  */
 export const AckedSchema: GenMessage<Acked> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_session, 4);
+  messageDesc(file_absgd_v1_session, 6);
 
 /**
  * Which steps have their per-sample losses and weights recorded.
@@ -370,7 +448,7 @@ export type SampleRecording = Message<"absgd.v1.SampleRecording"> & {
  * Use `create(SampleRecordingSchema)` to create a new message.
  */
 export const SampleRecordingSchema: GenMessage<SampleRecording> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_session, 5);
+  messageDesc(file_absgd_v1_session, 7);
 
 /**
  * Refuses a Hello, or cuts a peer off.
@@ -398,7 +476,7 @@ export type Reject = Message<"absgd.v1.Reject"> & {
  * Use `create(RejectSchema)` to create a new message.
  */
 export const RejectSchema: GenMessage<Reject> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_session, 6);
+  messageDesc(file_absgd_v1_session, 8);
 
 /**
  * Sign of life of a worker, sent once a second and at every change of phase.
@@ -447,7 +525,7 @@ export type Progress = Message<"absgd.v1.Progress"> & {
  * Use `create(ProgressSchema)` to create a new message.
  */
 export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_session, 7);
+  messageDesc(file_absgd_v1_session, 9);
 
 /**
  * Last message of a worker.
@@ -503,10 +581,10 @@ export type Bye = Message<"absgd.v1.Bye"> & {
  * Use `create(ByeSchema)` to create a new message.
  */
 export const ByeSchema: GenMessage<Bye> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_session, 8);
+  messageDesc(file_absgd_v1_session, 10);
 
 /**
- * What a peer is to the controller.
+ * What a peer that sends a Hello is to the controller.
  *
  * @generated from enum absgd.v1.Role
  */
@@ -526,7 +604,7 @@ export const Role = {
   WORKER: 1,
 
   /**
-   * Asks for pauses, checkpoints, stops. Any number of them.
+   * An operator of protocol 1.2 or before. Later ones send an OperatorHello.
    *
    * @generated from enum value: ROLE_OPERATOR = 2;
    */
@@ -534,7 +612,7 @@ export const Role = {
 } as const;
 
 /**
- * What a peer is to the controller.
+ * What a peer that sends a Hello is to the controller.
  *
  * @generated from enum absgd.v1.Role
  */

@@ -1,0 +1,62 @@
+/** The worker of a run: its kind, whether an earlier one is still alive, and how a new one is started. */
+import type { Recovered } from '../controller/decisions/recovery.js'
+import type { ControllerContext } from '../controller/state/state.js'
+import { AbsgdError } from '../errors.js'
+import type { ResolvedExperiment } from '../experiment/resolve-experiment.js'
+import { runPaths, workerOf, type ControllerFile } from '../log/run-directory.js'
+import type { ProcessHandle } from '../process/child.js'
+import { isRunning, type ProcessIdentity } from '../process/identity.js'
+import type { Manifest } from '../record/manifest.js'
+import type { Endpoints } from '../wire/channel.js'
+import { startLocalWorker } from '../worker/local.js'
+
+export interface WorkerOptions {
+  /** The run directory, with its manifest. */
+  readonly dir: string
+  readonly manifest: Manifest
+  readonly resolved: ResolvedExperiment
+  /** The interpreter of a checked environment. Not used if the manifest says that the run is simulated. */
+  readonly python?: string | undefined
+  readonly threads?: number
+}
+
+/** A simulated worker restores checkpoints as a task does. */
+export function workerKind({ manifest: { config }, resolved }: WorkerOptions): ControllerContext['worker'] {
+  if (config.attached === true) return 'attached'
+  return config.simulated === true || resolved.program.kind === 'task' ? 'task' : 'script'
+}
+
+export interface LivingWorker {
+  readonly worker: ProcessIdentity
+  /** The endpoints that it connects to. */
+  readonly endpoints: Endpoints
+}
+
+/** The worker of the controller before, if its process is still running. @param file - That controller's file */
+export function livingWorker(
+  recovered: Recovered,
+  file: ControllerFile | undefined,
+): LivingWorker | undefined {
+  const worker = file === undefined ? undefined : workerOf(file)
+  if (file === undefined || worker === undefined || !isRunning(worker)) return undefined
+  if (recovered.worker !== undefined && recovered.worker.pid !== worker.pid) return undefined
+  return { worker, endpoints: file.endpoints }
+}
+
+/** @throws AbsgdError 'environment' if no interpreter is given */
+export function startWorker(
+  { python, dir, manifest, resolved, threads }: WorkerOptions,
+  endpoints: Endpoints,
+): ProcessHandle {
+  if (python === undefined) throw new AbsgdError('environment', 'no interpreter is given to train with')
+  return startLocalWorker({
+    python,
+    endpoints,
+    runDirectory: dir,
+    program: resolved.program,
+    ...(manifest.config.directory === undefined ? {} : { directory: manifest.config.directory }),
+    paramsJson: JSON.stringify(manifest.params),
+    logFile: runPaths(dir).workerLog,
+    ...(threads === undefined ? {} : { threads }),
+  })
+}

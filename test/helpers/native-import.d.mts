@@ -1,0 +1,1 @@
+export declare function importNative(url: string): Promise<unknown>
