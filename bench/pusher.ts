@@ -1,6 +1,6 @@
 /**
- * A process that plays a worker with everything to say at once: told by its parent to push its frames, which were made
- * before, either into a bare socket or, after an introduction, at a controller.
+ * A process that acts as a worker and sends all frames at once. Its parent tells it to push frames that were built before, either into a
+ * bare socket or, after a Hello, to a controller.
  */
 import { Push } from 'zeromq'
 import type { Body } from '../src/record/record.js'

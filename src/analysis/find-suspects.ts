@@ -120,7 +120,7 @@ function nothingToRankError(view: RunView, { unindexed, beyond }: SampleLosses):
   if (unindexed > 0)
     return new AbsgdError(
       'usage',
-      `the samples of ${run} have no index, so that the losses of one cannot be told from another's`,
+      `the samples of ${run} have no index, so that a loss cannot be assigned to a sample`,
       {
         hint: 'train on data that is drawn by index: a map-style dataset, or tensors, as the data of the task; in a script, absgd_worker.track(loader)',
       },

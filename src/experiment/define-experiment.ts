@@ -1,8 +1,7 @@
 /** The definition of an experiment: `export default defineExperiment({ … })`. */
 import type { z } from 'zod'
 import { AbsgdError } from '../errors.js'
-import type { OnReport, Run } from './run-handle.js'
-import type { Report } from '../history/step-report.js'
+import type { OnReport } from './run-handle.js'
 import type { DurationLike, UntilStopped } from '../schedule/duration.js'
 import type { GuardOptions } from '../schedule/feedback/guard.js'
 import type { ControlValue } from '../schedule/schedule.js'

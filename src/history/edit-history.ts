@@ -1,7 +1,7 @@
 /** The edits of a run that are in effect: what was changed, from which step on, and which edits remain after a return to a checkpoint. */
 import type { Edited } from '../record/control-edit.js'
 import type { Body, RequestResult } from '../record/record.js'
-import type { RewindPoint } from './visible-history.js'
+import type { RewindPoint } from './visible-steps.js'
 
 export interface EditEntry {
   readonly edited: Edited

@@ -1,6 +1,6 @@
 /** Evaluations as points of a run, with the metrics that are derived from a confusion matrix. */
 import type { Evaluation } from '../record/record.js'
-import { isVisible, type RewindPoint } from './visible-history.js'
+import { isVisible, type RewindPoint } from './visible-steps.js'
 
 export interface EvaluationPoint {
   readonly attempt: number

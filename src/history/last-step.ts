@@ -1,7 +1,7 @@
 /** The last step that a run has reported. */
 import type { StepBatch } from '../record/record.js'
 import { lastNumbers, rowAt } from './series/step-numbers.js'
-import { hiddenFrom, type RewindPoint } from './visible-history.js'
+import { hiddenFrom, type RewindPoint } from './visible-steps.js'
 
 export interface LastStep {
   readonly attempt: number

@@ -1,12 +1,13 @@
 /**
  * The state of a run after some of its records. Pages, lines and summaries are computed from it.
  *
- * Only the visible history counts (visible-history.ts). The order of records of different writers does not matter, because a spool
+ * Only the visible history counts (visible-steps.ts). The order of records of different writers does not matter, because a spool
  * is read after the log. The reader removes duplicates (same origin, incarnation, stream, seq).
  */
 import { addCheckpoint, visibleCheckpoints } from './visible-checkpoints.js'
 import { addEdit, editsAfter, settleEdits, type EditEntry } from './edit-history.js'
 import { addEvaluation, namedMetrics, toEvaluationPoint, type EvaluationPoint } from './evaluations.js'
+import { furthestPosition, withReached } from './furthest-position.js'
 import { latestStep, type LastStep } from './last-step.js'
 import {
   ALL_FINITE,
@@ -27,7 +28,7 @@ import {
   reportedThrough,
   type Reported,
   type RewindPoint,
-} from './visible-history.js'
+} from './visible-steps.js'
 import { unattendedEnd } from './unattended-end.js'
 import { withBye, withLeft, withPhase, withReport, type WorkerState } from './worker-state.js'
 
@@ -222,7 +223,7 @@ function withStepBatch(snapshot: RunSnapshot, incarnation: string, batch: StepBa
     reported: addReport(snapshot.reported, attempt, { from: firstStep, to }),
     last: latestStep(snapshot.last, batch, snapshot.rewinds),
     nonFinite: withSteps(snapshot.nonFinite, batch, hiddenFrom(snapshot.rewinds, attempt)),
-    reached: withReached(snapshot.reached, attempt, to),
+    reached: withReached(snapshot.reached, { attempt, step: to }),
   })
 }
 
@@ -274,28 +275,15 @@ function withWaits(snapshot: RunSnapshot, incarnation: string, count: number): R
   return { ...snapshot, waitsByProcess, waits: snapshot.waits + count - before }
 }
 
-/** Attempt 0 means "before the first welcome" and is not a position of the run. */
-function reach(snapshot: RunSnapshot, { attempt, step }: Position): RunSnapshot {
-  const reached = withReached(snapshot.reached, attempt, step)
+function reach(snapshot: RunSnapshot, position: Position): RunSnapshot {
+  const reached = withReached(snapshot.reached, position)
   return reached === snapshot.reached ? snapshot : { ...snapshot, reached }
-}
-
-function withReached(reached: readonly Position[], attempt: number, step: number): readonly Position[] {
-  if (attempt === 0) return reached
-  const before = reached.find((position) => position.attempt === attempt)
-  if (before !== undefined && before.step >= step) return reached
-  return [...reached.filter((position) => position !== before), { attempt, step }]
 }
 
 /** @param snapshot - Created by `reduce` itself, so that it may be changed in place, for speed. */
 function located(snapshot: RunSnapshot): RunSnapshot {
   const { reached, rewinds, stepsPerEpoch } = snapshot
-  let attempt = 0
-  let position = 0
-  for (const reach of reached) {
-    attempt = Math.max(attempt, reach.attempt)
-    position = Math.max(position, Math.min(reach.step, hiddenFrom(rewinds, reach.attempt)))
-  }
+  const { attempt, step: position } = furthestPosition(reached, rewinds)
   const epoch = stepsPerEpoch > 0 ? position / stepsPerEpoch : undefined
   return Object.assign(snapshot, { attempt, position, epoch })
 }

@@ -1,6 +1,6 @@
 /** The checkpoints of the visible history that are on disk. */
 import type { CheckpointWritten } from '../record/record.js'
-import { hiddenFrom, type RewindPoint } from './visible-history.js'
+import { hiddenFrom, type RewindPoint } from './visible-steps.js'
 
 /** The list, sorted by step, with one more checkpoint and without those deleted for it. A file that is written again replaces its entry. */
 export function addCheckpoint(

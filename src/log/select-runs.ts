@@ -51,7 +51,7 @@ export function selectRun(root: string, selector: string): string {
   )
 }
 
-/** Whether a selector is a pattern of names, as {@link selectRuns} takes it. */
+/** Whether a selector is a pattern of names, as in {@link selectRuns}. */
 export function isPattern(selector: string): boolean {
   return picomatch.scan(selector, PATTERN).isGlob
 }

@@ -24,7 +24,7 @@ import { editsAfter, foldEdits, type EditEntry } from '../history/edit-history.j
 import type { Manifest } from '../record/manifest.js'
 import type { Body, CheckpointWritten, ControlEdit, Hello, Request } from '../record/record.js'
 import { firstHello } from './restore-feedback.js'
-import type { RewindPoint } from '../history/visible-history.js'
+import type { RewindPoint } from '../history/visible-steps.js'
 import { VERSION } from '../version.js'
 import { encodeRecord } from '../wire/codec.js'
 

@@ -20,7 +20,7 @@ import {
   type StepDifference,
   type StepHistory,
 } from '../history/series/step-history.js'
-import { isVisible } from '../history/visible-history.js'
+import { isVisible } from '../history/visible-steps.js'
 import { firstHello, restoreFeedback } from './restore-feedback.js'
 import { onInterrupt } from '../process/interrupt.js'
 import { startRun } from './start.js'

@@ -2,7 +2,7 @@
 import type { LogRecord, StepSamples } from '../record/record.js'
 import { UNKNOWN_LABEL } from './sample-columns.js'
 import { emptySampleLosses, withSamples } from './sample-losses.js'
-import { isVisible } from '../history/visible-history.js'
+import { isVisible } from '../history/visible-steps.js'
 
 /** One weighed batch. */
 export interface LabelledBatch {

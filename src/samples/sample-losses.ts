@@ -5,7 +5,7 @@
  */
 import type { LogRecord, Position, SampleInfo, SamplePredictions, StepSamples } from '../record/record.js'
 import { emptyColumns, UNKNOWN_LABEL, withRoomFor, type SampleColumns } from './sample-columns.js'
-import { isVisible, type RewindPoint } from '../history/visible-history.js'
+import { isVisible, type RewindPoint } from '../history/visible-steps.js'
 
 /** Sums so far, by the sample's index. */
 export interface SampleLosses extends SampleColumns {

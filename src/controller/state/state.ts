@@ -14,7 +14,7 @@ import type {
   RunStatus,
   StepBatch,
 } from '../../record/record.js'
-import type { RewindPoint } from '../../history/visible-history.js'
+import type { RewindPoint } from '../../history/visible-steps.js'
 import type { WeightingRule } from '../../record/weighting-rule.js'
 import type { PeerId } from '../../wire/channel.js'
 import type { CommandResult, ToController, ToPeer } from '../../wire/message.js'

@@ -1,7 +1,7 @@
 /** Changes to the run's visible history: checkpoints that were written, and returns to one. Pure. */
 import { addCheckpoint, visibleCheckpoints } from '../../history/visible-checkpoints.js'
 import { editsAfter } from '../../history/edit-history.js'
-import type { RewindPoint } from '../../history/visible-history.js'
+import type { RewindPoint } from '../../history/visible-steps.js'
 import type { CheckpointWritten } from '../../record/record.js'
 import type { ControllerState } from './state.js'
 

@@ -7,7 +7,7 @@ import { createSeries, type Series } from './bounded-series.js'
 import { createSparseSeries } from './sparse-series.js'
 import { lossName } from './step-numbers.js'
 import { essRatioOfAppliedWeights } from '../../weighting/diagnostics.js'
-import { hiddenFrom, isVisible, type RewindPoint } from '../visible-history.js'
+import { hiddenFrom, isVisible, type RewindPoint } from '../visible-steps.js'
 
 /** Numbers of every step: unweighted mean loss; lambda (a gap if it is off); ESS of the applied weights over batch size; Σw; learning rate. */
 export type StepSeriesName = 'loss' | 'lambda' | 'essRatio' | 'sumW' | 'lr'

@@ -1,6 +1,6 @@
 /** All numbers of all steps of a run's visible history, by name. A replay is compared with it. */
 import type { LogRecord, StepBatch } from '../../record/record.js'
-import { isVisible, type RewindPoint } from '../visible-history.js'
+import { isVisible, type RewindPoint } from '../visible-steps.js'
 
 /** Grows as records are added. Created by {@link createStepHistory}. */
 export interface StepHistory {

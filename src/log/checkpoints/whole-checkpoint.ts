@@ -1,7 +1,7 @@
 /** Finds the checkpoint that a run can return to: the newest complete one, in its log or in its folder. */
 import { AbsgdError } from '../../errors.js'
 import type { CheckpointWritten, Position } from '../../record/record.js'
-import { hiddenFrom, type RewindPoint } from '../../history/visible-history.js'
+import { hiddenFrom, type RewindPoint } from '../../history/visible-steps.js'
 import { checkpointFiles, inspect, MISSING, problemOf } from './checkpoint-files.js'
 
 /** The checkpoints and rewinds in the log. */

@@ -23,7 +23,7 @@ export interface FrameWriter {
  */
 export function createFrameWriter(fd: number, stream: Stream): FrameWriter {
   let size = fstatSync(fd).size
-  let broken: unknown
+  let broken: Error | undefined
 
   function write(bytes: Uint8Array): void {
     if (broken !== undefined) throw broken
@@ -41,7 +41,7 @@ export function createFrameWriter(fd: number, stream: Stream): FrameWriter {
     try {
       ftruncateSync(fd, size)
     } catch (error) {
-      broken = error
+      broken = error as Error
     }
   }
 

@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { newestWhole, unrecordedCheckpoints } from '../../../src/log/checkpoints/whole-checkpoint.js'
 import type { CheckpointWritten } from '../../../src/record/record.js'
-import { hiddenFrom } from '../../../src/history/visible-history.js'
+import { hiddenFrom } from '../../../src/history/visible-steps.js'
 import { temporaryRoot } from '../../helpers/runs.js'
 
 /** A ZIP file as torch writes them: nothing is compressed. */

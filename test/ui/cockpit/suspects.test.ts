@@ -9,7 +9,7 @@ import {
 import { createTheme } from '../../../src/ui/cockpit/theme.js'
 import type { CockpitView } from '../../../src/ui/cockpit/view.js'
 import type { Body } from '../../../src/record/record.js'
-import type { RewindPoint } from '../../../src/history/visible-history.js'
+import type { RewindPoint } from '../../../src/history/visible-steps.js'
 import { records, sampleInfo, samples, steps } from '../../helpers/records.js'
 import { stateOf, trained, viewOf } from './views.js'
 

@@ -5,7 +5,7 @@ import { noiseRanking } from '../../../samples/label-noise.js'
 import type { LogRecord } from '../../../record/record.js'
 import { emptySampleLosses, withSamples, type SampleLosses } from '../../../samples/sample-losses.js'
 import { topSuspects, type Suspect } from '../../../samples/suspect-ranking.js'
-import type { RewindPoint } from '../../../history/visible-history.js'
+import type { RewindPoint } from '../../../history/visible-steps.js'
 import type { RunSource } from './source.js'
 
 /** The samples that are most likely labelled wrong, by all samples read so far. */

@@ -1,6 +1,6 @@
 """The lock of a run directory: only one process writes a run, and a process that has ended locks nothing.
 
-The rules are the same as in `src/log/lock/lock.ts`.
+The rules are the same as in `src/log/lock/run-lock.ts`.
 """
 
 from __future__ import annotations
