@@ -11,7 +11,12 @@ import { chooseStart, withRestoredFeedback, type Origin } from './starting-state
 import { AbsgdError } from '../errors.js'
 import { compileRun } from '../experiment/run-schedule.js'
 import { compileEdit, requireInRange } from '../experiment/controls/compile-edit.js'
-import { readControllerFile, removeControllerFile, runPaths, writeControllerFile } from '../log/run-directory.js'
+import {
+  readControllerFile,
+  removeControllerFile,
+  runPaths,
+  writeControllerFile,
+} from '../log/run-directory.js'
 import { acquireLock } from '../log/lock/run-lock.js'
 import { refuseLostLog } from '../log/lost-log.js'
 import { here, identityOf } from '../process/identity.js'

@@ -16,7 +16,12 @@ import { describe, expect, test } from 'vitest'
 import { launch } from '../../src/index.js'
 import { resolveExperiment } from '../../src/experiment/resolve-experiment.js'
 import { forkRun } from '../../src/run/fork.js'
-import { createRunDirectory, removeUnused, runPaths, writeControllerFile } from '../../src/log/run-directory.js'
+import {
+  createRunDirectory,
+  removeUnused,
+  runPaths,
+  writeControllerFile,
+} from '../../src/log/run-directory.js'
 import { prepareRun } from '../../src/run/prepare.js'
 import { here } from '../../src/process/identity.js'
 import { replayRun } from '../../src/run/replay.js'
