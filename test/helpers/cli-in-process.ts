@@ -58,7 +58,8 @@ async function run({ main, args, cwd, env }: Invocation): Promise<Outcome> {
   process.exitCode = undefined
   try {
     await importNative(`${pathToFileURL(main).href}?invocation=${++invocations}`)
-    return { code: exited ?? Number(process.exitCode ?? 0), ...output }
+    const code = process.exitCode as number | string | undefined
+    return { code: exited ?? Number(code ?? 0), ...output }
   } finally {
     process.exitCode = exitCode
     process.argv = before.argv

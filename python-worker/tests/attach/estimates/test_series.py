@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from absgd_worker.attach import api
-from absgd_worker.attach.mirror.mirror import figures
+from absgd_worker.attach.mirror.mirror import scalars_of
 from absgd_worker.link.step_reports import StepEntry, runs_of, sample_batches, step_batch
 from recorder import Recorder, a_model, labels, points
 
@@ -62,8 +62,8 @@ def test_the_main_loss_of_a_run_is_the_same_in_every_step_and_is_not_replaced() 
                 kind == "auxiliary"
             )
             assert torch.allclose(entry.losses_B, losses, atol=1e-6)
-            assert ("absgd/mean_loss" in figures(entry, 0.1)) is is_main
-            assert (f"absgd/{entry.name}/mean_loss" in figures(entry, 0.1)) is not is_main
+            assert ("absgd/mean_loss" in scalars_of(entry, 0.1)) is is_main
+            assert (f"absgd/{entry.name}/mean_loss" in scalars_of(entry, 0.1)) is not is_main
         records = [
             (number, batch)
             for run in runs_of(entries)
