@@ -1,4 +1,4 @@
-"""What all tests share: workers under a controller, and a process that no test leaves changed."""
+"""Fixtures of all tests: workers under a controller, and a process that no test leaves changed."""
 
 from __future__ import annotations
 
