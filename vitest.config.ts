@@ -20,6 +20,9 @@ const RANKS = [
   /environment\//,
 ]
 
+/** Sockets of libzmq in one process: a file must not meet what another one has left open. */
+const SOCKETS = ['test/wire/**/*.test.ts', 'test/conformance/**/*.test.ts']
+
 /** Folders whose tests compute, draw or write files of their own, and change nothing that the process shares. */
 const PURE = [
   'analysis',
@@ -50,12 +53,13 @@ export default defineConfig({
         test: {
           name: 'process',
           include: ['test/**/*.test.{ts,tsx}'],
-          exclude: PURE,
+          exclude: [...PURE, ...SOCKETS],
           pool: 'forks',
           isolate: false,
           globalSetup: ['test/helpers/warm/start.ts'],
         },
       },
+      { extends: true, test: { name: 'sockets', include: SOCKETS, pool: 'forks' } },
       {
         extends: true,
         // What these files import is loaded once for all of them.
