@@ -67,6 +67,18 @@ def _without_loggers_of_other_tests() -> Iterator[None]:
 _TENSORBOARD = "torch.utils.tensorboard"
 
 
+@pytest.fixture(autouse=True)
+def _without_criteria_of_other_tests() -> Iterator[None]:
+    """Forgets the lambda of criteria that a test wrapped outside of any session.
+
+    It holds until a criterion is garbage-collected, which may be long after its test.
+    """
+    yield
+    module = sys.modules.get("absgd_worker.attach.source.criterion_settings")
+    if module is not None:
+        module.criterion_settings.clear()
+
+
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Start]:
     """Starts a fake controller and a worker, as often as wanted; all are gone after the test.
