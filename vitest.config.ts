@@ -46,7 +46,7 @@ export default defineConfig({
     testTimeout: 240_000,
     hookTimeout: 120_000,
     // Each holds a Python worker of its own at times.
-    maxWorkers: 3,
+    maxWorkers: 2,
     projects: [
       {
         extends: true,
