@@ -20,6 +20,9 @@ const RANKS = [
   /environment\//,
 ]
 
+/** Sockets of libzmq in one process: a file must not meet what another one has left open. */
+const SOCKETS = ['test/wire/**/*.test.ts', 'test/conformance/**/*.test.ts']
+
 /** Folders whose tests compute, draw or write files of their own, and change nothing that the process shares. */
 const PURE = [
   'analysis',
@@ -43,19 +46,20 @@ export default defineConfig({
     testTimeout: 240_000,
     hookTimeout: 120_000,
     // Each holds a Python worker of its own at times.
-    maxWorkers: 3,
+    maxWorkers: 2,
     projects: [
       {
         extends: true,
         test: {
           name: 'process',
           include: ['test/**/*.test.{ts,tsx}'],
-          exclude: PURE,
+          exclude: [...PURE, ...SOCKETS],
           pool: 'forks',
           isolate: false,
           globalSetup: ['test/helpers/warm/start.ts'],
         },
       },
+      { extends: true, test: { name: 'sockets', include: SOCKETS, pool: 'forks' } },
       {
         extends: true,
         // What these files import is loaded once for all of them.

@@ -38,7 +38,10 @@ WILD = 0.5
 """Losses of 1 on average, of which exp(ℓ/λ) has no mean at λ = 0.5, and no variance below λ = 1."""
 
 Kept = Literal["carried", "free energy", "û"]
-"""What outlives a change of λ: F̂ less KL·Δλ (our rule), F̂ as it is in units of loss, û as it is, a number."""
+"""The estimate that is kept over a change of λ.
+
+F̂ less KL·Δλ (our rule), F̂ as it is in units of loss, û as it is, a number.
+"""
 
 
 class Distance(NamedTuple):

@@ -210,7 +210,7 @@ def table() -> str:
     """The table in Markdown."""
     lines = ["| defect | authors' recurrence | preset `reference` | preset `default` |", "|---|---|---|---|"]
     lines += [f"| {defect} | {' | '.join(cells)} |" for defect, cells in measured()]
-    lines += ["", "| not of the rule | here |", "|---|---|"]
+    lines += ["", "| defects outside the rule | here |", "|---|---|"]
     lines += [f"| {defect} | {here} |" for defect, here in OTHERS]
     return "\n".join(lines) + "\n"
 

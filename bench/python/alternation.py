@@ -19,11 +19,11 @@ from absgd_worker.link.plan_table import Row
 
 
 class Spent(NamedTuple):
-    """What a block took."""
+    """The time of a block."""
 
     seconds: float
     cpu_seconds: float
-    """Of the training thread."""
+    """CPU time of the training thread."""
 
 
 class Gate:

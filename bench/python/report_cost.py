@@ -1,4 +1,4 @@
-"""What the report of a step costs its training thread: statistics, 8 scalars, and loss, weight, index of 128.
+"""The cost of a step's report to the training thread: statistics, 8 scalars, and loss, weight, index of 128.
 
 usage: report_cost.py ROUNDS [FOLDER], the folder being one in which the package tensorboard was installed
 """

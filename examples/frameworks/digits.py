@@ -36,7 +36,7 @@ def small_network() -> nn.Module:
 
 
 def accuracy(model: nn.Module, data: TensorDataset) -> float:
-    """Of a model that gives scores, in eval mode; training mode is put back."""
+    """The accuracy of a model that gives scores, in eval mode; training mode is restored."""
     images, labels = data.tensors
     was_training = model.training
     model.eval()

@@ -1,6 +1,6 @@
 """Writes weights.json: what the rule of weights gives, step by step, in exact arithmetic.
 
-An oracle of its own: DESIGN section 3 word for word in 60 digits of `decimal`, sharing nothing with the two
+An independent oracle: the formulas of `proto/README.md`, "The rule of weights", in 60 digits of `decimal`, sharing nothing with the two
 implementations that are held to it. Deterministic, standard library only.
 
     python proto/golden/weights.py            rewrites weights.json beside this file

@@ -1,4 +1,4 @@
-"""What all tests share: workers under a controller, and a process that no test leaves changed."""
+"""Fixtures of all tests: workers under a controller, and a process that no test leaves changed."""
 
 from __future__ import annotations
 
@@ -65,6 +65,18 @@ def _without_loggers_of_other_tests() -> Iterator[None]:
 
 
 _TENSORBOARD = "torch.utils.tensorboard"
+
+
+@pytest.fixture(autouse=True)
+def _without_criteria_of_other_tests() -> Iterator[None]:
+    """Forgets the lambda of criteria that a test wrapped outside of any session.
+
+    It holds until a criterion is garbage-collected, which may be long after its test.
+    """
+    yield
+    module = sys.modules.get("absgd_worker.attach.source.criterion_settings")
+    if module is not None:
+        module.criterion_settings.clear()
 
 
 @pytest.fixture

@@ -115,14 +115,14 @@ async function trainSet(
     underWay.set(planned, undefined)
     try {
       // The same command may be running in another terminal.
-      const standing = await withCurrentSummary(planned)
+      const current = await withCurrentSummary(planned)
       const holder = lockHolder(dir)
       if (holder?.isElsewhere === true) throw heldElsewhere(manifest.run, holder)
-      output.begin(manifest.run, beginningOf(standing, holder?.pid))
-      if (standing.summary === undefined)
+      output.begin(manifest.run, beginningOf(current, holder?.pid))
+      if (current.summary === undefined)
         createRunDirectory(root, manifest.run, { ...manifest, createdAt: createdAt() })
-      if (standing.summary?.status === 'completed') {
-        conclude(planned, standing.summary)
+      if (current.summary?.status === 'completed') {
+        conclude(planned, current.summary)
         return
       }
       const controller =

@@ -1,4 +1,4 @@
-/** What a worker does at a step boundary: its next action, and the answers to commands. Pure. */
+/** Decides a worker's next action between two steps, and its answers to commands. Pure. */
 import type { Action, Bye, Phase } from '../record/record.js'
 import type { Command } from '../wire/message.js'
 import { isOver, plannedStep, type PlannedStep } from './plan-table.js'

@@ -39,7 +39,7 @@ describe('the cockpit', () => {
       owner.type('x')
       await owner.until(/── hardest samples, by mean loss, of \d+, AUC/)
       owner.type('x?')
-      await owner.until(/── keys ─[^]*s +checkpoint and end the run/)
+      await owner.until(/── keys ─[^]*s +write a checkpoint and stop the run/)
       owner.type(ESCAPE)
       // A key right behind Esc would be one with Alt.
       await owner.until(/^(?![^]*── keys ─)[^]*ess ratio/)

@@ -85,7 +85,7 @@ export function fixturePath(name: string): string {
   return join(ROOT, 'test/cli/fixtures', name)
 }
 
-/** What `show --json` says; a run that is not there yet is undefined. */
+/** The output of `show --json`; undefined if the run does not exist yet. */
 export async function summaryOf(runs: string, run: string): Promise<RunSummary | undefined> {
   const { code, stdout } = await cli(['show', run, '--runs', runs, '--json'])
   return code === 0 ? (JSON.parse(stdout) as RunSummary) : undefined

@@ -8,7 +8,7 @@ export interface SummaryFacts {
   readonly params?: Readonly<Record<string, unknown>>
   readonly status?: RunSummary['status']
   readonly final?: Readonly<Record<string, number>>
-  /** Of every metric at the best step; the objective is `val.accuracy`. */
+  /** The value of every metric at the best step; the objective is `val.accuracy`. */
   readonly best?: Readonly<Record<string, number>>
   readonly more?: Partial<RunSummary>
   readonly config?: Partial<RunSummary['config']>

@@ -14,7 +14,7 @@ export interface TerminalOptions {
 }
 
 export interface TestTerminal {
-  /** What stands on the screen, without trailing spaces. */
+  /** The text on the screen, without trailing spaces. */
   screen(): string[]
   /** Resolves once the screen holds what is looked for; rejects when the command ends before that. */
   until(pattern: RegExp): Promise<void>

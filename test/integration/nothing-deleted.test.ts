@@ -201,7 +201,7 @@ test('a socket is bound over nothing but a socket', async () => {
     telemetry: `ipc://${join(root, 'telemetry')}`,
   }
   writeFileSync(join(root, 'telemetry'), 'not a socket')
-  await expect(bindController(endpoints)).rejects.toThrow('is no socket, and is in the way of one')
+  await expect(bindController(endpoints)).rejects.toThrow('is not a socket')
   expect(readFileSync(join(root, 'telemetry'), 'utf8')).toBe('not a socket')
   rmSync(join(root, 'telemetry'))
   // One of another program is not removed with ours.

@@ -138,11 +138,12 @@ def _session(options: argparse.Namespace) -> Iterator[api.Session]:
 
 
 class _CannotRun(Exception):
-    """What the command line names is not there."""
+    """The file, module or function of the command line does not exist."""
 
 
 def _code_of_rest(sessions: Sequence[api.Session]) -> int:
-    """Of a script that a plan has ended: 1 where it trains several models, as some may be left."""
+    """The exit code of a script that the plan has ended: 1 if it trains several models, since some may not
+    be trained."""
     trainings = sum(one.trainings.count for one in sessions)
     if is_controlled() or trainings < 2:
         return 0
@@ -185,7 +186,7 @@ def _target(options: argparse.Namespace, *, keep: bool) -> Callable[[], object]:
     if file.suffix == ".py" or file.is_file() or not colon:
         if not file.is_file():
             raise _CannotRun(f"there is no file {target}: name a script, -m MODULE, or MODULE:FUNCTION")
-        # As Python does: what lies beside the script can be imported.
+        # Modules beside the script can be imported, like under `python FILE`.
         sys.path.insert(0, str(file.resolve().parent))
         return lambda: run_file(target, keep=keep)
     sys.path.insert(0, os.getcwd())
@@ -218,7 +219,7 @@ def _imported(module: str) -> ModuleType:
 
 
 def _code(end: SystemExit) -> int:
-    """As Python itself would exit."""
+    """The exit code that Python itself would give."""
     if end.code is None:
         return 0
     if isinstance(end.code, int):

@@ -6,7 +6,7 @@ import { receivedFrom, type ReceivedTelemetry } from '../state/received-telemetr
 import { initialState, type ControllerState } from '../state/state.js'
 import { withCheckpoint, withRewind } from '../state/visible-history.js'
 
-/** What the log records of a run, folded record by record. */
+/** Builds the state of a run from its log, record by record. */
 export interface Recovered {
   readonly state: ControllerState
   /** The last worker, if any ever joined. */

@@ -1,4 +1,4 @@
-/** What follows from a telemetry record, and from records that have reached the disk. Pure. */
+/** Decides what to do when telemetry arrives, and when records have reached the disk. Pure. */
 import type { Body } from '../../record/record.js'
 import { settleLoggedResults } from './command-results.js'
 import { addTelemetry, applyBackOffs, decideFeedback } from './feedback.js'

@@ -47,7 +47,7 @@ export function withAppended(
   )
 }
 
-/** What had been appended at the time of `synced` is on disk now. */
+/** Everything that was appended when `synced` was taken is on disk now. */
 export function withDurable(
   received: readonly ReceivedTelemetry[],
   synced: readonly ReceivedTelemetry[],

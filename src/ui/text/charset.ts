@@ -1,4 +1,4 @@
-/** What a terminal can show, by its environment variables. */
+/** Which characters and colours a terminal can show, judged by its environment variables. */
 
 type Environment = Readonly<Record<string, string | undefined>>
 

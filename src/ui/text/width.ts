@@ -40,6 +40,6 @@ export function padTo(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - widthOf(text)))
 }
 
-/** What a reader takes for one letter, accents and joined symbols included: a cut never divides it. */
+/** One letter as readers see it, with its accents and joined symbols. A cut never divides it. */
 const LETTERS = new Intl.Segmenter()
 const SIMPLE = /^[\x20-\x7e]*$/

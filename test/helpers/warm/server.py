@@ -23,12 +23,12 @@ from types import ModuleType
 from typing import NoReturn
 
 F_SETOWN, F_SETSIG = 8, 10
-# What runs as `__main__` must not have been imported by another name.
+# A module that runs as `__main__` must not have been imported under another name.
 MAINS = ("absgd_worker.serve", "absgd_worker.run")
 
 
 class Job:
-    """What a client wants run: its arguments, environment, folder, descriptors, and its own pid."""
+    """The request of a client: its arguments, environment, folder, descriptors, and its own pid."""
 
     def __init__(self, body: bytes, descriptors: list[int]) -> None:
         folder, umask, pid, ignored, count, *rest = body.split(b"\0")
@@ -213,7 +213,7 @@ def _take_pid(pid: int) -> None:
 
 
 def _open_streams(*, unbuffered: bool) -> None:
-    """As the interpreter opens them when it starts."""
+    """Opens the standard streams like the interpreter does when it starts."""
 
     def text(descriptor: int, **options: object) -> io.TextIOWrapper:
         mode = "rb" if descriptor == 0 else "wb"

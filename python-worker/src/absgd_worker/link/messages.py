@@ -14,7 +14,7 @@ from absgd_worker.weights.presets import Rule
 
 
 class Phase(IntEnum):
-    """What the training thread is doing."""
+    """The current activity of the training thread."""
 
     STARTING = 1
     TRAINING = 2
@@ -35,7 +35,7 @@ class Reason(IntEnum):
 
 
 class EventKind(IntEnum):
-    """What to do right after a step; several at one step are done in this order."""
+    """An action right after a step; several actions at one step are done in this order."""
 
     EVALUATE = 1
     CHECKPOINT = 2

@@ -91,7 +91,7 @@ def _load_file(file: Path) -> ModuleType:
         raise TaskError(f"there is no task file {file}")
     # torch.compile looks up the module of a function by name. A task file random.py must not hide `random`.
     name = f"absgd_task_{file.stem}" if _is_taken(file.stem, file) else file.stem
-    # As when the file is run as a script, modules in its folder can be imported.
+    # Modules in the folder of the file can be imported, like when the file is run as a script.
     sys.path.insert(0, str(file.parent.resolve()))
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:

@@ -1,4 +1,4 @@
-"""What a served task does besides training: evaluate, predict, write a checkpoint, restore one."""
+"""The actions of a served task besides training: evaluate, predict, write a checkpoint, restore one."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Balanced(NamedTuple):
     weights_B: Tensor
     """With the factor, on the device of the losses, in the dtype of `Weighed.weights_B`."""
     statistics: Statistics | Tensor
-    """Of the weights with the factor; m, F̂ and `capped` are those without it."""
+    """Statistics of the weights with the factor; m, F̂ and `capped` are those without it."""
     bare: tuple[float, float] | Tensor
     """KL and effective sample size without the factor; on a device float64 [2]."""
 

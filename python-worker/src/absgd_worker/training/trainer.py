@@ -34,7 +34,8 @@ class WeighedBatch(NamedTuple):
     indices_B: Tensor | None
     """Which samples these are, int64 on the CPU; None if it is not known."""
     statistics: Statistics | Tensor | None
-    """Of these weights; on a device float64 [10], in the order of the fields. None without samples."""
+    """The statistics of these weights; on a device float64 [10], in the order of the fields. None without
+    samples."""
     bare: tuple[float, float] | Tensor | None = None
     """KL and effective sample size before the class factor, float64 [2] on a device; None without one."""
 

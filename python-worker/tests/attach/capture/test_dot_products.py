@@ -133,5 +133,5 @@ def test_a_matrix_product_of_losses_is_refused() -> None:
             (rows @ losses).mean()
     with api.session(source=Recorder(**{"lambda": -1.0})):
         losses = api.wrap(nn.CrossEntropyLoss(reduction="none"))(a_model()(points), labels)
-        with pytest.raises(NotWeighable, match="in a way that is not followed"):
+        with pytest.raises(NotWeighable, match="by an operation that is not followed"):
             (rows @ losses)[0].backward()

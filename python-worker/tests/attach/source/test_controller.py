@@ -193,7 +193,7 @@ def test_what_is_planned_after_the_last_step_is_done_where_the_loop_is_whole(ser
     ("how", "lam", "is_one", "said"),
     [
         ("alone", -1.0, False, "a controller drives one"),
-        ("alone", math.inf, True, "Lambda is off: it is trained on"),
+        ("alone", math.inf, True, "Lambda is off: the model is trained"),
         ("sessions", -1.0, False, "a controller drives one"),
         ("together", -1.0, True, "another model is trained in this session"),
     ],

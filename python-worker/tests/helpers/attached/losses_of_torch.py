@@ -27,19 +27,19 @@ class Loss(NamedTuple):
     """One of them."""
 
     module: str
-    """Of its class in `torch.nn`."""
+    """The name of its class in `torch.nn`."""
     function: str
-    """Of it in `torch.nn.functional`; empty for none."""
+    """Its name in `torch.nn.functional`; empty if it has none."""
     given: Callable[[Tensor], tuple[Any, ...]]
-    """What it is called with for scores [B, C]."""
+    """Makes its arguments from scores [B, C]."""
     options: tuple[tuple[str, int], ...] = ()
-    """Of the module, beside its reduction."""
+    """Options of the module, besides its reduction."""
     is_refused: bool = False
     """Whether it has no loss of one sample under a mean."""
 
 
 def speech(scores: Tensor) -> tuple[Any, ...]:
-    """Of B / 3 time steps and 3 sequences."""
+    """Scores of B / 3 time steps and 3 sequences."""
     steps = scores.log_softmax(1).view(B // 3, 3, C)
     return steps, torch.tensor([[1, 2], [3, 0], [4, 1]]), torch.tensor([B // 3] * 3), LENGTHS
 
@@ -91,7 +91,7 @@ class Criterion(NamedTuple):
     """A loss with its reduction, as a script has it."""
 
     name: str
-    """Of the class or the function."""
+    """The name of the class or the function."""
     make: Callable[[], Callable[..., Tensor]]
     given: Callable[[Tensor], tuple[Any, ...]]
     reduction: str

@@ -176,7 +176,7 @@ class FakeController:
 
     def _take(self, record: record_pb2.Record) -> None:
         stream = stream_of(record)
-        # What is not next is a duplicate, or comes again after a hole.
+        # Another sequence than the next is a duplicate, or is sent again after a gap.
         if record.incarnation == self.incarnation and record.seq == self.acked[stream] + 1:
             self.acked[stream] = record.seq
             self.records.append(record)

@@ -1,4 +1,4 @@
-"""What a script has done in processes that it starts."""
+"""Functions that a script runs in the processes that it starts."""
 
 from __future__ import annotations
 

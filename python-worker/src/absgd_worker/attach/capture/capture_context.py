@@ -1,4 +1,4 @@
-"""What the parts of one capture share: its session, its options, and the names of its estimates."""
+"""The state that the parts of one capture share: session, options, and names of estimates."""
 
 from __future__ import annotations
 

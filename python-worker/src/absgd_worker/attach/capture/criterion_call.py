@@ -87,7 +87,7 @@ class CriterionCall:
         return is_mixed
 
     def finish(self, result: Any) -> tuple[Any, bool]:
-        """What the criterion returns to the script, and whether any loss in it is weighed.
+        """Returns the result for the script, and whether any loss in it is weighed.
 
         Raises:
             NotWeighable: lambda is on, and the result is one statistic of the whole batch.

@@ -66,7 +66,7 @@ class BackOff(NamedTuple):
     """1 for a warning that leaves lambda as it is."""
     kind: Kind
     mark: str
-    """What the figures show, for people."""
+    """A sentence for people about the figures."""
 
 
 def check_step(before: CollapseState, seen: StepFigures) -> tuple[CollapseState, BackOff | None]:

@@ -70,7 +70,7 @@ class _LinearOperation(NamedTuple):
     parent: Any
     """The graph node of the operand."""
     factor: Tensor | None = None
-    """Of the result's shape: the factor of a product, or true where a mask keeps the operand."""
+    """In the shape of the result: the factor of a product, or true where a mask keeps the operand."""
     factor_ndim: int = 0
     """The factor's dimensions before it was broadcast; 0 for a single number."""
     is_product: bool = False

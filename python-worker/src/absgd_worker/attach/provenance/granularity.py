@@ -85,7 +85,7 @@ class Groups(NamedTuple):
     samples: int
     """The number of samples."""
     noun: str
-    """What a sample is, for people: "sequences"; empty if it is not printed."""
+    """The plural noun for samples in messages, such as "sequences"; empty if it is not printed."""
 
 
 def grouping_of(plain: Tensor, valid: Tensor | None, groups: Groups) -> Grouping:
@@ -114,7 +114,7 @@ class SampleArrangement(NamedTuple):
     samples: int
     """The number of samples."""
     noun: str
-    """What a sample is, for people: "sequences"; empty if it is not printed."""
+    """The plural noun for samples in messages, such as "sequences"; empty if it is not printed."""
     time_steps: int = 1
     """The number of time steps if time comes before the samples; 1 if each sample is a row."""
 

@@ -16,7 +16,7 @@ Shape = tuple[int, ...]
 
 
 class Layout(NamedTuple):
-    """What is known of the arrangement."""
+    """The known facts about the arrangement."""
 
     batches: Shape = ()
     """The possible batch sizes of the models' inputs in this step; empty if no model was called."""
@@ -39,7 +39,7 @@ class Layout(NamedTuple):
 
     @classmethod
     def of(cls, watch: ModelWatch) -> Layout:
-        """What the models of the step show, without a loss's input."""
+        """The layout that the models of the step show, without the input of a loss."""
         return cls(
             watch.batches,
             None,

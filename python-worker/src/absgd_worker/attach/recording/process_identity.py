@@ -47,7 +47,7 @@ def liveness(identity: Mapping[str, Any]) -> str:
 
 
 def place_verdict(place: Mapping[str, Any], at: Mapping[str, str]) -> str:
-    """What follows from the machine, boot and process namespace of a process, without looking for its pid.
+    """Judges whether a process may be alive by its machine, boot and process namespace, without its pid.
 
     Returns:
         "look": its pid can be looked up here; "gone": it ended with an earlier boot of this machine;

@@ -40,7 +40,7 @@ class ControllerSource:
         self._events: list[EventKind] = []
         """Planned for the steps since `process_commands` was called last."""
 
-    # As a control source.
+    # The methods of a control source.
 
     def begin(self, script: Script) -> None:
         self._script = script
@@ -130,7 +130,7 @@ class ControllerSource:
         self._connection.commands.end(Reason.COMPLETED)
         return StopTraining(f"all {step:,} steps of the run are trained")
 
-    # As a recorder.
+    # The methods of a recorder.
 
     @property
     def attempt(self) -> int:

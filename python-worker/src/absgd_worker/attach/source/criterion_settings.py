@@ -26,6 +26,10 @@ class CriterionSettings:
         """Adds the setting of a criterion. It holds until the criterion is garbage-collected."""
         self._by_name[name] = _Setting(weakref.ref(criterion), lam, gamma)
 
+    def clear(self) -> None:
+        """Removes all settings."""
+        self._by_name.clear()
+
     def row(self, step: int) -> tuple[float, float]:
         """Lambda and gamma at `step`; lambda is off if there is no setting.
 

@@ -1,4 +1,4 @@
-"""What a session does around each backward pass."""
+"""The part of a session that runs around each backward pass."""
 
 from __future__ import annotations
 

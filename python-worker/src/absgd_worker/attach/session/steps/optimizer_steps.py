@@ -1,4 +1,4 @@
-"""What a session does when an optimizer steps: hyperparameters, the report, and the count of steps."""
+"""The part of a session that runs when an optimizer steps: hyperparameters, report, count of steps."""
 
 from __future__ import annotations
 
