@@ -102,4 +102,4 @@ class Capture(TransparentMode):
 
 _HANDLED = REDUCTIONS | DOT_PRODUCTS | LOSSES | FOLLOWED | SELECTIONS
 
-Session.make_capture = Capture
+Session._make_capture = Capture

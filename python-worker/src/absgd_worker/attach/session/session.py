@@ -29,7 +29,7 @@ from absgd_worker.attach.source.source import ControlSource, StopTraining
 class Session:
     """Created by `absgd_worker.session`. Use it only in the thread that created it."""
 
-    make_capture: ClassVar[Callable[..., AbstractContextManager[Any]]]
+    _make_capture: ClassVar[Callable[..., AbstractContextManager[Any]]]
     """The class of captures. `attach.capture` sets it, because captures import sessions."""
 
     def __init__(
@@ -169,7 +169,7 @@ class Session:
         self, *, name: str = "loss", granularity: Granularity = "auto", leave: Collection[str] = ()
     ) -> AbstractContextManager[Any]:
         """See `absgd_worker.capture`."""
-        return self.make_capture(self, name=name, granularity=granularity, leave=leave)
+        return self._make_capture(self, name=name, granularity=granularity, leave=leave)
 
     def log(self, **numbers: float | Tensor) -> None:
         """Reports numbers with the step under way."""
