@@ -3,7 +3,7 @@ import stringWidth from 'string-width'
 import { describe, expect, test } from 'vitest'
 import { fit, flow, labelled, table, wrap } from '../../../src/ui/text/layout.js'
 import { apart, line } from '../../../src/ui/text/styled-line.js'
-import { cut, padTo, widthOf } from '../../../src/ui/text/width.js'
+import { cut, padTo, SIMPLE, widthOf } from '../../../src/ui/text/width.js'
 
 /** Letters of one column, of two, of none (a combining accent), and symbols that are made of several code points. */
 const text = fc
@@ -25,6 +25,17 @@ describe('the columns of a text', () => {
   ])('of %j are %d', (given, columns) => {
     expect(widthOf(given)).toBe(columns)
   })
+})
+
+test('every character that is measured by its length has one column, and joins with no other', () => {
+  const letters = new Intl.Segmenter()
+  const all = Array.from({ length: 0x10000 }, (_, code) => String.fromCharCode(code)).filter((c) =>
+    SIMPLE.test(c),
+  )
+  expect(all.length).toBeGreaterThan(1000)
+  expect(all.filter((character) => stringWidth(character) !== 1)).toEqual([])
+  expect([...letters.segment(all.join(''))]).toHaveLength(all.length)
+  expect([...letters.segment(all.toReversed().join(''))]).toHaveLength(all.length)
 })
 
 describe('a text that is cut', () => {
