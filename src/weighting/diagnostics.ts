@@ -75,11 +75,6 @@ export function weightedMeanLoss({ sumWL, sumW }: { readonly sumWL: number; read
   return sumWL / sumW
 }
 
-/** Entropy of the weights whose divergence from n even ones is `kl`: log n − KL, in nats, from 0 to log n. */
-export function entropyOfWeights(n: number, kl: number): number {
-  return Math.log(n) - kl
-}
-
 /** lr·Σw: the learning rate that has the same effect on even weights. */
 export function effectiveLearningRate(lr: number, sumW: number): number {
   return lr * sumW

@@ -3,7 +3,6 @@ import { expect, test } from 'vitest'
 import type { WeightingRule } from '../../src/record/weighting-rule.js'
 import {
   effectiveLearningRate,
-  entropyOfWeights,
   essOfAppliedWeights,
   essRatioBeforeClassFactor,
   essRatioOfAppliedWeights,
@@ -29,7 +28,6 @@ test('diagnostics are those of the weights themselves', () => {
     const kl = klBeforeClassFactor(statistics, lambda)
     const ess = essOfAppliedWeights(statistics)
     expect(kl).toBeCloseTo(Math.log(n) - entropy, 10)
-    expect(entropyOfWeights(n, kl)).toBeCloseTo(entropy, 10)
     expect(ess).toBeCloseTo(1 / p.reduce((a, b) => a + b * b, 0), 9)
     expect(essRatioOfAppliedWeights(statistics)).toBeCloseTo(ess / n, 12)
     expect(effectiveLearningRate(0.1, statistics.sumW)).toBeCloseTo(0.1 * sum, 12)
@@ -62,7 +60,6 @@ test('without a finite lambda the weights are even: all samples count, KL is 0',
   const { statistics } = weigh(Float64Array.of(1, 2, 3, 4), { lambda: -Infinity, gamma: 0.9 }, FRESH_STATE)
   const kl = klBeforeClassFactor(statistics, -Infinity)
   expect(kl).toBe(0)
-  expect(entropyOfWeights(4, kl)).toBe(Math.log(4))
   expect(essRatioOfAppliedWeights(statistics)).toBe(1)
   expect(effectiveLearningRate(0.5, statistics.sumW)).toBe(0.5)
 })

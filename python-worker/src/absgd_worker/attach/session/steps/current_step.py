@@ -28,11 +28,6 @@ class CurrentStep:
         self.numbers._enter_step(controls)
 
     @property
-    def is_under_way(self) -> bool:
-        """Whether losses are weighed for a step that no optimizer has made yet."""
-        return self.controls is not None and not self.is_made
-
-    @property
     def seconds(self) -> float:
         """The time since the step began."""
         return time.perf_counter() - self._began
