@@ -12,7 +12,7 @@ class LongestFirst extends BaseSequencer {
 }
 
 const RANKS = [
-  /integration\/(waits|exactness|faults|guard)/,
+  /integration\/(recovery\/)?(waits|exactness|faults|guard)/,
   /cli\/(run|bad-input|cockpit|job-control)/,
   /integration\//,
   /examples\/|bench\/|environment\/setup/,

@@ -9,7 +9,7 @@ if (!args.some((arg) => ['--help', '-h', '--list'].includes(arg))) setUp()
 const env = { ...environment(), OMP_NUM_THREADS: '1' }
 const { status } = spawnSync(
   process.execPath,
-  ['--import', './bench/loader.mjs', join('bench', 'main.ts'), ...args],
+  ['--import', './scripts/typescript.mjs', join('bench', 'main.ts'), ...args],
   { cwd: root, stdio: 'inherit', env },
 )
 process.exitCode = status ?? 1

@@ -1,6 +1,6 @@
 // Breaks features of the project one by one, and reports which the tests notice: `broken-features.mjs [options] [words of a name…]`.
 //   --tree COMMIT   the commit to break (default: HEAD)
-//   --paths FILE    JSON object of paths, as broken-features.json has them, to the paths of that commit
+//   --features FILE the list of that commit (default: broken-features.json)
 //   --json FILE     writes the result there
 //   --green         the tests of that commit are known to pass: they are not run unbroken as well
 import { spawnSync } from 'node:child_process'
@@ -13,14 +13,13 @@ import { python, root } from './project.mjs'
 const { values: options, positionals: words } = parseArgs({
   options: {
     tree: { type: 'string', default: 'HEAD' },
-    paths: { type: 'string' },
+    features: { type: 'string', default: join(root, 'scripts', 'broken-features.json') },
     json: { type: 'string' },
     green: { type: 'boolean', default: false },
   },
   allowPositionals: true,
 })
-const paths = options.paths === undefined ? {} : JSON.parse(readFileSync(options.paths, 'utf8'))
-const features = JSON.parse(readFileSync(join(root, 'scripts', 'broken-features.json'), 'utf8')).filter(
+const features = JSON.parse(readFileSync(options.features, 'utf8')).filter(
   ({ name }) => words.length === 0 || words.some((word) => name.includes(word)),
 )
 const copy = mkdtempSync(join(tmpdir(), 'absgd-broken-'))
@@ -45,9 +44,9 @@ process.exitCode = caught === features.length ? 0 : 1
 
 /** "caught" or "not caught", or why it is neither. */
 function check({ file, find, put, tests, build }) {
-  const target = join(copy, paths[file] ?? file)
-  const files = tests.map((test) => paths[test] ?? test).filter((test) => existsSync(join(copy, test)))
-  if (!existsSync(target) || files.length === 0) return `not there: ${paths[file] ?? file}`
+  const target = join(copy, file)
+  const files = tests.filter((test) => existsSync(join(copy, test)))
+  if (!existsSync(target) || files.length === 0) return `not there: ${file}`
   const source = readFileSync(target, 'utf8')
   if (source.split(find).length !== 2)
     return `the text to break occurs ${source.split(find).length - 1} times`

@@ -1,8 +1,9 @@
 /** Starts a controller in its own process, and shows the run until it ends. */
 import { statSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AbsgdError } from '../errors.js'
+import { PACKAGE_ROOT } from '../version.js'
 import { readControllerFile, removeUnused, runPaths } from '../log/run-directory.js'
 import { tailRun } from '../log/follow-run.js'
 import type { Manifest } from '../record/manifest.js'
@@ -10,7 +11,7 @@ import { lastLines, spawnDetached, type ProcessExit, type ProcessHandle } from '
 import { showCockpit } from './cockpit.js'
 import { exitCodeOf } from './exit-code.js'
 import { holdInterrupts } from './interrupts.js'
-import { printRun } from './print-run.js'
+import { printRun } from './output/print-run.js'
 import type { Ui } from './ui-option.js'
 
 export interface ControllerOptions {
@@ -123,5 +124,5 @@ async function reportBreak(controller: ControllerProcess, run: string): Promise<
   process.stderr.write(`absgd: the controller broke off: ${how}\n  "absgd resume ${run}" goes on\n`)
 }
 
-const MAIN = fileURLToPath(new URL('main.js', import.meta.url))
+const MAIN = join(PACKAGE_ROOT, 'dist', 'cli', 'main.js')
 const START_POLL_MS = 25

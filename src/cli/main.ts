@@ -9,8 +9,10 @@ async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('absgd')
     .description('Train PyTorch models with ABSGD, driven and logged from TypeScript.')
     .version(VERSION)
-  const asked = COMMANDS.filter(({ names }) => names.includes(argv[0] ?? ''))
-  for (const { load, hidden } of asked.length > 0 ? asked : COMMANDS) {
+  const [first = ''] = argv
+  const asked = COMMANDS.filter(({ names }) => names.includes(first))
+  const needed = asked.length > 0 || first === '-V' || first === '--version' ? asked : COMMANDS
+  for (const { load, hidden } of needed) {
     for (const command of await load()) program.addCommand(command, { hidden: hidden === true })
   }
   for (const command of [program, ...program.commands]) configure(command)

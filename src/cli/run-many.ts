@@ -16,7 +16,7 @@ import { onInterrupt } from '../process/interrupt.js'
 import { watchProcess, type ProcessHandle } from '../process/child.js'
 import { exitCodeOf } from './exit-code.js'
 import { startControllerProcess } from './follow.js'
-import { createSetOutput, type SetOutput } from './set-output.js'
+import { createSetOutput, type SetOutput } from './output/set-output.js'
 import type { LinesUi } from './ui-option.js'
 
 export interface RunManyOptions {

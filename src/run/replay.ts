@@ -2,7 +2,7 @@
 import { dirname } from 'node:path'
 import { withEdits, rowsOf } from '../controller/decisions/rows.js'
 import { initialState } from '../controller/state/state.js'
-import { rulesOf } from '../controller/state/feedback-rules.js'
+import { rulesOf } from '../controller/state/feedback-decisions.js'
 import { AbsgdError } from '../errors.js'
 import { compileRun } from '../experiment/run-schedule.js'
 import { compileEdit } from '../experiment/controls/compile-edit.js'

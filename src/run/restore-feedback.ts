@@ -6,7 +6,7 @@ import {
   rulesOf,
   startFeedback,
   type Feedback,
-} from '../controller/state/feedback-rules.js'
+} from '../controller/state/feedback-decisions.js'
 import { addRecord } from '../controller/state/feedback-window.js'
 import { requireInRange } from '../experiment/controls/compile-edit.js'
 import { readManifest, runAt } from '../log/run-directory.js'

@@ -1,5 +1,5 @@
 /** The state in which a controller starts: with a living worker, from a checkpoint, or from the first step. Part of `start.ts`. */
-import { rewindFeedback, rulesOf } from '../controller/state/feedback-rules.js'
+import { rewindFeedback, rulesOf } from '../controller/state/feedback-decisions.js'
 import {
   restartedScriptState,
   restartedState,

@@ -1,8 +1,7 @@
-/** Functions that combine schedules: join, warmup, twoStage, scale, bound. */
+/** Functions that combine schedules: join, twoStage, scale, bound. */
 import { AbsgdError } from '../errors.js'
-import { constant, linear, off } from './anneal.js'
-import { compile } from './compile-schedule.js'
-import { durationOf, type DurationLike } from './duration.js'
+import { constant, off } from './anneal.js'
+import type { DurationLike } from './duration.js'
 import { isFeedback, leavesOf } from './schedule-parts.js'
 import {
   isSource,
@@ -13,21 +12,7 @@ import {
   type Piece,
   type Schedule,
   type Source,
-  type Space,
 } from './schedule.js'
-
-export interface WarmupArguments {
-  /** Value at step 0. @default 0; in 1/value ±Infinity, which means off */
-  readonly init?: number
-  /** Duration of the ramp. Give either `over` or `warmupSteps`. */
-  readonly over?: DurationLike
-  /** Another name of `over`. */
-  readonly warmupSteps?: DurationLike
-  /** The quantity in which the ramp is linear, as in {@link linear}. @default 'value' */
-  readonly space?: Space
-  /** The schedule after the ramp, from its own start. The ramp ends at its first value. */
-  readonly then: ControlValue
-}
 
 export interface TwoStageArguments {
   /** Duration of the first stage, with plain SGD. */
@@ -52,24 +37,6 @@ export function join(...parts: readonly [...Piece[], ControlValue]): Schedule {
   if (sources.length === 0)
     throw new AbsgdError('experiment', 'join of nothing', { hint: 'give it a schedule' })
   return scheduleOf({ kind: 'join', parts: sources })
-}
-
-/** A linear ramp (in `space`) from `init` to the first value of `then`, followed by that schedule. */
-export function warmup({ over, warmupSteps, then, space = 'value', ...given }: WarmupArguments): Schedule {
-  const { init = space === 'inverse' ? Infinity : 0 } = given
-  const next = requireSource(then, 0)
-  if ((over === undefined) === (warmupSteps === undefined)) {
-    throw new AbsgdError('experiment', `warmup is given ${over === undefined ? 'no' : 'two'} durations`, {
-      hint: 'give its duration once: over: epochs(n), or warmupSteps: n',
-    })
-  }
-  const duration = durationOf((over ?? warmupSteps)!, 'over of warmup')
-  // The first value of a schedule does not depend on the steps of an epoch.
-  const peak = compile(next, { stepsPerEpoch: 1, runSteps: 1 })(0)
-  return scheduleOf({
-    kind: 'join',
-    parts: [linear({ init, end: peak, over: duration, space }).for(duration), next],
-  })
 }
 
 /** The two-stage scheme of the paper (ABSGD, arXiv 2012.06951): plain SGD first, then λ. */
@@ -114,7 +81,8 @@ function ofOpenLoop(what: string, source: Source): Source {
   })
 }
 
-function requireSource(value: ControlValue, index: number) {
+/** @param index - of the part in the call, from 0, for the error */
+export function requireSource(value: ControlValue, index: number) {
   if (typeof value === 'number') return constant(value)
   if (isSource(value)) return sourceOf(value)
   throw new AbsgdError('experiment', `part ${index + 1} is no schedule`, {

@@ -2,9 +2,10 @@
 import { nearest } from '../utils/nearest.js'
 import { AbsgdError } from '../errors.js'
 import { constant, cosine, exponential, linear, off, piecewise, steps } from './anneal.js'
-import { bound, join, scale, twoStage, warmup } from './combine-schedules.js'
+import { bound, join, scale, twoStage } from './combine-schedules.js'
 import { epochs, stepCount, type Duration } from './duration.js'
 import { isSource, type Piece, type Source } from './schedule.js'
+import { warmup } from './warmup.js'
 
 /** A word such as `none` is a string. */
 export type Value = number | Source | Duration | string | readonly (readonly [number | Duration, number])[]

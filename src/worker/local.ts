@@ -1,6 +1,6 @@
 /** A Python worker on this machine. */
-import { fileURLToPath } from 'node:url'
-import { delimiter } from 'node:path'
+import { delimiter, join } from 'node:path'
+import { PACKAGE_ROOT } from '../version.js'
 import { quote } from '../utils/shell-quote.js'
 import type { Program } from '../record/worker-program.js'
 import type { Endpoints } from '../wire/channel.js'
@@ -81,4 +81,4 @@ export function commandByHand(
 }
 
 /** The folder of the worker's Python package, which runs from this npm package without being installed. */
-export const PACKAGE = fileURLToPath(new URL('../../python-worker/src', import.meta.url))
+export const PACKAGE = join(PACKAGE_ROOT, 'python-worker', 'src')

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { PYTHON } from '../integration/helpers.js'
+import { PYTHON } from '../helpers/python.js'
+import { RUN_TYPESCRIPT } from '../helpers/typescript.js'
 
 const ROOT = join(import.meta.dirname, '../..')
 const FIELDS = { bench: 'string', name: 'string', value: 'number', unit: 'string' }
@@ -13,7 +14,7 @@ interface Ended {
 }
 
 function bench(...args: string[]): Promise<Ended> {
-  const command = ['--import', './bench/loader.mjs', 'bench/main.ts', ...args]
+  const command = [...RUN_TYPESCRIPT, 'bench/main.ts', ...args]
   const env = { ...process.env, ABSGD_PYTHON: PYTHON, OMP_NUM_THREADS: '1' }
   return new Promise((resolve) => {
     const child = execFile(process.execPath, command, { cwd: ROOT, env }, (_error, stdout, stderr) =>
@@ -24,7 +25,7 @@ function bench(...args: string[]): Promise<Ended> {
 
 describe('npm run bench', () => {
   test('prints a line of JSON a figure, with its budget, and a table beside', async () => {
-    const { code, stdout, stderr } = await bench('--quick', 'report-cost', 'ingest')
+    const { code, stdout, stderr } = await bench('--quick', 'summaries', 'ingest')
     expect(code).toBe(0)
     expect(stderr).toContain('compared with')
     const figures = stdout
@@ -35,7 +36,7 @@ describe('npm run bench', () => {
       for (const [field, type] of Object.entries(FIELDS))
         expect([field, typeof figure[field]]).toEqual([field, type])
     const budgetOf = (name: string) => figures.find((figure) => figure['name'] === name)?.['budget']
-    expect(budgetOf('cost')).toEqual({ most: 25 })
+    expect(budgetOf('ls_cpu')).toEqual({ most: 0.5 })
     expect(budgetOf('steps_per_second_64')).toEqual({ least: 50_000 })
   })
 

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { constant, cosine, exponential, linear, off, steps } from '../../src/schedule/anneal.js'
-import { join, twoStage, warmup } from '../../src/schedule/combine-schedules.js'
+import { join, twoStage } from '../../src/schedule/combine-schedules.js'
 import { epochs } from '../../src/schedule/duration.js'
 import { compiled, complaintOf, experimentOf, resolved, withControls } from './helper.js'
 import { resolveExperiment } from '../../src/experiment/resolve-experiment.js'
 import { fc, schedules, test as property } from '../schedule/property.js'
 import type { Controls } from '../../src/experiment/define-experiment.js'
+import { warmup } from '../../src/schedule/warmup.js'
 
 const refusal = (controls: Controls) => complaintOf(() => resolved({ controls }))
 

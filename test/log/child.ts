@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import type { Role } from './process.js'
+import { RUN_TYPESCRIPT } from '../helpers/typescript.js'
 
 export interface Child {
   readonly process: ChildProcess
@@ -14,7 +15,7 @@ export interface Child {
 
 export function runProcess(role: Role, ...parameters: string[]): Child {
   const script = fileURLToPath(new URL('process.ts', import.meta.url))
-  const child = spawn(process.execPath, ['--import', 'jiti/register', script, role, ...parameters], {
+  const child = spawn(process.execPath, [...RUN_TYPESCRIPT, script, role, ...parameters], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   onTestFinished(() => {

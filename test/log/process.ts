@@ -1,4 +1,4 @@
-/** Run as a process of its own by `child.ts`: `node --import jiti/register process.ts ROLE DIRECTORY …`. */
+/** Run as a process of its own by `child.ts`: `node --import scripts/typescript.mjs process.ts ROLE DIRECTORY …`. */
 import { execFileSync } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { toAbsgdError } from '../../src/errors.js'

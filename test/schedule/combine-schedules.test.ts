@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { constant, cosine, exponential, linear, off } from '../../src/schedule/anneal.js'
 import { compile } from '../../src/schedule/compile-schedule.js'
-import { join, twoStage, warmup } from '../../src/schedule/combine-schedules.js'
+import { join, twoStage } from '../../src/schedule/combine-schedules.js'
 import { epochs } from '../../src/schedule/duration.js'
 import { durations, fc, schedules, test as property } from './property.js'
+import { warmup } from '../../src/schedule/warmup.js'
 
 const length = { stepsPerEpoch: 10, runSteps: 0 }
 const range = (count: number) => Array.from({ length: count }, (_, i) => i)

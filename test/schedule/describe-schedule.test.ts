@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
 import { cosine, exponential, linear, off, steps } from '../../src/schedule/anneal.js'
-import { bound, join, scale, twoStage, warmup } from '../../src/schedule/combine-schedules.js'
+import { bound, join, scale, twoStage } from '../../src/schedule/combine-schedules.js'
 import { describe as inWords } from '../../src/schedule/describe-schedule.js'
 import { epochs } from '../../src/schedule/duration.js'
 import { extentOf } from '../../src/schedule/schedule-parts.js'
+import { warmup } from '../../src/schedule/warmup.js'
 
 test.each([
   [0.9, '0.9'],

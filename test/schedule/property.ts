@@ -2,9 +2,10 @@
 import fc from 'fast-check'
 import { test as vitestTest } from 'vitest'
 import { constant, cosine, exponential, linear, off, piecewise, steps } from '../../src/schedule/anneal.js'
-import { bound, join, scale, twoStage, warmup } from '../../src/schedule/combine-schedules.js'
+import { bound, join, scale, twoStage } from '../../src/schedule/combine-schedules.js'
 import type { Duration } from '../../src/schedule/duration.js'
 import type { Schedule, Source } from '../../src/schedule/schedule.js'
+import { warmup } from '../../src/schedule/warmup.js'
 
 export { fc }
 

@@ -2,10 +2,11 @@ import { describe, expect, test } from 'vitest'
 import { cosine, linear, off, piecewise } from '../../src/schedule/anneal.js'
 import { checkSource } from '../../src/experiment/controls/resolve-controls.js'
 import { column, compile } from '../../src/schedule/compile-schedule.js'
-import { bound, join, scale, warmup } from '../../src/schedule/combine-schedules.js'
+import { bound, join, scale } from '../../src/schedule/combine-schedules.js'
 import { epochs } from '../../src/schedule/duration.js'
 import { endOf, segmentsOf } from '../../src/schedule/segment.js'
 import { fc, schedules, sources, test as property } from './property.js'
+import { warmup } from '../../src/schedule/warmup.js'
 
 const length = { stepsPerEpoch: 10, runSteps: 0 }
 const size = fc.double({ min: 1e-3, max: 1e3, noNaN: true })

@@ -1,4 +1,4 @@
-/** Run as a process of its own by `restart.test.ts`: `node --expose-gc --import jiti/register process.ts ROLE CONTROL TELEMETRY`. */
+/** Run as a process of its own by `restart.test.ts`: `node --expose-gc --import scripts/typescript.mjs process.ts ROLE CONTROL TELEMETRY`. */
 import type { LogRecord } from '../../src/record/record.js'
 import { bindController, connectPeer } from '../../src/wire/zmq-channel.js'
 

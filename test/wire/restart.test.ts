@@ -7,6 +7,7 @@ import { expect, test, type TestContext } from 'vitest'
 import type { Endpoints, Incoming } from '../../src/wire/channel.js'
 import { localEndpoints, socketPath } from '../../src/wire/endpoints.js'
 import { bindController, connectPeer } from '../../src/wire/zmq-channel.js'
+import { RUN_TYPESCRIPT } from '../helpers/typescript.js'
 
 test('a new controller replaces one that was killed, and its peers reconnect by themselves', async (context) => {
   const endpoints = endpointsOf(context)
@@ -69,7 +70,7 @@ function start(context: TestContext, role: string, { control, telemetry }: Endpo
   const script = fileURLToPath(new URL('process.ts', import.meta.url))
   const child = spawn(
     process.execPath,
-    ['--expose-gc', '--import', 'jiti/register', script, role, control, telemetry],
+    ['--expose-gc', ...RUN_TYPESCRIPT, script, role, control, telemetry],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
     },

@@ -10,7 +10,7 @@ import { jsonText } from '../../ui/lines/json.js'
 import type { RunSummary } from '../../history/summarize-run.js'
 import { compareRuns, type Comparison } from '../../statistics/compare-runs.js'
 import { commaSeparated } from '../options.js'
-import { toStdout, type Print } from '../print.js'
+import { toStdout, type Print } from '../output/print.js'
 
 interface CompareFlags {
   readonly metric?: readonly string[]

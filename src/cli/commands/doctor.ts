@@ -1,6 +1,6 @@
 /** `absgd doctor`: checks all that a run needs, one line for each check. */
 import { Command } from 'commander'
-import { doctor, type Finding } from '../../environment/check-environment.js'
+import { doctor, type Finding } from '../../environment/doctor.js'
 
 export function doctorCommand(): Command {
   return new Command('doctor')

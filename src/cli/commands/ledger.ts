@@ -7,7 +7,7 @@ import { jsonText } from '../../ui/lines/json.js'
 import { WIDTH } from '../../ui/text/layout.js'
 import { ledgerLines } from '../../ui/lines/ledger.js'
 import { addToLedger, emptyLedger } from '../../history/ledger-lines.js'
-import { toStdout, type Print } from '../print.js'
+import { toStdout, type Print } from '../output/print.js'
 
 interface LedgerOptions {
   readonly runs?: string

@@ -11,7 +11,7 @@ import { nonFiniteInWords } from '../../ui/lines/non-finite.js'
 import { sanitize } from '../../ui/text/sanitize.js'
 import { damageInWords, statusInWords } from '../../ui/text/wording.js'
 import type { RunSummary } from '../../history/summarize-run.js'
-import { toStdout, type Print } from '../print.js'
+import { toStdout, type Print } from '../output/print.js'
 
 interface LsOptions {
   readonly runs?: string

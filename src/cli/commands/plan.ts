@@ -12,8 +12,8 @@ import { planLines, type PlannedSettings } from '../../ui/lines/plan.js'
 import { armsOf } from '../../run/run-set.js'
 import { epochs, stepCount, type Duration } from '../../schedule/duration.js'
 import { commaSeparated, paramOption, positiveInteger } from '../options.js'
-import { isExperimentFile, planOfExperiment, planOfRun, writePlanFile } from '../plan-output.js'
-import { toStdout, type Print } from '../print.js'
+import { isExperimentFile, planOfExperiment, planOfRun, writePlanFile } from '../output/plan-output.js'
+import { toStdout, type Print } from '../output/print.js'
 
 interface PlanOptions {
   readonly arm?: readonly string[]

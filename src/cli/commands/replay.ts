@@ -8,7 +8,7 @@ import { replayLines } from '../../ui/lines/replay.js'
 import { replayRun } from '../../run/replay.js'
 import { positiveInteger } from '../options.js'
 import { experimentOf } from '../experiment-of.js'
-import { toStdout, type Print } from '../print.js'
+import { toStdout, type Print } from '../output/print.js'
 import { freeNameBeside, interpreterFor } from '../start-existing-run.js'
 
 interface ReplayOptions {

@@ -12,7 +12,7 @@ import { suspectLines } from '../../ui/lines/suspects.js'
 import { csvHeader, csvRows } from '../../ui/lines/suspects-csv.js'
 import { overviewOf } from '../../samples/sample-overview.js'
 import { positiveInteger, wholeNumber } from '../options.js'
-import { toStdout, type Print } from '../print.js'
+import { toStdout, type Print } from '../output/print.js'
 
 interface SamplesOptions {
   readonly suspects?: number | true

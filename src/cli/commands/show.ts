@@ -6,7 +6,7 @@ import { readRunView } from '../../log/run-view.js'
 import { jsonText } from '../../ui/lines/json.js'
 import { pageLines } from '../../ui/lines/page.js'
 import type { RunSummary } from '../../history/summarize-run.js'
-import { toStdout, type Print } from '../print.js'
+import { toStdout, type Print } from '../output/print.js'
 
 interface ShowOptions {
   readonly runs?: string

@@ -9,7 +9,7 @@ import { WIDTH } from '../../ui/text/layout.js'
 import { outcomeHead } from '../../ui/lines/outcomes.js'
 import { adviceOf, suggestLines } from '../../ui/lines/suggest.js'
 import { positiveInteger } from '../options.js'
-import { toStdout, type Print } from '../print.js'
+import { toStdout, type Print } from '../output/print.js'
 
 interface SuggestOptions {
   readonly wrong?: number

@@ -8,7 +8,7 @@ import { manifestOfRun } from '../../log/run-view.js'
 import { sanitize } from '../../ui/text/sanitize.js'
 import { showCockpit } from '../cockpit.js'
 import { exitCodeOf } from '../exit-code.js'
-import { printRun } from '../print-run.js'
+import { printRun } from '../output/print-run.js'
 import { findRunToWatch } from '../run-to-watch.js'
 import { chooseUi, uiOption, type UiFlag } from '../ui-option.js'
 

@@ -11,7 +11,7 @@ import { WIDTH } from '../../ui/text/layout.js'
 import { outcomeHead } from '../../ui/lines/outcomes.js'
 import { whatIfLines } from '../../ui/lines/what-if.js'
 import { positiveInteger } from '../options.js'
-import { toStdout, type Print } from '../print.js'
+import { toStdout, type Print } from '../output/print.js'
 
 interface WhatIfOptions {
   readonly sign?: '+' | '-'

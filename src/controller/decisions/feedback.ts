@@ -4,7 +4,7 @@ import type { BackOff } from '../../schedule/feedback/guard.js'
 import { smallLambda } from '../../schedule/feedback/small-lambda.js'
 import { currentPosition } from './replies.js'
 import { applyEdits, marginOf, propose, type SetRequest } from './edits.js'
-import { advanceFeedback, reachOfRules, rulesOf } from '../state/feedback-rules.js'
+import { advanceFeedback, reachOfRules, rulesOf } from '../state/feedback-decisions.js'
 import { addRecord, type WindowOptions } from '../state/feedback-window.js'
 import type { ControllerContext, ControllerState, Effect, Transition } from '../state/state.js'
 

@@ -1,5 +1,5 @@
 /** Planning ahead of the worker: sends it the rows that it needs by now. Pure. */
-import { plannableThrough } from '../state/feedback-rules.js'
+import { plannableThrough } from '../state/feedback-decisions.js'
 import { measurePace, nextPlans, reachOf } from '../state/plans.js'
 import { rowsOf } from './rows.js'
 import type { ControllerState, Effect, Transition } from '../state/state.js'

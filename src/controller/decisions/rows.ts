@@ -3,7 +3,7 @@ import { rankOf, type EditEntry } from '../../history/edit-history.js'
 import type { Hello, StepColumns } from '../../record/record.js'
 import { layered, ordered, type Layer } from '../../schedule/edit-layers.js'
 import { column } from '../../schedule/compile-schedule.js'
-import { cutOf, decidedSegments } from '../state/feedback-rules.js'
+import { cutOf, decidedSegments } from '../state/feedback-decisions.js'
 import type { RowSource } from '../state/plans.js'
 import type { ControllerContext, ControllerState } from '../state/state.js'
 

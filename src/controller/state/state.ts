@@ -23,7 +23,7 @@ import type { EditedRun, EditTo } from '../../record/control-edit.js'
 import type { Layer, LayerTo } from '../../schedule/edit-layers.js'
 import type { ColdStart } from '../../schedule/feedback/cold-start.js'
 import type { GuardOptions } from '../../schedule/feedback/guard.js'
-import { startFeedback, type ControlRule, type Feedback } from './feedback-rules.js'
+import { startFeedback, type ControlRule, type Feedback } from './feedback-decisions.js'
 import type { Pace, Planning, RowSource } from './plans.js'
 import type { ReceivedTelemetry } from './received-telemetry.js'
 

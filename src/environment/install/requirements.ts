@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { PACKAGE_ROOT } from '../../version.js'
 import { atLeast } from '../python-versions.js'
 
 /** Optional groups of packages. */
@@ -39,7 +39,7 @@ export const PACKAGES: Readonly<Record<Part, readonly Package[]>> = {
 }
 
 /** The folder of the worker's package. The worker is run from it by PYTHONPATH, and is never installed. */
-export const WORKER_DIRECTORY = fileURLToPath(new URL('../../../python-worker/', import.meta.url))
+export const WORKER_DIRECTORY = join(PACKAGE_ROOT, 'python-worker')
 
 export function partsOf(extras: readonly Extra[]): readonly Part[] {
   return ['worker', ...EXTRAS.filter((extra) => extras.includes(extra))]

@@ -88,5 +88,5 @@ function loadError(file: string, thrown: unknown): AbsgdError {
 const SYNTAX_ERROR = /^ParseError: ([^\n]*?)\s*\n\s*(\S.*):(\d+):\d+$/
 const EXTENSIONS: ReadonlySet<string> = new Set(['.ts', '.mts', '.js', '.mjs'])
 
-/** This package, which an experiment file imports as "absgd". A literal import would be a circle, because it exports `loadExperiment`. */
-const PACKAGE = '../../index.js'
+/** This package by its own name, as an experiment file imports it. A literal import would be a circle: it exports `loadExperiment`. */
+const PACKAGE = 'absgd'

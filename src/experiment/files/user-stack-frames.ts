@@ -1,4 +1,7 @@
 /** Finds the frames of a stack trace that are in the user's code. */
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { PACKAGE_ROOT } from '../../version.js'
 
 /** The innermost frames outside Node and packages, at most {@link MAX_FRAMES}, one line each. */
 export function userFrames(thrown: unknown): readonly string[] {
@@ -12,4 +15,9 @@ export function userFrames(thrown: unknown): readonly string[] {
 
 const MAX_FRAMES = 3
 /** The folder of this package, Node, and installed packages. */
-const FOREIGN = [new URL('../..', import.meta.url).pathname, 'node:', '/node_modules/', '<anonymous>']
+const FOREIGN = [
+  ...['src/', 'dist/'].map((folder) => pathToFileURL(join(PACKAGE_ROOT, folder)).pathname),
+  'node:',
+  '/node_modules/',
+  '<anonymous>',
+]

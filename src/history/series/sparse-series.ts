@@ -1,8 +1,8 @@
 /**
  * A number that few steps of a run have, such as a metric of evaluations, in bounded memory: a bucket has one value, later two, four,
- * … neighbouring values. Values may come in any order. For numbers of every step, see bounded-series.ts.
+ * … neighbouring values. Values may come in any order. For numbers of every step, see bucketed-series.ts.
  */
-import { kindOf, type Series } from './bounded-series.js'
+import { kindOf, type Series } from './bucketed-series.js'
 
 interface Bucket {
   readonly from: number

@@ -1,5 +1,5 @@
 /** The metrics that the chart of metrics can show, and the one that it shows. */
-import type { Series } from '../../history/series/bounded-series.js'
+import type { Series } from '../../history/series/bucketed-series.js'
 import type { RunState } from './feed/run-state.js'
 
 /** The metric of the objective, then metrics of evaluations, then metrics of steps; each group in the order of first appearance. */

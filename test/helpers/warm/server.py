@@ -25,6 +25,8 @@ from typing import NoReturn
 F_SETOWN, F_SETSIG = 8, 10
 # A module that runs as `__main__` must not have been imported under another name.
 MAINS = ("absgd_worker.serve", "absgd_worker.run")
+# The first optimizer of a process imports torch's compiler, which takes seconds.
+IMPORTED_LATER = ("torch._dynamo",)
 
 
 class Job:
@@ -147,7 +149,7 @@ def leave(code: int) -> NoReturn:
 
 
 def _import_worker() -> None:
-    for name in MAINS:
+    for name in (*MAINS, *IMPORTED_LATER):
         importlib.import_module(name)
     package = sys.modules["absgd_worker"]
     for name in MAINS:

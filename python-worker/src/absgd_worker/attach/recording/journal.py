@@ -11,7 +11,7 @@ from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.attach.recording.run_directory import Parent, RunPlace, RunPlan, make_run_directory
 from absgd_worker.attach.recording.run_lock import is_locked, is_take_over_asked, locked_error
 from absgd_worker.attach.recording.writer import LogWriter, finish_closing
-from absgd_worker.attach.source.bye import bye_of
+from absgd_worker.attach.source.bye_for_exit import bye_of
 from absgd_worker.console import complain
 from absgd_worker.link.codec import attempt_begun
 from absgd_worker.link.hello import script_hello

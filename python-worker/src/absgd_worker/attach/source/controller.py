@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.attach.hooks.hyperparameters import initial_values
-from absgd_worker.attach.source.bye import bye_of
+from absgd_worker.attach.source.bye_for_exit import bye_of
 from absgd_worker.attach.source.no_dataset import NoDataset
 from absgd_worker.attach.source.script_actions import ScriptActions
 from absgd_worker.attach.source.source import Script, StopTraining

@@ -13,25 +13,25 @@ import {
 import { createServer } from 'node:net'
 import { basename, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { launch } from '../../src/index.js'
-import { resolveExperiment } from '../../src/experiment/resolve-experiment.js'
-import { forkRun } from '../../src/run/fork.js'
+import { launch } from '../../../src/index.js'
+import { resolveExperiment } from '../../../src/experiment/resolve-experiment.js'
+import { forkRun } from '../../../src/run/fork.js'
 import {
   createRunDirectory,
   removeUnused,
   runPaths,
   writeControllerFile,
-} from '../../src/log/run-directory.js'
-import { prepareRun } from '../../src/run/prepare.js'
-import { here } from '../../src/process/identity.js'
-import { replayRun } from '../../src/run/replay.js'
-import { startRun } from '../../src/run/start.js'
-import { bindController } from '../../src/wire/zmq-channel.js'
-import { cli } from '../helpers/cli.js'
-import { checkpoint, hello, stepBatch } from '../helpers/controller.js'
-import { manifest, ended } from '../helpers/records.js'
-import { temporaryRoot, writeRun } from '../helpers/runs.js'
-import { tiny } from './helpers.js'
+} from '../../../src/log/run-directory.js'
+import { prepareRun } from '../../../src/run/prepare.js'
+import { here } from '../../../src/process/identity.js'
+import { replayRun } from '../../../src/run/replay.js'
+import { startRun } from '../../../src/run/start.js'
+import { bindController } from '../../../src/wire/zmq-channel.js'
+import { cli } from '../../helpers/cli.js'
+import { checkpoint, hello, stepBatch } from '../../helpers/controller.js'
+import { manifest, ended } from '../../helpers/records.js'
+import { temporaryRoot, writeRun } from '../../helpers/runs.js'
+import { tiny } from '../helpers.js'
 
 /** A run that was trained: with a log of steps and of samples, a checkpoint, a spool, and what its worker printed. */
 async function trainedRun(root: string): Promise<string> {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { compareCommand } from '../../src/cli/commands/compare.js'
-import type { AbsgdError } from '../../src/errors.js'
-import type { Comparison } from '../../src/statistics/compare-runs.js'
-import { ended, evaluation, joined, started, steps } from '../helpers/records.js'
-import { temporaryRoot, writeRun } from '../helpers/runs.js'
+import { compareCommand } from '../../../src/cli/commands/compare.js'
+import type { AbsgdError } from '../../../src/errors.js'
+import type { Comparison } from '../../../src/statistics/compare-runs.js'
+import { ended, evaluation, joined, started, steps } from '../../helpers/records.js'
+import { temporaryRoot, writeRun } from '../../helpers/runs.js'
 
 async function compare(root: string, ...args: string[]): Promise<string[]> {
   const lines: string[] = []

@@ -1,15 +1,15 @@
 import { statSync, truncateSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { every, exponential, join, off, steps } from '../../src/index.js'
-import type { RunConfig } from '../../src/record/manifest.js'
-import { isVisible } from '../../src/history/visible-steps.js'
-import { startRun } from '../../src/run/start.js'
-import { resolveExperiment } from '../../src/experiment/resolve-experiment.js'
-import { readManifest, runPaths } from '../../src/log/run-directory.js'
-import { readRunView } from '../../src/log/run-view.js'
-import { COLD_PYTHON } from '../helpers/python.js'
-import { bodiesOf, launchTiny, runsFolder, tiny, tinyParams, PYTHON, TINY } from './helpers.js'
-import { defineExperiment } from '../../src/index.js'
+import { every, exponential, join, off, steps } from '../../../src/index.js'
+import type { RunConfig } from '../../../src/record/manifest.js'
+import { isVisible } from '../../../src/history/visible-steps.js'
+import { startRun } from '../../../src/run/start.js'
+import { resolveExperiment } from '../../../src/experiment/resolve-experiment.js'
+import { readManifest, runPaths } from '../../../src/log/run-directory.js'
+import { readRunView } from '../../../src/log/run-view.js'
+import { COLD_PYTHON } from '../../helpers/python.js'
+import { bodiesOf, launchTiny, runsFolder, tiny, tinyParams, PYTHON, TINY } from '../helpers.js'
+import { defineExperiment } from '../../../src/index.js'
 
 /** 13 steps an epoch: step 40 is in the middle of one, step 39 the end of another. */
 const spec = {
@@ -146,7 +146,7 @@ describe('telemetry', () => {
 })
 
 async function startDelayed(runs: string, seed: number): Promise<string> {
-  const { prepareRun } = await import('../../src/run/prepare.js')
+  const { prepareRun } = await import('../../../src/run/prepare.js')
   const prepared = await prepareRun({ experiment: tiny(spec), runs, python: PYTHON })
   const random = generator(seed)
   const { ended } = await startRun({

@@ -1,11 +1,11 @@
 import { mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { resumeCommand } from '../../src/cli/commands/resume.js'
-import { showCommand } from '../../src/cli/commands/show.js'
-import { AbsgdError } from '../../src/errors.js'
-import { acquireLock } from '../../src/log/lock/run-lock.js'
-import type { Body } from '../../src/record/record.js'
+import { resumeCommand } from '../../../src/cli/commands/resume.js'
+import { showCommand } from '../../../src/cli/commands/show.js'
+import { AbsgdError } from '../../../src/errors.js'
+import { acquireLock } from '../../../src/log/lock/run-lock.js'
+import type { Body } from '../../../src/record/record.js'
 import {
   checkpoint,
   ended,
@@ -16,8 +16,8 @@ import {
   rewind,
   started,
   steps,
-} from '../helpers/records.js'
-import { temporaryRoot, writeRun } from '../helpers/runs.js'
+} from '../../helpers/records.js'
+import { temporaryRoot, writeRun } from '../../helpers/runs.js'
 
 async function show(root: string, run: string, ...flags: string[]): Promise<string[]> {
   const lines: string[] = []

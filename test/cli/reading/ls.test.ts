@@ -1,13 +1,13 @@
 import { mkdirSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { lsCommand } from '../../src/cli/commands/ls.js'
-import { writeControllerFile } from '../../src/log/run-directory.js'
-import { acquireLock } from '../../src/log/lock/run-lock.js'
-import { identityOf } from '../../src/process/identity.js'
-import type { Body } from '../../src/record/record.js'
-import { ended, evaluation, joined, manifest, started, steps, weighing } from '../helpers/records.js'
-import { temporaryRoot, writeRun } from '../helpers/runs.js'
+import { lsCommand } from '../../../src/cli/commands/ls.js'
+import { writeControllerFile } from '../../../src/log/run-directory.js'
+import { acquireLock } from '../../../src/log/lock/run-lock.js'
+import { identityOf } from '../../../src/process/identity.js'
+import type { Body } from '../../../src/record/record.js'
+import { ended, evaluation, joined, manifest, started, steps, weighing } from '../../helpers/records.js'
+import { temporaryRoot, writeRun } from '../../helpers/runs.js'
 
 async function ls(root: string, ...flags: string[]): Promise<string[]> {
   const lines: string[] = []

@@ -1,14 +1,14 @@
 import { readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { readAll } from '../../src/log/read-run.js'
-import { runPaths } from '../../src/log/run-paths.js'
-import { listSegments } from '../../src/log/files/worker-spool.js'
-import type { Body } from '../../src/record/record.js'
-import { encodeRecord } from '../../src/wire/codec.js'
-import { stepBatch } from '../helpers/controller.js'
-import { beginLives, type Lives } from '../helpers/lives.js'
-import { temporaryDirectory } from '../log/fixtures.js'
+import { readAll } from '../../../src/log/read-run.js'
+import { runPaths } from '../../../src/log/run-paths.js'
+import { listSegments } from '../../../src/log/files/worker-spool.js'
+import type { Body } from '../../../src/record/record.js'
+import { encodeRecord } from '../../../src/wire/codec.js'
+import { stepBatch } from '../../helpers/controller.js'
+import { beginLives, type Lives } from '../../helpers/lives.js'
+import { temporaryDirectory } from '../../log/fixtures.js'
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] })

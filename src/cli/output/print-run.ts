@@ -1,12 +1,12 @@
 /** Prints a run to standard output, line by line, until it ends. */
-import { readRunSummary } from '../log/run-summary.js'
-import { endLine, recordLine } from '../ui/lines/json.js'
-import { createPlainOutput } from '../ui/lines/plain.js'
-import type { Manifest } from '../record/manifest.js'
-import type { LogRecord } from '../record/record.js'
-import type { RunSummary } from '../history/summarize-run.js'
+import { readRunSummary } from '../../log/run-summary.js'
+import { endLine, recordLine } from '../../ui/lines/json.js'
+import { createPlainOutput } from '../../ui/lines/plain.js'
+import type { Manifest } from '../../record/manifest.js'
+import type { LogRecord } from '../../record/record.js'
+import type { RunSummary } from '../../history/summarize-run.js'
 import { toStdout as print } from './print.js'
-import type { LinesUi } from './ui-option.js'
+import type { LinesUi } from '../ui-option.js'
 
 export interface LinesOptions {
   readonly ui: LinesUi

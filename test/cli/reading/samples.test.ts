@@ -1,10 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { samplesCommand } from '../../src/cli/commands/samples.js'
-import { acquireLock } from '../../src/log/lock/run-lock.js'
-import type { Body } from '../../src/record/record.js'
-import type { Manifest } from '../../src/record/manifest.js'
+import { samplesCommand } from '../../../src/cli/commands/samples.js'
+import { acquireLock } from '../../../src/log/lock/run-lock.js'
+import type { Body } from '../../../src/record/record.js'
+import type { Manifest } from '../../../src/record/manifest.js'
 import {
   ended,
   joined,
@@ -15,8 +15,8 @@ import {
   samples,
   started,
   steps,
-} from '../helpers/records.js'
-import { temporaryRoot, writeRun } from '../helpers/runs.js'
+} from '../../helpers/records.js'
+import { temporaryRoot, writeRun } from '../../helpers/runs.js'
 
 const size = 12
 const range = Array.from({ length: size }, (_, i) => i)

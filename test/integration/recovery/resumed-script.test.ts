@@ -5,13 +5,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import { readRunView } from '../../src/log/run-view.js'
-import { cli } from '../helpers/cli.js'
-import { COLD_PYTHON } from '../helpers/python.js'
-import { bodiesOf, PYTHON, runsFolder } from './helpers.js'
+import { readRunView } from '../../../src/log/run-view.js'
+import { cli } from '../../helpers/cli.js'
+import { COLD_PYTHON } from '../../helpers/python.js'
+import { bodiesOf, PYTHON, runsFolder } from '../helpers.js'
 
-const SCRIPT = fileURLToPath(new URL('../../python-worker/tests/scripts/resumable.py', import.meta.url))
-const SOURCE = fileURLToPath(new URL('../../python-worker/src', import.meta.url))
+const SCRIPT = fileURLToPath(new URL('../../../python-worker/tests/scripts/resumable.py', import.meta.url))
+const SOURCE = fileURLToPath(new URL('../../../python-worker/src', import.meta.url))
 
 /** What the script prints at its end: steps, and every weight to its last bit. Rejects when a signal ends it. */
 async function train(runs: string, diesAt: number, python = PYTHON): Promise<string> {

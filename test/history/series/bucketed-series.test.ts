@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { initialPace, secondsLeft, stepsPerSecond, withPace } from '../../../src/history/series/pace.js'
 import type { Body } from '../../../src/record/record.js'
 import { createRunSeries } from '../../../src/history/series/run-series.js'
-import { createSeries, NOT_FINITE } from '../../../src/history/series/bounded-series.js'
+import { createSeries, NOT_FINITE } from '../../../src/history/series/bucketed-series.js'
 import { createSparseSeries } from '../../../src/history/series/sparse-series.js'
 import { initialSnapshot, reduce } from '../../../src/history/run-snapshot.js'
 import {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { doctor, type Finding } from '../../src/environment/check-environment.js'
+import { doctor, type Finding } from '../../src/environment/doctor.js'
 import { PACKAGES } from '../../src/environment/install/requirements.js'
 import { bareEnv, makeVenv, pinnedWheels, script, torchWheel } from './wheelhouse.js'
 

@@ -1,10 +1,10 @@
 /** The output of a command that trains a set of runs. */
-import type { AbsgdError } from '../errors.js'
-import { comparisonLines, seedsInWords } from '../ui/lines/comparison.js'
-import { formatDuration } from '../ui/text/format.js'
-import { endLine, jsonText } from '../ui/lines/json.js'
-import { wrap } from '../ui/text/layout.js'
-import { simulatedLines } from '../ui/lines/page.js'
+import type { AbsgdError } from '../../errors.js'
+import { comparisonLines, seedsInWords } from '../../ui/lines/comparison.js'
+import { formatDuration } from '../../ui/text/format.js'
+import { endLine, jsonText } from '../../ui/lines/json.js'
+import { wrap } from '../../ui/text/layout.js'
+import { simulatedLines } from '../../ui/lines/page.js'
 import {
   beginningLine,
   endingLines,
@@ -12,11 +12,11 @@ import {
   secondsLeft,
   type Beginning,
   type SetProgress,
-} from '../ui/lines/run-set.js'
-import type { RunSummary } from '../history/summarize-run.js'
-import type { RunSet } from '../run/run-set.js'
-import { compareRuns, type Comparison } from '../statistics/compare-runs.js'
-import type { LinesUi } from './ui-option.js'
+} from '../../ui/lines/run-set.js'
+import type { RunSummary } from '../../history/summarize-run.js'
+import type { RunSet } from '../../run/run-set.js'
+import { compareRuns, type Comparison } from '../../statistics/compare-runs.js'
+import type { LinesUi } from '../ui-option.js'
 import { toStdout, type Print } from './print.js'
 
 export interface SetOutput {

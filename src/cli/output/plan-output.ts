@@ -1,15 +1,15 @@
 /** `absgd plan … -o FILE`: writes the planned values of an experiment, or the applied values of a run, for Python without a controller. */
 import { statSync, writeFileSync } from 'node:fs'
-import { AbsgdError } from '../errors.js'
-import { compileRun } from '../experiment/run-schedule.js'
-import { resolveExperiment, type ResolvedExperiment } from '../experiment/resolve-experiment.js'
-import type { Experiment } from '../experiment/define-experiment.js'
-import { readManifest, runsRoot } from '../log/run-directory.js'
-import { selectRun } from '../log/select-runs.js'
-import { readRun } from '../log/read-run.js'
-import { planFileOf, planFileText, type PlanFile } from '../history/plan-file.js'
-import { createStepHistory } from '../history/series/step-history.js'
-import { armsOf } from '../run/run-set.js'
+import { AbsgdError } from '../../errors.js'
+import { compileRun } from '../../experiment/run-schedule.js'
+import { resolveExperiment, type ResolvedExperiment } from '../../experiment/resolve-experiment.js'
+import type { Experiment } from '../../experiment/define-experiment.js'
+import { readManifest, runsRoot } from '../../log/run-directory.js'
+import { selectRun } from '../../log/select-runs.js'
+import { readRun } from '../../log/read-run.js'
+import { planFileOf, planFileText, type PlanFile } from '../../history/plan-file.js'
+import { createStepHistory } from '../../history/series/step-history.js'
+import { armsOf } from '../../run/run-set.js'
 
 export interface PlanOutputOptions {
   readonly arm?: readonly string[]

@@ -1,14 +1,23 @@
 import { describe, expect, test } from 'vitest'
-import { suggest, whatIf } from '../../src/index.js'
-import { suggestCommand } from '../../src/cli/commands/suggest.js'
-import { whatIfCommand } from '../../src/cli/commands/what-if.js'
-import { acquireLock } from '../../src/log/lock/run-lock.js'
-import type { Manifest } from '../../src/record/manifest.js'
-import type { Body } from '../../src/record/record.js'
-import type { Outcome } from '../../src/analysis/lambda-outcome.js'
-import { cli, fixturePath, temporaryFolder } from '../helpers/cli.js'
-import { ended, joined, manifest, rewind, sampleInfo, samples, started, steps } from '../helpers/records.js'
-import { temporaryRoot, writeRun } from '../helpers/runs.js'
+import { suggest, whatIf } from '../../../src/index.js'
+import { suggestCommand } from '../../../src/cli/commands/suggest.js'
+import { whatIfCommand } from '../../../src/cli/commands/what-if.js'
+import { acquireLock } from '../../../src/log/lock/run-lock.js'
+import type { Manifest } from '../../../src/record/manifest.js'
+import type { Body } from '../../../src/record/record.js'
+import type { Outcome } from '../../../src/analysis/lambda-outcome.js'
+import { cli, fixturePath, temporaryFolder } from '../../helpers/cli.js'
+import {
+  ended,
+  joined,
+  manifest,
+  rewind,
+  sampleInfo,
+  samples,
+  started,
+  steps,
+} from '../../helpers/records.js'
+import { temporaryRoot, writeRun } from '../../helpers/runs.js'
 
 const range = Array.from({ length: 10 }, (_, i) => i)
 /** The hardest of every batch is labelled wrong; the classes are the easy half and the hard half. */
