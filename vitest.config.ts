@@ -12,6 +12,7 @@ class LongestFirst extends BaseSequencer {
 }
 
 const RANKS = [
+  /conformance\//,
   /integration\/(recovery\/)?(waits|exactness|faults|guard)/,
   /cli\/(run|bad-input|cockpit|job-control)/,
   /integration\//,
@@ -45,8 +46,8 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     testTimeout: 240_000,
     hookTimeout: 120_000,
-    // Each holds a Python worker of its own at times.
-    maxWorkers: 2,
+    // Tests also wait for other processes, so that three of them keep two cores busy.
+    maxWorkers: 3,
     projects: [
       {
         extends: true,

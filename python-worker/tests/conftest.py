@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -19,20 +20,30 @@ if TYPE_CHECKING:
     Start = Callable[..., tuple[FakeController, Worker]]
 
 GROUPS = {
-    "transformers": (
-        "integrations/test_hugging_face.py",
+    # Lightning's metrics import transformers, and transformers needs most of what a compiler does.
+    "frameworks": (
+        "integrations/",
         "test_hugging_face_",
-        "[hf_",
+        "test_lightning_",
         "[accelerate_",
         "[hugging_face_",
         "[language_model.py",
-        "test_the_trainer_says_beforehand",
+        "[lightning_",
+        "test_a_loader_that_accelerate_prepared",
+        "test_a_snippet_trains_what_it_says",
+        "test_the_trainer_gives_",
+        "compile",
+        "test_transparent_mode.py",
+        "test_identity_law.py::test_a_graph_",
+        "test_a_whole_graph_breaks",
     ),
-    "lightning": ("integrations/test_lightning.py", "test_lightning_", "[lightning_"),
     # They share a fixture that takes seconds.
     "carry-over": ("documents/test_carry_over.py",),
 }
-"""Tests that one process runs, by parts of their names: a framework is then imported by one process alone."""
+"""Tests that one process runs, by parts of their names: a framework is then imported by one process alone.
+
+pytest-xdist begins with the groups of most tests.
+"""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -49,6 +60,29 @@ def pytest_configure(config: pytest.Config) -> None:
         import torch  # noqa: PLC0415
 
         torch.set_num_threads(1)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def _without_collecting_what_stays() -> Iterator[None]:
+    """Keeps modules and tests out of garbage collections, each of which would take longer than most tests.
+
+    Trainers collect garbage before they train.
+    """
+    before = len(sys.modules)
+    yield
+    if len(sys.modules) > before + _MANY_MODULES:
+        gc.freeze()
+
+
+_MANY_MODULES = 50
 
 
 @pytest.fixture(autouse=True)

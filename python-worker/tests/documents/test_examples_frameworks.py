@@ -23,13 +23,13 @@ FRAMEWORKS = {
 @pytest.mark.parametrize(
     ("command", "steps", "captured"),
     [
-        ("plain_loop.py --epochs 7", 266, 266),
-        ("timm_losses.py --epochs 2 --loss smoothing", 76, 76),
-        ("timm_losses.py --epochs 2 --loss soft-targets", 76, 76),
-        ("timm_losses.py --epochs 2 --loss bce", 76, 76),
-        ("accelerate_loop.py --epochs 2", 76, 150),
-        ("lightning_digits.py --epochs 2", 76, 76),
-        ("hugging_face_digits.py --epochs 2", 76, 76),
+        ("plain_loop.py --epochs 2", 76, 76),
+        ("timm_losses.py --epochs 1 --loss smoothing", 38, 38),
+        ("timm_losses.py --epochs 1 --loss soft-targets", 38, 38),
+        ("timm_losses.py --epochs 1 --loss bce", 38, 38),
+        ("accelerate_loop.py --epochs 1", 38, 75),
+        ("lightning_digits.py --epochs 1", 38, 38),
+        ("hugging_face_digits.py --epochs 1", 38, 38),
         ("language_model.py --steps 8", 8, 16),
     ],
 )
@@ -67,12 +67,17 @@ def test_an_example_trains_and_every_loss_of_it_is_weighed(
 def test_wrong_labels_are_not_learnt_where_lambda_is_below_0(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """By the first epochs in which a network begins to learn them."""
     pytest.importorskip("sklearn")
     monkeypatch.syspath_prepend(str(EXAMPLES))
-    found = []
+    accuracies, learnt = [], []
     for lam in ("inf", "-1"):
-        monkeypatch.setattr(sys, "argv", ["plain_loop.py", "--epochs", "25", "--lam", lam])
-        runpy.run_path(str(EXAMPLES / "plain_loop.py"), run_name="__main__")
-        found.append(float(capsys.readouterr().out.split()[-1]))
-    plain, weighed = found
-    assert weighed > plain + 0.03
+        monkeypatch.setattr(sys, "argv", ["plain_loop.py", "--epochs", "13", "--lam", lam])
+        script = runpy.run_path(str(EXAMPLES / "plain_loop.py"), run_name="__main__")
+        accuracies.append(float(capsys.readouterr().out.split()[-1]))
+        images, labels = script["train"].tensors
+        _, true_labels = script["noisy_digits"](wrong=0)[0].tensors
+        is_learnt = script["model"](images).argmax(1) == labels
+        learnt.append(is_learnt[labels != true_labels].float().mean().item())
+    assert accuracies[1] > accuracies[0] + 0.03
+    assert learnt[1] < 0.6 * learnt[0]

@@ -15,13 +15,10 @@ from torch.overrides import _get_current_function_mode_stack
 
 from absgd_worker.attach import api
 from absgd_worker.attach.errors import NotWeighable
-
-transformers = pytest.importorskip("transformers")
-
-from absgd_worker.integrations.hugging_face import AbsgdCallback, loss_function  # noqa: E402
-from pairwise import pairwise  # noqa: E402
-from project import EXAMPLES  # noqa: E402
-from small_trainer import (  # noqa: E402
+from lazily import lazily, needs
+from pairwise import pairwise
+from project import EXAMPLES
+from small_trainer import (
     MAX_STEPS,
     Lines,
     Sentences,
@@ -30,20 +27,36 @@ from small_trainer import (  # noqa: E402
     language_model,
     outcome,
     same,
+    small_graph,
     trainer_of,
 )
 
+hugging_face, transformers = lazily("absgd_worker.integrations.hugging_face"), lazily("transformers")
+pytestmark = needs("transformers")
+
 
 @pytest.mark.parametrize(
-    ("accumulation", "across_devices", "by_function", "make"),
-    pairwise([1, 3], [True, False], [True, False], [language_model, classifier]),
+    ("way", "accumulation", "across_devices", "by_function", "make"),
+    pairwise(
+        ["plain", "bf16", "gradient_checkpointing"],
+        [1, 3],
+        [True, False],
+        [True, False],
+        [language_model, classifier],
+    ),
 )
 def test_nothing_changes_while_lambda_is_off_and_not_otherwise(
-    tmp_path: Path, accumulation: int, across_devices: bool, by_function: bool, make: Callable[[], Any]
+    tmp_path: Path,
+    *,
+    way: str,
+    accumulation: int,
+    across_devices: bool,
+    by_function: bool,
+    make: Callable[[], Any],
 ) -> None:
-    def trained(callback: AbsgdCallback | None) -> tuple[list[float], Tensor]:
+    def trained(callback: Any) -> tuple[list[float], Tensor]:
         model = make()
-        loss = loss_function(model) if by_function else None
+        loss = hugging_face.loss_function(model) if by_function else None
         trainer = trainer_of(
             tmp_path,
             model,
@@ -52,6 +65,7 @@ def test_nothing_changes_while_lambda_is_off_and_not_otherwise(
             compute_loss_func=loss,
             gradient_accumulation_steps=accumulation,
             average_tokens_across_devices=across_devices,
+            **({} if way == "plain" else {way: True}),
         )
         counted: list[int] = []
         if callback is not None:
@@ -69,29 +83,21 @@ def test_nothing_changes_while_lambda_is_off_and_not_otherwise(
         return outcome(trainer)
 
     plain = trained(None)
-    assert same(trained(AbsgdCallback()), plain)
-    assert not same(trained(AbsgdCallback(lam=-1.0)), plain)
+    assert same(trained(hugging_face.AbsgdCallback()), plain)
+    assert not same(trained(hugging_face.AbsgdCallback(lam=-1.0)), plain)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"bf16": True},
-        {"gradient_checkpointing": True},
-        {"torch_compile": True, "torch_compile_backend": "eager"},
-    ],
-    ids=["bf16", "checkpointing", "compile"],
-)
-def test_nothing_changes_however_the_trainer_trains(tmp_path: Path, options: dict[str, Any]) -> None:
-    def trained(callback: AbsgdCallback | None) -> tuple[list[float], Tensor]:
+def test_nothing_changes_while_lambda_is_off_where_the_trainer_compiles_its_model(tmp_path: Path) -> None:
+    def trained(callback: Any) -> tuple[list[float], Tensor]:
         torch._dynamo.reset()
-        trainer = trainer_of(tmp_path, language_model(), Lines(), callback=callback, **options)
+        options = {"torch_compile": True, "torch_compile_backend": "eager"}
+        trainer = trainer_of(tmp_path, small_graph(), Lines(), callback=callback, **options)
         trainer.train()
         return outcome(trainer)
 
     plain = trained(None)
-    assert same(trained(AbsgdCallback()), plain)
-    assert not same(trained(AbsgdCallback(lam=-1.0)), plain)
+    assert same(trained(hugging_face.AbsgdCallback()), plain)
+    assert not same(trained(hugging_face.AbsgdCallback(lam=-1.0)), plain)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +120,7 @@ def test_the_loss_function_is_the_models_own_whatever_it_divides_by(
             tmp_path,
             model,
             Sentences(width),
-            compute_loss_func=loss_function(model) if by_function else None,
+            compute_loss_func=hugging_face.loss_function(model) if by_function else None,
             gradient_accumulation_steps=accumulation,
         )
         # Some models take the items of a step and pass them on to no loss, and nobody divides then.
@@ -131,12 +137,12 @@ def test_a_loss_of_more_than_logits_and_labels_is_refused_by_name() -> None:
     model.loss_function = lambda start_logits, end_logits, **kwargs: start_logits.mean()
     outputs = {"logits": torch.zeros(2, 3, requires_grad=True)}
     with pytest.raises(NotWeighable, match=r"takes start_logits, end_logits: leave compute_loss_func out"):
-        loss_function(model)(outputs, torch.zeros(2, dtype=torch.long))
+        hugging_face.loss_function(model)(outputs, torch.zeros(2, dtype=torch.long))
 
 
 @pytest.mark.parametrize("end", ["stop", "over"])
 def test_saving_evaluating_and_stopping_reach_the_trainer_by_its_flags(tmp_path: Path, end: str) -> None:
-    callback = AbsgdCallback()
+    callback = hugging_face.AbsgdCallback()
     source = Stops(callback, {1: "save", 2: "evaluate", 3: end})
     trainer = trainer_of(
         tmp_path, classifier(), Sentences(), callback=callback, eval_strategy="steps", eval_steps=1000
@@ -157,7 +163,7 @@ def test_saving_evaluating_and_stopping_reach_the_trainer_by_its_flags(tmp_path:
 
 def test_training_goes_on_exactly_from_a_checkpoint_of_the_trainer(tmp_path: Path) -> None:
     def trained(folder: Path, **options: Any) -> Any:
-        callback = AbsgdCallback(lam=-0.7, gamma=0.5)
+        callback = hugging_face.AbsgdCallback(lam=-0.7, gamma=0.5)
         trainer = trainer_of(
             folder, classifier(), Sentences(), callback=callback, save_strategy="steps", save_steps=2
         )
@@ -188,7 +194,7 @@ def test_training_that_was_broken_off_begins_anew_and_not_where_it_was(tmp_path:
         steps.append(step)
         return -1.0
 
-    trainer = trainer_of(tmp_path, classifier(), Sentences(), callback=AbsgdCallback(lam=lam))
+    trainer = trainer_of(tmp_path, classifier(), Sentences(), callback=hugging_face.AbsgdCallback(lam=lam))
     trainer.add_callback(Breaks())
     with pytest.raises(KeyboardInterrupt):
         trainer.train()
@@ -205,7 +211,7 @@ def test_a_trainer_that_trains_again_counts_from_0_and_that_is_said(
         steps.append(step)
         return -1.0
 
-    trainer = trainer_of(tmp_path, classifier(), Sentences(), callback=AbsgdCallback(lam=lam))
+    trainer = trainer_of(tmp_path, classifier(), Sentences(), callback=hugging_face.AbsgdCallback(lam=lam))
     trainer.train()
     assert "begins anew" not in capsys.readouterr().err
     trainer.train()
@@ -214,7 +220,7 @@ def test_a_trainer_that_trains_again_counts_from_0_and_that_is_said(
 
 
 def test_metrics_that_are_no_numbers_are_left_out(tmp_path: Path) -> None:
-    callback = AbsgdCallback()
+    callback = hugging_face.AbsgdCallback()
     source = Stops(callback, {})
     trainer = trainer_of(
         tmp_path, classifier(), Sentences(), callback=callback, eval_strategy="steps", eval_steps=2
@@ -233,7 +239,7 @@ def test_an_exception_leaves_nothing_behind_that_weighs(tmp_path: Path) -> None:
             return super().__getitem__(i)
 
     broken = True
-    callback = AbsgdCallback(lam=-1.0)
+    callback = hugging_face.AbsgdCallback(lam=-1.0)
     trainer = trainer_of(tmp_path, classifier(), WorkerFault(), callback=callback)
     with pytest.raises(KeyError):
         trainer.train()

@@ -108,7 +108,7 @@ def measure(path: str, few: int, many: int) -> Growth:
     return Growth(*map(int, done.stdout.split()))
 
 
-@pytest.mark.parametrize(("path", "few", "many"), [("host", 200, 2200), ("device", 100, 900)])
+@pytest.mark.parametrize(("path", "few", "many"), [("host", 200, 1000), ("device", 100, 400)])
 def test_memory_stays_flat(path, few, many):
     growth = measure(path, few, many)
     assert growth.allocated <= 20_000

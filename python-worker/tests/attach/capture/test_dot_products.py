@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from absgd_worker.attach import api
 from absgd_worker.attach.errors import NotWeighable
+from pairwise import pairwise
 from recorder import Recorder
 
 B, C = 10, 4
@@ -58,52 +59,52 @@ def by_multiplication(losses: Tensor, w: Tensor) -> Tensor:
     return (losses * w).sum()
 
 
-def ways(weights: Tensor) -> Iterator[tuple[str, Callable[[Dot], Tensor]]]:
-    """The loss of a batch: the given call reduces the losses with `weights`."""
-
-    def captured(dot: Dot) -> Tensor:
-        with api.capture():
-            return dot(F.cross_entropy(a_model()(points), labels, reduction="none"), weights)
-
-    def wrapped(dot: Dot) -> Tensor:
-        return dot(api.wrap(nn.CrossEntropyLoss(reduction="none"))(a_model()(points), labels), weights)
-
-    def inside(dot: Dot) -> Tensor:
-        def criterion(scores: Tensor) -> Tensor:
-            return dot(F.cross_entropy(scores, labels, reduction="none"), weights)
-
-        return api.wrap(criterion)(a_model()(points))  # type: ignore[no-any-return]
-
-    def inside_by_hand(dot: Dot) -> Tensor:
-        def criterion(scores: Tensor) -> Tensor:
-            return dot(-scores.log_softmax(1).gather(1, labels[:, None])[:, 0], weights)
-
-        return api.wrap(criterion)(a_model()(points))  # type: ignore[no-any-return]
-
-    for way in (captured, wrapped, inside, inside_by_hand):
-        yield way.__name__, way
+def captured(dot: Dot, weights: Tensor) -> Tensor:
+    """The loss of a batch: `dot` reduces its losses with `weights`."""
+    with api.capture():
+        return dot(F.cross_entropy(a_model()(points), labels, reduction="none"), weights)
 
 
-@pytest.mark.parametrize("spelling", list(SPELLINGS))
-@pytest.mark.parametrize("kind", list(WEIGHTS))
-def test_a_dot_product_has_the_weights_of_the_sum_of_products(spelling: str, kind: str) -> None:
+def wrapped(dot: Dot, weights: Tensor) -> Tensor:
+    return dot(api.wrap(nn.CrossEntropyLoss(reduction="none"))(a_model()(points), labels), weights)
+
+
+def inside(dot: Dot, weights: Tensor) -> Tensor:
+    def criterion(scores: Tensor) -> Tensor:
+        return dot(F.cross_entropy(scores, labels, reduction="none"), weights)
+
+    return api.wrap(criterion)(a_model()(points))  # type: ignore[no-any-return]
+
+
+def inside_by_hand(dot: Dot, weights: Tensor) -> Tensor:
+    def criterion(scores: Tensor) -> Tensor:
+        return dot(-scores.log_softmax(1).gather(1, labels[:, None])[:, 0], weights)
+
+    return api.wrap(criterion)(a_model()(points))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("spelling", "kind", "way"),
+    pairwise([*SPELLINGS], [*WEIGHTS], [captured, wrapped, inside, inside_by_hand]),
+)
+def test_a_dot_product_has_the_weights_of_the_sum_of_products(
+    spelling: str, kind: str, way: Callable[[Dot, Tensor], Tensor]
+) -> None:
     dot, weights = SPELLINGS[spelling], WEIGHTS[kind]
     losses = F.cross_entropy(a_model()(points), labels, reduction="none").detach()
-    for name, way in ways(weights):
-        source = Recorder(**{"lambda": -1.0})
-        with api.session(source=source) as session:
-            found = way(dot)
-            assert session.captured == 1, name
-        with api.session(source=Recorder(**{"lambda": -1.0})):
-            expected = way(by_multiplication)
-        assert found.item() == pytest.approx(expected.item(), rel=1e-5), name
-        assert found.item() != pytest.approx(dot(losses, weights).item(), rel=1e-4), name
-        with api.session(source=Recorder(**{"lambda": math.inf})) as session:
-            off = way(dot)
-            off.backward()
-            assert session.captured == 1, name
-        if name != "inside_by_hand":
-            assert torch.equal(off, dot(losses, weights)), name
+    with api.session(source=Recorder(**{"lambda": -1.0})) as session:
+        found = way(dot, weights)
+        assert session.captured == 1
+    with api.session(source=Recorder(**{"lambda": -1.0})):
+        expected = way(by_multiplication, weights)
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert found.item() != pytest.approx(dot(losses, weights).item(), rel=1e-4)
+    with api.session(source=Recorder(**{"lambda": math.inf})) as session:
+        off = way(dot, weights)
+        off.backward()
+        assert session.captured == 1
+    if way is not inside_by_hand:
+        assert torch.equal(off, dot(losses, weights))
 
 
 def test_the_weight_of_a_sample_stays_outside_of_the_exponent() -> None:

@@ -86,11 +86,14 @@ def trained(arrangement: Arrangement, loss_of: Loss, *, steps: range, state: Any
     return model.state_dict()
 
 
-@pytest.mark.parametrize("way", [wrapped, captured, weighed])
+WAYS: list[Any] = [wrapped, captured, weighed]
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_any_arrangement_of_heads_passes_and_micro_batches_follows_the_recurrence_by_hand(
     way: Loss,
 ) -> None:
-    for seed in range(10):
+    for seed in range(WAYS.index(way), 12, 3):
         arrangement = Arrangement.drawn(random.Random(seed))
         steps = range(len(arrangement.skips))
         hand = ByHand(arrangement.micro)

@@ -106,7 +106,7 @@ def by_hand() -> Reduce:
 @pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize("unreduced", [captured, wrapped])
 def test_every_part_follows_the_recurrence_of_its_own_losses(script: Any, unreduced: Unreduced) -> None:
-    for seed in range(4):
+    for seed in range(2):
         expected = trained(script, seed, captured, by_hand(), steps=range(STEPS))
         with api.session(lam=LAM, gamma=GAMMA, accumulate=1), api.capture():
             got = trained(script, seed, unreduced, means_of_lines(script), steps=range(STEPS))

@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from absgd_worker.integrations.lightning import AbsgdCallback
+
 L = pytest.importorskip("lightning")
 
 
@@ -41,6 +43,37 @@ class Classifier(L.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.AdamW(self.parameters(), lr=1e-2)
+
+
+class Silent(Classifier):
+    """Logs nothing: a compiler follows what logs for seconds."""
+
+    def log(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+
+class Counted(AbsgdCallback):
+    """Keeps the steps and the losses of its session."""
+
+    counted: tuple[int, int] = (0, 0)
+
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        assert self.session is not None
+        self.counted = (self.session.step, self.session.captured)
+        super().on_train_end(trainer, pl_module)
+
+
+class Averages(L.Callback):
+    """As callbacks that average weights do, after every batch."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def on_train_batch_end(self, trainer: Any, *args: Any) -> None:
+        self.count += 1
+
+    def state_dict(self) -> dict[str, int]:
+        return {"count": self.count}
 
 
 def fit(

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from absgd_worker.attach.source.source import StopTraining
+from lazily import lazily
 from recorder import Recorder
 
-transformers = pytest.importorskip("transformers")
+transformers = lazily("transformers")
 
 MAX_STEPS = 4
 
@@ -66,6 +67,24 @@ def classifier(**options: Any) -> Any:
         **{"num_labels": 3, **options},
     )
     return transformers.BertForSequenceClassification(config)
+
+
+def small_graph() -> Any:
+    """A language model without attention, which is compiled in little time."""
+
+    class SmallForCausalLM(transformers.PreTrainedModel):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__(transformers.PretrainedConfig(vocab_size=32))
+            self.tokens, self.head = nn.Embedding(32, 8), nn.Linear(8, 32)
+            self.post_init()
+
+        def forward(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor, **kwargs: Any) -> Any:
+            logits = self.head(F.dropout(self.tokens(input_ids), 0.1, self.training))
+            loss = self.loss_function(logits=logits, labels=labels, vocab_size=32, **kwargs)
+            return {"loss": loss, "logits": logits}
+
+    torch.manual_seed(0)
+    return SmallForCausalLM()
 
 
 def trainer_of(folder: Path, model: Any, data: Lines, *, callback: Any = None, **options: Any) -> Any:
