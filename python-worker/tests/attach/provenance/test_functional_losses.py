@@ -146,6 +146,15 @@ class TestWeigh:
             assert torch.equal(self.weighed(rows, lam, reduction="sum"), rows.sum())
             assert torch.equal(self.weighed(rows, lam, mask=mask), (rows * mask).sum() / mask.sum())
 
+    def test_losses_outside_of_the_mask_change_nothing_where_a_factor_of_0_takes_out_others(self) -> None:
+        numbers = torch.arange(12)
+        mask, factors = numbers % 3 != 0, (numbers % 4 != 0).to(self.losses.dtype)
+        found = []
+        for losses in (self.losses, self.losses.where(mask, torch.tensor(50.0, dtype=self.losses.dtype))):
+            with api.session(lam=LAM):
+                found.append(api.weigh(losses.clone().requires_grad_() * factors, mask=mask).item())
+        assert found[0] == found[1]
+
     def test_a_group_is_one_sample(self) -> None:
         group = torch.tensor([0, 0, 1, 1, 1, 2, 3, 3, 3, 3, 3, 3])
         means = torch.stack([self.losses[group == g].mean() for g in range(4)])
