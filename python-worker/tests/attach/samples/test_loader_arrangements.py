@@ -147,6 +147,19 @@ def test_a_mean_of_no_batch_and_a_loss_of_two_batches_have_no_known_samples() ->
     assert [entry.indices_B for entry in entries] == [None, None]
 
 
+def test_losses_that_a_script_uses_twice_are_recorded_for_their_samples() -> None:
+    draw = random.Random(2)
+    whole, data = drawn_data(draw)
+    model = nn.Linear(5, 4)
+    optimizer, source = torch.optim.SGD(model.parameters(), lr=0.0), Recorder()
+    with api.session(source=source, announce=False):
+        for x, y in api.track(DataLoader(data, 4)):
+            losses = by_hand(model(x), y)
+            api.weigh((losses + losses) / 2).backward()
+            optimizer.step()
+    require_right(source.entries, losses_of(model, whole), are_known=True, about="twice")
+
+
 class Sorting(nn.Module):
     """A model that returns its rows in another order."""
 
