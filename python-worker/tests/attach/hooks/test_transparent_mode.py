@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
 import torch
+import torch.nn.functional as F
 import torch.overrides
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -47,6 +49,31 @@ def test_a_whole_graph_is_compiled_as_without_a_capture() -> None:
     plain = compiled()
     with api.session(), api.capture():
         assert torch.equal(compiled(), plain)
+
+
+@pytest.mark.parametrize("lam", [math.inf, -1.0])
+def test_methods_of_tensor_that_are_written_in_python_are_compiled_too(lam: float) -> None:
+    def loss(x: Tensor, y: Tensor) -> Tensor:
+        first, second = x.unflatten(1, (2, 4)).flatten(1).split(4, dim=1)
+        rows = torch.einsum("bc,bc->bc", 1.0 - first, 2.0 / (second.exp() + 1.0))
+        return F.cross_entropy(rows, y)
+
+    torch.compiler.reset()
+    x, y = torch.randn(6, 8, requires_grad=True), torch.arange(6) % 4
+    step = torch.compile(loss, fullgraph=math.isinf(lam), backend="eager")
+    with api.session(lam=lam), api.capture():
+        found = step(x, y)
+    assert torch.equal(found, loss(x, y)) is math.isinf(lam)
+
+
+def test_they_are_compiled_while_an_unreduced_loss_is_followed() -> None:
+    double = torch.compile(lambda x: 2 * x.unflatten(0, (2, 3)).flatten(), backend="eager")
+    criterion = api.wrap(nn.CrossEntropyLoss(reduction="none"))
+    x, y = torch.randn(6, 4, requires_grad=True), torch.arange(6) % 4
+    with api.session():
+        losses = criterion(x, y)
+        assert torch.equal(double(y), 2 * y)
+        assert torch.equal(losses.mean(), F.cross_entropy(x, y, reduction="none").mean())
 
 
 def test_overrides_of_other_code_are_still_reported() -> None:

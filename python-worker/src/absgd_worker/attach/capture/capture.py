@@ -83,15 +83,14 @@ class Capture(TransparentMode):
     ) -> Any:
         # This runs at every operation of torch, so the common case returns first.
         context = self.context
-        if func not in _HANDLED or context.session.is_weighing:
+        handled = _HANDLED_IN_GRAPHS if torch.compiler.is_compiling() else _HANDLED
+        if func not in handled or context.session.is_weighing:
             return func(*args, **(kwargs or {}))
         kwargs = kwargs or {}
         if func in REDUCTIONS:
             return call_reduction(context, func, args, kwargs)
         if func in LOSSES:
             return call_functional_loss(context, func, args, kwargs)
-        if torch.compiler.is_compiling():
-            return func(*args, **kwargs)
         if func in DOT_PRODUCTS:
             return call_dot_product(context, func, args, kwargs)
         result = unreduced_losses_of(context.session).call(func, args, kwargs, context.follow)
@@ -101,5 +100,8 @@ class Capture(TransparentMode):
 
 
 _HANDLED = REDUCTIONS | DOT_PRODUCTS | LOSSES | FOLLOWED | SELECTIONS
+
+# The compiler fails to find a method of Tensor that is written in Python, such as `unflatten`, in a set.
+_HANDLED_IN_GRAPHS = REDUCTIONS | LOSSES
 
 Session._make_capture = Capture
