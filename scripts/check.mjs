@@ -38,6 +38,8 @@ const checks = {
       "import sys; sys.path.insert(0, 'python-worker/src'); import importlinter.cli as c; c.lint_imports_command()",
       '--config',
       'python-worker/pyproject.toml',
+      '--cache-dir',
+      cache('import-linter'),
     ],
   ],
   'contract: stale, breaking or unclean': [node, ['proto/generate.mjs', '--check']],
