@@ -102,6 +102,8 @@ describe('kill -9 of the controller', () => {
     const { dir, workerPid } = await orphan(runs, 1500)
     await until(() => readdirSync(join(dir, 'checkpoints')).some((file) => file.includes('000001500')))
     expect(readFileSync(join(dir, 'worker.log'), 'utf8')).toContain('after 1,500 steps')
+    // Another thread than the one that saves checkpoints writes the last steps into the spool.
+    await until(async () => (await readRunView(dir)).summary.steps === 1500)
     const alone = (await readRunView(dir)).summary
     expect(alone).toMatchObject({ status: 'lost', steps: 1500, lostSteps: 0, duplicatedSteps: 0, waits: 0 })
 
