@@ -66,16 +66,6 @@ def test_methods_of_tensor_that_are_written_in_python_are_compiled_too(lam: floa
     assert torch.equal(found, loss(x, y)) is math.isinf(lam)
 
 
-def test_they_are_compiled_while_an_unreduced_loss_is_followed() -> None:
-    double = torch.compile(lambda x: 2 * x.unflatten(0, (2, 3)).flatten(), backend="eager")
-    criterion = api.wrap(nn.CrossEntropyLoss(reduction="none"))
-    x, y = torch.randn(6, 4, requires_grad=True), torch.arange(6) % 4
-    with api.session():
-        losses = criterion(x, y)
-        assert torch.equal(double(y), 2 * y)
-        assert torch.equal(losses.mean(), F.cross_entropy(x, y, reduction="none").mean())
-
-
 def test_overrides_of_other_code_are_still_reported() -> None:
     asks: object = torch._C._has_torch_function  # type: ignore[attr-defined]
     assert torch.overrides.has_torch_function is asks

@@ -6,11 +6,9 @@ A mode of torch below all other modes, active from the criterion's call to the e
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import FunctionType
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import torch
 from torch import Tensor
 
 from absgd_worker.attach.capture.hidden_from_captures import hidden_from_captures
@@ -67,8 +65,7 @@ class FollowingMode(TransparentMode):
     ) -> Any:
         kwargs = kwargs or {}
         session = self._session
-        handled = _HANDLED_IN_GRAPHS if torch.compiler.is_compiling() else _HANDLED
-        if func not in handled or self.is_stopped or session.is_weighing or not session.is_training:
+        if func not in _HANDLED or self.is_stopped or session.is_weighing or not session.is_training:
             return func(*args, **kwargs)
         if func in DOT_PRODUCTS:
             call = self.losses.dot_product(func, args, kwargs, accept_unknown=False)
@@ -96,5 +93,3 @@ def follow(loss: Tensor, use: BackwardUse) -> None:
 
 
 _HANDLED = REDUCTIONS | FOLLOWED | DOT_PRODUCTS
-# The compiler fails to find a method of Tensor that is written in Python, such as `unflatten`, in a set.
-_HANDLED_IN_GRAPHS = frozenset(func for func in _HANDLED if not isinstance(func, FunctionType))
