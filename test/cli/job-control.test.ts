@@ -55,8 +55,10 @@ test(
     await shell.until(/steps +1,000,000/)
     await until(runs, 'behind', ({ steps }) => steps > 0)
     expect(shell.bytes()).not.toContain(ALTERNATE)
-    // Another program has the terminal, in modes of its own, when the run ends.
-    enter(shell, 'stty raw -echo; echo is""raw; wait; stty -a; stty sane; echo is""sane')
+    // Another program has the terminal, in modes of its own, when the run ends. In these modes a
+    // line starts at the column where the line before it ended: each word needs a line of its own.
+    const say = (word: string) => String.raw`printf "\r\nis""${word}\r\n"`
+    enter(shell, `stty raw -echo; ${say('raw')}; wait; stty -a; stty sane; ${say('sane')}`)
     await shell.until(/israw/)
     process.kill(readControllerFile(join(runs, 'behind'))!.pid, 'SIGINT')
     await shell.until(/issane/)
