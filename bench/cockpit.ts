@@ -3,11 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { acquireLock } from '../src/log/lock/run-lock.js'
 import type { Bench, Figure, Settings } from './figure.js'
-import { beginLongRun, writeLongRun } from './long-run.js'
-import { median } from './median.js'
-import { cpuSeconds, peakResidentBytes } from './processes.js'
-import type { SyntheticRun } from './synthetic.js'
-import { openTerminal } from './terminal.js'
+import { beginLongRun, writeLongRun } from './helpers/long-run.js'
+import { median } from './helpers/median.js'
+import { cpuSeconds, peakResidentBytes } from './helpers/processes.js'
+import type { SyntheticRun } from './helpers/synthetic.js'
+import { openTerminal } from './helpers/terminal.js'
 
 export const cockpit: Bench = {
   name: 'cockpit',

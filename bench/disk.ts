@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs'
 import { runPaths } from '../src/log/run-paths.js'
 import type { Bench, Figure, Settings } from './figure.js'
-import { trainToEnd } from './runs.js'
+import { trainToEnd } from './helpers/runs.js'
 
 export const disk: Bench = {
   name: 'disk',

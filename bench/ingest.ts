@@ -15,9 +15,9 @@ import { encodeRecord } from '../src/wire/codec.js'
 import { localEndpoints } from '../src/wire/endpoints.js'
 import { bindController } from '../src/wire/zmq-channel.js'
 import type { Bench, Figure } from './figure.js'
-import { median } from './median.js'
-import type { Answer, Order } from './pusher.js'
-import type { SyntheticRun } from './synthetic.js'
+import { median } from './helpers/median.js'
+import type { Answer, Order } from './helpers/pusher.js'
+import type { SyntheticRun } from './helpers/synthetic.js'
 
 export const ingest: Bench = {
   name: 'ingest',

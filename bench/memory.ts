@@ -7,8 +7,8 @@ import { promisify } from 'node:util'
 import { readControllerFile } from '../src/log/run-directory.js'
 import { readRun } from '../src/log/read-run.js'
 import type { Bench, Figure, Settings } from './figure.js'
-import { median } from './median.js'
-import { residentBytes } from './processes.js'
+import { median } from './helpers/median.js'
+import { residentBytes } from './helpers/processes.js'
 
 export const memory: Bench = {
   name: 'memory',

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import type { Bench, Figure, Settings } from './figure.js'
-import { measure, type Interval } from './python.js'
+import { measure, type Interval } from './helpers/python.js'
 
 export const reportCost: Bench = {
   name: 'report-cost',

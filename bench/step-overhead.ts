@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { cosine, exponential } from '../src/index.js'
 import type { Bench, Figure } from './figure.js'
-import { intervalText, type Interval } from './python.js'
-import { trainToEnd } from './runs.js'
+import { intervalText, type Interval } from './helpers/python.js'
+import { trainToEnd } from './helpers/runs.js'
 
 export const stepOverhead: Bench = {
   name: 'step-overhead',

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Bench, Figure } from './figure.js'
-import { writeLongRun } from './long-run.js'
-import { median } from './median.js'
+import { writeLongRun } from './helpers/long-run.js'
+import { median } from './helpers/median.js'
 
 export const summaries: Bench = {
   name: 'summaries',

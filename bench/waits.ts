@@ -1,7 +1,7 @@
 /** Whether a training thread ever waits for a row of an open-loop plan. */
 import { exponential } from '../src/index.js'
 import type { Bench } from './figure.js'
-import { trainToEnd } from './runs.js'
+import { trainToEnd } from './helpers/runs.js'
 
 export const waits: Bench = {
   name: 'waits',

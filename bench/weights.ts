@@ -1,6 +1,6 @@
 /** Measures the cost of the rule of weights on top of plain cross-entropy, compared with the authors' recurrence. */
 import type { Bench, Figure } from './figure.js'
-import { intervalText, measure, type Interval } from './python.js'
+import { intervalText, measure, type Interval } from './helpers/python.js'
 
 export const weights: Bench = {
   name: 'weights',

@@ -21,7 +21,6 @@ const checks = {
     bin('eslint'),
     ['.', '--max-warnings=0', '--cache', `--cache-location=${cache('eslint/')}`],
   ],
-  'types: Python': [bin('pyright'), ['--pythonpath', python]],
   'types: TypeScript': [
     bin('tsc'),
     ['-p', 'tsconfig.json', '--incremental', '--tsBuildInfoFile', cache('tsc.tsbuildinfo')],
@@ -42,6 +41,7 @@ const checks = {
       cache('import-linter'),
     ],
   ],
+  'types: Python': [python, ['-m', 'pyrefly', 'check', '--python-interpreter-path', python, '--min-severity', 'warn']],
   'contract: stale, breaking or unclean': [node, ['proto/generate.mjs', '--check']],
   'lint: Python': ruff('check'),
   'format: Python': ruff('format', '--check'),

@@ -7,7 +7,11 @@ import { parseArgs } from 'node:util'
 import { environment, must, python, root, setUp } from './project.mjs'
 
 const PROTOBUF = ['4.25', '5.29', '6', '7']
-const MESSAGES = ['link/test_codec.py', 'link/test_golden_messages.py', 'attach/recording/test_journal.py']
+const MESSAGES = [
+  'link/wire/test_codec.py',
+  'link/wire/test_golden_messages.py',
+  'attach/recording/test_journal.py',
+]
 const ATTACHED = ['attach', 'test_import.py', 'documents/test_integrate_docs.py']
 
 const options = { torch: { type: 'string' }, python: { type: 'string', default: python } }

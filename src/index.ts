@@ -48,7 +48,8 @@ export type { Candidate, WhatIf, WhatIfOptions } from './analysis/try-lambdas.js
 export { suggest } from './analysis/suggest-lambda.js'
 export type { Suggestions, SuggestOptions } from './analysis/suggest-lambda.js'
 export type { RecentOptions } from './analysis/recent-losses.js'
-export type { ClassShare, Outcome, Share, Target } from './analysis/lambda-outcome.js'
+export type { Target } from './analysis/lambda-for-target.js'
+export type { ClassShare, Outcome, Share } from './analysis/lambda-outcome.js'
 export type { LossesRead, LossSpread } from './analysis/loss-spread.js'
 export type { BoundedSuggestion, Suggestion } from './analysis/lambda-suggestions.js'
 

@@ -1,5 +1,6 @@
 /** Compares values of lambda on the same losses: the applied one, and candidates. */
-import { lambdaFor, outcomeAt, type LossBatch, type Outcome, type Target } from './lambda-outcome.js'
+import { lambdaFor, type Target } from './lambda-for-target.js'
+import { outcomeAt, type LossBatch, type Outcome } from './lambda-outcome.js'
 
 /** A lambda (±Infinity is off), or a target for which a lambda is computed: `ess` in (0, 1] or `kl` ≥ 0 in nats, see `Outcome`. */
 export type Candidate = { readonly lambda: number } | Target

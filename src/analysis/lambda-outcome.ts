@@ -1,7 +1,7 @@
 /** The weights that another lambda would give to recorded losses. It needs no training, and does not depend on gamma. */
 import type { LabelledBatch } from '../samples/recent-samples.js'
 import { UNKNOWN_LABEL } from '../samples/sample-columns.js'
-import { essRatioAt, isUsable, klAt, solveEss, solveKl } from '../weighting/solve-lambda.js'
+import { essRatioAt, isUsable, klAt } from '../weighting/solve-lambda.js'
 
 export type LossBatch = Pick<LabelledBatch, 'losses' | 'labels' | 'trueLabels'>
 
@@ -39,9 +39,6 @@ export interface ClassShare extends Share {
   readonly label: number
 }
 
-/** A target: `ess` in (0, 1] for `Outcome.essRatio`, or `kl` ≥ 0, in nats, for `Outcome.kl`. */
-export type Target = { readonly ess: number } | { readonly kl: number }
-
 /** @param batches - At least one that `isUsable`; others are left out. @param lambda - Not 0; ±Infinity is off. */
 export function outcomeAt(batches: readonly LossBatch[], lambda: number): Outcome {
   const usable = batches.filter(({ losses }) => isUsable(losses))
@@ -63,38 +60,6 @@ export function outcomeAt(batches: readonly LossBatch[], lambda: number): Outcom
     classes: classShares(usable, weights),
     wrong: wrongShare(usable, weights),
   }
-}
-
-/** The lambda that reaches a target; ±Infinity if only even weights do; undefined if no lambda does. */
-export function lambdaFor(batches: readonly LossBatch[], target: Target, sign: 1 | -1): number | undefined {
-  const losses = batches.map((batch) => batch.losses)
-  const { min, max, isSpread } = boundsOf(losses)
-  const even = 'ess' in target ? target.ess === 1 : target.kl === 0
-  if (even) return sign * Infinity
-  if (!isSpread) return undefined
-  const options = { sign, min, max }
-  const { lambda, saturated } =
-    'ess' in target ? solveEss(losses, target.ess, options) : solveKl(losses, target.kl, options)
-  if (saturated === 'min') return undefined
-  return saturated === 'max' ? sign * Infinity : lambda
-}
-
-/** The least even weights that a lambda of this sign can give: the smallest ESS ratio and the largest KL. */
-export function leastEven(batches: readonly LossBatch[], sign: 1 | -1): { ess: number; kl: number } {
-  const { min } = boundsOf(batches.map((batch) => batch.losses))
-  const { essRatio, kl } = outcomeAt(batches, sign * min)
-  return { ess: essRatio, kl }
-}
-
-/** Bounds of |lambda|. Below `min` only one loss of a batch has weight; above `max` all weights are equal. */
-function boundsOf(batches: readonly Float32Array[]) {
-  let spread = 0
-  for (const losses of batches.filter(isUsable)) {
-    const least = losses.reduce((a, b) => Math.min(a, b))
-    spread = Math.max(spread, losses.reduce((a, b) => Math.max(a, b)) - least)
-  }
-  const unit = spread > 0 ? spread : 1
-  return { min: unit / REACH, max: unit * REACH, isSpread: spread > 0 }
 }
 
 function softmax(losses: Float32Array, lambda: number): Float64Array {
@@ -141,6 +106,3 @@ function wrongShare(batches: readonly LossBatch[], weights: readonly Float64Arra
   )
   return isKnown ? { samples, weight } : undefined
 }
-
-/** Factor between the bounds of |lambda| and the largest range of losses in a batch. */
-const REACH = 1e6

@@ -1,5 +1,6 @@
 /** Suggests values of lambda from the spread of losses. */
-import { lambdaFor, outcomeAt, type LossBatch, type Outcome } from './lambda-outcome.js'
+import { lambdaFor } from './lambda-for-target.js'
+import { outcomeAt, type LossBatch, type Outcome } from './lambda-outcome.js'
 
 /** A lambda that gives an ESS ratio. */
 export interface Suggestion {

@@ -8,7 +8,7 @@ import { readControllerFile, removeUnused, runPaths } from '../log/run-directory
 import { tailRun } from '../log/follow-run.js'
 import type { Manifest } from '../record/manifest.js'
 import { lastLines, spawnDetached, type ProcessExit, type ProcessHandle } from '../process/child.js'
-import { showCockpit } from './cockpit.js'
+import { showCockpit } from './open-cockpit.js'
 import { exitCodeOf } from './exit-code.js'
 import { holdInterrupts } from './interrupts.js'
 import { printRun } from './output/print-run.js'

@@ -2,6 +2,7 @@
 import { runCommand } from './run-command.js'
 import { installerEnv, type Installer, type InstallerOptions } from './install/installer.js'
 import { createPip } from './install/pip.js'
+import { readPipSources } from './install/pip-sources.js'
 import { PYTHON_MINIMUM } from './install/requirements.js'
 import { createUv } from './install/uv.js'
 import { atLeast } from './python-versions.js'
@@ -50,32 +51,6 @@ export function chooseInstaller(tools: Tools, options: InstallerOptions): Instal
   if (tools.python === undefined) return uv
   return uv !== undefined && tools.pipSources.length === 0 ? uv : createPip(tools.python.command, watched)
 }
-
-async function readPipSources(python: string, env: NodeJS.ProcessEnv): Promise<readonly string[]> {
-  const fromEnvironment = Object.keys(env).filter((name) => SOURCES.has(pipKey(name)) && env[name])
-  const result = await runCommand(python, ['-m', 'pip', 'config', 'list'], {
-    env,
-    timeoutMs: TOOL_TIMEOUT_MS,
-  })
-  const listed = result.status === 'ok' ? result.stdout.split('\n').map((line) => line.split('=')[0]!) : []
-  const fromFiles = listed.filter((key) => !key.startsWith(':env:') && SOURCES.has(key.split('.').at(-1)!))
-  return [...fromEnvironment, ...fromFiles]
-}
-
-/** PIP_FIND_LINKS → find-links */
-function pipKey(variable: string): string {
-  return variable.startsWith('PIP_') ? variable.slice(4).toLowerCase().replaceAll('_', '-') : ''
-}
-
-const SOURCES = new Set([
-  'index-url',
-  'extra-index-url',
-  'find-links',
-  'no-index',
-  'proxy',
-  'cert',
-  'client-cert',
-])
 
 const PYTHONS = ['python3', 'python', 'python3.13', 'python3.12', 'python3.11', 'python3.10']
 

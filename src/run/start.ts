@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startController, type Controller, type RunEnd } from '../controller/controller.js'
-import { summarizeSamples } from '../analysis/noise-auc.js'
+import { summarizeSamples } from '../analysis/run-noise-auc.js'
 import { placeInStream } from '../controller/state/received-telemetry.js'
 import type { ControllerContext } from '../controller/state/state.js'
 import { appendSpooled, cutNote, isEmpty, recoverLog, takeOverNote } from './recover-log.js'

@@ -1,5 +1,5 @@
 /** A summary of all samples of a run. */
-import { noiseRanking, type NoiseRanking } from './label-noise.js'
+import { noiseRanking, type NoiseRanking } from './noise-auc.js'
 import type { Position } from '../record/record.js'
 import { UNKNOWN_LABEL } from './sample-columns.js'
 import { isWrong, meanLosses, type SampleLosses } from './sample-losses.js'

@@ -5,7 +5,8 @@ import { FRESH_STATE, weigh } from '../../src/weighting/weigh-batch.js'
 import { weighCandidates } from '../../src/analysis/compare-lambdas.js'
 import { spreadOf } from '../../src/analysis/loss-spread.js'
 import { forWrongLabels, suggestionsFor } from '../../src/analysis/lambda-suggestions.js'
-import { leastEven, lambdaFor, outcomeAt, type LossBatch } from '../../src/analysis/lambda-outcome.js'
+import { lambdaFor, leastEven } from '../../src/analysis/lambda-for-target.js'
+import { outcomeAt, type LossBatch } from '../../src/analysis/lambda-outcome.js'
 
 function batch(
   losses: readonly number[],

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { noiseRanking } from '../../src/samples/label-noise.js'
+import { noiseRanking } from '../../src/samples/noise-auc.js'
 import { emptySampleLosses, meanLosses, withSamples } from '../../src/samples/sample-losses.js'
 import { record, rewind, sampleInfo, samples } from '../helpers/records.js'
 

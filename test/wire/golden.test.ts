@@ -9,7 +9,7 @@ import { vectors, type Vector } from './vectors.js'
 const schemas = { ToController: ToControllerSchema, ToPeer: ToPeerSchema, Record: RecordSchema }
 
 describe('the golden messages', () => {
-  // Written by `npx vitest run test/wire/golden.test.ts --update`; python-worker/tests/link/test_golden_messages.py reads it too.
+  // Written by `npx vitest run test/wire/golden.test.ts --update`; python-worker/tests/link/wire/test_golden_messages.py reads it too.
   test('are those of proto/golden/messages.json', async () => {
     const lines = vectors.map((vector) => JSON.stringify({ ...describeVector(vector), hex: hexOf(vector) }))
     await expect(`[\n${lines.join(',\n')}\n]\n`).toMatchFileSnapshot('../../proto/golden/messages.json')

@@ -16,10 +16,10 @@ from absgd_worker.link.channel import Channel
 from absgd_worker.link.command_loop import CommandLoop, WorkerFault
 from absgd_worker.link.environment import Settings, read_settings
 from absgd_worker.link.failure import describe_failure
-from absgd_worker.link.hello import objection
-from absgd_worker.link.messages import Bye, Reason, Welcome
 from absgd_worker.link.telemetry import Telemetry
 from absgd_worker.link.thread_exchange import ThreadExchange
+from absgd_worker.link.wire.hello import objection
+from absgd_worker.link.wire.messages import Bye, Reason, Welcome
 from absgd_worker.task.build import build_task
 from absgd_worker.task.task import Task
 from absgd_worker.training.actions import Actions

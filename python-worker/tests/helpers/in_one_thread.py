@@ -10,10 +10,10 @@ import torch
 
 from absgd_worker import Task
 from absgd_worker.link.command_loop import CommandLoop
-from absgd_worker.link.messages import EventKind, Position, Reason
 from absgd_worker.link.plan_table import Row
 from absgd_worker.link.step_reports import StepEntry
 from absgd_worker.link.thread_exchange import ThreadExchange
+from absgd_worker.link.wire.messages import EventKind, Position, Reason
 from absgd_worker.task.context import Context
 from absgd_worker.training import loop
 from absgd_worker.training.actions import Actions

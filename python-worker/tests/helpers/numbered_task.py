@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -29,7 +31,7 @@ class Numbers:
         return torch.tensor([float(index), 1.0]), -1 if index in self.blank else index % 3
 
 
-def task_of(data, notes=None, **options):
+def task_of(data, notes=None, **changes):
     torch.manual_seed(0)
     model = nn.Linear(2, 3)
 
@@ -39,7 +41,7 @@ def task_of(data, notes=None, **options):
         logits_B = model(batch[0] / data.size)
         return nn.functional.cross_entropy(logits_B, batch[1], reduction="none")
 
-    options = {"batch_size": 4, "loss": loss, "on_bad_sample": "skip", **options}
+    options: dict[str, Any] = {"batch_size": 4, "loss": loss, "on_bad_sample": "skip", **changes}
     return Task(
         model=model, optimizer=torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9), data=data, **options
     )

@@ -233,10 +233,10 @@ def test_metrics_that_are_no_numbers_are_left_out(tmp_path: Path) -> None:
 
 def test_an_exception_leaves_nothing_behind_that_weighs(tmp_path: Path) -> None:
     class WorkerFault(Sentences):
-        def __getitem__(self, i: int) -> dict[str, Any]:
+        def __getitem__(self, index: int) -> dict[str, Any]:
             if torch.is_grad_enabled() and broken:
                 raise KeyError("of the data")
-            return super().__getitem__(i)
+            return super().__getitem__(index)
 
     broken = True
     callback = hugging_face.AbsgdCallback(lam=-1.0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from array import array
 from threading import Condition
 
-from absgd_worker.link.messages import EventKind, Plan
 from absgd_worker.link.plan_table import PlanTable, Row
+from absgd_worker.link.wire.messages import EventKind, Plan
 
 
 def plan(seq, first, count, lr, *, attempt=1, run_steps=0, events=()):

@@ -10,10 +10,11 @@ import pytest
 
 from absgd_worker.attach.recording.log_file import LogFile
 from absgd_worker.gen import record_pb2, stream_pb2
-from absgd_worker.link import frame_size, frames
-from absgd_worker.link.codec import encode_record, stream_of
-from absgd_worker.link.messages import Acked, Position
-from absgd_worker.link.records import FIELDS, Evaluation, Note, SampleInfo, SamplePredictions
+from absgd_worker.link import frames
+from absgd_worker.link.wire import frame_size
+from absgd_worker.link.wire.codec import encode_record, stream_of
+from absgd_worker.link.wire.messages import Acked, Position
+from absgd_worker.link.wire.records import FIELDS, Evaluation, Note, SampleInfo, SamplePredictions
 from sent_telemetry import bodies, sent, telemetry
 from worker_process import read_segment
 

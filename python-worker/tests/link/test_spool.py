@@ -80,13 +80,13 @@ def test_an_acknowledgement_beyond_the_end_or_repeated_does_no_harm(tmp_path, sm
     spool.acknowledge(99)
     assert spool.append(payload(11)) == 11
     assert spool.read(11) == payload(11)
-    assert spool.bytes == len(payload(11)) + 8
+    assert spool.size == len(payload(11)) + 8
 
 
 def test_bytes_count_what_is_not_acknowledged(tmp_path, small):
     spool = filled(tmp_path, 40)
     spool.acknowledge(25)
-    assert spool.bytes == sum(len(payload(seq)) + 8 for seq in range(26, 41))
+    assert spool.size == sum(len(payload(seq)) + 8 for seq in range(26, 41))
 
 
 def test_a_frame_that_the_disk_refuses_is_still_there_for_the_controller_and_tears_no_file(

@@ -9,9 +9,9 @@ from random import Random
 import pytest
 import torch
 
-from absgd_worker.link.messages import Acked, Bye, CommandResult, Position, Reason
-from absgd_worker.link.records import Gap, GapReason, Note
 from absgd_worker.link.step_reports import MAX_STEPS, StepEntry, runs_of, sample_batches, step_batch
+from absgd_worker.link.wire.messages import Acked, Bye, CommandResult, Position, Reason
+from absgd_worker.link.wire.records import Gap, GapReason, Note
 from sent_telemetry import SIZE, bodies, entry, sent, telemetry
 
 
@@ -164,7 +164,9 @@ def test_samples_that_nobody_knows_go_without_indices_and_classes():
 def test_several_weighings_of_a_step_are_reported_by_name_and_cut_where_they_change():
     def of(step, name, *others):
         made = entry(step)
-        return made._replace(name=name, others=tuple((other, made.statistics) for other in others))
+        assert made.statistics is not None
+        statistics = made.statistics
+        return made._replace(name=name, others=tuple((other, statistics) for other in others))
 
     steps = [of(0, "a", "b"), of(1, "a", "b"), of(2, "a"), of(3, "c"), entry(4)._replace(indices_B=None)]
     runs = list(runs_of(steps))

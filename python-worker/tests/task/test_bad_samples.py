@@ -14,8 +14,8 @@ from torch.utils.data import default_collate
 
 from absgd_worker.errors import ControlError, TaskError
 from absgd_worker.link.failure import describe_failure
-from absgd_worker.link.messages import Position
 from absgd_worker.link.step_reports import runs_of, sample_batches, step_batch
+from absgd_worker.link.wire.messages import Position
 from absgd_worker.task.batches import NAMED, Batches, LeftOutNotes
 from absgd_worker.task.prediction import predict
 from absgd_worker.task.sampler import permutation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+from typing import Any
 
 import pytest
 import torch
@@ -34,7 +35,8 @@ def task(function, *, labels=None, batch_size=3):
 
 def pieces(made, **options):
     got = []
-    whole = predict(made, got.append, **{"attempt": 1, "step": 3, "seed": 1, **options})
+    settings: dict[str, Any] = {"attempt": 1, "step": 3, "seed": 1, **options}
+    whole = predict(made, got.append, **settings)
     return got, whole
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -14,7 +16,7 @@ MODEL = nn.Linear(2, 3)
 
 def make(**changes):
     model = changes.get("model", MODEL)
-    fields = {
+    fields: dict[str, Any] = {
         "model": model,
         "optimizer": torch.optim.SGD(MODEL.parameters(), lr=0.1),
         "data": (torch.zeros(10, 2), torch.arange(10) % 3),

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from absgd_worker.errors import CheckpointError
-from absgd_worker.link.messages import Position
+from absgd_worker.link.wire.messages import Position
 from absgd_worker.task.random_state import random_state, seed_all, set_random_state
 from absgd_worker.training.checkpoint import delete_checkpoints, read_checkpoint, write_checkpoint
 

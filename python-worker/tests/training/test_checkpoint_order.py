@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from absgd_worker import Task
-from absgd_worker.link.messages import Acked, Welcome
 from absgd_worker.link.telemetry import Telemetry
 from absgd_worker.link.thread_exchange import ThreadExchange
+from absgd_worker.link.wire.messages import Acked, Welcome
 from absgd_worker.training.checkpoint import read_checkpoint
 from in_one_thread import served_task, train_rows
 from worker_process import read_segment

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from typing import Any
 
 import pytest
 import torch
@@ -48,7 +49,7 @@ def first_checkpoint(controller):
 
 def visible(records, attempts):
     """What the reports say of each step and evaluation; `attempts` gives the first step of each."""
-    found = {}
+    found: dict[tuple[Any, ...], Any] = {}
     for record in records:
         kind = record.WhichOneof("body")
         body = getattr(record, kind)

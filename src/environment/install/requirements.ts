@@ -31,6 +31,7 @@ export const PACKAGES: Readonly<Record<Part, readonly Package[]>> = {
   demo: [{ name: 'scikit-learn', minimum: '1.3' }],
   dev: [
     { name: 'import-linter', minimum: '2.1' },
+    { name: 'pyrefly', minimum: '1.5' },
     { name: 'pytest', minimum: '8' },
     { name: 'pytest-cov', minimum: '6' },
     { name: 'pytest-xdist', minimum: '3.5' },

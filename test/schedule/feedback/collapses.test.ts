@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { drawOf, isReported, outcomeOf, type Outcome } from '../../../bench/collapses.js'
-import { trainToy, type Toy } from '../../../bench/toy-training.js'
+import { drawOf, isReported, outcomeOf, type Outcome } from '../../../bench/guard/collapses.js'
+import { trainToy, type Toy } from '../../../bench/guard/toy-training.js'
 import { GUARD } from '../../../src/schedule/feedback/guard.js'
 
 /** A head of 1,000 classes on data of ten, in batches of 8. */

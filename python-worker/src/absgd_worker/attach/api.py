@@ -21,8 +21,6 @@ from typing import Any, overload
 from torch import Tensor, nn
 
 from absgd_worker.attach.capture.capture import Capture
-from absgd_worker.attach.capture.weigh_losses import Reduction, weigh_losses
-from absgd_worker.attach.capture.wrap_criterion import Criterion, weighed_criterion, weighed_function
 from absgd_worker.attach.errors import NotApplied, NotWeighable, SessionError
 from absgd_worker.attach.provenance.granularity import Granularity, GranularityError
 from absgd_worker.attach.samples.tracked_loader import Tracked
@@ -31,6 +29,8 @@ from absgd_worker.attach.session.session import Session
 from absgd_worker.attach.source.constant import Setting
 from absgd_worker.attach.source.criterion_settings import criterion_settings
 from absgd_worker.attach.source.source import StopTraining
+from absgd_worker.attach.wrap.weigh_losses import Reduction, weigh_losses
+from absgd_worker.attach.wrap.wrap_criterion import Criterion, weighed_criterion, weighed_function
 
 __all__ = [
     "GranularityError",

@@ -113,7 +113,7 @@ class AbsgdCallback(pl.Callback):
 def _put_behind_others(trainer: pl.Trainer, callback: pl.Callback) -> None:
     """Moves the callback behind those that average weights after a batch, and before those that save."""
     known: Any = trainer
-    saving: Any = pl.callbacks.Checkpoint  # pyright: ignore[reportAttributeAccessIssue]
+    saving: Any = pl.callbacks.Checkpoint
     rest = [other for other in known.callbacks if other is not callback]
     savers = [other for other in rest if isinstance(other, saving)]
     others = [other for other in rest if other not in savers]

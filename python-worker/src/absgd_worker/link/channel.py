@@ -19,8 +19,11 @@ import zmq
 
 from absgd_worker.console import complain
 from absgd_worker.errors import ProtocolError
-from absgd_worker.link.codec import decode_from_controller, encode_to_controller
-from absgd_worker.link.messages import (
+from absgd_worker.link.progress_line import ProgressLine
+from absgd_worker.link.telemetry import Telemetry
+from absgd_worker.link.thread_exchange import Abort, ThreadExchange
+from absgd_worker.link.wire.codec import decode_from_controller, encode_to_controller
+from absgd_worker.link.wire.messages import (
     Bye,
     Command,
     CommandResult,
@@ -36,9 +39,6 @@ from absgd_worker.link.messages import (
     ToController,
     Welcome,
 )
-from absgd_worker.link.progress_line import ProgressLine
-from absgd_worker.link.telemetry import Telemetry
-from absgd_worker.link.thread_exchange import Abort, ThreadExchange
 
 
 class Channel:
@@ -273,7 +273,7 @@ class Channel:
         return True
 
 
-INTERVAL_MS = 100
+INTERVAL_MS: int = 100
 """How long telemetry is collected before it is sent. Each turn of the thread slows training a little."""
 
 FRAMES_PER_TURN = 256

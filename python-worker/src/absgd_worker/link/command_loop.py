@@ -11,7 +11,9 @@ from typing import Protocol
 
 from absgd_worker.console import complain, count
 from absgd_worker.errors import CheckpointError
-from absgd_worker.link.messages import (
+from absgd_worker.link.plan_table import Row
+from absgd_worker.link.thread_exchange import Abort, ThreadExchange
+from absgd_worker.link.wire.messages import (
     Action,
     Bye,
     Checkpoint,
@@ -27,8 +29,6 @@ from absgd_worker.link.messages import (
     Stop,
     Welcome,
 )
-from absgd_worker.link.plan_table import Row
-from absgd_worker.link.thread_exchange import Abort, ThreadExchange
 
 
 class WorkerFault(Exception):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from threading import Condition
 from typing import NamedTuple
 
-from absgd_worker.link.messages import EventKind, Plan
+from absgd_worker.link.wire.messages import EventKind, Plan
 
 
 class Row(NamedTuple):

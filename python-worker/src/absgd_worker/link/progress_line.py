@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 from absgd_worker.console import say
-from absgd_worker.link.messages import Phase
 from absgd_worker.link.telemetry import Telemetry
 from absgd_worker.link.thread_exchange import ThreadExchange
+from absgd_worker.link.wire.messages import Phase
 from absgd_worker.weights import read_statistics
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 
-from absgd_worker.link.records import SampleInfo
 from absgd_worker.link.step_reports import StepEntry
+from absgd_worker.link.wire.records import SampleInfo
 
 
 class NewSamples:

@@ -34,7 +34,7 @@ class Spool:
         self.acked = 0
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         """Bytes on disk that are not acknowledged."""
         return sum(segment.bytes_after(self.acked) for segment in self._segments)
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from absgd_worker.link.records import SampleBatch, StepBatch, StepSamples, Weighing
+from absgd_worker.link.wire.records import SampleBatch, StepBatch, StepSamples, Weighing
 from absgd_worker.weights import Statistics
 
 

@@ -12,10 +12,14 @@ import torch
 from torch import Tensor
 
 from absgd_worker.console import complain
-from absgd_worker.link.codec import encode_record, stream_of
-from absgd_worker.link.frame_size import LARGEST, bytes_of, parts_that_fit
-from absgd_worker.link.messages import Acked, Bye, CommandResult, Position
-from absgd_worker.link.records import (
+from absgd_worker.link.sample_info import NewSamples
+from absgd_worker.link.spool import Spool
+from absgd_worker.link.step_reports import StepEntry, runs_of, sample_batches, step_batch, tensor_bytes
+from absgd_worker.link.thread_exchange import FromTraining
+from absgd_worker.link.wire.codec import encode_record, stream_of
+from absgd_worker.link.wire.frame_size import LARGEST, bytes_of, parts_that_fit
+from absgd_worker.link.wire.messages import Acked, Bye, CommandResult, Position
+from absgd_worker.link.wire.records import (
     Body,
     CheckpointWritten,
     Gap,
@@ -24,10 +28,6 @@ from absgd_worker.link.records import (
     SampleBatch,
     SampleInfo,
 )
-from absgd_worker.link.sample_info import NewSamples
-from absgd_worker.link.spool import Spool
-from absgd_worker.link.step_reports import StepEntry, runs_of, sample_batches, step_batch, tensor_bytes
-from absgd_worker.link.thread_exchange import FromTraining
 
 
 class Described(Protocol):
@@ -52,7 +52,7 @@ class Frames(Protocol):
     acked: int
 
     @property
-    def bytes(self) -> int: ...
+    def size(self) -> int: ...
     @property
     def is_refused(self) -> bool: ...
     @property
@@ -172,7 +172,7 @@ class Telemetry:
         self._samples.take_back(acked.samples)
         self._next = {"steps": self._steps.acked + 1, "samples": self._samples.acked + 1}
         self.lease_epoch = lease_epoch
-        self._quota = quota - self._samples.bytes
+        self._quota = quota - self._samples.size
         if self._gap is GapReason.QUOTA and self._quota > 0:
             self._gap = None
 
@@ -240,7 +240,7 @@ class Telemetry:
         if self._gap is GapReason.QUOTA:
             return
         full = (
-            self._steps.bytes + self._samples.bytes > self._limit
+            self._steps.size + self._samples.size > self._limit
             or self._steps.is_refused
             or self._samples.is_refused
         )

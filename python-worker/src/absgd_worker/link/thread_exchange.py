@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from threading import Condition
 from typing import TypeAlias
 
-from absgd_worker.link.messages import Command, CommandResult, Phase, Position, Progress, Welcome
 from absgd_worker.link.plan_table import PlanTable
-from absgd_worker.link.records import Body
 from absgd_worker.link.step_reports import StepEntry
+from absgd_worker.link.wire.messages import Command, CommandResult, Phase, Position, Progress, Welcome
+from absgd_worker.link.wire.records import Body
 
 _START = Position(0, 0)
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from absgd_worker.errors import TaskError
-from absgd_worker.link.records import Evaluation
 from absgd_worker.link.step_reports import tensor_bytes
+from absgd_worker.link.wire.records import Evaluation
 from absgd_worker.task.random_state import own_randomness
 from absgd_worker.task.sampler import mix
 from absgd_worker.task.task import Evaluated, Task

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from absgd_worker.errors import TaskError
-from absgd_worker.link.records import SamplePredictions
 from absgd_worker.link.step_reports import tensor_bytes
+from absgd_worker.link.wire.records import SamplePredictions
 from absgd_worker.task.batches import Batch, Batches
 from absgd_worker.task.evaluation import no_effect_on_training
 from absgd_worker.task.sampler import mix

@@ -10,9 +10,9 @@ from absgd_worker.console import complain, count, say
 from absgd_worker.errors import CheckpointError
 from absgd_worker.link.command_loop import Refused
 from absgd_worker.link.failure import describe_failure
-from absgd_worker.link.messages import EventKind, Phase, Position
-from absgd_worker.link.records import Note
 from absgd_worker.link.thread_exchange import ThreadExchange
+from absgd_worker.link.wire.messages import EventKind, Phase, Position
+from absgd_worker.link.wire.records import Note
 from absgd_worker.task.evaluation import evaluate
 from absgd_worker.task.prediction import predict
 from absgd_worker.training.checkpoint import check_cost, delete_checkpoints, read_checkpoint, write_checkpoint

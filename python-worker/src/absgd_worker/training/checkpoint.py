@@ -18,8 +18,8 @@ from typing import IO, Any, cast
 import torch
 
 from absgd_worker.errors import CheckpointError
-from absgd_worker.link.messages import Position
-from absgd_worker.link.records import CheckpointWritten
+from absgd_worker.link.wire.messages import Position
+from absgd_worker.link.wire.records import CheckpointWritten
 
 
 def check_cost(state: Mapping[str, Any], bytes_per_second: float | None) -> None:

@@ -12,8 +12,8 @@ import torch
 
 from absgd_worker.errors import SettingsError
 from absgd_worker.link.environment import Settings, parse_params
-from absgd_worker.link.messages import Hello, Welcome
 from absgd_worker.link.thread_exchange import ThreadExchange
+from absgd_worker.link.wire.messages import Hello, Welcome
 from absgd_worker.training.trainer import Trainer
 from absgd_worker.version import VERSION
 

@@ -9,10 +9,10 @@ import time
 
 from absgd_worker.console import count, say
 from absgd_worker.link.command_loop import CommandLoop
-from absgd_worker.link.messages import Bye, Position, Reason, Welcome
-from absgd_worker.link.records import Note
 from absgd_worker.link.step_reports import StepEntry
 from absgd_worker.link.thread_exchange import ThreadExchange
+from absgd_worker.link.wire.messages import Bye, Position, Reason, Welcome
+from absgd_worker.link.wire.records import Note
 from absgd_worker.task.batches import LeftOutNotes
 from absgd_worker.training.actions import Actions
 from absgd_worker.training.trainer import NO_SAMPLES, Trainer, check_losses, lambda_and_gamma

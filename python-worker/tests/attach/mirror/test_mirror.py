@@ -76,7 +76,7 @@ def scalars(directory: Path) -> dict[str, list[tuple[int, float]]]:
     found.Reload()
     return {
         tag: [(one.step, round(one.value, 6)) for one in found.Scalars(tag)]
-        for tag in found.Tags()["scalars"]
+        for tag in found.Tags()["scalars"]  # type: ignore[not-iterable]
     }
 
 

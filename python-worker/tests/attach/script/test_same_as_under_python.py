@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -80,7 +81,7 @@ def test_a_script_prints_fails_and_exits_as_under_python(tmp_path: Path) -> None
     (folder / "package" / "inner.py").write_text(WORLD.replace("import {helper}", "from . import helper"))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    ways = {
+    ways: dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]] = {
         "file": ((folder, "world.py", "raises"), (folder, "world.py", "raises")),
         "file elsewhere": ((elsewhere, "../world/world.py", "interrupted"),) * 2,
         "module": ((folder, "-m", "package.inner", "says"),) * 2,

@@ -53,9 +53,10 @@ def test_trains_by_the_plan_and_is_complete_when_it_ends_by_itself(served):
 
 def last_samples(controller) -> tuple[torch.Tensor, torch.Tensor]:
     step = controller.bodies("sample_batch")[-1].steps[-1]
-    return tuple(
+    losses, weights = (
         torch.frombuffer(bytearray(part), dtype=torch.float32) for part in (step.losses, step.weights)
-    )  # type: ignore[return-value]
+    )
+    return losses, weights
 
 
 def test_ends_where_the_run_does_and_what_follows_its_loop_is_not_run(served):

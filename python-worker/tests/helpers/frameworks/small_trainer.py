@@ -25,10 +25,10 @@ class Lines(torch.utils.data.Dataset[dict[str, Any]]):
     def __len__(self) -> int:
         return self.count
 
-    def __getitem__(self, i: int) -> dict[str, Any]:
-        tokens = (torch.arange(12) * (i + 3) + i) % 30
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        tokens = (torch.arange(12) * (index + 3) + index) % 30
         labels = tokens.clone()
-        labels[6 + i % 6 :] = -100
+        labels[6 + index % 6 :] = -100
         return {"input_ids": tokens, "attention_mask": (labels != -100).long(), "labels": labels}
 
 
@@ -39,11 +39,11 @@ class Sentences(Lines):
         super().__init__()
         self.width = width
 
-    def __getitem__(self, i: int) -> dict[str, Any]:
-        words = (torch.arange(8) * (i + 5) + i) % 30
-        label: Any = i * 7 % 3
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        words = (torch.arange(8) * (index + 5) + index) % 30
+        label: Any = index * 7 % 3
         if self.width:
-            label = torch.tensor([float((i >> bit) & 1) for bit in range(self.width)])
+            label = torch.tensor([float((index >> bit) & 1) for bit in range(self.width)])
         return {"input_ids": words, "attention_mask": torch.ones(8, dtype=torch.long), "labels": label}
 
 

@@ -161,7 +161,7 @@ class FakeController:
     def _admit(self, hello: session_pb2.Hello) -> None:
         self.incarnation = hello.incarnation
         self.lease += 1
-        settings = {
+        settings: dict[str, Any] = {
             "run": hello.run,
             "attempt": hello.position.attempt or 1,
             "lease_epoch": self.lease,

@@ -1,7 +1,7 @@
 /** Reads the samples of a run when the user opens the panel of suspects, and follows them from then on. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { toAbsgdError } from '../../../errors.js'
-import { noiseRanking } from '../../../samples/label-noise.js'
+import { noiseRanking } from '../../../samples/noise-auc.js'
 import type { LogRecord } from '../../../record/record.js'
 import { emptySampleLosses, withSamples, type SampleLosses } from '../../../samples/sample-losses.js'
 import { topSuspects, type Suspect } from '../../../samples/suspect-ranking.js'

@@ -54,7 +54,8 @@ def graphs_that_break() -> Iterator[None]:
             is_printed = True
             complain("absgd: torch.compile(fullgraph=True): the graph breaks where a loss is weighed")
         backends.keep_bits |= options.get("backend") in ("eager", "aot_eager")
-        return plain_compile(*args, **{**options, "fullgraph": False})
+        options["fullgraph"] = False
+        return plain_compile(*args, **options)
 
     torch.compile = compile_with_breaks  # type: ignore[assignment]
     try:

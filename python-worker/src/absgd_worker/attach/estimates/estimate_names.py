@@ -109,7 +109,7 @@ class EstimateNames:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        places = state.get("places")
+        places: list[Any] | None = state.get("places")
         if places is None:
             # The first format: by the first name, lists of lines with the name at the end.
             places = [[first, lines[:-1], lines[-1]] for first, all_ in state.items() for lines in all_]

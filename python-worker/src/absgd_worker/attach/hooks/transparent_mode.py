@@ -27,8 +27,8 @@ class TransparentMode(TorchFunctionMode):
         torch.overrides.has_torch_function = _has_torch_function
         return super().__enter__()
 
-    def __exit__(self, *exc_info: Any) -> None:
-        super().__exit__(*exc_info)
+    def __exit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        super().__exit__(exc_type, exc_val, exc_tb)
         _active.remove(self)
         if not _active:
             torch.overrides.has_torch_function = _plain
@@ -70,17 +70,17 @@ def exit_anywhere(mode: TransparentMode) -> bool:
     return True
 
 
-def _has_torch_function(relevant_args: Iterable[Any]) -> bool:
+def _has_torch_function(args: Iterable[Any]) -> bool:
     # Compiled code checks its arguments only. It may trace this function instead of torch's own.
     if torch.compiler.is_compiling():
-        return torch.overrides.has_torch_function_variadic(*relevant_args)
+        return torch.overrides.has_torch_function_variadic(*args)
     modes = torch.overrides._get_current_function_mode_stack()
     if not modes or not all(isinstance(mode, TransparentMode) for mode in modes):
-        return _plain(relevant_args)
+        return _plain(args)
     for _ in modes:
         torch.overrides._pop_mode()
     try:
-        return _plain(relevant_args)
+        return _plain(args)
     finally:
         for mode in modes:
             torch.overrides._push_mode(mode)

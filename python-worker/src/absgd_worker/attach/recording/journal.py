@@ -13,12 +13,12 @@ from absgd_worker.attach.recording.run_lock import is_locked, is_take_over_asked
 from absgd_worker.attach.recording.writer import LogWriter, finish_closing
 from absgd_worker.attach.source.bye_for_exit import bye_of
 from absgd_worker.console import complain
-from absgd_worker.link.codec import attempt_begun
-from absgd_worker.link.hello import script_hello
-from absgd_worker.link.messages import Position
-from absgd_worker.link.records import Evaluation, Joined, Note, Rewind
 from absgd_worker.link.step_reports import StepEntry
 from absgd_worker.link.thread_exchange import FromTraining
+from absgd_worker.link.wire.codec import attempt_begun
+from absgd_worker.link.wire.hello import script_hello
+from absgd_worker.link.wire.messages import Position
+from absgd_worker.link.wire.records import Evaluation, Joined, Note, Rewind
 
 
 class Journal:

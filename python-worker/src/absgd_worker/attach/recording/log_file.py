@@ -42,7 +42,7 @@ class LogFile:
             self._refuse(error)
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         """Bytes of the file."""
         return self._writer.size
 

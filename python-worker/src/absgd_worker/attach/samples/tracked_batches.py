@@ -124,7 +124,7 @@ def _position(tensor: Tensor) -> tuple[Any, Geometry, int] | None:
             version = -1 if tensor.is_inference() else tensor._version
             geometry = Geometry(int(tensor.storage_offset()), tuple(tensor.shape), tensor.stride())
             return tensor.untyped_storage(), geometry, version
-    except (RuntimeError, NotImplementedError):
+    except RuntimeError:
         # Sparse tensors and tensors of tracing have no storage.
         return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from absgd_worker.attach.source.source import StopTraining
 from absgd_worker.link.failure import describe_failure
-from absgd_worker.link.messages import Bye, Position, Reason
+from absgd_worker.link.wire.messages import Bye, Position, Reason
 
 
 def bye_of(error: BaseException | None, position: Position) -> Bye:

@@ -17,12 +17,12 @@ from absgd_worker.attach.source.source import Script, StopTraining
 from absgd_worker.link.channel import Channel
 from absgd_worker.link.command_loop import CommandLoop, WorkerFault
 from absgd_worker.link.environment import Address
-from absgd_worker.link.hello import objection, script_hello
-from absgd_worker.link.messages import Bye, EventKind, Position, Reason
-from absgd_worker.link.records import Evaluation, Note
 from absgd_worker.link.step_reports import StepEntry
 from absgd_worker.link.telemetry import Telemetry
 from absgd_worker.link.thread_exchange import ThreadExchange
+from absgd_worker.link.wire.hello import objection, script_hello
+from absgd_worker.link.wire.messages import Bye, EventKind, Position, Reason
+from absgd_worker.link.wire.records import Evaluation, Note
 from absgd_worker.weights import Rule
 
 

@@ -13,9 +13,9 @@ from absgd_worker.console import complain, count
 from absgd_worker.errors import CheckpointError
 from absgd_worker.link.command_loop import Refused
 from absgd_worker.link.failure import describe_failure
-from absgd_worker.link.messages import Phase, Position
-from absgd_worker.link.records import Note
 from absgd_worker.link.thread_exchange import ThreadExchange
+from absgd_worker.link.wire.messages import Phase, Position
+from absgd_worker.link.wire.records import Note
 from absgd_worker.task.evaluation import evaluations, no_effect_on_training
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.weak import WeakIdKeyDictionary
 
-from absgd_worker.attach.session.steps.optimizer_creation import after_optimizers_are_made, parameters_of
+from absgd_worker.attach.hooks.optimizer_creation import after_optimizers_are_made, parameters_of
 from absgd_worker.attach.session.steps.training_messages import OTHER_MODEL_INSTEAD, TRAINED_AGAIN
 
 

@@ -1,6 +1,6 @@
 /** Draws of trainings that may collapse under lambda, and what becomes of each with and without the guard. */
-import { GUARD, type BackOff } from '../src/schedule/feedback/guard.js'
-import { createRandom, type Random } from '../src/simulated/sampler.js'
+import { GUARD, type BackOff } from '../../src/schedule/feedback/guard.js'
+import { createRandom, type Random } from '../../src/simulated/sampler.js'
 import { trainToy, type Toy } from './toy-training.js'
 
 export interface Draw {

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-from absgd_worker.link.messages import Hello, Position, Welcome
+from absgd_worker.link.wire.messages import Hello, Position, Welcome
 from absgd_worker.version import VERSION
 
 

@@ -3,10 +3,10 @@
  * bare socket or, after a Hello, to a controller.
  */
 import { Push } from 'zeromq'
-import type { Body } from '../src/record/record.js'
-import { encodeRecord } from '../src/wire/codec.js'
-import { connectPeer } from '../src/wire/zmq-channel.js'
-import type { Endpoints } from '../src/wire/channel.js'
+import type { Body } from '../../src/record/record.js'
+import { encodeRecord } from '../../src/wire/codec.js'
+import { connectPeer } from '../../src/wire/zmq-channel.js'
+import type { Endpoints } from '../../src/wire/channel.js'
 import { syntheticHello, syntheticSamples, syntheticSteps, WORKER, type SyntheticRun } from './synthetic.js'
 
 export type Order =

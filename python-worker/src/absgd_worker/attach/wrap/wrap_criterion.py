@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from absgd_worker.attach.capture.wrapped_call import weighed_call
 from absgd_worker.attach.provenance.granularity import Granularity
 from absgd_worker.attach.session.session import Session
+from absgd_worker.attach.wrap.wrapped_call import weighed_call
 
 Criterion = TypeVar("Criterion", bound=nn.Module)
 

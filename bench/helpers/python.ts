@@ -25,4 +25,4 @@ export function intervalText([value, low, high]: Interval, decimals: number): st
   return `${text(value)} [${text(low)}, ${text(high)}]`
 }
 
-const WORKER = fileURLToPath(new URL('../python-worker/src', import.meta.url))
+const WORKER = fileURLToPath(new URL('../../python-worker/src', import.meta.url))

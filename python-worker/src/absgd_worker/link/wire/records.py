@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeAlias
 
-from absgd_worker.link.messages import Bye, Hello, Position
+from absgd_worker.link.wire.messages import Bye, Hello, Position
 
 
 class GapReason(IntEnum):

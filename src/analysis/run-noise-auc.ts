@@ -1,6 +1,6 @@
 /** The AUC with which the mean loss of each sample separates wrong labels from right ones, over a whole run. */
 import { readRun } from '../log/read-run.js'
-import { noiseRanking } from '../samples/label-noise.js'
+import { noiseRanking } from '../samples/noise-auc.js'
 import { emptySampleLosses, withSamples } from '../samples/sample-losses.js'
 
 /** @returns `noise_auc`, 0 to 1; empty if the log of the run in `dir` has no true labels */

@@ -1,7 +1,7 @@
 /**
  * Prints the table of docs/results.md, "The guard": trainings drawn at random under a constant lambda from step 0.
  *
- *     node --import ./scripts/typescript.mjs bench/guard.ts [draws, 300] [most cells of B·C, 60,000] [first seed, 0]
+ *     node --import ./scripts/typescript.mjs bench/guard/guard.ts [draws, 300] [most cells of B·C, 60,000] [first seed, 0]
  */
 import { drawOf, isReported, hasChangedLambda, outcomeOf, type Outcome } from './collapses.js'
 

@@ -4,11 +4,11 @@
  *
  * Shapes: B samples of a batch, D features, C classes, U of which occur.
  */
-import { watch, startGuard, type BackOff, type GuardOptions } from '../src/schedule/feedback/guard.js'
-import type { ReportedStep } from '../src/schedule/feedback/feedback-rule.js'
-import { essRatioOfAppliedWeights, weightedMeanLoss } from '../src/weighting/diagnostics.js'
-import { FRESH_STATE, weigh } from '../src/weighting/weigh-batch.js'
-import { createRandom, type Random } from '../src/simulated/sampler.js'
+import { watch, startGuard, type BackOff, type GuardOptions } from '../../src/schedule/feedback/guard.js'
+import type { ReportedStep } from '../../src/schedule/feedback/feedback-rule.js'
+import { essRatioOfAppliedWeights, weightedMeanLoss } from '../../src/weighting/diagnostics.js'
+import { FRESH_STATE, weigh } from '../../src/weighting/weigh-batch.js'
+import { createRandom, type Random } from '../../src/simulated/sampler.js'
 
 export interface Toy {
   /** C. */

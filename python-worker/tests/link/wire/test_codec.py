@@ -11,8 +11,8 @@ import pytest
 
 from absgd_worker.errors import ProtocolError
 from absgd_worker.gen import command_pb2, envelope_pb2, plan_pb2, session_pb2
-from absgd_worker.link import messages
-from absgd_worker.link.codec import decode_from_controller
+from absgd_worker.link.wire import messages
+from absgd_worker.link.wire.codec import decode_from_controller
 from absgd_worker.weights.presets import Rule
 
 
@@ -79,7 +79,7 @@ def test_an_event_outside_the_rows_is_refused():
     [{"attempt": 0}, {"lease_epoch": 0}, {"orphan_limit_seconds": 0.0}, {"orphan_limit_seconds": math.nan}],
 )
 def test_a_welcome_outside_its_ranges_is_refused(fields):
-    good = {"attempt": 1, "lease_epoch": 1, "orphan_limit_seconds": 600.0}
+    good: dict[str, Any] = {"attempt": 1, "lease_epoch": 1, "orphan_limit_seconds": 600.0}
     assert isinstance(decode(welcome=session_pb2.Welcome(**good)), messages.Welcome)
     with pytest.raises(ProtocolError, match="Welcome: "):
         decode(welcome=session_pb2.Welcome(**{**good, **fields}))

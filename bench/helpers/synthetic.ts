@@ -7,7 +7,7 @@ import type {
   SampleInfo,
   StepBatch,
   Weighing,
-} from '../src/record/record.js'
+} from '../../src/record/record.js'
 
 export interface SyntheticRun {
   readonly name: string

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from absgd_worker.console import complain
-from absgd_worker.link.records import Body, Evaluation, SampleBatch, SampleInfo, SamplePredictions
+from absgd_worker.link.wire.records import Body, Evaluation, SampleBatch, SampleInfo, SamplePredictions
 
 
 def bytes_of(batch: SampleBatch) -> int:

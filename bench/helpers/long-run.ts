@@ -1,12 +1,12 @@
 /** The directory of a long run that nobody trained, written by the real writer: for reading, replaying and drawing. */
-import { defineExperiment } from '../src/index.js'
-import { describeConfig } from '../src/experiment/manifest-config.js'
-import { resolveExperiment } from '../src/experiment/resolve-experiment.js'
-import { createRunDirectory } from '../src/log/run-directory.js'
-import { openLogWriter } from '../src/log/files/log-writer.js'
-import type { Manifest } from '../src/record/manifest.js'
-import { streamOf, type Body } from '../src/record/record.js'
-import { encodeRecord } from '../src/wire/codec.js'
+import { defineExperiment } from '../../src/index.js'
+import { describeConfig } from '../../src/experiment/manifest-config.js'
+import { resolveExperiment } from '../../src/experiment/resolve-experiment.js'
+import { createRunDirectory } from '../../src/log/run-directory.js'
+import { openLogWriter } from '../../src/log/files/log-writer.js'
+import type { Manifest } from '../../src/record/manifest.js'
+import { streamOf, type Body } from '../../src/record/record.js'
+import { encodeRecord } from '../../src/wire/codec.js'
 import {
   CONTROLLER,
   syntheticEvaluation,

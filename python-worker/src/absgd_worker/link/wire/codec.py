@@ -19,10 +19,10 @@ from absgd_worker.gen import (
     session_pb2,
     stream_pb2,
 )
-from absgd_worker.link import messages as m
-from absgd_worker.link import records as r
-from absgd_worker.link.frame_size import text_that_fits
-from absgd_worker.link.plan_columns import read_column
+from absgd_worker.link.wire import messages as m
+from absgd_worker.link.wire import records as r
+from absgd_worker.link.wire.frame_size import text_that_fits
+from absgd_worker.link.wire.plan_columns import read_column
 from absgd_worker.version import PROTOCOL_MAJOR, PROTOCOL_MINOR
 from absgd_worker.weights.presets import Rule
 
@@ -99,7 +99,8 @@ def encode_record(
     elif isinstance(body, r.Joined):
         part.MergeFrom(record_pb2.WorkerJoined(hello=_hello(body.hello), attempt=body.attempt))
     elif isinstance(body, r.SampleInfo):
-        part.MergeFrom(report_pb2.SampleInfo(**{**vars(body), "ids": map(text_that_fits, body.ids)}))
+        fields: dict[str, Any] = {**vars(body), "ids": [text_that_fits(one) for one in body.ids]}
+        part.MergeFrom(report_pb2.SampleInfo(**fields))
     elif isinstance(body, m.Bye):
         part.CopyFrom(_bye(body, lease_epoch))
     else:

@@ -1,8 +1,8 @@
 /** Real runs for benchmarks: a worker process of its own, real sockets, real files; the controller in this process. */
 import { z } from 'zod'
-import { defineExperiment, launch, type ExperimentSpec } from '../src/index.js'
-import type { RunSummary } from '../src/index.js'
-import type { Settings } from './figure.js'
+import { defineExperiment, launch, type ExperimentSpec } from '../../src/index.js'
+import type { RunSummary } from '../../src/index.js'
+import type { Settings } from '../figure.js'
 import { pythonFile } from './python.js'
 
 export interface BenchRun {

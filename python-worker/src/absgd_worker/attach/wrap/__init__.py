@@ -1,0 +1,1 @@
+"""Weighs one criterion, or the losses that a script computed itself, where the script says so."""

@@ -1,0 +1,1 @@
+"""The messages and records of the protocol, and their encoding."""
