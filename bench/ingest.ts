@@ -23,7 +23,7 @@ export const ingest: Bench = {
   name: 'ingest',
   about: 'step records with 2×128 floats that a controller takes in a second',
   async run({ folder, quick }) {
-    const pusher = fork(fileURLToPath(new URL('pusher.ts', import.meta.url)))
+    const pusher = fork(fileURLToPath(new URL('helpers/pusher.ts', import.meta.url)))
     try {
       const usual = await rates(pusher, folder, { stepsARecord: 64, ...(quick ? QUICK : FULL) })
       const small = await rates(pusher, folder, { stepsARecord: 20, ...(quick ? QUICK : SMALL) })

@@ -97,7 +97,7 @@ function megabytes(bytes: number): string {
 }
 
 const CLI = fileURLToPath(new URL('../bin/absgd.js', import.meta.url))
-const EXPERIMENT = fileURLToPath(new URL('flat.ts', import.meta.url))
+const EXPERIMENT = fileURLToPath(new URL('helpers/flat.ts', import.meta.url))
 const LOOK_MS = 50
 /** The early size is that of the steps up to so many times the first; the late one of the last tenth. */
 const EARLY = 3

@@ -41,7 +41,10 @@ const checks = {
       cache('import-linter'),
     ],
   ],
-  'types: Python': [python, ['-m', 'pyrefly', 'check', '--python-interpreter-path', python, '--min-severity', 'warn']],
+  'types: Python': [
+    python,
+    ['-m', 'pyrefly', 'check', '--python-interpreter-path', python, '--min-severity', 'warn'],
+  ],
   'contract: stale, breaking or unclean': [node, ['proto/generate.mjs', '--check']],
   'lint: Python': ruff('check'),
   'format: Python': ruff('format', '--check'),

@@ -7,7 +7,7 @@ const length = Number(process.env['BENCH_STEPS'])
 
 export default defineExperiment({
   name: 'flat',
-  worker: { task: `${fileURLToPath(new URL('python/tiny.py', import.meta.url))}:build` },
+  worker: { task: `${fileURLToPath(new URL('../python/tiny.py', import.meta.url))}:build` },
   params: z.object({ batchSize: z.number().default(8) }),
   length,
   evaluate: 'end',

@@ -16,7 +16,7 @@ export async function measure(python: string, script: string, args: readonly str
 
 /** Absolute path of a file of `bench/python`. */
 export function pythonFile(name: string): string {
-  return fileURLToPath(new URL(`python/${name}`, import.meta.url))
+  return fileURLToPath(new URL(`../python/${name}`, import.meta.url))
 }
 
 /** "1.004 [0.999, 1.010]" */

@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python-worker" / "src"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python-worker" / "src"))
 
 from absgd_worker.weights import Normaliser, read_statistics
 

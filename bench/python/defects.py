@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python-worker" / "src"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python-worker" / "src"))
 
 from absgd_worker.weights import Normaliser
 

@@ -39,6 +39,7 @@ describe('an interpreter', () => {
       requirements: [
         'protobuf>=4.21',
         'import-linter>=2.1',
+        'pyrefly>=1.5',
         'pytest>=8',
         'pytest-cov>=6',
         'pytest-xdist>=3.5',
