@@ -1,4 +1,4 @@
-"""What docs/results.md says of a moving λ, by bench/carry_over.py: the carry-over is worth its name."""
+"""What docs/results.md says of a moving λ, by bench/python/carry_over.py: the carry-over is worth its name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from project import ROOT
 
-BENCH = runpy.run_path(str(ROOT / "bench" / "carry_over.py"))
+BENCH = runpy.run_path(str(ROOT / "bench" / "python" / "carry_over.py"))
 
 
 @pytest.fixture(scope="module")
