@@ -13,6 +13,7 @@ import { disk } from './disk.js'
 import { ingest } from './ingest.js'
 import { memory } from './memory.js'
 import { reportCost } from './report-cost.js'
+import { scriptOverhead } from './script-overhead.js'
 import { stepOverhead } from './step-overhead.js'
 import { summaries } from './summaries.js'
 import { waits } from './waits.js'
@@ -20,6 +21,7 @@ import { weights } from './weights.js'
 
 const BENCHES: readonly Bench[] = [
   stepOverhead,
+  scriptOverhead,
   reportCost,
   weights,
   ingest,

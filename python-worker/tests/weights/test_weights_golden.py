@@ -42,7 +42,6 @@ def floats_of(normaliser: Normaliser) -> dict[str, Any]:
     return state
 
 
-@pytest.mark.parametrize("on_device", [False, True], ids=["host", "device"])
 @pytest.mark.parametrize("sequence", SEQUENCES, ids=name_of)
 def test_each_step_from_its_recorded_state_gives_what_the_vectors_say(sequence, on_device):
     for step in sequence["steps"]:

@@ -76,7 +76,6 @@ def test_the_sum_of_weights_falls_from_1_over_gamma_alpha_to_1_over_alpha(floor)
     assert sums[-1] == pytest.approx(1 / 0.3 + floor, rel=1e-12)
 
 
-@pytest.mark.parametrize("on_device", [False, True], ids=["host", "device"])
 @variants
 @pytest.mark.parametrize("lam", [0.5, -0.5])
 def test_losses_that_break_the_recurrence_do_not_break_the_preset(lam, floor, on_device):
@@ -96,7 +95,6 @@ def test_losses_that_break_the_recurrence_do_not_break_the_preset(lam, floor, on
     assert read_statistics(statistics).sum_w == pytest.approx(1 / 0.45 + floor)
 
 
-@pytest.mark.parametrize("on_device", [False, True], ids=["host", "device"])
 def test_a_batch_that_is_not_finite_leaves_no_trace(on_device):
     normalisers = [Normaliser("reference", alpha=0.5, on_device=on_device) for _ in range(2)]
     random = torch.Generator().manual_seed(1)

@@ -13,7 +13,6 @@ from absgd_worker.weights import Normaliser, Rule, Statistics, read_statistics
 
 RULES = (Rule(), Rule("paper"), Rule("reference"), Rule("reference", 0.5), Rule("reference", 0.5, True))
 rules = pytest.mark.parametrize("rule", RULES, ids=str)
-paths = pytest.mark.parametrize("on_device", [False, True], ids=["host", "device"])
 
 
 def normaliser_of(rule: Rule, on_device: bool | None = None) -> Normaliser:
@@ -29,7 +28,6 @@ def statistics_of(normaliser: Normaliser, losses_B: Tensor, lam: float, gamma: f
     return read_statistics(normaliser.weigh(losses_B, lam=lam, gamma=gamma).statistics)
 
 
-@paths
 @pytest.mark.parametrize("gamma", [0.1, 0.9])
 def test_the_paper_is_its_linear_recurrence_from_the_first_batch_on(gamma, on_device):
     normaliser = Normaliser("paper", on_device=on_device)
@@ -44,7 +42,6 @@ def test_the_paper_is_its_linear_recurrence_from_the_first_batch_on(gamma, on_de
 
 
 @rules
-@paths
 def test_statistics_are_those_of_the_weights(rule, on_device):
     normaliser = normaliser_of(rule, on_device)
     for step, losses_B in enumerate(batches(1, 12)):
@@ -72,7 +69,6 @@ def test_nothing_holds_the_normaliser_in_the_presets_for_parity(preset):
 
 
 @pytest.mark.parametrize("preset", ["paper", "reference"])
-@paths
 def test_off_leaves_no_trace_in_the_presets_for_parity(preset, on_device):
     one, other = (Normaliser(preset, on_device=on_device) for _ in range(2))
     for step, losses_B in enumerate(batches(2, 8)):
@@ -87,7 +83,6 @@ def test_off_leaves_no_trace_in_the_presets_for_parity(preset, on_device):
 
 
 @rules
-@paths
 def test_a_saved_state_gives_a_bit_equal_next_step(rule, on_device):
     normaliser, restored = normaliser_of(rule, on_device), normaliser_of(rule, on_device)
     history = batches(3, 12)

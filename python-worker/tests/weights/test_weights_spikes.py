@@ -11,8 +11,6 @@ from torch import Tensor
 
 from absgd_worker.weights import Normaliser, Statistics, read_statistics, weighted_loss
 
-paths = pytest.mark.parametrize("on_device", [False, True], ids=["host", "device"])
-
 
 def usual(seed: int, count: int, n: int = 32) -> Iterator[Tensor]:
     random = torch.Generator().manual_seed(seed)
@@ -67,7 +65,6 @@ def test_a_held_normaliser_is_reported_by_its_side(factor, capped, sum_w):
     assert statistics.sum_w == pytest.approx(sum_w, rel=1e-12)
 
 
-@paths
 @pytest.mark.parametrize("lam", [0.05, -0.05, 1.0, -1.0, 200.0])
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
 def test_losses_up_to_1e4_give_nothing_non_finite(dtype, lam, on_device):
@@ -86,7 +83,6 @@ def test_losses_up_to_1e4_give_nothing_non_finite(dtype, lam, on_device):
         assert all(math.isfinite(state[name]) for name in state.keys() - {"rule"})
 
 
-@paths
 @pytest.mark.parametrize("lam", [0.5, -0.5, math.inf])
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_a_loss_that_is_not_finite_shows_and_the_next_step_recovers(bad, lam, on_device):
@@ -111,7 +107,6 @@ def test_a_loss_that_is_not_finite_shows_and_the_next_step_recovers(bad, lam, on
     assert math.isfinite(after.free_energy) == math.isfinite(lam)
 
 
-@paths
 def test_a_run_may_begin_with_a_batch_that_is_not_finite(on_device):
     normaliser = Normaliser(on_device=on_device)
     first, second, third = usual(2, 3)
@@ -124,7 +119,6 @@ def test_a_run_may_begin_with_a_batch_that_is_not_finite(on_device):
     assert sums[1] == pytest.approx(1, abs=0.3)
 
 
-@paths
 def test_quotients_beyond_a_double_are_weighed_evenly_and_forgotten(on_device):
     normaliser = Normaliser(on_device=on_device)
     losses_B = torch.tensor([1e308, -1e308], dtype=torch.float64)

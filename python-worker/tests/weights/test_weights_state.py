@@ -12,7 +12,6 @@ from torch import Tensor
 from absgd_worker.weights import Normaliser, Statistics, read_statistics
 
 seeds = pytest.mark.parametrize("seed", range(5))
-paths = pytest.mark.parametrize("on_device", [False, True], ids=["host", "device"])
 
 
 def batches(seed: int, count: int, n: int = 16) -> list[Tensor]:
@@ -108,7 +107,6 @@ def test_off_leaves_the_estimate_untouched():
 
 
 @seeds
-@paths
 def test_a_saved_state_gives_a_bit_equal_next_step(seed, on_device):
     normaliser = Normaliser(on_device=on_device)
     history = batches(seed, 12)

@@ -1,4 +1,5 @@
-"""The weights of one batch, computed in Python floats (host) or in tensors without synchronisation (device).
+"""The weights of one batch. Small batches on the CPU are computed in Python floats, others on the host in
+tensors whose sums are read, and batches on a device in tensors without synchronisation.
 
 With c = max loss for lam > 0, else min loss, and d = (loss - c)/lam <= 0, everything follows from
 p = softmax(d): no exponent is positive, and losses are subtracted before they are divided. The normaliser is
@@ -12,6 +13,9 @@ Shapes: B is the number of samples weighed together, at least 1; tensors without
 from __future__ import annotations
 
 import math
+from array import array
+from math import exp, fsum
+from operator import mul
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -47,6 +51,32 @@ class Statistics(NamedTuple):
     """The number of losses that are NaN or infinite."""
 
 
+class Moments(NamedTuple):
+    """Sums over a batch on the host, in Python floats, with d as above and e = exp(d)."""
+
+    n: int
+    pivot: float
+    """c, the loss of which d is 0."""
+    total: float
+    """Σe, from 1 to n."""
+    mean_d: float
+    """Σ e·d / Σe, at most 0."""
+    sum_e2: float
+    """Σe²."""
+    mean_loss: float
+
+
+class Outcome(NamedTuple):
+    """What follows from the sums of a batch."""
+
+    share: float
+    """The weight of a sample is e times this, plus 1/n with a floor."""
+    statistics: Statistics
+    free_energy: float
+    """After the batch, in units of the loss."""
+    kl: float
+
+
 def weigh_on_host(
     losses_B: Tensor, lam: float, mixing: Mixing, prior: float, kl: float
 ) -> tuple[Tensor, Statistics, float, float]:
@@ -56,6 +86,8 @@ def weigh_on_host(
     (NaN for none), `kl` that of the batch before. If a number of the batch is not finite, all weights are
     1/B, and `prior` and `kl` do not change.
     """
+    if losses_B.is_cpu and losses_B.shape[0] <= MOST_IN_FLOATS:
+        return _weigh_in_floats(losses_B, lam, mixing, prior, kl)
     x_B = _host_copy(losses_B)
     n = x_B.shape[0]
     pivot = (x_B.max() if lam > 0 else x_B.min()).item()
@@ -64,37 +96,75 @@ def weigh_on_host(
     e_B = d_B.exp()
     total = e_B.sum().item()
     mean_d = e_B.dot(d_B).item() / total
-    mean_loss = x_B.sum().item() / n
+    moments = Moments(n, pivot, total, mean_d, e_B.dot(e_B).item(), x_B.sum().item() / n)
+    outcome = _outcome(moments, lam, mixing, prior)
+    if outcome is None:
+        return *weigh_evenly_on_host(losses_B, prior), prior, kl
+    e_B.mul_(outcome.share)
+    if mixing.floor:
+        e_B.add_(1.0 / n)
+    return _as_weights(e_B, losses_B), outcome.statistics, outcome.free_energy, outcome.kl
 
+
+def _weigh_in_floats(
+    losses_B: Tensor, lam: float, mixing: Mixing, prior: float, kl: float
+) -> tuple[Tensor, Statistics, float, float]:
+    """`weigh_on_host` of a small batch. After a training step has emptied the caches, some ten operations of
+    torch take longer than Python needs for a few hundred samples."""
+    x = losses_B.tolist()
+    n = len(x)
+    pivot = max(x) if lam > 0 else min(x)
+    d = [(loss - pivot) / lam for loss in x]
+    try:
+        e = list(map(exp, d))
+        total = fsum(e)
+        moments = Moments(n, pivot, total, fsum(map(mul, e, d)) / total, fsum(map(mul, e, e)), fsum(x) / n)
+        outcome = _outcome(moments, lam, mixing, prior)
+    except (ValueError, OverflowError):
+        # `max` skips NaN, and sums of infinities are errors.
+        outcome = None
+    if outcome is None:
+        return *weigh_evenly_on_host(losses_B, prior), prior, kl
+    share = outcome.share
+    if mixing.floor:
+        even = 1.0 / n
+        w = [share * one + even for one in e]
+    else:
+        w = [share * one for one in e]
+    is_wide = losses_B.dtype == torch.float64
+    weights_B = torch.frombuffer(
+        array("d" if is_wide else "f", w), dtype=torch.float64 if is_wide else torch.float32
+    )
+    return weights_B, outcome.statistics, outcome.free_energy, outcome.kl
+
+
+def _outcome(moments: Moments, lam: float, mixing: Mixing, prior: float) -> Outcome | None:
+    """None if a number is not finite. `prior` as in `weigh_on_host`."""
+    n, pivot, total, mean_d, sum_e2, mean_loss = moments
     log_mean = math.log(total / n)
     new_kl = mean_d - log_mean
     gap = _log_add(mixing.log_old + ((prior - pivot) / lam - log_mean), mixing)
     log_ratio = min(max(gap, mixing.lower), mixing.upper)
     free_energy = pivot + lam * (log_mean + log_ratio)
     if not math.isfinite(mean_loss + new_kl + free_energy):
-        return *weigh_evenly_on_host(losses_B, prior), prior, kl
-
+        return None
     scale = math.exp(-log_ratio)
     share = scale / total
-    sums = (scale, share * share * e_B.dot(e_B).item(), scale * (pivot + lam * mean_d), share)
-    e_B.mul_(share)
-    if mixing.floor:
-        sums = _raised(sums, mean_loss, n)
-        e_B.add_(1.0 / n)
-    sum_w, sum_w2, sum_wl, max_w = sums
+    sums = (scale, share * share * sum_e2, scale * (pivot + lam * mean_d), share)
+    sum_w, sum_w2, sum_wl, max_w = _raised(sums, mean_loss, n) if mixing.floor else sums
     statistics = Statistics(
-        n=n,
-        m=pivot / lam + log_mean,
-        sum_w=sum_w,
-        sum_w2=sum_w2,
-        sum_wl=sum_wl,
-        max_w=max_w,
-        mean_loss=mean_loss,
-        free_energy=free_energy,
-        capped=(gap > mixing.upper) - (gap < mixing.lower),
-        non_finite=0,
+        n,
+        pivot / lam + log_mean,
+        sum_w,
+        sum_w2,
+        sum_wl,
+        max_w,
+        mean_loss,
+        free_energy,
+        (gap > mixing.upper) - (gap < mixing.lower),
+        0,
     )
-    return _as_weights(e_B, losses_B), statistics, free_energy, new_kl
+    return Outcome(share, statistics, free_energy, new_kl)
 
 
 def weigh_evenly_on_host(losses_B: Tensor, free_energy: float) -> tuple[Tensor, Statistics]:
@@ -206,3 +276,7 @@ def _log_add(old: float, mixing: Mixing) -> float:
         return mixing.log_first
     high, low = max(old, mixing.log_new), min(old, mixing.log_new)
     return high + math.log1p(math.exp(low - high))
+
+
+MOST_IN_FLOATS = 256
+"""The largest batch on the CPU that is weighed in Python floats, without operations of torch."""

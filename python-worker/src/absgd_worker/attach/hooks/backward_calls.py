@@ -11,6 +11,7 @@ from torch import Tensor
 
 from absgd_worker.attach.hooks.backward_use import backward_state
 from absgd_worker.attach.hooks.not_compiled import not_compiled
+from absgd_worker.attach.hooks.transparent_mode import resume
 
 Around = Callable[[Sequence[Tensor]], AbstractContextManager[None]]
 
@@ -31,6 +32,7 @@ def around_backward(around: Around) -> Callable[[], None]:
     def observed(tensors: Any, *args: Any, **kwargs: Any) -> None:
         if torch._C._current_graph_task_id() != -1:
             return backward(tensors, *args, **kwargs)
+        resume()
         keeps = kwargs.get("retain_graph", args[1] if len(args) > 1 else None)
         backward_state.kept_graph = bool(kwargs.get("create_graph", False) if keeps is None else keeps)
         roots = tensors if isinstance(tensors, (list, tuple)) else (tensors,)

@@ -13,6 +13,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.nn.utils.rnn import PackedSequence
 
 from absgd_worker.attach.hooks.batch_sizes import BatchSizes
+from absgd_worker.attach.hooks.transparent_mode import resume
 from absgd_worker.attach.samples.forward_passes import ForwardPasses
 
 
@@ -97,6 +98,7 @@ class ModelWatch:
         # called without gradients (a teacher, say) is not trained.
         if torch.compiler.is_compiling() or not torch.is_grad_enabled():
             return
+        resume()
         root = self.model
         if root is not module:
             if id(module) in self._inner and root is not None:

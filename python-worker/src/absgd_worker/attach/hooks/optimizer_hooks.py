@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from torch import nn
 from torch.optim.optimizer import (
     Optimizer,
     register_optimizer_step_post_hook,
@@ -12,6 +14,7 @@ from torch.optim.optimizer import (
 )
 
 from absgd_worker.attach.hooks.grad_scaler import after_scaler_updates
+from absgd_worker.attach.hooks.transparent_mode import resume, suspend
 
 
 class Steps(Protocol):
@@ -53,6 +56,8 @@ class OptimizerHooks:
         self._removers = [
             *(handle.remove for handle in handles),
             after_scaler_updates(self._steps.drop_step),
+            _suspend_modes_in(Optimizer, "zero_grad"),
+            _suspend_modes_in(nn.Module, "zero_grad"),
         ]
 
     def close(self) -> None:
@@ -64,9 +69,11 @@ class OptimizerHooks:
     def _before(
         self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        resume()
         # args[0] is the optimizer.
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
         if not callable(closure):
+            suspend()
             self._steps.before_step(optimizer, computes_loss=False)
             self._steps.gradients_are_there(optimizer)
             return None
@@ -86,6 +93,12 @@ class OptimizerHooks:
         return (*args[:1], observed, *args[2:]), kwargs
 
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        try:
+            self._end_step(optimizer)
+        finally:
+            resume()
+
+    def _end_step(self, optimizer: Optimizer) -> None:
         # GradScaler calls a fused optimizer for every step; the optimizer itself skips it at infinite
         # gradients.
         found_inf = getattr(optimizer, "found_inf", None)
@@ -94,3 +107,25 @@ class OptimizerHooks:
             self._steps.drop_step()
         else:
             self._steps.after_step(optimizer)
+
+
+def _suspend_modes_in(owner: type, name: str) -> Callable[[], None]:
+    """Suspends the transparent modes in each call of a method. Returns a function that ends this."""
+    method = getattr(owner, name)
+
+    @functools.wraps(method)
+    def suspended(*args: Any, **kwargs: Any) -> Any:
+        resume()
+        suspend()
+        try:
+            return method(*args, **kwargs)
+        finally:
+            resume()
+
+    setattr(owner, name, suspended)
+
+    def remove() -> None:
+        if getattr(owner, name) is suspended:
+            setattr(owner, name, method)
+
+    return remove
