@@ -1,4 +1,4 @@
-"""What docs/results.md says of a moving λ, by bench/python/carry_over.py: the carry-over is worth its name."""
+"""What docs/results.md says of a moving λ, by carry_over.py: the carry-over is worth its name."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from contextlib import suppress
 from math import exp, fsum
 from operator import mul
 from typing import NamedTuple, TypeVar
@@ -115,14 +116,14 @@ def _weigh_in_floats(
     n = len(x)
     pivot = max(x) if lam > 0 else min(x)
     d = [(loss - pivot) / lam for loss in x]
-    try:
+    e: list[float] = []
+    outcome = None
+    # `max` skips NaN, and sums of infinities are errors.
+    with suppress(ValueError, OverflowError):
         e = list(map(exp, d))
         total = fsum(e)
         moments = Moments(n, pivot, total, fsum(map(mul, e, d)) / total, fsum(map(mul, e, e)), fsum(x) / n)
         outcome = _outcome(moments, lam, mixing, prior)
-    except (ValueError, OverflowError):
-        # `max` skips NaN, and sums of infinities are errors.
-        outcome = None
     if outcome is None:
         return *weigh_evenly_on_host(losses_B, prior), prior, kl
     share = outcome.share
