@@ -98,12 +98,12 @@ class ModelWatch:
         # called without gradients (a teacher, say) is not trained.
         if torch.compiler.is_compiling() or not torch.is_grad_enabled():
             return
-        resume()
         root = self.model
+        if root is not module and root is not None and id(module) in self._inner:
+            self._before_inner(module, args)
+            return
+        resume()
         if root is not module:
-            if id(module) in self._inner and root is not None:
-                self._before_inner(module, args)
-                return
             # A module without parameters is a criterion.
             if next(module.parameters(), None) is None:
                 return

@@ -69,7 +69,6 @@ class OptimizerHooks:
     def _before(
         self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-        resume()
         # args[0] is the optimizer.
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
         if not callable(closure):
@@ -77,6 +76,7 @@ class OptimizerHooks:
             self._steps.before_step(optimizer, computes_loss=False)
             self._steps.gradients_are_there(optimizer)
             return None
+        resume()
         self._steps.before_step(optimizer, computes_loss=True)
 
         def observed() -> Any:
@@ -115,7 +115,6 @@ def _suspend_modes_in(owner: type, name: str) -> Callable[[], None]:
 
     @functools.wraps(method)
     def suspended(*args: Any, **kwargs: Any) -> Any:
-        resume()
         suspend()
         try:
             return method(*args, **kwargs)
