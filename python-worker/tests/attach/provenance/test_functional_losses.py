@@ -217,3 +217,19 @@ def test_ctc_without_reduction_has_a_loss_of_each_sample() -> None:
     assert captured(lambda: losses().mean()).item() == pytest.approx(
         (torch.softmax(plain / LAM, 0) * plain).sum().item(), rel=1e-5
     )
+
+
+@pytest.mark.parametrize("lam", [math.inf, -1.0])
+@pytest.mark.parametrize(
+    ("args", "kwargs"),
+    [
+        ((torch.zeros(2, 3, requires_grad=True),), {}),
+        ((torch.zeros(2, 3, requires_grad=True), torch.zeros(2).long()), {"target": torch.zeros(2).long()}),
+        ((torch.zeros(2, 3, requires_grad=True), torch.zeros(2).long()), {"weights": None}),
+        ((torch.zeros(2, 3, requires_grad=True), *[None] * 9), {}),
+    ],
+    ids=["missing", "given twice", "unknown", "too many"],
+)
+def test_wrong_arguments_of_a_loss_are_a_type_error_as_in_torch(args, kwargs, lam: float) -> None:
+    with api.session(lam=lam), api.capture(), pytest.raises(TypeError):
+        F.cross_entropy(*args, **kwargs)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from absgd_worker.attach.session.session import Session
 
 
-@contextmanager
-def hidden_from_captures(session: Session) -> Iterator[None]:
+class hidden_from_captures:
     """No capture weighs losses that are computed inside the block: they are weighed already."""
-    before, session.is_weighing = session.is_weighing, True
-    try:
-        yield
-    finally:
-        session.is_weighing = before
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __enter__(self) -> None:
+        self._before, self._session.is_weighing = self._session.is_weighing, True
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._session.is_weighing = self._before

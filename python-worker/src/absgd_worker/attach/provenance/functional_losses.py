@@ -104,9 +104,11 @@ def _arguments(
 ) -> dict[str, Any]:
     """All arguments of a call by name, with defaults. The old `size_average` and `reduce` become
     `reduction`."""
-    bound = _signature(func).bind(*args, **kwargs)
-    bound.apply_defaults()
-    given = dict(bound.arguments)
+    names, defaults = _parameters(func)
+    given = {**defaults, **dict(zip(names, args, strict=False)), **kwargs}
+    if len(given) != len(names) or len(args) > len(names) or not kwargs.keys().isdisjoint(names[: len(args)]):
+        # These are not the arguments of the loss: this raises TypeError.
+        inspect.signature(func).bind(*args, **kwargs)
     average, reduce = given.pop("size_average", None), given.pop("reduce", None)
     if average is not None or reduce is not None:
         given["reduction"] = torch.nn._reduction.legacy_get_string(average, reduce, emit_warning=False)
@@ -122,8 +124,15 @@ def _labels(func: object, given: Mapping[str, Any], plain: Tensor) -> Tensor | N
 
 
 @lru_cache(maxsize=64)
-def _signature(func: Callable[..., Tensor]) -> inspect.Signature:
-    return inspect.signature(func)
+def _parameters(func: Callable[..., Tensor]) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The names of a function's parameters in their order, and their defaults."""
+    parameters = inspect.signature(func).parameters.values()
+    defaults = {
+        parameter.name: parameter.default
+        for parameter in parameters
+        if parameter.default is not inspect.Parameter.empty
+    }
+    return tuple(parameter.name for parameter in parameters), defaults
 
 
 _WEIGHABLE = BY_CLASS | {
