@@ -13,6 +13,7 @@ import { disk } from './disk.js'
 import { ingest } from './ingest.js'
 import { memory } from './memory.js'
 import { reportCost } from './report-cost.js'
+import { start } from './start.js'
 import { stepOverhead } from './step-overhead.js'
 import { summaries } from './summaries.js'
 import { waits } from './waits.js'
@@ -28,6 +29,7 @@ const BENCHES: readonly Bench[] = [
   cockpit,
   disk,
   summaries,
+  start,
   determinism,
 ]
 

@@ -15,7 +15,7 @@ import { planRunSet, withCurrentSummary, type PlannedRun, type RunSet } from '..
 import { onInterrupt } from '../process/interrupt.js'
 import { watchProcess, type ProcessHandle } from '../process/child.js'
 import { exitCodeOf } from './exit-code.js'
-import { startControllerProcess } from './follow.js'
+import { startControllerProcess } from './controller-process.js'
 import { createSetOutput, type SetOutput } from './output/set-output.js'
 import type { LinesUi } from './ui-option.js'
 
