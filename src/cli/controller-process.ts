@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AbsgdError } from '../errors.js'
 import { readControllerFile, removeUnused, runPaths } from '../log/run-directory.js'
+import type { Manifest } from '../record/manifest.js'
 import { lastLines, spawnDetached, type ProcessExit, type ProcessHandle } from '../process/child.js'
 import { PACKAGE_ROOT } from '../version.js'
 import type { EarlyKind } from '../worker/early-worker.js'
@@ -17,6 +18,11 @@ export interface ControllerOptions {
   readonly takeOver?: boolean
   /** For a new run: the kind of its worker, which is started before the experiment is loaded. */
   readonly early?: EarlyKind | undefined
+}
+
+/** The kind of the worker of a run that Python trains. Only a script has a directory. */
+export function earlyKindOf({ config }: Manifest): EarlyKind {
+  return config.directory === undefined ? 'task' : 'script'
 }
 
 export interface ControllerProcess extends ProcessHandle {

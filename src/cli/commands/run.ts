@@ -13,7 +13,7 @@ import {
   simulateOption,
   someNumber,
 } from '../options.js'
-import { startControllerProcess, type ControllerOptions } from '../controller-process.js'
+import { earlyKindOf, startControllerProcess } from '../controller-process.js'
 import { startAndFollow } from '../follow.js'
 import { printWaiting } from '../output/waiting.js'
 import { seedList } from '../seeds.js'
@@ -90,14 +90,8 @@ async function run(file: string, options: RunOptions): Promise<void> {
     ...(pace === undefined ? {} : { pace }),
     onSetup: (line) => process.stderr.write(`${line}\n`),
   })
-  const { kind } = prepared.resolved.program
-  const early = kind === 'task' ? 'task' : 'script'
-  const start: ControllerOptions = {
-    dir,
-    python: prepared.python,
-    early,
-    ...(threads === undefined ? {} : { threads }),
-  }
+  const early = earlyKindOf(manifest)
+  const start = { dir, python: prepared.python, early, ...(threads === undefined ? {} : { threads }) }
   if (options.detach === true) {
     await startControllerProcess(start)
     process.stdout.write(
