@@ -14,6 +14,7 @@ import { ingest } from './ingest.js'
 import { memory } from './memory.js'
 import { reportCost } from './report-cost.js'
 import { scriptOverhead } from './script-overhead.js'
+import { start } from './start.js'
 import { stepOverhead } from './step-overhead.js'
 import { summaries } from './summaries.js'
 import { waits } from './waits.js'
@@ -30,6 +31,7 @@ const BENCHES: readonly Bench[] = [
   cockpit,
   disk,
   summaries,
+  start,
   determinism,
 ]
 

@@ -1,10 +1,8 @@
 /** Measures the time to list ended runs, from their logs and from their cached summaries. */
-import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import type { Bench, Figure } from './figure.js'
+import { CLI, cpuOf } from './helpers/command.js'
 import { writeLongRun } from './helpers/long-run.js'
 import { median } from './helpers/median.js'
 
@@ -19,7 +17,7 @@ export const summaries: Bench = {
       dirs.push(await writeLongRun({ root: folder, run, stepsARecord: RECORD_STEPS, sampleEvery: 0 }))
     }
     const kept = dirs.map((dir) => join(dir, 'summary.json'))
-    const fromLogs = await cpuOf(['ls', '--runs', folder])
+    const fromLogs = await cpuOf([CLI, 'ls', '--runs', folder])
     if (!kept.every((path) => existsSync(path))) throw new Error('absgd ls kept no summary')
     const what = `of ${runs} runs of ${steps.toLocaleString('en')} steps: CPU of the whole command`
     const figures: Figure[] = []
@@ -28,7 +26,7 @@ export const summaries: Bench = {
       compare: ['compare', 'run-*', '--runs', folder],
     })) {
       const seconds: number[] = []
-      for (let round = 0; round < rounds; round += 1) seconds.push(await cpuOf(args))
+      for (let round = 0; round < rounds; round += 1) seconds.push(await cpuOf([CLI, ...args]))
       const against = `the same without summaries, from the logs: ${fromLogs.toFixed(2)} s`
       figures.push({
         name: `${name}_cpu`,
@@ -43,15 +41,5 @@ export const summaries: Bench = {
   },
 }
 
-/** CPU of a command and of its threads, user and system, in seconds: the shell says it of the children that it waited for. */
-async function cpuOf(args: readonly string[]): Promise<number> {
-  const script = '"$0" "$@" > /dev/null && times'
-  const { stdout } = await promisify(execFile)('/bin/sh', ['-c', script, process.execPath, CLI, ...args])
-  const ofChildren = stdout.trim().split('\n').at(-1)!
-  const times = [...ofChildren.matchAll(/(\d+)m([\d.]+)s/g)]
-  return times.reduce((sum, [, minutes, seconds]) => sum + 60 * Number(minutes) + Number(seconds), 0)
-}
-
-const CLI = fileURLToPath(new URL('../bin/absgd.js', import.meta.url))
 /** At 5 ms a step a record of telemetry comes every 100 ms. */
 const RECORD_STEPS = 20

@@ -33,13 +33,7 @@ export interface Suspects {
   readonly damage: readonly DamagedFile[]
 }
 
-/**
- * The samples of a run that are most likely to have a wrong label, by their mean loss over the epochs (so far, if it still runs).
- *
- * @param run - Its name, or its directory.
- * @throws AbsgdError 'usage' when `count` is no whole number from 1, the run records no samples, they have no index, or no sample
- *   has the label; 'run-directory' when the run does not exist.
- */
+/** Documented in `on-demand.ts`, which is what the public API exports. */
 export async function suspects(run: string, options: SuspectsOptions = {}): Promise<Suspects> {
   const { count = 50, label, runs } = options
   if (!Number.isInteger(count) || count < 1)

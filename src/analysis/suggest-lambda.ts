@@ -28,14 +28,7 @@ export interface Suggestions {
   readonly losses: LossesRead
 }
 
-/**
- * Suggests values of lambda from the spread of a run's last losses. They are a starting point: losses change while training continues.
- * Anneal to a small |lambda|; do not start with it.
- *
- * @param run - Its name, or its directory.
- * @throws AbsgdError 'usage' when `wrong` is out of range or the run has no losses in its log; 'run-directory' when the run does not
- *   exist.
- */
+/** Documented in `on-demand.ts`, which is what the public API exports. */
 export async function suggest(run: string, options: SuggestOptions = {}): Promise<Suggestions> {
   checkWrong(options.wrong)
   const recent = await readRecentLosses(selectRun(runsRoot(options.runs), run), options.steps)

@@ -23,14 +23,7 @@ export interface WhatIf {
   readonly losses: LossesRead
 }
 
-/**
- * Computes the weights that candidates for lambda give to the last losses of a run, while it runs or afterwards. Each batch is weighed
- * on its own, as with gamma 1.
- *
- * @param run - Its name, or its directory.
- * @throws AbsgdError 'usage' for a candidate that is out of range or that no lambda reaches, and when the run has no losses in its
- *   log; 'run-directory' when the run does not exist.
- */
+/** Documented in `on-demand.ts`, which is what the public API exports. */
 export async function whatIf(
   run: string,
   candidates: readonly Candidate[],

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { readControllerFile } from '../log/run-directory.js'
 import type { Program } from '../record/worker-program.js'
 import { commandByHand } from '../worker/local.js'
-import type { ControllerProcess } from './follow.js'
+import type { ControllerProcess } from './controller-process.js'
 
 /** Prints the command that starts the script, and returns when a script has joined or the controller has ended. */
 export async function awaitScript(

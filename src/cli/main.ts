@@ -103,3 +103,7 @@ try {
     process.exitCode = error === thrown ? exitCodeOfError(error.code) : 1
   }
 }
+// Ends at once, when all output is written: to take down its heap, Node would need as long as for a short command.
+for (const stream of [process.stdout, process.stderr])
+  await new Promise<void>((resolve) => stream.write('', () => resolve()))
+process.exit()

@@ -15,7 +15,7 @@ import { planRunSet, withCurrentSummary, type PlannedRun, type RunSet } from '..
 import { onInterrupt } from '../process/interrupt.js'
 import { watchProcess, type ProcessHandle } from '../process/child.js'
 import { exitCodeOf } from './exit-code.js'
-import { startControllerProcess } from './follow.js'
+import { earlyKindOf, startControllerProcess } from './controller-process.js'
 import { createSetOutput, type SetOutput } from './output/set-output.js'
 import type { LinesUi } from './ui-option.js'
 
@@ -125,9 +125,15 @@ async function trainSet(
         conclude(planned, current.summary)
         return
       }
+      const early = current.summary === undefined ? earlyKindOf(manifest) : undefined
       const controller =
         holder === undefined
-          ? await startControllerProcess({ dir, python, ...(threads === undefined ? {} : { threads }) })
+          ? await startControllerProcess({
+              dir,
+              python,
+              early,
+              ...(threads === undefined ? {} : { threads }),
+            })
           : watchProcess(holder)
       underWay.set(planned, controller)
       // Ctrl-C was pressed while the controller started.

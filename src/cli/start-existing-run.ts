@@ -5,7 +5,8 @@ import { ensureEnvironment } from '../environment/ensure-environment.js'
 import type { Manifest } from '../record/manifest.js'
 import { awaitScript } from './await-script.js'
 import { experimentOf } from './experiment-of.js'
-import { startAndFollow, startControllerProcess, type ControllerProcess } from './follow.js'
+import { startControllerProcess, type ControllerProcess } from './controller-process.js'
+import { startAndFollow } from './follow.js'
 import type { Ui } from './ui-option.js'
 
 /** The interpreter to train with; undefined for simulated runs, and for scripts that the user starts. */

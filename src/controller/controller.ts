@@ -13,6 +13,7 @@ import { countBadFrame, type BadFrames } from './bad-frames.js'
 import { placeInStream } from './state/received-telemetry.js'
 import type { ControllerContext, ControllerEvent, ControllerState, Effect, End } from './state/state.js'
 import { transition } from './decisions/transition.js'
+import { startSyncLoop } from './sync-loop.js'
 
 export interface ControllerParts {
   readonly context: ControllerContext
@@ -97,7 +98,10 @@ export function startController(parts: ControllerParts): Controller {
         return parts.onReport?.(effect.body)
       case 'kill':
         return worker.kill(effect.signal)
+      case 'sync':
+        return syncs.syncNow()
       case 'finish':
+        syncs.stop()
         finishing ??= finish().catch((error: unknown) => {
           fail(error)
         })
@@ -195,7 +199,6 @@ export function startController(parts: ControllerParts): Controller {
     append({ type: 'run-ended', ...end, position: state.reported })
     await log.sync()
     state = { ...state, stage: 'ended' }
-    clearInterval(syncTimer)
     clearTimeout(helloTimer)
     await channel.close()
     await log.close()
@@ -233,7 +236,7 @@ export function startController(parts: ControllerParts): Controller {
   }
 
   function fail(error: unknown): void {
-    clearInterval(syncTimer)
+    syncs.stop()
     clearTimeout(helloTimer)
     state = { ...state, stage: 'ended' }
     // Nothing more can be recorded. The worker keeps its spool, and trains to the end of its plan.
@@ -247,18 +250,7 @@ export function startController(parts: ControllerParts): Controller {
 
   for (const body of parts.opening) append(body)
   log.flush()
-  let syncing = false
-  const syncTimer = setInterval(() => {
-    if (syncing || finishing !== undefined) return
-    syncing = true
-    sync()
-      .catch((error: unknown) => {
-        fail(error)
-      })
-      .finally(() => {
-        syncing = false
-      })
-  }, SYNC_INTERVAL_MS)
+  const syncs = startSyncLoop(sync, fail)
   const { helloLimitMs = HELLO_LIMIT_MS } = parts
   const helloTimer =
     helloLimitMs === Infinity ? undefined : setTimeout(onHelloOverdue, helloLimitMs, helloLimitMs / 1000)
@@ -290,7 +282,6 @@ export function startController(parts: ControllerParts): Controller {
   }
 }
 
-const SYNC_INTERVAL_MS = 1000
 /** Missing telemetry is asked for at most once in this time. */
 const ASK_AGAIN_MS = 1000
 const HELLO_LIMIT_MS = 600_000

@@ -20,11 +20,12 @@ import {
 import { readStamp } from './install/stamp.js'
 import { chooseInstaller, findTools } from './choose-installer.js'
 import { judge, type Verdict } from './judge-interpreter.js'
+import { knownFacts, rememberFacts } from './known-interpreters.js'
 import { rememberTorch, verifiedTorch } from './verified-torch-cache.js'
 
 /**
  * Finds the worker's Python environment, or creates one. This can take minutes and gigabytes, which are announced. If nothing has to be
- * done, it takes milliseconds for an environment that absgd created, and one start of Python for another.
+ * done, it takes milliseconds; the first time, one start of Python for an environment that absgd did not create.
  *
  * @throws AbsgdError 'environment', with everything that was tried and the next command to type.
  */
@@ -82,10 +83,14 @@ async function complete(
 
 async function examine(python: string, { env, extras }: Settings): Promise<Verdict> {
   const packages = packagesOf(extras).map(({ name }) => name)
+  const question = { python, packages, env }
+  const known = knownFacts(question)
+  if (known !== undefined) return judge({ status: 'answered', facts: known }, extras)
   const verdict = judge(await probePython(python, { env, packages, known: verifiedTorch(env) }), extras)
   if (verdict.status === 'fits' && verdict.facts.torch?.ok && verdict.facts.fingerprint) {
     rememberTorch(env, verdict.facts.fingerprint)
   }
+  if (verdict.status === 'fits') rememberFacts(question, verdict.facts)
   return verdict
 }
 

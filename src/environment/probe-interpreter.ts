@@ -14,6 +14,8 @@ export interface Facts {
   readonly python: string
   /** Versions of the installed distributions, by name. */
   readonly versions: Readonly<Record<string, string>>
+  /** The folders in which it looks for packages, whether they exist or not. Absent in answers of old versions of Python. */
+  readonly folders?: readonly string[]
   /** Absent if torch is not installed. */
   readonly fingerprint?: Fingerprint
   /** Absent if torch was not imported, because it is not installed or known to work. */
@@ -64,7 +66,8 @@ question = json.loads(sys.argv[1])
 facts = {"executable": sys.executable, "python": "%d.%d.%d" % sys.version_info[:3], "versions": {}}
 
 def look():
-    import importlib.metadata, importlib.util, os
+    import importlib.metadata, importlib.util, os, site
+    facts["folders"] = sys.path + [site.getusersitepackages()]
     for name in question["packages"] + ["torch"]:
         try:
             facts["versions"][name] = importlib.metadata.version(name)

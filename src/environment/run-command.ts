@@ -1,5 +1,4 @@
 /** Runs short-lived processes: queries of interpreters, and installers. */
-import { execa } from 'execa'
 
 export interface CommandOptions {
   readonly env: NodeJS.ProcessEnv
@@ -19,6 +18,8 @@ export async function runCommand(
   args: readonly string[],
   { env, timeoutMs, onLine }: CommandOptions,
 ): Promise<CommandResult> {
+  // Loaded only here, because an environment that is known to be complete needs no process.
+  const { execa } = await import('execa')
   const subprocess = execa(command, args, {
     reject: false,
     all: true,

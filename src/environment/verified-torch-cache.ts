@@ -3,9 +3,9 @@
  * because nothing is written into these environments. Without it, torch is imported once more.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
+import { cacheFolder } from '../utils/cache-folder.js'
 import type { Fingerprint } from './probe-interpreter.js'
 
 export function verifiedTorch(env: NodeJS.ProcessEnv): readonly Fingerprint[] {
@@ -27,8 +27,7 @@ export function rememberTorch(env: NodeJS.ProcessEnv, fingerprint: Fingerprint):
 }
 
 function cacheFile(env: NodeJS.ProcessEnv): string {
-  const folder = env['XDG_CACHE_HOME'] ?? join(env['HOME'] ?? homedir(), '.cache')
-  return join(folder, 'absgd', 'torch.json')
+  return join(cacheFolder(env), 'torch.json')
 }
 
 const MAX_ENTRIES = 32

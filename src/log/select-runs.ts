@@ -1,6 +1,7 @@
 /** Selects runs by what a user types: names, paths, patterns, experiments. */
+import { createRequire } from 'node:module'
 import { basename } from 'node:path'
-import picomatch from 'picomatch'
+import type picomatch from 'picomatch'
 import { AbsgdError } from '../errors.js'
 import { findRun, listRuns, readManifest, runAt } from './run-directory.js'
 import { nearest } from '../utils/nearest.js'
@@ -19,7 +20,7 @@ export function selectRuns(root: string, selectors: readonly string[]): string[]
   const selected = selectors.flatMap((selector) => {
     const one = runAt(root, selector)
     if (one !== undefined) return [one]
-    const matches = isPattern(selector) ? picomatch(selector, PATTERN) : undefined
+    const matches = isPattern(selector) ? patterns()(selector, PATTERN) : undefined
     const matching = runs.filter(({ name, labels }) => matches?.(name) ?? labels.includes(selector))
     if (matching.length > 0) return matching.map(({ dir }) => dir)
     const known = [...new Set(runs.flatMap(({ name, labels }) => [...labels, name]))]
@@ -53,7 +54,12 @@ export function selectRun(root: string, selector: string): string {
 
 /** Whether a selector is a pattern of names, as in {@link selectRuns}. */
 export function isPattern(selector: string): boolean {
-  return picomatch.scan(selector, PATTERN).isGlob
+  return !PLAIN.test(selector) && patterns().scan(selector, PATTERN).isGlob
+}
+
+/** Loaded only for a selector that may be a pattern. */
+function patterns(): typeof picomatch {
+  return createRequire(import.meta.url)('picomatch') as typeof picomatch
 }
 
 /** The selectors of a run besides its name; none if its manifest cannot be read. */
@@ -81,3 +87,5 @@ function nothingOf(selector: string, root: string, known: readonly string[]): Ab
 const PATTERN = { dot: true, nonegate: true, noextglob: true } as const
 /** Largest number of runs that an error names. */
 const NAMED = 5
+/** Characters of names and paths, which no pattern needs. */
+const PLAIN = /^[\w./~ -]*$/

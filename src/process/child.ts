@@ -1,6 +1,7 @@
-/** Processes that outlive the one that started them, with a session of their own and output to a file. `environment/command.ts` runs those that are waited for. */
+/** Processes that outlive the one that started them, with a session of their own and output to a file. `environment/run-command.ts` runs those that are waited for. */
 import { closeSync, openSync, readSync, fstatSync } from 'node:fs'
-import { execa } from 'execa'
+import type { Writable } from 'node:stream'
+import { spawn } from 'node:child_process'
 import { isRunning, type ProcessIdentity } from './identity.js'
 
 /** How a process ended; both undefined if this process did not start it. */
@@ -30,27 +31,50 @@ export interface SpawnOptions {
 /**
  * Starts a process in a session of its own, with stdout and stderr in a file.
  *
- * The process gets the file as a descriptor. With a pipe, or execa's own `{ file }` (a pipe that Node empties), it would die of
- * SIGPIPE or block once this process is gone.
+ * The process gets the file as a descriptor. With a pipe it would die of SIGPIPE or block once this process is gone.
  */
 export function spawnDetached(options: SpawnOptions): ProcessHandle {
+  return start(options, 'ignore').handle
+}
+
+export interface AwaitingProcess extends ProcessHandle {
+  /** Writes the text to its stdin, and closes it. Does nothing if it is closed. */
+  endInput(text: string): void
+}
+
+/** Like `spawnDetached`, for a process that waits for its input. Its stdin is closed as well when this process ends. */
+export function spawnAwaitingInput(options: SpawnOptions): AwaitingProcess {
+  const { handle, stdin } = start(options, 'pipe')
+  // The process may be gone already.
+  stdin?.on('error', () => undefined)
+  return {
+    ...handle,
+    endInput: (text) => {
+      if (stdin?.writable === true) stdin.end(text)
+    },
+  }
+}
+
+function start(
+  options: SpawnOptions,
+  input: 'ignore' | 'pipe',
+): { handle: ProcessHandle; stdin: Writable | null } {
   const output = openSync(options.outputFile, 'a', 0o600)
   try {
-    // execa accepts a descriptor, but its types do not.
-    const file = output as unknown as 'inherit'
-    const subprocess = execa(options.command, options.args, {
+    const child = spawn(options.command, options.args, {
       detached: true,
-      cleanup: false,
-      buffer: false,
-      reject: false,
-      stdin: 'ignore',
-      stdout: file,
-      stderr: file,
-      env: options.environment,
+      stdio: [input, output, output],
+      env: { ...process.env, ...options.environment },
       ...(options.directory === undefined ? {} : { cwd: options.directory }),
     })
-    const exited = subprocess.then((result) => ({ exitCode: result.exitCode, signal: result.signal }))
-    return { pid: subprocess.pid ?? -1, exited, kill: (signal) => signalProcess(subprocess.pid, signal) }
+    const exited = new Promise<ProcessExit>((resolve) => {
+      child.once('error', () => resolve({ exitCode: undefined, signal: undefined }))
+      child.once('exit', (exitCode, signal) =>
+        resolve({ exitCode: exitCode ?? undefined, signal: signal ?? undefined }),
+      )
+    })
+    const kill: ProcessHandle['kill'] = (signal) => signalProcess(child.pid, signal)
+    return { handle: { pid: child.pid ?? -1, exited, kill }, stdin: child.stdin }
   } finally {
     closeSync(output)
   }

@@ -8,6 +8,7 @@ import type { Action } from '../record/record.js'
 import { createReportFeed } from './report-feed.js'
 import type { Applied, Run } from '../experiment/run-handle.js'
 import { onInterrupt } from '../process/interrupt.js'
+import type { EarlyWorker } from '../worker/early-worker.js'
 import { startRun } from './start.js'
 
 export interface DriveOptions {
@@ -19,6 +20,8 @@ export interface DriveOptions {
   readonly takeOver?: boolean
   /** Whether Ctrl-C and SIGTERM checkpoint and stop the run (the second one at once) instead of ending the process. @default true */
   readonly handleSignals?: boolean
+  /** Python, started already for a new run. */
+  readonly early?: EarlyWorker | undefined
 }
 
 /**
@@ -46,6 +49,7 @@ export async function driveRun(prepared: PreparedRun, options: DriveOptions = {}
     python: prepared.python,
     takeOver: options.takeOver ?? false,
     ...(options.threads === undefined ? {} : { threads: options.threads }),
+    early: options.early,
     onReport: (body) => {
       feed.push(body)
     },

@@ -8,7 +8,8 @@ import type { ProcessHandle } from '../process/child.js'
 import { isRunning, type ProcessIdentity } from '../process/identity.js'
 import type { Manifest } from '../record/manifest.js'
 import type { Endpoints } from '../wire/channel.js'
-import { startLocalWorker } from '../worker/local.js'
+import type { EarlyWorker } from '../worker/early-worker.js'
+import { startLocalWorker, type WorkerSettings } from '../worker/local.js'
 
 export interface WorkerOptions {
   /** The run directory, with its manifest. */
@@ -18,6 +19,8 @@ export interface WorkerOptions {
   /** The interpreter of a checked environment. Not used if the manifest says that the run is simulated. */
   readonly python?: string | undefined
   readonly threads?: number
+  /** Python, started already for a new run. */
+  readonly early?: EarlyWorker | undefined
 }
 
 /** A simulated worker restores checkpoints as a task does. */
@@ -45,17 +48,22 @@ export function livingWorker(
 
 /** @throws AbsgdError 'environment' if no interpreter is given */
 export function startWorker(
-  { python, dir, manifest, resolved, threads }: WorkerOptions,
+  { python, dir, manifest, resolved, threads, early }: WorkerOptions,
   endpoints: Endpoints,
 ): ProcessHandle {
   if (python === undefined) throw new AbsgdError('environment', 'no interpreter is given to train with')
-  return startLocalWorker({
-    python,
+  const settings: WorkerSettings = {
     endpoints,
     runDirectory: dir,
     program: resolved.program,
-    ...(manifest.config.directory === undefined ? {} : { directory: manifest.config.directory }),
     paramsJson: JSON.stringify(manifest.params),
+  }
+  const begun = early?.begin(settings)
+  if (begun !== undefined) return begun
+  return startLocalWorker({
+    ...settings,
+    python,
+    ...(manifest.config.directory === undefined ? {} : { directory: manifest.config.directory }),
     logFile: runPaths(dir).workerLog,
     ...(threads === undefined ? {} : { threads }),
   })

@@ -99,7 +99,8 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
     const state = await withRestoredFeedback(start, recovered, run)
 
     const paths = runPaths(dir)
-    const outputOffset = living === undefined ? sizeOf(paths.workerLog) : 0
+    // A worker that was started early has printed into an empty file.
+    const outputOffset = living === undefined && options.early === undefined ? sizeOf(paths.workerLog) : 0
     const simulated = simulation?.start()
     const worker =
       simulated ??

@@ -5,7 +5,7 @@ import { quote } from '../utils/shell-quote.js'
 import type { Program } from '../record/worker-program.js'
 import type { Endpoints } from '../wire/channel.js'
 import { commonEndpoint } from '../wire/endpoints.js'
-import { spawnDetached, type ProcessHandle } from '../process/child.js'
+import { spawnDetached, type ProcessHandle, type SpawnOptions } from '../process/child.js'
 
 /** The settings that a worker gets as environment variables (proto/README.md, "Sockets"). */
 export interface WorkerSettings {
@@ -16,7 +16,8 @@ export interface WorkerSettings {
   readonly paramsJson: string
 }
 
-export interface LocalWorkerOptions extends WorkerSettings {
+/** How Python is started. */
+export interface PythonOptions {
   /** The interpreter. */
   readonly python: string
   /** Its working directory. @default that of this process */
@@ -27,21 +28,30 @@ export interface LocalWorkerOptions extends WorkerSettings {
 }
 
 /** Starts the program's worker, which connects to the endpoints by itself. */
-export function startLocalWorker(options: LocalWorkerOptions): ProcessHandle {
-  const { python, program, logFile, threads, directory } = options
-  return spawnDetached({
+export function startLocalWorker(options: PythonOptions & WorkerSettings): ProcessHandle {
+  const environment = workerEnvironment(options)
+  return spawnDetached(pythonProcess(workerArguments(options.program), environment, options))
+}
+
+/** Python with this package's worker on its path. */
+export function pythonProcess(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  { python, logFile, threads, directory }: PythonOptions,
+): SpawnOptions {
+  return {
     command: python,
-    args: workerArguments(program),
+    args,
     outputFile: logFile,
     ...(directory === undefined ? {} : { directory }),
     environment: {
-      ...workerEnvironment(options),
+      ...environment,
       ...(threads === undefined ? {} : { ABSGD_THREADS: String(threads) }),
       PYTHONPATH: [PACKAGE, process.env['PYTHONPATH']].filter(Boolean).join(delimiter),
       PYTHONUNBUFFERED: '1',
       PYTHONUTF8: '1',
     },
-  })
+  }
 }
 
 /** The interpreter's arguments: a module of absgd_worker, and the script that it runs. */

@@ -1,6 +1,6 @@
 /** Environments that the user made: used as they are, installed into only when asked. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -64,6 +64,25 @@ test('its torch is imported once, and not again while it stays as it is', async 
   expect(existsSync(witness)).toBe(true)
 })
 
+test('it is not started only to be asked, until its packages change', async () => {
+  const started = join(home, 'started')
+  const watched = { env: { ...active('venv').env, STARTED: started } }
+  const library = join(folder, 'venv/lib')
+  const packages = join(library, readdirSync(library)[0]!, 'site-packages')
+  writeFileSync(join(packages, 'sitecustomize.py'), STARTED)
+  await setup(watched)
+  expect(existsSync(started)).toBe(true)
+  rmSync(started)
+  await setup(watched)
+  expect(existsSync(started)).toBe(false)
+
+  const zmq = readdirSync(packages).find((name) => /^pyzmq.*dist-info$/.test(name))!
+  renameSync(join(packages, zmq), join(folder, zmq))
+  await expect(setup(watched)).rejects.toMatchObject({ message: expect.stringContaining('pyzmq') as string })
+  renameSync(join(folder, zmq), join(packages, zmq))
+  await setup(watched)
+})
+
 test('an active environment without torch is passed over, aloud', async () => {
   const project = mkdtempSync(join(folder, 'project-'))
   const attempt = setup({ directory: project, env: { ...active('bare').env, PATH: '/nowhere' } })
@@ -113,5 +132,10 @@ test('a .venv of the project is found from a folder below, up to its root and no
   })
 })
 
+/** Shows that the interpreter was started. */
+const STARTED = `import os
+if os.environ.get("STARTED"):
+    open(os.environ["STARTED"], "w").close()
+`
 /** A torch that leaves a trace of its import. */
 const WITNESS = 'import os\nif "WITNESS" in os.environ: open(os.environ["WITNESS"], "a").close()'

@@ -57,7 +57,9 @@ async function run({ main, args, cwd, env }: Invocation): Promise<Outcome> {
   process.chdir(cwd)
   process.exitCode = undefined
   try {
-    await importNative(`${pathToFileURL(main).href}?invocation=${++invocations}`)
+    await importNative(`${pathToFileURL(main).href}?invocation=${++invocations}`).catch((error: unknown) => {
+      if (exited === undefined) throw error
+    })
     const code = process.exitCode as number | string | undefined
     return { code: exited ?? Number(code ?? 0), ...output }
   } finally {

@@ -142,5 +142,6 @@ export function temporaryFolder(): string {
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const LOOK_INTERVAL_MS = 50
 const COMMAND_LIMIT_MS = 100_000
-const MAIN = join(ROOT, 'dist/cli/main.js')
+/** The built command line. */
+export const MAIN = join(ROOT, 'dist/cli/main.js')
 const COMMON_ENVIRONMENT = { ABSGD_PYTHON: PYTHON, OMP_NUM_THREADS: '1' }

@@ -40,6 +40,7 @@ from absgd_worker.attach.session.script_run import ScriptRun
 from absgd_worker.attach.source.source import StopTraining
 from absgd_worker.console import complain, count
 from absgd_worker.errors import WorkerError
+from absgd_worker.link.await_settings import await_settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if arguments is not None:
         return _main(arguments, is_whole=False)
+    await_settings()
     try:
         return _main(sys.argv[1:], is_whole=True)
     except BaseException as error:

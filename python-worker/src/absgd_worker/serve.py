@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 
 import torch
 
 from absgd_worker.console import complain, count, say
+from absgd_worker.link.await_settings import await_settings
 from absgd_worker.link.channel import Channel
 from absgd_worker.link.command_loop import CommandLoop, WorkerFault
+from absgd_worker.link.end_process import end_process
 from absgd_worker.link.environment import Settings, read_settings
 from absgd_worker.link.failure import describe_failure
 from absgd_worker.link.telemetry import Telemetry
@@ -33,6 +34,7 @@ def main() -> int:
     """Serves one run. Returns the exit code."""
     # Ctrl-C in a terminal reaches every process; only the controller decides what it does.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    await_settings()
     try:
         settings = read_settings(os.environ)
         task, context = build_task(settings)
@@ -107,4 +109,4 @@ def _print_start_line(settings: Settings, task: Task) -> None:
 EXIT_CODES = {Reason.COMPLETED: 0, Reason.STOPPED: 0, Reason.FAILED: 1, Reason.ORPHANED: 75}
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_process(main())

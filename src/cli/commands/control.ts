@@ -1,8 +1,7 @@
 /** `absgd __control`: the process of the controller. Started by `run`, `resume` and others; users do not type it. */
-import { Command } from 'commander'
-import { readManifest } from '../../log/run-directory.js'
-import { driveRun } from '../../run/drive.js'
-import { experimentOf } from '../experiment-of.js'
+import { Command, Option } from 'commander'
+import { runPaths } from '../../log/run-paths.js'
+import { startEarlyWorker, type EarlyKind, type EarlyWorker } from '../../worker/early-worker.js'
 
 export function controlCommand(): Command {
   return new Command('__control')
@@ -10,6 +9,7 @@ export function controlCommand(): Command {
     .option('--python <path>')
     .option('--threads <n>', '', Number)
     .option('--take-over')
+    .addOption(new Option('--early <kind>').choices(['task', 'script']))
     .action(control)
 }
 
@@ -17,11 +17,28 @@ interface ControlOptions {
   readonly python?: string
   readonly threads?: number
   readonly takeOver?: true
+  /** The run is new, and what trains it is of this kind: Python is started before anything else. */
+  readonly early?: EarlyKind
 }
 
 async function control(dir: string, options: ControlOptions): Promise<void> {
   // Ignores SIGHUP: training goes on when the terminal closes.
   process.on('SIGHUP', () => undefined)
+  const early = earlyWorker(dir, options)
+  try {
+    await drive(dir, options, early)
+  } finally {
+    early?.cancel()
+  }
+}
+
+async function drive(dir: string, options: ControlOptions, early: EarlyWorker | undefined): Promise<void> {
+  // Loaded while Python imports torch.
+  const [{ readManifest }, { experimentOf }, { driveRun }] = await Promise.all([
+    import('../../log/manifest-file.js'),
+    import('../experiment-of.js'),
+    import('../../run/drive.js'),
+  ])
   const manifest = readManifest(dir)
   const resolved = await experimentOf(manifest)
   const run = await driveRun(
@@ -29,7 +46,14 @@ async function control(dir: string, options: ControlOptions): Promise<void> {
     {
       takeOver: options.takeOver === true,
       ...(options.threads === undefined ? {} : { threads: options.threads }),
+      early,
     },
   )
   await run.result
+}
+
+function earlyWorker(dir: string, { python, threads, early }: ControlOptions): EarlyWorker | undefined {
+  if (python === undefined || early === undefined) return undefined
+  const logFile = runPaths(dir).workerLog
+  return startEarlyWorker(early, { python, logFile, ...(threads === undefined ? {} : { threads }) })
 }

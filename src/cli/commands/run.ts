@@ -1,5 +1,5 @@
 /** `absgd run`: trains an experiment. */
-import { resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { Command } from 'commander'
 import { loadExperiment } from '../../experiment/files/load-experiment.js'
 import { prepareRun } from '../../run/prepare.js'
@@ -13,8 +13,11 @@ import {
   simulateOption,
   someNumber,
 } from '../options.js'
-import { startAndFollow, startControllerProcess } from '../follow.js'
+import { earlyKindOf, startControllerProcess } from '../controller-process.js'
+import { startAndFollow } from '../follow.js'
+import { printWaiting } from '../output/waiting.js'
 import { seedList } from '../seeds.js'
+import { sanitize } from '../../ui/text/sanitize.js'
 import { chooseLines, chooseUi, stayOption, uiOption, type UiFlag } from '../ui-option.js'
 
 interface RunOptions {
@@ -71,6 +74,7 @@ async function run(file: string, options: RunOptions): Promise<void> {
   const ui = options.detach === true ? 'none' : chooseUi(options.ui)
   const arm = options.arm?.[0]
   const experimentFile = resolve(file)
+  if (simulate !== true) printWaiting(ui, `loading ${sanitize(basename(file))}, and looking for Python`)
   const experiment = await loadExperiment(experimentFile)
   const { dir, manifest, ...prepared } = await prepareRun({
     experiment,
@@ -86,7 +90,8 @@ async function run(file: string, options: RunOptions): Promise<void> {
     ...(pace === undefined ? {} : { pace }),
     onSetup: (line) => process.stderr.write(`${line}\n`),
   })
-  const start = { dir, python: prepared.python, ...(threads === undefined ? {} : { threads }) }
+  const early = earlyKindOf(manifest)
+  const start = { dir, python: prepared.python, early, ...(threads === undefined ? {} : { threads }) }
   if (options.detach === true) {
     await startControllerProcess(start)
     process.stdout.write(

@@ -6,7 +6,6 @@ import { selectRuns } from '../../log/select-runs.js'
 import { tailRun } from '../../log/follow-run.js'
 import { manifestOfRun } from '../../log/run-view.js'
 import { sanitize } from '../../ui/text/sanitize.js'
-import { showCockpit } from '../open-cockpit.js'
 import { exitCodeOf } from '../exit-code.js'
 import { printRun } from '../output/print-run.js'
 import { findRunToWatch } from '../run-to-watch.js'
@@ -34,7 +33,10 @@ async function watch(names: readonly string[], options: WatchOptions): Promise<v
   const ui = chooseUi(options.ui)
   const root = runsRoot(options.runs)
   const dirs = names.length === 0 ? [newest(root)] : selectRuns(root, names)
-  if (ui === 'cockpit') return showCockpit({ dirs, runs: options.runs })
+  if (ui === 'cockpit') {
+    const { showCockpit } = await import('../open-cockpit.js')
+    return showCockpit({ dirs, runs: options.runs })
+  }
   const [dir, ...more] = dirs
   if (dir === undefined || more.length > 0) {
     throw new AbsgdError('usage', `--ui ${ui} shows one run, and ${dirs.length} are named`, {

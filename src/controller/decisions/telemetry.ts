@@ -34,7 +34,14 @@ export function afterTelemetry(
   const planned = extendPlans(settled.state, nowMs)
   return {
     state: planned.state,
-    effects: [...feedback.effects, ...guarded.effects, ...settled.effects, ...planned.effects, ...reports],
+    effects: [
+      ...feedback.effects,
+      ...guarded.effects,
+      ...settled.effects,
+      ...planned.effects,
+      ...reports,
+      ...syncBeforeRelease(planned.state),
+    ],
   }
 }
 
@@ -63,7 +70,7 @@ export function afterDurable(before: ControllerState, synced: readonly ReceivedT
   const { lease } = state
   if (lease === undefined) return { state, effects: [] }
   const effects: Effect[] = [acknowledgement(state, lease)]
-  if (state.stage === 'leaving' || lease.bye === undefined || !coversBye(state, lease)) {
+  if (state.stage === 'leaving' || !coversBye(state, lease, 'durable')) {
     return { state, effects }
   }
   return {
@@ -85,7 +92,15 @@ export function acknowledgement(state: ControllerState, lease: Lease): Effect {
   }
 }
 
-function coversBye(state: ControllerState, { bye, hello }: Lease): boolean {
-  const { durable } = receivedFrom(state, hello.incarnation)
-  return bye !== undefined && durable.steps >= bye.sent.steps && durable.samples >= bye.sent.samples
+/** A worker that has said Bye waits until all its records are on disk. */
+export function syncBeforeRelease(state: ControllerState): readonly Effect[] {
+  const { lease, stage } = state
+  if (lease === undefined || stage === 'leaving' || !coversBye(state, lease, 'appended')) return []
+  return [{ type: 'sync' }]
+}
+
+/** Whether everything that the worker's Bye announced is appended to the log, or on disk. False before the Bye. */
+function coversBye(state: ControllerState, { bye, hello }: Lease, reached: 'appended' | 'durable'): boolean {
+  const { steps, samples } = receivedFrom(state, hello.incarnation)[reached]
+  return bye !== undefined && steps >= bye.sent.steps && samples >= bye.sent.samples
 }

@@ -6,7 +6,7 @@ import type { Welcome } from '../../wire/message.js'
 import { decideFeedback, withRules } from './feedback.js'
 import { extendPlans } from './plan-ahead.js'
 import { rewindFeedback } from '../state/feedback-decisions.js'
-import { acknowledgement } from './telemetry.js'
+import { acknowledgement, syncBeforeRelease } from './telemetry.js'
 import { resendFrom } from './edits.js'
 import { settleWithoutWorker } from './requests.js'
 import { commandId } from './restore.js'
@@ -155,14 +155,12 @@ export function onBye(
   bye: Bye,
   context: ControllerContext,
 ): Transition {
-  return {
-    state: {
-      ...state,
-      lease: { ...lease, bye, position: bye.position },
-      end: state.end ?? endOfBye(state, bye, context),
-    },
-    effects: [],
+  const next: ControllerState = {
+    ...state,
+    lease: { ...lease, bye, position: bye.position },
+    end: state.end ?? endOfBye(state, bye, context),
   }
+  return { state: next, effects: syncBeforeRelease(next) }
 }
 
 export function onWorkerExited(

@@ -185,6 +185,8 @@ export type Effect =
   | { readonly type: 'reply'; readonly result: RequestResult }
   | { readonly type: 'report'; readonly body: StepBatch | Evaluation }
   | { readonly type: 'kill'; readonly signal: 'SIGTERM' | 'SIGKILL' }
+  /** Bring the log to the disk now, not at the next interval: a worker waits for its release. */
+  | { readonly type: 'sync' }
   /** The worker sends nothing more: wait for its process, complete the log, and end. */
   | { readonly type: 'finish' }
 

@@ -1,6 +1,6 @@
 /** Lines of at most a given width: tables, wrapped text, labelled values. Widths are columns of a terminal. */
-import wrapAnsi from 'wrap-ansi'
-import { cut, padTo, widthOf } from './width.js'
+import { wrapAnsi } from './unicode.js'
+import { cut, padTo, SIMPLE, widthOf } from './width.js'
 
 export const WIDTH = 80
 
@@ -55,7 +55,25 @@ export function wrap(text: string, { width = WIDTH, indent = '', hanging = inden
 }
 
 function linesOf(text: string, width: number): string[] {
-  return wrapAnsi(text, Math.max(1, width), { hard: true }).split('\n')
+  const columns = Math.max(1, width)
+  const words = text.split(' ')
+  if (SIMPLE.test(text) && words.every((word) => word.length <= columns)) return simpleLinesOf(words, columns)
+  return wrapAnsi(text, columns, { hard: true }).split('\n')
+}
+
+/** Lines of words of which each character takes one column, and none is longer than a line. */
+function simpleLinesOf([first = '', ...words]: readonly string[], columns: number): string[] {
+  const lines: string[] = []
+  let line = first
+  for (const word of words) {
+    if (line.length + 1 + word.length <= columns) {
+      line += ` ${word}`
+    } else {
+      lines.push(line)
+      line = word
+    }
+  }
+  return [...lines, line]
 }
 
 /** `  label   text`, the text wrapped in a column of its own. */

@@ -1,5 +1,5 @@
 /** How many columns of a terminal a text takes, and texts of at most so many columns. The one place that measures text. */
-import stringWidth from 'string-width'
+import { lettersOf, stringWidth } from './unicode.js'
 
 /** Columns of a terminal that a text takes: two for most letters of East Asia, none for an escape sequence. */
 export function widthOf(text: string): number {
@@ -27,7 +27,8 @@ export function cut(
     const after = position === 'middle' ? Math.floor(room / 2) : 0
     return text.slice(0, room - after) + ellipsis + text.slice(text.length - after)
   }
-  const letters = Array.from(LETTERS.segment(text), ({ segment }) => segment)
+  // A cut never divides a letter.
+  const letters = lettersOf(text)
   const end = position === 'middle' ? fitting(letters.toReversed(), Math.floor(room / 2)).toReversed() : []
   const beginning = fitting(letters, room - widthOf(end.join('')))
   return beginning.join('') + ellipsis + end.join('')
@@ -45,8 +46,6 @@ export function padTo(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - widthOf(text)))
 }
 
-/** One letter as readers see it, with its accents and joined symbols. A cut never divides it. */
-const LETTERS = new Intl.Segmenter()
 /** Characters of one column each that never join into one letter: Latin, Greek, punctuation, arrows, frames, blocks and Braille. */
 export const SIMPLE =
   /^[\x20-\x7e\u00a1-\u00ac\u00ae-\u02ff\u0391-\u03c9\u2010-\u2027\u2030-\u203b\u2190-\u2193\u2500-\u25fc\u2800-\u28ff]*$/

@@ -196,6 +196,20 @@ describe('the end', () => {
     expect(controller.state().end?.status).toBe('completed')
   })
 
+  test('is not delayed: the log goes to the disk as soon as it holds everything that the Bye announces', () => {
+    const syncs = (effects: readonly { type: string }[]) => effects.some(({ type }) => type === 'sync')
+    const controller = drive()
+    controller.message(hello())
+    expect(syncs(controller.telemetry(stepBatch(0, 100)))).toBe(false)
+    expect(syncs(controller.message(bye('completed', 2)))).toBe(false)
+    expect(syncs(controller.telemetry(stepBatch(100, 100)))).toBe(true)
+
+    const other = drive()
+    other.message(hello())
+    other.telemetry(stepBatch(0, 200))
+    expect(syncs(other.message(bye('completed', 1)))).toBe(true)
+  })
+
   test('of a completed run names what failed beside training', () => {
     const controller = drive()
     controller.message(hello())

@@ -151,6 +151,11 @@ describe('the cockpit', () => {
 
   test.each([
     ['starting', stateOf([started(), joined()]), /‖ starting/],
+    [
+      'not joined by its worker yet',
+      stateOf([started()]),
+      /‖ starting[^]*waiting for Python to import torch, and to build task\.py:build/,
+    ],
     ['paused', stateOf([...trained, progress(40, 'paused')]), /‖ paused[^]*p resume/],
     ['waiting', stateOf([...trained, progress(40, 'waiting')]), /‖ waiting for a plan/],
     ['evaluating', stateOf([...trained, progress(40, 'evaluating')]), /● evaluating/],

@@ -4,6 +4,7 @@ import { bindings } from '../input/keys.js'
 import type { RunState } from '../feed/run-state.js'
 import type { Tone } from '../status-text.js'
 import { fitGroups, line, type Pieces } from '../../text/styled-line.js'
+import { awaitedInWords } from '../../text/awaited.js'
 import { widthOf } from '../../text/width.js'
 import type { Theme } from '../theme.js'
 import { selectedRun, selectedStatus, type CockpitView } from '../view.js'
@@ -40,6 +41,8 @@ export function statusOf(view: CockpitView, width: number): { readonly text: str
   if (ui.message !== undefined && nowMs < ui.message.untilMs) return ui.message
   if (status.type === 'no-worker')
     return { text: 'the worker is gone: the controller starts a new one or ends the run', tone: 'bad' }
+  if (status.type === 'working' && state.snapshot.worker.status === 'none')
+    return { text: awaitedInWords(state.manifest.config), tone: 'plain' }
   return { text: '', tone: 'plain' }
 }
 
