@@ -22,6 +22,30 @@ def seed_all(seed: int) -> None:
         numpy.random.seed(seed % 2**32)
 
 
+def seed_cpu(seed: int) -> None:
+    """Seeds the random numbers of Python, of torch on the CPU and of numpy. `seed` in [0, 2⁶³)."""
+    random.seed(seed)
+    # torch.manual_seed would seed the devices too, whose random numbers belong to the model.
+    torch.default_generator.manual_seed(seed)
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed(seed % 2**32)
+
+
+@contextmanager
+def cpu_randomness_kept() -> Iterator[None]:
+    """Restores the states that `seed_cpu` changes. Waits for no device."""
+    python, cpu, numpy = random.getstate(), torch.get_rng_state(), sys.modules.get("numpy")
+    numbers = None if numpy is None else numpy.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        torch.set_rng_state(cpu)
+        if numpy is not None:
+            numpy.random.set_state(numbers)
+
+
 def random_state() -> dict[str, Any]:
     """All states as numbers, lists and tensors, for a checkpoint. Waits for the device."""
     version, numbers, gauss = random.getstate()

@@ -1,0 +1,220 @@
+"""Reads batches ahead, in processes of torch's DataLoader.
+
+A batch depends on nothing but its position. So what was read ahead is right for as long as training goes on
+in the order of the run; after a return to another position it is dropped.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing.connection import wait
+from types import FrameType
+from typing import Any, cast
+
+import torch
+from torch.utils.data import DataLoader
+
+from absgd_worker.errors import RemoteError, TaskError
+from absgd_worker.link.failure import describe_failure
+from absgd_worker.task.loading_process import enter, error_of
+from absgd_worker.task.reading import Contents, Key, Reader, Unreadable, key_of
+from absgd_worker.task.sampler import Draw, Draws
+
+
+class Loader:
+    """Loading processes, and the batches that they have read and are reading.
+
+    Args:
+        num_workers: processes, at least 1.
+        prefetch_factor: batches that each process reads ahead.
+        pin_memory: whether a thread copies each batch into pinned memory.
+    """
+
+    def __init__(self, reader: Reader, *, num_workers: int, prefetch_factor: int, pin_memory: bool) -> None:
+        self._draws: Draws | None = None
+        # What was given to the processes, and is not taken yet.
+        self._ahead: deque[Draw] = deque()
+        self._is_waiting = False
+        self._torch_handler: Callable[[int, FrameType | None], Any] | None = None
+        # Forked processes have the dataset as it is here. Where forking is unsafe, it is pickled.
+        context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
+        self._is_closing = context.RawValue("b", 0)
+        self._processes: list[Any] = []
+        self._batches: Any = None
+        self._loader = DataLoader(
+            cast("Any", _RemoteReader(reader)),
+            batch_size=None,
+            sampler=_Keys(self._draw_ahead),
+            num_workers=num_workers,
+            prefetch_factor=prefetch_factor,
+            pin_memory=pin_memory,
+            # They are used again after a return to another position.
+            persistent_workers=True,
+            collate_fn=_unchanged,
+            worker_init_fn=partial(enter, self._is_closing),
+            multiprocessing_context=context,
+            # Without it, the DataLoader takes a random number of training.
+            generator=torch.Generator(),
+        )
+
+    def start(self) -> None:
+        """Starts the processes, which read nothing yet. Does nothing if they are started."""
+        if self._batches is not None:
+            return
+        before = {process.pid for process in multiprocessing.active_children()}
+        try:
+            self._batches = iter(self._loader)
+        finally:
+            children = multiprocessing.active_children()
+            self._processes = [process for process in children if process.pid not in before]
+        self._hold_back_errors()
+
+    def take(self, draws: Draws) -> tuple[Draw, Any, Contents]:
+        """The batch at the position of `draws`, which moves behind it.
+
+        Raises:
+            Unreadable: like `Reader.read`.
+            LoadingError: a process has ended.
+            TaskError: the task's code exits the process.
+        """
+        self.start()
+        with self._noticing_ended_processes():
+            is_next = self._ahead and self._ahead[0].position == draws.consumed
+            if draws is not self._draws or not is_next:
+                self._draws = draws
+                self._ahead.clear()
+                # The processes finish what they read; the DataLoader drops it.
+                self._batches = iter(self._loader)
+            result = next(self._batches)
+        draw = self._ahead.popleft()
+        draws.consumed = draw.end
+        if isinstance(result, _Failed):
+            raise result.error() from (RemoteError(result.traceback) if result.traceback else None)
+        return (draw, *result)
+
+    def close(self) -> None:
+        """Ends the processes."""
+        if self._batches is None and not self._processes:
+            return
+        self._is_closing.value = 1
+        if self._batches is not None:
+            self._batches._shutdown_workers()
+            self._batches = None
+        for process in self._processes:
+            if process.is_alive():
+                process.kill()
+            process.join()
+        self._processes = []
+        if self._torch_handler is not None and signal.getsignal(signal.SIGCHLD) == self._on_child_end:
+            signal.signal(signal.SIGCHLD, self._torch_handler)
+
+    def _draw_ahead(self) -> Iterator[Key]:
+        draws = self._draws
+        if draws is None:
+            return
+        position = draws.consumed
+        while True:
+            draw = draws.at(position)
+            self._ahead.append(draw)
+            yield key_of(draw, draws.seed)
+            position = draw.end
+
+    @contextmanager
+    def _noticing_ended_processes(self) -> Iterator[None]:
+        self._raise_if_ended()
+        self._is_waiting = True
+        try:
+            yield
+        except (OSError, EOFError):
+            # A process takes with it what it has sent and this one has not opened. It may still be ending.
+            ending = wait([process.sentinel for process in self._processes], ENDING_SECONDS)
+            for process in self._processes:
+                if process.sentinel in ending:
+                    process.join()
+            self._raise_if_ended()
+            raise
+        except RuntimeError:
+            self._raise_if_ended()
+            raise
+        finally:
+            self._is_waiting = False
+
+    def _raise_if_ended(self) -> None:
+        for process in self._processes:
+            if process.exitcode is not None:
+                raise error_of(process) from None
+
+    def _hold_back_errors(self) -> None:
+        """Lets the error of an ended process be raised where a batch is taken, and nowhere else.
+
+        The DataLoader raises it from a signal handler, in any line of training: while a checkpoint is
+        written, too.
+        """
+        handler = signal.getsignal(signal.SIGCHLD)
+        if threading.current_thread() is threading.main_thread() and callable(handler):
+            self._torch_handler = handler
+            signal.signal(signal.SIGCHLD, self._on_child_end)
+
+    def _on_child_end(self, number: int, frame: FrameType | None) -> None:
+        assert self._torch_handler is not None
+        try:
+            self._torch_handler(number, frame)
+        except RuntimeError:
+            # It may be about a process of a DataLoader of the task's own.
+            if self._is_waiting or all(process.exitcode is None for process in self._processes):
+                raise
+
+
+class _Keys:
+    """The sampler of the DataLoader: begins anew with each of its iterators."""
+
+    def __init__(self, begin: Callable[[], Iterator[Key]]) -> None:
+        self._begin = begin
+
+    def __iter__(self) -> Iterator[Key]:
+        return self._begin()
+
+
+class _Failed:
+    """What a loading process sends in place of a batch. Exceptions themselves may not be picklable."""
+
+    def __init__(self, error: Exception | SystemExit) -> None:
+        self._unreadable: dict[str, Any] | None = None
+        cause: BaseException | None = error
+        if isinstance(error, Unreadable):
+            self._unreadable = {"reason": error.reason, "index": error.index, "given": error.given}
+            cause = error.__cause__
+        failure = None if cause is None else describe_failure(cause)
+        self.traceback = failure.traceback if failure else ""
+        self._message = failure.message if failure else ""
+
+    def error(self) -> Exception:
+        return TaskError(self._message) if self._unreadable is None else Unreadable(**self._unreadable)
+
+
+class _RemoteReader:
+    """The dataset of the DataLoader: a key is an index, and a batch or a failure is its item."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def __getitem__(self, key: Key) -> tuple[Any, Contents] | _Failed:
+        try:
+            return self._reader.read(key)
+        except (Exception, SystemExit) as error:
+            return _Failed(error)
+
+
+def _unchanged(item: Any) -> Any:
+    return item
+
+
+ENDING_SECONDS = 5.0
+"""How long to wait for the end of a process whose connection is broken."""
