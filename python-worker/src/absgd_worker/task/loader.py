@@ -129,9 +129,12 @@ class Loader:
     @contextmanager
     def _noticing_ended_processes(self) -> Iterator[None]:
         self._raise_if_ended()
-        self._is_waiting = True
         try:
-            yield
+            self._is_waiting = True
+            try:
+                yield
+            finally:
+                self._is_waiting = False
         except (OSError, EOFError):
             # A process takes with it what it has sent and this one has not opened. It may still be ending.
             ending = wait([process.sentinel for process in self._processes], ENDING_SECONDS)
@@ -141,10 +144,10 @@ class Loader:
             self._raise_if_ended()
             raise
         except RuntimeError:
+            # The DataLoader's own error. It may have interrupted the line that ends the waiting.
+            self._is_waiting = False
             self._raise_if_ended()
             raise
-        finally:
-            self._is_waiting = False
 
     def _raise_if_ended(self) -> None:
         for process in self._processes:
