@@ -11,6 +11,7 @@ import { cockpit } from './cockpit.js'
 import { determinism } from './determinism.js'
 import { disk } from './disk.js'
 import { ingest } from './ingest.js'
+import { loading } from './loading.js'
 import { memory } from './memory.js'
 import { reportCost } from './report-cost.js'
 import { stepOverhead } from './step-overhead.js'
@@ -21,6 +22,7 @@ import { weights } from './weights.js'
 const BENCHES: readonly Bench[] = [
   stepOverhead,
   reportCost,
+  loading,
   weights,
   ingest,
   waits,

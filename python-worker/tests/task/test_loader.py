@@ -143,6 +143,24 @@ def test_a_data_set_that_exits_its_process_is_told_not_to():
 
 
 @pytest.mark.parametrize(
+    ("collate", "message"),
+    [
+        (
+            lambda samples: (sample for sample in samples),
+            "TypeError: cannot pickle 'generator' object; return",
+        ),
+        (
+            lambda samples: torch.ones(2, requires_grad=True) * 2,
+            "ValueError: a tensor in it has a gradient's",
+        ),
+    ],
+)
+def test_a_batch_that_cannot_be_sent_is_an_error_and_not_waited_for(collate, message):
+    failure = failure_of(Augmented(SIZE), collate=collate)
+    assert failure.message.startswith(f"a batch cannot be sent from a loading process: {message}")
+
+
+@pytest.mark.parametrize(
     ("number", "message"),
     [
         (

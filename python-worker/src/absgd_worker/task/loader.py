@@ -21,10 +21,9 @@ from typing import Any, cast
 import torch
 from torch.utils.data import DataLoader
 
-from absgd_worker.errors import RemoteError, TaskError
-from absgd_worker.link.failure import describe_failure
 from absgd_worker.task.loading_process import enter, error_of
-from absgd_worker.task.reading import Contents, Key, Reader, Unreadable, key_of
+from absgd_worker.task.reading import Contents, Key, Reader, key_of
+from absgd_worker.task.remote_reading import Failed, RemoteReader, unchanged
 from absgd_worker.task.sampler import Draw, Draws
 
 
@@ -49,7 +48,7 @@ class Loader:
         self._processes: list[Any] = []
         self._batches: Any = None
         self._loader = DataLoader(
-            cast("Any", _RemoteReader(reader)),
+            cast("Any", RemoteReader(reader)),
             batch_size=None,
             sampler=_Keys(self._draw_ahead),
             num_workers=num_workers,
@@ -57,7 +56,7 @@ class Loader:
             pin_memory=pin_memory,
             # They are used again after a return to another position.
             persistent_workers=True,
-            collate_fn=_unchanged,
+            collate_fn=unchanged,
             worker_init_fn=partial(enter, self._is_closing),
             multiprocessing_context=context,
             # Without it, the DataLoader takes a random number of training.
@@ -95,8 +94,8 @@ class Loader:
             result = next(self._batches)
         draw = self._ahead.popleft()
         draws.consumed = draw.end
-        if isinstance(result, _Failed):
-            raise result.error() from (RemoteError(result.traceback) if result.traceback else None)
+        if isinstance(result, Failed):
+            raise result.error() from result.cause()
         return (draw, *result)
 
     def close(self) -> None:
@@ -183,40 +182,6 @@ class _Keys:
 
     def __iter__(self) -> Iterator[Key]:
         return self._begin()
-
-
-class _Failed:
-    """What a loading process sends in place of a batch. Exceptions themselves may not be picklable."""
-
-    def __init__(self, error: Exception | SystemExit) -> None:
-        self._unreadable: dict[str, Any] | None = None
-        cause: BaseException | None = error
-        if isinstance(error, Unreadable):
-            self._unreadable = {"reason": error.reason, "index": error.index, "given": error.given}
-            cause = error.__cause__
-        failure = None if cause is None else describe_failure(cause)
-        self.traceback = failure.traceback if failure else ""
-        self._message = failure.message if failure else ""
-
-    def error(self) -> Exception:
-        return TaskError(self._message) if self._unreadable is None else Unreadable(**self._unreadable)
-
-
-class _RemoteReader:
-    """The dataset of the DataLoader: a key is an index, and a batch or a failure is its item."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-
-    def __getitem__(self, key: Key) -> tuple[Any, Contents] | _Failed:
-        try:
-            return self._reader.read(key)
-        except (Exception, SystemExit) as error:
-            return _Failed(error)
-
-
-def _unchanged(item: Any) -> Any:
-    return item
 
 
 ENDING_SECONDS = 5.0
