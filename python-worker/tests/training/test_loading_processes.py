@@ -56,9 +56,9 @@ def final_state(worker, attempt):
     return state["sampler"], state["random"]["python"], [tensor.tolist() for tensor in tensors]
 
 
-def readers(worker) -> list[int]:
-    """The processes that have read samples."""
-    return sorted(int(file.name) for file in (worker.run_dir / "readers").iterdir())
+def readers(worker, folder="readers") -> list[int]:
+    """The processes that have read samples; with "stuck", the one that is held up by a sample."""
+    return sorted(int(file.name) for file in (worker.run_dir / folder).iterdir())
 
 
 def is_alive(pid: int) -> bool:
@@ -146,15 +146,20 @@ def test_a_sigterm_to_all_processes_of_the_worker_writes_a_checkpoint_and_leaves
 
 
 @only_linux
-def test_the_loading_processes_of_a_worker_that_is_killed_end(served):
-    controller, worker = serve(served)
-    controller.plan(0, 8, run_steps=STEPS, **ROWS)
-    controller.await_phase("WAITING")
-    held = [os.pidfd_open(pid) for pid in readers(worker)]
-    worker.kill()
-    for descriptor in held:
-        assert select.select([descriptor], [], [], PATIENCE)[0]
-        os.close(descriptor)
+def test_the_loading_processes_of_a_worker_that_is_killed_end_even_in_the_middle_of_a_sample(served):
+    controller, worker = serve(served, stuck=7)
+    controller.plan(0, STEPS, run_steps=STEPS, **ROWS)
+    controller.until(lambda: readers(worker, "stuck"), "the sample")
+    held = {pid: os.pidfd_open(pid) for pid in readers(worker)}
+    try:
+        worker.kill()
+        for descriptor in held.values():
+            assert select.select([descriptor], [], [], PATIENCE)[0]
+    finally:
+        for pid, descriptor in held.items():
+            os.close(descriptor)
+            if is_alive(pid):
+                os.kill(pid, signal.SIGKILL)
 
 
 @only_linux

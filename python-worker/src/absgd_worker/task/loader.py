@@ -6,7 +6,9 @@ in the order of the run; after a return to another position it is dropped.
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -37,6 +39,8 @@ class Loader:
     """
 
     def __init__(self, reader: Reader, *, num_workers: int, prefetch_factor: int, pin_memory: bool) -> None:
+        # The process that has started the loading processes; 0 if they do not run.
+        self._owner = 0
         self._draws: Draws | None = None
         # What was given to the processes, and is not taken yet.
         self._ahead: deque[Draw] = deque()
@@ -64,9 +68,12 @@ class Loader:
         )
 
     def start(self) -> None:
-        """Starts the processes, which read nothing yet. Does nothing if they are started."""
-        if self._batches is not None:
+        """Starts the processes, which read nothing yet. Does nothing if they run."""
+        if self._owner:
             return
+        self._owner = os.getpid()
+        # At its exit, Python waits for the processes: they must have been told to end by then.
+        atexit.register(self.close)
         before = {process.pid for process in multiprocessing.active_children()}
         try:
             self._batches = iter(self._loader)
@@ -99,9 +106,11 @@ class Loader:
         return (draw, *result)
 
     def close(self) -> None:
-        """Ends the processes."""
-        if self._batches is None and not self._processes:
+        """Ends the processes. Does nothing in a process that the owner of the loader has forked."""
+        if self._owner != os.getpid():
             return
+        self._owner = 0
+        atexit.unregister(self.close)
         self._is_closing.value = 1
         if self._batches is not None:
             self._batches._shutdown_workers()
