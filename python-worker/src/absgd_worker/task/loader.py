@@ -106,7 +106,7 @@ class Loader:
         return (draw, *result)
 
     def close(self) -> None:
-        """Ends the processes. Does nothing in a process that the owner of the loader has forked."""
+        """Ends the processes, for good. Does nothing in a process that the owner of the loader has forked."""
         if self._owner != os.getpid():
             return
         self._owner = 0
