@@ -6,7 +6,7 @@ export const loading: Bench = {
   name: 'loading',
   about: 'two loading processes for samples of 5 ms, against a plain DataLoader loop',
   async run({ python, quick }) {
-    return figures((await measure(python, 'loading.py', [quick ? '2' : '40'])) as Measured)
+    return figures((await measure(python, 'loading.py', [quick ? '2' : '60'])) as Measured)
   },
 }
 

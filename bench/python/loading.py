@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from timing import Interval, interleaved, median_ratio, report
+from timing import interleaved, median_gain_ratio, median_ratio, report
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
@@ -32,7 +32,7 @@ from absgd_worker.training.actions import Actions
 from absgd_worker.training.loop import train
 from absgd_worker.training.trainer import Trainer
 
-B, SAMPLES, FEATURES, CLASSES = 8, 96, 64, 10
+B, SAMPLES, FEATURES, CLASSES = 8, 64, 64, 10
 WORKERS = 2
 DECODE_SECONDS = 0.005
 CONTROLS = {"lambda": 2.0, "gamma": 0.9, "lr": 0.01}
@@ -140,14 +140,6 @@ def decoding(data: Encoded, epoch: Callable[[], None]) -> Callable[[], None]:
     return call
 
 
-def gain(seconds: dict[str, list[float]], kind: str) -> list[float]:
-    return [alone / aided for alone, aided in zip(seconds[f"{kind}_0"], seconds[f"{kind}_2"], strict=True)]
-
-
-def around(seconds: dict[str, list[float]], kind: str) -> Interval:
-    return median_ratio(seconds[f"{kind}_0"], seconds[f"{kind}_2"])
-
-
 def main() -> None:
     torch.set_num_threads(1)
     rounds = int(sys.argv[1])
@@ -160,9 +152,11 @@ def main() -> None:
         seconds = interleaved(arms, rounds=rounds, calls=1, clock=time.perf_counter)
     report(
         decode_ms=1e3 * data.seconds,
-        ratio=median_ratio(gain(seconds, "served"), gain(seconds, "plain")),
-        served_gain=around(seconds, "served"),
-        plain_gain=around(seconds, "plain"),
+        ratio=median_gain_ratio(
+            (seconds["served_0"], seconds["served_2"]), (seconds["plain_0"], seconds["plain_2"])
+        ),
+        served_gain=median_ratio(seconds["served_0"], seconds["served_2"]),
+        plain_gain=median_ratio(seconds["plain_0"], seconds["plain_2"]),
         unaided=median_ratio(seconds["served_0"], seconds["plain_0"]),
     )
 
