@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import default_collate
 
 from absgd_worker.task.random_state import seed_all
-from absgd_worker.task.reading import Key, Reader
+from absgd_worker.task.reading import Key, Reader, Unreadable
 from augmented_task import Augmented, mixed, same
 
 INDICES = [5, 2, 9, 0, 7, 3]
@@ -18,7 +18,7 @@ INDICES = [5, 2, 9, 0, 7, 3]
 
 def read(indices, position, *, seed=3, collate=default_collate, data=None, skips=False):
     reader = Reader(data or Augmented(12), collate, skips=skips)
-    return reader.read_apart(Key(seed, position, indices))[0]
+    return reader.read(Key(seed, position, indices))[0]
 
 
 @pytest.mark.parametrize("cut", range(1, 6))
@@ -61,3 +61,56 @@ def test_reading_leaves_the_random_numbers_of_training_as_they_are(raising):
     seed_all(8)
     read(INDICES, 24, data=Augmented(12, raising=raising), skips=True, collate=mixed)
     assert same(drawn(), expected)
+
+
+class Counted:
+    """A data set that counts how often each sample is read; it draws random numbers from sample 6 on."""
+
+    def __init__(self) -> None:
+        self.reads: list[int] = []
+
+    def __len__(self) -> int:
+        return 12
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        self.reads.append(index)
+        return torch.rand(2) if index > 5 else torch.full((2,), float(index))
+
+
+def test_a_batch_that_draws_is_read_again_with_seeds_and_later_ones_are_read_once():
+    data = Counted()
+    reader = Reader(data, default_collate, skips=False)
+    for position, indices in ((0, [0, 1]), (2, [2, 7]), (4, [3, 8]), (6, [4, 5])):
+        reader.read(Key(3, position, indices))
+    assert data.reads == [0, 1, 2, 7, 2, 7, 3, 8, 4, 5]
+
+
+@pytest.mark.parametrize("draw", [random.random, lambda: torch.rand(()).item(), np.random.rand])
+@pytest.mark.parametrize("is_first", [False, True])
+def test_the_numbers_of_every_generator_are_the_same_whatever_was_read_before(draw, is_first):
+    def data_with(draws):
+        return [lambda: 0.0] * 4 + [draws] * 4
+
+    class Data:
+        def __getitem__(self, index):
+            return torch.tensor(data_with(draw)[index]())
+
+    readers = [Reader(Data(), default_collate, skips=False) for _ in range(2)]
+    readers[0].read(Key(3, 0, [0, 1, 2] if is_first else [0, 4]))
+    got = [reader.read(Key(3, 8, [4, 1, 5]))[0] for reader in readers]
+    assert torch.equal(*got)
+    assert got[0][0] != got[0][2]
+
+
+def test_a_sample_that_draws_and_cannot_be_read_says_so_and_leaves_the_states():
+    class Data:
+        def __getitem__(self, index):
+            torch.rand(1)
+            raise KeyError("of the data")
+
+    seed_all(4)
+    expected = torch.rand(2)
+    seed_all(4)
+    with pytest.raises(Unreadable, match="of the data"):
+        Reader(Data(), default_collate, skips=False).read(Key(3, 0, [1]))
+    assert torch.equal(torch.rand(2), expected)

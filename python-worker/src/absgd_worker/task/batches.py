@@ -66,7 +66,7 @@ class Batches:
             if self._loader is None:
                 draw = draws.at(draws.consumed)
                 draws.consumed = draw.end
-                data, contents = self._reader.read_apart(key_of(draw, draws.seed))
+                data, contents = self._reader.read(key_of(draw, draws.seed))
             else:
                 draw, data, contents = self._loader.take(draws)
         except Unreadable as error:

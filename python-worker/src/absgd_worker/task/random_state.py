@@ -6,9 +6,10 @@ import random
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from absgd_worker.errors import CheckpointError
 
@@ -32,18 +33,37 @@ def seed_cpu(seed: int) -> None:
         numpy.random.seed(seed % 2**32)
 
 
-@contextmanager
-def cpu_randomness_kept() -> Iterator[None]:
-    """Restores the states that `seed_cpu` changes. Waits for no device."""
-    python, cpu, numpy = random.getstate(), torch.get_rng_state(), sys.modules.get("numpy")
-    numbers = None if numpy is None else numpy.random.get_state()
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        torch.set_rng_state(cpu)
-        if numpy is not None:
-            numpy.random.set_state(numbers)
+class CpuRandomness(NamedTuple):
+    """The states that `seed_cpu` changes."""
+
+    python: tuple[Any, ...]
+    torch: Tensor
+    numpy: tuple[Any, ...] | None
+    """None while numpy is not imported."""
+
+    @classmethod
+    def now(cls) -> CpuRandomness:
+        """The states of this moment. Waits for no device."""
+        numpy = sys.modules.get("numpy")
+        return cls(
+            random.getstate(), torch.get_rng_state(), None if numpy is None else numpy.random.get_state()
+        )
+
+    def is_current(self) -> bool:
+        """Whether no random number was drawn since, and numpy was not imported since."""
+        now = CpuRandomness.now()
+        if now.python != self.python or not torch.equal(now.torch, self.torch):
+            return False
+        if now.numpy is None or self.numpy is None:
+            return now.numpy is self.numpy
+        return now.numpy[2:] == self.numpy[2:] and bool((now.numpy[1] == self.numpy[1]).all())
+
+    def restore(self) -> None:
+        """Sets the states again."""
+        random.setstate(self.python)
+        torch.set_rng_state(self.torch)
+        if self.numpy is not None:
+            sys.modules["numpy"].random.set_state(self.numpy)
 
 
 def random_state() -> dict[str, Any]:

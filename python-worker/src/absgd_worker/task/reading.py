@@ -1,18 +1,19 @@
 """Reads the samples of a batch from a map-style dataset, in the training process or in a loading process.
 
 The random numbers of a sample depend only on the seed of the run and on the position of the sample in the
-order of the run, so that every process reads the same.
+order of the run, so that every process reads the same. Seeding three generators for each sample takes longer
+than many data sets take to read it, so a batch is read without it first. If that draws a random number, the
+batch is read again, and that one and all later ones are seeded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from absgd_worker.task.data import collate_default
-from absgd_worker.task.random_state import cpu_randomness_kept, seed_cpu
+from absgd_worker.task.random_state import CpuRandomness, seed_cpu
 from absgd_worker.task.sampler import Draw, mix
 
 
@@ -64,24 +65,41 @@ class Reader:
         # A list or tuple returns what it holds: no code of the task runs, and nothing can be random.
         self._is_list = type(data) in (list, tuple)
 
-    def read_apart(self, key: Key) -> tuple[Any, Contents]:
-        """Like `read`, and leaves the random states of this process as they are."""
-        is_random = self._has_own_collate or not self._is_list
-        with cpu_randomness_kept() if is_random else nullcontext():
-            return self.read(key)
+        self._may_draw = self._has_own_collate or not self._is_list
+        self._draws = False
+        """Whether a batch has drawn random numbers so far, in this process."""
 
     def read(self, key: Key) -> tuple[Any, Contents]:
-        """The batch, None if no sample is left, and what is in it.
+        """The batch, None if no sample is left, and what is in it. The random states of this process are
+        afterwards as before.
 
         Raises:
             Unreadable: a sample cannot be read and is not to be left out, or collate raised.
         """
+        if not self._may_draw:
+            return self._read(key, is_seeded=False)
+        before = CpuRandomness.now()
+        if not self._draws:
+            try:
+                batch = self._read(key, is_seeded=False)
+                if before.is_current():
+                    return batch
+            except (Exception, SystemExit):
+                if before.is_current():
+                    raise
+            self._draws = True
+        try:
+            return self._read(key, is_seeded=True)
+        finally:
+            before.restore()
+
+    def _read(self, key: Key, *, is_seeded: bool) -> tuple[Any, Contents]:
         samples: list[Any] = []
         contents = Contents()
         missing = set()
         seed = mix(key.seed, _SAMPLES)
         for position, index in enumerate(key.indices, key.position):
-            if not self._is_list:
+            if is_seeded and not self._is_list:
                 seed_cpu(mix(seed, position))
             try:
                 sample = self._data[index]
@@ -100,13 +118,14 @@ class Reader:
             contents.given.append(index)
             samples.append(sample)
         contents.missing = frozenset(missing)
-        return self._collated(samples, contents.given, mix(mix(key.seed, _COLLATE), key.position)), contents
+        collate_seed = mix(mix(key.seed, _COLLATE), key.position) if is_seeded else None
+        return self._collated(samples, contents.given, collate_seed), contents
 
-    def _collated(self, samples: list[Any], given: list[int], seed: int) -> Any:
+    def _collated(self, samples: list[Any], given: list[int], seed: int | None) -> Any:
         if not samples:
             return None
         try:
-            if self._has_own_collate:
+            if seed is not None and self._has_own_collate:
                 seed_cpu(seed)
             return self._collate(samples)
         except Exception as error:
