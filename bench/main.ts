@@ -11,6 +11,7 @@ import { cockpit } from './cockpit.js'
 import { determinism } from './determinism.js'
 import { disk } from './disk.js'
 import { ingest } from './ingest.js'
+import { loading } from './loading.js'
 import { memory } from './memory.js'
 import { reportCost } from './report-cost.js'
 import { scriptOverhead } from './script-overhead.js'
@@ -24,6 +25,7 @@ const BENCHES: readonly Bench[] = [
   stepOverhead,
   scriptOverhead,
   reportCost,
+  loading,
   weights,
   ingest,
   waits,

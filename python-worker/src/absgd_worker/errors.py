@@ -15,6 +15,19 @@ class TaskError(WorkerError, ValueError):
     """A part of the user's task is not what `Task` requires."""
 
 
+class LoadingError(WorkerError):
+    """A process that loads data has ended before it should."""
+
+
+class RemoteError(Exception):
+    """An exception of a loading process, as the cause of an error of this process."""
+
+    def __init__(self, traceback: str) -> None:
+        super().__init__(traceback)
+        self.traceback = traceback
+        """The formatted traceback, without the frames of this package."""
+
+
 class ControlError(WorkerError, ValueError):
     """The plan sets a control that the optimizer does not have, or lacks a control that is needed."""
 

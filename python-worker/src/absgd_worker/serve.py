@@ -40,15 +40,24 @@ def main() -> int:
         task, context = build_task(settings)
         exchange = ThreadExchange()
         trainer = Trainer(task, context, exchange.status)
+        # Before the channel has sockets and a thread, of which loading processes would get copies.
+        trainer.start_loading()
     except (Exception, SystemExit) as error:
         # There is no connection to report this on: the controller shows the last lines of stderr.
         complain(describe_failure(error).text)
         return 1
-    actions = Actions(trainer, exchange, settings.address.run_dir, seed=context.seed)
+    try:
+        return _serve(settings, trainer, exchange)
+    finally:
+        trainer.close()
+
+
+def _serve(settings: Settings, trainer: Trainer, exchange: ThreadExchange) -> int:
+    actions = Actions(trainer, exchange, settings.address.run_dir, seed=trainer.context.seed)
     commands = CommandLoop(exchange, actions)
     channel = _make_channel(settings, trainer, exchange)
     signal.signal(signal.SIGTERM, lambda *_: commands.terminate())
-    _print_start_line(settings, task)
+    _print_start_line(settings, trainer.task)
     channel.start()
     try:
         welcome = commands.await_welcome()

@@ -18,7 +18,7 @@ from absgd_worker.link.step_reports import runs_of, sample_batches, step_batch
 from absgd_worker.link.wire.messages import Position
 from absgd_worker.task.batches import NAMED, Batches, LeftOutNotes
 from absgd_worker.task.prediction import predict
-from absgd_worker.task.sampler import permutation
+from absgd_worker.task.sampler import InOrder, permutation
 from in_one_thread import train_rows
 from numbered_task import ROW, Numbers, bits, drawn_of, served_of, task_of
 
@@ -215,11 +215,11 @@ def test_predictions_are_made_of_the_samples_that_are_left_and_of_no_other(seed)
 
 def test_each_of_the_first_samples_left_out_is_noted_once():
     task = task_of(Numbers(40, raising=range(0, 40, 2)), ids=[f"{index}.png" for index in range(40)])
-    batches = Batches(task)
+    batches = Batches(task, InOrder(40, 5, seed=0, piece=40))
     left_out = LeftOutNotes(batches)
     notes = []
-    for first in range(0, 40, 5):
-        batches.draw(torch.arange(first, first + 5))
+    for _ in range(8):
+        batches.take()
         notes += left_out.take()
     assert len(notes) == NAMED
     assert notes[0] == "sample 0 (0.png) is left out: OSError: cannot identify image file 0.png"

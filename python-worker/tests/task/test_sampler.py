@@ -8,11 +8,16 @@ import pytest
 import torch
 
 from absgd_worker.errors import CheckpointError
-from absgd_worker.task.sampler import Sampler, mix, permutation
+from absgd_worker.task.sampler import InOrder, Sampler, mix, permutation
 
 
 def draws(sampler, count):
-    return [sampler.draw().tolist() for _ in range(count)]
+    found = []
+    for _ in range(count):
+        draw = sampler.at(sampler.consumed)
+        sampler.consumed = draw.end
+        found.append(draw.indices_B.tolist())
+    return found
 
 
 def test_every_epoch_has_every_sample_once_in_an_order_of_its_own():
@@ -70,3 +75,20 @@ def test_seeds_of_neighbouring_epochs_and_seeds_share_no_bits_by_accident():
     assert all(0 <= seed < 2**63 for seed in seeds)
     differing = [bin(one ^ other).count("1") for one, other in itertools.pairwise(seeds)]
     assert 30 < sum(differing) / len(differing) < 33
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_the_batch_at_a_position_is_the_one_that_is_drawn_there_whatever_was_drawn_before(drop_last):
+    sampler = Sampler(10, 4, seed=3, drop_last=drop_last)
+    positions = [0]
+    for _ in range(8):
+        positions.append(sampler.at(positions[-1]).end)
+    expected = draws(sampler, 9)
+    for place in (8, 2, 5, 0, 7):
+        assert sampler.at(positions[place]).indices_B.tolist() == expected[place]
+    assert sampler.consumed == sampler.at(positions[8]).end
+
+
+def test_samples_in_the_order_of_the_data_are_cut_at_every_piece():
+    order = InOrder(11, 3, seed=0, piece=5)
+    assert draws(order, 6) == [[0, 1, 2], [3, 4], [5, 6, 7], [8, 9], [10], []]

@@ -60,6 +60,18 @@ REFUSED = {
     "no batch": ({"batch_size": 0}, "batch_size must be a whole number from 1 to 2.31, not 0"),
     "half a batch": ({"batch_size": 2.5}, "batch_size must be a whole number"),
     "no batch left": ({"batch_size": 11, "drop_last": True}, "drop_last leaves no batch"),
+    "half a process": ({"num_workers": 0.5}, "num_workers must be a whole number from 0 to 1024, not 0.5"),
+    "too many processes": ({"num_workers": 1025}, "num_workers must be a whole number from 0 to 1024"),
+    "nothing ahead": (
+        {"num_workers": 1, "prefetch_factor": 0},
+        "prefetch_factor must be a whole number from 1 to 1024, not 0",
+    ),
+    "reading ahead without a process": (
+        {"prefetch_factor": 2},
+        "prefetch_factor is for batches that loading processes read: set num_workers to 1 or more, or leave",
+    ),
+    "pinned memory without a process": ({"pin_memory": True}, "pin_memory is for batches that loading"),
+    "a word for pinned memory": ({"num_workers": 1, "pin_memory": "yes"}, "pin_memory must be True or False"),
     "a loss that is none": (
         {"loss": nn.Linear(1, 1).weight},
         "loss must be a function, not torch.nn.parameter.Parameter",

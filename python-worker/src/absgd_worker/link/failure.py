@@ -6,7 +6,7 @@ import traceback
 from pathlib import Path
 from typing import NamedTuple
 
-from absgd_worker.errors import WorkerError
+from absgd_worker.errors import RemoteError, WorkerError
 
 
 class Failure(NamedTuple):
@@ -38,6 +38,8 @@ def describe_failure(error: BaseException) -> Failure:
         message = f"the task failed: {type(error).__qualname__}" + (f": {first_line}" if first_line else "")
     # If the cause is an error of the user's code, its frames are the useful ones.
     cause = error.__cause__ if isinstance(error, WorkerError) else None
+    if isinstance(cause, RemoteError):
+        return Failure(message, cause.traceback)
     trace = traceback.TracebackException.from_exception(cause or error)
     theirs = [frame for frame in trace.stack if not _is_ours(frame.filename)]
     if not theirs and isinstance(error, WorkerError):

@@ -15,9 +15,11 @@ from torch import Tensor
 from absgd_worker.errors import TaskError
 from absgd_worker.link.step_reports import tensor_bytes
 from absgd_worker.link.wire.records import SamplePredictions
-from absgd_worker.task.batches import Batch, Batches
+from absgd_worker.task.batch import Batch
+from absgd_worker.task.batches import Batches
 from absgd_worker.task.evaluation import no_effect_on_training
-from absgd_worker.task.sampler import mix
+from absgd_worker.task.loader import Loader
+from absgd_worker.task.sampler import InOrder, mix
 from absgd_worker.task.task import Task
 
 
@@ -29,12 +31,16 @@ def predict(
     step: int,
     seed: int,
     may_continue: Callable[[], bool] = lambda: True,
+    loader: Loader | None = None,
 ) -> bool:
     """Predicts every training sample after `step`, in eval mode, without gradients, in the data's order.
 
     Emits a record for every `PIECE_SAMPLES` samples, so that memory is bounded; more if samples are left out.
     Its random numbers depend only on `seed` and `step`. Afterwards the random states of training and the mode
     of every module are as before.
+
+    Args:
+        loader: reads the samples; None to read them in this process.
 
     Returns:
         Whether all of it was predicted. It ends early when `may_continue`, called before each batch,
@@ -44,15 +50,17 @@ def predict(
         TaskError: `predict` does not return what `Task` requires. Its own exceptions pass through.
     """
     assert task.predict is not None
-    batches = Batches(task)
-    with no_effect_on_training(task.model, mix(mix(seed, -1 - step), _STREAM)):
+    own_seed = mix(mix(seed, -1 - step), _STREAM)
+    order = InOrder(task.size, task.batch_size, seed=own_seed, piece=PIECE_SAMPLES)
+    batches = Batches(task, order, loader)
+    with no_effect_on_training(task.model, own_seed):
         for first in range(0, task.size, PIECE_SAMPLES):
             end = min(first + PIECE_SAMPLES, task.size)
             results = []
-            for start in range(first, end, task.batch_size):
+            while order.consumed < end:
                 if not may_continue():
                     return False
-                batch = batches.draw(torch.arange(start, min(start + task.batch_size, end)))
+                batch = batches.take()
                 if not batch.is_empty:
                     predicted = task.predict(task.model, batch.data)
                     results.extend(_checked(predicted, batch, task.labels))

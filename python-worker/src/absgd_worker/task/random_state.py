@@ -6,9 +6,10 @@ import random
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from absgd_worker.errors import CheckpointError
 
@@ -20,6 +21,49 @@ def seed_all(seed: int) -> None:
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         numpy.random.seed(seed % 2**32)
+
+
+def seed_cpu(seed: int) -> None:
+    """Seeds the random numbers of Python, of torch on the CPU and of numpy. `seed` in [0, 2⁶³)."""
+    random.seed(seed)
+    # torch.manual_seed would seed the devices too, whose random numbers belong to the model.
+    torch.default_generator.manual_seed(seed)
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed(seed % 2**32)
+
+
+class CpuRandomness(NamedTuple):
+    """The states that `seed_cpu` changes."""
+
+    python: tuple[Any, ...]
+    torch: Tensor
+    numpy: tuple[Any, ...] | None
+    """None while numpy is not imported."""
+
+    @classmethod
+    def now(cls) -> CpuRandomness:
+        """The states of this moment. Waits for no device."""
+        numpy = sys.modules.get("numpy")
+        return cls(
+            random.getstate(), torch.get_rng_state(), None if numpy is None else numpy.random.get_state()
+        )
+
+    def is_current(self) -> bool:
+        """Whether no random number was drawn since, and numpy was not imported since."""
+        now = CpuRandomness.now()
+        if now.python != self.python or not torch.equal(now.torch, self.torch):
+            return False
+        if now.numpy is None or self.numpy is None:
+            return now.numpy is self.numpy
+        return now.numpy[2:] == self.numpy[2:] and bool((now.numpy[1] == self.numpy[1]).all())
+
+    def restore(self) -> None:
+        """Sets the states again."""
+        random.setstate(self.python)
+        torch.set_rng_state(self.torch)
+        if self.numpy is not None:
+            sys.modules["numpy"].random.set_state(self.numpy)
 
 
 def random_state() -> dict[str, Any]:

@@ -6,12 +6,36 @@ state consists of integers, and restoring it needs one permutation and loads no 
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NamedTuple, Protocol, TypedDict
 
 import torch
 from torch import Tensor
 
 from absgd_worker.errors import CheckpointError
+
+
+class Draw(NamedTuple):
+    """The samples of one batch, and their place in the order of the run."""
+
+    position: int
+    """How many samples come before it."""
+    indices_B: Tensor
+    """int64 [B] on the CPU."""
+    end: int
+    """The position of the next batch."""
+
+
+class Draws(Protocol):
+    """Batches in an order that depends on nothing but the position, so that they can be read ahead."""
+
+    seed: int
+    """Seeds the random numbers of reading samples, together with their position."""
+    consumed: int
+    """The position of the next batch."""
+
+    def at(self, position: int) -> Draw:
+        """The batch at a position. Changes nothing."""
+        ...
 
 
 class SamplerState(TypedDict):
@@ -23,6 +47,22 @@ class SamplerState(TypedDict):
     size: int
 
 
+class InOrder:
+    """The samples in the order of the data, once. No batch goes beyond a multiple of `piece` samples."""
+
+    def __init__(self, size: int, batch_size: int, *, seed: int, piece: int) -> None:
+        self.seed = seed
+        self.consumed = 0
+        self._size = size
+        self._batch_size = batch_size
+        self._piece = piece
+
+    def at(self, position: int) -> Draw:
+        """The batch at a position; an empty one behind the last sample."""
+        stop = min(position + self._batch_size, (position // self._piece + 1) * self._piece, self._size)
+        return Draw(position, torch.arange(position, stop), stop)
+
+
 class Sampler:
     """Draws batches of indices without replacement, epoch after epoch.
 
@@ -31,9 +71,9 @@ class Sampler:
     """
 
     def __init__(self, size: int, batch_size: int, *, seed: int, drop_last: bool = False) -> None:
+        self.seed = seed
         self._size = size
         self._batch_size = batch_size
-        self._seed = seed
         self._drop_last = drop_last
         self._order_epoch = -1
         self._order_N = torch.empty(0, dtype=torch.int64)
@@ -44,20 +84,19 @@ class Sampler:
         """The epoch of the next sample, from 0."""
         return self.consumed // self._size
 
-    def draw(self) -> Tensor:
-        """The indices of the next batch, int64 [B] on the CPU. The last batch of an epoch may be smaller."""
+    def at(self, position: int) -> Draw:
+        """The batch at a position. The last batch of an epoch may be smaller."""
         size = self._size
-        epoch, start = divmod(self.consumed, size)
+        epoch, start = divmod(position, size)
         if epoch != self._order_epoch:
-            self._order_N = permutation(size, self._seed, epoch)
+            self._order_N = permutation(size, self.seed, epoch)
             self._order_epoch = epoch
         stop = min(start + self._batch_size, size)
         left_out = self._drop_last and size - stop < self._batch_size
-        self.consumed += (size if left_out else stop) - start
-        return self._order_N[start:stop]
+        return Draw(position, self._order_N[start:stop], position + (size if left_out else stop) - start)
 
     def state_dict(self) -> SamplerState:
-        return {"seed": self._seed, "epoch": self.epoch, "consumed": self.consumed, "size": self._size}
+        return {"seed": self.seed, "epoch": self.epoch, "consumed": self.consumed, "size": self._size}
 
     def load_state_dict(self, state: SamplerState) -> None:
         """Restores what `state_dict` returned.
@@ -70,7 +109,7 @@ class Sampler:
 
     def check_state_dict(self, state: SamplerState) -> None:
         """Raises like `load_state_dict`, and changes nothing."""
-        for name, mine in (("seed", self._seed), ("size", self._size)):
+        for name, mine in (("seed", self.seed), ("size", self._size)):
             if state[name] != mine:
                 thing = "seed" if name == "seed" else "number of training samples"
                 raise CheckpointError(

@@ -67,6 +67,17 @@ class Task:
             None and collate is the default). "raise": the run fails, and the error names the sample. "skip":
             the sample is left out of its batch, named in the log, and counted (`train.skipped_samples`). The
             order of the samples, the length of an epoch and the number of steps do not change.
+        num_workers: processes that read the samples of a map-style dataset and collate them while the model
+            trains, 0 to 1024, as in torch's DataLoader. 0: the process that trains does it, step by step. The
+            results are the same, bit for bit: the random numbers of Python, torch (CPU) and numpy that
+            `data[i]` and `collate` use depend on the seed and on the position in the run alone. A process has
+            the dataset as it was when `build` returned. On Linux processes are forked; elsewhere `data` and
+            `collate` must be picklable. Tensors need no processes, and none are started for them.
+        prefetch_factor: batches that each process reads ahead, 1 to 1024. Default: 2, as in torch. Needs
+            num_workers.
+        pin_memory: whether batches from the processes are in pinned memory when the model is on a CUDA
+            device; then `x.to(device, non_blocking=True)` in `loss` does not wait for the copy. Needs
+            num_workers.
 
     Raises:
         TaskError: an attribute does not fit; the message names it, what is permitted, and what to do.
@@ -86,6 +97,9 @@ class Task:
     drop_last: bool = False
     collate: Callable[[list[Any]], Any] = collate_default
     on_bad_sample: Literal["raise", "skip"] = "raise"
+    num_workers: int = 0
+    prefetch_factor: int | None = None
+    pin_memory: bool = False
 
     def __post_init__(self) -> None:
         _check_model(self.model, self.optimizer)
@@ -97,6 +111,7 @@ class Task:
                 raise TaskError(f"{name} must be a function, not {_kind(getattr(self, name))}")
         if self.on_bad_sample not in ("raise", "skip"):
             raise TaskError(f'on_bad_sample must be "raise" or "skip", not {self.on_bad_sample!r}')
+        _check_loading(self.num_workers, self.prefetch_factor, self.pin_memory)
         largest = -1
         for name in ("labels", "true_labels"):
             if getattr(self, name) is not None:
@@ -156,6 +171,25 @@ def _check_batches(batch_size: object, size: int, drop_last: object) -> None:
             "no batch: "
             "make the batch smaller, or set drop_last=False"
         )
+
+
+def _check_loading(num_workers: object, prefetch_factor: object, pin_memory: object) -> None:
+    if not _is_whole(num_workers, 0, 1024):
+        raise TaskError(f"num_workers must be a whole number from 0 to 1024, not {num_workers!r}")
+    if prefetch_factor is not None and not _is_whole(prefetch_factor, 1, 1024):
+        raise TaskError(f"prefetch_factor must be a whole number from 1 to 1024, not {prefetch_factor!r}")
+    if not isinstance(pin_memory, bool):
+        raise TaskError(f"pin_memory must be True or False, not {pin_memory!r}")
+    if not num_workers and (prefetch_factor is not None or pin_memory):
+        name = "pin_memory" if pin_memory else "prefetch_factor"
+        raise TaskError(
+            f"{name} is for batches that loading processes read: set num_workers to 1 or more, "
+            f"or leave out {name}"
+        )
+
+
+def _is_whole(value: object, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
 def _as_labels(name: str, given: object, size: int) -> Tensor:

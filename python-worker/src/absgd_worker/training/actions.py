@@ -109,6 +109,7 @@ class Actions:
                     step=position.step - 1,
                     seed=self._seed,
                     may_continue=may_continue,
+                    loader=self._trainer.loader,
                 )
         except (Exception, SystemExit) as error:
             failure = describe_failure(error)

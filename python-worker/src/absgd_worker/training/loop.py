@@ -25,6 +25,7 @@ def train(trainer: Trainer, exchange: ThreadExchange, commands: CommandLoop, act
     Raises:
         TaskError: the task's loss, evaluation or data are not what `Task` requires.
         ControlError: the plan sets what the optimizer does not have, or needs labels that the task lacks.
+        LoadingError: a loading process has ended.
         WorkerFault: the controller refuses this worker. Exceptions of the task pass through.
     """
     task, status, outgoing = trainer.task, exchange.status, exchange.outgoing
@@ -41,8 +42,8 @@ def train(trainer: Trainer, exchange: ThreadExchange, commands: CommandLoop, act
         applied = trainer.controls.apply(row.controls)
         trainer.context._enter_step(applied)
 
-        # Draw the batch.
-        batch = trainer.batches.draw(trainer.sampler.draw())
+        # Take the batch at the sampler's position. Loading processes, if there are any, have read it ahead.
+        batch = trainer.batches.take()
         if batch.is_empty:
             # None of its samples can be read: this step trains nothing and leaves the estimate unchanged.
             trainer.batches.identify(batch, 0)

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from absgd_worker.errors import CheckpointError, ControlError, TaskError
 from absgd_worker.link.thread_exchange import TrainingStatus
-from absgd_worker.task.batches import Batch, Batches
+from absgd_worker.task.batch import Batch
+from absgd_worker.task.batches import Batches, loader_of
 from absgd_worker.task.context import Context
 from absgd_worker.task.optimizer_controls import Controls
 from absgd_worker.task.random_state import random_state, set_random_state
@@ -53,10 +54,21 @@ class Trainer:
         self.context = context
         self.controls = Controls(task.optimizer)
         self.sampler = Sampler(task.size, task.batch_size, seed=context.seed, drop_last=task.drop_last)
-        self.batches = Batches(task)
+        self.loader = loader_of(task)
+        self.batches = Batches(task, self.sampler, self.loader)
         self._status = status
         self._normaliser = _normaliser_for(Rule())
         self._balance = ClassBalance(task.labels)
+
+    def start_loading(self) -> None:
+        """Starts the loading processes, if the task has any. The first batch starts them at the latest."""
+        if self.loader is not None:
+            self.loader.start()
+
+    def close(self) -> None:
+        """Ends the loading processes."""
+        if self.loader is not None:
+            self.loader.close()
 
     def set_rule(self, rule: Rule) -> None:
         """Sets the rule of weights, before the first step. The estimate is reset."""
