@@ -94,7 +94,11 @@ export function connectPeer(endpoints: Endpoints): PeerChannel {
   }
 }
 
-function controllerChannel(endpoints: Endpoints, control: zeromq.Router, telemetry: zeromq.Pull): ControllerChannel {
+function controllerChannel(
+  endpoints: Endpoints,
+  control: zeromq.Router,
+  telemetry: zeromq.Pull,
+): ControllerChannel {
   const arrivals = createAsyncQueue<Incoming>(ROOM)
   const outgoing = createSender<[Buffer, Uint8Array]>(control)
   let closing: Promise<void> | undefined
