@@ -1,20 +1,29 @@
 """A worker that is started before its settings are known."""
 
+from __future__ import annotations
+
 import json
 import os
 import subprocess
 import sys
 
+from project import SOURCE
+
+# Without the package, which imports torch.
 SCRIPT = """
 import os, sys
-from absgd_worker.link.await_settings import await_settings
+from await_settings import await_settings
 await_settings()
 print(os.environ.get("ABSGD_RUN"), sys.argv[1:], repr(sys.stdin.read()), "ABSGD_AWAIT_SETTINGS" in os.environ)
 """
 
 
-def run(text: str, *, awaits: bool) -> "subprocess.CompletedProcess[str]":
-    env = {**os.environ, **({"ABSGD_AWAIT_SETTINGS": "1"} if awaits else {})}
+def run(text: str, *, awaits: bool) -> subprocess.CompletedProcess[str]:
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(SOURCE / "absgd_worker" / "link"),
+        **({"ABSGD_AWAIT_SETTINGS": "1"} if awaits else {}),
+    }
     command = [sys.executable, "-c", SCRIPT, "given"]
     return subprocess.run(command, input=text, env=env, capture_output=True, text=True, check=False)
 
