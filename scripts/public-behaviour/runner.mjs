@@ -5,10 +5,15 @@ import { pathToFileURL } from 'node:url'
 const main = pathToFileURL(process.argv[2]).href
 let output = { stdout: '', stderr: '' }
 for (const name of ['stdout', 'stderr']) {
-  process[name].write = (text) => {
+  process[name].write = (text, ...rest) => {
     output[name] += text
+    rest.findLast((one) => typeof one === 'function')?.()
     return true
   }
+}
+// A command ends its process. This one has others to run.
+process.exit = (code) => {
+  process.exitCode = code ?? process.exitCode
 }
 
 let count = 0
