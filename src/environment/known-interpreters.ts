@@ -3,7 +3,7 @@
  * interpreter and the folders in which it finds packages are unchanged: then no process has to be started.
  */
 import { mkdirSync, readFileSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { delimiter, dirname, isAbsolute, join } from 'node:path'
 import { z } from 'zod'
 import { cacheFolder } from '../utils/cache-folder.js'
 import type { Facts } from './probe-interpreter.js'
@@ -28,7 +28,7 @@ export function knownFacts(question: Question): Facts | undefined {
 export function rememberFacts(question: Question, facts: Facts): void {
   const key = keyOf(question)
   const state = stateOf(question.python, facts)
-  if (key === undefined || state === undefined) return
+  if (key === undefined || state === undefined || !isItself(question.python, facts.executable)) return
   const others = entries(question.env).filter((entry) => entry.key !== key)
   // torch was imported once: the answers from the cache do not repeat its device and the seconds that it took.
   const { torch: _torch, ...kept } = facts
@@ -43,9 +43,20 @@ export function rememberFacts(question: Question, facts: Facts): void {
   }
 }
 
-/** Undefined for a name that is looked up on PATH. */
+/** False for a script that starts an interpreter: which one it starts may change. */
+function isItself(python: string, executable: string): boolean {
+  try {
+    return realpathSync(python) === realpathSync(executable)
+  } catch {
+    return false
+  }
+}
+
+/** Undefined for a name that is looked up on PATH, and where packages are found relative to the current directory. */
 function keyOf({ python, packages, env }: Question): string | undefined {
   if (!python.includes('/')) return undefined
+  const folders = env['PYTHONPATH'] ? env['PYTHONPATH'].split(delimiter) : []
+  if (!folders.every(isAbsolute)) return undefined
   return JSON.stringify([python, packages, VARIABLES.map((name) => env[name] ?? null)])
 }
 

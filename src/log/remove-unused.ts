@@ -26,10 +26,10 @@ export function noteCreated(dir: string): void {
 export function removeUnused(dir: string): void {
   const created = made.get(dir)
   if (created === undefined) return
-  const { manifest, controllerLog, steps, samples, spool, checkpoints } = runPaths(dir)
+  const { manifest, controllerLog, workerLog, steps, samples, spool, checkpoints } = runPaths(dir)
   try {
     if (!isUnused(dir, created)) return
-    for (const file of [steps, samples, controllerLog, manifest]) rmSync(file, { force: true })
+    for (const file of [steps, samples, workerLog, controllerLog, manifest]) rmSync(file, { force: true })
     // rmdir refuses a folder that is not empty, so that files which appeared meanwhile are kept.
     for (const folder of [spool, checkpoints, dir]) rmdirSync(folder)
   } catch {
@@ -42,12 +42,16 @@ function isUnused(dir: string, { device, inode, manifest }: Made): boolean {
   const found = lstatSync(dir, { throwIfNoEntry: false })
   if (found?.dev !== device || found.ino !== inode) return false
   const known = new Set<string>(
-    [...EMPTY_FOLDERS, ...LOGS, 'manifest', 'controllerLog'].map((name) => paths[name as keyof typeof paths]),
+    [...EMPTY_FOLDERS, ...LOGS, 'manifest', 'controllerLog', 'workerLog'].map(
+      (name) => paths[name as keyof typeof paths],
+    ),
   )
   return (
     readFileSync(paths.manifest, 'utf8') === manifest &&
     readdirSync(dir).every((name) => known.has(join(dir, name))) &&
     EMPTY_FOLDERS.every((name) => readdirSync(paths[name]).length === 0) &&
+    // A worker that is started early has this file, and prints nothing before it begins.
+    (statSync(paths.workerLog, { throwIfNoEntry: false })?.size ?? 0) === 0 &&
     LOGS.every((name) => (statSync(paths[name], { throwIfNoEntry: false })?.size ?? 0) <= HEADER_BYTES)
   )
 }

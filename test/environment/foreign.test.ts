@@ -83,6 +83,20 @@ test('it is not started only to be asked, until its packages change', async () =
   await setup(watched)
 })
 
+test('a script that starts an interpreter is asked again, since it may start another one', async () => {
+  const started = join(home, 'started-by-a-script')
+  const script = join(home, 'python')
+  writeFileSync(script, `#!/bin/sh\ntouch '${started}'\nexec '${folder}/venv/bin/python' "$@"\n`, {
+    mode: 0o755,
+  })
+  const env = { ...active('venv').env, ABSGD_PYTHON: script }
+  for (let time = 0; time < 2; time++) {
+    await setup({ env })
+    expect(existsSync(started)).toBe(true)
+    rmSync(started)
+  }
+})
+
 test('an active environment without torch is passed over, aloud', async () => {
   const project = mkdtempSync(join(folder, 'project-'))
   const attempt = setup({ directory: project, env: { ...active('bare').env, PATH: '/nowhere' } })

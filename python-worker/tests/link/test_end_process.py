@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 from project import SOURCE
@@ -31,3 +32,22 @@ def test_nothing_that_was_written_is_lost(tmp_path: Path) -> None:
     ended = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (7, "printed", "")
     assert file.read_text() == "kept by a thread, at the end"
+
+
+def test_what_a_module_of_the_user_holds_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "users.py").write_text(
+        "import sys, tempfile, zipfile\n"
+        "archive = zipfile.ZipFile(sys.argv[1], 'w')\n"
+        "archive.writestr('a', 'kept')\n"
+        "temporary = tempfile.NamedTemporaryFile(dir=sys.argv[2])\n"
+    )
+    (tmp_path / "temporary").mkdir()
+    script = "import users; from end_process import end_process; end_process(0)"
+    command = [sys.executable, "-c", script, str(tmp_path / "archive.zip"), str(tmp_path / "temporary")]
+    path = os.pathsep.join([str(SOURCE / "absgd_worker" / "link"), str(tmp_path)])
+    ended = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert zipfile.ZipFile(tmp_path / "archive.zip").read("a") == b"kept"
+    assert list((tmp_path / "temporary").iterdir()) == []

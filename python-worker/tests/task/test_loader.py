@@ -9,6 +9,7 @@ from contextlib import closing
 
 import pytest
 import torch
+from torch.utils.data import default_collate
 
 from absgd_worker.errors import LoadingError, TaskError
 from absgd_worker.link.failure import describe_failure
@@ -158,6 +159,16 @@ def test_a_data_set_that_exits_its_process_is_told_not_to():
 def test_a_batch_that_cannot_be_sent_is_an_error_and_not_waited_for(collate, message):
     failure = failure_of(Augmented(SIZE), collate=collate)
     assert failure.message.startswith(f"a batch cannot be sent from a loading process: {message}")
+
+
+def test_a_later_batch_that_cannot_be_sent_is_an_error_too():
+    def collate(samples):
+        collate.calls += 1
+        return default_collate(samples) if collate.calls < 4 else (one for one in samples)
+
+    collate.calls = 0
+    failure = failure_of(Augmented(SIZE), collate=collate)
+    assert failure.message.startswith("a batch cannot be sent from a loading process: TypeError")
 
 
 @pytest.mark.parametrize(

@@ -114,3 +114,17 @@ def test_a_sample_that_draws_and_cannot_be_read_says_so_and_leaves_the_states():
     with pytest.raises(Unreadable, match="of the data"):
         Reader(Data(), default_collate, skips=False).read(Key(3, 0, [1]))
     assert torch.equal(torch.rand(2), expected)
+
+
+def test_numbers_whose_state_the_data_set_puts_back_depend_on_seed_and_position_too():
+    class Data:
+        def __getitem__(self, index):
+            with torch.random.fork_rng(devices=[]):
+                return torch.rand(3)
+
+    reader = Reader(Data(), default_collate, skips=False)
+    seed_all(1)
+    first = reader.read(Key(3, 8, [0]))[0]
+    seed_all(2)
+    assert torch.equal(reader.read(Key(3, 8, [0]))[0], first)
+    assert not torch.equal(reader.read(Key(3, 9, [0]))[0], first)

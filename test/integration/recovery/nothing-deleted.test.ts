@@ -175,6 +175,8 @@ test('the directory of a run that never began is removed by the process that mad
   const root = temporaryRoot()
   const empty = createRunDirectory(root, 'empty', manifest({ run: 'empty' }))
   writeFileSync(runPaths(empty).controllerLog, 'why it failed')
+  // A worker was started early, and was not needed.
+  writeFileSync(runPaths(empty).workerLog, '')
   removeUnused(empty)
   expect(existsSync(empty)).toBe(false)
   const additions = ['notes.txt', 'steps.log', 'checkpoints/x.pt', 'spool/x.log', 'worker.log']

@@ -14,18 +14,21 @@ import io
 import os
 import stat
 import sys
+import sysconfig
 import threading
 from itertools import compress
 from typing import NoReturn
 
 
 def end_process(code: int) -> NoReturn:
-    """Does what an interpreter does before it ends, except to destroy its objects: waits for threads that are
-    no daemons, calls what is registered with `atexit`, and writes what open files still hold in memory.
+    """Does what an interpreter does before it ends, except to destroy the objects of libraries: waits for
+    threads that are no daemons, calls what is registered with `atexit`, destroys what the user's modules hold
+    (an open archive writes its end then), and writes what open files still hold in memory.
     """
     try:
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
+        _clear_modules_of_user()
         if _has_open_files():
             _flush_open_files()
         # Files that libraries have opened by the functions of C.
@@ -35,6 +38,19 @@ def end_process(code: int) -> NoReturn:
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(code)
+
+
+def _clear_modules_of_user() -> None:
+    """Removes the contents of modules that neither the interpreter nor a package has installed."""
+    own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    installed = (own + os.sep, sysconfig.get_path("stdlib") + os.sep)
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name == "__main__" or not isinstance(file, str):
+            continue
+        path = os.path.abspath(file)
+        if not path.startswith(installed) and not any(folder in path for folder in _PACKAGES):
+            vars(module).clear()
 
 
 def _has_open_files() -> bool:
@@ -66,3 +82,4 @@ def _flush_open_files() -> None:
 
 
 FILES = frozenset((io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom))
+_PACKAGES = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))

@@ -3,7 +3,7 @@
 The random numbers of a sample depend only on the seed of the run and on the position of the sample in the
 order of the run, so that every process reads the same. Seeding three generators for each sample takes longer
 than many data sets take to read it, so a batch is read without it first. If that draws a random number, the
-batch is read again, and that one and all later ones are seeded.
+batch is read again, and that one and all later ones are seeded sample by sample.
 """
 
 from __future__ import annotations
@@ -79,19 +79,24 @@ class Reader:
         if not self._may_draw:
             return self._read(key, is_seeded=False)
         before = CpuRandomness.now()
-        if not self._draws:
-            try:
-                batch = self._read(key, is_seeded=False)
-                if before.is_current():
-                    return batch
-            except (Exception, SystemExit):
-                if before.is_current():
-                    raise
-            self._draws = True
         try:
-            return self._read(key, is_seeded=True)
+            return self._read(key, is_seeded=True) if self._draws else self._read_unseeded(key)
         finally:
             before.restore()
+
+    def _read_unseeded(self, key: Key) -> tuple[Any, Contents]:
+        # A data set may put a state back after it has drawn: then the numbers are those of this seed.
+        seed_cpu(mix(mix(key.seed, _BATCHES), key.position))
+        seeded = CpuRandomness.now()
+        try:
+            batch = self._read(key, is_seeded=False)
+            if seeded.is_current():
+                return batch
+        except (Exception, SystemExit):
+            if seeded.is_current():
+                raise
+        self._draws = True
+        return self._read(key, is_seeded=True)
 
     def _read(self, key: Key, *, is_seeded: bool) -> tuple[Any, Contents]:
         samples: list[Any] = []
@@ -145,5 +150,5 @@ def reason_of(error: BaseException) -> str:
 
 NONE_GIVEN = "the data set gives None for it"
 
-_SAMPLES, _COLLATE = 1 << 62, (1 << 62) + 1
+_SAMPLES, _COLLATE, _BATCHES = (1 << 62) + 0, (1 << 62) + 1, (1 << 62) + 2
 """Give reading other random numbers than the order of an epoch, whose stream is the epoch's number."""

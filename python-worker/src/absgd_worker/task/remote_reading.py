@@ -18,14 +18,11 @@ class RemoteReader:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._has_sent = False
 
     def __getitem__(self, key: Key) -> tuple[Any, Contents] | Failed:
         try:
             batch = self._reader.read(key)
-            if not self._has_sent:
-                _check_picklable(batch[0])
-                self._has_sent = True
+            _check_picklable(batch[0])
             return batch
         except (Exception, SystemExit) as error:
             return Failed(error)

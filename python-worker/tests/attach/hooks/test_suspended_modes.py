@@ -141,3 +141,19 @@ def test_a_step_inside_of_a_step_ends_with_the_modes_of_before() -> None:
         outer.step()
         assert stack() == [capture]
     assert stack() == []
+
+
+def test_a_loss_of_a_function_that_a_step_is_given_is_weighed() -> None:
+    model, x, y = small()
+
+    class Forward(torch.optim.SGD):
+        def step(self, closure: Any = None, *, forward: Callable[[], Tensor]) -> Any:  # type: ignore[override]
+            forward().backward()
+            return super().step()
+
+    optimizer = Forward(model.parameters(), lr=0.1)
+    source = Recorder()
+    with api.session(source=source), api.capture():
+        for _ in range(3):
+            optimizer.step(forward=lambda: F.cross_entropy(F.linear(x, model.weight), y))
+    assert len(source.entries) == 3

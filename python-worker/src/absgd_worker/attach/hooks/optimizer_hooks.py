@@ -72,7 +72,9 @@ class OptimizerHooks:
         # args[0] is the optimizer.
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
         if not callable(closure):
-            suspend()
+            # A function that is given by another name may compute a loss, too.
+            if not any(map(callable, (*args[1:], *kwargs.values()))):
+                suspend()
             self._steps.before_step(optimizer, computes_loss=False)
             self._steps.gradients_are_there(optimizer)
             return None
