@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import signal
@@ -162,11 +163,11 @@ def test_a_batch_that_cannot_be_sent_is_an_error_and_not_waited_for(collate, mes
 
 
 def test_a_later_batch_that_cannot_be_sent_is_an_error_too():
-    def collate(samples):
-        collate.calls += 1
-        return default_collate(samples) if collate.calls < 4 else (one for one in samples)
+    calls = itertools.count()
 
-    collate.calls = 0
+    def collate(samples):
+        return default_collate(samples) if next(calls) < 3 else (one for one in samples)
+
     failure = failure_of(Augmented(SIZE), collate=collate)
     assert failure.message.startswith("a batch cannot be sent from a loading process: TypeError")
 
