@@ -150,5 +150,5 @@ def reason_of(error: BaseException) -> str:
 
 NONE_GIVEN = "the data set gives None for it"
 
-_SAMPLES, _COLLATE, _BATCHES = (1 << 62) + 0, (1 << 62) + 1, (1 << 62) + 2
+_SAMPLES, _COLLATE, _BATCHES = 1 << 62, (1 << 62) + 1, (1 << 62) + 2
 """Give reading other random numbers than the order of an epoch, whose stream is the epoch's number."""
