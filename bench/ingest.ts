@@ -138,11 +138,23 @@ function slope(acks: readonly (readonly [seconds: number, steps: number])[]): nu
   return (last[1] - first[1]) / (last[0] - first[0])
 }
 
+/** Rejects if the pusher ends instead of answering: it would be waited for without end. */
 async function ask(pusher: ChildProcess, order: Order): Promise<Answer> {
-  const answer = once(pusher, 'message')
+  const answered = new AbortController()
+  const { signal } = answered
+  const ended = once(pusher, 'exit', { signal }).then(() => {
+    throw new Error('the process that pushes telemetry has ended')
+  })
+  const answer = once(pusher, 'message', { signal })
   pusher.send(order)
-  const [message] = (await answer) as [Answer]
-  return message
+  try {
+    const [message] = (await Promise.race([answer, ended])) as [Answer]
+    return message
+  } finally {
+    answer.catch(() => undefined)
+    ended.catch(() => undefined)
+    answered.abort()
+  }
 }
 
 function figures(rates: Rates, stepsARecord: number, budget?: Figure['budget']): Figure[] {
