@@ -13,7 +13,7 @@ from threading import Condition
 from typing import Any, NamedTuple
 
 from absgd_worker.link import channel
-from absgd_worker.link.channel import Channel
+from absgd_worker.link.courier.channel import Channel
 from absgd_worker.link.command_loop import CommandLoop
 from absgd_worker.link.plan_table import Row
 

@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader, Dataset
 from absgd_worker import Task
 from absgd_worker.link.command_loop import CommandLoop
 from absgd_worker.link.plan_table import Row
-from absgd_worker.link.thread_exchange import ThreadExchange
+from absgd_worker.link.exchange import Exchange
 from absgd_worker.link.wire.messages import Position, Reason
 from absgd_worker.task.context import Context
 from absgd_worker.training.actions import Actions
@@ -111,7 +111,7 @@ def served_epoch(data: Encoded, num_workers: int, stack: ExitStack) -> Callable[
     task = Task(
         model=model, optimizer=optimizer, data=data, batch_size=B, loss=losses, num_workers=num_workers
     )
-    exchange = ThreadExchange()
+    exchange = Exchange()
     exchange.status.position = Position(1, 0)
     context = Context(run="", run_dir=Path(), params={}, seed=0, device=torch.device("cpu"))
     trainer = Trainer(task, context, exchange.status)

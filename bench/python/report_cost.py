@@ -18,7 +18,7 @@ import torch
 from timing import interleaved, mean_difference, report
 from torch import Tensor
 
-from absgd_worker.link.step_reports import StepEntry
+from absgd_worker.link.step_entry import StepEntry
 from absgd_worker.task.context import Context
 from absgd_worker.weights import Normaliser
 

@@ -2,7 +2,7 @@
 
 A task imports `Task`, `Context`, `Evaluated` and `losses`. A loop of your own uses `wrap`, `weigh`, `capture`
 and `session`. `absgd_worker.weights` is the rule of weights without the rest. Importing this package imports
-torch, but neither sockets nor messages.
+neither torch nor sockets: what needs them is imported when it is used first.
 """
 
 from __future__ import annotations
@@ -10,13 +10,10 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from absgd_worker import losses
-from absgd_worker.errors import TaskError
-from absgd_worker.task.context import Context
-from absgd_worker.task.task import Evaluated, Task
 from absgd_worker.version import VERSION as __version__
 
 if TYPE_CHECKING:
+    from absgd_worker import losses
     from absgd_worker.attach.api import (
         NotApplied,
         NotWeighable,
@@ -33,6 +30,9 @@ if TYPE_CHECKING:
         weigh,
         wrap,
     )
+    from absgd_worker.errors import TaskError
+    from absgd_worker.task.context import Context
+    from absgd_worker.task.task import Evaluated, Task
 
 __all__ = [
     "Context",
@@ -58,8 +58,20 @@ __all__ = [
 ]
 
 
+_MODULES = {
+    "Context": "task.context",
+    "Evaluated": "task.task",
+    "Task": "task.task",
+    "TaskError": "errors",
+}
+"""Where the names are that `attach.api` does not have."""
+
+
 def __getattr__(name: str) -> Any:
-    # Imported on first use, because a served task does not need it.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module("absgd_worker.attach.api"), name)
+    if name == "losses":
+        return importlib.import_module("absgd_worker.losses")
+    module = importlib.import_module(f"absgd_worker.{_MODULES.get(name, 'attach.api')}")
+    found = globals()[name] = getattr(module, name)
+    return found

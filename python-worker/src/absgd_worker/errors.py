@@ -38,3 +38,9 @@ class CheckpointError(WorkerError):
 
 class ProtocolError(WorkerError, ValueError):
     """A frame does not decode, or a value in it is out of the range in proto/absgd/v1."""
+
+
+class SessionError(WorkerError, RuntimeError):
+    """A session is used where it cannot be: inside another session, in another thread than its own, with
+    several ranks and lambda on, before the first step, or for a run that another process writes. The message
+    names which."""

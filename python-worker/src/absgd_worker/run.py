@@ -28,7 +28,6 @@ from absgd_worker.attach import api
 from absgd_worker.attach.capture.capture import Capture
 from absgd_worker.attach.capture.compilation import graphs_that_break
 from absgd_worker.attach.hooks.distributed_ranks import global_rank
-from absgd_worker.attach.recording.run_lock import TAKE_OVER_VARIABLE
 from absgd_worker.attach.script.exec_guard import guarded_exec
 from absgd_worker.attach.script.options import command_line
 from absgd_worker.attach.script.pty import replace_null_stdin
@@ -41,6 +40,7 @@ from absgd_worker.attach.source.source import StopTraining
 from absgd_worker.console import complain, count
 from absgd_worker.errors import WorkerError
 from absgd_worker.link.await_settings import await_settings
+from absgd_worker.link.run_lock import TAKE_OVER_VARIABLE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 VERSION = "0.1.0"
 
 PROTOCOL_MAJOR = 1
-PROTOCOL_MINOR = 3
+PROTOCOL_MINOR = 4
 
 
 def version_number() -> int:

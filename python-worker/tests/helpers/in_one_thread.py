@@ -10,9 +10,9 @@ import torch
 
 from absgd_worker import Task
 from absgd_worker.link.command_loop import CommandLoop
+from absgd_worker.link.exchange import Exchange
 from absgd_worker.link.plan_table import Row
-from absgd_worker.link.step_reports import StepEntry
-from absgd_worker.link.thread_exchange import ThreadExchange
+from absgd_worker.link.step_entry import StepEntry
 from absgd_worker.link.wire.messages import EventKind, Position, Reason
 from absgd_worker.task.context import Context
 from absgd_worker.training import loop
@@ -24,14 +24,14 @@ class Served(NamedTuple):
     """A task that is trained in the thread of the test; every sample is kept for the report."""
 
     trainer: Trainer
-    exchange: ThreadExchange
+    exchange: Exchange
     actions: Actions
 
 
 def served_task(
-    task: Task, *, seed: int = 0, run_dir: Path | None = None, exchange: ThreadExchange | None = None
+    task: Task, *, seed: int = 0, run_dir: Path | None = None, exchange: Exchange | None = None
 ) -> Served:
-    exchange = exchange or ThreadExchange()
+    exchange = exchange or Exchange()
     exchange.status.position = Position(1, 0)
     exchange.sample_every = 1
     run_dir = run_dir or Path()

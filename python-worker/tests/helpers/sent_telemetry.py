@@ -7,8 +7,8 @@ from torch import nn
 
 from absgd_worker import Task
 from absgd_worker.gen import record_pb2
-from absgd_worker.link.step_reports import StepEntry
-from absgd_worker.link.telemetry import Telemetry
+from absgd_worker.link.courier.telemetry import Telemetry
+from absgd_worker.link.step_entry import StepEntry
 from absgd_worker.weights import Normaliser
 
 SIZE = 6

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from absgd_worker.attach import api
-from absgd_worker.link.step_reports import StepEntry
+from absgd_worker.link.step_entry import StepEntry
 from recorder import Recorder
 
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -10,7 +10,7 @@ from fake_controller import FakeController, stream_of
 from worker_process import read_spool
 
 SLOW = {"seconds": 0.004}
-SOON = {"absgd_worker.link.channel.HELLO_SECONDS": 0.2}
+SOON = {"absgd_worker.link.courier.channel.HELLO_SECONDS": 0.2}
 """A worker introduces itself again sooner than in practice."""
 
 

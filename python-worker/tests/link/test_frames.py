@@ -7,10 +7,10 @@ import random
 
 import pytest
 
-from absgd_worker.attach.recording.log_file import LogFile
 from absgd_worker.link import frames
-from absgd_worker.link.frames import FrameWriter, has_header, header_of, read_frame
-from absgd_worker.link.spool import Spool
+from absgd_worker.link.courier.frames import FrameWriter, has_header, header_of, read_frame
+from absgd_worker.link.courier.log_file import LogFile
+from absgd_worker.link.courier.spool import Spool
 
 
 class FailingDisk:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from absgd_worker.attach.recording.log_file import LogFile
 from absgd_worker.gen import record_pb2, stream_pb2
 from absgd_worker.link import frames
+from absgd_worker.link.courier.log_file import LogFile
 from absgd_worker.link.wire import frame_size
 from absgd_worker.link.wire.codec import encode_record, stream_of
 from absgd_worker.link.wire.messages import Acked, Position
@@ -95,7 +95,7 @@ def test_any_interleaving_of_records_welcomes_and_acknowledgements_delivers_all(
 
 
 def test_a_record_that_the_disk_lost_leaves_no_hole(tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr("absgd_worker.link.spool.MEMORY_BYTES", 0)
+    monkeypatch.setattr("absgd_worker.link.courier.spool.MEMORY_BYTES", 0)
     made = telemetry(tmp_path)
     made.take([Note(str(number), Position(1, 0)) for number in range(3)])
     made.take([predictions(number) for number in range(3)])
@@ -117,7 +117,7 @@ def test_a_record_that_the_disk_lost_leaves_no_hole(tmp_path, capfd, monkeypatch
 
 
 def test_a_controller_whose_log_lost_its_end_is_told_what_cannot_be_sent(tmp_path, monkeypatch):
-    monkeypatch.setattr("absgd_worker.link.spool.SEGMENT_BYTES", 100)
+    monkeypatch.setattr("absgd_worker.link.courier.spool.SEGMENT_BYTES", 100)
     made = telemetry(tmp_path)
     for number in range(20):
         made.take([Note(str(number), Position(1, 0))])

@@ -9,7 +9,7 @@ import pytest
 
 from absgd_worker.gen import record_pb2
 from absgd_worker.link import spool as spools
-from absgd_worker.link.spool import Spool
+from absgd_worker.link.courier.spool import Spool
 from worker_process import read_segment
 
 INCARNATION = 0x0123456789ABCDEF

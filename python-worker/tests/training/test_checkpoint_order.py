@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from absgd_worker import Task
-from absgd_worker.link.telemetry import Telemetry
-from absgd_worker.link.thread_exchange import ThreadExchange
+from absgd_worker.link.courier.telemetry import Telemetry
+from absgd_worker.link.exchange import Exchange
 from absgd_worker.link.wire.messages import Acked, Welcome
 from absgd_worker.training.checkpoint import read_checkpoint
 from in_one_thread import served_task, train_rows
@@ -25,7 +25,7 @@ class Killed(BaseException):
     """Stands for a SIGKILL: nothing of the process runs after it."""
 
 
-class InOneThread(ThreadExchange):
+class InOneThread(Exchange):
     """Spools what is in `outgoing` when it is asked to, without a thread of its own."""
 
     telemetry: Telemetry

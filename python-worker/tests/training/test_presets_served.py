@@ -46,7 +46,7 @@ def test_the_rule_of_the_welcome_weighs_and_a_checkpoint_of_another_rule_is_refu
 
 
 def test_a_welcome_under_another_rule_ends_a_worker_that_trains(served):
-    soon = {"absgd_worker.link.channel.HELLO_SECONDS": 0.2}
+    soon = {"absgd_worker.link.courier.channel.HELLO_SECONDS": 0.2}
     controller, worker = served(welcome={"weighting": REFERENCE}, constants=soon)
     controller.await_welcomed()
     controller.plan(0, 10, lambda_=-0.5, gamma=0.7)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from absgd_worker.gen import session_pb2
-from absgd_worker.link.step_reports import tensor_bytes
+from absgd_worker.link.tensor_bytes import tensor_bytes
 from worker_process import read_spool
 
 STEPS = 40

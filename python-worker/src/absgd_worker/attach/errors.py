@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from absgd_worker.errors import WorkerError
+from absgd_worker.errors import SessionError, WorkerError
+
+__all__ = ["NotApplied", "NotWeighable", "SessionError"]
 
 
 class NotApplied(WorkerError, RuntimeError):
@@ -18,8 +20,3 @@ class NotWeighable(WorkerError, ValueError):
     The message names the loss and the reason. Remedy: compute one loss per sample and `weigh` them, or leave
     the loss unwrapped.
     """
-
-
-class SessionError(WorkerError, RuntimeError):
-    """A session is used where it cannot be: inside another session, in another thread than its own, with
-    several ranks and lambda on, or before the first step. The message names which."""

@@ -28,11 +28,12 @@ RUN_STATUS_RESUMABLE: RunStatus
 RUN_STATUS_INTERRUPTED: RunStatus
 
 class Record(_message.Message):
-    __slots__ = ("origin", "incarnation", "seq", "time_ms", "step_batch", "sample_batch", "evaluation", "sample_info", "checkpoint_written", "gap", "plan", "plan_ack", "controller_started", "worker_joined", "worker_left", "progress", "requested", "settled", "rewind", "note", "summary", "run_ended", "bye", "sample_predictions", "edited", "decided")
+    __slots__ = ("origin", "incarnation", "seq", "time_ms", "covered", "step_batch", "sample_batch", "evaluation", "sample_info", "checkpoint_written", "gap", "plan", "plan_ack", "controller_started", "worker_joined", "worker_left", "progress", "requested", "settled", "rewind", "note", "summary", "run_ended", "bye", "sample_predictions", "edited", "decided")
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
     TIME_MS_FIELD_NUMBER: _ClassVar[int]
+    COVERED_FIELD_NUMBER: _ClassVar[int]
     STEP_BATCH_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_BATCH_FIELD_NUMBER: _ClassVar[int]
     EVALUATION_FIELD_NUMBER: _ClassVar[int]
@@ -59,6 +60,7 @@ class Record(_message.Message):
     incarnation: int
     seq: int
     time_ms: int
+    covered: Covered
     step_batch: _report_pb2.StepBatch
     sample_batch: _report_pb2.SampleBatch
     evaluation: _report_pb2.Evaluation
@@ -81,7 +83,15 @@ class Record(_message.Message):
     sample_predictions: _report_pb2.SamplePredictions
     edited: Edited
     decided: Decided
-    def __init__(self, origin: _Optional[str] = ..., incarnation: _Optional[int] = ..., seq: _Optional[int] = ..., time_ms: _Optional[int] = ..., step_batch: _Optional[_Union[_report_pb2.StepBatch, _Mapping]] = ..., sample_batch: _Optional[_Union[_report_pb2.SampleBatch, _Mapping]] = ..., evaluation: _Optional[_Union[_report_pb2.Evaluation, _Mapping]] = ..., sample_info: _Optional[_Union[_report_pb2.SampleInfo, _Mapping]] = ..., checkpoint_written: _Optional[_Union[CheckpointWritten, _Mapping]] = ..., gap: _Optional[_Union[_report_pb2.Gap, _Mapping]] = ..., plan: _Optional[_Union[_plan_pb2.Plan, _Mapping]] = ..., plan_ack: _Optional[_Union[_plan_pb2.PlanAck, _Mapping]] = ..., controller_started: _Optional[_Union[ControllerStarted, _Mapping]] = ..., worker_joined: _Optional[_Union[WorkerJoined, _Mapping]] = ..., worker_left: _Optional[_Union[WorkerLeft, _Mapping]] = ..., progress: _Optional[_Union[_session_pb2.Progress, _Mapping]] = ..., requested: _Optional[_Union[Requested, _Mapping]] = ..., settled: _Optional[_Union[Settled, _Mapping]] = ..., rewind: _Optional[_Union[Rewind, _Mapping]] = ..., note: _Optional[_Union[Note, _Mapping]] = ..., summary: _Optional[_Union[Summary, _Mapping]] = ..., run_ended: _Optional[_Union[RunEnded, _Mapping]] = ..., bye: _Optional[_Union[_session_pb2.Bye, _Mapping]] = ..., sample_predictions: _Optional[_Union[_report_pb2.SamplePredictions, _Mapping]] = ..., edited: _Optional[_Union[Edited, _Mapping]] = ..., decided: _Optional[_Union[Decided, _Mapping]] = ...) -> None: ...
+    def __init__(self, origin: _Optional[str] = ..., incarnation: _Optional[int] = ..., seq: _Optional[int] = ..., time_ms: _Optional[int] = ..., covered: _Optional[_Union[Covered, _Mapping]] = ..., step_batch: _Optional[_Union[_report_pb2.StepBatch, _Mapping]] = ..., sample_batch: _Optional[_Union[_report_pb2.SampleBatch, _Mapping]] = ..., evaluation: _Optional[_Union[_report_pb2.Evaluation, _Mapping]] = ..., sample_info: _Optional[_Union[_report_pb2.SampleInfo, _Mapping]] = ..., checkpoint_written: _Optional[_Union[CheckpointWritten, _Mapping]] = ..., gap: _Optional[_Union[_report_pb2.Gap, _Mapping]] = ..., plan: _Optional[_Union[_plan_pb2.Plan, _Mapping]] = ..., plan_ack: _Optional[_Union[_plan_pb2.PlanAck, _Mapping]] = ..., controller_started: _Optional[_Union[ControllerStarted, _Mapping]] = ..., worker_joined: _Optional[_Union[WorkerJoined, _Mapping]] = ..., worker_left: _Optional[_Union[WorkerLeft, _Mapping]] = ..., progress: _Optional[_Union[_session_pb2.Progress, _Mapping]] = ..., requested: _Optional[_Union[Requested, _Mapping]] = ..., settled: _Optional[_Union[Settled, _Mapping]] = ..., rewind: _Optional[_Union[Rewind, _Mapping]] = ..., note: _Optional[_Union[Note, _Mapping]] = ..., summary: _Optional[_Union[Summary, _Mapping]] = ..., run_ended: _Optional[_Union[RunEnded, _Mapping]] = ..., bye: _Optional[_Union[_session_pb2.Bye, _Mapping]] = ..., sample_predictions: _Optional[_Union[_report_pb2.SamplePredictions, _Mapping]] = ..., edited: _Optional[_Union[Edited, _Mapping]] = ..., decided: _Optional[_Union[Decided, _Mapping]] = ...) -> None: ...
+
+class Covered(_message.Message):
+    __slots__ = ("number", "parts")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    parts: int
+    def __init__(self, number: _Optional[int] = ..., parts: _Optional[int] = ...) -> None: ...
 
 class ControllerStarted(_message.Message):
     __slots__ = ("version", "pid", "manifest_json")

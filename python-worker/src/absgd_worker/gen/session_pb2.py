@@ -15,43 +15,43 @@ _sym_db = _symbol_database.Default()
 from absgd_worker.gen import common_pb2 as absgd_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x61\x62sgd/v1/session.proto\x12\x08\x61\x62sgd.v1\x1a\x15\x61\x62sgd/v1/common.proto\"\xa4\x03\n\x05Hello\x12\x16\n\x0eprotocol_major\x18\x01 \x01(\r\x12\x16\n\x0eprotocol_minor\x18\x02 \x01(\r\x12\x1c\n\x04role\x18\x03 \x01(\x0e\x32\x0e.absgd.v1.Role\x12\x0b\n\x03run\x18\x04 \x01(\t\x12\x0c\n\x04peer\x18\x05 \x01(\t\x12\x13\n\x0bincarnation\x18\x06 \x01(\x06\x12\x0b\n\x03pid\x18\x07 \x01(\r\x12\x17\n\x0fsteps_per_epoch\x18\x08 \x01(\x04\x12\x14\n\x0c\x64\x61taset_size\x18\t \x01(\x04\x12\x13\n\x0bnum_classes\x18\n \x01(\r\x12$\n\x08position\x18\x0b \x01(\x0b\x32\x12.absgd.v1.Position\x12\x17\n\x0fplanned_through\x18\x0c \x01(\x04\x12#\n\x08versions\x18\r \x03(\x0b\x32\x11.absgd.v1.Version\x12\x0e\n\x06\x64\x65vice\x18\x0e \x01(\t\x12 \n\x07initial\x18\x0f \x03(\x0b\x32\x0f.absgd.v1.Value\x12\x12\n\nbatch_size\x18\x10 \x01(\r\x12\"\n\tforgotten\x18\x11 \x01(\x0b\x32\x0f.absgd.v1.Acked\"Z\n\rOperatorHello\x12\x16\n\x0eprotocol_major\x18\x01 \x01(\r\x12\x16\n\x0eprotocol_minor\x18\x02 \x01(\r\x12\x0b\n\x03run\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\"N\n\x0fOperatorWelcome\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x16\n\x0eprotocol_major\x18\x02 \x01(\r\x12\x16\n\x0eprotocol_minor\x18\x03 \x01(\r\"(\n\x07Version\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"\xda\x02\n\x07Welcome\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x13\n\x0blease_epoch\x18\x03 \x01(\r\x12\x13\n\x0bparams_json\x18\x04 \x01(\t\x12\x1e\n\x05\x61\x63ked\x18\x05 \x01(\x0b\x32\x0f.absgd.v1.Acked\x12*\n\x07samples\x18\x06 \x01(\x0b\x32\x19.absgd.v1.SampleRecording\x12\x1a\n\x12sample_quota_bytes\x18\x07 \x01(\x04\x12\x1c\n\x14orphan_limit_seconds\x18\x08 \x01(\x01\x12\x18\n\x10keep_checkpoints\x18\t \x01(\r\x12\x14\n\x0crestore_path\x18\n \x01(\t\x12\x16\n\x0erestore_sha256\x18\x0b \x01(\t\x12\x11\n\trun_steps\x18\x0c \x01(\x04\x12&\n\tweighting\x18\r \x01(\x0b\x32\x13.absgd.v1.Weighting\"T\n\tWeighting\x12)\n\x06preset\x18\x01 \x01(\x0e\x32\x19.absgd.v1.WeightingPreset\x12\r\n\x05\x61lpha\x18\x02 \x01(\x01\x12\r\n\x05\x66loor\x18\x03 \x01(\x08\"\'\n\x05\x41\x63ked\x12\r\n\x05steps\x18\x01 \x01(\x04\x12\x0f\n\x07samples\x18\x02 \x01(\x04\" \n\x0fSampleRecording\x12\r\n\x05\x65very\x18\x01 \x01(\r\":\n\x06Reject\x12\"\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x14.absgd.v1.RejectCode\x12\x0c\n\x04hint\x18\x02 \x01(\t\"\x8c\x01\n\x08Progress\x12\x13\n\x0blease_epoch\x18\x01 \x01(\r\x12$\n\x08position\x18\x02 \x01(\x0b\x32\x12.absgd.v1.Position\x12\x1e\n\x05phase\x18\x03 \x01(\x0e\x32\x0f.absgd.v1.Phase\x12\r\n\x05waits\x18\x04 \x01(\x04\x12\x16\n\x0ewaited_seconds\x18\x05 \x01(\x01\"\xa8\x01\n\x03\x42ye\x12\x13\n\x0blease_epoch\x18\x01 \x01(\r\x12#\n\x06reason\x18\x02 \x01(\x0e\x32\x13.absgd.v1.ByeReason\x12$\n\x08position\x18\x03 \x01(\x0b\x32\x12.absgd.v1.Position\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x11\n\ttraceback\x18\x05 \x01(\t\x12\x1d\n\x04sent\x18\x06 \x01(\x0b\x32\x0f.absgd.v1.Acked*@\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_WORKER\x10\x01\x12\x11\n\rROLE_OPERATOR\x10\x02*\xac\x01\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x12\n\x0ePHASE_STARTING\x10\x01\x12\x12\n\x0ePHASE_TRAINING\x10\x02\x12\x10\n\x0cPHASE_PAUSED\x10\x03\x12\x11\n\rPHASE_WAITING\x10\x04\x12\x14\n\x10PHASE_EVALUATING\x10\x05\x12\x17\n\x13PHASE_CHECKPOINTING\x10\x06\x12\x10\n\x0cPHASE_ENDING\x10\x07*\xaf\x01\n\nRejectCode\x12\x1b\n\x17REJECT_CODE_UNSPECIFIED\x10\x00\x12\x18\n\x14REJECT_CODE_PROTOCOL\x10\x01\x12\x1a\n\x16REJECT_CODE_LEASE_HELD\x10\x02\x12\x19\n\x15REJECT_CODE_WRONG_RUN\x10\x03\x12\x18\n\x14REJECT_CODE_NO_LEASE\x10\x04\x12\x19\n\x15REJECT_CODE_MALFORMED\x10\x05*\x89\x01\n\tByeReason\x12\x1a\n\x16\x42YE_REASON_UNSPECIFIED\x10\x00\x12\x18\n\x14\x42YE_REASON_COMPLETED\x10\x01\x12\x16\n\x12\x42YE_REASON_STOPPED\x10\x02\x12\x15\n\x11\x42YE_REASON_FAILED\x10\x03\x12\x17\n\x13\x42YE_REASON_ORPHANED\x10\x04*\x8d\x01\n\x0fWeightingPreset\x12 \n\x1cWEIGHTING_PRESET_UNSPECIFIED\x10\x00\x12\x1c\n\x18WEIGHTING_PRESET_DEFAULT\x10\x01\x12\x1a\n\x16WEIGHTING_PRESET_PAPER\x10\x02\x12\x1e\n\x1aWEIGHTING_PRESET_REFERENCE\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x61\x62sgd/v1/session.proto\x12\x08\x61\x62sgd.v1\x1a\x15\x61\x62sgd/v1/common.proto\"\xb9\x03\n\x05Hello\x12\x16\n\x0eprotocol_major\x18\x01 \x01(\r\x12\x16\n\x0eprotocol_minor\x18\x02 \x01(\r\x12\x1c\n\x04role\x18\x03 \x01(\x0e\x32\x0e.absgd.v1.Role\x12\x0b\n\x03run\x18\x04 \x01(\t\x12\x0c\n\x04peer\x18\x05 \x01(\t\x12\x13\n\x0bincarnation\x18\x06 \x01(\x06\x12\x0b\n\x03pid\x18\x07 \x01(\r\x12\x17\n\x0fsteps_per_epoch\x18\x08 \x01(\x04\x12\x14\n\x0c\x64\x61taset_size\x18\t \x01(\x04\x12\x13\n\x0bnum_classes\x18\n \x01(\r\x12$\n\x08position\x18\x0b \x01(\x0b\x32\x12.absgd.v1.Position\x12\x17\n\x0fplanned_through\x18\x0c \x01(\x04\x12#\n\x08versions\x18\r \x03(\x0b\x32\x11.absgd.v1.Version\x12\x0e\n\x06\x64\x65vice\x18\x0e \x01(\t\x12 \n\x07initial\x18\x0f \x03(\x0b\x32\x0f.absgd.v1.Value\x12\x12\n\nbatch_size\x18\x10 \x01(\r\x12\"\n\tforgotten\x18\x11 \x01(\x0b\x32\x0f.absgd.v1.Acked\x12\x13\n\x0b\x63ourier_pid\x18\x12 \x01(\r\"Z\n\rOperatorHello\x12\x16\n\x0eprotocol_major\x18\x01 \x01(\r\x12\x16\n\x0eprotocol_minor\x18\x02 \x01(\r\x12\x0b\n\x03run\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\"N\n\x0fOperatorWelcome\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x16\n\x0eprotocol_major\x18\x02 \x01(\r\x12\x16\n\x0eprotocol_minor\x18\x03 \x01(\r\"(\n\x07Version\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"\xda\x02\n\x07Welcome\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x13\n\x0blease_epoch\x18\x03 \x01(\r\x12\x13\n\x0bparams_json\x18\x04 \x01(\t\x12\x1e\n\x05\x61\x63ked\x18\x05 \x01(\x0b\x32\x0f.absgd.v1.Acked\x12*\n\x07samples\x18\x06 \x01(\x0b\x32\x19.absgd.v1.SampleRecording\x12\x1a\n\x12sample_quota_bytes\x18\x07 \x01(\x04\x12\x1c\n\x14orphan_limit_seconds\x18\x08 \x01(\x01\x12\x18\n\x10keep_checkpoints\x18\t \x01(\r\x12\x14\n\x0crestore_path\x18\n \x01(\t\x12\x16\n\x0erestore_sha256\x18\x0b \x01(\t\x12\x11\n\trun_steps\x18\x0c \x01(\x04\x12&\n\tweighting\x18\r \x01(\x0b\x32\x13.absgd.v1.Weighting\"T\n\tWeighting\x12)\n\x06preset\x18\x01 \x01(\x0e\x32\x19.absgd.v1.WeightingPreset\x12\r\n\x05\x61lpha\x18\x02 \x01(\x01\x12\r\n\x05\x66loor\x18\x03 \x01(\x08\"\'\n\x05\x41\x63ked\x12\r\n\x05steps\x18\x01 \x01(\x04\x12\x0f\n\x07samples\x18\x02 \x01(\x04\" \n\x0fSampleRecording\x12\r\n\x05\x65very\x18\x01 \x01(\r\":\n\x06Reject\x12\"\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x14.absgd.v1.RejectCode\x12\x0c\n\x04hint\x18\x02 \x01(\t\"\x8c\x01\n\x08Progress\x12\x13\n\x0blease_epoch\x18\x01 \x01(\r\x12$\n\x08position\x18\x02 \x01(\x0b\x32\x12.absgd.v1.Position\x12\x1e\n\x05phase\x18\x03 \x01(\x0e\x32\x0f.absgd.v1.Phase\x12\r\n\x05waits\x18\x04 \x01(\x04\x12\x16\n\x0ewaited_seconds\x18\x05 \x01(\x01\"\xa8\x01\n\x03\x42ye\x12\x13\n\x0blease_epoch\x18\x01 \x01(\r\x12#\n\x06reason\x18\x02 \x01(\x0e\x32\x13.absgd.v1.ByeReason\x12$\n\x08position\x18\x03 \x01(\x0b\x32\x12.absgd.v1.Position\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x11\n\ttraceback\x18\x05 \x01(\t\x12\x1d\n\x04sent\x18\x06 \x01(\x0b\x32\x0f.absgd.v1.Acked*@\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_WORKER\x10\x01\x12\x11\n\rROLE_OPERATOR\x10\x02*\xac\x01\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x12\n\x0ePHASE_STARTING\x10\x01\x12\x12\n\x0ePHASE_TRAINING\x10\x02\x12\x10\n\x0cPHASE_PAUSED\x10\x03\x12\x11\n\rPHASE_WAITING\x10\x04\x12\x14\n\x10PHASE_EVALUATING\x10\x05\x12\x17\n\x13PHASE_CHECKPOINTING\x10\x06\x12\x10\n\x0cPHASE_ENDING\x10\x07*\xaf\x01\n\nRejectCode\x12\x1b\n\x17REJECT_CODE_UNSPECIFIED\x10\x00\x12\x18\n\x14REJECT_CODE_PROTOCOL\x10\x01\x12\x1a\n\x16REJECT_CODE_LEASE_HELD\x10\x02\x12\x19\n\x15REJECT_CODE_WRONG_RUN\x10\x03\x12\x18\n\x14REJECT_CODE_NO_LEASE\x10\x04\x12\x19\n\x15REJECT_CODE_MALFORMED\x10\x05*\x9e\x01\n\tByeReason\x12\x1a\n\x16\x42YE_REASON_UNSPECIFIED\x10\x00\x12\x18\n\x14\x42YE_REASON_COMPLETED\x10\x01\x12\x16\n\x12\x42YE_REASON_STOPPED\x10\x02\x12\x15\n\x11\x42YE_REASON_FAILED\x10\x03\x12\x17\n\x13\x42YE_REASON_ORPHANED\x10\x04\x12\x13\n\x0f\x42YE_REASON_LOST\x10\x05*\x8d\x01\n\x0fWeightingPreset\x12 \n\x1cWEIGHTING_PRESET_UNSPECIFIED\x10\x00\x12\x1c\n\x18WEIGHTING_PRESET_DEFAULT\x10\x01\x12\x1a\n\x16WEIGHTING_PRESET_PAPER\x10\x02\x12\x1e\n\x1aWEIGHTING_PRESET_REFERENCE\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'absgd.v1.session_pb2', _globals)
 if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
-  _globals['_ROLE']._serialized_start=1580
-  _globals['_ROLE']._serialized_end=1644
-  _globals['_PHASE']._serialized_start=1647
-  _globals['_PHASE']._serialized_end=1819
-  _globals['_REJECTCODE']._serialized_start=1822
-  _globals['_REJECTCODE']._serialized_end=1997
-  _globals['_BYEREASON']._serialized_start=2000
-  _globals['_BYEREASON']._serialized_end=2137
-  _globals['_WEIGHTINGPRESET']._serialized_start=2140
-  _globals['_WEIGHTINGPRESET']._serialized_end=2281
+  _globals['_ROLE']._serialized_start=1601
+  _globals['_ROLE']._serialized_end=1665
+  _globals['_PHASE']._serialized_start=1668
+  _globals['_PHASE']._serialized_end=1840
+  _globals['_REJECTCODE']._serialized_start=1843
+  _globals['_REJECTCODE']._serialized_end=2018
+  _globals['_BYEREASON']._serialized_start=2021
+  _globals['_BYEREASON']._serialized_end=2179
+  _globals['_WEIGHTINGPRESET']._serialized_start=2182
+  _globals['_WEIGHTINGPRESET']._serialized_end=2323
   _globals['_HELLO']._serialized_start=60
-  _globals['_HELLO']._serialized_end=480
-  _globals['_OPERATORHELLO']._serialized_start=482
-  _globals['_OPERATORHELLO']._serialized_end=572
-  _globals['_OPERATORWELCOME']._serialized_start=574
-  _globals['_OPERATORWELCOME']._serialized_end=652
-  _globals['_VERSION']._serialized_start=654
-  _globals['_VERSION']._serialized_end=694
-  _globals['_WELCOME']._serialized_start=697
-  _globals['_WELCOME']._serialized_end=1043
-  _globals['_WEIGHTING']._serialized_start=1045
-  _globals['_WEIGHTING']._serialized_end=1129
-  _globals['_ACKED']._serialized_start=1131
-  _globals['_ACKED']._serialized_end=1170
-  _globals['_SAMPLERECORDING']._serialized_start=1172
-  _globals['_SAMPLERECORDING']._serialized_end=1204
-  _globals['_REJECT']._serialized_start=1206
-  _globals['_REJECT']._serialized_end=1264
-  _globals['_PROGRESS']._serialized_start=1267
-  _globals['_PROGRESS']._serialized_end=1407
-  _globals['_BYE']._serialized_start=1410
-  _globals['_BYE']._serialized_end=1578
+  _globals['_HELLO']._serialized_end=501
+  _globals['_OPERATORHELLO']._serialized_start=503
+  _globals['_OPERATORHELLO']._serialized_end=593
+  _globals['_OPERATORWELCOME']._serialized_start=595
+  _globals['_OPERATORWELCOME']._serialized_end=673
+  _globals['_VERSION']._serialized_start=675
+  _globals['_VERSION']._serialized_end=715
+  _globals['_WELCOME']._serialized_start=718
+  _globals['_WELCOME']._serialized_end=1064
+  _globals['_WEIGHTING']._serialized_start=1066
+  _globals['_WEIGHTING']._serialized_end=1150
+  _globals['_ACKED']._serialized_start=1152
+  _globals['_ACKED']._serialized_end=1191
+  _globals['_SAMPLERECORDING']._serialized_start=1193
+  _globals['_SAMPLERECORDING']._serialized_end=1225
+  _globals['_REJECT']._serialized_start=1227
+  _globals['_REJECT']._serialized_end=1285
+  _globals['_PROGRESS']._serialized_start=1288
+  _globals['_PROGRESS']._serialized_end=1428
+  _globals['_BYE']._serialized_start=1431
+  _globals['_BYE']._serialized_end=1599
 # @@protoc_insertion_point(module_scope)

@@ -40,6 +40,7 @@ class ByeReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     BYE_REASON_STOPPED: _ClassVar[ByeReason]
     BYE_REASON_FAILED: _ClassVar[ByeReason]
     BYE_REASON_ORPHANED: _ClassVar[ByeReason]
+    BYE_REASON_LOST: _ClassVar[ByeReason]
 
 class WeightingPreset(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -69,13 +70,14 @@ BYE_REASON_COMPLETED: ByeReason
 BYE_REASON_STOPPED: ByeReason
 BYE_REASON_FAILED: ByeReason
 BYE_REASON_ORPHANED: ByeReason
+BYE_REASON_LOST: ByeReason
 WEIGHTING_PRESET_UNSPECIFIED: WeightingPreset
 WEIGHTING_PRESET_DEFAULT: WeightingPreset
 WEIGHTING_PRESET_PAPER: WeightingPreset
 WEIGHTING_PRESET_REFERENCE: WeightingPreset
 
 class Hello(_message.Message):
-    __slots__ = ("protocol_major", "protocol_minor", "role", "run", "peer", "incarnation", "pid", "steps_per_epoch", "dataset_size", "num_classes", "position", "planned_through", "versions", "device", "initial", "batch_size", "forgotten")
+    __slots__ = ("protocol_major", "protocol_minor", "role", "run", "peer", "incarnation", "pid", "steps_per_epoch", "dataset_size", "num_classes", "position", "planned_through", "versions", "device", "initial", "batch_size", "forgotten", "courier_pid")
     PROTOCOL_MAJOR_FIELD_NUMBER: _ClassVar[int]
     PROTOCOL_MINOR_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
@@ -93,6 +95,7 @@ class Hello(_message.Message):
     INITIAL_FIELD_NUMBER: _ClassVar[int]
     BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
     FORGOTTEN_FIELD_NUMBER: _ClassVar[int]
+    COURIER_PID_FIELD_NUMBER: _ClassVar[int]
     protocol_major: int
     protocol_minor: int
     role: Role
@@ -110,7 +113,8 @@ class Hello(_message.Message):
     initial: _containers.RepeatedCompositeFieldContainer[_common_pb2.Value]
     batch_size: int
     forgotten: Acked
-    def __init__(self, protocol_major: _Optional[int] = ..., protocol_minor: _Optional[int] = ..., role: _Optional[_Union[Role, str]] = ..., run: _Optional[str] = ..., peer: _Optional[str] = ..., incarnation: _Optional[int] = ..., pid: _Optional[int] = ..., steps_per_epoch: _Optional[int] = ..., dataset_size: _Optional[int] = ..., num_classes: _Optional[int] = ..., position: _Optional[_Union[_common_pb2.Position, _Mapping]] = ..., planned_through: _Optional[int] = ..., versions: _Optional[_Iterable[_Union[Version, _Mapping]]] = ..., device: _Optional[str] = ..., initial: _Optional[_Iterable[_Union[_common_pb2.Value, _Mapping]]] = ..., batch_size: _Optional[int] = ..., forgotten: _Optional[_Union[Acked, _Mapping]] = ...) -> None: ...
+    courier_pid: int
+    def __init__(self, protocol_major: _Optional[int] = ..., protocol_minor: _Optional[int] = ..., role: _Optional[_Union[Role, str]] = ..., run: _Optional[str] = ..., peer: _Optional[str] = ..., incarnation: _Optional[int] = ..., pid: _Optional[int] = ..., steps_per_epoch: _Optional[int] = ..., dataset_size: _Optional[int] = ..., num_classes: _Optional[int] = ..., position: _Optional[_Union[_common_pb2.Position, _Mapping]] = ..., planned_through: _Optional[int] = ..., versions: _Optional[_Iterable[_Union[Version, _Mapping]]] = ..., device: _Optional[str] = ..., initial: _Optional[_Iterable[_Union[_common_pb2.Value, _Mapping]]] = ..., batch_size: _Optional[int] = ..., forgotten: _Optional[_Union[Acked, _Mapping]] = ..., courier_pid: _Optional[int] = ...) -> None: ...
 
 class OperatorHello(_message.Message):
     __slots__ = ("protocol_major", "protocol_minor", "run", "name")

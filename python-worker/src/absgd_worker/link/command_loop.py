@@ -11,9 +11,10 @@ from typing import Protocol
 
 from absgd_worker.console import complain, count
 from absgd_worker.errors import CheckpointError
+from absgd_worker.link.exchange import Exchange
 from absgd_worker.link.plan_table import Row
-from absgd_worker.link.thread_exchange import Abort, ThreadExchange
 from absgd_worker.link.wire.messages import (
+    Abort,
     Action,
     Bye,
     Checkpoint,
@@ -70,7 +71,7 @@ class CommandHandler(Protocol):
 class CommandLoop:
     """Used by the training thread: `next_row` before each step and `process_commands` after it."""
 
-    def __init__(self, exchange: ThreadExchange, handler: CommandHandler) -> None:
+    def __init__(self, exchange: Exchange, handler: CommandHandler) -> None:
         self._exchange = exchange
         self._status = exchange.status
         self._handler = handler
@@ -173,11 +174,10 @@ class CommandLoop:
 
     def may_continue(self) -> bool:
         """Whether a long action may continue: False once the worker is asked to stop."""
-        exchange = self._exchange
-        with exchange.condition:
-            is_asked = any(
-                isinstance(item, Abort) or isinstance(item.action, Stop) for item in exchange.inbox
-            )
+        self._exchange.poll()
+        is_asked = any(
+            isinstance(item, Abort) or isinstance(item.action, Stop) for item in self._exchange.inbox
+        )
         return not self._terminated and not is_asked
 
     def _wait_for_row(self) -> None:
@@ -185,13 +185,13 @@ class CommandLoop:
         counted = self._had_row
         if counted:
             self._status.phase = Phase.WAITING
-            self._status.waits += 1
+            self._status.count_wait()
             # A feedback schedule may need the pending reports to compute the next row.
             self._exchange.flush()
         while self.ending is None and not self._paused and not self._is_next_step_known():
             self._wait_and_process(began, until=self._is_next_step_known)
         if counted:
-            self._status.waited_seconds += time.monotonic() - began
+            self._status.add_waited(time.monotonic() - began)
 
     def _is_next_step_known(self) -> bool:
         plan, step = self._exchange.plan, self._status.step
@@ -212,8 +212,7 @@ class CommandLoop:
             )
 
     def _wait(self, until: Callable[[], bool]) -> None:
-        with self._exchange.condition:
-            self._exchange.condition.wait_for(lambda: bool(self._exchange.inbox) or until(), LOOK_SECONDS)
+        self._exchange.wait(until, LOOK_SECONDS)
 
     def _process_inbox(self) -> None:
         if self._terminated and self.ending is None:

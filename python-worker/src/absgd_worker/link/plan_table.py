@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
-from threading import Condition
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from absgd_worker.link.wire.messages import EventKind, Plan
@@ -18,13 +17,16 @@ class Row(NamedTuple):
 
 
 class PlanTable:
-    """Rows by step. The background thread adds plans, the training thread takes rows; `condition` guards it.
+    """Rows by step. The training thread adds plans and takes rows.
 
     The row of a step is that of the plan with the highest sequence number that arrived before the step began.
+
+    Args:
+        on_change: called when the steps that have a row, or the length of the run, may have changed.
     """
 
-    def __init__(self, condition: Condition) -> None:
-        self._condition = condition
+    def __init__(self, on_change: Callable[[], None] = lambda: None) -> None:
+        self._on_change = on_change
         self._segments: list[_Segment] = []
         self._current: _Segment | None = None
         self._begun = 0
@@ -34,65 +36,60 @@ class PlanTable:
 
     def begin_attempt(self, attempt: int, step: int) -> None:
         """Sets the next step to `step` of `attempt`, and deletes the rows of other attempts."""
-        with self._condition:
-            self._begun = step
-            self._current = None
-            if attempt != self._attempt:
-                self._segments.clear()
-                self._last_seq = 0
-                self._attempt = attempt
+        self._begun = step
+        self._current = None
+        if attempt != self._attempt:
+            self._segments.clear()
+            self._last_seq = 0
+            self._attempt = attempt
+        self._on_change()
 
     def set_length(self, run_steps: int) -> None:
         """Sets the number of steps of the run; 0 while unknown. A later plan may change it."""
-        with self._condition:
-            self._run_steps = run_steps
+        self._run_steps = run_steps
+        self._on_change()
 
     def add(self, plan: Plan) -> int | None:
         """Adds a plan, and returns the first step that it changes; None for a plan of another attempt."""
-        with self._condition:
-            if plan.attempt != self._attempt:
-                return None
-            if plan.plan_seq > self._last_seq:
-                self._last_seq = plan.plan_seq
-                self._run_steps = plan.run_steps
-            self._segments = [segment for segment in self._segments if segment.end > self._begun]
-            self._segments.append(_Segment(plan))
-            self._segments.sort(key=lambda segment: -segment.seq)
-            self._current = None
-            self._condition.notify_all()
-            return max(plan.first_step, self._begun)
+        if plan.attempt != self._attempt:
+            return None
+        if plan.plan_seq > self._last_seq:
+            self._last_seq = plan.plan_seq
+            self._run_steps = plan.run_steps
+        self._segments = [segment for segment in self._segments if segment.end > self._begun]
+        self._segments.append(_Segment(plan))
+        self._segments.sort(key=lambda segment: -segment.seq)
+        self._current = None
+        self._on_change()
+        return max(plan.first_step, self._begun)
 
     def take(self, step: int) -> Row | None:
         """Begins `step` and returns its row; None if it has none, and then the step does not begin."""
-        with self._condition:
-            segment = self._current
-            if segment is None or not segment.first <= step < segment.end:
-                segment = self._current = self._find(step)
-                if segment is None:
-                    return None
-            self._begun = step + 1
+        segment = self._current
+        if segment is None or not segment.first <= step < segment.end:
+            segment = self._current = self._find(step)
+            if segment is None:
+                return None
+        self._begun = step + 1
         return segment.row(step)
 
     def is_over(self, step: int) -> bool:
         """Whether the run has no step `step`. False while its length is unknown."""
-        # Called at every step: a single number can be read without the lock.
         return 0 < self._run_steps <= step
 
     @property
     def run_steps(self) -> int:
         """Steps of the whole run; 0 while unknown."""
-        with self._condition:
-            return self._run_steps
+        return self._run_steps
 
     def planned_through(self) -> int:
         """The first step that has no row, from the next step on."""
-        with self._condition:
-            step = self._begun
-            while True:
-                segment = self._find(step)
-                if segment is None:
-                    return step
-                step = segment.end
+        step = self._begun
+        while True:
+            segment = self._find(step)
+            if segment is None:
+                return step
+            step = segment.end
 
     def _find(self, step: int) -> _Segment | None:
         # The segments are ordered by descending sequence number. A segment ends where a later plan begins.

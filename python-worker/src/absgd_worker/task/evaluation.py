@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from absgd_worker.errors import TaskError
-from absgd_worker.link.step_reports import tensor_bytes
+from absgd_worker.link.tensor_bytes import tensor_bytes
 from absgd_worker.link.wire.records import Evaluation
 from absgd_worker.task.random_state import own_randomness
 from absgd_worker.task.sampler import mix

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from absgd_worker.errors import TaskError
-from absgd_worker.link.step_reports import tensor_bytes
+from absgd_worker.link.tensor_bytes import tensor_bytes
 from absgd_worker.link.wire.records import SamplePredictions
 from absgd_worker.task.batch import Batch
 from absgd_worker.task.batches import Batches

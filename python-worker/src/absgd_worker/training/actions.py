@@ -9,8 +9,8 @@ from pathlib import Path
 from absgd_worker.console import complain, count, say
 from absgd_worker.errors import CheckpointError
 from absgd_worker.link.command_loop import Refused
+from absgd_worker.link.exchange import Exchange
 from absgd_worker.link.failure import describe_failure
-from absgd_worker.link.thread_exchange import ThreadExchange
 from absgd_worker.link.wire.messages import EventKind, Phase, Position
 from absgd_worker.link.wire.records import Note
 from absgd_worker.task.evaluation import evaluate
@@ -26,7 +26,7 @@ class Actions:
     return a sentence for the operator.
     """
 
-    def __init__(self, trainer: Trainer, exchange: ThreadExchange, run_dir: Path, *, seed: int) -> None:
+    def __init__(self, trainer: Trainer, exchange: Exchange, run_dir: Path, *, seed: int) -> None:
         self._trainer = trainer
         self._exchange = exchange
         self._status = exchange.status
@@ -137,7 +137,7 @@ class Actions:
             return f"the checkpoint of step {position.step:,} is on disk already"
         exchange = self._exchange
         with self._phase(Phase.CHECKPOINTING):
-            state = self._trainer.state_dict()
+            state = self._trainer.state_dict(position)
             if automatic:
                 check_cost(state, self._bytes_per_second)
             try:
@@ -155,7 +155,7 @@ class Actions:
                 exchange.outgoing.append(Note(f"no checkpoint {after}: {error}", position))
                 raise
             exchange.outgoing.append(written)
-            if exchange.wait_until_spooled() and exchange.checkpoint_recorded:
+            if exchange.wait_until_spooled() and exchange.is_checkpoint_recorded:
                 delete_checkpoints(self._run_dir, written.deleted)
         self._saved = position
         self._bytes_per_second = written.bytes / max(written.seconds, 1e-6)

@@ -12,14 +12,13 @@ import torch
 
 from absgd_worker.errors import SettingsError
 from absgd_worker.link.environment import Settings, parse_params
-from absgd_worker.link.thread_exchange import ThreadExchange
-from absgd_worker.link.wire.messages import Hello, Welcome
+from absgd_worker.link.wire.messages import Hello, Position, Welcome
 from absgd_worker.training.trainer import Trainer
 from absgd_worker.version import VERSION
 
 
-def introduction(settings: Settings, trainer: Trainer, exchange: ThreadExchange, incarnation: int) -> Hello:
-    """The Hello with the current position and plan."""
+def introduction(settings: Settings, trainer: Trainer, incarnation: int) -> Hello:
+    """The Hello of a worker that has trained nothing yet."""
     task = trainer.task
     return Hello(
         run=settings.address.run,
@@ -29,8 +28,8 @@ def introduction(settings: Settings, trainer: Trainer, exchange: ThreadExchange,
         steps_per_epoch=task.steps_per_epoch,
         dataset_size=task.size,
         num_classes=task.num_classes or 0,
-        position=exchange.status.position,
-        planned_through=exchange.plan.planned_through(),
+        position=Position(0, 0),
+        planned_through=0,
         versions={
             "python": platform.python_version(),
             "torch": torch.__version__,

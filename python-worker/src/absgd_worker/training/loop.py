@@ -9,8 +9,8 @@ import time
 
 from absgd_worker.console import count, say
 from absgd_worker.link.command_loop import CommandLoop
-from absgd_worker.link.step_reports import StepEntry
-from absgd_worker.link.thread_exchange import ThreadExchange
+from absgd_worker.link.exchange import Exchange
+from absgd_worker.link.step_entry import StepEntry
 from absgd_worker.link.wire.messages import Bye, Position, Reason, Welcome
 from absgd_worker.link.wire.records import Note
 from absgd_worker.task.batches import LeftOutNotes
@@ -19,7 +19,7 @@ from absgd_worker.training.trainer import NO_SAMPLES, Trainer, check_losses, lam
 from absgd_worker.weights import weighted_loss
 
 
-def train(trainer: Trainer, exchange: ThreadExchange, commands: CommandLoop, actions: Actions) -> Bye:
+def train(trainer: Trainer, exchange: Exchange, commands: CommandLoop, actions: Actions) -> Bye:
     """Trains step by step until the run is complete or a command ends it. Returns the Bye to send.
 
     Raises:
@@ -102,7 +102,7 @@ def train(trainer: Trainer, exchange: ThreadExchange, commands: CommandLoop, act
     return commands.ending
 
 
-def prepare(welcome: Welcome, trainer: Trainer, exchange: ThreadExchange, actions: Actions) -> None:
+def prepare(welcome: Welcome, trainer: Trainer, exchange: Exchange, actions: Actions) -> None:
     """Sets what the Welcome says: the attempt, the rule of weights, and the checkpoint to resume from.
 
     Raises:
@@ -114,7 +114,7 @@ def prepare(welcome: Welcome, trainer: Trainer, exchange: ThreadExchange, action
         actions.restore(welcome.restore_path, welcome.restore_sha256, welcome.attempt)
 
 
-def complete(trainer: Trainer, exchange: ThreadExchange, commands: CommandLoop, actions: Actions) -> None:
+def complete(trainer: Trainer, exchange: Exchange, commands: CommandLoop, actions: Actions) -> None:
     """Evaluates, saves and predicts after the last step, and ends the run."""
     refusal = ""
     try:

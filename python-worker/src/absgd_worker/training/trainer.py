@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from absgd_worker.errors import CheckpointError, ControlError, TaskError
-from absgd_worker.link.thread_exchange import TrainingStatus
+from absgd_worker.link.wire.messages import Position
 from absgd_worker.task.batch import Batch
 from absgd_worker.task.batches import Batches, loader_of
 from absgd_worker.task.context import Context
@@ -49,14 +49,13 @@ class Trainer:
     for no device but in `state_dict`.
     """
 
-    def __init__(self, task: Task, context: Context, status: TrainingStatus) -> None:
+    def __init__(self, task: Task, context: Context) -> None:
         self.task = task
         self.context = context
         self.controls = Controls(task.optimizer)
         self.sampler = Sampler(task.size, task.batch_size, seed=context.seed, drop_last=task.drop_last)
         self.loader = loader_of(task)
         self.batches = Batches(task, self.sampler, self.loader)
-        self._status = status
         self._normaliser = _normaliser_for(Rule())
         self._balance = ClassBalance(task.labels)
 
@@ -119,12 +118,12 @@ class Trainer:
             "data set give None for a sample that is to be left out"
         )
 
-    def state_dict(self) -> dict[str, Any]:
-        """The whole state between two steps, for a checkpoint. Waits for the device."""
+    def state_dict(self, position: Position) -> dict[str, Any]:
+        """The whole state between two steps, at `position`, for a checkpoint. Waits for the device."""
         return {
             "run": self.context.run,
-            "attempt": self._status.attempt,
-            "step": self._status.step,
+            "attempt": position.attempt,
+            "step": position.step,
             "model": self.task.model.state_dict(),
             "optimizer": self.task.optimizer.state_dict(),
             "normalisers": {"loss": self._normaliser.state_dict()},

@@ -5,12 +5,27 @@ Source: arXiv 2012.06951, Algorithm 1. All formulas: proto/README.md, "The rule 
     normaliser = Normaliser()
     weights_B, statistics = normaliser.weigh(losses_B, lam=2.0, gamma=0.9)
     weighted_loss(losses_B, weights_B).backward()
+
+Importing this package imports torch once one of the classes and functions that need it is used.
 """
 
 from __future__ import annotations
 
-from absgd_worker.weights.arithmetic import Statistics
-from absgd_worker.weights.normaliser import Normaliser, Weighed, read_statistics, weighted_loss
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from absgd_worker.weights.presets import Rule
+from absgd_worker.weights.statistics import Statistics
+
+if TYPE_CHECKING:
+    from absgd_worker.weights.normaliser import Normaliser, Weighed, read_statistics, weighted_loss
 
 __all__ = ["Normaliser", "Rule", "Statistics", "Weighed", "read_statistics", "weighted_loss"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module("absgd_worker.weights.normaliser"), name)
+    globals()[name] = found
+    return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from absgd_worker.weights.arithmetic import Statistics
+from absgd_worker.weights.statistics import Statistics
 
 
 def ess_of_applied_weights(statistics: Statistics) -> float:

@@ -17,13 +17,13 @@ import torch
 from torch import Tensor
 
 from absgd_worker.weights.arithmetic import (
-    Statistics,
     weigh_evenly_on_device,
     weigh_evenly_on_host,
     weigh_on_device,
     weigh_on_host,
 )
 from absgd_worker.weights.presets import NO_ESTIMATE, Estimate, Rule, convert_estimate, estimate_after_off
+from absgd_worker.weights.statistics import Statistics
 
 __all__ = ["Normaliser", "Rule", "Statistics", "Weighed", "read_statistics", "weighted_loss"]
 

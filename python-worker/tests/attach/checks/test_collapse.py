@@ -18,7 +18,7 @@ from absgd_worker.attach import api
 from absgd_worker.attach.checks.collapse import CollapseState, StepFigures, check_step
 from absgd_worker.attach.checks.collapse_check import CollapseCheck
 from absgd_worker.attach.source.source import LocalSource
-from absgd_worker.link.step_reports import StepEntry
+from absgd_worker.link.step_entry import StepEntry
 from absgd_worker.weights import Statistics
 from project import GOLDEN
 from run_records import records

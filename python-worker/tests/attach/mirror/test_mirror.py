@@ -17,7 +17,7 @@ from torch import nn
 from absgd_worker.attach import api
 from absgd_worker.attach.mirror.mirror import Mirror, scalars_of
 from absgd_worker.attach.mirror.summary_writers import SummaryWriters
-from absgd_worker.link.step_reports import StepEntry
+from absgd_worker.link.step_entry import StepEntry
 from absgd_worker.weights import Statistics
 from recorder import Recorder, a_model, batches, labels, points
 

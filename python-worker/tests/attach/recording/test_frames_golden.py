@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from absgd_worker.attach.recording.log_file import LogFile
-from absgd_worker.link.spool import Spool
+from absgd_worker.link.courier.log_file import LogFile
+from absgd_worker.link.courier.spool import Spool
 from absgd_worker.version import version_number
 from project import GOLDEN
 

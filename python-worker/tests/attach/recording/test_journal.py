@@ -76,7 +76,7 @@ def test_while_it_trains_its_lock_names_this_process(runs: Path) -> None:
 
 
 def test_a_record_that_a_crash_left_half_written_is_cut_off(tmp_path: Path) -> None:
-    from absgd_worker.attach.recording.log_file import LogFile  # noqa: PLC0415
+    from absgd_worker.link.courier.log_file import LogFile  # noqa: PLC0415
 
     path = tmp_path / "steps.log"
     log = LogFile(path, "steps")

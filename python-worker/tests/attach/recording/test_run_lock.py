@@ -10,9 +10,9 @@ import pytest
 
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.recording import run_lock as locks
-from absgd_worker.attach.recording.process_identity import here, place_verdict
-from absgd_worker.attach.recording.run_lock import RunLock, is_locked
 from absgd_worker.attach.recording.writer import LogWriter
+from absgd_worker.link.process_identity import here, place_verdict
+from absgd_worker.link.run_lock import RunLock, is_locked
 from absgd_worker.link.wire.messages import Position
 from absgd_worker.link.wire.records import Note
 from project import GOLDEN

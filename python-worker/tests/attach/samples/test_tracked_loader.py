@@ -18,7 +18,7 @@ from torch.utils.data import (
 
 from absgd_worker.attach import api
 from absgd_worker.errors import TaskError
-from absgd_worker.link.step_reports import StepEntry
+from absgd_worker.link.step_entry import StepEntry
 from recorder import Recorder
 
 values = torch.arange(40).double() * 10

@@ -14,7 +14,7 @@ from torch import nn
 
 from absgd_worker.attach import api
 from absgd_worker.attach.errors import SessionError
-from absgd_worker.attach.recording.run_lock import RunLock
+from absgd_worker.link.run_lock import RunLock
 from project import SOURCE
 from recorder import a_model, batches, labels, points
 from run_records import bodies, records
@@ -134,10 +134,7 @@ def test_a_run_written_by_a_living_process_is_refused_before_training(runs: Path
 
 
 def test_the_lock_of_a_dead_process_and_its_leftover_files_are_taken_over(tmp_path: Path) -> None:
-    code = (
-        "import pathlib; from absgd_worker.attach.recording.run_lock import RunLock; "
-        "RunLock(pathlib.Path('.'))"
-    )
+    code = "import pathlib; from absgd_worker.link.run_lock import RunLock; RunLock(pathlib.Path('.'))"
     run_python("-c", code, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(SOURCE)}, check=True)
     dead = json.loads((tmp_path / "lock").read_text())
     (tmp_path / f"lock.{dead['id']}").write_text("no lock at all")

@@ -28,7 +28,7 @@ from torch.utils.data import (
 )
 
 from absgd_worker.attach import api
-from absgd_worker.link.step_reports import StepEntry
+from absgd_worker.link.step_entry import StepEntry
 from recorder import Recorder
 
 FEATURES, CLASSES = 5, 4

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from absgd_worker.attach.source.recorder import NoRecorder
 from absgd_worker.attach.source.source import LocalSource, StopTraining
-from absgd_worker.link.step_reports import StepEntry
+from absgd_worker.link.step_entry import StepEntry
 
 points = torch.randn(64, 4, generator=torch.Generator().manual_seed(1))
 

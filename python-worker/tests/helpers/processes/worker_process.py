@@ -55,7 +55,7 @@ class Worker:
                 new_session=True,
                 file_limit=file_limit,
                 keeps_package=True,
-                constants={"absgd_worker.link.channel.PROGRESS_SECONDS": 0.2, **(constants or {})},
+                constants={"absgd_worker.link.courier.channel.PROGRESS_SECONDS": 0.2, **(constants or {})},
             )
 
     @property

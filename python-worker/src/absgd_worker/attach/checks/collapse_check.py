@@ -12,7 +12,7 @@ from torch import Tensor
 from absgd_worker.attach.checks.collapse import BackOff, CollapseState, StepFigures, check_step
 from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.console import complain
-from absgd_worker.link.step_reports import StepEntry
+from absgd_worker.link.step_entry import StepEntry
 from absgd_worker.weights import Statistics
 from absgd_worker.weights.diagnostics import ess_ratio_of_applied_weights, weighted_mean_loss
 

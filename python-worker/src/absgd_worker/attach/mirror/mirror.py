@@ -15,7 +15,7 @@ from torch import Tensor
 
 from absgd_worker.attach.mirror.summary_writers import SummaryWriters, tensorboard_is_loaded
 from absgd_worker.console import complain
-from absgd_worker.link.step_reports import StepEntry
+from absgd_worker.link.step_entry import StepEntry
 from absgd_worker.weights import Statistics
 from absgd_worker.weights.diagnostics import effective_learning_rate, ess_ratio_of_applied_weights
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from absgd_worker.attach.provenance.unweighable_criteria import refusal_of_criterion
 from absgd_worker.attach.provenance.weight_arguments import BY_CLASS, denominator, weight_arguments
-from absgd_worker.link.step_reports import MAX_CLASSES
+from absgd_worker.link.step_entry import MAX_CLASSES
 
 
 class Elements(NamedTuple):

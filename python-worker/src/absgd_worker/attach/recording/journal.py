@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.attach.recording.run_directory import Parent, RunPlace, RunPlan, make_run_directory
-from absgd_worker.attach.recording.run_lock import is_locked, is_take_over_asked, locked_error
 from absgd_worker.attach.recording.writer import LogWriter, finish_closing
 from absgd_worker.attach.source.bye_for_exit import bye_of
 from absgd_worker.console import complain
-from absgd_worker.link.step_reports import StepEntry
-from absgd_worker.link.thread_exchange import FromTraining
+from absgd_worker.link.run_lock import is_locked, is_take_over_asked, locked_error
+from absgd_worker.link.step_entry import StepEntry
 from absgd_worker.link.wire.codec import attempt_begun
 from absgd_worker.link.wire.hello import script_hello
 from absgd_worker.link.wire.messages import Position
@@ -24,15 +22,13 @@ from absgd_worker.link.wire.records import Evaluation, Joined, Note, Rewind
 class Journal:
     """A recorder that writes a run directory.
 
-    The first step creates the directory, or continues that of an earlier process. A thread of its own writes
-    the reports as records, ten times a second; training does not wait for it. Only the first of several ranks
-    records.
+    The first step creates the directory, or continues that of an earlier process. A courier writes the reports as
+    records, ten times a second; training does not wait for it. Only the first of several ranks records.
     """
 
     def __init__(self, plan: RunPlan) -> None:
         self._plan = plan
         self._place: RunPlace | None = None
-        self._outgoing: deque[FromTraining] = deque()
         self._writer: LogWriter | None = None
         self._position = Position(1, 0)
 
@@ -52,23 +48,24 @@ class Journal:
     def report(self, entry: StepEntry) -> None:
         self._position = Position(entry.attempt, entry.step + 1)
         if self._writer is not None:
-            self._outgoing.append(entry)
+            self._writer.set_position(self._position)
+            self._writer.append(entry)
 
     def evaluated(self, split: str, metrics: Mapping[str, float]) -> None:
         attempt, step = self._position
         if self._writer is not None:
-            self._outgoing.append(Evaluation(attempt, step - 1, split, metrics, 0, b"", 0.0))
+            self._writer.append(Evaluation(attempt, step - 1, split, metrics, 0, b"", 0.0))
 
     def note(self, text: str) -> None:
         if self._writer is not None:
-            self._outgoing.append(Note(text=text, position=self._position))
+            self._writer.append(Note(text=text, position=self._position))
 
     def begin_run(self) -> None:
         """Ends this run; the next step creates another one."""
         if self._writer is not None:
-            self._outgoing.append(bye_of(None, self._position))
+            self._writer.append(bye_of(None, self._position))
             self._writer.close()
-        self._writer, self._place, self._outgoing = None, None, deque()
+        self._writer, self._place = None, None
         self._position = Position(1, 0)
         self._plan = replace(self._plan, is_exact=False)
 
@@ -87,7 +84,7 @@ class Journal:
         if self._writer is not None:
             self._position = Position(self.attempt + 1, step)
             self._place = None if self._place is None else replace(self._place, attempt=self.attempt)
-            self._outgoing.append(Rewind(*self._position, "restore"))
+            self._writer.append(Rewind(*self._position, "restore"))
             return
         self._position = Position(1, step)
         if run_state is None:
@@ -100,7 +97,7 @@ class Journal:
 
     def close(self, error: BaseException | None) -> None:
         if self._writer is not None:
-            self._outgoing.append(bye_of(error, self._position))
+            self._writer.append(bye_of(error, self._position))
             self._writer.close()
 
     @property
@@ -117,9 +114,7 @@ class Journal:
 
     def _continue_run(self, place: RunPlace, step: int) -> None:
         attempts = [place.attempt]
-        writer = LogWriter(
-            place.directory, self._outgoing, lambda payload: attempts.append(attempt_begun(payload))
-        )
+        writer = LogWriter(place.directory, lambda payload: attempts.append(attempt_begun(payload)))
         # A process that died before it saved a state has begun an attempt, too.
         self._start(writer, place, Position(max(attempts) + 1, step), "resume")
 
@@ -133,7 +128,7 @@ class Journal:
                 f"absgd: {former.directory} is gone, where the run of this state was recorded: it goes on as "
                 f"the run {directory.name} in {directory}"
             )
-        writer = LogWriter(directory, self._outgoing, lambda _payload: None)
+        writer = LogWriter(directory, lambda _payload: None)
         # The earlier steps are in the log of the parent run, if there is one.
         cause = "fork" if step > 0 else None
         self._start(writer, RunPlace(self._plan.name, directory, 1), Position(1, step), cause)
@@ -142,8 +137,8 @@ class Journal:
         self._writer = writer
         self._position = position
         self._place = RunPlace(place.name, place.directory, position.attempt)
+        writer.set_position(position)
         if cause is not None:
-            self._outgoing.append(Rewind(*position, cause))
+            writer.append(Rewind(*position, cause))
         hello = script_hello(place.directory.name, incarnation=writer.incarnation, position=position)
-        self._outgoing.append(Joined(hello, position.attempt))
-        writer.start()
+        writer.append(Joined(hello, position.attempt))

@@ -1,24 +1,23 @@
-"""Writes the log of a run without a controller: the two files, the run's lock, and a thread."""
+"""Has a courier write the log of a run without a controller."""
 
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event, Lock, Thread
 from weakref import WeakSet
 
-from absgd_worker.attach.recording.log_file import LogFile
-from absgd_worker.attach.recording.run_lock import RunLock, is_take_over_asked
-from absgd_worker.attach.source.no_dataset import NoDataset
-from absgd_worker.console import complain
-from absgd_worker.link.telemetry import Telemetry
-from absgd_worker.link.thread_exchange import FromTraining
+from absgd_worker.link.courier.log_file import LogFile
+from absgd_worker.link.courier_process import early_courier
+from absgd_worker.link.exchange import FromTraining
+from absgd_worker.link.open_courier import new_incarnation, write_log
+from absgd_worker.link.recover_rings import recover_rings
+from absgd_worker.link.run_lock import RunLock, is_take_over_asked
+from absgd_worker.link.wire.messages import Position
 
 
 class LogWriter:
-    """Writes what is appended to `outgoing`, ten times a second, from `start` to `close`.
+    """Locks a run for this process, and has its log written until `close`.
 
     Args:
         on_record: called with every record of steps that the directory has already.
@@ -27,89 +26,65 @@ class LogWriter:
         SessionError: a process that lives, or may live, writes this run, or a file is not a log.
     """
 
-    def __init__(
-        self, directory: Path, outgoing: deque[FromTraining], on_record: Callable[[bytes], None]
-    ) -> None:
-        self.incarnation = int.from_bytes(os.urandom(8), "big")
-        self._outgoing = outgoing
+    def __init__(self, directory: Path, on_record: Callable[[bytes], None]) -> None:
+        self.incarnation = new_incarnation()
         self._pid = os.getpid()
-        self._write_lock = Lock()
-        self._closing = Event()
-        self._is_broken = False
+        self._is_closing = False
         self._run_lock = RunLock(directory, is_take_over_asked())
         try:
-            files = (
-                LogFile(directory / "steps.log", "steps", on_record),
-                LogFile(directory / "samples.log", "samples"),
-            )
+            # What processes that were killed have left in memory comes first.
+            recover_rings(directory)
+            # The courier opens the files anew. Here they are read and checked.
+            for stream, on_each in (("steps", on_record), ("samples", lambda _payload: None)):
+                LogFile(directory / f"{stream}.log", stream, on_each).close()
         except BaseException:
             self._run_lock.release()
             raise
-        self._telemetry = Telemetry(
-            NoDataset(),
-            origin="script",
+        self._courier = early_courier()
+        self._link = write_log(
+            self._courier,
+            directory,
             incarnation=self.incarnation,
-            directory=directory,
+            lock=self._run_lock.identity,
             limit=MOST_BYTES,
-            files=files,
         )
-        self._thread = Thread(target=self._run, name="absgd-journal", daemon=True)
+        _open.add(self)
 
     @property
     def is_closing(self) -> bool:
-        return self._closing.is_set()
+        return self._is_closing
 
-    def start(self) -> None:
-        self._thread.start()
-        _started.add(self)
+    def append(self, item: FromTraining) -> None:
+        """Records an item. It is safe from the end of this process when this returns."""
+        self._link.outgoing.append(item)
+
+    def set_position(self, position: Position) -> None:
+        """Says where training is: a courier whose training process is killed records it."""
+        self._link.status.position = position
 
     def write(self) -> None:
-        """Writes everything that was appended to `outgoing` before; never raises."""
-        with self._write_lock:
-            items = [self._outgoing.popleft() for _ in range(len(self._outgoing))]
-            if self._is_broken:
-                return
-            if not self._run_lock.is_own:
-                self._is_broken = True
-                complain("absgd: another process has taken the run over: it is recorded no further here")
-                return
-            try:
-                self._telemetry.take(items)
-            except Exception as error:
-                # Training continues, whatever the error is.
-                self._is_broken = True
-                complain(f"absgd: the run is recorded no further: {error!r}")
+        """Waits until everything that was appended before is in the log."""
+        if os.getpid() == self._pid:
+            self._link.wait_until_spooled()
 
     def close(self) -> None:
-        """Writes the rest, closes the files and releases the lock. Does nothing in a forked process."""
-        self._closing.set()
-        self.join()
-
-    def join(self) -> None:
-        """Waits until `close` is complete."""
-        if os.getpid() == self._pid:
-            self._thread.join()
-
-    def _run(self) -> None:
-        while not self._closing.wait(INTERVAL_SECONDS):
-            self.write()
-        self.write()
-        # This thread closes the files: the one that calls `close` may be interrupted while it waits.
-        self._telemetry.close()
+        """Has the rest written, and releases the lock. Does nothing in a forked process."""
+        if os.getpid() != self._pid:
+            return
+        self._is_closing = True
+        self._courier.close()
         self._run_lock.release()
+        _open.discard(self)
 
 
 def finish_closing() -> None:
-    """Waits for the writers of this process whose `close` was interrupted."""
-    for writer in list(_started):
+    """Closes the writers of this process whose `close` was interrupted."""
+    for writer in list(_open):
         if writer.is_closing:
-            writer.join()
+            writer.close()
 
 
-_started: WeakSet[LogWriter] = WeakSet()
-
-INTERVAL_SECONDS = 0.1
-"""How long reports are collected before they are written."""
+_open: WeakSet[LogWriter] = WeakSet()
 
 MOST_BYTES = 10 << 30
 """Samples are not recorded once the log has this size."""

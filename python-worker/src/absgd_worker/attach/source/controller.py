@@ -11,15 +11,14 @@ from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.attach.hooks.hyperparameters import initial_values
 from absgd_worker.attach.source.bye_for_exit import bye_of
-from absgd_worker.attach.source.no_dataset import NoDataset
 from absgd_worker.attach.source.script_actions import ScriptActions
 from absgd_worker.attach.source.source import Script, StopTraining
-from absgd_worker.link.channel import Channel
 from absgd_worker.link.command_loop import CommandLoop, WorkerFault
+from absgd_worker.link.courier_process import Courier, early_courier
 from absgd_worker.link.environment import Address
-from absgd_worker.link.step_reports import StepEntry
-from absgd_worker.link.telemetry import Telemetry
-from absgd_worker.link.thread_exchange import ThreadExchange
+from absgd_worker.link.exchange import Exchange
+from absgd_worker.link.open_courier import new_incarnation, serve_controller
+from absgd_worker.link.step_entry import StepEntry
 from absgd_worker.link.wire.hello import objection, script_hello
 from absgd_worker.link.wire.messages import Bye, EventKind, Position, Reason
 from absgd_worker.link.wire.records import Evaluation, Note
@@ -195,7 +194,7 @@ class ControllerSource:
                     ending = None
                 commands.send_bye(ending or bye_of(error, exchange.status.position))
         finally:
-            connection.channel.close()
+            connection.courier.close()
 
     def _connect(self, step: int) -> _Connection:
         address, script = self._address, self._script
@@ -206,29 +205,23 @@ class ControllerSource:
                 "of its own"
             )
         assert script is not None, "begin comes first"
-        exchange = ThreadExchange()
-        exchange.status.position = Position(0, step)
-        incarnation = int.from_bytes(os.urandom(8), "big")
-        initial = initial_values()
-        channel = Channel(
-            (address.control, address.telemetry),
-            exchange,
-            Telemetry(
-                NoDataset(), origin="script", incarnation=incarnation, directory=address.run_dir / "spool"
-            ),
-            introduce=lambda: script_hello(
+        courier = early_courier()
+        exchange = serve_controller(
+            courier,
+            address,
+            script_hello(
                 address.run,
-                incarnation=incarnation,
-                position=exchange.status.position,
-                planned_through=exchange.plan.planned_through(),
-                initial=initial,
+                incarnation=new_incarnation(),
+                position=Position(0, step),
+                initial=initial_values(),
             ),
-            object_to=lambda welcome: objection(address.run, welcome, exchange.welcome),
+            origin="script",
+            samples=None,
+            object_to=lambda welcome, earlier: objection(address.run, welcome, earlier),
         )
         actions = ScriptActions(script, exchange)
-        connection = _Connection(exchange, CommandLoop(exchange, actions), actions, channel, os.getpid())
+        connection = _Connection(exchange, CommandLoop(exchange, actions), actions, courier, os.getpid())
         self._connection = connection
-        channel.start()
         try:
             welcome = connection.commands.await_welcome()
             exchange.status.position = Position(welcome.attempt, step)
@@ -245,10 +238,10 @@ _ended: set[tuple[int, str]] = set()
 class _Connection(NamedTuple):
     """An open connection with the controller."""
 
-    exchange: ThreadExchange
+    exchange: Exchange
     commands: CommandLoop
     actions: ScriptActions
-    channel: Channel
+    courier: Courier
     pid: int
 
 

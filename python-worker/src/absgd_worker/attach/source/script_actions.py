@@ -12,8 +12,8 @@ from absgd_worker.attach.source.source import Script
 from absgd_worker.console import complain, count
 from absgd_worker.errors import CheckpointError
 from absgd_worker.link.command_loop import Refused
+from absgd_worker.link.exchange import Exchange
 from absgd_worker.link.failure import describe_failure
-from absgd_worker.link.thread_exchange import ThreadExchange
 from absgd_worker.link.wire.messages import Phase, Position
 from absgd_worker.link.wire.records import Note
 from absgd_worker.task.evaluation import evaluations, no_effect_on_training
@@ -22,7 +22,7 @@ from absgd_worker.task.evaluation import evaluations, no_effect_on_training
 class ScriptActions:
     """The `CommandHandler` of a script. The training thread calls it between two steps."""
 
-    def __init__(self, script: Script, exchange: ThreadExchange) -> None:
+    def __init__(self, script: Script, exchange: Exchange) -> None:
         self._script = script
         self._exchange = exchange
         self._status = exchange.status

@@ -21,6 +21,7 @@ from absgd_worker.gen import (
 )
 from absgd_worker.link.wire import messages as m
 from absgd_worker.link.wire import records as r
+from absgd_worker.link.wire.covered import Covered
 from absgd_worker.link.wire.frame_size import text_that_fits
 from absgd_worker.link.wire.plan_columns import read_column
 from absgd_worker.version import PROTOCOL_MAJOR, PROTOCOL_MINOR
@@ -80,10 +81,19 @@ def encode_to_controller(message: m.ToController, lease_epoch: int) -> bytes:
 
 
 def encode_record(
-    body: r.Body, *, origin: str, incarnation: int, seq: int, time_ms: int, lease_epoch: int = 0
+    body: r.Body,
+    *,
+    origin: str,
+    incarnation: int,
+    seq: int,
+    time_ms: int,
+    lease_epoch: int = 0,
+    covered: Covered = Covered(),
 ) -> bytes:
     """Encodes one frame of telemetry, of the spool and of the log. Only a Bye contains the lease."""
     record = record_pb2.Record(origin=origin, incarnation=incarnation, seq=seq, time_ms=time_ms)
+    if covered.number:
+        record.covered.number, record.covered.parts = covered.number, covered.parts
     part = getattr(record, r.FIELDS[type(body)])
     if isinstance(body, r.StepBatch):
         _fill_step_batch(part, body)
@@ -111,6 +121,18 @@ def encode_record(
 def stream_of(body: r.Body) -> str:
     """The stream of its record, "steps" or "samples": an option of the field of Record in record.proto."""
     return _STREAMS[r.FIELDS[type(body)]]
+
+
+def covered_of(payload: bytes, incarnation: int) -> Covered | None:
+    """What a frame covers; None if another process has written it, or it does not decode."""
+    record = record_pb2.Record()
+    try:
+        record.ParseFromString(payload)
+    except Exception:  # Versions of protobuf raise different classes.
+        return None
+    if record.incarnation != incarnation:
+        return None
+    return Covered(record.covered.number, record.covered.parts)
 
 
 def attempt_begun(payload: bytes) -> int:
@@ -224,6 +246,7 @@ def _hello(message: m.Hello) -> session_pb2.Hello:
         device=message.device,
         initial=_values(message.initial),
         batch_size=message.batch_size,
+        courier_pid=message.courier_pid,
         forgotten=session_pb2.Acked(**message.forgotten._asdict()) if any(message.forgotten) else None,
     )
 

@@ -32,6 +32,8 @@ class Reason(IntEnum):
     STOPPED = 2
     FAILED = 3
     ORPHANED = 4
+    LOST = 5
+    """The process that trained ended without a Bye; its courier says so."""
 
 
 class EventKind(IntEnum):
@@ -168,6 +170,14 @@ class Released:
     pass
 
 
+@dataclass(frozen=True)
+class Abort:
+    """The worker must end: the controller refuses it, or its courier failed (`is_internal`)."""
+
+    message: str
+    is_internal: bool = False
+
+
 FromController: TypeAlias = "Welcome | Reject | Plan | Command | TelemetryAck | Released"
 
 
@@ -191,6 +201,8 @@ class Hello:
     batch_size: int
     forgotten: Acked = NONE_ACKED
     """Telemetry that the worker cannot send any more: an earlier controller acknowledged it."""
+    courier_pid: int = 0
+    """The process id of the courier; 0 without one."""
 
 
 @dataclass(frozen=True)

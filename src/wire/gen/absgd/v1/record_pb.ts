@@ -24,7 +24,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file absgd/v1/record.proto.
  */
 export const file_absgd_v1_record: GenFile = /*@__PURE__*/
-  fileDesc("ChVhYnNnZC92MS9yZWNvcmQucHJvdG8SCGFic2dkLnYxIvEICgZSZWNvcmQSDgoGb3JpZ2luGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgGEgsKA3NlcRgDIAEoBBIPCgd0aW1lX21zGAQgASgDEi8KCnN0ZXBfYmF0Y2gYBSABKAsyEy5hYnNnZC52MS5TdGVwQmF0Y2hCBKi7GAFIABIzCgxzYW1wbGVfYmF0Y2gYBiABKAsyFS5hYnNnZC52MS5TYW1wbGVCYXRjaEIEqLsYAkgAEjAKCmV2YWx1YXRpb24YByABKAsyFC5hYnNnZC52MS5FdmFsdWF0aW9uQgSouxgBSAASMQoLc2FtcGxlX2luZm8YCCABKAsyFC5hYnNnZC52MS5TYW1wbGVJbmZvQgSouxgCSAASPwoSY2hlY2twb2ludF93cml0dGVuGAkgASgLMhsuYWJzZ2QudjEuQ2hlY2twb2ludFdyaXR0ZW5CBKi7GAFIABIiCgNnYXAYCiABKAsyDS5hYnNnZC52MS5HYXBCBKi7GAFIABIkCgRwbGFuGAsgASgLMg4uYWJzZ2QudjEuUGxhbkIEqLsYAUgAEisKCHBsYW5fYWNrGAwgASgLMhEuYWJzZ2QudjEuUGxhbkFja0IEqLsYAUgAEj8KEmNvbnRyb2xsZXJfc3RhcnRlZBgQIAEoCzIbLmFic2dkLnYxLkNvbnRyb2xsZXJTdGFydGVkQgSouxgBSAASNQoNd29ya2VyX2pvaW5lZBgRIAEoCzIWLmFic2dkLnYxLldvcmtlckpvaW5lZEIEqLsYAUgAEjEKC3dvcmtlcl9sZWZ0GBIgASgLMhQuYWJzZ2QudjEuV29ya2VyTGVmdEIEqLsYAUgAEiwKCHByb2dyZXNzGBMgASgLMhIuYWJzZ2QudjEuUHJvZ3Jlc3NCBKi7GAFIABIuCglyZXF1ZXN0ZWQYFCABKAsyEy5hYnNnZC52MS5SZXF1ZXN0ZWRCBKi7GAFIABIqCgdzZXR0bGVkGBUgASgLMhEuYWJzZ2QudjEuU2V0dGxlZEIEqLsYAUgAEigKBnJld2luZBgWIAEoCzIQLmFic2dkLnYxLlJld2luZEIEqLsYAUgAEiQKBG5vdGUYFyABKAsyDi5hYnNnZC52MS5Ob3RlQgSouxgBSAASKgoHc3VtbWFyeRgYIAEoCzIRLmFic2dkLnYxLlN1bW1hcnlCBKi7GAFIABItCglydW5fZW5kZWQYGSABKAsyEi5hYnNnZC52MS5SdW5FbmRlZEIEqLsYAUgAEiIKA2J5ZRgaIAEoCzINLmFic2dkLnYxLkJ5ZUIEqLsYAUgAEj8KEnNhbXBsZV9wcmVkaWN0aW9ucxgbIAEoCzIbLmFic2dkLnYxLlNhbXBsZVByZWRpY3Rpb25zQgSouxgCSAASKAoGZWRpdGVkGBwgASgLMhAuYWJzZ2QudjEuRWRpdGVkQgSouxgBSAASKgoHZGVjaWRlZBgdIAEoCzIRLmFic2dkLnYxLkRlY2lkZWRCBKi7GAFIAEIGCgRib2R5IkgKEUNvbnRyb2xsZXJTdGFydGVkEg8KB3ZlcnNpb24YASABKAkSCwoDcGlkGAIgASgNEhUKDW1hbmlmZXN0X2pzb24YAyABKAkiZwoMV29ya2VySm9pbmVkEh4KBWhlbGxvGAEgASgLMg8uYWJzZ2QudjEuSGVsbG8SEwoLbGVhc2VfZXBvY2gYAiABKA0SDwoHYXR0ZW1wdBgDIAEoDRIRCglydW5fc3RlcHMYBCABKAQifAoKV29ya2VyTGVmdBIWCglleGl0X2NvZGUYASABKAVIAIgBARIOCgZzaWduYWwYAiABKAkSEgoKbGFzdF9saW5lcxgDIAEoCRIkCghwb3NpdGlvbhgEIAEoCzISLmFic2dkLnYxLlBvc2l0aW9uQgwKCl9leGl0X2NvZGUiiAEKEUNoZWNrcG9pbnRXcml0dGVuEiQKCHBvc2l0aW9uGAEgASgLMhIuYWJzZ2QudjEuUG9zaXRpb24SDAoEcGF0aBgCIAEoCRIOCgZzaGEyNTYYAyABKAkSDQoFYnl0ZXMYBCABKAQSDwoHc2Vjb25kcxgFIAEoARIPCgdkZWxldGVkGAYgAygJIlUKCVJlcXVlc3RlZBIiCgdyZXF1ZXN0GAEgASgLMhEuYWJzZ2QudjEuUmVxdWVzdBIkCghwb3NpdGlvbhgCIAEoCzISLmFic2dkLnYxLlBvc2l0aW9uIjIKB1NldHRsZWQSJwoGcmVzdWx0GAEgASgLMhcuYWJzZ2QudjEuUmVxdWVzdFJlc3VsdCI5CgZSZXdpbmQSDwoHYXR0ZW1wdBgBIAEoDRIPCgd0b19zdGVwGAIgASgEEg0KBWNhdXNlGAMgASgJIqIBCgROb3RlEiMKBWxldmVsGAEgASgOMhQuYWJzZ2QudjEuTm90ZS5MZXZlbBIMCgR0ZXh0GAIgASgJEiQKCHBvc2l0aW9uGAMgASgLMhIuYWJzZ2QudjEuUG9zaXRpb24iQQoFTGV2ZWwSFQoRTEVWRUxfVU5TUEVDSUZJRUQQABIOCgpMRVZFTF9JTkZPEAESEQoNTEVWRUxfV0FSTklORxACIioKB1N1bW1hcnkSHwoGdmFsdWVzGAEgAygLMg8uYWJzZ2QudjEuVmFsdWUidQoIUnVuRW5kZWQSIwoGc3RhdHVzGAEgASgOMhMuYWJzZ2QudjEuUnVuU3RhdHVzEg4KBnJlYXNvbhgCIAEoCRIOCgZkZXRhaWwYAyABKAkSJAoIcG9zaXRpb24YBCABKAsyEi5hYnNnZC52MS5Qb3NpdGlvbiKnAQoGRWRpdGVkEg8KB3JlcXVlc3QYASABKAkSCgoCYnkYAiABKAkSJAoIcG9zaXRpb24YAyABKAsyEi5hYnNnZC52MS5Qb3NpdGlvbhIPCgdjb250cm9sGAQgASgJEhIKCHNjaGVkdWxlGAUgASgJSAASEAoGZmFjdG9yGAYgASgBSAASDgoGYmVmb3JlGAcgASgBEg0KBWFmdGVyGAggASgBQgQKAnRvItsBCgdEZWNpZGVkEg8KB2NvbnRyb2wYASABKAkSJAoIcG9zaXRpb24YAiABKAsyEi5hYnNnZC52MS5Qb3NpdGlvbhINCgV2YWx1ZRgDIAEoARISCgpzdGF0ZV9qc29uGAQgASgJEioKCXNhdHVyYXRlZBgFIAEoDjIXLmFic2dkLnYxLkRlY2lkZWQuQm91bmQSDAoEbWFyaxgGIAEoCSI8CgVCb3VuZBIVChFCT1VORF9VTlNQRUNJRklFRBAAEg0KCUJPVU5EX01JThABEg0KCUJPVU5EX01BWBACKqYBCglSdW5TdGF0dXMSGgoWUlVOX1NUQVRVU19VTlNQRUNJRklFRBAAEhgKFFJVTl9TVEFUVVNfQ09NUExFVEVEEAESFgoSUlVOX1NUQVRVU19TVE9QUEVEEAISFQoRUlVOX1NUQVRVU19GQUlMRUQQAxIYChRSVU5fU1RBVFVTX1JFU1VNQUJMRRAEEhoKFlJVTl9TVEFUVVNfSU5URVJSVVBURUQQBWIGcHJvdG8z", [file_absgd_v1_command, file_absgd_v1_common, file_absgd_v1_plan, file_absgd_v1_report, file_absgd_v1_session, file_absgd_v1_stream]);
+  fileDesc("ChVhYnNnZC92MS9yZWNvcmQucHJvdG8SCGFic2dkLnYxIpUJCgZSZWNvcmQSDgoGb3JpZ2luGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgGEgsKA3NlcRgDIAEoBBIPCgd0aW1lX21zGAQgASgDEiIKB2NvdmVyZWQYHiABKAsyES5hYnNnZC52MS5Db3ZlcmVkEi8KCnN0ZXBfYmF0Y2gYBSABKAsyEy5hYnNnZC52MS5TdGVwQmF0Y2hCBKi7GAFIABIzCgxzYW1wbGVfYmF0Y2gYBiABKAsyFS5hYnNnZC52MS5TYW1wbGVCYXRjaEIEqLsYAkgAEjAKCmV2YWx1YXRpb24YByABKAsyFC5hYnNnZC52MS5FdmFsdWF0aW9uQgSouxgBSAASMQoLc2FtcGxlX2luZm8YCCABKAsyFC5hYnNnZC52MS5TYW1wbGVJbmZvQgSouxgCSAASPwoSY2hlY2twb2ludF93cml0dGVuGAkgASgLMhsuYWJzZ2QudjEuQ2hlY2twb2ludFdyaXR0ZW5CBKi7GAFIABIiCgNnYXAYCiABKAsyDS5hYnNnZC52MS5HYXBCBKi7GAFIABIkCgRwbGFuGAsgASgLMg4uYWJzZ2QudjEuUGxhbkIEqLsYAUgAEisKCHBsYW5fYWNrGAwgASgLMhEuYWJzZ2QudjEuUGxhbkFja0IEqLsYAUgAEj8KEmNvbnRyb2xsZXJfc3RhcnRlZBgQIAEoCzIbLmFic2dkLnYxLkNvbnRyb2xsZXJTdGFydGVkQgSouxgBSAASNQoNd29ya2VyX2pvaW5lZBgRIAEoCzIWLmFic2dkLnYxLldvcmtlckpvaW5lZEIEqLsYAUgAEjEKC3dvcmtlcl9sZWZ0GBIgASgLMhQuYWJzZ2QudjEuV29ya2VyTGVmdEIEqLsYAUgAEiwKCHByb2dyZXNzGBMgASgLMhIuYWJzZ2QudjEuUHJvZ3Jlc3NCBKi7GAFIABIuCglyZXF1ZXN0ZWQYFCABKAsyEy5hYnNnZC52MS5SZXF1ZXN0ZWRCBKi7GAFIABIqCgdzZXR0bGVkGBUgASgLMhEuYWJzZ2QudjEuU2V0dGxlZEIEqLsYAUgAEigKBnJld2luZBgWIAEoCzIQLmFic2dkLnYxLlJld2luZEIEqLsYAUgAEiQKBG5vdGUYFyABKAsyDi5hYnNnZC52MS5Ob3RlQgSouxgBSAASKgoHc3VtbWFyeRgYIAEoCzIRLmFic2dkLnYxLlN1bW1hcnlCBKi7GAFIABItCglydW5fZW5kZWQYGSABKAsyEi5hYnNnZC52MS5SdW5FbmRlZEIEqLsYAUgAEiIKA2J5ZRgaIAEoCzINLmFic2dkLnYxLkJ5ZUIEqLsYAUgAEj8KEnNhbXBsZV9wcmVkaWN0aW9ucxgbIAEoCzIbLmFic2dkLnYxLlNhbXBsZVByZWRpY3Rpb25zQgSouxgCSAASKAoGZWRpdGVkGBwgASgLMhAuYWJzZ2QudjEuRWRpdGVkQgSouxgBSAASKgoHZGVjaWRlZBgdIAEoCzIRLmFic2dkLnYxLkRlY2lkZWRCBKi7GAFIAEIGCgRib2R5IigKB0NvdmVyZWQSDgoGbnVtYmVyGAEgASgEEg0KBXBhcnRzGAIgASgNIkgKEUNvbnRyb2xsZXJTdGFydGVkEg8KB3ZlcnNpb24YASABKAkSCwoDcGlkGAIgASgNEhUKDW1hbmlmZXN0X2pzb24YAyABKAkiZwoMV29ya2VySm9pbmVkEh4KBWhlbGxvGAEgASgLMg8uYWJzZ2QudjEuSGVsbG8SEwoLbGVhc2VfZXBvY2gYAiABKA0SDwoHYXR0ZW1wdBgDIAEoDRIRCglydW5fc3RlcHMYBCABKAQifAoKV29ya2VyTGVmdBIWCglleGl0X2NvZGUYASABKAVIAIgBARIOCgZzaWduYWwYAiABKAkSEgoKbGFzdF9saW5lcxgDIAEoCRIkCghwb3NpdGlvbhgEIAEoCzISLmFic2dkLnYxLlBvc2l0aW9uQgwKCl9leGl0X2NvZGUiiAEKEUNoZWNrcG9pbnRXcml0dGVuEiQKCHBvc2l0aW9uGAEgASgLMhIuYWJzZ2QudjEuUG9zaXRpb24SDAoEcGF0aBgCIAEoCRIOCgZzaGEyNTYYAyABKAkSDQoFYnl0ZXMYBCABKAQSDwoHc2Vjb25kcxgFIAEoARIPCgdkZWxldGVkGAYgAygJIlUKCVJlcXVlc3RlZBIiCgdyZXF1ZXN0GAEgASgLMhEuYWJzZ2QudjEuUmVxdWVzdBIkCghwb3NpdGlvbhgCIAEoCzISLmFic2dkLnYxLlBvc2l0aW9uIjIKB1NldHRsZWQSJwoGcmVzdWx0GAEgASgLMhcuYWJzZ2QudjEuUmVxdWVzdFJlc3VsdCI5CgZSZXdpbmQSDwoHYXR0ZW1wdBgBIAEoDRIPCgd0b19zdGVwGAIgASgEEg0KBWNhdXNlGAMgASgJIqIBCgROb3RlEiMKBWxldmVsGAEgASgOMhQuYWJzZ2QudjEuTm90ZS5MZXZlbBIMCgR0ZXh0GAIgASgJEiQKCHBvc2l0aW9uGAMgASgLMhIuYWJzZ2QudjEuUG9zaXRpb24iQQoFTGV2ZWwSFQoRTEVWRUxfVU5TUEVDSUZJRUQQABIOCgpMRVZFTF9JTkZPEAESEQoNTEVWRUxfV0FSTklORxACIioKB1N1bW1hcnkSHwoGdmFsdWVzGAEgAygLMg8uYWJzZ2QudjEuVmFsdWUidQoIUnVuRW5kZWQSIwoGc3RhdHVzGAEgASgOMhMuYWJzZ2QudjEuUnVuU3RhdHVzEg4KBnJlYXNvbhgCIAEoCRIOCgZkZXRhaWwYAyABKAkSJAoIcG9zaXRpb24YBCABKAsyEi5hYnNnZC52MS5Qb3NpdGlvbiKnAQoGRWRpdGVkEg8KB3JlcXVlc3QYASABKAkSCgoCYnkYAiABKAkSJAoIcG9zaXRpb24YAyABKAsyEi5hYnNnZC52MS5Qb3NpdGlvbhIPCgdjb250cm9sGAQgASgJEhIKCHNjaGVkdWxlGAUgASgJSAASEAoGZmFjdG9yGAYgASgBSAASDgoGYmVmb3JlGAcgASgBEg0KBWFmdGVyGAggASgBQgQKAnRvItsBCgdEZWNpZGVkEg8KB2NvbnRyb2wYASABKAkSJAoIcG9zaXRpb24YAiABKAsyEi5hYnNnZC52MS5Qb3NpdGlvbhINCgV2YWx1ZRgDIAEoARISCgpzdGF0ZV9qc29uGAQgASgJEioKCXNhdHVyYXRlZBgFIAEoDjIXLmFic2dkLnYxLkRlY2lkZWQuQm91bmQSDAoEbWFyaxgGIAEoCSI8CgVCb3VuZBIVChFCT1VORF9VTlNQRUNJRklFRBAAEg0KCUJPVU5EX01JThABEg0KCUJPVU5EX01BWBACKqYBCglSdW5TdGF0dXMSGgoWUlVOX1NUQVRVU19VTlNQRUNJRklFRBAAEhgKFFJVTl9TVEFUVVNfQ09NUExFVEVEEAESFgoSUlVOX1NUQVRVU19TVE9QUEVEEAISFQoRUlVOX1NUQVRVU19GQUlMRUQQAxIYChRSVU5fU1RBVFVTX1JFU1VNQUJMRRAEEhoKFlJVTl9TVEFUVVNfSU5URVJSVVBURUQQBWIGcHJvdG8z", [file_absgd_v1_command, file_absgd_v1_common, file_absgd_v1_plan, file_absgd_v1_report, file_absgd_v1_session, file_absgd_v1_stream]);
 
 /**
  * One entry of a log, and one frame of telemetry. (origin, incarnation, stream, seq) names it; a second one is a duplicate.
@@ -62,6 +62,14 @@ export type Record = Message<"absgd.v1.Record"> & {
    * @generated from field: int64 time_ms = 4;
    */
   timeMs: bigint;
+
+  /**
+   * By the worker: what this record and those before it in its stream cover of the memory that the process that trains shares with
+   * its courier. A courier that takes the place of a killed one goes on behind it. Readers of a log ignore it.
+   *
+   * @generated from field: absgd.v1.Covered covered = 30;
+   */
+  covered?: Covered | undefined;
 
   /**
    * What is recorded. Numbers below 16 are for kinds that come every few milliseconds.
@@ -255,6 +263,34 @@ export const RecordSchema: GenMessage<Record> = /*@__PURE__*/
   messageDesc(file_absgd_v1_record, 0);
 
 /**
+ * A place in the memory that a worker's processes share.
+ *
+ * @generated from message absgd.v1.Covered
+ */
+export type Covered = Message<"absgd.v1.Covered"> & {
+  /**
+   * The number of a record in it, from 1. All before it is covered.
+   *
+   * @generated from field: uint64 number = 1;
+   */
+  number: bigint;
+
+  /**
+   * How many of the parts that this record was split into are covered; 4294967295 for all of it.
+   *
+   * @generated from field: uint32 parts = 2;
+   */
+  parts: number;
+};
+
+/**
+ * Describes the message absgd.v1.Covered.
+ * Use `create(CoveredSchema)` to create a new message.
+ */
+export const CoveredSchema: GenMessage<Covered> = /*@__PURE__*/
+  messageDesc(file_absgd_v1_record, 1);
+
+/**
  * The controller started or continued a run.
  *
  * @generated from message absgd.v1.ControllerStarted
@@ -287,7 +323,7 @@ export type ControllerStarted = Message<"absgd.v1.ControllerStarted"> & {
  * Use `create(ControllerStartedSchema)` to create a new message.
  */
 export const ControllerStartedSchema: GenMessage<ControllerStarted> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_record, 1);
+  messageDesc(file_absgd_v1_record, 2);
 
 /**
  * A worker was admitted.
@@ -329,7 +365,7 @@ export type WorkerJoined = Message<"absgd.v1.WorkerJoined"> & {
  * Use `create(WorkerJoinedSchema)` to create a new message.
  */
 export const WorkerJoinedSchema: GenMessage<WorkerJoined> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_record, 2);
+  messageDesc(file_absgd_v1_record, 3);
 
 /**
  * The worker's process or session ended.
@@ -371,7 +407,7 @@ export type WorkerLeft = Message<"absgd.v1.WorkerLeft"> & {
  * Use `create(WorkerLeftSchema)` to create a new message.
  */
 export const WorkerLeftSchema: GenMessage<WorkerLeft> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_record, 3);
+  messageDesc(file_absgd_v1_record, 4);
 
 /**
  * A checkpoint is on disk, whole.
@@ -428,7 +464,7 @@ export type CheckpointWritten = Message<"absgd.v1.CheckpointWritten"> & {
  * Use `create(CheckpointWrittenSchema)` to create a new message.
  */
 export const CheckpointWrittenSchema: GenMessage<CheckpointWritten> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_record, 4);
+  messageDesc(file_absgd_v1_record, 5);
 
 /**
  * A request was received.
@@ -456,7 +492,7 @@ export type Requested = Message<"absgd.v1.Requested"> & {
  * Use `create(RequestedSchema)` to create a new message.
  */
 export const RequestedSchema: GenMessage<Requested> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_record, 5);
+  messageDesc(file_absgd_v1_record, 6);
 
 /**
  * The result of a request.
@@ -477,7 +513,7 @@ export type Settled = Message<"absgd.v1.Settled"> & {
  * Use `create(SettledSchema)` to create a new message.
  */
 export const SettledSchema: GenMessage<Settled> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_record, 6);
+  messageDesc(file_absgd_v1_record, 7);
 
 /**
  * The run returned to an earlier step: the steps from to_step on of all earlier attempts are hidden from here on.
@@ -512,7 +548,7 @@ export type Rewind = Message<"absgd.v1.Rewind"> & {
  * Use `create(RewindSchema)` to create a new message.
  */
 export const RewindSchema: GenMessage<Rewind> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_record, 7);
+  messageDesc(file_absgd_v1_record, 8);
 
 /**
  * A message for people.
@@ -547,7 +583,7 @@ export type Note = Message<"absgd.v1.Note"> & {
  * Use `create(NoteSchema)` to create a new message.
  */
 export const NoteSchema: GenMessage<Note> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_record, 8);
+  messageDesc(file_absgd_v1_record, 9);
 
 /**
  * Its level.
@@ -588,7 +624,7 @@ export type Note_Level = (typeof Note_Level)[keyof typeof Note_Level] | UnknownE
  * Describes the enum absgd.v1.Note.Level.
  */
 export const Note_LevelSchema: GenEnum<Note_Level> = /*@__PURE__*/
-  enumDesc(file_absgd_v1_record, 8, 0);
+  enumDesc(file_absgd_v1_record, 9, 0);
 
 /**
  * Numbers computed from the log once training was over.
@@ -609,7 +645,7 @@ export type Summary = Message<"absgd.v1.Summary"> & {
  * Use `create(SummarySchema)` to create a new message.
  */
 export const SummarySchema: GenMessage<Summary> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_record, 9);
+  messageDesc(file_absgd_v1_record, 10);
 
 /**
  * The run is over, for now or for good.
@@ -651,7 +687,7 @@ export type RunEnded = Message<"absgd.v1.RunEnded"> & {
  * Use `create(RunEndedSchema)` to create a new message.
  */
 export const RunEndedSchema: GenMessage<RunEnded> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_record, 10);
+  messageDesc(file_absgd_v1_record, 11);
 
 /**
  * A control is changed from a step on. The Settled of the request has the step at which the change took effect.
@@ -730,7 +766,7 @@ export type Edited = Message<"absgd.v1.Edited"> & {
  * Use `create(EditedSchema)` to create a new message.
  */
 export const EditedSchema: GenMessage<Edited> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_record, 11);
+  messageDesc(file_absgd_v1_record, 12);
 
 /**
  * A decision of a feedback schedule, appended before the rows with it are sent.
@@ -786,7 +822,7 @@ export type Decided = Message<"absgd.v1.Decided"> & {
  * Use `create(DecidedSchema)` to create a new message.
  */
 export const DecidedSchema: GenMessage<Decided> = /*@__PURE__*/
-  messageDesc(file_absgd_v1_record, 12);
+  messageDesc(file_absgd_v1_record, 13);
 
 /**
  * The bound of the schedule that limited the value.
@@ -827,7 +863,7 @@ export type Decided_Bound = (typeof Decided_Bound)[keyof typeof Decided_Bound] |
  * Describes the enum absgd.v1.Decided.Bound.
  */
 export const Decided_BoundSchema: GenEnum<Decided_Bound> = /*@__PURE__*/
-  enumDesc(file_absgd_v1_record, 12, 0);
+  enumDesc(file_absgd_v1_record, 13, 0);
 
 /**
  * How a run ended.

@@ -10,7 +10,7 @@ from torch import Tensor
 from absgd_worker.attach.hooks.backward_use import BackwardUse
 from absgd_worker.attach.session.steps.accumulation import NamedWeighing
 from absgd_worker.attach.session.steps.weighed_losses import WeighedLosses
-from absgd_worker.link.step_reports import StepEntry
+from absgd_worker.link.step_entry import StepEntry
 from absgd_worker.weights import Rule, Statistics
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from array import array
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from absgd_worker.link.step_reports import StepEntry
+from absgd_worker.link.ring.step_record import StepRow
 from absgd_worker.link.wire.records import SampleInfo
 
 
@@ -13,21 +14,22 @@ class NewSamples:
     """Describes each sample once, when its label or name is first reported."""
 
     def __init__(self) -> None:
-        self._described: set[int] = set()
+        # A byte for each sample in blocks of 4096, since a set of a million numbers takes 80 MB.
+        self._described: defaultdict[int, bytearray] = defaultdict(lambda: bytearray(4096))
 
-    def describe(self, run: Sequence[StepEntry]) -> Iterator[SampleInfo]:
+    def describe(self, run: Sequence[StepRow]) -> Iterator[SampleInfo]:
         """The descriptions of the samples of these steps that are new."""
         new: dict[int, tuple[int, str]] = {}
-        for entry in run:
-            if entry.indices_B is None or (entry.labels_B is None and entry.ids is None):
+        for row in run:
+            if row.indices is None or (row.labels is None and row.ids is None):
                 continue
-            indices = entry.indices_B.tolist()
-            labels = [-1] * len(indices) if entry.labels_B is None else entry.labels_B.tolist()
-            names = entry.ids or ("",) * len(indices)
-            for index, label, name in zip(indices, labels, names, strict=True):
-                if index not in self._described:
+            labels = [-1] * row.size if row.labels is None else row.labels
+            names = row.ids or ("",) * row.size
+            for index, label, name in zip(row.indices, labels, names, strict=True):
+                if not self._described[index >> 12][index & 4095]:
                     new.setdefault(index, (label, name))
-        self._described |= new.keys()
+        for index in new:
+            self._described[index >> 12][index & 4095] = 1
         piece: list[int] = []
         for index in sorted(new):
             # All samples of a record have a label, or none has; and their indices are consecutive.

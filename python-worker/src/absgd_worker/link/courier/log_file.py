@@ -6,9 +6,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from absgd_worker.attach.errors import SessionError
 from absgd_worker.console import complain
-from absgd_worker.link.frames import HEADER_BYTES, FrameWriter, has_header, read_frame
+from absgd_worker.errors import SessionError
+from absgd_worker.link.courier.frames import HEADER_BYTES, FrameWriter, has_header, read_frame
+from absgd_worker.link.wire.codec import covered_of
+from absgd_worker.link.wire.covered import Covered
 
 
 class LogFile:
@@ -19,23 +21,34 @@ class LogFile:
 
     Args:
         on_record: called with the payload of every frame that is in the file already.
+        incarnation: of the process whose records are appended; those that are there already are counted.
 
     Raises:
         SessionError: the file is not a log of this stream and format; it is unchanged.
     """
 
     def __init__(
-        self, path: Path, stream: str, on_record: Callable[[bytes], None] = lambda _payload: None
+        self,
+        path: Path,
+        stream: str,
+        on_record: Callable[[bytes], None] = lambda _payload: None,
+        *,
+        incarnation: int = 0,
     ) -> None:
         self._path = path
+        self.last = 0
+        self.acked = 0
+        self.covered = Covered()
+        """What an earlier courier of this incarnation has written of the records in the shared memory."""
+        self._incarnation = incarnation
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         whole_bytes = self._whole_bytes(stream, on_record)
         self._move_incomplete_frame(whole_bytes)
         os.lseek(self._file, 0, os.SEEK_END)
         self._writer = FrameWriter(self._file, stream, whole_bytes)
         self.is_refused = False
-        self.last = 0
-        self.acked = 0
+        self.is_stopped = False
+        """Whether another process writes this log now."""
         try:
             self._writer.write_header()
         except OSError as error:
@@ -48,6 +61,8 @@ class LogFile:
 
     def append(self, payload: bytes) -> int:
         """Writes the next frame, and returns the number of the last frame that was written."""
+        if self.is_stopped:
+            return self.last
         try:
             self._writer.append(payload)
         except OSError as error:
@@ -103,8 +118,15 @@ class LogFile:
         end = HEADER_BYTES
         while (payload := read_frame(self._file, end, size)) is not None:
             on_record(payload)
+            self._count(payload)
             end += 8 + len(payload)
         return end
+
+    def _count(self, payload: bytes) -> None:
+        covered = covered_of(payload, self._incarnation) if self._incarnation else None
+        if covered is not None:
+            self.last += 1
+            self.covered = max(self.covered, covered)
 
     def _move_incomplete_frame(self, whole_bytes: int) -> None:
         """Moves the end of the file away: no reader could read frames after an incomplete one."""

@@ -18,7 +18,7 @@ from typing import Any
 
 def own_identity() -> dict[str, Any]:
     """The identity of this process: `pid`, machine, and `processStart` (empty where it is slow to read)."""
-    fields = _fields(os.getpid())
+    fields = process_fields(os.getpid())
     return {"pid": os.getpid(), "processStart": fields[19] if fields else "", **here()}
 
 
@@ -40,7 +40,7 @@ def liveness(identity: Mapping[str, Any]) -> str:
     except PermissionError:
         # It lives, and belongs to another user.
         pass
-    fields = _fields(pid)
+    fields = process_fields(pid)
     # A process that has ended stays in the list until its parent waits for it.
     runs = not fields or (fields[0] not in ("Z", "X") and start in ("", fields[19]))
     return "running" if runs else "gone"
@@ -138,7 +138,7 @@ def _output_of(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def _fields(pid: int) -> list[str]:
+def process_fields(pid: int) -> list[str]:
     """The fields of /proc/<pid>/stat from the third on; the second is a name with any characters."""
     if sys.platform != "linux":
         return []

@@ -14,8 +14,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from absgd_worker.attach.errors import SessionError
-from absgd_worker.attach.recording.process_identity import here, liveness, own_identity
+from absgd_worker.errors import SessionError
+from absgd_worker.link.process_identity import here, liveness, own_identity
 
 
 class RunLock:
@@ -33,7 +33,8 @@ class RunLock:
         own, holder = _acquire(self._path, take_over)
         if own is None:
             raise locked_error(directory, holder)
-        self._identity = own
+        self.identity = own
+        """Of this process, with the id of the lock."""
         self._is_released = False
         if holder is not None:
             # The former holder reads its lock at least once a second, and stops writing within this time.
@@ -41,23 +42,33 @@ class RunLock:
 
     @property
     def is_own(self) -> bool:
-        """Whether the lock names no other process, which would have taken the run over.
-
-        A lock file that was deleted by hand is written again.
-        """
-        try:
-            found = _read(self._path)
-            if found is None and not self._is_released and not _put(self._path, self._identity, os.link):
-                found = _read(self._path)
-        except OSError:
-            # The directory is gone, so that no other process can write there.
-            return True
-        return found is None or found["id"] in (self._identity["id"], _NOBODY["id"])
+        """See `holds_lock`."""
+        return self._is_released or holds_lock(self._path, self.identity)
 
     def release(self) -> None:
         """Deletes the lock. May be called twice."""
         self._is_released = True
-        _delete_own(self._path, self._identity["id"])
+        _delete_own(self._path, self.identity["id"])
+
+
+def holds_lock(path: Path, identity: dict[str, Any]) -> bool:
+    """Whether the lock names no other process than this one, which would have taken the run over.
+
+    A lock file that was deleted by hand is written again.
+    """
+    try:
+        found = _read(path)
+        if found is None and not _put(path, identity, os.link):
+            found = _read(path)
+    except OSError:
+        # The directory is gone, so that no other process can write there.
+        return True
+    return found is None or found["id"] in (identity["id"], _NOBODY["id"])
+
+
+def release_lock(path: Path, identity: dict[str, Any]) -> None:
+    """Deletes the lock, if it is that of this process."""
+    _delete_own(path, identity["id"])
 
 
 def locked_error(directory: Path, holder: dict[str, Any] | None = None) -> SessionError:

@@ -11,13 +11,16 @@ from collections import deque
 from pathlib import Path
 
 from absgd_worker.console import complain
-from absgd_worker.link.frames import FrameWriter, read_frame
+from absgd_worker.link.courier.frames import HEADER_BYTES, FrameWriter, has_header, read_frame
+from absgd_worker.link.wire.codec import covered_of
+from absgd_worker.link.wire.covered import Covered
 
 
 class Spool:
     """The frames of one stream, numbered from 1, in segment files that are deleted once acknowledged.
 
-    A frame that the disk refuses is kept in memory, so that it still reaches a controller that is running.
+    A frame that the disk refuses is kept in memory, so that it still reaches a controller that is running. Segments
+    that an earlier courier of the same incarnation has left are continued.
     """
 
     def __init__(self, directory: Path, incarnation: int, stream: str) -> None:
@@ -32,6 +35,10 @@ class Spool:
         self._synced = 0
         self.last = 0
         self.acked = 0
+        self.covered = Covered()
+        """What the last frame of an earlier courier covers of the records in the shared memory."""
+        for path in sorted(directory.glob(f"{self._prefix}.*.log")):
+            self._continue(path)
 
     @property
     def size(self) -> int:
@@ -134,6 +141,25 @@ class Spool:
                 self._segments.pop().delete()
             raise
 
+    def _continue(self, path: Path) -> None:
+        """Takes over a segment. A frame that was not written to its end is cut off."""
+        first = int(path.name.split(".")[2])
+        if self._segments:
+            self._segments[-1].close()
+        try:
+            segment = _Segment(path, self._stream, first, exists=True)
+        except OSError as error:
+            complain(f"absgd worker: {path} cannot be continued: {error}")
+            return
+        self._segments.append(segment)
+        if not self.last:
+            self.acked = first - 1
+        self.last = max(self.last, segment.last)
+        if segment.last >= segment.first:
+            payload = self._read_from_disk(segment.last)
+            incarnation = int(self._prefix.split(".")[0], 16)
+            self.covered = (payload and covered_of(payload, incarnation)) or self.covered
+
     def _remember(self, seq: int, payload: bytes) -> None:
         self._memory[seq] = payload
         self._memory_bytes += len(payload)
@@ -167,11 +193,14 @@ class Spool:
 class _Segment:
     """One file of frames with consecutive sequences from `first`."""
 
-    def __init__(self, path: Path, stream: str, first: int) -> None:
+    def __init__(self, path: Path, stream: str, first: int, *, exists: bool = False) -> None:
         self.path = path
         self.first = first
         self.last = first - 1
         self._offsets = array("Q")
+        if exists:
+            self._open_existing(stream)
+            return
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._writer = FrameWriter(self._file, stream)
@@ -180,6 +209,18 @@ class _Segment:
         except OSError:
             self.delete()
             raise
+
+    def _open_existing(self, stream: str) -> None:
+        self._file = os.open(self.path, os.O_RDWR)
+        size = os.fstat(self._file).st_size
+        end = HEADER_BYTES if size >= HEADER_BYTES and has_header(self._file, stream) else 0
+        while end and (payload := read_frame(self._file, end, size)) is not None:
+            self._offsets.append(end)
+            self.last += 1
+            end += 8 + len(payload)
+        os.ftruncate(self._file, end)
+        os.lseek(self._file, end, os.SEEK_SET)
+        self._writer = FrameWriter(self._file, stream, end)
 
     @property
     def size(self) -> int:
