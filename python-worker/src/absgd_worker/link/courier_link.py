@@ -1,0 +1,276 @@
+"""The exchange with a courier, through memory that both share (docs/architecture.md, "The courier")."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from threading import Lock
+from typing import Any
+from weakref import WeakSet
+
+from absgd_worker.console import complain
+from absgd_worker.link.exchange import Exchange, FromTraining, TrainingStatus
+from absgd_worker.link.plan_table import PlanTable
+from absgd_worker.link.ring.layout import DOWN_BYTES, DOWN_START, UP_BYTES, UP_START, Kind, Word
+from absgd_worker.link.ring.memory import SharedMemory
+from absgd_worker.link.ring.names import NamesWriter
+from absgd_worker.link.ring.overflow import OverflowWriter
+from absgd_worker.link.ring.plain import decode, encode
+from absgd_worker.link.ring.rings import RingReader, RingWriter, words_of
+from absgd_worker.link.ring.step_record import PackedStep, StepPacker
+from absgd_worker.link.step_entry import StepEntry
+from absgd_worker.link.wire.messages import Abort, Command, CommandResult, Plan, PlanAck, Released, Welcome
+from absgd_worker.link.wire.records import CheckpointWritten, Gap, GapReason
+
+
+class CourierLink(Exchange):
+    """Writes what training reports into the ring up, and reads the ring down.
+
+    Args:
+        memory: shared with the courier, new.
+        directory: where records go on when the ring is full.
+        prefix: how the names of these files begin.
+        object_to: returns why a Welcome cannot be accepted, given the one before; None if it can.
+    """
+
+    def __init__(
+        self,
+        memory: SharedMemory,
+        directory: Path,
+        prefix: str,
+        object_to: Callable[[Welcome, Welcome | None], str | None] = lambda _new, _old: None,
+    ) -> None:
+        super().__init__()
+        self._object_to = object_to
+        self.memory = memory
+        self._words = words_of(memory)
+        self.status = TrainingStatus(self._words)
+        self.plan = PlanTable(self._write_plan_words)
+        self.up = UpWriter(memory, NamesWriter(memory), OverflowWriter(directory, prefix))
+        self._down = RingReader(memory, DOWN_START, DOWN_BYTES, Word.DOWN_HEAD, Word.DOWN_TAIL)
+        self._down_tail = 0
+        self.outgoing = self.up
+        self._flushes = 0
+        # The result of every command by its id; None until it is known.
+        self._results: dict[str, CommandResult | None] = {}
+        self.up.on_result = self._remember
+        _alive.add(self)
+
+    @property
+    def heard(self) -> float:
+        return self._words[Word.HEARD] / 1e9
+
+    def poll(self) -> None:
+        # One word tells whether there is something to read.
+        if self._words[Word.DOWN_HEAD] == self._down_tail:
+            return
+        while (record := self._down.next()) is not None:
+            message = decode(record.payload)
+            self._down.give_back(record.end)
+            self._down_tail = record.end
+            self._receive(message)
+
+    def flush(self) -> None:
+        self._flushes += 1
+        self._words[Word.FLUSH] = self._flushes
+
+    def wait(self, until: Callable[[], bool], seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        pause = SHORTEST_PAUSE
+        while True:
+            self.poll()
+            if self.inbox or until() or time.monotonic() > deadline:
+                return
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def wait_until_spooled(self) -> bool:
+        self.flush()
+        deadline = time.monotonic() + SPOOL_SECONDS
+        pause = SHORTEST_PAUSE
+        while self._words[Word.SPOOLED] < self.up.last:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+        return True
+
+    @property
+    def is_checkpoint_recorded(self) -> bool:
+        return self._words[Word.SYNCED_CHECKPOINT] >= self.up.last_checkpoint
+
+    def leave(self) -> None:
+        """From here on nothing is written: this is a fork of the process that trains."""
+        self.up.is_silent = True
+
+    def _receive(self, message: Any) -> None:
+        if isinstance(message, Welcome):
+            refusal = self._object_to(message, self.welcome)
+            if refusal is not None:
+                self.inbox.append(Abort(refusal))
+                return
+            if self.welcome is None:
+                self.plan.begin_attempt(message.attempt, self.status.step)
+                self.plan.set_length(message.run_steps)
+            self.sample_every = message.sample_every
+            self.welcome = message
+        elif isinstance(message, Plan):
+            effective_from = self.plan.add(message)
+            if effective_from is not None:
+                self.outgoing.append(PlanAck(message.plan_seq, message.attempt, effective_from))
+        elif isinstance(message, Released):
+            self.released = True
+        elif isinstance(message, Command):
+            self._receive_command(message)
+        elif isinstance(message, Abort):
+            self.inbox.append(message)
+
+    def _write_plan_words(self) -> None:
+        self._words[Word.PLANNED_THROUGH] = self.plan.planned_through()
+        self._words[Word.RUN_STEPS] = self.plan.run_steps
+
+    def _receive_command(self, command: Command) -> None:
+        """A command that comes again is answered again, and not executed again."""
+        if command.id not in self._results:
+            self._results[command.id] = None
+            self.inbox.append(command)
+            return
+        result = self._results[command.id]
+        if result is not None:
+            self.outgoing.append(result)
+
+    def _remember(self, result: CommandResult) -> None:
+        self._results[result.id] = result
+
+
+class UpWriter:
+    """Writes records for the courier. Several threads may call it.
+
+    When the ring is full, records go on in a file. Above `MOST_BYTES` of them samples are left out; numbers of
+    steps, evaluations and messages never are.
+    """
+
+    def __init__(self, memory: SharedMemory, names: NamesWriter, overflow: OverflowWriter) -> None:
+        self._memory = memory
+        self._words = words_of(memory)
+        self._ring = RingWriter(memory, UP_START, UP_BYTES, Word.UP_HEAD, Word.UP_TAIL)
+        self._names = names
+        self._packer = StepPacker(names.add)
+        self._overflow = overflow
+        self._overflows = False
+        self._leaves_samples_out = False
+        self._lock = Lock()
+        self.is_silent = False
+        self.on_result: Callable[[CommandResult], None] = lambda _result: None
+        """Called with every result of a command."""
+        self.last = 0
+        """The number of the last record."""
+        self.last_checkpoint = 0
+        """That of the last record of a checkpoint."""
+
+    def open(self, order: Any) -> None:
+        """Says what the courier is to do; the first thing that is written."""
+        number = self._names.add(b"".join(encode(order)))
+        assert number == 0, "the courier is told once what it is to do"
+
+    def append(self, item: FromTraining) -> None:
+        """Hands an item to the courier. It is published when this returns, whatever happens to this process."""
+        if self.is_silent:
+            return
+        with self._lock:
+            if isinstance(item, StepEntry):
+                self._append_step(item)
+            else:
+                self._append_plain(item)
+
+    def extend(self, items: Iterable[FromTraining]) -> None:
+        for item in items:
+            self.append(item)
+
+    def _append_step(self, entry: StepEntry) -> None:
+        packed = self._packer.pack(entry)
+        if self._has_room_in_ring():
+            place = self._ring.reserve(packed.size)
+            if place is not None:
+                packed.write(self._memory.view, self._memory.address, place)
+                self.last += 1
+                self._ring.commit(place, packed.size, self.last, Kind.STEP, packed.schema)
+                self._words[Word.UP_SEQ] = self.last
+                return
+            self._begin_overflow()
+        self._write_into_overflow(entry, packed)
+
+    def _append_plain(self, item: FromTraining) -> None:
+        payload = b"".join(encode(item))
+        if isinstance(item, CheckpointWritten):
+            self.last_checkpoint = self.last + 1
+        elif isinstance(item, CommandResult):
+            self.on_result(item)
+        if self._has_room_in_ring():
+            place = self._ring.reserve(len(payload)) if len(payload) <= UP_BYTES // 4 else None
+            if place is not None:
+                self._memory.view[place : place + len(payload)] = payload
+                self.last += 1
+                self._ring.commit(place, len(payload), self.last, Kind.PLAIN)
+                self._words[Word.UP_SEQ] = self.last
+                return
+            self._begin_overflow()
+        self._append_to_overflow(payload, Kind.PLAIN, 0)
+
+    def _has_room_in_ring(self) -> bool:
+        """Whether the ring is in use: yes, unless there are records in a file that the courier has not taken."""
+        if not self._overflows:
+            return True
+        if self._overflow.has_unwritten or self._words[Word.SPOOLED] < self._overflow.last:
+            return False
+        self._words[Word.OVERFLOW] = 0
+        self._overflow.end()
+        self._overflows = False
+        self._leaves_samples_out = False
+        return True
+
+    def _begin_overflow(self) -> None:
+        self._overflows = True
+        self._words[Word.OVERFLOW] = self._overflow.begin()
+
+    def _write_into_overflow(self, entry: StepEntry, packed: PackedStep) -> None:
+        if self._overflow.size > MOST_BYTES or self._overflow.has_unwritten:
+            if not self._leaves_samples_out and entry.keep_samples:
+                self._leaves_samples_out = True
+                complain(
+                    f"absgd: the courier does not follow: samples are left out from step {entry.step:,} on"
+                )
+                gap = Gap(entry.attempt, entry.step, GapReason.SPOOL)
+                self._append_to_overflow(b"".join(encode(gap)), Kind.PLAIN, 0)
+            packed = self._packer.pack(entry, with_samples=False)
+        payload = bytearray(packed.size)
+        buffer = (ctypes.c_ubyte * packed.size).from_buffer(payload)
+        packed.write(memoryview(payload), ctypes.addressof(buffer), 0)
+        del buffer
+        self._append_to_overflow(payload, Kind.STEP, packed.schema)
+
+    def _append_to_overflow(self, payload: bytes | bytearray, kind: Kind, schema: int) -> None:
+        self.last += 1
+        self._overflow.append(payload, self.last, kind, schema)
+        self._words[Word.UP_SEQ] = self.last
+
+
+def _leave_in_fork() -> None:
+    for link in list(_alive):
+        link.leave()
+
+
+_alive: WeakSet[CourierLink] = WeakSet()
+os.register_at_fork(after_in_child=_leave_in_fork)
+
+SPOOL_SECONDS = 2.0
+"""How long training waits for its courier: the disk may be slow, or the courier stopped."""
+
+MOST_BYTES = 1 << 30
+"""Bytes of records beside the ring above which samples are left out."""
+
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.0002, 0.005
+"""Seconds between two looks at the shared memory while training waits."""

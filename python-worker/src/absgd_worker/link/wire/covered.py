@@ -1,0 +1,16 @@
+"""Which records of the shared memory a frame of telemetry covers (record.proto, `covered`)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Covered(NamedTuple):
+    """Everything before the record `number`, and `parts` of that record, is in its stream. Greater is later."""
+
+    number: int = 0
+    parts: int = 0
+    """`WHOLE` if all of it is."""
+
+
+WHOLE = 0xFFFF_FFFF
