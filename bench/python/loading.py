@@ -114,7 +114,7 @@ def served_epoch(data: Encoded, num_workers: int, stack: ExitStack) -> Callable[
     exchange = Exchange()
     exchange.status.position = Position(1, 0)
     context = Context(run="", run_dir=Path(), params={}, seed=0, device=torch.device("cpu"))
-    trainer = Trainer(task, context, exchange.status)
+    trainer = Trainer(task, context)
     stack.callback(trainer.close)
     actions = Actions(trainer, exchange, Path(), seed=0)
 

@@ -48,7 +48,7 @@ def test_a_checkpoint_of_a_served_task_is_loaded(released: Path) -> None:
     task = runpy.run_path(str(ROOT / "test" / "integration" / "fixtures" / "tiny.py"))["build"](
         params, context
     )
-    trainer = Trainer(task, context, TrainingStatus())
+    trainer = Trainer(task, context)
     state = read_checkpoint(released / "served", "checkpoints/step-000000040.1.pt", "")
     assert trainer.load_state_dict(state) == 40
     assert all(torch.equal(value, state["model"][name]) for name, value in task.model.state_dict().items())

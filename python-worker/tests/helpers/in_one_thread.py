@@ -36,7 +36,7 @@ def served_task(
     exchange.sample_every = 1
     run_dir = run_dir or Path()
     context = Context(run="run", run_dir=run_dir, params={}, seed=seed, device=torch.device("cpu"))
-    trainer = Trainer(task, context, exchange.status)
+    trainer = Trainer(task, context)
     return Served(trainer, exchange, Actions(trainer, exchange, run_dir, seed=seed))
 
 

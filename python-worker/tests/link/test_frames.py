@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from absgd_worker.link import frames
+from absgd_worker.link.courier import frames
 from absgd_worker.link.courier.frames import FrameWriter, has_header, header_of, read_frame
 from absgd_worker.link.courier.log_file import LogFile
 from absgd_worker.link.courier.spool import Spool

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from threading import Condition
 
 from absgd_worker.link.plan_table import PlanTable, Row
 from absgd_worker.link.wire.messages import EventKind, Plan
@@ -15,7 +14,7 @@ def plan(seq, first, count, lr, *, attempt=1, run_steps=0, events=()):
 
 
 def table(*plans, step=0):
-    made = PlanTable(Condition())
+    made = PlanTable()
     made.begin_attempt(1, step)
     for each in plans:
         made.add(each)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from absgd_worker.gen import record_pb2, stream_pb2
-from absgd_worker.link import frames
+from absgd_worker.link.courier import frames
 from absgd_worker.link.courier.log_file import LogFile
 from absgd_worker.link.wire import frame_size
 from absgd_worker.link.wire.codec import encode_record, stream_of

@@ -217,6 +217,7 @@ class CommandLoop:
     def _process_inbox(self) -> None:
         if self._terminated and self.ending is None:
             self._stop_for_sigterm()
+        self._exchange.poll()
         inbox = self._exchange.inbox
         while inbox and self.ending is None:
             message = inbox.popleft()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from absgd_worker.attach.errors import SessionError
-from absgd_worker.attach.recording import run_lock as locks
+from absgd_worker.link import run_lock as locks
 from absgd_worker.attach.recording.writer import LogWriter
 from absgd_worker.link.process_identity import here, place_verdict
 from absgd_worker.link.run_lock import RunLock, is_locked

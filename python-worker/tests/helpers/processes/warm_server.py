@@ -124,9 +124,19 @@ def _become_interpreter(request: dict[str, Any], files: list[int], base_path: li
     sys.path[:] = [*extra, *base_path]
     importlib.invalidate_caches()
     for name, value in request["constants"].items():
-        module, _, constant = name.rpartition(".")
-        setattr(importlib.import_module(module), constant, value)
+        _set_constant(name, value)
     _end(_exit_code(arguments))
+
+
+def _set_constant(name: str, value: object) -> None:
+    """Sets a constant of a module, in the courier of this process as well if it uses the module."""
+    module, _, constant = name.rpartition(".")
+    setattr(importlib.import_module(module), constant, value)
+    if ".link.courier." in name:
+        starter = importlib.import_module("absgd_worker.link.courier_process")
+        starter.BOOTSTRAP = starter.BOOTSTRAP.replace(
+            "become_independent(); ", f"import {module}; {name} = {value!r}; become_independent(); "
+        )
 
 
 def _exit_code(arguments: list[str]) -> int:

@@ -6,8 +6,6 @@ import math
 import sys
 from array import array
 
-import torch
-
 from absgd_worker.errors import ProtocolError
 
 
@@ -23,19 +21,18 @@ def read_column(name: str, data: bytes, count: int) -> array[float]:
     values.frombytes(data)
     if sys.byteorder == "big":
         values.byteswap()
-    # Torch checks hundreds of thousands of rows without holding the interpreter's lock.
-    rows = torch.frombuffer(values, dtype=torch.float64)
-    low, high = torch.aminmax(rows)
-    low, high = low.item(), high.item()
+    low, high = min(values), max(values)
+    has_nan = any(map(math.isnan, values))
     if name == "lambda":
-        fits, permitted = bool(((rows != 0) & ~rows.isnan()).all()), "other than 0, ±infinity for off"
+        fits, permitted = not has_nan and 0.0 not in values, "other than 0, ±infinity for off"
     elif name in _RANGES:
         test, permitted = _RANGES[name]
-        fits = test(low) and test(high)
+        fits = not has_nan and test(low) and test(high)
     else:
-        fits, permitted = not math.isnan(low), "numbers"
+        fits, permitted = not has_nan, "numbers"
     if not fits:
-        raise ProtocolError(f"Plan: {name} must be {permitted}, not {low} to {high}")
+        found = "NaN" if has_nan else f"{low} to {high}"
+        raise ProtocolError(f"Plan: {name} must be {permitted}, not {found}")
     return values
 
 
