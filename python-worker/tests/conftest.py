@@ -46,6 +46,10 @@ pytest-xdist begins with the groups of most tests.
 """
 
 
+os.environ.setdefault("ABSGD_COURIER", "thread")
+"""Sessions of tests have a thread in place of a process, which takes a tenth of a second to start."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:

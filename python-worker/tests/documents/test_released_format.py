@@ -13,7 +13,6 @@ from torch import nn
 from absgd_worker.attach import api
 from absgd_worker.gen import record_pb2
 from absgd_worker.link.courier.log_file import LogFile
-from absgd_worker.link.exchange import TrainingStatus
 from absgd_worker.task.context import Context
 from absgd_worker.training.checkpoint import read_checkpoint
 from absgd_worker.training.trainer import Trainer

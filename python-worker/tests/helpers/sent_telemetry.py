@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import torch
-from torch import nn
+from array import array
+from collections.abc import Iterable
+from ctypes import addressof, c_ubyte
 
-from absgd_worker import Task
+import torch
+
 from absgd_worker.gen import record_pb2
-from absgd_worker.link.courier.telemetry import Telemetry
+from absgd_worker.link.courier.samples import Samples
+from absgd_worker.link.courier.spool import Spool
+from absgd_worker.link.courier.telemetry import Numbered, Telemetry
+from absgd_worker.link.ring.step_record import StepPacker, StepRow, read_step, schema_from
 from absgd_worker.link.step_entry import StepEntry
 from absgd_worker.weights import Normaliser
 
 SIZE = 6
-
-
-def task():
-    model = nn.Linear(1, 1)
-    return Task(
-        model=model,
-        optimizer=torch.optim.SGD(model.parameters(), lr=0.1),
-        data=torch.zeros(100, 1),
-        batch_size=SIZE,
-        loss=lambda model, batch: model(batch)[:, 0],
-        labels=torch.arange(100) % 4,
-    )
 
 
 def entry(step, *, attempt=1, keep=True, metrics=None, controls=None, on_device=False):
@@ -45,8 +38,50 @@ def entry(step, *, attempt=1, keep=True, metrics=None, controls=None, on_device=
     )
 
 
+def row(entry: StepEntry, number: int = 1) -> StepRow:
+    """A step as the courier reads it, of the record `number`."""
+    names: list[bytes] = []
+
+    def add_name(text: bytes) -> int:
+        names.append(text)
+        return len(names) - 1
+
+    packed = StepPacker(add_name).pack(entry)
+    payload = bytearray(packed.size)
+    packed.write(memoryview(payload), addressof((c_ubyte * packed.size).from_buffer(payload)), 0)
+    read = read_step(number, memoryview(payload), packed.schema, lambda schema: schema_from(names[schema]))
+    assert read is not None
+    return read
+
+
+def rows(entries: Iterable[StepEntry]) -> list[StepRow]:
+    return [row(entry, number) for number, entry in enumerate(entries, 1)]
+
+
+class NumberingTelemetry(Telemetry):
+    """Takes what training hands over as it is, and numbers it as the shared memory would."""
+
+    taken = 0
+
+    def take(self, items):
+        numbered = []
+        for item in items:
+            self.taken += 1
+            numbered.append(
+                row(item, self.taken) if isinstance(item, StepEntry) else Numbered(self.taken, item)
+            )
+        return super().take(numbered)
+
+
 def telemetry(tmp_path, **options):
-    return Telemetry(task(), origin="worker-0", incarnation=5, directory=tmp_path, **options)
+    labels = array("i", [index % 4 for index in range(100)])
+    return NumberingTelemetry(
+        (Spool(tmp_path, 5, "steps"), Spool(tmp_path, 5, "samples")),
+        origin="worker-0",
+        incarnation=5,
+        samples=Samples(100, 4, memoryview(labels.tobytes()), ("labels",)),
+        **options,
+    )
 
 
 def sent(made):

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from absgd_worker.gen import record_pb2
-from absgd_worker.link import spool as spools
+from absgd_worker.link.courier import spool as spools
 from absgd_worker.link.courier.spool import Spool
 from worker_process import read_segment
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import math
 import struct
+from array import array
 from random import Random
 
 import pytest
 import torch
 
-from absgd_worker.link.step_reports import MAX_STEPS, StepEntry, runs_of, sample_batches, step_batch
+from absgd_worker.link.courier.step_columns import MAX_STEPS, runs_of, sample_batches, step_batch
+from absgd_worker.link.step_entry import StepEntry
 from absgd_worker.link.wire.messages import Acked, Bye, CommandResult, Position, Reason
 from absgd_worker.link.wire.records import Gap, GapReason, Note
-from sent_telemetry import SIZE, bodies, entry, sent, telemetry
+from sent_telemetry import SIZE, bodies, entry, rows, sent, telemetry
+
+LABELS = memoryview(array("i", [index % 4 for index in range(100)]))
 
 
 def test_a_run_of_steps_becomes_columns():
-    batch = step_batch([entry(4), entry(5)], labels_N=torch.arange(100) % 4, num_classes=4)
+    batch = step_batch(rows([entry(4), entry(5)]), labels_N=LABELS, num_classes=4)
     assert (batch.attempt, batch.first_step, batch.count, batch.waits) == (1, 4, 2, 3)
     assert struct.unpack("<2d", batch.controls["lambda"]) == (1.0, 1.0)
     assert struct.unpack("<2f", batch.step_seconds) == (0.25, 0.25)
@@ -31,9 +35,9 @@ def test_a_run_of_steps_becomes_columns():
 
 
 def test_statistics_in_tensors_become_the_same_columns_as_those_in_numbers():
-    on_host = step_batch([entry(4), entry(5)], labels_N=None, num_classes=0)
+    on_host = step_batch(rows([entry(4), entry(5)]), labels_N=None, num_classes=0)
     in_tensors = step_batch(
-        [entry(4, on_device=True), entry(5, on_device=True)], labels_N=None, num_classes=0
+        rows([entry(4, on_device=True), entry(5, on_device=True)]), labels_N=None, num_classes=0
     )
     for name, values in on_host.weighings[0].columns.items():
         kind = {8: "2d", 16: "2d", 2: "2b"}[len(values)] if name not in ("n", "non_finite") else "2I"
@@ -47,7 +51,7 @@ def test_statistics_in_tensors_become_the_same_columns_as_those_in_numbers():
 
 def test_a_number_that_a_step_does_not_have_is_not_a_number():
     run = [entry(0, metrics={"a": 1.0}), entry(1), entry(2, metrics={"a": torch.tensor(3.0), "b": 4.0})]
-    metrics = step_batch(run, labels_N=None, num_classes=0).metrics
+    metrics = step_batch(rows(run), labels_N=None, num_classes=0).metrics
     a, b = struct.unpack("<3d", metrics["a"]), struct.unpack("<3d", metrics["b"])
     assert (a[0], a[2], b[2]) == (1.0, 3.0, 4.0)
     assert all(math.isnan(number) for number in (a[1], b[0], b[1]))
@@ -55,14 +59,14 @@ def test_a_number_that_a_step_does_not_have_is_not_a_number():
 
 def test_runs_end_where_steps_attempts_or_controls_change():
     entries = [entry(0), entry(1), entry(3), entry(4, attempt=2), entry(5, attempt=2, controls={"lr": 1.0})]
-    assert [[item.step for item in run] for run in runs_of(entries)] == [[0, 1], [3], [4], [5]]
-    assert [len(run) for run in runs_of([entry(step) for step in range(MAX_STEPS + 5)])] == [MAX_STEPS, 5]
+    assert [[item.step for item in run] for run in runs_of(rows(entries))] == [[0, 1], [3], [4], [5]]
+    assert [len(run) for run in runs_of(rows(entry(step) for step in range(MAX_STEPS + 5)))] == [MAX_STEPS, 5]
 
 
 def test_samples_of_large_steps_are_cut_into_several_messages(monkeypatch):
-    monkeypatch.setattr("absgd_worker.link.step_reports.SAMPLE_BYTES", 12 * SIZE * 2)
+    monkeypatch.setattr("absgd_worker.link.courier.step_columns.SAMPLE_BYTES", 12 * SIZE * 2)
     run = [entry(step, keep=step != 2) for step in range(6)]
-    batches = list(sample_batches(run))
+    batches = [batch for _, batch in sample_batches(rows(run))]
     assert [[step.step for step in batch.steps] for batch in batches] == [[0, 1], [3, 4], [5]]
     step = batches[1].steps[0]
     assert struct.unpack(f"<{SIZE}I", step.indices) == tuple(range(3, 3 + SIZE))
@@ -154,10 +158,10 @@ def test_a_welcome_sends_again_what_the_controller_does_not_have(tmp_path):
 
 
 def test_samples_that_nobody_knows_go_without_indices_and_classes():
-    unknown = [entry(step)._replace(indices_B=None) for step in range(2)]
-    batch = step_batch(unknown, labels_N=torch.arange(100) % 4, num_classes=4)
+    unknown = rows(entry(step)._replace(indices_B=None) for step in range(2))
+    batch = step_batch(unknown, labels_N=LABELS, num_classes=4)
     assert "class_mass" not in batch.weighings[0].columns
-    (samples,) = sample_batches(unknown)
+    ((_, samples),) = sample_batches(unknown)
     assert [(step.n, step.indices) for step in samples.steps] == [(SIZE, b"")] * 2
 
 
@@ -169,7 +173,7 @@ def test_several_weighings_of_a_step_are_reported_by_name_and_cut_where_they_cha
         return made._replace(name=name, others=tuple((other, statistics) for other in others))
 
     steps = [of(0, "a", "b"), of(1, "a", "b"), of(2, "a"), of(3, "c"), entry(4)._replace(indices_B=None)]
-    runs = list(runs_of(steps))
+    runs = list(runs_of(rows(steps)))
     assert [len(run) for run in runs] == [2, 1, 1, 1]
     batch = step_batch(runs[0], labels_N=None, num_classes=0)
     assert [weighing.name for weighing in batch.weighings] == ["a", "b"]

@@ -13,14 +13,15 @@ import torch
 from torch.utils.data import default_collate
 
 from absgd_worker.errors import ControlError, TaskError
+from absgd_worker.link.courier.step_columns import runs_of, sample_batches, step_batch
 from absgd_worker.link.failure import describe_failure
-from absgd_worker.link.step_reports import runs_of, sample_batches, step_batch
 from absgd_worker.link.wire.messages import Position
 from absgd_worker.task.batches import NAMED, Batches, LeftOutNotes
 from absgd_worker.task.prediction import predict
 from absgd_worker.task.sampler import InOrder, permutation
 from in_one_thread import train_rows
 from numbered_task import ROW, Numbers, bits, drawn_of, served_of, task_of
+from sent_telemetry import rows
 
 
 def drops_none(samples):
@@ -114,7 +115,7 @@ def test_a_batch_without_a_sample_trains_nothing_and_is_reported_as_a_step_witho
     entries = train(served, 4)
     assert all(map(torch.equal, before, bits(served)))
     assert served.exchange.status.step == 4
-    ((run,),) = [list(runs_of(entries))]
+    ((run,),) = [list(runs_of(rows(entries)))]
     report = step_batch(run, labels_N=None, num_classes=0)
     assert (report.count, report.weighings, list(report.metrics)) == (4, [], ["skipped_samples"])
     assert list(sample_batches(run)) == []
@@ -122,7 +123,7 @@ def test_a_batch_without_a_sample_trains_nothing_and_is_reported_as_a_step_witho
 
 def test_steps_without_a_loss_are_not_mixed_with_others_in_a_report():
     served = served_of(task_of(Numbers(24, raising=permutation(24, 3, 0)[4:8].tolist())))
-    runs = list(runs_of(train(served, 6)))
+    runs = list(runs_of(rows(train(served, 6))))
     assert [[entry.step for entry in run] for run in runs] == [[0], [1], [2, 3, 4, 5]]
     assert [len(step_batch(run, labels_N=None, num_classes=0).weighings) for run in runs] == [1, 0, 1]
 

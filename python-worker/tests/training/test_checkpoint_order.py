@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,11 +12,11 @@ import torch
 from torch import nn
 
 from absgd_worker import Task
-from absgd_worker.link.courier.telemetry import Telemetry
 from absgd_worker.link.exchange import Exchange
 from absgd_worker.link.wire.messages import Acked, Welcome
 from absgd_worker.training.checkpoint import read_checkpoint
 from in_one_thread import served_task, train_rows
+from sent_telemetry import NumberingTelemetry, telemetry
 from worker_process import read_segment
 
 STEPS, EVERY = 9, 3
@@ -28,13 +29,21 @@ class Killed(BaseException):
 class InOneThread(Exchange):
     """Spools what is in `outgoing` when it is asked to, without a thread of its own."""
 
-    telemetry: Telemetry
+    telemetry: NumberingTelemetry
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outgoing = self.made = deque()
 
     def wait_until_spooled(self) -> bool:
-        items = [self.outgoing.popleft() for _ in range(len(self.outgoing))]
+        items = list(self.made)
+        self.made.clear()
         self.telemetry.take(items)
-        self.checkpoint_recorded = self.telemetry.checkpoint_recorded
         return True
+
+    @property
+    def is_checkpoint_recorded(self) -> bool:
+        return self.telemetry.checkpoint == self.telemetry.taken
 
 
 class Disk:
@@ -66,7 +75,7 @@ def train(run_dir: Path, keep: int) -> None:
         loss=lambda model, batch: model(batch)[:, 0].square(),
     )
     exchange = InOneThread()
-    exchange.telemetry = Telemetry(task, origin="w", incarnation=5, directory=run_dir / "spool")
+    exchange.telemetry = telemetry(run_dir / "spool")
     exchange.welcome = Welcome("run", 1, 1, "{}", Acked(), 1, 1 << 30, 600.0, keep)
     served = served_task(task, run_dir=run_dir, exchange=exchange)
     exchange.sample_every = 0
@@ -130,8 +139,6 @@ def files_of(run_dir: Path) -> set[int]:
 
 def test_older_ones_stay_while_the_record_of_the_new_one_cannot_be_put_on_disk(tmp_path, monkeypatch):
     run_dir = tmp_path / "run"
-    monkeypatch.setattr(
-        Telemetry, "checkpoint_recorded", property(lambda _: False, lambda *_: None), raising=False
-    )
+    monkeypatch.setattr(InOneThread, "is_checkpoint_recorded", False)
     train(run_dir, 1)
     assert files_of(run_dir) == {3, 6, 9}

@@ -16,7 +16,7 @@ ROWS = {"lambda_": [200.0] * 5 + [-0.5] * 10 + [-2.0] * 5, "gamma": 0.7, "lr": 0
 
 def test_the_rule_of_the_welcome_weighs_and_a_checkpoint_of_another_rule_is_refused(served):
     controller, worker = served(welcome={"weighting": REFERENCE})
-    assert controller.await_welcomed().protocol_minor == 3
+    assert controller.await_welcomed().protocol_minor == 4
     controller.plan(0, 20, run_steps=20, events=[(9, "checkpoint")], **ROWS)
     controller.release()
     assert worker.wait() == 0

@@ -91,7 +91,7 @@ class CourierLink(Exchange):
         self.flush()
         deadline = time.monotonic() + SPOOL_SECONDS
         pause = SHORTEST_PAUSE
-        while self._words[Word.SPOOLED] < self.up.last:
+        while self._words[Word.SPOOLED] < self.up.last or self._words[Word.FLUSHED] < self._flushes:
             if time.monotonic() > deadline:
                 return False
             time.sleep(pause)

@@ -13,9 +13,9 @@ from torch import Tensor
 from absgd_worker.attach import api
 from absgd_worker.attach.checks import non_finite
 from absgd_worker.attach.checks.non_finite import MAX_REPORTS, READ_TOGETHER, Copy, NonFiniteCheck
-from absgd_worker.link.step_reports import NOT_A_NUMBER, step_batch
+from absgd_worker.link.courier.step_columns import NOT_A_NUMBER, step_batch
 from recorder import a_model
-from sent_telemetry import entry
+from sent_telemetry import entry, rows
 
 VALUES = [0.5, 0.5, 0.5, math.nan, math.inf, -math.inf]
 points = torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
@@ -110,7 +110,7 @@ def test_numbers_on_a_device_are_read_together_once_copied_and_the_rest_at_the_e
 
 def test_a_metric_that_is_nan_differs_from_a_missing_one() -> None:
     run = [entry(0, metrics={"a": math.nan}), entry(1), entry(2, metrics={"a": torch.tensor(math.nan)})]
-    column = step_batch(run, labels_N=None, num_classes=0).metrics["a"]
+    column = step_batch(rows(run), labels_N=None, num_classes=0).metrics["a"]
     assert [column[i : i + 8] for i in (0, 8, 16)] == [
         NOT_A_NUMBER,
         struct.pack("<d", math.nan),

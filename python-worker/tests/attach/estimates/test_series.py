@@ -12,8 +12,10 @@ from torch import Tensor
 
 from absgd_worker.attach import api
 from absgd_worker.attach.mirror.mirror import scalars_of
-from absgd_worker.link.step_reports import StepEntry, runs_of, sample_batches, step_batch
+from absgd_worker.link.courier.step_columns import runs_of, sample_batches, step_batch
+from absgd_worker.link.step_entry import StepEntry
 from recorder import Recorder, a_model, labels, points
+from sent_telemetry import rows
 
 Told = tuple[str, Tensor]
 """The loss that a step trains on, and the losses of its samples."""
@@ -66,7 +68,7 @@ def test_the_main_loss_of_a_run_is_the_same_in_every_step_and_is_not_replaced() 
             assert (f"absgd/{entry.name}/mean_loss" in scalars_of(entry, 0.1)) is not is_main
         records = [
             (number, batch)
-            for run in runs_of(entries)
+            for run in runs_of(rows(entries))
             for batch in [step_batch(run, labels_N=None, num_classes=0)]
             for number in range(batch.first_step, batch.first_step + batch.count)
         ]
@@ -74,7 +76,9 @@ def test_the_main_loss_of_a_run_is_the_same_in_every_step_and_is_not_replaced() 
         for number, batch in records:
             assert batch.without_main is (first[number] == "generator")
             assert (batch.weighings[0].name == "loss") is not batch.without_main
-        samples = [one for run in runs_of(entries) for part in sample_batches(run) for one in part.steps]
+        samples = [
+            one for run in runs_of(rows(entries)) for _, part in sample_batches(run) for one in part.steps
+        ]
         assert [one.weighing == "" for one in samples] == [kind != "generator" for kind in first]
 
 

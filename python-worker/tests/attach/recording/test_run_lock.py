@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections import deque
-from typing import Any
 
 import pytest
 
 from absgd_worker.attach.errors import SessionError
-from absgd_worker.link import run_lock as locks
 from absgd_worker.attach.recording.writer import LogWriter
+from absgd_worker.link import run_lock as locks
 from absgd_worker.link.process_identity import here, place_verdict
 from absgd_worker.link.run_lock import RunLock, is_locked
 from absgd_worker.link.wire.messages import Position
@@ -75,16 +73,17 @@ def test_it_is_replaced_if_the_user_asks_for_it_and_its_former_holder_notices(tm
 
 
 def test_a_writer_whose_run_was_taken_over_writes_nothing_more(tmp_path, capfd):
-    outgoing: Any = deque([Note("mine", Position(1, 0))])
-    writer = LogWriter(tmp_path, outgoing, lambda _payload: None)
+    writer = LogWriter(tmp_path, lambda _payload: None)
+    writer.append(Note("mine", Position(1, 0)))
     writer.write()
     (tmp_path / "lock").unlink()
     writer.write()
     assert is_locked(tmp_path), "a lock that was deleted by hand is put back"
     token = json.loads((tmp_path / "lock").read_text())
     (tmp_path / "lock").write_text(json.dumps({**token, "id": "0" * 36}))
-    outgoing.append(Note("not mine", Position(1, 0)))
+    writer.append(Note("not mine", Position(1, 0)))
     writer.write()
+    writer.close()
     assert "another process has taken the run over" in capfd.readouterr().err
     records = read_segment((tmp_path / "steps.log").rename(tmp_path / "x.steps.log"))
     assert [record.note.text for record in records] == ["mine"]

@@ -14,9 +14,11 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from absgd_worker import run as command
 from absgd_worker.attach import api
-from absgd_worker.link.step_reports import StepEntry, step_batch
+from absgd_worker.link.courier.step_columns import step_batch
+from absgd_worker.link.step_entry import StepEntry
 from recorder import Recorder, a_model, batches, labels, points
 from run_records import records
+from sent_telemetry import rows
 
 pytestmark = pytest.mark.usefixtures("runs")
 
@@ -39,11 +41,11 @@ def trained(directory: Path | None = None, **arguments: Any) -> list[StepEntry]:
 
 def test_given_labels_give_the_weight_of_each_class() -> None:
     entry, _ = trained(label=labels)
-    columns = step_batch([entry], labels_N=None, num_classes=0).weighings[0].columns
+    columns = step_batch(rows([entry]), labels_N=None, num_classes=0).weighings[0].columns
     mass = torch.tensor(struct.unpack(f"<{len(columns['class_mass']) // 4}f", columns["class_mass"]))
     expected = torch.zeros(mass.shape[0]).index_add_(0, labels[:32], entry.weights_B)
     assert torch.allclose(mass, expected)
-    assert "class_mass" not in step_batch(trained(), labels_N=None, num_classes=0).weighings[0].columns
+    assert "class_mass" not in step_batch(rows(trained()), labels_N=None, num_classes=0).weighings[0].columns
 
 
 def test_labels_are_sent_with_each_sample_without_an_index_and_once_with_one(runs: Path) -> None:

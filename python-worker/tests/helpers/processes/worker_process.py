@@ -104,6 +104,7 @@ def worker_environment(
         "ABSGD_TASK": task,
         "ABSGD_PARAMS": json.dumps(params or {}),
         "ABSGD_THREADS": "1",
+        "ABSGD_COURIER": "process",
         **more,
     }
 

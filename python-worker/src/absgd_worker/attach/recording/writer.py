@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from weakref import WeakSet
@@ -64,8 +65,11 @@ class LogWriter:
 
     def write(self) -> None:
         """Waits until everything that was appended before is in the log."""
-        if os.getpid() == self._pid:
-            self._link.wait_until_spooled()
+        if os.getpid() != self._pid:
+            return
+        deadline = time.monotonic() + WRITE_SECONDS
+        while not self._link.wait_until_spooled() and time.monotonic() < deadline:
+            pass
 
     def close(self) -> None:
         """Has the rest written, and releases the lock. Does nothing in a forked process."""
@@ -85,6 +89,9 @@ def finish_closing() -> None:
 
 
 _open: WeakSet[LogWriter] = WeakSet()
+
+WRITE_SECONDS = 30.0
+"""How long a script waits for its log, when it saves its state."""
 
 MOST_BYTES = 10 << 30
 """Samples are not recorded once the log has this size."""
