@@ -27,6 +27,8 @@ export interface ControllerParts {
   readonly helloLimitMs?: number
   /** The last lines that the worker printed. */
   readonly lastLines: () => string
+  /** Resolves once the courier of a worker whose process is gone has left as well. @default at once */
+  readonly courierGone?: () => Promise<void>
   /** The records in the spool of a worker whose process is gone. */
   readonly spooled: () => AsyncIterable<Entry>
   /** Whole checkpoints in the run directory that are newer than all known ones. @default none */
@@ -191,6 +193,7 @@ export function startController(parts: ControllerParts): Controller {
     const exit = await Promise.race([worker.exited, sleep(EXIT_GRACE_MS, undefined, { ref: false })])
     if (exit === undefined) worker.kill('SIGKILL')
     await worker.exited
+    await parts.courierGone?.()
     await appendSpooled()
     await log.sync()
     const values = await parts.summary()
@@ -217,6 +220,8 @@ export function startController(parts: ControllerParts): Controller {
   async function watchWorker(): Promise<void> {
     const exit = await worker.exited
     workerGone = true
+    // Its courier sends what is still in the memory that both have shared.
+    await parts.courierGone?.()
     // Its last records may still be on their way over the socket, but they are all in the spool.
     await appendSpooled()
     for (const body of parts.unrecorded?.(state) ?? []) {

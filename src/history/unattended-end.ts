@@ -12,6 +12,8 @@ export function unattendedEnd({ reason, position, message, traceback }: Bye): Ru
       return { status: 'stopped', reason: message || `stopped ${at}`, detail: '', position }
     case 'failed':
       return { status: 'failed', reason: message || `the script failed ${at}`, detail: traceback, position }
+    case 'lost':
+      return { status: 'failed', reason: `${message} ${at}`, detail: '', position }
     case 'orphaned':
       return { status: 'resumable', reason: message || `given up ${at}`, detail: '', position }
     default:

@@ -143,6 +143,8 @@ export interface Hello {
   readonly batchSize: number
   /** Last telemetry sequences that the worker can no longer send. Those that the log lacks are lost. Absent: none. */
   readonly forgotten?: Acked
+  /** Process id of the worker's courier. Absent: it has none. */
+  readonly courierPid?: number
 }
 
 export interface Progress {
@@ -157,7 +159,7 @@ export interface Progress {
 export interface Bye {
   readonly type: 'bye'
   readonly leaseEpoch: number
-  readonly reason: 'completed' | 'stopped' | 'failed' | 'orphaned'
+  readonly reason: 'completed' | 'stopped' | 'failed' | 'orphaned' | 'lost'
   readonly position: Position
   readonly message: string
   readonly traceback: string

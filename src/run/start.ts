@@ -31,6 +31,7 @@ import { areOurs, localEndpoints, removeSockets } from '../wire/endpoints.js'
 import type { ControllerChannel, Endpoints } from '../wire/channel.js'
 import { bindController } from '../wire/zmq-channel.js'
 import { awaitWorker } from '../worker/attached.js'
+import { courierGone } from './courier-end.js'
 import { lastLines, watchProcess } from '../process/child.js'
 
 export interface StartOptions extends WorkerOptions {
@@ -91,6 +92,7 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
     opened.push(channel)
     const log = openLogWriter(dir, () => lock.isHeld())
     opened.push(log)
+    if (living === undefined) await courierGone(dir, options.python)
     const recovered = await appendSpooled(dir, log, logged, living !== undefined)
     const kind = workerKind(options)
     const run = { ...options, kind, isWorkerAlive: living !== undefined }
@@ -135,6 +137,7 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
       // A script may load data for hours before its first step, and one that is started by hand may come at any time.
       ...(kind === 'task' ? {} : { helloLimitMs: Infinity }),
       lastLines: simulated?.lastLines ?? (() => lastLines(paths.workerLog, { offset: outputOffset })),
+      courierGone: () => courierGone(dir, options.python),
       spooled: () => readSpool(dir),
       unrecorded: (known) => (kind === 'task' ? unrecordedCheckpoints(dir, known) : []),
       summary: () => summarizeSamples(dir),

@@ -164,7 +164,7 @@ function refused(state: WorkerState, why: string): CommandDecision {
 }
 
 const ORPHANED = 75
-const EXIT_CODES = { completed: 0, stopped: 0, failed: 1, orphaned: ORPHANED } as const
+const EXIT_CODES = { completed: 0, stopped: 0, failed: 1, orphaned: ORPHANED, lost: 1 } as const
 /** A controller fails the run if no worker joins within this time. */
 const WELCOME_LIMIT_MS = 600_000
 const RELEASE_LIMIT_MS = 10_000

@@ -12,7 +12,7 @@ import type {
 } from '../record/record.js'
 import type { WeightingRule } from '../record/weighting-rule.js'
 
-export const PROTOCOL = { major: 1, minor: 3 } as const
+export const PROTOCOL = { major: 1, minor: 4 } as const
 
 /** Introduces an operator. */
 export interface OperatorHello {

@@ -63,6 +63,7 @@ const hello: fc.Arbitrary<Hello> = fc.record({
   initial: values,
   batchSize: uint32,
   forgotten: acked,
+  courierPid: fc.integer({ min: 1, max: 0xffff_ffff }),
 })
 
 const progress = fc.record({

@@ -98,7 +98,7 @@ def test_a_run_that_skips_goes_on_from_its_state_bit_for_bit(seed):
     first = served_of(task_of(data))
     train(first, stop)
     second = served_of(task_of(data))
-    step = second.trainer.load_state_dict(first.trainer.state_dict())
+    step = second.trainer.load_state_dict(first.trainer.state_dict(first.exchange.status.position))
     second.exchange.status.position = Position(2, step)
     found = train(second, 15 - stop)
     for one, other in zip(expected[stop:], found, strict=True):

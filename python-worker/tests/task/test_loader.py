@@ -67,7 +67,7 @@ def test_a_sample_is_left_out_when_its_step_is_trained_and_not_when_it_is_read()
     with closing(served.trainer):
         train_rows(served, [ROW])
         assert len(served.trainer.batches.left_out) == 4
-        assert served.trainer.state_dict()["sampler"]["consumed"] == 4
+        assert served.trainer.state_dict(served.exchange.status.position)["sampler"]["consumed"] == 4
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_a_loading_process_that_is_killed_during_a_step_is_an_error_of_the_next_
         process.kill()
         # Waits for its end, and leaves its status to the DataLoader, which raises from a signal handler.
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        assert served.trainer.state_dict()["sampler"]["consumed"] == 4
+        assert served.trainer.state_dict(served.exchange.status.position)["sampler"]["consumed"] == 4
         with pytest.raises(LoadingError, match="was killed by SIGKILL"):
             train_rows(served, [ROW])
 

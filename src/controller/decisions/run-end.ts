@@ -11,6 +11,8 @@ export function endOfBye(state: ControllerState, bye: Bye, context: ControllerCo
       return { status: state.stopping ?? 'stopped', reason: bye.message || `stopped ${at}`, detail: '' }
     case 'failed':
       return { status: 'failed', reason: bye.message || `the task failed ${at}`, detail: bye.traceback }
+    case 'lost':
+      return { status: 'failed', reason: `${bye.message} ${at}`, detail: '' }
     case 'orphaned':
       return {
         status: 'resumable',

@@ -73,14 +73,10 @@ export function afterDurable(before: ControllerState, synced: readonly ReceivedT
   if (state.stage === 'leaving' || !coversBye(state, lease, 'durable')) {
     return { state, effects }
   }
-  return {
-    state: { ...state, stage: 'leaving' },
-    effects: [
-      ...effects,
-      { type: 'send', peer: lease.peer, message: { type: 'released' } },
-      { type: 'finish' },
-    ],
-  }
+  const released: Effect = { type: 'send', peer: lease.peer, message: { type: 'released' } }
+  // The worker's courier may leave; the run ends with the exit of the process that trained.
+  if (state.end === undefined) return { state, effects: [...effects, released] }
+  return { state: { ...state, stage: 'leaving' }, effects: [...effects, released, { type: 'finish' }] }
 }
 
 export function acknowledgement(state: ControllerState, lease: Lease): Effect {

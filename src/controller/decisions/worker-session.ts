@@ -155,10 +155,12 @@ export function onBye(
   bye: Bye,
   context: ControllerContext,
 ): Transition {
+  // The exit of a process that the controller can see says more: its exit code or its signal.
+  const isSeen = bye.reason === 'lost' && context.worker !== 'attached'
   const next: ControllerState = {
     ...state,
     lease: { ...lease, bye, position: bye.position },
-    end: state.end ?? endOfBye(state, bye, context),
+    end: state.end ?? (isSeen ? undefined : endOfBye(state, bye, context)),
   }
   return { state: next, effects: syncBeforeRelease(next) }
 }

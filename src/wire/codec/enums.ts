@@ -51,6 +51,7 @@ export const byeReasons: Words<typeof ByeReason, Bye['reason']> = {
   [ByeReason.STOPPED]: 'stopped',
   [ByeReason.FAILED]: 'failed',
   [ByeReason.ORPHANED]: 'orphaned',
+  [ByeReason.LOST]: 'lost',
 }
 
 export const planEventKinds: Words<typeof PlanEvent_Kind, PlanEvent['kind']> = {

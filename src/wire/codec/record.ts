@@ -34,6 +34,7 @@ export function encodeRecord(record: LogRecord): Uint8Array {
     incarnation: toIncarnation(record.incarnation, 'Record.incarnation'),
     seq: toUint64(record.seq, 'Record.seq'),
     timeMs: BigInt(record.timeMs),
+    covered: undefined,
     body: writeBody(record.body),
   }
   return toBinary(RecordSchema, create(RecordSchema, message))

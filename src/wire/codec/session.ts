@@ -100,6 +100,7 @@ export function readHello(hello: WireHello): Hello {
     initial: readValues(hello.initial, 'Hello.initial'),
     batchSize: hello.batchSize,
     ...(hello.forgotten === undefined ? {} : { forgotten: readAcked(hello.forgotten) }),
+    ...(hello.courierPid === 0 ? {} : { courierPid: hello.courierPid }),
   }
 }
 
@@ -122,6 +123,7 @@ export function writeHello(hello: Hello): Init<typeof HelloSchema> {
     initial: writeValues(hello.initial),
     batchSize: hello.batchSize,
     forgotten: hello.forgotten === undefined ? undefined : writeAcked(hello.forgotten),
+    courierPid: hello.courierPid ?? 0,
   }
 }
 

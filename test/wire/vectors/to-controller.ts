@@ -1,9 +1,9 @@
 import { actions, at, operatorActions, hello, helloJson, type Vector } from './vector.js'
 
 const phases = ['starting', 'training', 'paused', 'waiting', 'evaluating', 'checkpointing', 'ending'] as const
-const byeReasons = ['completed', 'stopped', 'failed', 'orphaned'] as const
+const byeReasons = ['completed', 'stopped', 'failed', 'orphaned', 'lost'] as const
 
-const { forgotten: _none, ...unknowing } = hello
+const { forgotten: _none, courierPid: _no, ...unknowing } = hello
 
 export const toController: Vector[] = [
   { name: 'hello of a worker', type: 'ToController', value: hello, json: { hello: helloJson } },

@@ -38,6 +38,7 @@ export const hello: Hello = {
   initial: { lr: 0.1, momentum: 0.9 },
   batchSize: 64,
   forgotten: { steps: 7, samples: 3 },
+  courierPid: 4_194_303,
 }
 
 export const helloJson = {
@@ -64,6 +65,7 @@ export const helloJson = {
   ],
   batch_size: 64,
   forgotten: { steps: '7', samples: '3' },
+  courier_pid: 4_194_303,
 }
 
 export const at = { attempt: 1, step: 128 }

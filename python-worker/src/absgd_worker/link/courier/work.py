@@ -16,7 +16,7 @@ from absgd_worker.link.courier.reports import Reports
 from absgd_worker.link.courier.samples import open_samples
 from absgd_worker.link.courier.spool import Spool
 from absgd_worker.link.courier.telemetry import Telemetry
-from absgd_worker.link.files_of_courier import remove_files
+from absgd_worker.link.files_of_courier import add_courier, remove_files
 from absgd_worker.link.ring.layout import State, Word, unpack_position
 from absgd_worker.link.ring.memory import SharedMemory
 from absgd_worker.link.ring.names import NamesReader
@@ -40,6 +40,8 @@ def work(memory: SharedMemory, is_training_gone: Callable[[], bool]) -> None:
             return
         time.sleep(TICK_MS / 1000)
     order: Any = decode(text)
+    if memory.path is not None:
+        add_courier(Path(order.spool), order.prefix)
     reader = ReportReader(memory, names, Path(order.spool), order.prefix)
     try:
         if isinstance(order, ServeController):

@@ -208,7 +208,7 @@ def read_step(
     attempt, size, step, seconds, waits, flags, count, inline, id_bytes = _FIXED.unpack_from(payload)
     end = _FIXED.size + 8 * count
     numbers = struct.unpack_from(f"<{count}d", payload, _FIXED.size)
-    arrays: list[memoryview | None] = []
+    arrays: list[Any] = []
     if size or flags & Flag.STATISTICS:
         wide = (flags & Flag.WIDE_LOSSES, flags & Flag.WIDE_WEIGHTS)
         formats = ["d" if one else "f" for one in wide]
