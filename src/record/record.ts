@@ -278,7 +278,15 @@ export interface LogRecord {
   readonly seq: number
   /** UTC, in milliseconds. For display only; nothing is ordered by it. */
   readonly timeMs: number
+  /** What a worker's courier has taken from the memory that it shares with training. Readers of a log ignore it. */
+  readonly covered?: Covered
   readonly body: Body
+}
+
+/** A record in the shared memory of a worker, and how many of its parts are covered; 4294967295 for all. */
+export interface Covered {
+  readonly number: number
+  readonly parts: number
 }
 
 export type Stream = 'steps' | 'samples'

@@ -18,6 +18,7 @@ const records = [...reports, ...events].map(({ name, body, json }, i): Vector =>
     incarnation: '0123456789abcdef',
     seq: i + 1,
     timeMs: 1_700_000_000_000 + i,
+    ...(i % 2 === 0 ? {} : { covered: { number: 10 * i, parts: 4_294_967_295 } }),
     body,
   },
   json: {
@@ -25,6 +26,7 @@ const records = [...reports, ...events].map(({ name, body, json }, i): Vector =>
     incarnation: '81985529216486895',
     seq: i + 1,
     time_ms: 1_700_000_000_000 + i,
+    ...(i % 2 === 0 ? {} : { covered: { number: 10 * i, parts: 4_294_967_295 } }),
     ...json,
   },
 }))

@@ -1,6 +1,6 @@
 /** The records of a log. This file is long because it has two switches over all kinds of records. */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
-import type { Body, CheckpointWritten, LogRecord } from '../../record/record.js'
+import type { Body, CheckpointWritten, Covered, LogRecord } from '../../record/record.js'
 import { toAbsgdError } from '../../errors.js'
 import {
   RecordSchema,
@@ -34,7 +34,10 @@ export function encodeRecord(record: LogRecord): Uint8Array {
     incarnation: toIncarnation(record.incarnation, 'Record.incarnation'),
     seq: toUint64(record.seq, 'Record.seq'),
     timeMs: BigInt(record.timeMs),
-    covered: undefined,
+    covered:
+      record.covered === undefined
+        ? undefined
+        : { number: toUint64(record.covered.number, 'Record.covered'), parts: record.covered.parts },
     body: writeBody(record.body),
   }
   return toBinary(RecordSchema, create(RecordSchema, message))
@@ -56,8 +59,13 @@ export function decodeRecord(bytes: Uint8Array): LogRecord | undefined {
     incarnation: fromIncarnation(message.incarnation),
     seq: fromUint64(message.seq, 'Record.seq'),
     timeMs: fromInt64(message.timeMs, 'Record.time_ms'),
+    ...(message.covered === undefined ? {} : { covered: readCovered(message.covered) }),
     body,
   }
+}
+
+function readCovered({ number, parts }: NonNullable<WireRecord['covered']>): Covered {
+  return { number: fromUint64(number, 'Record.covered'), parts }
 }
 
 function parse(bytes: Uint8Array): WireRecord {

@@ -25,7 +25,7 @@ function formerHello(run: string, protocolMajor = 1): ToController {
 describe('an operator', () => {
   test('is welcomed with the run and the protocol of the controller, before and beside a worker', () => {
     const controller = drive()
-    const welcome = [{ type: 'operator-welcome', run: 'try-1', protocolMajor: 1, protocolMinor: 3 }]
+    const welcome = [{ type: 'operator-welcome', run: 'try-1', protocolMajor: 1, protocolMinor: 4 }]
     expect(sent(controller.message(operator, 'op'))).toEqual(welcome)
     controller.message(hello())
     expect(sent(controller.message({ ...operator, run: '' }, 'op2'))).toEqual(welcome)
@@ -34,7 +34,7 @@ describe('an operator', () => {
 
   test.each([
     ['another run', { run: 'other' }, 'wrong-run', /drives the run "try-1", not "other"/],
-    ['another major version', { protocolMajor: 2 }, 'protocol', /protocol 1\.3, the peer 2\.3/],
+    ['another major version', { protocolMajor: 2 }, 'protocol', /protocol 1\.4, the peer 2\.3/],
   ])('of %s is refused', (_name, more, code, hint) => {
     const [reject] = sent(drive().message({ ...operator, ...more }, 'op'))
     expect(reject).toMatchObject({ type: 'reject', code, hint: expect.stringMatching(hint) as string })
