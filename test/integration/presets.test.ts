@@ -1,5 +1,5 @@
 /** The rule of weights that an experiment asks for, in a real worker. */
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { constant, epochs, join, off, steps } from '../../src/index.js'
 import { readManifest } from '../../src/log/run-directory.js'
 import { readRunView } from '../../src/log/run-view.js'
@@ -54,6 +54,11 @@ test('a run under the reference with its floor is weighed by the authors’ recu
 })
 
 test('a worker that does not know the rule of the run is refused, and the run says why', async () => {
+  // The fault is in the process that trains.
+  vi.stubEnv('ABSGD_COURIER', 'thread')
+  onTestFinished(() => {
+    vi.unstubAllEnvs()
+  })
   const run = await launchTiny({ length: 20, weighting: 'paper' }, { params: { fault: 'old-protocol' } })
   const summary = await run.result
   expect(summary).toMatchObject({ status: 'failed', steps: 0 })

@@ -4,7 +4,7 @@ import { appendFileSync, existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { readRunView } from '../../../src/log/run-view.js'
 import { cli } from '../../helpers/cli.js'
 import { COLD_PYTHON } from '../../helpers/python.js'
@@ -29,7 +29,11 @@ test('a script that is killed and started again goes on with its run, as if noth
     expect(killed).rejects.toMatchObject({ signal: 'SIGKILL' }),
   ])
   const dir = join(runs, 'mine')
-  expect((await readRunView(dir)).summary).toMatchObject({ status: 'lost', attempt: 1 })
+  // Its courier says so, right after it.
+  const reason = 'the process that trained has ended without a word: it was killed or has crashed after 13 steps'
+  await vi.waitFor(async () => {
+    expect((await readRunView(dir)).summary).toMatchObject({ status: 'failed', attempt: 1, reason })
+  })
   // The frame that the machine was writing when it went down.
   for (const log of ['steps.log', 'samples.log'])
     appendFileSync(join(dir, log), Buffer.of(99, 0, 0, 0, 1, 2, 3))

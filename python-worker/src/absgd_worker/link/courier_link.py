@@ -117,6 +117,7 @@ class CourierLink(Exchange):
                 self.plan.set_length(message.run_steps)
             self.sample_every = message.sample_every
             self.welcome = message
+            self._words[Word.ADMITTED] = 1
         elif isinstance(message, Plan):
             effective_from = self.plan.add(message)
             if effective_from is not None:

@@ -67,6 +67,7 @@ class Channel:
         self._last_progress: Progress | None = None
         self._outbox: deque[ToController] = deque()
         self._acked_plan = 0
+        self._describes_samples = False
         self._bye: Bye | None = None
         self.is_released = False
         """Whether the controller has everything, the Bye included."""
@@ -114,6 +115,9 @@ class Channel:
     def send(self) -> None:
         """Sends what the sockets accept."""
         now = time.monotonic()
+        if self._describes_samples and self._words[Word.ADMITTED]:
+            self._describes_samples = False
+            self._telemetry.describe_samples()
         if self._lease is None:
             self._send_hello(now)
         else:
@@ -156,14 +160,12 @@ class Channel:
     def _on_welcome(self, welcome: Welcome) -> None:
         if self._lease is not None and welcome.lease_epoch <= self._lease:
             return
-        is_first = self._lease is None and welcome.attempt == 1 and not self._telemetry.sent.samples
+        self._describes_samples = welcome.attempt == 1 and not self._telemetry.sent.samples
         self._lease = welcome.lease_epoch
         # Messages of the former lease are void: the controller repeats the commands without a result.
         self._outbox.clear()
         self._acked_plan = 0
         self._telemetry.welcome(welcome.acked, welcome.lease_epoch, welcome.sample_quota_bytes)
-        if is_first:
-            self._telemetry.describe_samples()
         self._down.send(welcome)
         self._last_progress = None
         if self._bye is not None:

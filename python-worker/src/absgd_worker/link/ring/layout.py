@@ -45,6 +45,8 @@ class Word(IntEnum):
     TRAINING_PID = 19
     NAMES = 20
     """Bytes of the table of names that are in use."""
+    ADMITTED = 22
+    """1 once training has accepted a Welcome of the controller."""
     OVERFLOW = 21
     """The number of the file in which records up go on, from 1; 0 while they fit into the ring."""
 
