@@ -1,21 +1,23 @@
 """Two arms in one worker process: blocks of controlled steps and of bare ones, in pairs of random order.
 
-Everything that a controlled step causes on the thread of the channel is made to happen while controlled steps
-run: during a bare block the channel stands still, and so does the clock by which it gathers telemetry.
+What a controlled step causes in the courier is made to happen while controlled steps run: during a bare block
+    the courier stands still.
 """
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import time
 from collections.abc import Callable
-from threading import Condition
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from absgd_worker.link import channel
-from absgd_worker.link.courier.channel import Channel
 from absgd_worker.link.command_loop import CommandLoop
+from absgd_worker.link.courier_link import CourierLink
 from absgd_worker.link.plan_table import Row
+from absgd_worker.link.ring.layout import Word
+from absgd_worker.link.ring.rings import words_of
 
 
 class Spent(NamedTuple):
@@ -27,44 +29,21 @@ class Spent(NamedTuple):
 
 
 class Gate:
-    """Lets the channel's thread work while it is open. Its clock, in seconds, stands while it is closed."""
+    """Lets the courier work while it is open, and stops it meanwhile.
+
+    Its turns of a tenth of a second then fall into the controlled blocks, which cause them.
+    """
 
     def __init__(self) -> None:
-        self._condition = Condition()
-        self._open = True
-        self._busy = False
-        self._opened = time.monotonic()
-        self._before = 0.0
+        self.courier_pid = 0
 
     def close(self) -> None:
-        """Returns once the channel's thread stands still."""
-        with self._condition:
-            self._before = self.clock()
-            self._open = False
-            self._condition.wait_for(lambda: not self._busy)
+        if self.courier_pid:
+            os.kill(self.courier_pid, signal.SIGSTOP)
 
     def open(self) -> None:
-        with self._condition:
-            self._opened = time.monotonic()
-            self._open = True
-            self._condition.notify_all()
-
-    def clock(self) -> float:
-        return self._before + (time.monotonic() - self._opened if self._open else 0.0)
-
-    def wait(self) -> None:
-        with self._condition:
-            self._condition.wait_for(lambda: self._open)
-
-    def __enter__(self) -> None:
-        with self._condition:
-            self._condition.wait_for(lambda: self._open)
-            self._busy = True
-
-    def __exit__(self, *_: object) -> None:
-        with self._condition:
-            self._busy = False
-            self._condition.notify_all()
+        if self.courier_pid:
+            os.kill(self.courier_pid, signal.SIGCONT)
 
 
 class Alternation:
@@ -137,6 +116,9 @@ def alternating_commands(alternation: Alternation) -> type[CommandLoop]:
             row = super().next_row()
             if not self._begun:
                 self._begun = True
+                exchange = self._exchange
+                assert isinstance(exchange, CourierLink)
+                alternation.gate.courier_pid = words_of(exchange.memory)[Word.COURIER_PID]
                 alternation.begin()
             return row
 
@@ -145,32 +127,6 @@ def alternating_commands(alternation: Alternation) -> type[CommandLoop]:
             alternation.step_done()
 
     return AlternatingCommands
-
-
-def gated_channel(gate: Gate) -> type[Channel]:
-    """The worker's channel, which stands still while the gate is closed."""
-    interval = channel.INTERVAL_MS / 1000
-
-    class GatedChannel(Channel):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-
-        def _wait(self) -> None:
-            due = gate.clock() + interval
-            while (left := due - gate.clock()) > 0:
-                gate.wait()
-                began = time.monotonic()
-                channel.INTERVAL_MS = max(1, round(1000 * left))
-                super()._wait()
-                if 1000 * (time.monotonic() - began) < channel.INTERVAL_MS - 1:
-                    # Something came, or there is room to send again.
-                    return
-
-        def _turn(self) -> None:
-            with gate:
-                super()._turn()
-
-    return GatedChannel
 
 
 def _now() -> Spent:

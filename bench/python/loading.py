@@ -11,6 +11,7 @@ import multiprocessing
 import sys
 import time
 import zlib
+from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,8 +25,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from absgd_worker import Task
 from absgd_worker.link.command_loop import CommandLoop
+from absgd_worker.link.exchange import Exchange, FromTraining
 from absgd_worker.link.plan_table import Row
-from absgd_worker.link.exchange import Exchange
 from absgd_worker.link.wire.messages import Position, Reason
 from absgd_worker.task.context import Context
 from absgd_worker.training.actions import Actions
@@ -112,6 +113,7 @@ def served_epoch(data: Encoded, num_workers: int, stack: ExitStack) -> Callable[
         model=model, optimizer=optimizer, data=data, batch_size=B, loss=losses, num_workers=num_workers
     )
     exchange = Exchange()
+    exchange.outgoing = outgoing = deque[FromTraining]()
     exchange.status.position = Position(1, 0)
     context = Context(run="", run_dir=Path(), params={}, seed=0, device=torch.device("cpu"))
     trainer = Trainer(task, context)
@@ -124,7 +126,7 @@ def served_epoch(data: Encoded, num_workers: int, stack: ExitStack) -> Callable[
         commands = GivenRows(exchange, actions)
         commands.left = SAMPLES // B
         train(trainer, exchange, commands, actions)
-        exchange.outgoing.clear()
+        outgoing.clear()
 
     return epoch
 

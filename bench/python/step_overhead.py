@@ -7,19 +7,19 @@ The bare loop draws its batches and weighs its losses in line, as one writes it 
 from __future__ import annotations
 
 import json
-import sys
 import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import torch
-from alternation import Alternation, Spent, alternating_commands, gated_channel
+from alternation import Alternation, Spent, alternating_commands
 from timing import mean_difference, mean_ratio, median_ratio
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from absgd_worker import Context, Task
+from absgd_worker.training import served_run
 
 B, SAMPLES, FEATURES, CLASSES = 128, 8192, 256, 10
 LAM, GAMMA = 2.0, 0.9
@@ -44,10 +44,8 @@ def build(params: dict[str, Any], context: Context) -> Task:
         blocks=params["blocks"] + WARM_UP,
         warm_up=WARM_UP,
     )
-    # This process runs `absgd_worker.serve` as its main module, which makes its loop and channel of these.
-    vars(sys.modules["__main__"]).update(
-        CommandLoop=alternating_commands(alternation), Channel=gated_channel(alternation.gate)
-    )
+    # The served run makes its command loop of this class.
+    vars(served_run).update(CommandLoop=alternating_commands(alternation))
     return Task(
         model=model,
         optimizer=optimizer,

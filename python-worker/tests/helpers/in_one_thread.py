@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -48,9 +48,10 @@ def train_rows(
     """Trains one step a row, and stops. Returns the reports of these steps."""
     commands = _GivenRows(served.exchange, served.actions)
     commands.rows = iter(Row(dict(row), tuple((events or {}).get(i, ()))) for i, row in enumerate(rows))
-    before = len(served.exchange.outgoing)
+    outgoing: Any = served.exchange.outgoing
+    before = len(outgoing)
     loop.train(served.trainer, served.exchange, commands, served.actions)
-    return [item for item in list(served.exchange.outgoing)[before:] if isinstance(item, StepEntry)]
+    return [item for item in list(outgoing)[before:] if isinstance(item, StepEntry)]
 
 
 class _GivenRows(CommandLoop):

@@ -11,8 +11,10 @@ import torch
 from absgd_worker.gen import record_pb2
 from absgd_worker.link.courier.samples import Samples
 from absgd_worker.link.courier.spool import Spool
-from absgd_worker.link.courier.telemetry import Numbered, Telemetry
-from absgd_worker.link.ring.step_record import StepPacker, StepRow, read_step, schema_from
+from absgd_worker.link.courier.streams import FromRing, Numbered
+from absgd_worker.link.courier.telemetry import Telemetry
+from absgd_worker.link.ring.step_record import StepPacker
+from absgd_worker.link.ring.step_row import StepRow, read_step, schema_from
 from absgd_worker.link.step_entry import StepEntry
 from absgd_worker.weights import Normaliser
 
@@ -64,7 +66,7 @@ class NumberingTelemetry(Telemetry):
     taken = 0
 
     def take(self, items):
-        numbered = []
+        numbered: list[FromRing] = []
         for item in items:
             self.taken += 1
             numbered.append(

@@ -12,8 +12,8 @@ from absgd_worker.gen import record_pb2, stream_pb2
 from absgd_worker.link.courier import frames
 from absgd_worker.link.courier.log_file import LogFile
 from absgd_worker.link.wire import frame_size
-from absgd_worker.link.wire.codec import encode_record, stream_of
 from absgd_worker.link.wire.messages import Acked, Position
+from absgd_worker.link.wire.record_codec import encode_record, stream_of
 from absgd_worker.link.wire.records import FIELDS, Evaluation, Note, SampleInfo, SamplePredictions
 from sent_telemetry import bodies, sent, telemetry
 from worker_process import read_segment

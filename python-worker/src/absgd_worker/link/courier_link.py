@@ -150,8 +150,8 @@ class CourierLink(Exchange):
 class UpWriter:
     """Writes records for the courier. Several threads may call it.
 
-    When the ring is full, records go on in a file. Above `MOST_BYTES` of them samples are left out; numbers of
-    steps, evaluations and messages never are.
+    When the ring is full, records go on in a file. Above `MOST_BYTES` of them samples are left out; numbers
+    of steps, evaluations and messages never are.
     """
 
     def __init__(self, memory: SharedMemory, names: NamesWriter, overflow: OverflowWriter) -> None:
@@ -178,7 +178,8 @@ class UpWriter:
         assert number == 0, "the courier is told once what it is to do"
 
     def append(self, item: FromTraining) -> None:
-        """Hands an item to the courier. It is published when this returns, whatever happens to this process."""
+        """Hands an item to the courier. It is published when this returns, whatever happens to this
+        process."""
         if self.is_silent:
             return
         with self._lock:
@@ -198,7 +199,7 @@ class UpWriter:
             if place is not None:
                 packed.write(self._memory.view, self._memory.address, place)
                 self.last += 1
-                self._ring.commit(place, packed.size, self.last, Kind.STEP, packed.schema)
+                self._ring.commit(place, packed.size, number=self.last, kind=Kind.STEP, schema=packed.schema)
                 self._words[Word.UP_SEQ] = self.last
                 return
             self._begin_overflow()
@@ -215,14 +216,15 @@ class UpWriter:
             if place is not None:
                 self._memory.view[place : place + len(payload)] = payload
                 self.last += 1
-                self._ring.commit(place, len(payload), self.last, Kind.PLAIN)
+                self._ring.commit(place, len(payload), number=self.last, kind=Kind.PLAIN)
                 self._words[Word.UP_SEQ] = self.last
                 return
             self._begin_overflow()
         self._append_to_overflow(payload, Kind.PLAIN, 0)
 
     def _has_room_in_ring(self) -> bool:
-        """Whether the ring is in use: yes, unless there are records in a file that the courier has not taken."""
+        """Whether the ring is in use: yes, unless there are records in a file that the courier has not
+        taken."""
         if not self._overflows:
             return True
         if self._overflow.has_unwritten or self._words[Word.SPOOLED] < self._overflow.last:

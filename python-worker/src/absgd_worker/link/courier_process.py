@@ -1,7 +1,7 @@
 """Starts the courier of this process, and starts another one if it is killed.
 
-It is started by exec, in a session of its own, before torch is imported where this package starts Python. Where no
-process can be started, it runs as a thread, and that is said.
+It is started by exec, in a session of its own, before torch is imported where this package starts Python.
+Where no process can be started, it runs as a thread, and that is said.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Writes the labels and names of a task's samples into the file that its courier maps (`courier/samples.py`)."""
+"""Writes the labels and names of a task's samples into the file that its courier maps
+(`courier/samples.py`)."""
 
 from __future__ import annotations
 

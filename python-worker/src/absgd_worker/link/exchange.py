@@ -1,7 +1,7 @@
 """What the training thread and its courier exchange, as the training thread sees it.
 
-Training appends to `outgoing`, writes `status`, and calls `poll` between two steps, which takes what the courier
-has sent. All of it happens in the thread that trains.
+Training appends to `outgoing`, writes `status`, and calls `poll` between two steps, which takes what the
+courier has sent. All of it happens in the thread that trains.
 """
 
 from __future__ import annotations

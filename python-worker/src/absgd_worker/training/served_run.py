@@ -14,8 +14,8 @@ from absgd_worker.link.courier_process import Courier
 from absgd_worker.link.environment import Settings, read_settings
 from absgd_worker.link.exchange import Exchange
 from absgd_worker.link.failure import describe_failure
+from absgd_worker.link.hello import objection
 from absgd_worker.link.open_courier import new_incarnation, serve_controller
-from absgd_worker.link.wire.hello import objection
 from absgd_worker.link.wire.messages import Bye, Reason, Welcome
 from absgd_worker.task.build import build_task
 from absgd_worker.task.task import Task

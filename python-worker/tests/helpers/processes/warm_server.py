@@ -133,7 +133,7 @@ def _set_constant(name: str, value: object) -> None:
     module, _, constant = name.rpartition(".")
     setattr(importlib.import_module(module), constant, value)
     if ".link.courier." in name:
-        starter = importlib.import_module("absgd_worker.link.courier_process")
+        starter: Any = importlib.import_module("absgd_worker.link.courier_process")
         starter.BOOTSTRAP = starter.BOOTSTRAP.replace(
             "become_independent(); ", f"import {module}; {name} = {value!r}; become_independent(); "
         )

@@ -11,19 +11,20 @@ from absgd_worker.attach.recording.run_directory import Parent, RunPlace, RunPla
 from absgd_worker.attach.recording.writer import LogWriter, finish_closing
 from absgd_worker.attach.source.bye_for_exit import bye_of
 from absgd_worker.console import complain
+from absgd_worker.link.hello import script_hello
 from absgd_worker.link.run_lock import is_locked, is_take_over_asked, locked_error
 from absgd_worker.link.step_entry import StepEntry
-from absgd_worker.link.wire.codec import attempt_begun
-from absgd_worker.link.wire.hello import script_hello
 from absgd_worker.link.wire.messages import Position
+from absgd_worker.link.wire.record_codec import attempt_begun
 from absgd_worker.link.wire.records import Evaluation, Joined, Note, Rewind
 
 
 class Journal:
     """A recorder that writes a run directory.
 
-    The first step creates the directory, or continues that of an earlier process. A courier writes the reports as
-    records, ten times a second; training does not wait for it. Only the first of several ranks records.
+    The first step creates the directory, or continues that of an earlier process. A courier writes the
+    reports as records, ten times a second; training does not wait for it. Only the first of several ranks
+    records.
     """
 
     def __init__(self, plan: RunPlan) -> None:

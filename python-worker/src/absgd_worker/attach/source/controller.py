@@ -17,9 +17,9 @@ from absgd_worker.link.command_loop import CommandLoop, WorkerFault
 from absgd_worker.link.courier_process import Courier, early_courier
 from absgd_worker.link.environment import Address
 from absgd_worker.link.exchange import Exchange
+from absgd_worker.link.hello import objection, script_hello
 from absgd_worker.link.open_courier import new_incarnation, serve_controller
 from absgd_worker.link.step_entry import StepEntry
-from absgd_worker.link.wire.hello import objection, script_hello
 from absgd_worker.link.wire.messages import Bye, EventKind, Position, Reason
 from absgd_worker.link.wire.records import Evaluation, Note
 from absgd_worker.weights import Rule

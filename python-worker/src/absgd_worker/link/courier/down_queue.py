@@ -38,7 +38,7 @@ class DownQueue:
                 return
             self._memory.view[place : place + len(payload)] = payload
             self._count += 1
-            self._ring.commit(place, len(payload), self._count, Kind.PLAIN)
+            self._ring.commit(place, len(payload), number=self._count, kind=Kind.PLAIN)
             self._waiting.popleft()
 
 

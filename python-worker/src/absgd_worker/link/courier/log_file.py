@@ -9,8 +9,8 @@ from pathlib import Path
 from absgd_worker.console import complain
 from absgd_worker.errors import SessionError
 from absgd_worker.link.courier.frames import HEADER_BYTES, FrameWriter, has_header, read_frame
-from absgd_worker.link.wire.codec import covered_of
 from absgd_worker.link.wire.covered import Covered
+from absgd_worker.link.wire.record_codec import covered_of
 
 
 class LogFile:

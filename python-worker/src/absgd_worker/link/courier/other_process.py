@@ -1,4 +1,5 @@
-"""Whether another process still runs: by a handle of the kernel where there is one, else by its id and start."""
+"""Whether another process still runs: by a handle of the kernel where there is one, else by its id and
+start."""
 
 from __future__ import annotations
 

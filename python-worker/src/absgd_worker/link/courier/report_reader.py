@@ -6,14 +6,14 @@ import time
 from pathlib import Path
 
 from absgd_worker.console import complain
-from absgd_worker.link.courier.telemetry import FromRing, Numbered
+from absgd_worker.link.courier.streams import FromRing, Numbered
 from absgd_worker.link.ring.layout import UP_BYTES, UP_START, Kind, Word
 from absgd_worker.link.ring.memory import SharedMemory
 from absgd_worker.link.ring.names import NamesReader
 from absgd_worker.link.ring.overflow import OverflowReader
 from absgd_worker.link.ring.plain import decode
 from absgd_worker.link.ring.rings import Record, RingReader, words_of
-from absgd_worker.link.ring.step_record import Schema, StepRow, read_step, schema_from
+from absgd_worker.link.ring.step_row import Schema, StepRow, read_step, schema_from
 from absgd_worker.link.wire.messages import Bye
 
 
@@ -113,7 +113,8 @@ class ReportReader:
         if now - self._missing_since > DAMAGE_SECONDS:
             last = self._words[Word.UP_SEQ]
             complain(
-                f"absgd courier: records {self._next:,} to {last:,} of the training process are damaged and lost"
+                f"absgd courier: records {self._next:,} to {last:,} of the training process are damaged: "
+                "they are lost"
             )
             self._next = last + 1
             self._ring.skip_all()
@@ -123,4 +124,5 @@ class ReportReader:
 MOST_RECORDS = 4096
 
 DAMAGE_SECONDS = 5.0
-"""A record that was announced and cannot be read for so long never will be: a processor shows writes much sooner."""
+"""A record that was announced and cannot be read for so long never will be: a processor shows writes much
+sooner."""

@@ -1,4 +1,5 @@
-"""One turn of the courier: what training has reported goes to disk, and its place in the memory is given back."""
+"""One turn of the courier: what training has reported goes to disk, and its place in the memory is given
+back."""
 
 from __future__ import annotations
 

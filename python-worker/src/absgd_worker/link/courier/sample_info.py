@@ -6,7 +6,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from absgd_worker.link.ring.step_record import StepRow
+from absgd_worker.link.ring.step_row import StepRow
 from absgd_worker.link.wire.records import SampleInfo
 
 

@@ -1,4 +1,5 @@
-"""The labels and names of a served task's samples: a file that the courier maps, so that there is one copy."""
+"""The labels and names of a served task's samples: a file that the courier maps, so that there is one
+copy."""
 
 from __future__ import annotations
 
@@ -16,8 +17,8 @@ class Samples:
     Args:
         size: N, the number of samples.
         num_classes: 0 if unknown.
-        data: int32 [N] of labels, then of true labels, then uint64 [N + 1] of where each name begins in the text
-            that follows; what is not given is left out.
+        data: int32 [N] of labels, then of true labels, then uint64 [N + 1] of where each name begins in the
+            text that follows; what is not given is left out.
         parts: which of "labels", "true_labels" and "ids" are given.
     """
 

@@ -12,15 +12,15 @@ from pathlib import Path
 
 from absgd_worker.console import complain
 from absgd_worker.link.courier.frames import HEADER_BYTES, FrameWriter, has_header, read_frame
-from absgd_worker.link.wire.codec import covered_of
 from absgd_worker.link.wire.covered import Covered
+from absgd_worker.link.wire.record_codec import covered_of
 
 
 class Spool:
     """The frames of one stream, numbered from 1, in segment files that are deleted once acknowledged.
 
-    A frame that the disk refuses is kept in memory, so that it still reaches a controller that is running. Segments
-    that an earlier courier of the same incarnation has left are continued.
+    A frame that the disk refuses is kept in memory, so that it still reaches a controller that is running.
+    Segments that an earlier courier of the same incarnation has left are continued.
     """
 
     def __init__(self, directory: Path, incarnation: int, stream: str) -> None:

@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
-from absgd_worker.link.ring.step_record import StepRow
+from absgd_worker.link.ring.step_row import StepRow
 from absgd_worker.link.step_entry import MAX_CLASSES
 from absgd_worker.link.wire.records import SampleBatch, StepBatch, StepSamples, Weighing
 from absgd_worker.weights.statistics import Statistics

@@ -1,21 +1,22 @@
-"""Turns what training has reported into numbered records in the spool, or in the log of a run without a controller."""
+"""Turns what training has reported into numbered records in the spool, or in the log of a run without a
+controller."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple, Protocol, TypeAlias
 
 from absgd_worker.console import complain
 from absgd_worker.link.courier.sample_info import NewSamples
 from absgd_worker.link.courier.samples import NO_SAMPLES, Samples
 from absgd_worker.link.courier.step_columns import runs_of, sample_batches, step_batch
-from absgd_worker.link.ring.step_record import StepRow
-from absgd_worker.link.wire.codec import encode_record, stream_of
+from absgd_worker.link.courier.streams import Frames, FromRing
+from absgd_worker.link.ring.step_row import StepRow
 from absgd_worker.link.wire.covered import WHOLE, Covered
 from absgd_worker.link.wire.frame_size import LARGEST, bytes_of, parts_that_fit
 from absgd_worker.link.wire.messages import Acked, Bye, CommandResult, PlanAck, Position
+from absgd_worker.link.wire.record_codec import encode_record, stream_of
 from absgd_worker.link.wire.records import (
     Body,
     CheckpointWritten,
@@ -27,49 +28,12 @@ from absgd_worker.link.wire.records import (
 from absgd_worker.weights.statistics import Statistics
 
 
-class Numbered(NamedTuple):
-    """An item from training that is no step, and the number of its record in the shared memory."""
-
-    number: int
-    item: Body | CommandResult | PlanAck
-
-
-FromRing: TypeAlias = "StepRow | Numbered"
-
-
-class Frames(Protocol):
-    """The storage of a stream of frames: a spool, or a log file."""
-
-    last: int
-    acked: int
-
-    @property
-    def size(self) -> int: ...
-    @property
-    def is_refused(self) -> bool: ...
-    @property
-    def forgotten(self) -> int: ...
-    @property
-    def covered(self) -> Covered:
-        """What the last frame covers of the records in the shared memory."""
-        ...
-
-    def append(self, payload: bytes) -> int: ...
-    def take_back(self, _seq: int, /) -> None: ...
-    def read(self, _seq: int, /) -> bytes | None: ...
-    def acknowledge(self, _seq: int, /) -> None: ...
-    def sync(self) -> bool:
-        """Syncs every frame to disk. Returns False if the disk refuses that."""
-        ...
-
-    def close(self) -> None: ...
-
-
 class Telemetry:
     """The streams "steps" and "samples" of one worker process. Only samples are ever dropped.
 
-    Never blocks on the network. Each frame says which records of the shared memory it covers. A courier that takes
-    the place of a killed one goes on behind the last whole frame of each stream, however steps were grouped.
+    Never blocks on the network. Each frame says which records of the shared memory it covers. A courier that
+    takes the place of a killed one goes on behind the last whole frame of each stream, however steps were
+    grouped.
 
     Args:
         files: the storage of steps and of samples: spools, or the files of a log.
@@ -259,7 +223,8 @@ class Telemetry:
             self._quota -= len(payload)
 
     def _append(self, body: Body, number: int = 0) -> None:
-        """Appends a record, in parts if it is large; `number` is that of its record in the shared memory, if any.
+        """Appends a record, in parts if it is large; `number` is that of its record in the shared memory, if
+        any.
 
         Parts that a courier before this one has appended are left out.
         """

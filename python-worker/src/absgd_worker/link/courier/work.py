@@ -156,11 +156,12 @@ TICK_MS, SHORT_TICK_MS = 10, 2
 """How often the courier looks at the shared memory; the shorter one while training waits for it."""
 
 AWAITING = frozenset((1, 3, 4, 6, 7))
-"""The phases STARTING, PAUSED, WAITING, CHECKPOINTING and ENDING, in which training waits for the courier or for the
-controller."""
+"""The phases STARTING, PAUSED, WAITING, CHECKPOINTING and ENDING, in which training waits for the courier or
+for the controller."""
 
 LOST_SECONDS = 10.0
-"""How long the courier of a training process that has ended waits for the controller to confirm that it has all."""
+"""How long the courier of a training process that has ended waits for the controller to confirm that it has
+all."""
 
 GIVEN_UP_SECONDS = 1.0
 """The same where training has waited already."""

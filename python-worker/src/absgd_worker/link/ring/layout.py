@@ -12,8 +12,8 @@ from enum import IntEnum
 MAGIC = int.from_bytes(b"ABSGDRNG", "little")
 
 VERSION = 1
-"""Of this layout and of the records in it. Both processes run the same version of this package; a courier that
-recovers the memory of dead processes may not."""
+"""Of this layout and of the records in it. Both processes run the same version of this package; a courier
+that recovers the memory of dead processes may not."""
 
 
 class Word(IntEnum):

@@ -80,7 +80,8 @@ def _create(path: Path, size: int) -> SharedMemory:
 
 
 def _allocate(descriptor: int, size: int) -> None:
-    """Takes the room for the whole file: if a page of a sparse file finds no room later, the process is killed."""
+    """Takes the room for the whole file: if a page of a sparse file finds no room later, the process is
+    killed."""
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(descriptor, 0, size)
         return

@@ -26,7 +26,7 @@ class NamesWriter:
             return None
         place = NAMES_START + self._used + HEAD.size
         self._view[place : place + len(text)] = text
-        write_head(self._view, place, len(text), self._count, Kind.PLAIN, 0)
+        write_head(self._view, place, len(text), number=self._count, kind=Kind.PLAIN)
         self._used += needed
         self._words[Word.NAMES] = self._used
         self._count += 1

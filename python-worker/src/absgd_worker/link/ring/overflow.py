@@ -47,7 +47,7 @@ class OverflowWriter:
 
     def append(self, payload: bytes | bytearray, number: int, kind: Kind, schema: int) -> None:
         record = bytearray(HEAD.size) + payload
-        write_head(memoryview(record), HEAD.size, len(payload), number, kind, schema)
+        write_head(memoryview(record), HEAD.size, len(payload), number=number, kind=kind, schema=schema)
         self._bytes += len(record)
         self._waiting.append(bytes(record))
         self.last = number

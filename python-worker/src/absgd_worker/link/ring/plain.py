@@ -44,31 +44,30 @@ def decode(payload: memoryview | bytes) -> Any:
 
 def _simple(value: Any, blobs: list[bytes]) -> Any:
     """What JSON can say. Lists stand for what is no number or text: a tag, then the contents."""
-    if value is None or isinstance(value, (bool, str)):
-        return value
-    if isinstance(value, IntEnum):
-        return ["enum", type(value).__name__, int(value)]
-    if isinstance(value, (int, float)):
-        return value
-    if isinstance(value, (bytes, memoryview)):
-        blobs.append(bytes(value))
-        return ["bytes", len(blobs) - 1]
-    if isinstance(value, array):
-        blobs.append(value.tobytes())
-        return ["array", value.typecode, len(blobs) - 1]
-    if is_dataclass(value):
-        return [
-            "class",
-            type(value).__name__,
-            [_simple(getattr(value, one.name), blobs) for one in fields(value)],
-        ]
-    if isinstance(value, (m.Position, m.Acked)):
-        return ["class", type(value).__name__, list(value)]
     if isinstance(value, Mapping):
         return {str(name): _simple(one, blobs) for name, one in value.items()}
-    if isinstance(value, Sequence):
-        return ["list", [_simple(one, blobs) for one in value]]
-    raise TypeError(f"a {type(value).__name__} is no part of a message")
+    is_plain = value is None or isinstance(value, (bool, str, int, float))
+    return value if is_plain and not isinstance(value, IntEnum) else _tagged(value, blobs)
+
+
+def _tagged(value: Any, blobs: list[bytes]) -> list[Any]:
+    kind = type(value).__name__
+    if isinstance(value, IntEnum):
+        tagged: list[Any] = ["enum", kind, int(value)]
+    elif isinstance(value, (bytes, memoryview, array)):
+        blobs.append(bytes(value))
+        code = value.typecode if isinstance(value, array) else ""
+        tagged = ["bytes", code, len(blobs) - 1]
+    elif is_dataclass(value):
+        parts = [_simple(getattr(value, one.name), blobs) for one in fields(value)]
+        tagged = ["class", kind, parts]
+    elif isinstance(value, (m.Position, m.Acked)):
+        tagged = ["class", kind, list(value)]
+    elif isinstance(value, Sequence):
+        tagged = ["list", "", [_simple(one, blobs) for one in value]]
+    else:
+        raise TypeError(f"a {kind} is no part of a message")
+    return tagged
 
 
 def _restored(tree: Any, blobs: list[bytes]) -> Any:
@@ -76,18 +75,17 @@ def _restored(tree: Any, blobs: list[bytes]) -> Any:
         return {name: _restored(one, blobs) for name, one in tree.items()}
     if not isinstance(tree, list):
         return tree
-    match tree:
-        case ["enum", name, number]:
-            return _CLASSES[name](number)
-        case ["bytes", index]:
-            return blobs[index]
-        case ["array", code, index]:
-            return array(code, blobs[index])
-        case ["class", name, parts]:
-            return _CLASSES[name](*(_restored(one, blobs) for one in parts))
-        case ["list", parts]:
-            return [_restored(one, blobs) for one in parts]
-    raise ValueError(f"unknown tag in {tree!r:.80}")
+    tag, kind, content = tree
+    return _untagged(tag, kind, content, blobs)
+
+
+def _untagged(tag: str, kind: str, content: Any, blobs: list[bytes]) -> Any:
+    if tag == "enum":
+        return _CLASSES[kind](content)
+    if tag == "bytes":
+        return array(kind, blobs[content]) if kind else blobs[content]
+    parts = [_restored(one, blobs) for one in content]
+    return _CLASSES[kind](*parts) if tag == "class" else parts
 
 
 _CLASSES: dict[str, Any] = {

@@ -1,7 +1,7 @@
 """A ring of records in shared memory, with one process that writes and one that reads.
 
-A record counts once its length, its number and its CRC-32 agree, and not because a word says that it is there:
-a processor may show the word before the record.
+A record counts once its length, its number and its CRC-32 agree, and not because a word says that it is
+there: a processor may show the word before the record.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ class RingWriter:
         self._next = head + total
         return self._start + place + HEAD.size
 
-    def commit(self, place: int, size: int, number: int, kind: Kind, schema: int = 0) -> None:
+    def commit(self, place: int, size: int, *, number: int, kind: Kind, schema: int = 0) -> None:
         """Publishes the payload at `place`, as `reserve` gave it."""
-        write_head(self._view, place, size, number, kind, schema)
+        write_head(self._view, place, size, number=number, kind=kind, schema=schema)
         self._head = self._next
         self._words[self._head_word] = self._next
 
@@ -121,7 +121,7 @@ class RingReader:
         self._words[self._tail_word] = end
 
 
-def write_head(view: memoryview, place: int, size: int, number: int, kind: Kind, schema: int) -> None:
+def write_head(view: memoryview, place: int, size: int, *, number: int, kind: Kind, schema: int = 0) -> None:
     """Writes the head in front of the payload at `place`."""
     start = place - HEAD.size
     HEAD.pack_into(view, start, size, 0, number, kind, schema, 0)

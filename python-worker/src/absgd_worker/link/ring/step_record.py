@@ -12,73 +12,15 @@ import json
 import struct
 from collections.abc import Callable
 from ctypes import memmove
-from enum import IntFlag
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from absgd_worker.link.ring.names import INLINE
+from absgd_worker.link.ring.step_row import FIXED, Flag, Schema
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from absgd_worker.link.step_entry import StepEntry
-
-
-class Flag(IntFlag):
-    """What a step's record has."""
-
-    STATISTICS = 1
-    KEEP_SAMPLES = 2
-    INDICES = 4
-    LABELS = 8
-    BARE = 16
-    WIDE_LOSSES = 32
-    """float64, like the next one; float32 otherwise."""
-    WIDE_WEIGHTS = 64
-    MAIN = 128
-    """`has_main` of the entry."""
-
-
-class Schema(NamedTuple):
-    """The names of a step's numbers."""
-
-    controls: tuple[str, ...]
-    metrics: tuple[str, ...]
-    name: str
-    others: tuple[str, ...]
-
-
-class StepRow(NamedTuple):
-    """A step as the courier reads it. Arrays lie in the shared memory until their place is given back."""
-
-    number: int
-    attempt: int
-    step: int
-    seconds: float
-    waits: int
-    flags: int
-    schema: Schema
-    controls: tuple[float, ...]
-    statistics: tuple[float, ...] | None
-    bare: tuple[float, float] | None
-    others: tuple[tuple[float, ...], ...]
-    metrics: tuple[float, ...]
-    size: int
-    """B."""
-    losses: memoryview
-    weights: memoryview
-    indices: memoryview | None
-    """int64."""
-    labels: memoryview | None
-    """int64, below 0 for none."""
-    ids: list[str] | None
-
-    @property
-    def keep_samples(self) -> bool:
-        return bool(self.flags & Flag.KEEP_SAMPLES)
-
-    @property
-    def has_main(self) -> bool:
-        return bool(self.flags & Flag.MAIN)
 
 
 class PackedStep(NamedTuple):
@@ -148,49 +90,7 @@ class StepPacker:
                 ids = json.dumps(list(entry.ids)).encode("utf-8", "surrogatepass")
         elif with_samples:
             size = 0
-        return self._packed(entry, known, flags, size if arrays else 0, numbers, arrays, ids)
-
-    def _packed(
-        self,
-        entry: StepEntry,
-        known: tuple[int, bytes],
-        flags: int,
-        size: int,
-        numbers: list[float],
-        arrays: list[Tensor],
-        ids: bytes,
-    ) -> PackedStep:
-        number, inline = known
-        count = len(numbers)
-        head = _head_of(count)
-        parts = [(array.data_ptr(), array.numel() * array.element_size()) for array in arrays]
-        bytes_in_all = head.size + sum([size for _, size in parts]) + len(inline) + len(ids)
-
-        def write(view: memoryview, address: int, place: int) -> None:
-            head.pack_into(
-                view,
-                place,
-                entry.attempt,
-                size,
-                entry.step,
-                entry.seconds,
-                entry.waits,
-                flags,
-                count,
-                len(inline),
-                len(ids),
-                *numbers,
-            )
-            at = place + head.size
-            for source, length in parts:
-                memmove(address + at, source, length)
-                at += length
-            if inline or ids:
-                view[at : at + len(inline) + len(ids)] = inline + ids
-            # Keeps the arrays until they are written.
-            arrays.clear()
-
-        return PackedStep(bytes_in_all, number, write)
+        return _packed(entry, known, _Parts(flags, size if arrays else 0, numbers, arrays, ids))
 
     def _new_schema(self, schema: Schema) -> tuple[int, bytes]:
         text = json.dumps(schema).encode("utf-8", "surrogatepass")
@@ -201,68 +101,55 @@ class StepPacker:
         return known
 
 
-def read_step(
-    number: int, payload: memoryview, schema: int, schema_of: Callable[[int], Schema | None]
-) -> StepRow | None:
-    """The step of a record; None while its schema is not readable."""
-    attempt, size, step, seconds, waits, flags, count, inline, id_bytes = _FIXED.unpack_from(payload)
-    end = _FIXED.size + 8 * count
-    numbers = struct.unpack_from(f"<{count}d", payload, _FIXED.size)
-    arrays: list[Any] = []
-    if size or flags & Flag.STATISTICS:
-        wide = (flags & Flag.WIDE_LOSSES, flags & Flag.WIDE_WEIGHTS)
-        formats = ["d" if one else "f" for one in wide]
-        formats += ["q" if flags & flag else "" for flag in (Flag.INDICES, Flag.LABELS)]
-        for code in formats:
-            length = size * {"d": 8, "f": 4, "q": 8, "": 0}[code]
-            arrays.append(payload[end : end + length].cast(code) if code else None)
-            end += length
-    else:
-        arrays = [payload[:0], payload[:0], None, None]
-    names = schema_from(bytes(payload[end : end + inline])) if inline else schema_of(schema)
-    if names is None:
-        return None
-    ids = bytes(payload[end + inline : end + inline + id_bytes])
-    take = iter(numbers).__next__
-    controls = tuple([take() for _ in names.controls])
-    statistics = tuple([take() for _ in range(10)]) if flags & Flag.STATISTICS else None
-    bare = (take(), take()) if flags & Flag.BARE else None
-    others = tuple([tuple([take() for _ in range(10)]) for _ in names.others])
-    metrics = tuple([take() for _ in names.metrics])
-    losses, weights, indices, labels = arrays
-    assert losses is not None and weights is not None
-    return StepRow(
-        number,
-        attempt,
-        step,
-        seconds,
-        waits,
-        flags,
-        names,
-        controls,
-        statistics,
-        bare,
-        others,
-        metrics,
-        size,
-        losses,
-        weights,
-        indices,
-        labels,
-        json.loads(ids.decode("utf-8", "surrogatepass")) if ids else None,
-    )
+class _Parts(NamedTuple):
+    """What is written of a step beside its fixed numbers."""
+
+    flags: int
+    size: int
+    numbers: list[float]
+    arrays: list[Tensor]
+    ids: bytes
 
 
-def schema_from(text: bytes) -> Schema:
-    """The schema of a text in the table of names."""
-    controls, metrics, name, others = json.loads(text.decode("utf-8", "surrogatepass"))
-    return Schema(tuple(controls), tuple(metrics), name, tuple(others))
+def _packed(entry: StepEntry, known: tuple[int, bytes], parts: _Parts) -> PackedStep:
+    number, inline = known
+    flags, size, numbers, arrays, ids = parts
+    count = len(numbers)
+    head = _head_of(count)
+    sources = [(array.data_ptr(), array.numel() * array.element_size()) for array in arrays]
+    bytes_in_all = head.size + sum([length for _, length in sources]) + len(inline) + len(ids)
+
+    def write(view: memoryview, address: int, place: int) -> None:
+        head.pack_into(
+            view,
+            place,
+            entry.attempt,
+            size,
+            entry.step,
+            entry.seconds,
+            entry.waits,
+            flags,
+            count,
+            len(inline),
+            len(ids),
+            *numbers,
+        )
+        at = place + head.size
+        for source, length in sources:
+            memmove(address + at, source, length)
+            at += length
+        if inline or ids:
+            view[at : at + len(inline) + len(ids)] = inline + ids
+        # Keeps the arrays until they are written.
+        arrays.clear()
+
+    return PackedStep(bytes_in_all, number, write)
 
 
 def _head_of(count: int) -> struct.Struct:
     made = _HEADS.get(count)
     if made is None:
-        made = _HEADS[count] = struct.Struct(f"{_FIXED.format}{count}d")
+        made = _HEADS[count] = struct.Struct(f"{FIXED.format}{count}d")
     return made
 
 
@@ -285,5 +172,4 @@ def _integers(tensor_B: Tensor) -> Tensor:
     return tensor_B.detach().cpu().long().contiguous()
 
 
-_FIXED = struct.Struct("<IIQdQIIII")
 _HEADS: dict[int, struct.Struct] = {}

@@ -1,4 +1,4 @@
-"""Encodes and decodes messages. Only this file imports the generated code.
+"""Encodes and decodes messages. Only this file and `record_codec.py` import the generated code.
 
 Decoding checks the lengths and ranges that the protocol requires, so that no other code has to.
 """
@@ -6,7 +6,6 @@ Decoding checks the lengths and ranges that the protocol requires, so that no ot
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from absgd_worker.errors import ProtocolError
 from absgd_worker.gen import (
@@ -14,14 +13,9 @@ from absgd_worker.gen import (
     common_pb2,
     envelope_pb2,
     plan_pb2,
-    record_pb2,
-    report_pb2,
     session_pb2,
-    stream_pb2,
 )
 from absgd_worker.link.wire import messages as m
-from absgd_worker.link.wire import records as r
-from absgd_worker.link.wire.covered import Covered
 from absgd_worker.link.wire.frame_size import text_that_fits
 from absgd_worker.link.wire.plan_columns import read_column
 from absgd_worker.version import PROTOCOL_MAJOR, PROTOCOL_MINOR
@@ -60,11 +54,11 @@ def encode_to_controller(message: m.ToController, lease_epoch: int) -> bytes:
     """Encodes one frame of the control socket."""
     envelope = envelope_pb2.ToController()
     if isinstance(message, m.Hello):
-        envelope.hello.CopyFrom(_hello(message))
+        envelope.hello.CopyFrom(write_hello(message))
     elif isinstance(message, m.Progress):
         progress = envelope.progress
         progress.lease_epoch, progress.phase = lease_epoch, message.phase  # type: ignore[assignment]
-        progress.position.CopyFrom(_position(message.position))
+        progress.position.CopyFrom(write_position(message.position))
         progress.waits, progress.waited_seconds = message.waits, message.waited_seconds
     elif isinstance(message, m.PlanAck):
         ack = envelope.plan_ack
@@ -76,73 +70,8 @@ def encode_to_controller(message: m.ToController, lease_epoch: int) -> bytes:
         result.step, result.follows = message.step, message.follows
         result.message = text_that_fits(message.message)
     else:
-        envelope.bye.CopyFrom(_bye(message, lease_epoch))
+        envelope.bye.CopyFrom(write_bye(message, lease_epoch))
     return envelope.SerializeToString()
-
-
-def encode_record(
-    body: r.Body,
-    *,
-    origin: str,
-    incarnation: int,
-    seq: int,
-    time_ms: int,
-    lease_epoch: int = 0,
-    covered: Covered = Covered(),
-) -> bytes:
-    """Encodes one frame of telemetry, of the spool and of the log. Only a Bye contains the lease."""
-    record = record_pb2.Record(origin=origin, incarnation=incarnation, seq=seq, time_ms=time_ms)
-    if covered.number:
-        record.covered.number, record.covered.parts = covered.number, covered.parts
-    part = getattr(record, r.FIELDS[type(body)])
-    if isinstance(body, r.StepBatch):
-        _fill_step_batch(part, body)
-    elif isinstance(body, r.SampleBatch):
-        _fill_sample_batch(part, body)
-    elif isinstance(body, r.Evaluation):
-        _fill_evaluation(part, body)
-    elif isinstance(body, (r.CheckpointWritten, r.Note)):
-        known = {**vars(body), "position": _position(body.position)}
-        if isinstance(body, r.Note):
-            known["text"] = text_that_fits(body.text)
-        part.MergeFrom(type(part)(**known))
-    elif isinstance(body, r.Joined):
-        part.MergeFrom(record_pb2.WorkerJoined(hello=_hello(body.hello), attempt=body.attempt))
-    elif isinstance(body, r.SampleInfo):
-        fields: dict[str, Any] = {**vars(body), "ids": [text_that_fits(one) for one in body.ids]}
-        part.MergeFrom(report_pb2.SampleInfo(**fields))
-    elif isinstance(body, m.Bye):
-        part.CopyFrom(_bye(body, lease_epoch))
-    else:
-        part.MergeFrom(type(part)(**vars(body)))
-    return record.SerializeToString()
-
-
-def stream_of(body: r.Body) -> str:
-    """The stream of its record, "steps" or "samples": an option of the field of Record in record.proto."""
-    return _STREAMS[r.FIELDS[type(body)]]
-
-
-def covered_of(payload: bytes, incarnation: int) -> Covered | None:
-    """What a frame covers; None if another process has written it, or it does not decode."""
-    record = record_pb2.Record()
-    try:
-        record.ParseFromString(payload)
-    except Exception:  # Versions of protobuf raise different classes.
-        return None
-    if record.incarnation != incarnation:
-        return None
-    return Covered(record.covered.number, record.covered.parts)
-
-
-def attempt_begun(payload: bytes) -> int:
-    """The attempt that begins with this record; 0 if none does, or the record does not decode."""
-    record = record_pb2.Record()
-    try:
-        record.ParseFromString(payload)
-    except Exception:  # Versions of protobuf raise different classes.
-        return 0
-    return max(record.worker_joined.attempt, record.rewind.attempt)
 
 
 def _welcome(message: session_pb2.Welcome) -> m.Welcome:
@@ -228,7 +157,7 @@ def _command(message: command_pb2.Command) -> m.Command:
     return m.Command(message.lease_epoch, message.id, action)
 
 
-def _hello(message: m.Hello) -> session_pb2.Hello:
+def write_hello(message: m.Hello) -> session_pb2.Hello:
     return session_pb2.Hello(
         protocol_major=PROTOCOL_MAJOR,
         protocol_minor=PROTOCOL_MINOR,
@@ -240,61 +169,33 @@ def _hello(message: m.Hello) -> session_pb2.Hello:
         steps_per_epoch=message.steps_per_epoch,
         dataset_size=message.dataset_size,
         num_classes=message.num_classes,
-        position=_position(message.position),
+        position=write_position(message.position),
         planned_through=message.planned_through,
         versions=[session_pb2.Version(name=name, version=text) for name, text in message.versions.items()],
         device=message.device,
-        initial=_values(message.initial),
+        initial=write_values(message.initial),
         batch_size=message.batch_size,
         courier_pid=message.courier_pid,
         forgotten=session_pb2.Acked(**message.forgotten._asdict()) if any(message.forgotten) else None,
     )
 
 
-def _bye(message: m.Bye, lease_epoch: int) -> session_pb2.Bye:
+def write_bye(message: m.Bye, lease_epoch: int) -> session_pb2.Bye:
     return session_pb2.Bye(
         lease_epoch=lease_epoch,
         reason=message.reason,  # type: ignore[arg-type]
-        position=_position(message.position),
+        position=write_position(message.position),
         message=text_that_fits(message.message),
         traceback=text_that_fits(message.traceback),
         sent=session_pb2.Acked(steps=message.sent.steps, samples=message.sent.samples),
     )
 
 
-def _fill_step_batch(batch: report_pb2.StepBatch, body: r.StepBatch) -> None:
-    batch.attempt, batch.first_step, batch.count = body.attempt, body.first_step, body.count
-    batch.controls.extend(_columns(body.controls))
-    for weighing in body.weighings:
-        batch.weighings.add(name=weighing.name, **weighing.columns)
-    batch.metrics.extend(_columns(body.metrics))
-    batch.step_seconds = body.step_seconds
-    batch.waits = body.waits
-    batch.without_main = body.without_main
-
-
-def _fill_sample_batch(batch: report_pb2.SampleBatch, body: r.SampleBatch) -> None:
-    batch.attempt = body.attempt
-    for step in body.steps:
-        batch.steps.add(**vars(step))
-
-
-def _fill_evaluation(evaluation: report_pb2.Evaluation, body: r.Evaluation) -> None:
-    evaluation.attempt, evaluation.step, evaluation.split = body.attempt, body.step, body.split
-    evaluation.metrics.extend(_values(body.metrics))
-    evaluation.num_classes, evaluation.confusion = body.num_classes, body.confusion
-    evaluation.seconds = body.seconds
-
-
-def _columns(columns: Mapping[str, bytes]) -> list[report_pb2.StepColumn]:
-    return [report_pb2.StepColumn(name=name, values=values) for name, values in columns.items()]
-
-
-def _values(values: Mapping[str, float]) -> list[common_pb2.Value]:
+def write_values(values: Mapping[str, float]) -> list[common_pb2.Value]:
     return [common_pb2.Value(name=name, value=value) for name, value in values.items()]
 
 
-def _position(position: m.Position) -> common_pb2.Position:
+def write_position(position: m.Position) -> common_pb2.Position:
     return common_pb2.Position(attempt=position.attempt, step=position.step)
 
 
@@ -303,12 +204,6 @@ def _acked(acked: session_pb2.Acked) -> m.Acked:
 
 
 MAX_ROWS = 262_144
-
-_STREAM: Any = stream_pb2.stream
-_STREAMS = {
-    field.name: {1: "steps", 2: "samples"}[field.GetOptions().Extensions[_STREAM]]
-    for field in record_pb2.Record.DESCRIPTOR.oneofs_by_name["body"].fields
-}
 
 _PLAIN_ACTIONS: dict[str, m.Action] = {"pause": m.Pause(), "resume": m.Resume(), "evaluate": m.Evaluate()}
 

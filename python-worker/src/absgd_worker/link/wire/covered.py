@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Covered(NamedTuple):
-    """Everything before the record `number`, and `parts` of that record, is in its stream. Greater is later."""
+    """The records before `number` are in the stream, and `parts` of that record. Greater is later."""
 
     number: int = 0
     parts: int = 0
@@ -14,3 +14,5 @@ class Covered(NamedTuple):
 
 
 WHOLE = 0xFFFF_FFFF
+
+NOTHING_COVERED = Covered()
