@@ -13,7 +13,7 @@ from absgd_worker.link.courier.samples import Samples
 from absgd_worker.link.courier.spool import Spool
 from absgd_worker.link.courier.streams import FromRing, Numbered
 from absgd_worker.link.courier.telemetry import Telemetry
-from absgd_worker.link.ring.step_record import StepPacker
+from absgd_worker.link.ring.step_record import StepPacker, write_step
 from absgd_worker.link.ring.step_row import StepRow, read_step, schema_from
 from absgd_worker.link.step_entry import StepEntry
 from absgd_worker.weights import Normaliser
@@ -50,7 +50,8 @@ def row(entry: StepEntry, number: int = 1) -> StepRow:
 
     packed = StepPacker(add_name).pack(entry)
     payload = bytearray(packed.size)
-    packed.write(memoryview(payload), addressof((c_ubyte * packed.size).from_buffer(payload)), 0)
+    buffer = (c_ubyte * packed.size).from_buffer(payload)
+    write_step(packed, memoryview(payload), addressof(buffer), 0)
     read = read_step(number, memoryview(payload), packed.schema, lambda schema: schema_from(names[schema]))
     assert read is not None
     return read

@@ -20,7 +20,7 @@ from absgd_worker.link.ring.names import NamesWriter
 from absgd_worker.link.ring.overflow import OverflowWriter
 from absgd_worker.link.ring.plain import decode, encode
 from absgd_worker.link.ring.rings import RingReader, RingWriter, words_of
-from absgd_worker.link.ring.step_record import PackedStep, StepPacker
+from absgd_worker.link.ring.step_record import PackedStep, StepPacker, write_step
 from absgd_worker.link.step_entry import StepEntry
 from absgd_worker.link.wire.messages import Abort, Command, CommandResult, Plan, PlanAck, Released, Welcome
 from absgd_worker.link.wire.records import CheckpointWritten, Gap, GapReason
@@ -197,7 +197,7 @@ class UpWriter:
         if self._has_room_in_ring():
             place = self._ring.reserve(packed.size)
             if place is not None:
-                packed.write(self._memory.view, self._memory.address, place)
+                write_step(packed, self._memory.view, self._memory.address, place)
                 self.last += 1
                 self._ring.commit(place, packed.size, number=self.last, kind=Kind.STEP, schema=packed.schema)
                 self._words[Word.UP_SEQ] = self.last
@@ -251,7 +251,7 @@ class UpWriter:
             packed = self._packer.pack(entry, with_samples=False)
         payload = bytearray(packed.size)
         buffer = (ctypes.c_ubyte * packed.size).from_buffer(payload)
-        packed.write(memoryview(payload), ctypes.addressof(buffer), 0)
+        write_step(packed, memoryview(payload), ctypes.addressof(buffer), 0)
         del buffer
         self._append_to_overflow(payload, Kind.STEP, packed.schema)
 

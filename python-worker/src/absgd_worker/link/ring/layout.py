@@ -104,6 +104,8 @@ HEAD = struct.Struct("<IIQHHI")
 """Of a record in a ring, of an entry in the table of names and of a record in an overflow file: bytes of the
 payload, CRC-32 of all that follows, number, kind, schema, and 0."""
 
+CRC = struct.Struct("<I")
+
 
 class Kind(IntEnum):
     """What a record holds."""

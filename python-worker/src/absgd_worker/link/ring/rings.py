@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from typing import NamedTuple
 
-from absgd_worker.link.ring.layout import HEAD, Kind, Word
+from absgd_worker.link.ring.layout import CRC, HEAD, Kind, Word
 from absgd_worker.link.ring.memory import SharedMemory
 
 
@@ -125,8 +125,7 @@ def write_head(view: memoryview, place: int, size: int, *, number: int, kind: Ki
     """Writes the head in front of the payload at `place`."""
     start = place - HEAD.size
     HEAD.pack_into(view, start, size, 0, number, kind, schema, 0)
-    crc = zlib.crc32(view[start + 8 : place + size])
-    view[start + 4 : start + 8] = crc.to_bytes(4, "little")
+    CRC.pack_into(view, start + 4, zlib.crc32(view[start + 8 : place + size]))
 
 
 def whole_payload(view: memoryview, start: int, length: int) -> memoryview | None:

@@ -15,7 +15,7 @@ from ctypes import memmove
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from absgd_worker.link.ring.names import INLINE
-from absgd_worker.link.ring.step_row import FIXED, Flag, Schema
+from absgd_worker.link.ring.step_row import FIXED, Flag
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,16 +24,24 @@ if TYPE_CHECKING:
 
 
 class PackedStep(NamedTuple):
-    """A step that is ready to be written: `write` puts `size` bytes at a place of a memory."""
+    """A step that is ready to be written by `write_step`."""
 
     size: int
+    """Bytes of the payload."""
     schema: int
-    write: Callable[[memoryview, int, int], None]
-    """Called with the memory, its address, and the place of the payload in it."""
+    """The number of its schema in the table of names."""
+    head: struct.Struct
+    fixed: tuple[int | float, ...]
+    numbers: list[float]
+    arrays: list[Tensor]
+    lengths: list[int]
+    """Bytes of each array."""
+    rest: bytes
+    """Behind the arrays."""
 
 
 class StepPacker:
-    """Writes steps for the courier.
+    """Collects what is to be written of a step.
 
     Args:
         add_name: adds a text to the table of names, and returns its number; None if the table is full.
@@ -41,58 +49,52 @@ class StepPacker:
 
     def __init__(self, add_name: Callable[[bytes], int | None]) -> None:
         self._add_name = add_name
-        self._schemas: dict[Schema, tuple[int, bytes]] = {}
+        self._schemas: dict[tuple[object, ...], tuple[int, bytes]] = {}
 
     def pack(self, entry: StepEntry, *, with_samples: bool = True) -> PackedStep:
-        """Collects what is to be written. Waits for a device, if the entry's tensors are on one.
+        """Waits for a device, if the entry's tensors are on one.
 
         `with_samples`: False leaves the samples out, where there is no room for them any more.
         """
-        metrics = entry.metrics
-        schema = Schema(
-            tuple(entry.controls),
+        attempt, step, seconds, waits, controls, statistics, losses_B, *_ = entry
+        metrics, bare, others = entry.metrics, entry.bare, entry.others
+        schema = (
+            tuple(controls),
             tuple(metrics) if metrics else (),
             entry.name,
-            tuple([name for name, _ in entry.others]) if entry.others else (),
+            tuple([name for name, _ in others]) if others else (),
         )
-        known = self._schemas.get(schema) or self._new_schema(schema)
-        numbers = [*entry.controls.values()]
-        flags = Flag.MAIN if entry.has_main else 0
-        if entry.statistics is not None:
-            flags |= Flag.STATISTICS
-            numbers += _numbers(entry.statistics)
-        if entry.bare is not None:
-            flags |= Flag.BARE
-            numbers += _numbers(entry.bare)
-        for _, statistics in entry.others:
-            numbers += _numbers(statistics)
+        number, inline = self._schemas.get(schema) or self._new_schema(schema)
+        numbers: list[Any] = [*controls.values()]
+        flags = MAIN if entry.has_main else 0
+        if statistics is not None:
+            flags |= STATISTICS
+            numbers += statistics if isinstance(statistics, tuple) else statistics.tolist()
+        if bare is not None:
+            flags |= BARE
+            numbers += _numbers(bare)
+        for _, other in others:
+            numbers += _numbers(other)
         if metrics:
-            numbers += map(float, metrics.values())
+            numbers += metrics.values()
+        size = 0
         arrays: list[Tensor] = []
+        lengths: list[int] = []
         ids = b""
-        size = entry.losses_B.shape[0]
-        if with_samples and entry.statistics is not None:
-            losses_B, weights_B = _on_host(entry.losses_B), _on_host(entry.weights_B)
-            arrays = [losses_B, weights_B]
-            if entry.keep_samples:
-                flags |= Flag.KEEP_SAMPLES
-            if losses_B.element_size() == 8:
-                flags |= Flag.WIDE_LOSSES
-            if weights_B.element_size() == 8:
-                flags |= Flag.WIDE_WEIGHTS
-            if entry.indices_B is not None:
-                flags |= Flag.INDICES
-                arrays.append(_integers(entry.indices_B))
-            if entry.labels_B is not None:
-                flags |= Flag.LABELS
-                arrays.append(_integers(entry.labels_B))
+        if with_samples and statistics is not None:
+            size = losses_B.shape[0]
+            flags |= _add_arrays(entry, size, arrays, lengths)
             if entry.ids is not None:
                 ids = json.dumps(list(entry.ids)).encode("utf-8", "surrogatepass")
-        elif with_samples:
-            size = 0
-        return _packed(entry, known, _Parts(flags, size if arrays else 0, numbers, arrays, ids))
+        count = len(numbers)
+        head = _HEADS.get(count) or _new_head(count)
+        rest = inline + ids
+        fixed = (attempt, size, step, seconds, waits, flags, count, len(inline), len(ids))
+        return PackedStep(
+            head.size + sum(lengths) + len(rest), number, head, fixed, numbers, arrays, lengths, rest
+        )
 
-    def _new_schema(self, schema: Schema) -> tuple[int, bytes]:
+    def _new_schema(self, schema: tuple[object, ...]) -> tuple[int, bytes]:
         text = json.dumps(schema).encode("utf-8", "surrogatepass")
         number = self._add_name(text)
         known = (INLINE, text) if number is None else (number, b"")
@@ -101,56 +103,37 @@ class StepPacker:
         return known
 
 
-class _Parts(NamedTuple):
-    """What is written of a step beside its fixed numbers."""
-
-    flags: int
-    size: int
-    numbers: list[float]
-    arrays: list[Tensor]
-    ids: bytes
-
-
-def _packed(entry: StepEntry, known: tuple[int, bytes], parts: _Parts) -> PackedStep:
-    number, inline = known
-    flags, size, numbers, arrays, ids = parts
-    count = len(numbers)
-    head = _head_of(count)
-    sources = [(array.data_ptr(), array.numel() * array.element_size()) for array in arrays]
-    bytes_in_all = head.size + sum([length for _, length in sources]) + len(inline) + len(ids)
-
-    def write(view: memoryview, address: int, place: int) -> None:
-        head.pack_into(
-            view,
-            place,
-            entry.attempt,
-            size,
-            entry.step,
-            entry.seconds,
-            entry.waits,
-            flags,
-            count,
-            len(inline),
-            len(ids),
-            *numbers,
-        )
-        at = place + head.size
-        for source, length in sources:
-            memmove(address + at, source, length)
-            at += length
-        if inline or ids:
-            view[at : at + len(inline) + len(ids)] = inline + ids
-        # Keeps the arrays until they are written.
-        arrays.clear()
-
-    return PackedStep(bytes_in_all, number, write)
+def write_step(packed: PackedStep, view: memoryview, address: int, place: int) -> None:
+    """Writes the payload at `place` of a memory, which is at `address`."""
+    _, _, head, fixed, numbers, arrays, lengths, rest = packed
+    head.pack_into(view, place, *fixed, *numbers)
+    at = place + head.size
+    for array, length in zip(arrays, lengths, strict=True):
+        memmove(address + at, array.data_ptr(), length)
+        at += length
+    if rest:
+        view[at : at + len(rest)] = rest
 
 
-def _head_of(count: int) -> struct.Struct:
-    made = _HEADS.get(count)
-    if made is None:
-        made = _HEADS[count] = struct.Struct(f"{FIXED.format}{count}d")
-    return made
+def _add_arrays(entry: StepEntry, size: int, arrays: list[Tensor], lengths: list[int]) -> int:
+    """Adds the arrays of the samples, and returns the flags for them."""
+    flags = KEEP_SAMPLES if entry.keep_samples else 0
+    for tensor_B, wide in ((entry.losses_B, WIDE_LOSSES), (entry.weights_B, WIDE_WEIGHTS)):
+        width = tensor_B.element_size()
+        if width not in (4, 8) or not (tensor_B.is_cpu and tensor_B.is_contiguous()):
+            tensor_B = _on_host(tensor_B)
+            width = tensor_B.element_size()
+        if width == 8:
+            flags |= wide
+        arrays.append(tensor_B)
+        lengths.append(width * size)
+    for integers_B, flag in ((entry.indices_B, INDICES), (entry.labels_B, LABELS)):
+        if integers_B is not None:
+            flags |= flag
+            is_plain = integers_B.element_size() == 8 and integers_B.is_cpu and integers_B.is_contiguous()
+            arrays.append(integers_B if is_plain else integers_B.detach().cpu().long().contiguous())
+            lengths.append(8 * size)
+    return flags
 
 
 def _numbers(statistics: Any) -> Any:
@@ -160,16 +143,20 @@ def _numbers(statistics: Any) -> Any:
 
 def _on_host(tensor_B: Tensor) -> Tensor:
     """The same numbers in float32 or float64, one after the other in the memory of this machine."""
-    if tensor_B.element_size() == 4 and tensor_B.is_cpu and tensor_B.is_contiguous():
-        return tensor_B
     host_B = tensor_B.detach().cpu().contiguous()
     return host_B if host_B.element_size() in (4, 8) else host_B.float()
 
 
-def _integers(tensor_B: Tensor) -> Tensor:
-    if tensor_B.element_size() == 8 and tensor_B.is_cpu and tensor_B.is_contiguous():
-        return tensor_B
-    return tensor_B.detach().cpu().long().contiguous()
+def _new_head(count: int) -> struct.Struct:
+    made = _HEADS[count] = struct.Struct(f"{FIXED.format}{count}d")
+    return made
 
 
 _HEADS: dict[int, struct.Struct] = {}
+"""The fixed numbers and as many float64 as the key says."""
+
+# Numbers, because operations on flags take longer than all the rest.
+STATISTICS, KEEP_SAMPLES, INDICES, LABELS = map(
+    int, (Flag.STATISTICS, Flag.KEEP_SAMPLES, Flag.INDICES, Flag.LABELS)
+)
+BARE, WIDE_LOSSES, WIDE_WEIGHTS, MAIN = map(int, (Flag.BARE, Flag.WIDE_LOSSES, Flag.WIDE_WEIGHTS, Flag.MAIN))
