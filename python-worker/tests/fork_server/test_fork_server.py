@@ -69,12 +69,22 @@ def test_only_its_owner_can_connect(tmp_path: Path) -> None:
 
 def test_nothing_is_forked_once_cuda_is_in_use_or_threads_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threading, "active_count", lambda: 1)
-    assert objection() == ""
+    assert objection(is_spoilt=False) == ""
+    assert "CUDA is in use already" in objection(is_spoilt=True)
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
-    assert "CUDA is in use already" in objection()
+    assert "CUDA is in use already" in objection(is_spoilt=False)
     monkeypatch.undo()
     monkeypatch.setattr(threading, "active_count", lambda: 2)
-    assert "has started threads" in objection()
+    assert "has started threads" in objection(is_spoilt=False)
+
+
+@pytest.mark.skipif(torch.version.cuda is None, reason="this build of torch has no CUDA")
+def test_a_question_for_the_number_of_devices_spoils_cuda_in_forks_which_the_server_notices() -> None:
+    code = (
+        "import torch; from absgd_worker.fork_server.__main__ import accelerators_are_spoilt as spoilt\n"
+        "print(spoilt()); torch.cuda.is_available(); print(torch.cuda.is_initialized(), spoilt())"
+    )
+    assert run_python("-c", code, keeps_package=True).stdout == "False\nFalse True\n"
 
 
 def test_the_imports_touch_no_accelerator_and_start_no_thread_of_torch_or_python() -> None:

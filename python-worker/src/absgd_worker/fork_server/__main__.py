@@ -27,21 +27,37 @@ FILES = ("socket", "environment", "ended", "server.log")
 """What is in the folder; the socket is made here."""
 
 
-def objection() -> str:
-    """Why this process must not be forked now; empty if it may be."""
-    if torch.cuda.is_initialized():
+def objection(*, is_spoilt: bool) -> str:
+    """Why this process must not be forked now; empty if it may be.
+
+    `is_spoilt`: the result of `accelerators_are_spoilt`.
+    """
+    if is_spoilt or torch.cuda.is_initialized():
         return "CUDA is in use already in the process that would be forked, and does not survive that"
     if threading.active_count() > 1:
         return "a library has started threads in the process that would be forked, which do not survive that"
     return ""
 
 
+def accelerators_are_spoilt() -> bool:
+    """Whether a fork of this process could not use an accelerator. Torch tells that in a fork alone: a mere
+    question for the number of devices, which an import may ask, initialises the driver, but not
+    `torch.cuda`."""
+    pid = os.fork()
+    if pid == 0:
+        modules = [module for module in (torch.cuda, getattr(torch, "xpu", None)) if module is not None]
+        os._exit(any(module._is_in_bad_fork() for module in modules))
+    _, status = os.waitpid(pid, 0)
+    return status != 0
+
+
 def main(folder: str) -> None:
     library = library_path()
     import_all(IMPORTED_LATER, PROGRAMS)
     set_at_start = dict(os.environb)
+    is_spoilt = accelerators_are_spoilt()
     listener = listen(os.path.join(folder, FILES[0]))
-    request = serve(listener, objection=lambda _: objection())
+    request = serve(listener, objection=lambda _: objection(is_spoilt=is_spoilt))
     if request is not None:
         become(request, library, lambda request: prepare(request, set_at_start))
     # Whoever made the folder may have been killed.
