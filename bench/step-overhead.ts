@@ -30,9 +30,9 @@ interface Size extends StepSize {
 }
 
 const SIZES: readonly Size[] = [
-  { name: '1ms', seconds: 0.001, blockSteps: 100, blocks: 150, turnSteps: 500, turns: 50, budget: 1.04 },
-  { name: '5ms', seconds: 0.005, blockSteps: 20, blocks: 250, turnSteps: 100, turns: 50, budget: 1.01 },
-  { name: '50ms', seconds: 0.05, blockSteps: 4, blocks: 60, turnSteps: 12, turns: 50, budget: 1.005 },
+  { name: '1ms', seconds: 0.001, blockSteps: 100, blocks: 150, turnSteps: 500, turns: 30, budget: 1.04 },
+  { name: '5ms', seconds: 0.005, blockSteps: 20, blocks: 250, turnSteps: 140, turns: 30, budget: 1.01 },
+  { name: '50ms', seconds: 0.05, blockSteps: 4, blocks: 60, turnSteps: 12, turns: 30, budget: 1.005 },
 ]
 
 async function measureSize(settings: Settings, size: Size): Promise<Figure[]> {

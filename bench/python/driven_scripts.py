@@ -26,7 +26,7 @@ from timing import mean_difference, mean_ratio, median_ratio, report
 SCRIPT = Path(__file__).with_name("steps_in_turns.py")
 BARE, DRIVEN = ("bare", "again"), ("wrap", "script")
 WARM_UP = 3
-SETTLE_SECONDS = 0.3
+SETTLE_SECONDS = 0.15
 """Between two blocks: what a driven one has reported is on its way, and must not take time from the next."""
 START_SECONDS = 120.0
 
