@@ -23,8 +23,8 @@ export interface Settings {
   readonly python: string
   /** Folder that is removed afterwards. */
   readonly folder: string
-  /** Whether to install tensorboard, into that folder, to measure it. */
-  readonly tensorboard: boolean
+  /** Whether to install tensorboard and wandb, into that folder, to measure them. */
+  readonly trackers: boolean
 }
 
 export interface Bench {

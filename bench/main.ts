@@ -46,8 +46,8 @@ on stderr.
   --quick        small sizes, to see that a benchmark works
   --markdown     prints a table in Markdown instead of lines of JSON
   --strict       exit code 1 when a budget is missed
-  --tensorboard  report-cost: installs tensorboard into a folder that is
-                 removed afterwards, and measures it, too`
+  --trackers     report-cost: installs tensorboard and wandb into a folder that
+                 is removed afterwards, and measures them, too`
 
 async function main(): Promise<number> {
   const given = parse()
@@ -63,7 +63,7 @@ interface Values {
   readonly quick: boolean
   readonly markdown: boolean
   readonly strict: boolean
-  readonly tensorboard: boolean
+  readonly trackers: boolean
 }
 
 async function run(benches: readonly Bench[], values: Values): Promise<number> {
@@ -121,7 +121,7 @@ const OPTIONS = {
   quick: flag,
   markdown: flag,
   strict: flag,
-  tensorboard: flag,
+  trackers: flag,
 } as const
 const PYTHON = process.env['ABSGD_PYTHON'] ?? fileURLToPath(new URL('../.venv/bin/python', import.meta.url))
 

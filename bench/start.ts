@@ -8,9 +8,10 @@ import { pythonFile } from './helpers/python.js'
 
 export const start: Bench = {
   name: 'start',
-  about: 'Enter to the first step and the last step to the prompt, beside a script; CPU of short commands',
+  about:
+    'Enter to the first step and the last step to the prompt, beside a script; the second run of a set; CPU of short commands',
   async run(settings) {
-    return [...(await startAndEnd(settings)), ...(await shortCommands(settings))]
+    return [...(await startAndEnd(settings)), await secondRun(settings), ...(await shortCommands(settings))]
   },
 }
 
@@ -62,6 +63,46 @@ async function startAndEnd(settings: Settings): Promise<Figure[]> {
       against: `script ${middle(bare, 'toPrompt').toFixed(2)} s`,
     },
   ]
+}
+
+/** Several runs share one process that has imported torch, unless ABSGD_FORK is "off". */
+async function secondRun(settings: Settings): Promise<Figure> {
+  const experiment = writeExperiment(settings.folder)
+  const rounds = settings.quick ? 1 : ROUNDS
+  const forked: number[] = []
+  const anew: number[] = []
+  for (let round = 0; round < rounds; round += 1) {
+    const order = [true, false]
+    for (const fork of round % 2 === 0 ? order : order.toReversed())
+      (fork ? forked : anew).push(await secondFirstStep(settings, experiment, `set-${round}`, fork))
+  }
+  return {
+    name: 'second_run_first_step',
+    what: `the second run of --seeds 2, from its beginning to its first step: median of ${rounds}`,
+    value: median(forked),
+    unit: 's',
+    budget: { most: 1.5 },
+    against: `a fresh Python (ABSGD_FORK=off) ${median(anew).toFixed(2)} s`,
+  }
+}
+
+/** Seconds from the moment at which the command begins the second run. */
+async function secondFirstStep(
+  { folder, python }: Settings,
+  experiment: string,
+  name: string,
+  fork: boolean,
+): Promise<number> {
+  const marks = join(folder, 'marks')
+  const runs = join(folder, fork ? 'forked' : 'anew')
+  const args = [CLI, 'run', experiment, '--ui', 'plain', '--runs', runs, '--threads', '1', '--seeds', '2']
+  const env = { ...process.env, ABSGD_PYTHON: python, ABSGD_FORK: fork ? 'on' : 'off' }
+  await timed(process.execPath, [...args, '--name', name, '--param', `marks=${marks}`], { env })
+  const [, , first = ''] = readFileSync(marks, 'utf8').split('\n')
+  rmSync(marks)
+  const manifest = readFileSync(join(runs, `${name}-seed1`, 'manifest.json'), 'utf8')
+  const { createdAt } = JSON.parse(manifest) as { readonly createdAt: string }
+  return Number(first.split(' ')[1]) - Date.parse(createdAt) / 1000
 }
 
 async function shortCommands({ folder, quick }: Settings): Promise<Figure[]> {

@@ -1,38 +1,38 @@
-/** Measures the overhead of a controlled step, compared with the same step of a loop without a controller. */
+/** Measures the overhead of a controlled step, in a task and in driven scripts, compared with the same step without a controller. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { cosine, exponential } from '../src/index.js'
 import type { Bench, Figure, Settings } from './figure.js'
+import { drivenScripts, type StepSize } from './helpers/driven-scripts.js'
 import { intervalText, type Interval } from './helpers/python.js'
 import { trainToEnd } from './helpers/runs.js'
 
 export const stepOverhead: Bench = {
   name: 'step-overhead',
-  about: 'controlled steps of 1, 5 and 50 ms with full report against a bare loop',
+  about:
+    'controlled steps of 1, 5 and 50 ms against a bare loop: a task, a loop with wrap, a script under absgd-run',
   async run(settings) {
-    const sizes = settings.quick ? [{ ...SIZES[0]!, seconds: 0.0005, blocks: 2 }] : SIZES
+    const quick = { seconds: 0.0005, blocks: 2, turnSteps: 100, turns: 2 }
+    const sizes = settings.quick ? [{ ...SIZES[0]!, ...quick }] : SIZES
     const measured: Figure[] = []
-    for (const size of sizes) measured.push(...(await measureSize(settings, size)))
+    for (const size of sizes) {
+      measured.push(...(await measureSize(settings, size)))
+      measured.push(...(await drivenScripts(settings, size)))
+    }
     return measured
   },
 }
 
-interface Size {
-  /** In words of a-z, 0-9 and "_". */
-  readonly name: string
-  /** Of a bare step. */
-  readonly seconds: number
+interface Size extends StepSize {
   /** About as many as are trained between two messages of telemetry. */
   readonly blockSteps: number
   readonly blocks: number
-  /** Most of the ratio. */
-  readonly budget: number
 }
 
 const SIZES: readonly Size[] = [
-  { name: '1ms', seconds: 0.001, blockSteps: 100, blocks: 150, budget: 1.04 },
-  { name: '5ms', seconds: 0.005, blockSteps: 20, blocks: 250, budget: 1.01 },
-  { name: '50ms', seconds: 0.05, blockSteps: 4, blocks: 60, budget: 1.005 },
+  { name: '1ms', seconds: 0.001, blockSteps: 100, blocks: 150, turnSteps: 500, turns: 30, budget: 1.04 },
+  { name: '5ms', seconds: 0.005, blockSteps: 20, blocks: 250, turnSteps: 140, turns: 30, budget: 1.01 },
+  { name: '50ms', seconds: 0.05, blockSteps: 4, blocks: 60, turnSteps: 12, turns: 30, budget: 1.005 },
 ]
 
 async function measureSize(settings: Settings, size: Size): Promise<Figure[]> {

@@ -1,12 +1,15 @@
 """The cost of a step's report to the training thread: statistics, 8 scalars, and loss, weight, index of 128.
 
-usage: report_cost.py ROUNDS [FOLDER], the folder being one in which the package tensorboard was installed
+    report_cost.py ROUNDS [tensorboard=FOLDER] [wandb=FOLDER]
+
+FOLDER: one in which the package of that name was installed. It is then measured beside.
 """
 
 from __future__ import annotations
 
 import importlib
 import math
+import os
 import sys
 import tempfile
 from collections import deque
@@ -88,11 +91,9 @@ def weigh_alone(losses_B: Tensor) -> Callable[[], object]:
     return call
 
 
-def tensorboard(folder: str, log_dir: str) -> dict[str, Callable[[], object]]:
-    sys.path.insert(0, folder)
-    writer_class = importlib.import_module("torch.utils.tensorboard").SummaryWriter
-
-    writer = writer_class(log_dir)
+def tensorboard(log_dir: str) -> dict[str, Callable[[], object]]:
+    """Eight scalars one by one, and a histogram of the losses of 128 samples."""
+    writer = importlib.import_module("torch.utils.tensorboard").SummaryWriter(log_dir)
     losses_B = torch.rand(B)
 
     def scalars() -> None:
@@ -105,9 +106,25 @@ def tensorboard(folder: str, log_dir: str) -> dict[str, Callable[[], object]]:
     }
 
 
+def wandb(log_dir: str) -> dict[str, Callable[[], object]]:
+    """Eight scalars in one call, and these with a histogram of the losses of 128 samples; nothing is sent."""
+    os.environ.update(WANDB_MODE="offline", WANDB_SILENT="true", WANDB_CONSOLE="off", WANDB_DIR=log_dir)
+    package = importlib.import_module("wandb")
+    run = package.init(project="bench")
+    losses_B = torch.rand(B)
+    return {
+        "wandb_scalars": lambda: run.log(SCALARS),
+        "wandb_report": lambda: run.log({**SCALARS, "losses": package.Histogram(losses_B)}),
+    }
+
+
+TRACKERS = {"tensorboard": tensorboard, "wandb": wandb}
+
+
 def main() -> None:
     torch.set_num_threads(1)
-    rounds, folders = int(sys.argv[1]), sys.argv[2:]
+    rounds = int(sys.argv[1])
+    folders = dict(argument.split("=", 1) for argument in sys.argv[2:])
     losses_B = torch.rand(B, generator=torch.Generator().manual_seed(0))
     arms = {
         "hand_over": hand_over(),
@@ -115,8 +132,10 @@ def main() -> None:
         "alone": weigh_alone(losses_B),
     }
     with tempfile.TemporaryDirectory() as log_dir:
-        if folders:
-            arms |= tensorboard(folders[0], log_dir)
+        for name, folder in folders.items():
+            # What is installed beside torch comes first.
+            sys.path.append(folder)
+            arms |= TRACKERS[name](log_dir)
         seconds = interleaved(arms, rounds=rounds, calls=CALLS)
     statistics = mean_difference(seconds["with_statistics"], seconds["alone"])
     report(

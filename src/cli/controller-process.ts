@@ -18,6 +18,8 @@ export interface ControllerOptions {
   readonly takeOver?: boolean
   /** For a new run: the kind of its worker, which is started before the experiment is loaded. */
   readonly early?: EarlyKind | undefined
+  /** For one of several runs: the folder of the fork server, which starts the worker where it can. */
+  readonly forks?: string | undefined
 }
 
 /** The kind of the worker of a run that Python trains. Only a script has a directory. */
@@ -37,7 +39,7 @@ export interface ControllerProcess extends ProcessHandle {
  *   made it and nothing was recorded in it.
  */
 export async function startControllerProcess(options: ControllerOptions): Promise<ControllerProcess> {
-  const { dir, python, threads, takeOver = false, early } = options
+  const { dir, python, threads, takeOver = false, early, forks } = options
   const { controllerLog } = runPaths(dir)
   const offset = statSync(controllerLog, { throwIfNoEntry: false })?.size ?? 0
   const lastOutput = () => lastLines(controllerLog, { offset }).replace(/^absgd: /, '')
@@ -51,6 +53,7 @@ export async function startControllerProcess(options: ControllerOptions): Promis
       ...(threads === undefined ? [] : ['--threads', String(threads)]),
       ...(takeOver ? ['--take-over'] : []),
       ...(python === undefined || early === undefined ? [] : ['--early', early]),
+      ...(python === undefined || forks === undefined ? [] : ['--forks', forks]),
     ],
     environment: {},
     outputFile: controllerLog,

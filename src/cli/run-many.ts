@@ -14,6 +14,7 @@ import type { RunSummary } from '../history/summarize-run.js'
 import { planRunSet, withCurrentSummary, type PlannedRun, type RunSet } from '../run/run-set.js'
 import { onInterrupt } from '../process/interrupt.js'
 import { watchProcess, type ProcessHandle } from '../process/child.js'
+import { mayFork, startForkServer } from '../worker/fork-server.js'
 import { exitCodeOf } from './exit-code.js'
 import { earlyKindOf, startControllerProcess } from './controller-process.js'
 import { createSetOutput, type SetOutput } from './output/set-output.js'
@@ -54,14 +55,19 @@ export async function runMany(file: string, options: RunManyOptions): Promise<vo
     options.threads ?? (jobs > 1 ? Math.max(1, Math.floor(availableParallelism() / jobs)) : undefined)
   const output = createSetOutput(set, { ui, jobs, threads })
   const python = simulate === true ? undefined : await pythonFor(set, options.python)
-  const trainer = { python, threads, jobs, output }
-  const outcomes = await trainSet(set, trainer)
+  const forks = python === undefined || countOpen(set) < 2 || !mayFork() ? undefined : startForkServer(python)
+  const trainer = { python, threads, jobs, output, forks: forks?.folder }
+  const outcomes = await trainSet(set, trainer).finally(() => forks?.end())
   output.end(outcomes.summaries)
   process.exitCode = exitCodeOfSet(outcomes)
 }
 
-async function pythonFor({ runs }: RunSet, python: string | undefined): Promise<string> {
-  if (runs.every(({ summary }) => summary?.status === 'completed')) return ''
+function countOpen({ runs }: RunSet): number {
+  return runs.filter(({ summary }) => summary?.status !== 'completed').length
+}
+
+async function pythonFor(set: RunSet, python: string | undefined): Promise<string> {
+  if (countOpen(set) === 0) return ''
   const environment = await ensureEnvironment({
     directory: process.cwd(),
     report: (line) => process.stderr.write(`${line}\n`),
@@ -75,6 +81,8 @@ interface Trainer {
   readonly threads: number | undefined
   readonly jobs: number
   readonly output: SetOutput
+  /** The folder of the process that has imported torch, from which workers are forked. */
+  readonly forks: string | undefined
 }
 
 export interface Outcomes {
@@ -88,7 +96,7 @@ export interface Outcomes {
 
 async function trainSet(
   { root, runs }: RunSet,
-  { python, threads, jobs, output }: Trainer,
+  { python, threads, jobs, output, forks }: Trainer,
 ): Promise<Outcomes> {
   /** The current runs, with their controllers. Undefined while the controller starts. */
   const underWay = new Map<PlannedRun, ProcessHandle | undefined>()
@@ -125,13 +133,15 @@ async function trainSet(
         conclude(planned, current.summary)
         return
       }
-      const early = current.summary === undefined ? earlyKindOf(manifest) : undefined
+      const isEarly = current.summary === undefined && forks === undefined
+      const early = isEarly ? earlyKindOf(manifest) : undefined
       const controller =
         holder === undefined
           ? await startControllerProcess({
               dir,
               python,
               early,
+              forks,
               ...(threads === undefined ? {} : { threads }),
             })
           : watchProcess(holder)

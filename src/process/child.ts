@@ -119,7 +119,8 @@ export function lastLines(file: string, { lines = 20, offset = 0 } = {}): string
   }
 }
 
-function signalProcess(pid: number | undefined, signal: NodeJS.Signals): void {
+/** Does nothing when there is no such process. */
+export function signalProcess(pid: number | undefined, signal: NodeJS.Signals): void {
   if (pid === undefined || pid <= 0) return
   try {
     process.kill(pid, signal)

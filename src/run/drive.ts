@@ -22,6 +22,8 @@ export interface DriveOptions {
   readonly handleSignals?: boolean
   /** Python, started already for a new run. */
   readonly early?: EarlyWorker | undefined
+  /** The folder of a fork server, which starts the worker where it can. */
+  readonly forks?: string | undefined
 }
 
 /**
@@ -50,6 +52,7 @@ export async function driveRun(prepared: PreparedRun, options: DriveOptions = {}
     takeOver: options.takeOver ?? false,
     ...(options.threads === undefined ? {} : { threads: options.threads }),
     early: options.early,
+    forks: options.forks,
     onReport: (body) => {
       feed.push(body)
     },

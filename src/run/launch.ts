@@ -7,7 +7,9 @@ import type { PrepareOptions } from './prepare.js'
 import type { Run } from '../experiment/run-handle.js'
 
 export interface LaunchOptions
-  extends Omit<PrepareOptions, 'experiment' | 'experimentFile'>, Omit<DriveOptions, 'takeOver' | 'early'> {}
+  extends
+    Omit<PrepareOptions, 'experiment' | 'experimentFile'>,
+    Omit<DriveOptions, 'takeOver' | 'early' | 'forks'> {}
 
 /**
  * Starts a run of `experiment` under a controller in this process.

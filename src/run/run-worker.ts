@@ -9,6 +9,7 @@ import { isRunning, type ProcessIdentity } from '../process/identity.js'
 import type { Manifest } from '../record/manifest.js'
 import type { Endpoints } from '../wire/channel.js'
 import type { EarlyWorker } from '../worker/early-worker.js'
+import { startForkedWorker } from '../worker/forked-worker.js'
 import { startLocalWorker, type WorkerSettings } from '../worker/local.js'
 
 export interface WorkerOptions {
@@ -21,6 +22,8 @@ export interface WorkerOptions {
   readonly threads?: number
   /** Python, started already for a new run. */
   readonly early?: EarlyWorker | undefined
+  /** The folder of a fork server, which starts the worker where it can. */
+  readonly forks?: string | undefined
 }
 
 /** A simulated worker restores checkpoints as a task does. */
@@ -46,10 +49,14 @@ export function livingWorker(
   return { worker, endpoints: file.endpoints }
 }
 
-/** @throws AbsgdError 'environment' if no interpreter is given */
+/**
+ * @param onStarted - Called when a worker without a pid, which is still to be forked, has one
+ * @throws AbsgdError 'environment' if no interpreter is given
+ */
 export function startWorker(
-  { python, dir, manifest, resolved, threads, early }: WorkerOptions,
+  { python, dir, manifest, resolved, threads, early, forks }: WorkerOptions,
   endpoints: Endpoints,
+  onStarted: (pid: number) => void,
 ): ProcessHandle {
   if (python === undefined) throw new AbsgdError('environment', 'no interpreter is given to train with')
   const settings: WorkerSettings = {
@@ -60,11 +67,12 @@ export function startWorker(
   }
   const begun = early?.begin(settings)
   if (begun !== undefined) return begun
-  return startLocalWorker({
+  const options = {
     ...settings,
     python,
     ...(manifest.config.directory === undefined ? {} : { directory: manifest.config.directory }),
     logFile: runPaths(dir).workerLog,
     ...(threads === undefined ? {} : { threads }),
-  })
+  }
+  return forks === undefined ? startLocalWorker(options) : startForkedWorker({ ...options, forks, onStarted })
 }

@@ -107,8 +107,9 @@ export async function startRun(options: StartOptions): Promise<StartedRun> {
     const worker =
       simulated ??
       attached?.worker ??
-      (known === undefined ? startWorker(options, endpoints) : watchProcess(known))
-    // A simulated worker lives in this process, and an attached one may not have come yet: neither has a pid for the next controller.
+      (known === undefined ? startWorker(options, endpoints, onJoined) : watchProcess(known))
+    // A simulated worker lives in this process, and an attached or forked one may not have come yet: none has a pid for the next
+    // controller.
     announce(dir, endpoints, simulated === undefined && worker.pid > 0 ? worker.pid : undefined)
     const controller = startController({
       context: {

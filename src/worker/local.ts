@@ -29,8 +29,12 @@ export interface PythonOptions {
 
 /** Starts the program's worker, which connects to the endpoints by itself. */
 export function startLocalWorker(options: PythonOptions & WorkerSettings): ProcessHandle {
-  const environment = workerEnvironment(options)
-  return spawnDetached(pythonProcess(workerArguments(options.program), environment, options))
+  return spawnDetached(workerProcess(options))
+}
+
+/** How the program's worker is started. */
+export function workerProcess(options: PythonOptions & WorkerSettings): SpawnOptions {
+  return pythonProcess(workerArguments(options.program), workerEnvironment(options), options)
 }
 
 /** Python with this package's worker on its path. */

@@ -9,6 +9,7 @@ export function controlCommand(): Command {
     .option('--python <path>')
     .option('--threads <n>', '', Number)
     .option('--take-over')
+    .option('--forks <folder>')
     .addOption(new Option('--early <kind>').choices(['task', 'script']))
     .action(control)
 }
@@ -19,6 +20,8 @@ interface ControlOptions {
   readonly takeOver?: true
   /** The run is new, and what trains it is of this kind: Python is started before anything else. */
   readonly early?: EarlyKind
+  /** The folder of the fork server of several runs. */
+  readonly forks?: string
 }
 
 async function control(dir: string, options: ControlOptions): Promise<void> {
@@ -47,6 +50,7 @@ async function drive(dir: string, options: ControlOptions, early: EarlyWorker | 
       takeOver: options.takeOver === true,
       ...(options.threads === undefined ? {} : { threads: options.threads }),
       early,
+      forks: options.forks,
     },
   )
   await run.result

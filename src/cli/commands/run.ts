@@ -127,6 +127,8 @@ const SEVERAL = `
 Several arms or seeds are runs of their own, named after arm and seed, and end
 with a comparison. The same command again goes on: it leaves out what is
 completed and takes up what is not, failed runs from their last checkpoint.
+On Linux torch is imported once for all of them, and their workers are forked
+from that process; with ABSGD_FORK=off in the environment each imports it anew.
 `
 const EXIT_CODES = `
 Exit code: 0 completed or stopped, 1 failed, 2 wrong usage,

@@ -40,31 +40,39 @@ def is_warm(arguments, environment, source):
 
 
 def start(connection, arguments, environment):
-    """Sends the request. Returns the pid of the process, and the end of a pipe that this process keeps open."""
+    """Sends the request (absgd_worker/fork_server/request.py). Returns the pid of the process, and the end of a pipe that this
+    process keeps open."""
     lifeline, held = posix.pipe()
     ignored = [signal for signal in SIGNALS if _signal.getsignal(signal) == _signal.SIG_IGN]
     umask = posix.umask(0)
     posix.umask(umask)
-    head = [posix.getcwdb(), b"%d" % umask, b"%d" % posix.getpid(), b" ".join(b"%d" % n for n in ignored)]
-    variables = [name + b"=" + value for name, value in environment.items()]
-    body = b"\0".join([*head, b"%d" % len(arguments), *arguments, *variables])
+    texts = [
+        b"directory=" + posix.getcwdb(),
+        b"ignored=" + b" ".join(b"%d" % n for n in ignored),
+        b"umask=%d" % umask,
+        b"pid=%d" % posix.getpid(),
+        *(b"argument=" + argument for argument in arguments),
+        *(b"variable=" + name + b"=" + value for name, value in environment.items()),
+    ]
+    body = b"\0".join(texts)
     descriptors = b"".join(number.to_bytes(4, sys.byteorder) for number in (0, 1, 2, lifeline))
     frame = len(body).to_bytes(4, "big") + body
     sent = connection.sendmsg([frame], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, descriptors)])
     connection.sendall(frame[sent:])
     posix.close(lifeline)
-    return int.from_bytes(receive(connection), "big"), held
+    return receive(connection), held
 
 
 def receive(connection):
-    """Eight bytes; ends this process where the server is gone."""
-    data = b""
-    while len(data) < 8:
-        more = connection.recv(8 - len(data))
+    """The number at the end of a line; ends this process where the server is gone."""
+    line = b""
+    while not line.endswith(b"\n"):
+        # One byte at a time, since the next line may be there already.
+        more = connection.recv(1)
         if not more:
             posix._exit(1)
-        data += more
-    return data
+        line += more
+    return int(line.split()[1])
 
 
 def end_as(status):
@@ -106,7 +114,7 @@ def main():
     pid = process
     for signal in early:
         forward(signal, None)
-    end_as(int.from_bytes(receive(connection), "big"))
+    end_as(receive(connection))
 
 
 main()

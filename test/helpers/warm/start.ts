@@ -26,7 +26,7 @@ export default async function startWarmPython(): Promise<(() => void) | undefine
   process.env['OMP_NUM_THREADS'] ??= '1'
   process.env['ABSGD_WARM_PYTHON'] = makeEnvironment(join(folder, 'venv'), socket)
   const log = openSync(join(folder, 'server.log'), 'a')
-  const server = spawn(COLD, [join(HERE, 'server.py'), socket, SOURCE], {
+  const server = spawn(COLD, [join(HERE, 'server.py'), socket], {
     // It ends when this process does, however that ends.
     stdio: ['pipe', log, log],
     env: { ...process.env, PYTHONPATH: SOURCE, PYTHONUTF8: '1', OMP_NUM_THREADS: '1' },

@@ -193,6 +193,7 @@ def _reap() -> None:
 
 def _leave_in_fork() -> None:
     _unreaped.clear()
+    _early.clear()
     for courier in list(_alive):
         courier.leave()
 

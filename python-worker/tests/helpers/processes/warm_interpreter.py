@@ -1,4 +1,5 @@
-"""Python processes that need not import torch: forks of one warm process, which run as `python` would.
+"""Python processes that need not import torch: forks of one warm process, which run as `python` would. That
+process is the fork server of `absgd run`.
 
 A fork differs from a fresh interpreter in what is imported before the program begins (torch and its
 compiler) and in that modules are not destroyed at its end. Options of the interpreter (`-u`, `-X`, …) are not
@@ -8,7 +9,6 @@ known. Where these matter, start `sys.executable` with subprocess.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import select
 import signal
@@ -20,15 +20,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
+from absgd_worker.fork_server.request import Request, encode
 from project import SOURCE
-from warm_server import HEADER_BYTES
 
 PATIENCE = 120.0
 """Seconds after which a process is taken to hang."""
 
-PRELOADED = ("torch", "torch._dynamo", "absgd_worker.serve", "absgd_worker.run")
-
-_alive: list[socket.socket] = []
+_alive: list[int] = []
+"""The descriptor that keeps the warm process alive, once this process has it."""
 
 
 class WarmProcess:
@@ -64,21 +63,25 @@ class WarmProcess:
                 _descriptor(given, default)
                 for given, default in zip((stdin, stdout, stderr), (nothing, *self._printed), strict=True)
             ]
-            request = {
-                "arguments": arguments,
-                "cwd": str(cwd or Path.cwd()),
-                "env": dict(os.environ if env is None else env),
-                "new_session": new_session,
-                "file_limit": file_limit,
-                "forget": None if keeps_package else "absgd_worker",
-                "constants": dict(constants or {}),
-                "ignores_interrupt": signal.getsignal(signal.SIGINT) is signal.SIG_IGN,
+            options = {
+                **({"session": "1"} if new_session else {}),
+                **({} if file_limit is None else {"file_limit": str(file_limit)}),
+                **({} if keeps_package else {"forget": "absgd_worker"}),
+                **{name: str(value) for name, value in (constants or {}).items()},
             }
+            given = os.environ if env is None else env
+            request = Request(
+                arguments=list(arguments),
+                environment={os.fsencode(name): os.fsencode(value) for name, value in given.items()},
+                directory=str(cwd or Path.cwd()),
+                ignored=[signal.SIGINT] if signal.getsignal(signal.SIGINT) is signal.SIG_IGN else [],
+                options=options,
+            )
             self._connection = _connected()
-            body = json.dumps(request).encode()
-            socket.send_fds(self._connection, [len(body).to_bytes(HEADER_BYTES, "little")], files)
-            self._connection.sendall(body)
-        self.pid = int(self._line(PATIENCE))
+            body = encode(request)
+            sent = socket.send_fds(self._connection, [body], files)
+            self._connection.sendall(body[sent:])
+        self.pid = self._answer("pid", PATIENCE)
 
     def poll(self) -> int | None:
         """The exit code, if it has ended; the negative number of the signal that ended it."""
@@ -90,7 +93,7 @@ class WarmProcess:
         """The exit code. Raises TimeoutExpired after `timeout` seconds."""
         if self.returncode is None:
             try:
-                self.returncode = int(self._line(timeout))
+                self.returncode = os.waitstatus_to_exitcode(self._answer("ended", timeout))
             except TimeoutError:
                 raise subprocess.TimeoutExpired(self.arguments, timeout, *map(_text, self._printed)) from None
             self._connection.close()
@@ -107,6 +110,11 @@ class WarmProcess:
         if self.poll() is None:
             os.kill(self.pid, signal.SIGKILL)
             self.wait()
+
+    def _answer(self, name: str, timeout: float) -> int:
+        given, _, number = self._line(timeout).decode().partition(" ")
+        assert given == name, f"the warm process answered {given} {number}"
+        return int(number)
 
     def _line(self, timeout: float) -> bytes:
         """One line of what the warm process replies, and nothing of the next."""
@@ -145,11 +153,13 @@ def _connected() -> socket.socket:
             # The processes of a test run share one.
             fcntl.flock(lock, fcntl.LOCK_EX)
             try:
-                _alive.append(_dialled(place))
+                # Impossible where nobody reads: no server is there.
+                _alive.append(os.open(place / "alive", os.O_WRONLY | os.O_NONBLOCK))
             except OSError:
                 _start(place)
-                _alive.append(_dialled(place))
-    return _dialled(place)
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(str(place / "socket"))
+    return connection
 
 
 def _place() -> Path:
@@ -160,12 +170,17 @@ def _place() -> Path:
 
 
 def _start(place: Path) -> None:
-    (place / "socket").unlink(missing_ok=True)
+    """Starts the warm process, whose stdin ends once all processes of the test run have ended."""
+    for name in ("socket", "alive"):
+        (place / name).unlink(missing_ok=True)
+    os.mkfifo(place / "alive", 0o600)
+    # Opened for both, because a pipe that is opened for writing waits for its reader.
+    _alive.append(os.open(place / "alive", os.O_RDWR))
     server = Path(__file__).with_name("warm_server.py")
-    with open(place / "output", "wb") as output:
+    with open(place / "output", "wb") as output, open(place / "alive", "rb", buffering=0) as alive:
         process = subprocess.Popen(
-            [sys.executable, str(server), str(place / "socket"), *PRELOADED],
-            stdin=subprocess.DEVNULL,
+            [sys.executable, str(server), str(place / "socket")],
+            stdin=alive,
             stdout=subprocess.PIPE,
             stderr=output,
             env={**os.environ, "PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1"},
@@ -174,12 +189,6 @@ def _start(place: Path) -> None:
     assert process.stdout is not None
     with process.stdout as ready:
         assert ready.readline() == b"ready\n", (place / "output").read_text()
-
-
-def _dialled(place: Path) -> socket.socket:
-    connection = socket.socket(socket.AF_UNIX)
-    connection.connect(str(place / "socket"))
-    return connection
 
 
 def _descriptor(given: IO | int | None, default: IO) -> int:

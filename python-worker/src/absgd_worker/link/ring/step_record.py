@@ -120,12 +120,12 @@ def _add_arrays(entry: StepEntry, size: int, arrays: list[Tensor], lengths: list
     flags = KEEP_SAMPLES if entry.keep_samples else 0
     for tensor_B, wide in ((entry.losses_B, WIDE_LOSSES), (entry.weights_B, WIDE_WEIGHTS)):
         width = tensor_B.element_size()
-        if width not in (4, 8) or not (tensor_B.is_cpu and tensor_B.is_contiguous()):
-            tensor_B = _on_host(tensor_B)
-            width = tensor_B.element_size()
+        is_plain = width in (4, 8) and tensor_B.is_cpu and tensor_B.is_contiguous()
+        plain_B = tensor_B if is_plain else _on_host(tensor_B)
+        width = plain_B.element_size()
         if width == 8:
             flags |= wide
-        arrays.append(tensor_B)
+        arrays.append(plain_B)
         lengths.append(width * size)
     for integers_B, flag in ((entry.indices_B, INDICES), (entry.labels_B, LABELS)):
         if integers_B is not None:
