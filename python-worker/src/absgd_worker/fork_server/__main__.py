@@ -20,7 +20,10 @@ from absgd_worker.fork_server.interpreter import become, library_path
 from absgd_worker.fork_server.request import Request
 from absgd_worker.fork_server.server import import_all, listen, serve
 
-PROGRAMS = ("absgd_worker.serve", "absgd_worker.run")
+PROGRAMS = (
+    *("absgd_worker.serve", "absgd_worker.training.served_run"),
+    *("absgd_worker.run", "absgd_worker.script_program"),
+)
 # The first optimizer of a process imports torch's compiler, which takes seconds.
 IMPORTED_LATER = ("torch._dynamo",)
 FILES = ("socket", "environment", "ended", "server.log")
