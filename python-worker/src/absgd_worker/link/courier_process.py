@@ -6,7 +6,6 @@ Where no process can be started, it runs as a thread, and that is said.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import subprocess
@@ -108,9 +107,9 @@ class Courier:
             cwd="/",
             start_new_session=True,
         )
-        # The process that was started leaves its place to one that is nobody's child, and ends at once.
-        self._intermediate = started
-        _unreaped.append(started)
+        # The process that was started leaves its place to one that is nobody's child, and ends at once. It is waited
+        # for here, so that a script which waits for any of its children does not get it.
+        Thread(target=started.wait, name="absgd-courier-start", daemon=True).start()
 
     def _start_thread(self) -> None:
         from absgd_worker.link.courier.work import work  # noqa: PLC0415
@@ -128,7 +127,6 @@ class Courier:
 
     def _watch(self) -> None:
         while not self._closed.wait(WATCH_SECONDS):
-            _reap()
             if self._has_died():
                 self._restart()
 
@@ -183,16 +181,7 @@ def _paths() -> list[str]:
     return [own, *(path for path in sys.path if path and path != own)]
 
 
-def _reap() -> None:
-    """Takes the exit codes of the processes that have left their place."""
-    for started in list(_unreaped):
-        with contextlib.suppress(OSError):
-            if started.poll() is not None:
-                _unreaped.remove(started)
-
-
 def _leave_in_fork() -> None:
-    _unreaped.clear()
     _early.clear()
     for courier in list(_alive):
         courier.leave()
@@ -200,14 +189,15 @@ def _leave_in_fork() -> None:
 
 _early: list[Courier] = []
 _alive: WeakSet[Courier] = WeakSet()
-_unreaped: list[subprocess.Popen[bytes]] = []
 os.register_at_fork(after_in_child=_leave_in_fork)
 
 BOOTSTRAP = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from absgd_worker.link.courier.main import become_independent, main; "
-    "become_independent(); sys.exit(main(sys.argv[2:]))"
+    "import os\nif os.fork(): os._exit(0)\n"
+    "import json, sys\nsys.path[:] = json.loads(sys.argv[1])\n"
+    "from absgd_worker.link.courier.main import main\n"
+    "sys.exit(main(sys.argv[2:]))"
 )
+"""The fork is one of a small process: what trains is never forked."""
 
 VARIABLE = "ABSGD_COURIER"
 """`thread` has the courier run as a thread of the process that trains."""

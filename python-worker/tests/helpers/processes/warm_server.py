@@ -40,7 +40,7 @@ def _set_constant(name: str, value: float) -> None:
     if ".link.courier." in name:
         starter: Any = importlib.import_module("absgd_worker.link.courier_process")
         starter.BOOTSTRAP = starter.BOOTSTRAP.replace(
-            "become_independent(); ", f"import {module}; {name} = {value!r}; become_independent(); "
+            "sys.exit(main", f"import {module}\n{name} = {value!r}\nsys.exit(main"
         )
 
 

@@ -1,14 +1,12 @@
-"""The program of a courier: `main.py MEMORY PID START`, the memory and the process that trains.
+"""The program of a courier, which `courier_process.py` starts.
 
 It ends when everything is delivered or safely on disk, and training is over.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import sys
 import traceback
 from pathlib import Path
 
@@ -21,7 +19,10 @@ from absgd_worker.link.ring.rings import words_of
 
 
 def main(arguments: list[str]) -> int:
-    """Serves the process that trains. Returns the exit code."""
+    """Serves a process that trains. Returns the exit code.
+
+    `arguments`: the file of the memory that both share, the id of the process that trains, and its start.
+    """
     path, pid, start = arguments[:3]
     # A terminal's Ctrl-C does not reach this session; a launcher may signal every process of a job.
     for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
@@ -45,16 +46,3 @@ def main(arguments: list[str]) -> int:
         words[Word.STATE] = State.FAILED
         return 1
     return 0
-
-
-def become_independent() -> None:
-    """Leaves the session and the parent: a script that waits for any child process is not to get this one."""
-    with contextlib.suppress(OSError):
-        os.setsid()
-    if os.fork():
-        os._exit(0)
-
-
-if __name__ == "__main__":
-    become_independent()
-    sys.exit(main(sys.argv[1:]))

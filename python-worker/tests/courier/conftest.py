@@ -1,0 +1,31 @@
+"""Processes that report to couriers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from publishing import Publishing
+
+
+@pytest.fixture
+def publish(tmp_path: Path) -> Iterator[Callable[..., Publishing]]:
+    """Starts a process that does what it is told; all are gone after the test."""
+    from fake_controller import short_directory  # noqa: PLC0415
+    from publishing import Publishing  # noqa: PLC0415
+
+    with ExitStack() as stack:
+
+        def start(*does: Any, **variables: str) -> Publishing:
+            sockets = Path(stack.enter_context(short_directory()))
+            made = Publishing(tmp_path / "run", sockets, list(does), variables)
+            stack.callback(made.controller.close)
+            stack.callback(made.process.kill)
+            return made
+
+        yield start
