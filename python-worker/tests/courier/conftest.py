@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +20,12 @@ def publish(tmp_path: Path) -> Iterator[Callable[..., Publishing]]:
     from fake_controller import short_directory  # noqa: PLC0415
     from publishing import Publishing  # noqa: PLC0415
 
+    numbers = count()
     with ExitStack() as stack:
 
         def start(*does: Any, **variables: str) -> Publishing:
             sockets = Path(stack.enter_context(short_directory()))
-            made = Publishing(tmp_path / "run", sockets, list(does), variables)
+            made = Publishing(tmp_path / f"run-{next(numbers)}", sockets, list(does), variables)
             stack.callback(made.controller.close)
             stack.callback(made.process.kill)
             return made

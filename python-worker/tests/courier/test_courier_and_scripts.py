@@ -119,7 +119,7 @@ def test_where_no_process_can_be_started_a_thread_serves_and_that_is_said(publis
     assert run.wait() == (0, 200)
     assert_whole(run.controller.records, 200)
     assert "runs as a thread of this process, which delays training: the interpreter is unknown" in run.errors
-    assert not list(Path("/dev/shm").glob(f"absgd-ring-{run.process.pid}-*"))
+    assert not run.memories()
 
 
 def test_the_variable_asks_for_a_thread_without_a_word(publish):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -76,6 +77,23 @@ def test_when_both_are_killed_what_was_published_is_recovered_from_the_memory(pu
         assert_whole(records, published)
         assert [record.bye.reason for record in records if record.HasField("bye")] == [LOST]
     run.await_end_of_courier()
+
+
+def test_memory_that_no_run_needs_any_more_is_removed_by_the_next_courier(publish):
+    run = publish(
+        ["welcome"], ["steps", 10], ["signal_courier", signal.SIGKILL], ["kill_self", signal.SIGKILL]
+    )
+    run.wait()
+    (memory,) = run.memories()
+    next_one = publish(["welcome"], ["steps", 1], ["bye"])
+    next_one.controller.release()
+    next_one.wait()
+    assert memory.exists(), "its run is still there"
+    shutil.rmtree(run.run_dir)
+    last = publish(["welcome"], ["steps", 1], ["bye"])
+    last.controller.release()
+    last.wait()
+    assert not memory.exists()
 
 
 def test_what_a_living_process_shares_is_not_recovered(publish):

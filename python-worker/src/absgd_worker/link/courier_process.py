@@ -107,8 +107,8 @@ class Courier:
             cwd="/",
             start_new_session=True,
         )
-        # The process that was started leaves its place to one that is nobody's child, and ends at once. It is waited
-        # for here, so that a script which waits for any of its children does not get it.
+        # The process that was started leaves its place to one that is nobody's child, and ends at once. It is
+        # waited for here, so that a script which waits for any of its children does not get it.
         Thread(target=started.wait, name="absgd-courier-start", daemon=True).start()
 
     def _start_thread(self) -> None:

@@ -1,7 +1,7 @@
 """A process that reports steps to its courier as training does, and needs no torch: `publisher.py JSON`.
 
-The JSON says what it does, in order: `[["steps", 100], ["kill_self", 9]]`. It prints the number of each step that
-was published, in a line of its own.
+The JSON says what it does, in order: `[["steps", 100], ["kill_self", 9]]`. It prints the number of each step
+    that was published, in a line of its own.
 """
 
 from __future__ import annotations

@@ -64,7 +64,11 @@ class Publishing:
         self.controller.until(lambda: not self.pointers(), "the end of the courier")
         assert not list((self.run_dir / "spool").glob("*courier*"))
         assert not list((self.run_dir / "spool").glob("*overflow*"))
-        assert not list(Path("/dev/shm").glob(f"absgd-ring-{self.process.pid}-*"))
+        assert not self.memories()
+
+    def memories(self) -> list[Path]:
+        """The files of the memory that the process shares."""
+        return list(Path("/dev/shm").glob(f"absgd-ring-{self.process.pid}-*"))
 
     def courier(self) -> dict[str, Any]:
         """The identity of the courier, once it has begun."""

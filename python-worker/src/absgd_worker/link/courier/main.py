@@ -11,6 +11,7 @@ import traceback
 from pathlib import Path
 
 from absgd_worker.console import complain
+from absgd_worker.link.courier.left_memory import remove_left_memory
 from absgd_worker.link.courier.other_process import OtherProcess
 from absgd_worker.link.courier.work import work
 from absgd_worker.link.ring.layout import MAGIC, VERSION, State, Word
@@ -40,6 +41,7 @@ def main(arguments: list[str]) -> int:
     training = OtherProcess(int(pid), start)
     words[Word.COURIER_PID] = os.getpid()
     try:
+        remove_left_memory()
         work(memory, training.is_gone)
     except BaseException:
         complain(traceback.format_exc())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import re
 import secrets
 import sys
 import tempfile
@@ -41,8 +42,8 @@ def create_memory(size: int) -> SharedMemory:
         OSError: there is no room for it in any of the folders.
     """
     refusals = []
-    for folder in _folders():
-        path = folder / f"{PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
+    for folder in folders():
+        path = folder / f"{PREFIX}{os.getpid()}-{namespace()}-{secrets.token_hex(4)}"
         try:
             return _create(path, size)
         except OSError as error:
@@ -106,7 +107,15 @@ def _map(size: int, descriptor: int) -> int:
     return int(address)
 
 
-def _folders() -> Iterator[Path]:
+def namespace() -> str:
+    """The number of this process's namespace, in which its process id is valid; 0 on a system without."""
+    try:
+        return re.sub(r"\D", "", os.readlink("/proc/self/ns/pid"))
+    except OSError:
+        return "0"
+
+
+def folders() -> Iterator[Path]:
     """Where the file may be: in memory, else in a temporary folder that is not on another machine."""
     shared = Path("/dev/shm")
     if shared.is_dir() and os.access(shared, os.W_OK):
@@ -130,7 +139,7 @@ def _is_on_network(folder: Path) -> bool:
 
 
 PREFIX = "absgd-ring-"
-"""How the name of every file begins; the id of the process that made it follows."""
+"""How the name of every file begins; the id of the process that made it and its namespace follow."""
 
 NETWORK_FILE_SYSTEMS = (
     *("nfs", "cifs", "smb", "lustre", "gpfs", "beegfs", "ceph", "afs", "9p", "glusterfs"),
