@@ -30,7 +30,8 @@ test('a script that is killed and started again goes on with its run, as if noth
   ])
   const dir = join(runs, 'mine')
   // Its courier says so, right after it.
-  const reason = 'the process that trained has ended without a word: it was killed or has crashed after 13 steps'
+  const reason =
+    'the process that trained has ended without a word: it was killed or has crashed after 13 steps'
   await vi.waitFor(async () => {
     expect((await readRunView(dir)).summary).toMatchObject({ status: 'failed', attempt: 1, reason })
   })
