@@ -40,13 +40,18 @@ def entry(step, *, attempt=1, keep=True, metrics=None, controls=None, on_device=
     )
 
 
+def number_of_names(names: list[bytes]) -> int | None:
+    """The number of the last name; a test may give None, for a table that is full."""
+    return len(names) - 1
+
+
 def row(entry: StepEntry, number: int = 1) -> StepRow:
     """A step as the courier reads it, of the record `number`."""
     names: list[bytes] = []
 
-    def add_name(text: bytes) -> int:
+    def add_name(text: bytes) -> int | None:
         names.append(text)
-        return len(names) - 1
+        return number_of_names(names)
 
     packed = StepPacker(add_name).pack(entry)
     payload = bytearray(packed.size)

@@ -71,8 +71,7 @@ def _serve_controller(
         spools, origin=order.origin, incarnation=incarnation, samples=open_samples(order.samples)
     )
     reports = Reports(words, reader, telemetry)
-    first, second = order.endpoints
-    channel = Channel((first, second), telemetry, order.hello, words, down)
+    channel = Channel(order.endpoints, telemetry, order.hello, words, down)
     turn_due = 0.0
     gone_at: float | None = None
     try:

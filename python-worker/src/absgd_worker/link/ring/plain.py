@@ -64,7 +64,7 @@ def _tagged(value: Any, blobs: list[bytes]) -> list[Any]:
     elif isinstance(value, (m.Position, m.Acked)):
         tagged = ["class", kind, list(value)]
     elif isinstance(value, Sequence):
-        tagged = ["list", "", [_simple(one, blobs) for one in value]]
+        tagged = ["tuple" if isinstance(value, tuple) else "list", "", [_simple(one, blobs) for one in value]]
     else:
         raise TypeError(f"a {kind} is no part of a message")
     return tagged
@@ -85,7 +85,9 @@ def _untagged(tag: str, kind: str, content: Any, blobs: list[bytes]) -> Any:
     if tag == "bytes":
         return array(kind, blobs[content]) if kind else blobs[content]
     parts = [_restored(one, blobs) for one in content]
-    return _CLASSES[kind](*parts) if tag == "class" else parts
+    if tag == "class":
+        return _CLASSES[kind](*parts)
+    return tuple(parts) if tag == "tuple" else parts
 
 
 _CLASSES: dict[str, Any] = {
