@@ -8,6 +8,7 @@ import { formatDuration } from '../src/ui/text/format.js'
 import { isMet, type Bench } from './figure.js'
 import { jsonLine, markdownTable, textTable, type Measured } from './print.js'
 import { cockpit } from './cockpit.js'
+import { courier } from './courier.js'
 import { determinism } from './determinism.js'
 import { disk } from './disk.js'
 import { ingest } from './ingest.js'
@@ -24,6 +25,7 @@ import { weights } from './weights.js'
 const BENCHES: readonly Bench[] = [
   stepOverhead,
   scriptOverhead,
+  courier,
   reportCost,
   loading,
   weights,
