@@ -10,7 +10,18 @@ Source: arXiv 2012.06951, Algorithm 1. All formulas: proto/README.md, "The rule 
 from __future__ import annotations
 
 from absgd_worker.weights.arithmetic import Statistics
+from absgd_worker.weights.device import ControlsOnDevice, state_on, weigh_step
 from absgd_worker.weights.normaliser import Normaliser, Weighed, read_statistics, weighted_loss
 from absgd_worker.weights.presets import Rule
 
-__all__ = ["Normaliser", "Rule", "Statistics", "Weighed", "read_statistics", "weighted_loss"]
+__all__ = [
+    "ControlsOnDevice",
+    "Normaliser",
+    "Rule",
+    "Statistics",
+    "Weighed",
+    "read_statistics",
+    "state_on",
+    "weigh_step",
+    "weighted_loss",
+]
