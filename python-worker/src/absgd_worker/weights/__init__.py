@@ -11,7 +11,13 @@ from __future__ import annotations
 
 from absgd_worker.weights.arithmetic import Statistics
 from absgd_worker.weights.device import ControlsOnDevice, state_on, weigh_step
-from absgd_worker.weights.normaliser import Normaliser, Weighed, read_statistics, weighted_loss
+from absgd_worker.weights.normaliser import (
+    Normaliser,
+    Weighed,
+    read_statistics,
+    statistics_of_row,
+    weighted_loss,
+)
 from absgd_worker.weights.presets import Rule
 
 __all__ = [
@@ -22,6 +28,7 @@ __all__ = [
     "Weighed",
     "read_statistics",
     "state_on",
+    "statistics_of_row",
     "weigh_step",
     "weighted_loss",
 ]

@@ -51,7 +51,9 @@ class ControlsOnDevice:
 
 
 def state_on(device: torch.device | str, estimate: Estimate = NO_ESTIMATE) -> Tensor:
-    """A running estimate as float64 [4] on a device, in the order of `Estimate`. Does not wait for the device.
+    """A running estimate as float64 [4] on a device, in the order of `Estimate`.
+
+    Does not wait for the device.
 
     Args:
         estimate: Python numbers; that of a training that has not begun, if it is left out.
@@ -72,7 +74,7 @@ def weigh_step(rule: Rule, losses_B: Tensor, controls: Tensor, state: Tensor) ->
         state: float64 [4], from `state_on`.
 
     Returns:
-        The weights [B], like `Weighed.weights_B`, and the statistics, float64 [10], like `Weighed.statistics`.
+        The weights [B] and the statistics, float64 [10], both as in `Weighed`.
     """
     weights_B, statistics, after = next_weights(rule, losses_B, controls, state)
     state.copy_(after)

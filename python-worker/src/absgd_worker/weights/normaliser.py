@@ -11,9 +11,9 @@ Shapes: B is the number of samples weighed together, at least 1.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
 from absgd_worker.weights.arithmetic import Statistics, weigh_evenly_on_host, weigh_on_host
@@ -173,8 +173,15 @@ def read_statistics(statistics: Statistics | Tensor) -> Statistics:
     """The statistics as Python numbers; waits for the device if they are a tensor there."""
     if isinstance(statistics, Statistics):
         return statistics
-    read = Statistics(*statistics.tolist())
-    return read._replace(n=int(read.n), capped=int(read.capped), non_finite=int(read.non_finite))
+    return statistics_of_row(statistics.tolist())
+
+
+def statistics_of_row(row: Sequence[float]) -> Statistics:
+    """The statistics from their ten numbers in the order of the fields, with whole numbers as such."""
+    n, m, sum_w, sum_w2, sum_wl, max_w, mean_loss, free_energy, capped, non_finite = row
+    return Statistics(
+        int(n), m, sum_w, sum_w2, sum_wl, max_w, mean_loss, free_energy, int(capped), int(non_finite)
+    )
 
 
 def _check(losses_B: Tensor, lam: float, gamma: float) -> None:

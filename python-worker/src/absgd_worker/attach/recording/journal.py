@@ -13,6 +13,7 @@ from absgd_worker.attach.recording.run_lock import is_locked, is_take_over_asked
 from absgd_worker.attach.recording.writer import LogWriter, finish_closing
 from absgd_worker.attach.source.bye_for_exit import bye_of
 from absgd_worker.console import complain
+from absgd_worker.device.ordered import OrderedReports
 from absgd_worker.link.step_reports import StepEntry
 from absgd_worker.link.thread_exchange import FromTraining
 from absgd_worker.link.wire.codec import attempt_begun
@@ -33,6 +34,7 @@ class Journal:
         self._plan = plan
         self._place: RunPlace | None = None
         self._outgoing: deque[FromTraining] = deque()
+        self._reports = OrderedReports(self._outgoing)
         self._writer: LogWriter | None = None
         self._position = Position(1, 0)
 
@@ -52,29 +54,31 @@ class Journal:
     def report(self, entry: StepEntry) -> None:
         self._position = Position(entry.attempt, entry.step + 1)
         if self._writer is not None:
-            self._outgoing.append(entry)
+            self._reports.append(entry)
 
     def evaluated(self, split: str, metrics: Mapping[str, float]) -> None:
         attempt, step = self._position
         if self._writer is not None:
-            self._outgoing.append(Evaluation(attempt, step - 1, split, metrics, 0, b"", 0.0))
+            self._reports.append(Evaluation(attempt, step - 1, split, metrics, 0, b"", 0.0))
 
     def note(self, text: str) -> None:
         if self._writer is not None:
-            self._outgoing.append(Note(text=text, position=self._position))
+            self._reports.append(Note(text=text, position=self._position))
 
     def begin_run(self) -> None:
         """Ends this run; the next step creates another one."""
         if self._writer is not None:
-            self._outgoing.append(bye_of(None, self._position))
+            self._reports.append(bye_of(None, self._position))
             self._writer.close()
         self._writer, self._place, self._outgoing = None, None, deque()
+        self._reports = OrderedReports(self._outgoing)
         self._position = Position(1, 0)
         self._plan = replace(self._plan, is_exact=False)
 
     def run_state(self) -> Mapping[str, Any] | None:
         """The name and directory of the run, with all steps so far in its log; None before its first step."""
         if self._writer is not None:
+            self._reports.hand_over()
             self._writer.write()
         return None if self._place is None else self._place.to_state()
 
@@ -87,7 +91,7 @@ class Journal:
         if self._writer is not None:
             self._position = Position(self.attempt + 1, step)
             self._place = None if self._place is None else replace(self._place, attempt=self.attempt)
-            self._outgoing.append(Rewind(*self._position, "restore"))
+            self._reports.append(Rewind(*self._position, "restore"))
             return
         self._position = Position(1, step)
         if run_state is None:
@@ -100,7 +104,7 @@ class Journal:
 
     def close(self, error: BaseException | None) -> None:
         if self._writer is not None:
-            self._outgoing.append(bye_of(error, self._position))
+            self._reports.append(bye_of(error, self._position))
             self._writer.close()
 
     @property

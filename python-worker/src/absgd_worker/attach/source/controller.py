@@ -14,6 +14,7 @@ from absgd_worker.attach.source.bye_for_exit import bye_of
 from absgd_worker.attach.source.no_dataset import NoDataset
 from absgd_worker.attach.source.script_actions import ScriptActions
 from absgd_worker.attach.source.source import Script, StopTraining
+from absgd_worker.device.ordered import OrderedReports
 from absgd_worker.link.channel import Channel
 from absgd_worker.link.command_loop import CommandLoop, WorkerFault
 from absgd_worker.link.environment import Address
@@ -104,6 +105,8 @@ class ControllerSource:
         events, self._events = self._events, []
         actions, commands = self._connection.actions, self._connection.commands
         try:
+            if events:
+                self._connection.reports.hand_over()
             if EventKind.EVALUATE in events:
                 actions.evaluate()
         finally:
@@ -149,7 +152,9 @@ class ControllerSource:
         exchange = self._connection.exchange
         every = exchange.sample_every
         keep_samples = every > 0 and entry.step % every == 0
-        exchange.outgoing.append(entry._replace(keep_samples=keep_samples, waits=exchange.status.waits))
+        self._connection.reports.append(
+            entry._replace(keep_samples=keep_samples, waits=exchange.status.waits)
+        )
         exchange.status.position = Position(entry.attempt, entry.step + 1)
         self._connection.commands.count_step()
 
@@ -157,12 +162,12 @@ class ControllerSource:
         if self._connection is not None:
             exchange = self._connection.exchange
             attempt, step = exchange.status.position
-            exchange.outgoing.append(Evaluation(attempt, step - 1, split, metrics, 0, b"", 0.0))
+            self._connection.reports.append(Evaluation(attempt, step - 1, split, metrics, 0, b"", 0.0))
 
     def note(self, text: str) -> None:
         if self._connection is not None:
             exchange = self._connection.exchange
-            exchange.outgoing.append(Note(text, exchange.status.position))
+            self._connection.reports.append(Note(text, exchange.status.position))
 
     def begin_run(self) -> None:
         """See `Recorder`. Raises SessionError, always."""
@@ -175,6 +180,7 @@ class ControllerSource:
     def run_state(self) -> None:
         """None: the controller knows the run. What was reported is on disk when this returns."""
         if self._connection is not None and self._connection.pid == os.getpid():
+            self._connection.reports.hand_over()
             self._connection.exchange.wait_until_spooled()
 
     def resume(self, run_state: Mapping[str, Any] | None, step: int) -> None:
@@ -226,7 +232,9 @@ class ControllerSource:
             object_to=lambda welcome: objection(address.run, welcome, exchange.welcome),
         )
         actions = ScriptActions(script, exchange)
-        connection = _Connection(exchange, CommandLoop(exchange, actions), actions, channel, os.getpid())
+        commands, reports = CommandLoop(exchange, actions), OrderedReports(exchange.outgoing)
+        commands.hand_over = reports.hand_over
+        connection = _Connection(exchange, reports, commands, actions, channel, os.getpid())
         self._connection = connection
         channel.start()
         try:
@@ -246,6 +254,7 @@ class _Connection(NamedTuple):
     """An open connection with the controller."""
 
     exchange: ThreadExchange
+    reports: OrderedReports
     commands: CommandLoop
     actions: ScriptActions
     channel: Channel
