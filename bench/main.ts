@@ -10,6 +10,7 @@ import { jsonLine, markdownTable, textTable, type Measured } from './print.js'
 import { cockpit } from './cockpit.js'
 import { determinism } from './determinism.js'
 import { disk } from './disk.js'
+import { gpu } from './gpu.js'
 import { ingest } from './ingest.js'
 import { loading } from './loading.js'
 import { memory } from './memory.js'
@@ -35,6 +36,7 @@ const BENCHES: readonly Bench[] = [
   summaries,
   start,
   determinism,
+  gpu,
 ]
 
 const HELP = `usage: npm run bench -- [options] [NAME…]
