@@ -184,5 +184,8 @@ def _entry(
 
 
 def _optimizer(case: Case) -> torch.optim.Optimizer:
-    """AdamW, whose lr is a tensor on a GPU, so that a graph follows it."""
-    return torch.optim.AdamW(case.model.parameters(), lr=LR, capturable=case.inputs.is_cuda)
+    """AdamW. On a GPU its lr is a tensor, so that a graph follows it."""
+    if not case.inputs.is_cuda:
+        return torch.optim.AdamW(case.model.parameters(), lr=LR)
+    lr = torch.tensor(LR, device=case.inputs.device)
+    return torch.optim.AdamW(case.model.parameters(), lr=lr, capturable=True)

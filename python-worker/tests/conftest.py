@@ -36,7 +36,6 @@ GROUPS = {
         "test_transparent_mode.py",
         "test_identity_law.py::test_a_graph_",
         "test_a_whole_graph_breaks",
-        "test_a_step_is_compiled_once",
     ),
     # They share a fixture that takes seconds.
     "carry-over": ("documents/test_carry_over.py",),
