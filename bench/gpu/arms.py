@@ -69,7 +69,7 @@ def our_step(case: Case, mode: Mode) -> tuple[Step, Step]:
     controls, normaliser = Controls(optimizer), Normaliser()
     outgoing: deque[object] = deque(maxlen=1000)
     reports = OrderedReports(outgoing)
-    numbers, state = ControlsOnDevice(device), state_on(device)
+    numbers, state = ControlsOnDevice(Rule(), device), state_on(device)
     rows = _rows()
 
     def weighed_in_graph(
@@ -106,7 +106,7 @@ def _our_graph(case: Case) -> tuple[Step, Step]:
     device = case.inputs.device
     optimizer = _optimizer(case)
     controls, reports = Controls(optimizer), DeviceReports()
-    numbers, state = ControlsOnDevice(device), state_on(device)
+    numbers, state = ControlsOnDevice(Rule(), device), state_on(device)
     rows = _rows()
     outgoing: deque[object] = deque(maxlen=1000)
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from absgd_worker.weights.arithmetic import Statistics, weigh_evenly_on_host, weigh_on_host
-from absgd_worker.weights.device import ControlsOnDevice, next_weights, state_on
+from absgd_worker.weights.device import ControlsOnDevice, History, next_weights, state_on
 from absgd_worker.weights.presets import NO_ESTIMATE, Estimate, Rule, convert_estimate, estimate_after_off
 
 __all__ = ["Normaliser", "Rule", "Statistics", "Weighed", "read_statistics", "weighted_loss"]
@@ -58,8 +58,8 @@ class Normaliser:
         self.rule = Rule(preset, alpha, floor)
         self._on_device = on_device
         self._estimate = NO_ESTIMATE
-        # On a device, instead of `_estimate`. Both may be shared by copies: the state is never changed in
-        # place, and the controls know what was written to them last.
+        # On a device, instead of the first two numbers of `_estimate`. Both may be shared by copies: the state
+        # is never changed in place, and the controls know what was written to them last.
         self._state: Tensor | None = None
         self._controls: ControlsOnDevice | None = None
 
@@ -100,10 +100,12 @@ class Normaliser:
     def _weigh_on_device(self, losses_B: Tensor, lam: float, gamma: float) -> Weighed:
         device = losses_B.device
         if self._controls is None or self._controls.values.device != device:
-            self._controls = ControlsOnDevice(device)
-        self._controls.set(lam=lam, gamma=gamma)
+            self._controls = ControlsOnDevice(self.rule, device)
         if self._state is None or self._state.device != device:
             self._state = state_on(device, self._read_estimate())
+        self._controls.history = History(self._estimate.lam, self._estimate.seen)
+        self._controls.set(lam=lam, gamma=gamma)
+        self._estimate = self._estimate._replace(**self._controls.history._asdict())
         weights_B, statistics, self._state = next_weights(
             self.rule, losses_B, self._controls.values, self._state
         )
@@ -112,7 +114,9 @@ class Normaliser:
     def _read_estimate(self) -> Estimate:
         """The estimate as Python numbers. Waits for the device, if it is on one."""
         if self._state is not None:
-            self._estimate, self._state = Estimate(*self._state.tolist()), None
+            free_energy, kl = self._state.tolist()
+            self._estimate = self._estimate._replace(free_energy=free_energy, kl=kl)
+            self._state = None
         return self._estimate
 
     @property
@@ -125,8 +129,10 @@ class Normaliser:
 
         Waits for the device of the losses.
         """
-        estimate = self._estimate if self._state is None else Estimate(*self._state.tolist())
-        return {"rule": str(self.rule), **estimate._asdict()}
+        numbers = self._estimate._asdict()
+        if self._state is not None:
+            numbers["free_energy"], numbers["kl"] = self._state.tolist()
+        return {"rule": str(self.rule), **numbers}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores what `state_dict` returned, bit for bit.
