@@ -58,8 +58,8 @@ class Normaliser:
         self.rule = Rule(preset, alpha, floor)
         self._on_device = on_device
         self._estimate = NO_ESTIMATE
-        # On a device, instead of the first two numbers of `_estimate`. Both may be shared by copies: the state
-        # is never changed in place, and the controls know what was written to them last.
+        # On a device, instead of the first two numbers of `_estimate`. Copies may share both: the state is
+        # never changed in place, and the controls know what was written to them last.
         self._state: Tensor | None = None
         self._controls: ControlsOnDevice | None = None
 
