@@ -260,3 +260,14 @@ def test_a_device_without_such_streams_is_waited_for(monkeypatch):
     assert found.losses_B.tolist() == entry_of(0, device=False).losses_B.tolist()
     assert found.statistics == entry_of(0, device=False).statistics
     assert found.metrics == {"own": 0.5}
+
+
+def test_an_entry_of_the_host_waits_for_those_of_the_device_before_it():
+    lab, outgoing = Lab(), []
+    ordered = OrderedReports(outgoing, lab.reports)
+    for step, device in enumerate([False, True, False, True]):
+        ordered.append(entry_of(step, device=device))
+    assert [entry.step for entry in outgoing] == [0]
+    lab.now += 1
+    ordered.hand_over()
+    assert_same(outgoing, [entry_of(step, device=False) for step in range(4)])

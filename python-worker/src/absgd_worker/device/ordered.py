@@ -35,12 +35,14 @@ class OrderedReports:
 
     def append(self, item: object) -> None:
         """`item`: an entry, whose tensors may be on a device, or a record."""
-        if isinstance(item, StepEntry):
-            self._reports.submit(item)
-            self._outgoing.extend(self._reports.collect())
-        else:
+        if not isinstance(item, StepEntry):
             self.hand_over()
             self._outgoing.append(item)
+        elif self._reports.passes(item):
+            self._outgoing.append(item)
+        else:
+            self._reports.submit(item)
+            self._outgoing.extend(self._reports.collect())
 
     def hand_over(self) -> None:
         """Appends the entries of all steps so far. Waits for the device.

@@ -63,16 +63,20 @@ class DeviceReports:
         self._copies: deque[_Copy] = deque()
         self._ready: list[StepEntry] = []
 
+    def passes(self, entry: StepEntry) -> bool:
+        """Whether the entry needs nothing from here: it is on the host, and no entry is before it."""
+        return not self._queue and not self._ready and _is_on_host(entry)
+
     def submit(self, entry: StepEntry) -> None:
         """Takes the entry of a step; its tensors may change or be freed afterwards.
 
         Waits only if the ring is full, or for a device that has no streams of this kind.
         """
         if _is_on_host(entry):
-            self._put(on_host(entry) if isinstance(entry.statistics, Tensor) else entry, None)
+            self._put(entry, None)
             return
         layout, parts = parts_of(entry)
-        ring = self._ring_for(parts, layout)
+        ring = self._ring_for(parts, layout) if parts else None
         if ring is None:
             self._put(on_host(entry), None)
             return
@@ -197,12 +201,13 @@ class _Copy(NamedTuple):
 
 
 def _is_on_host(entry: StepEntry) -> bool:
-    return not (
-        is_on_device(entry.losses_B)
-        or is_on_device(entry.statistics)
-        or any(is_on_device(row) for _, row in entry.others)
-        or is_on_device(entry.labels_B)
-        or (entry.metrics is not None and any(map(is_on_device, entry.metrics.values())))
+    # This runs at every step.
+    return (
+        entry.losses_B.is_cpu
+        and not isinstance(entry.statistics, Tensor)
+        and not (entry.metrics and any(map(is_on_device, entry.metrics.values())))
+        and not (entry.others and any(is_on_device(row) for _, row in entry.others))
+        and (entry.labels_B is None or entry.labels_B.is_cpu)
     )
 
 
