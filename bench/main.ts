@@ -11,6 +11,7 @@ import { cockpit } from './cockpit.js'
 import { courier } from './courier.js'
 import { determinism } from './determinism.js'
 import { disk } from './disk.js'
+import { gpu } from './gpu.js'
 import { ingest } from './ingest.js'
 import { loading } from './loading.js'
 import { memory } from './memory.js'
@@ -37,6 +38,7 @@ const BENCHES: readonly Bench[] = [
   summaries,
   start,
   determinism,
+  gpu,
 ]
 
 const HELP = `usage: npm run bench -- [options] [NAME…]

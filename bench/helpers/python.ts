@@ -1,5 +1,6 @@
 /** Benchmarks that are written in Python: scripts of `bench/python` that print one object of JSON. */
 import { execFile } from 'node:child_process'
+import { delimiter } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
@@ -9,7 +10,7 @@ export type Interval = readonly [value: number, low: number, high: number]
 /** Runs a script of this folder on one thread of torch and returns what it measured. */
 export async function measure(python: string, script: string, args: readonly string[]): Promise<unknown> {
   const { stdout } = await promisify(execFile)(python, [pythonFile(script), ...args], {
-    env: { ...process.env, PYTHONPATH: WORKER, OMP_NUM_THREADS: '1' },
+    env: { ...process.env, PYTHONPATH: [WORKER, BENCHES].join(delimiter), OMP_NUM_THREADS: '1' },
   })
   return JSON.parse(stdout)
 }
@@ -25,4 +26,5 @@ export function intervalText([value, low, high]: Interval, decimals: number): st
   return `${text(value)} [${text(low)}, ${text(high)}]`
 }
 
+const BENCHES = pythonFile('.')
 const WORKER = fileURLToPath(new URL('../../python-worker/src', import.meta.url))

@@ -25,7 +25,7 @@ function bench(...args: string[]): Promise<Ended> {
 
 describe('npm run bench', () => {
   test('prints a line of JSON a figure, with its budget, and a table beside', async () => {
-    const { code, stdout, stderr } = await bench('--quick', 'summaries', 'ingest')
+    const { code, stdout, stderr } = await bench('--quick', 'summaries', 'ingest', 'gpu')
     expect(code).toBe(0)
     expect(stderr).toContain('compared with')
     const figures = stdout
@@ -38,6 +38,7 @@ describe('npm run bench', () => {
     const budgetOf = (name: string) => figures.find((figure) => figure['name'] === name)?.['budget']
     expect(budgetOf('ls_cpu')).toEqual({ most: 0.5 })
     expect(budgetOf('steps_per_second_64')).toEqual({ least: 50_000 })
+    expect(budgetOf('ratio_resnet32_eager')).toBeNull()
   })
 
   test('lists what there is, and refuses what there is not', async () => {

@@ -58,6 +58,37 @@ def test_a_learning_rate_that_is_a_tensor_stays_one():
     assert lr.item() == 0.25
 
 
+def test_a_tensor_stays_the_same_one_when_a_checkpoint_is_loaded():
+    lr = torch.tensor(0.1)
+    optimizer = torch.optim.Adam(parameters(), lr=lr)
+    controls = Controls(optimizer)
+    controls.apply({"lr": 0.25})
+    optimizer.load_state_dict(optimizer.state_dict())
+    assert optimizer.param_groups[0]["lr"] is not lr
+    controls.apply({"lr": 0.5})
+    assert optimizer.param_groups[0]["lr"] is lr
+    assert lr.item() == 0.5
+
+
+def test_the_planned_rate_of_a_capturable_optimizer_is_one_tensor_for_all_values():
+    one, other = parameters()
+    optimizer = torch.optim.AdamW(
+        [{"params": [one]}, {"params": [other], "lr": 0.02}], lr=0.2, capturable=True
+    )
+    controls = Controls(optimizer)
+    assert controls.initial["lr"] == 0.2
+    assert controls.apply({"lr": 0.25})["lr"] == 0.25
+    rates = [group["lr"] for group in optimizer.param_groups]
+    controls.apply({"lr": 0.5})
+    assert all(rate is group["lr"] for rate, group in zip(rates, optimizer.param_groups, strict=True))
+    assert [rate.item() for rate in rates] == pytest.approx([0.5, 0.05])
+
+
+def test_a_rate_of_a_capturable_optimizer_that_is_not_planned_stays_a_number():
+    optimizer = torch.optim.AdamW(parameters(), lr=0.2, capturable=True)
+    assert Controls(optimizer).apply({"weight_decay": 0.1})["lr"] == 0.2
+
+
 def test_a_control_that_the_optimizer_lacks_is_refused_by_name():
     with pytest.raises(ControlError, match="the plan sets weight_decay, but the optimizer Rprop has none"):
         Controls(torch.optim.Rprop(parameters())).apply({"weight_decay": 0.1})

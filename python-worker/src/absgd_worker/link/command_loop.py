@@ -77,6 +77,8 @@ class CommandLoop:
         self._handler = handler
         self.ending: Bye | None = None
         """The Bye to send; set once training must end."""
+        self.hand_over: Callable[[], object] = lambda: None
+        """Called before anything waits or is executed: appends the reports that are still on a device."""
         self._terminated = False
         self._paused = False
         # Steps to train before the next pause; None without such a limit.
@@ -116,11 +118,10 @@ class CommandLoop:
         # It is below 0 if a script made further optimizer steps before its loop was known to be complete.
         if self._steps_left is not None and self._steps_left <= 0:
             self._steps_left, self._paused = None, True
-        if self._paused:
-            since = time.monotonic()
-            while self._paused and self.ending is None:
-                self._status.phase = Phase.PAUSED
-                self._wait_and_process(since, until=lambda: False)
+        since = time.monotonic()
+        while self._paused and self.ending is None:
+            self._status.phase = Phase.PAUSED
+            self._wait_and_process(since, until=lambda: False)
 
     def next_row(self) -> Row | None:
         """The row of the next step. Waits while it is not known, and executes commands meanwhile.
@@ -164,6 +165,7 @@ class CommandLoop:
         """Sends the Bye, and waits until the controller has received it and everything before it."""
         exchange = self._exchange
         self._status.phase = Phase.ENDING
+        self.hand_over()
         exchange.outgoing.append(bye)
         exchange.flush()
         until = time.monotonic() + (0.0 if bye.reason is Reason.ORPHANED else RELEASE_SECONDS)
@@ -187,6 +189,7 @@ class CommandLoop:
             self._status.phase = Phase.WAITING
             self._status.count_wait()
             # A feedback schedule may need the pending reports to compute the next row.
+            self.hand_over()
             self._exchange.flush()
         while self.ending is None and not self._paused and not self._is_next_step_known():
             self._wait_and_process(began, until=self._is_next_step_known)
@@ -207,18 +210,20 @@ class CommandLoop:
             message = f"no controller was heard for {limit:g} s"
             complain(f"{message}: giving up")
             refusal = self._handler.try_to_checkpoint()
-            self.end(
-                Reason.ORPHANED, f"{message}; the last steps are not saved: {refusal}" if refusal else message
-            )
+            unsaved = f"; the last steps are not saved: {refusal}" if refusal else ""
+            self.end(Reason.ORPHANED, message + unsaved)
 
     def _wait(self, until: Callable[[], bool]) -> None:
+        self.hand_over()
         self._exchange.wait(until, LOOK_SECONDS)
 
     def _process_inbox(self) -> None:
-        if self._terminated and self.ending is None:
-            self._stop_for_sigterm()
         self._exchange.poll()
         inbox = self._exchange.inbox
+        if inbox or self._terminated:
+            self.hand_over()
+        if self._terminated and self.ending is None:
+            self._stop_for_sigterm()
         while inbox and self.ending is None:
             message = inbox.popleft()
             if isinstance(message, Abort):
@@ -239,9 +244,8 @@ class CommandLoop:
     def _refuse_late(self, message: Command | Abort) -> None:
         if isinstance(message, Command):
             ok = isinstance(message.action, Stop)
-            self._exchange.outgoing.append(
-                CommandResult(message.id, ok, self._status.step, "training is over")
-            )
+            result = CommandResult(message.id, ok, self._status.step, "training is over")
+            self._exchange.outgoing.append(result)
             self._exchange.flush()
 
     def _execute(self, action: Action) -> str:

@@ -28,7 +28,7 @@ class StepNumbers:
     def log(self, **numbers: float | torch.Tensor) -> None:
         """Reports numbers with the step that is being trained, as `train.NAME`.
 
-        A tensor on a device is read later by another thread, so that training does not wait for the device.
+        A tensor on a device is read some steps later, so that training does not wait for the device.
 
         Args:
             numbers: Python numbers or real tensors with one element. The last value of a name counts.

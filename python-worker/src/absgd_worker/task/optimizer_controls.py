@@ -22,6 +22,11 @@ class Controls:
     group with the largest value, and a group that starts with a tenth of it (or with 0, such as the weight
     decay of biases) keeps a tenth (or 0). Momentum is `momentum`, or the first of `betas`.
 
+    A value that is a tensor stays that tensor, also after a checkpoint was loaded, so that code that was
+    compiled or captured with it sees every change. The planned lr of a `capturable` optimizer becomes one on
+    the device of its parameters. All other values are Python numbers: code that was compiled with them is
+    compiled again when they change.
+
     Attributes:
         initial: the largest value over the groups at the start, by control.
     """
@@ -41,6 +46,7 @@ class Controls:
             self._keys[name] = key
             self._factors[name] = [value / largest if largest else 1.0 for value in values]
             self.initial[name] = largest
+        self._tensors: dict[tuple[str, int], Tensor] = {}
         self._lacking = [name for name in KEYS if name not in self._keys]
 
     def apply(self, row: Mapping[str, float]) -> dict[str, float]:
@@ -64,9 +70,30 @@ class Controls:
                 if own is not None:
                     applied[name] = own
                 continue
-            for group, factor in zip(groups, self._factors[name], strict=True):
-                set_value(group, key, value * factor)
+            for number, (group, factor) in enumerate(zip(groups, self._factors[name], strict=True)):
+                tensor = self._tensor_of(name, number, group)
+                if tensor is not None:
+                    tensor.fill_(value * factor)
+                else:
+                    set_value(group, key, value * factor)
         return applied
+
+    def _tensor_of(self, name: str, number: int, group: dict[str, Any]) -> Tensor | None:
+        """The tensor that is the value of a control in a parameter group; None if it is a Python number."""
+        key = self._keys[name]
+        found = get_value(group, key)
+        tensor = self._tensors.get((name, number))
+        if tensor is None and isinstance(found, Tensor):
+            tensor = found
+        elif tensor is None and name == "lr" and group.get("capturable"):
+            first = group["params"][0]
+            dtype = torch.float64 if first.dtype == torch.float64 else torch.float32
+            tensor = torch.zeros((), dtype=dtype, device=first.device)
+        if tensor is not None and tensor is not found:
+            _replace_value(group, key, tensor)
+        if tensor is not None:
+            self._tensors[name, number] = tensor
+        return tensor
 
     def clip(self, row: Mapping[str, float]) -> None:
         """Scales the gradients down to the planned norm `clip_norm` over all parameters."""
@@ -94,12 +121,16 @@ def get_value(group: Mapping[str, Any], key: GroupKey) -> Any:
 
 def set_value(group: dict[str, Any], key: GroupKey, value: Any) -> None:
     """Sets a hyperparameter of a parameter group. A tensor keeps its identity and gets the value."""
-    name, index = key
     old = get_value(group, key)
     if isinstance(old, Tensor):
         old.fill_(value)
     elif old != value:
-        group[name] = value if index is None else (*group[name][:index], value, *group[name][index + 1 :])
+        _replace_value(group, key, value)
+
+
+def _replace_value(group: dict[str, Any], key: GroupKey, value: Any) -> None:
+    name, index = key
+    group[name] = value if index is None else (*group[name][:index], value, *group[name][index + 1 :])
 
 
 _INFINITY = float("inf")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 
 from absgd_worker.console import count, say
+from absgd_worker.device.ordered import OrderedReports
 from absgd_worker.link.command_loop import CommandLoop
 from absgd_worker.link.exchange import Exchange
 from absgd_worker.link.step_entry import StepEntry
@@ -28,7 +29,9 @@ def train(trainer: Trainer, exchange: Exchange, commands: CommandLoop, actions: 
         LoadingError: a loading process has ended.
         WorkerFault: the controller refuses this worker. Exceptions of the task pass through.
     """
-    task, status, outgoing = trainer.task, exchange.status, exchange.outgoing
+    task, status = trainer.task, exchange.status
+    outgoing = OrderedReports(exchange.outgoing, trainer.reports)
+    commands.hand_over = outgoing.hand_over
     left_out = LeftOutNotes(trainer.batches)
     commands.process_commands()
 
@@ -64,7 +67,7 @@ def train(trainer: Trainer, exchange: Exchange, commands: CommandLoop, actions: 
             task.optimizer.step()
             del losses_B
 
-        # Report the step. The background thread sends it; nothing here waits for a device.
+        # Report the step. Its numbers come from a device some steps later; nothing here waits for one.
         status.position = Position(attempt, step + 1)
         every = exchange.sample_every if weighed.statistics is not None else 0
         outgoing.append(
@@ -90,12 +93,14 @@ def train(trainer: Trainer, exchange: Exchange, commands: CommandLoop, actions: 
 
         # Evaluate and write a checkpoint, where the plan has them after this step.
         if row.events:
+            outgoing.hand_over()
             actions.run_events(row.events)
 
         # Execute the commands that arrived during the step: pause, stop, restore and others.
         commands.count_step()
         commands.process_commands()
 
+    outgoing.hand_over()
     if commands.ending is None:
         complete(trainer, exchange, commands, actions)
     assert commands.ending is not None

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from absgd_worker.device.reports import DeviceReports
 from absgd_worker.errors import CheckpointError, ControlError, TaskError
 from absgd_worker.link.wire.messages import Position
 from absgd_worker.task.batch import Batch
@@ -47,6 +48,9 @@ NO_SAMPLES = WeighedBatch(torch.empty(0), torch.empty(0), None, None)
 class Trainer:
     """A task's model and optimizer with the sampler, the controls and the weights. Uses no socket, and waits
     for no device but in `state_dict`.
+
+    Attributes:
+        reports: brings the reports of steps from a device to the host.
     """
 
     def __init__(self, task: Task, context: Context) -> None:
@@ -56,6 +60,7 @@ class Trainer:
         self.sampler = Sampler(task.size, task.batch_size, seed=context.seed, drop_last=task.drop_last)
         self.loader = loader_of(task)
         self.batches = Batches(task, self.sampler, self.loader)
+        self.reports = DeviceReports()
         self._normaliser = _normaliser_for(Rule())
         self._balance = ClassBalance(task.labels)
 

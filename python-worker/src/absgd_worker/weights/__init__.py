@@ -18,14 +18,34 @@ from absgd_worker.weights.presets import Rule
 from absgd_worker.weights.statistics import Statistics
 
 if TYPE_CHECKING:
-    from absgd_worker.weights.normaliser import Normaliser, Weighed, read_statistics, weighted_loss
+    from absgd_worker.weights.device import ControlsOnDevice, state_on, weigh_step
+    from absgd_worker.weights.normaliser import (
+        Normaliser,
+        Weighed,
+        read_statistics,
+        statistics_of_row,
+        weighted_loss,
+    )
 
-__all__ = ["Normaliser", "Rule", "Statistics", "Weighed", "read_statistics", "weighted_loss"]
+__all__ = [
+    "ControlsOnDevice",
+    "Normaliser",
+    "Rule",
+    "Statistics",
+    "Weighed",
+    "read_statistics",
+    "state_on",
+    "statistics_of_row",
+    "weigh_step",
+    "weighted_loss",
+]
+
+_OF_DEVICE = frozenset(("ControlsOnDevice", "state_on", "weigh_step"))
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(importlib.import_module("absgd_worker.weights.normaliser"), name)
-    globals()[name] = found
+    module = "device" if name in _OF_DEVICE else "normaliser"
+    found = globals()[name] = getattr(importlib.import_module(f"absgd_worker.weights.{module}"), name)
     return found

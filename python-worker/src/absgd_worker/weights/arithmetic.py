@@ -1,5 +1,5 @@
-"""The weights of one batch. Small batches on the CPU are computed in Python floats, others on the host in
-tensors whose sums are read, and batches on a device in tensors without synchronisation.
+"""The weights of one batch on the host. Small batches on the CPU are computed in Python floats, others in
+tensors whose sums are read. `device.py` has the same for batches on a device.
 
 With c = max loss for lam > 0, else min loss, and d = (loss - c)/lam <= 0, everything follows from
 p = softmax(d): no exponent is positive, and losses are subtracted before they are divided. The normaliser is
@@ -17,15 +17,13 @@ from array import array
 from contextlib import suppress
 from math import exp, fsum
 from operator import mul
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from absgd_worker.weights.presets import Mixing
 from absgd_worker.weights.statistics import Statistics
-
-Number = TypeVar("Number", float, Tensor)
 
 
 class Moments(NamedTuple):
@@ -156,71 +154,6 @@ def weigh_evenly_on_host(losses_B: Tensor, free_energy: float) -> tuple[Tensor, 
     return _even_weights(losses_B), statistics
 
 
-def weigh_on_device(
-    losses_B: Tensor, lam: float, mixing: Mixing, prior: Tensor, kl: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Like `weigh_on_host`, in float64 on the losses' device; the statistics are a [10] in the order of
-    `Statistics`.
-
-    Python numbers are used only as arguments of a kernel: `torch.where` and `torch.tensor` would copy them to
-    the device and wait.
-    """
-    x_B = losses_B.detach().double()
-    n = x_B.shape[0]
-    pivot = x_B.amax() if lam > 0 else x_B.amin()
-    d_B = (x_B - pivot) / lam
-    p_B = torch.softmax(d_B, 0)
-    max_p = p_B.amax()
-    mean_d = p_B.dot(d_B)
-
-    log_mean = -torch.log(max_p * n)
-    new_kl = mean_d - log_mean
-    old = (prior - pivot) / lam - log_mean + mixing.log_old
-    gap = torch.logaddexp(old, torch.full_like(old, mixing.log_new))
-    gap = gap.masked_fill(old.isnan(), mixing.log_first)
-    log_ratio = gap.clamp(mixing.lower, mixing.upper)
-    free_energy = pivot + (log_mean + log_ratio) * lam
-
-    even_B, even = weigh_evenly_on_device(losses_B, prior)
-    mean_loss = even[Statistics._fields.index("mean_loss")]
-    good = torch.isfinite(mean_loss + new_kl + free_energy)
-    scale = torch.exp(-log_ratio)
-    sums = (scale, scale * scale * p_B.dot(p_B), scale * (mean_d * lam + pivot), scale * max_p)
-    w_B = p_B * scale
-    if mixing.floor:
-        sums = _raised(sums, mean_loss, n)
-        w_B = w_B + 1.0 / n
-    sum_w, sum_w2, sum_wl, max_w = sums
-    weighed = {
-        "n": torch.full_like(log_ratio, n),
-        "m": pivot / lam + log_mean,
-        "sum_w": sum_w,
-        "sum_w2": sum_w2,
-        "sum_wl": sum_wl,
-        "max_w": max_w,
-        "mean_loss": mean_loss,
-        "free_energy": free_energy,
-        "capped": (gap > mixing.upper).double() - (gap < mixing.lower).double(),
-        "non_finite": torch.zeros_like(log_ratio),
-    }
-    weights_B = torch.where(good, _as_weights(w_B, losses_B), even_B)
-    statistics = torch.where(good, torch.stack([weighed[name] for name in Statistics._fields]), even)
-    return weights_B, statistics, torch.where(good, free_energy, prior), torch.where(good, new_kl, kl)
-
-
-def weigh_evenly_on_device(losses_B: Tensor, free_energy: Tensor) -> tuple[Tensor, Tensor]:
-    """Like `weigh_evenly_on_host`, without waiting for the device."""
-    x_B = losses_B.detach().double()
-    n = x_B.shape[0]
-    mean_loss = x_B.sum() / n
-    non_finite = n - x_B.isfinite().double().sum()
-    one = torch.ones_like(mean_loss)
-    share = one / n
-    nan = one * math.nan
-    rows = [one * n, nan, one, share, mean_loss, share, mean_loss, free_energy, one * 0, non_finite]
-    return _even_weights(losses_B), torch.stack(rows)
-
-
 def _even_weights(losses_B: Tensor) -> Tensor:
     n = losses_B.shape[0]
     dtype = torch.float64 if losses_B.dtype == torch.float64 else torch.float32
@@ -240,8 +173,8 @@ def _host_copy(losses_B: Tensor) -> Tensor:
 
 
 def _raised(
-    sums: tuple[Number, Number, Number, Number], mean_loss: Number, n: int
-) -> tuple[Number, Number, Number, Number]:
+    sums: tuple[float, float, float, float], mean_loss: float, n: int
+) -> tuple[float, float, float, float]:
     """Σw, Σw², Σw·loss and max w after 1/n is added to every weight."""
     sum_w, sum_w2, sum_wl, max_w = sums
     return sum_w + 1.0, sum_w2 + (sum_w * 2.0 + 1.0) / n, sum_wl + mean_loss, max_w + 1.0 / n

@@ -11,17 +11,13 @@ Shapes: B is the number of samples weighed together, at least 1.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
-from absgd_worker.weights.arithmetic import (
-    weigh_evenly_on_device,
-    weigh_evenly_on_host,
-    weigh_on_device,
-    weigh_on_host,
-)
+from absgd_worker.weights.arithmetic import weigh_evenly_on_host, weigh_on_host
+from absgd_worker.weights.device import ControlsOnDevice, History, next_weights, state_on
 from absgd_worker.weights.presets import NO_ESTIMATE, Estimate, Rule, convert_estimate, estimate_after_off
 from absgd_worker.weights.statistics import Statistics
 
@@ -42,7 +38,7 @@ class Normaliser:
     """Computes the weights of batch after batch, and keeps the running estimate between them.
 
     Losses on the CPU are weighed in Python floats. Losses on a device are weighed in tensors there, without
-    synchronisation; MPS has no float64, so its losses are copied to the CPU.
+    synchronisation, with lam and gamma as tensors; MPS has no float64, so its losses are copied to the CPU.
 
     Args:
         preset, alpha, floor: the rule, see `Rule`.
@@ -63,6 +59,10 @@ class Normaliser:
         self.rule = Rule(preset, alpha, floor)
         self._on_device = on_device
         self._estimate = NO_ESTIMATE
+        # On a device, instead of the first two numbers of `_estimate`. Copies may share both: the state is
+        # never changed in place, and the controls know what was written to them last.
+        self._state: Tensor | None = None
+        self._controls: ControlsOnDevice | None = None
 
     def weigh(self, losses_B: Tensor, *, lam: float, gamma: float) -> Weighed:
         """The weights of one batch; updates the running estimate.
@@ -85,42 +85,55 @@ class Normaliser:
         on_device = self._on_device
         if on_device is None:
             on_device = not losses_B.is_cpu and losses_B.device.type != "mps"
-        if self.rule.is_off(lam):
-            estimate = self._estimate = estimate_after_off(self.rule, self._estimate, lam)
-            if on_device:
-                return Weighed(*weigh_evenly_on_device(losses_B, _tensor(estimate.free_energy, losses_B)))
-            return Weighed(*weigh_evenly_on_host(losses_B, float(estimate.free_energy)))
-
-        estimate, mixing = convert_estimate(self.rule, self._estimate, lam, gamma)
         if on_device:
-            weights_B, statistics, free_energy, kl = weigh_on_device(
-                losses_B, lam, mixing, _tensor(estimate.free_energy, losses_B), _tensor(estimate.kl, losses_B)
-            )
-        else:
-            weights_B, statistics, free_energy, kl = weigh_on_host(
-                losses_B, lam, mixing, float(estimate.free_energy), float(estimate.kl)
-            )
+            return self._weigh_on_device(losses_B, lam, gamma)
+        before = self._read_estimate()
+        if self.rule.is_off(lam):
+            estimate = self._estimate = estimate_after_off(self.rule, before, lam)
+            return Weighed(*weigh_evenly_on_host(losses_B, estimate.free_energy))
+        estimate, mixing = convert_estimate(self.rule, before, lam, gamma)
+        weights_B, statistics, free_energy, kl = weigh_on_host(
+            losses_B, lam, mixing, estimate.free_energy, estimate.kl
+        )
         self._estimate = Estimate(free_energy, kl, lam, estimate.seen)
         return Weighed(weights_B, statistics)
+
+    def _weigh_on_device(self, losses_B: Tensor, lam: float, gamma: float) -> Weighed:
+        device = losses_B.device
+        if self._controls is None or self._controls.values.device != device:
+            self._controls = ControlsOnDevice(self.rule, device)
+        if self._state is None or self._state.device != device:
+            self._state = state_on(device, self._read_estimate())
+        self._controls.history = History(self._estimate.lam, self._estimate.seen)
+        self._controls.set(lam=lam, gamma=gamma)
+        self._estimate = self._estimate._replace(**self._controls.history._asdict())
+        weights_B, statistics, self._state = next_weights(
+            self.rule, losses_B, self._controls.values, self._state
+        )
+        return Weighed(weights_B, statistics)
+
+    def _read_estimate(self) -> Estimate:
+        """The estimate as Python numbers. Waits for the device, if it is on one."""
+        if self._state is not None:
+            free_energy, kl = self._state.tolist()
+            self._estimate = self._estimate._replace(free_energy=free_energy, kl=kl)
+            self._state = None
+        return self._estimate
 
     @property
     def kl(self) -> float | Tensor:
         """KL of the last weights from even ones, without the floor, in [0, log B]; NaN before a batch."""
-        return self._estimate.kl
+        return self._estimate.kl if self._state is None else self._state[1]
 
     def state_dict(self) -> dict[str, Any]:
         """The running estimate as Python floats (NaN before the first batch), and the name of its rule.
 
         Waits for the device of the losses.
         """
-        free_energy, kl, lam, seen = self._estimate
-        return {
-            "rule": str(self.rule),
-            "free_energy": float(free_energy),
-            "kl": float(kl),
-            "lam": lam,
-            "seen": seen,
-        }
+        numbers = self._estimate._asdict()
+        if self._state is not None:
+            numbers["free_energy"], numbers["kl"] = self._state.tolist()
+        return {"rule": str(self.rule), **numbers}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores what `state_dict` returned, bit for bit.
@@ -147,7 +160,7 @@ class Normaliser:
                 f"the state of a weighing needs lam other than 0 and seen in [0, 1], this one has lam {lam} "
                 f"and seen {seen}: the checkpoint is damaged, take an earlier one"
             )
-        self._estimate = Estimate(free_energy, kl, lam, seen)
+        self._estimate, self._state = Estimate(free_energy, kl, lam, seen), None
 
 
 def weighted_loss(losses_B: Tensor, weights_B: Tensor) -> Tensor:
@@ -167,8 +180,15 @@ def read_statistics(statistics: Statistics | Tensor) -> Statistics:
     """The statistics as Python numbers; waits for the device if they are a tensor there."""
     if isinstance(statistics, Statistics):
         return statistics
-    read = Statistics(*statistics.tolist())
-    return read._replace(n=int(read.n), capped=int(read.capped), non_finite=int(read.non_finite))
+    return statistics_of_row(statistics.tolist())
+
+
+def statistics_of_row(row: Sequence[float]) -> Statistics:
+    """The statistics from their ten numbers in the order of the fields, with whole numbers as such."""
+    n, m, sum_w, sum_w2, sum_wl, max_w, mean_loss, free_energy, capped, non_finite = row
+    return Statistics(
+        int(n), m, sum_w, sum_w2, sum_wl, max_w, mean_loss, free_energy, int(capped), int(non_finite)
+    )
 
 
 def _check(losses_B: Tensor, lam: float, gamma: float) -> None:
@@ -183,10 +203,3 @@ def _check(losses_B: Tensor, lam: float, gamma: float) -> None:
         )
     if not losses_B.is_floating_point():
         raise ValueError(f"losses are {losses_B.dtype}, must be floating: convert them with .float()")
-
-
-def _tensor(value: float | Tensor, losses_B: Tensor) -> Tensor:
-    """`value` as a float64 on the losses' device."""
-    if isinstance(value, Tensor) and value.device == losses_B.device:
-        return value
-    return torch.full((), float(value), dtype=torch.float64, device=losses_B.device)

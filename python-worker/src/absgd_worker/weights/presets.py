@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from typing import NamedTuple
 
 PRESETS = ("default", "paper", "reference")
 
@@ -66,11 +63,11 @@ class Rule:
 
 
 class Estimate(NamedTuple):
-    """The state of a running estimate. The numbers that come from batches may be tensors on their device."""
+    """The state of a running estimate."""
 
-    free_energy: float | Tensor
+    free_energy: float
     """lam·log(normaliser), in units of the loss; NaN before the first batch."""
-    kl: float | Tensor
+    kl: float
     """KL of the weights of the last batch from even ones; NaN before it. Only `default` uses it."""
     lam: float
     """The lam of the last batch, ±inf if it was off; in `paper` and `reference` the last that was not off.

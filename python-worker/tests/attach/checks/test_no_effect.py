@@ -18,10 +18,16 @@ from recorder import Recorder, a_model, labels, points
 
 
 def reports(
-    capsys: pytest.CaptureFixture[str], *, lam: float, scale: float, size: int = 8, steps: int = 250
+    capsys: pytest.CaptureFixture[str],
+    *,
+    lam: float,
+    scale: float,
+    size: int = 8,
+    steps: int = 250,
+    on_device: bool = False,
 ) -> int:
     """How often a run of these losses reports it."""
-    effect, normaliser = NoEffectCheck(), Normaliser()
+    effect, normaliser = NoEffectCheck(), Normaliser(on_device=on_device)
     generator = torch.Generator().manual_seed(0)
     for _ in range(steps):
         losses = scale * torch.rand(size, generator=generator)
@@ -38,6 +44,11 @@ def test_a_lambda_that_is_large_compared_with_the_losses_is_reported_once(
 ) -> None:
     for scale in (0.01, 1.0, 100.0):
         assert reports(capsys, lam=sign * ratio * scale, scale=scale, size=size) == (ratio >= 300)
+
+
+@pytest.mark.parametrize("ratio", [1.0, 1e5])
+def test_statistics_on_a_device_are_judged_alike(capsys: pytest.CaptureFixture[str], ratio: float) -> None:
+    assert reports(capsys, lam=-ratio, scale=1.0, on_device=True) == (ratio == 1e5)
 
 
 def test_lambda_off_single_samples_and_fewer_steps_are_not_reported(

@@ -10,12 +10,16 @@ import pytest
 import torch
 from torch import nn
 
+import fake_device
 from absgd_worker.attach import api
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.source.source import StopTraining
+from absgd_worker.device import ordered
+from absgd_worker.device.reports import DeviceReports
 from absgd_worker.gen import record_pb2
+from fake_device import StandInCopier, on_device
 from recorder import a_model, batches, labels, points
-from run_records import records
+from run_records import bodies, records
 
 pytestmark = pytest.mark.usefixtures("runs")
 
@@ -102,3 +106,26 @@ def test_recording_changes_nothing_of_training(runs: Path) -> None:
 
     assert torch.equal(trained(None), trained("mine"))
     assert (runs / "mine").is_dir()
+
+
+def test_steps_on_a_device_are_recorded_in_order_and_none_but_the_first_waits(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the first call a criterion is examined, and at the end the checks of a session read what is left."""
+    copier, waiting = StandInCopier(), fake_device.WAITING
+    monkeypatch.setattr(ordered, "DeviceReports", lambda: DeviceReports(lambda _device: copier))
+    model, optimizer = a_model()
+    with api.session(run="mine", lam=-1.0) as session:
+        criterion = api.wrap(nn.CrossEntropyLoss())
+        monkeypatch.setattr(fake_device, "WAITING", set())
+        for batch in list(batches(16))[:4]:
+            criterion(model(on_device(points[batch])), labels[batch]).backward()
+            optimizer.step()
+            monkeypatch.setattr(fake_device, "WAITING", waiting)
+        assert copier.waits == 0
+        session.evaluated("val", {"accuracy": 0.5})
+        monkeypatch.setattr(fake_device, "WAITING", set())
+    names = [name for name in bodies(runs / "mine") if name in ("step_batch", "evaluation", "bye")]
+    assert names == ["step_batch", "evaluation", "bye"]
+    found = records(runs / "mine" / "steps.log")
+    assert sum(record.step_batch.count for record in found) == 4

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.console import complain
-from absgd_worker.weights import Statistics, read_statistics
+from absgd_worker.weights import Statistics, statistics_of_row
 from absgd_worker.weights.diagnostics import ess_ratio_of_applied_weights
 
 
@@ -32,7 +33,12 @@ class NoEffectCheck:
         if len(self._steps) < STEPS:
             return
         steps, self._steps = self._steps, []
-        read = [read_statistics(statistics) for step in steps for statistics in step]
+        given = [statistics for step in steps for statistics in step]
+        on_device = [statistics for statistics in given if isinstance(statistics, Tensor)]
+        # All of them are read together: each reading waits.
+        rows = torch.stack(on_device).tolist() if on_device else []
+        read = [statistics for statistics in given if isinstance(statistics, Statistics)]
+        read += [statistics_of_row(row) for row in rows]
         # Single samples and losses that are not finite always have equal weights.
         counted = [statistics for statistics in read if statistics.n > 1 and math.isfinite(statistics.m)]
         if not counted or len(counted) < len(read) / 2:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from weakref import WeakSet
 
+from absgd_worker.device.ordered import OrderedReports
 from absgd_worker.link.courier.log_file import LogFile
 from absgd_worker.link.courier_process import early_courier
 from absgd_worker.link.exchange import FromTraining
@@ -49,6 +50,7 @@ class LogWriter:
             lock=self._run_lock.identity,
             limit=MOST_BYTES,
         )
+        self._reports = OrderedReports(self._link.outgoing)
         _open.add(self)
 
     @property
@@ -56,8 +58,9 @@ class LogWriter:
         return self._is_closing
 
     def append(self, item: FromTraining) -> None:
-        """Records an item. It is safe from the end of this process when this returns."""
-        self._link.outgoing.append(item)
+        """Records an item. It is safe from the end of this process when this returns, unless it is still on a
+        device."""
+        self._reports.append(item)
 
     def set_position(self, position: Position) -> None:
         """Says where training is: a courier whose training process is killed records it."""
@@ -67,6 +70,7 @@ class LogWriter:
         """Waits until everything that was appended before is in the log."""
         if os.getpid() != self._pid:
             return
+        self._reports.hand_over()
         deadline = time.monotonic() + WRITE_SECONDS
         while not self._link.wait_until_spooled() and time.monotonic() < deadline:
             pass

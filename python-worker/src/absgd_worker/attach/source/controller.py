@@ -13,6 +13,7 @@ from absgd_worker.attach.hooks.hyperparameters import initial_values
 from absgd_worker.attach.source.bye_for_exit import bye_of
 from absgd_worker.attach.source.script_actions import ScriptActions
 from absgd_worker.attach.source.source import Script, StopTraining
+from absgd_worker.device.ordered import OrderedReports
 from absgd_worker.link.command_loop import CommandLoop, WorkerFault
 from absgd_worker.link.courier_process import Courier, early_courier
 from absgd_worker.link.environment import Address
@@ -103,6 +104,8 @@ class ControllerSource:
         events, self._events = self._events, []
         actions, commands = self._connection.actions, self._connection.commands
         try:
+            if events:
+                self._connection.reports.hand_over()
             if EventKind.EVALUATE in events:
                 actions.evaluate()
         finally:
@@ -148,7 +151,9 @@ class ControllerSource:
         exchange = self._connection.exchange
         every = exchange.sample_every
         keep_samples = every > 0 and entry.step % every == 0
-        exchange.outgoing.append(entry._replace(keep_samples=keep_samples, waits=exchange.status.waits))
+        self._connection.reports.append(
+            entry._replace(keep_samples=keep_samples, waits=exchange.status.waits)
+        )
         exchange.status.position = Position(entry.attempt, entry.step + 1)
         self._connection.commands.count_step()
 
@@ -156,12 +161,12 @@ class ControllerSource:
         if self._connection is not None:
             exchange = self._connection.exchange
             attempt, step = exchange.status.position
-            exchange.outgoing.append(Evaluation(attempt, step - 1, split, metrics, 0, b"", 0.0))
+            self._connection.reports.append(Evaluation(attempt, step - 1, split, metrics, 0, b"", 0.0))
 
     def note(self, text: str) -> None:
         if self._connection is not None:
             exchange = self._connection.exchange
-            exchange.outgoing.append(Note(text, exchange.status.position))
+            self._connection.reports.append(Note(text, exchange.status.position))
 
     def begin_run(self) -> None:
         """See `Recorder`. Raises SessionError, always."""
@@ -174,6 +179,7 @@ class ControllerSource:
     def run_state(self) -> None:
         """None: the controller knows the run. What was reported is on disk when this returns."""
         if self._connection is not None and self._connection.pid == os.getpid():
+            self._connection.reports.hand_over()
             self._connection.exchange.wait_until_spooled()
 
     def resume(self, run_state: Mapping[str, Any] | None, step: int) -> None:
@@ -220,7 +226,9 @@ class ControllerSource:
             object_to=lambda welcome, earlier: objection(address.run, welcome, earlier),
         )
         actions = ScriptActions(script, exchange)
-        connection = _Connection(exchange, CommandLoop(exchange, actions), actions, courier, os.getpid())
+        commands, reports = CommandLoop(exchange, actions), OrderedReports(exchange.outgoing)
+        commands.hand_over = reports.hand_over
+        connection = _Connection(exchange, reports, commands, actions, courier, os.getpid())
         self._connection = connection
         try:
             welcome = connection.commands.await_welcome()
@@ -239,6 +247,7 @@ class _Connection(NamedTuple):
     """An open connection with the controller."""
 
     exchange: Exchange
+    reports: OrderedReports
     commands: CommandLoop
     actions: ScriptActions
     courier: Courier
