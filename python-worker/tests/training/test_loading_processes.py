@@ -167,8 +167,9 @@ def test_a_loading_process_has_none_of_the_sockets_of_the_worker(served):
     controller, worker = serve(served)
     controller.plan(0, 8, run_steps=STEPS, **ROWS)
     controller.await_phase("WAITING")
-    assert sockets_of(worker.pid)
-    assert not any(sockets_of(worker.pid) & sockets_of(pid) for pid in readers(worker))
+    sockets = sockets_of(controller.await_welcomed().courier_pid)
+    assert sockets
+    assert not any(sockets & sockets_of(pid) for pid in (worker.pid, *readers(worker)))
     controller.command("stop", stop={})
     controller.release()
     assert worker.wait() == 0

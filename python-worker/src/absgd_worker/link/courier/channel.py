@@ -100,6 +100,13 @@ class Channel:
             except ProtocolError as error:
                 complain(f"absgd worker: a message of the controller was dropped: {error}")
 
+    def describe_samples(self) -> None:
+        """Records what the samples are, once training has accepted the first Welcome; before anything it
+        reports."""
+        if self._describes_samples and self._words[Word.ADMITTED]:
+            self._describes_samples = False
+            self._telemetry.describe_samples()
+
     def post(self, messages: list[CommandResult | PlanAck | Bye]) -> None:
         """Queues what training has to say to the controller."""
         for message in messages:
@@ -115,9 +122,6 @@ class Channel:
     def send(self) -> None:
         """Sends what the sockets accept."""
         now = time.monotonic()
-        if self._describes_samples and self._words[Word.ADMITTED]:
-            self._describes_samples = False
-            self._telemetry.describe_samples()
         if self._lease is None:
             self._send_hello(now)
         else:
