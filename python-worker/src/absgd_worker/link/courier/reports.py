@@ -3,6 +3,8 @@ back."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from absgd_worker.link.courier.report_reader import ReportReader
 from absgd_worker.link.courier.telemetry import Telemetry
 from absgd_worker.link.ring.layout import Word
@@ -26,11 +28,15 @@ class Reports:
     def has_bye(self) -> bool:
         return self._reader.has_bye
 
-    def turn(self) -> list[CommandResult | PlanAck | Bye]:
-        """Records everything that is complete. Returns the messages for the controller."""
+    def turn(self, before: Callable[[], None] = lambda: None) -> list[CommandResult | PlanAck | Bye]:
+        """Records everything that is complete. Returns the messages for the controller.
+
+        `before`: called when reports were read, before they are recorded.
+        """
         flush = self._words[Word.FLUSH]
         messages: list[CommandResult | PlanAck | Bye] = []
         while items := self._reader.take():
+            before()
             messages += self._telemetry.take(items)
             self._words[Word.SYNCED_CHECKPOINT] = self._telemetry.checkpoint
             self._reader.give_back()

@@ -86,8 +86,8 @@ def _serve_controller(
             if not (is_ready or is_closing or is_gone or now >= turn_due or reports.are_due):
                 continue
             turn_due = now + TURN_SECONDS
+            channel.post(reports.turn(channel.describe_samples))
             channel.describe_samples()
-            channel.post(reports.turn())
             if is_gone and not reports.has_bye and gone_at is None:
                 channel.post(telemetry.take_farewell(_farewell(words)))
             channel.send()
