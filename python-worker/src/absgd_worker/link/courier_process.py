@@ -42,7 +42,10 @@ class Courier:
         self._closed = Event()
         self._starts: list[float] = []
         self._on_broken: Callable[[str], None] = complain
+        self.on_close: Callable[[], None] = lambda: None
+        """Called once nothing may be written any more."""
         self._keeper: Thread | None = None
+        self._is_released = False
         self._start()
         _alive.add(self)
 
@@ -60,21 +63,29 @@ class Courier:
 
         Does nothing in a fork of the process that started it.
         """
-        if os.getpid() != self.pid or self._closed.is_set():
+        if os.getpid() != self.pid or self._is_released:
             return
-        self._words[Word.CLOSED] = 1
-        deadline = time.monotonic() + (CLOSE_SECONDS if seconds is None else seconds)
-        while self._words[Word.STATE] not in (State.DONE, State.FAILED) and time.monotonic() < deadline:
-            if self._has_died():
-                self._restart()
-            time.sleep(0.002)
+        # From here on this thread starts another courier if need be.
         self._closed.set()
         if self._keeper is not None:
             self._keeper.join()
+        self._words[Word.CLOSED] = 1
+        deadline = time.monotonic() + (CLOSE_SECONDS if seconds is None else seconds)
+        while (state := self._words[Word.STATE]) != State.DONE and time.monotonic() < deadline:
+            if self._is_thread and state == State.FAILED:
+                return
+            if self._has_died():
+                self._restart()
+            time.sleep(0.002)
+        if state == State.DONE:
+            self._is_released = True
+            self.on_close()
+            self.memory.release()
 
     def leave(self) -> None:
         """This process is a fork of the one that started the courier: it has none."""
         self._closed.set()
+        self._keeper = None
 
     def _allocate(self) -> SharedMemory:
         if self._is_thread:

@@ -74,3 +74,5 @@ def _begin(courier: Courier, link: CourierLink, order: Any, spool: Path, prefix:
         link.inbox.append(Abort(text, is_internal=True))
 
     courier.keep(on_broken)
+    # Nothing is written once the memory is given back.
+    courier.on_close = link.leave

@@ -16,7 +16,7 @@ from absgd_worker.link.ring.rings import words_of
 def recover_rings(run_dir: Path) -> int:
     """Writes what is left into the spool or the log of the run, and deletes the memory.
 
-    Memory whose training process lives is left alone.
+    Memory of which one of the two processes lives is left alone.
 
     Returns:
         How many processes had left something.
@@ -26,9 +26,11 @@ def recover_rings(run_dir: Path) -> int:
         try:
             content = json.loads(pointer.read_text())
             memory_path, training = Path(content["memory"]), dict(content["training"])
+            courier = content.get("courier")
         except (OSError, ValueError, KeyError):
             continue
-        if liveness(training) != "gone":
+        # A courier that was stopped has the spool, and goes on some day.
+        if any(one is not None and liveness(one) != "gone" for one in (training, courier)):
             continue
         try:
             memory = open_memory(memory_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 
@@ -122,6 +123,22 @@ def test_a_file_of_memory_is_seen_by_who_maps_it_and_is_gone_when_it_is_unlinked
     assert not memory.path.exists()
     words_of(memory)[Word.MAGIC] = 5
     assert words_of(other)[Word.MAGIC] == 5
+
+
+def test_memory_that_is_given_back_reads_as_zeros_and_takes_no_room():
+    memory = create_memory(SIZE)
+    memory.unlink()
+    memory.view[:] = b"x" * SIZE
+
+    def resident() -> int:
+        status = Path("/proc/self/status").read_text()
+        return sum(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+
+    before = resident()
+    memory.release()
+    assert before - resident() > SIZE // 1024 * 0.9
+    assert memory.view[5] == 0
+    memory.view[5] = 1
 
 
 def test_names_are_numbered_and_read_while_they_are_added_until_the_table_is_full():

@@ -29,6 +29,13 @@ class SharedMemory:
         self.address = address
         self.view = memoryview((ctypes.c_ubyte * size).from_address(address)).cast("B")
 
+    def release(self) -> None:
+        """Gives the memory back, which reads as zeros from then on. What is written is lost.
+
+        It is not unmapped: a thread that still has the view would be killed by a segmentation fault.
+        """
+        _map(self.size, -1, at=self.address)
+
     def unlink(self) -> None:
         """Deletes the file; the memory stays."""
         if self.path is not None:
@@ -92,16 +99,18 @@ def _allocate(descriptor: int, size: int) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def _map(size: int, descriptor: int) -> int:
-    """The address of the mapped file, or of anonymous memory for the descriptor -1."""
+def _map(size: int, descriptor: int, *, at: int | None = None) -> int:
+    """The address of the mapped file, or of anonymous memory for the descriptor -1; `at` replaces what is
+    there."""
     flags = MAP_SHARED if descriptor >= 0 else MAP_PRIVATE | MAP_ANONYMOUS
+    flags |= 0 if at is None else MAP_FIXED
     library = ctypes.CDLL(None, use_errno=True)
     library.mmap.restype = ctypes.c_void_p
     library.mmap.argtypes = (
         *(ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int),
         ctypes.c_longlong,
     )
-    address = library.mmap(None, size, PROT_READ | PROT_WRITE, flags, descriptor, 0)
+    address = library.mmap(at, size, PROT_READ | PROT_WRITE, flags, descriptor, 0)
     if address is None or address == ctypes.c_void_p(-1).value:
         raise OSError(ctypes.get_errno(), f"mmap of {size} bytes failed")
     return int(address)
@@ -146,5 +155,5 @@ NETWORK_FILE_SYSTEMS = (
     *("fuse.sshfs", "fuse.s3fs", "fuse.gcsfuse", "fuse.glusterfs", "virtiofs", "orangefs"),
 )
 
-PROT_READ, PROT_WRITE, MAP_SHARED, MAP_PRIVATE = 1, 2, 1, 2
+PROT_READ, PROT_WRITE, MAP_SHARED, MAP_PRIVATE, MAP_FIXED = 1, 2, 1, 2, 0x10
 MAP_ANONYMOUS = 0x1000 if sys.platform == "darwin" else 0x20
