@@ -140,3 +140,17 @@ def test_a_courier_imports_no_torch(publish):
     run.controller.release()
     assert run.wait() == (0, 1)
     assert os.listdir(run.run_dir / "spool") == []
+
+
+def test_an_exception_of_a_signal_at_any_moment_leaves_all_other_reports_whole(publish):
+    run = publish(["welcome"], ["interrupted_steps", 4000], ["bye"])
+    run.controller.release()
+    code, _ = run.wait()
+    assert code == 0
+    reported = steps_of(run.controller.records)
+    # A step whose report was interrupted may be missing; none is doubled, and none in another order.
+    assert reported == sorted(set(reported))
+    interrupted, finished = map(int, (run.run_dir / "interrupted").read_text().split())
+    assert interrupted > 20
+    assert len(reported) >= finished
+    assert samples_of(run.controller.records) == reported

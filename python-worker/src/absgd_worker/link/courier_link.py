@@ -167,10 +167,13 @@ class UpWriter:
         self.is_silent = False
         self.on_result: Callable[[CommandResult], None] = lambda _result: None
         """Called with every result of a command."""
-        self.last = 0
-        """The number of the last record."""
         self.last_checkpoint = 0
         """That of the last record of a checkpoint."""
+
+    @property
+    def last(self) -> int:
+        """The number of the last record."""
+        return max(self._ring.last, self._overflow.last)
 
     def open(self, order: Any) -> None:
         """Says what the courier is to do; the first thing that is written."""
@@ -194,13 +197,12 @@ class UpWriter:
 
     def _append_step(self, entry: StepEntry) -> None:
         packed = self._packer.pack(entry)
-        if self._has_room_in_ring():
+        if not self._overflows or self._has_room_in_ring():
             place = self._ring.reserve(packed.size)
             if place is not None:
                 write_step(packed, self._memory.view, self._memory.address, place)
-                self.last += 1
-                self._ring.commit(place, packed.size, number=self.last, kind=Kind.STEP, schema=packed.schema)
-                self._words[Word.UP_SEQ] = self.last
+                self._ring.commit(place, packed.size, Kind.STEP, packed.schema)
+                self._words[Word.UP_SEQ] = self._ring.last
                 return
             self._begin_overflow()
         self._write_into_overflow(entry, packed)
@@ -211,24 +213,21 @@ class UpWriter:
             self.last_checkpoint = self.last + 1
         elif isinstance(item, CommandResult):
             self.on_result(item)
-        if self._has_room_in_ring():
+        if not self._overflows or self._has_room_in_ring():
             place = self._ring.reserve(len(payload)) if len(payload) <= UP_BYTES // 4 else None
             if place is not None:
                 self._memory.view[place : place + len(payload)] = payload
-                self.last += 1
-                self._ring.commit(place, len(payload), number=self.last, kind=Kind.PLAIN)
-                self._words[Word.UP_SEQ] = self.last
+                self._ring.commit(place, len(payload), Kind.PLAIN)
+                self._words[Word.UP_SEQ] = self._ring.last
                 return
             self._begin_overflow()
         self._append_to_overflow(payload, Kind.PLAIN, 0)
 
     def _has_room_in_ring(self) -> bool:
-        """Whether the ring is in use: yes, unless there are records in a file that the courier has not
-        taken."""
-        if not self._overflows:
-            return True
+        """Whether the ring is in use again: the courier has taken all records in the file."""
         if self._overflow.has_unwritten or self._words[Word.SPOOLED] < self._overflow.last:
             return False
+        self._ring.continue_after(self._overflow.last)
         self._words[Word.OVERFLOW] = 0
         self._overflow.end()
         self._overflows = False
@@ -236,8 +235,8 @@ class UpWriter:
         return True
 
     def _begin_overflow(self) -> None:
+        self._words[Word.OVERFLOW] = self._overflow.begin(after=self._ring.last)
         self._overflows = True
-        self._words[Word.OVERFLOW] = self._overflow.begin()
 
     def _write_into_overflow(self, entry: StepEntry, packed: PackedStep) -> None:
         if self._overflow.size > MOST_BYTES or self._overflow.has_unwritten:
@@ -256,9 +255,8 @@ class UpWriter:
         self._append_to_overflow(payload, Kind.STEP, packed.schema)
 
     def _append_to_overflow(self, payload: bytes | bytearray, kind: Kind, schema: int) -> None:
-        self.last += 1
-        self._overflow.append(payload, self.last, kind, schema)
-        self._words[Word.UP_SEQ] = self.last
+        self._overflow.append(payload, kind, schema)
+        self._words[Word.UP_SEQ] = self._overflow.last
 
 
 def _leave_in_fork() -> None:

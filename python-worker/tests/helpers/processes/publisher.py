@@ -103,6 +103,27 @@ class Publisher:
             self.steps(1)
             time.sleep(0.001)
 
+    def interrupted_steps(self, count: int) -> None:
+        """A timer raises an exception in the middle of reports, as Ctrl-C does."""
+        interrupted = finished = 0
+
+        def interrupt(*_: object) -> None:
+            raise InterruptedError
+
+        signal.signal(signal.SIGALRM, interrupt)
+        for step in range(count):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 5e-6 + 1e-7 * (step % 200))
+                self.link.outgoing.append(entry(step))
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                finished += 1
+            except InterruptedError:
+                interrupted += 1
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
+        self.step = count
+        self.link.status.position = Position(1, count)
+        (self.run_dir / "interrupted").write_text(f"{interrupted} {finished}")
+
     def kill_self(self, number: int) -> None:
         os.kill(os.getpid(), number)
         # A signal of a fault is delivered when this thread goes on.

@@ -25,7 +25,8 @@ def write(memory, writer, number, payload):
     if place is None:
         return False
     memory.view[place : place + len(payload)] = payload
-    writer.commit(place, len(payload), number=number, kind=Kind.PLAIN, schema=number % 7)
+    writer.commit(place, len(payload), Kind.PLAIN, number % 7)
+    assert writer.last == number
     return True
 
 

@@ -21,7 +21,6 @@ class DownQueue:
         self._memory = memory
         self._ring = RingWriter(memory, DOWN_START, DOWN_BYTES, Word.DOWN_HEAD, Word.DOWN_TAIL)
         self._waiting: deque[bytes] = deque()
-        self._count = 0
 
     def send(self, message: Any) -> None:
         """Queues a message, and writes what there is room for."""
@@ -37,8 +36,7 @@ class DownQueue:
             if place is None:
                 return
             self._memory.view[place : place + len(payload)] = payload
-            self._count += 1
-            self._ring.commit(place, len(payload), number=self._count, kind=Kind.PLAIN)
+            self._ring.commit(place, len(payload), Kind.PLAIN)
             self._waiting.popleft()
 
 

@@ -22,12 +22,12 @@ class OverflowWriter:
     def __init__(self, directory: Path, prefix: str) -> None:
         self._directory = directory
         self._prefix = prefix
-        self._waiting: deque[bytes] = deque()
+        # Records with their numbers.
+        self._waiting: deque[tuple[int, bytes]] = deque()
         self._bytes = 0
+        self._written = 0
         self.number = 0
         """That of the last file."""
-        self.last = 0
-        """The number of the last record here."""
 
     @property
     def size(self) -> int:
@@ -39,18 +39,25 @@ class OverflowWriter:
         """Whether the disk has refused the last records."""
         return bool(self._waiting)
 
-    def begin(self) -> int:
-        """Begins a file, and returns its number."""
+    @property
+    def last(self) -> int:
+        """The number of the last record here."""
+        return self._waiting[-1][0] if self._waiting else self._written
+
+    def begin(self, *, after: int) -> int:
+        """Begins a file, whose records come `after` one in the ring. Returns the number of the file."""
         self.number += 1
         self._bytes = 0
+        self._written = after
         return self.number
 
-    def append(self, payload: bytes | bytearray, number: int, kind: Kind, schema: int) -> None:
+    def append(self, payload: bytes | bytearray, kind: Kind, schema: int) -> None:
+        """Appends the next record."""
+        number = self.last + 1
         record = bytearray(HEAD.size) + payload
         write_head(memoryview(record), HEAD.size, len(payload), number=number, kind=kind, schema=schema)
         self._bytes += len(record)
-        self._waiting.append(bytes(record))
-        self.last = number
+        self._waiting.append((number, bytes(record)))
         self.write_waiting()
 
     def write_waiting(self) -> None:
@@ -63,10 +70,13 @@ class OverflowWriter:
             return
         try:
             while self._waiting:
+                number, record = self._waiting[0]
                 before = os.fstat(descriptor).st_size
-                if os.write(descriptor, self._waiting[0]) != len(self._waiting[0]):
+                if os.write(descriptor, record) != len(record):
                     os.ftruncate(descriptor, before)
                     return
+                # An exception that comes between these has the record written twice, which readers leave out.
+                self._written = number
                 self._waiting.popleft()
         except OSError:
             return

@@ -39,10 +39,12 @@ class RingWriter:
         self._start = start
         self.size = size
         self._head_word, self._tail_word = head, tail
-        self._head = self._words[head]
+        # The bytes that were ever written, and the number of the last record. Together, because an exception
+        # of a signal may come between any two statements.
+        self._done = (self._words[head], 0)
         self._tail = self._words[tail]
         # The head after the reserved record.
-        self._next = self._head
+        self._next = self._done[0]
 
     def reserve(self, size: int) -> int | None:
         """Where in the memory a payload of `size` bytes may be written; None if there is no room.
@@ -50,7 +52,7 @@ class RingWriter:
         The place is that of the next record until `commit`: nothing is lost if an exception comes between.
         """
         needed = HEAD.size + (size + 7 & ~7)
-        head = self._head
+        head = self._done[0]
         place = head % self.size
         rest = self.size - place
         total = needed if needed <= rest else needed + rest
@@ -65,11 +67,22 @@ class RingWriter:
         self._next = head + total
         return self._start + place + HEAD.size
 
-    def commit(self, place: int, size: int, *, number: int, kind: Kind, schema: int = 0) -> None:
-        """Publishes the payload at `place`, as `reserve` gave it."""
+    def commit(self, place: int, size: int, kind: Kind, schema: int = 0) -> None:
+        """Publishes the payload at `place`, as `reserve` gave it, as the next record."""
+        number = self._done[1] + 1
         write_head(self._view, place, size, number=number, kind=kind, schema=schema)
-        self._head = self._next
+        self._done = self._next, number
+        # If an exception comes before this, the next record announces this one, too.
         self._words[self._head_word] = self._next
+
+    @property
+    def last(self) -> int:
+        """The number of the last record."""
+        return self._done[1]
+
+    def continue_after(self, number: int) -> None:
+        """The next record has the number after this one."""
+        self._done = self._done[0], number
 
 
 class RingReader:
