@@ -13,16 +13,21 @@ from typing import Any
 import torch
 
 from absgd_worker.attach.capture.capture_context import CaptureContext
+from absgd_worker.attach.capture.counted_losses import call_counted
 from absgd_worker.attach.capture.criterion_call import CriterionCall
 from absgd_worker.attach.capture.follow_to_reduction import unreduced_losses_of
 from absgd_worker.attach.capture.functional_call import call_functional_loss
 from absgd_worker.attach.capture.reductions import call_dot_product, call_reduction
+from absgd_worker.attach.capture.waking_losses import (
+    begin_to_wake_captures,
+    can_wake_captures,
+    end_to_wake_captures,
+)
 from absgd_worker.attach.hooks.transparent_mode import TransparentMode
 from absgd_worker.attach.provenance.functional_losses import LOSSES
 from absgd_worker.attach.provenance.granularity import Granularity
 from absgd_worker.attach.provenance.provenance import FOLLOWED
 from absgd_worker.attach.provenance.reduction_calls import DOT_PRODUCTS, REDUCTIONS
-from absgd_worker.attach.provenance.row_selection import SELECTIONS
 from absgd_worker.attach.session.session import Session
 
 
@@ -66,6 +71,33 @@ class Capture(TransparentMode):
             session, name=name, granularity=granularity, leave=leave, criterion=criterion, caller=caller
         )
 
+    @property
+    def may_rest(self) -> bool:
+        """Whether it needs to see losses only: it follows none. A wrapped criterion may compute its losses by
+        any operations."""
+        context = self.context
+        return (
+            context.criterion is None and can_wake_captures() and unreduced_losses_of(context.session).is_idle
+        )
+
+    def call_resting(
+        self, call: Callable[[], Any], original: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """See `TransparentMode.call_resting`."""
+        if not self.may_rest:
+            return call()
+        return call_counted(self.context, original, args, kwargs, call)
+
+    def __enter__(self) -> Any:
+        if self.context.criterion is None:
+            begin_to_wake_captures()
+        return super().__enter__()
+
+    def __exit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
+        super().__exit__(exc_type, exc_val, exc_tb)
+        if self.context.criterion is None:
+            end_to_wake_captures()
+
     def weigh_for(self, session: Session) -> None:
         """Weighs for `session` from the next loss on."""
         self.context.session = session
@@ -81,7 +113,7 @@ class Capture(TransparentMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        # This runs at every operation of torch, so the common case returns first.
+        # This runs at every operation of torch while the mode is on the stack.
         context = self.context
         handled = _HANDLED_IN_GRAPHS if torch.compiler.is_compiling() else _HANDLED
         if func not in handled or context.session.is_weighing:
@@ -93,13 +125,10 @@ class Capture(TransparentMode):
             return call_functional_loss(context, func, args, kwargs)
         if func in DOT_PRODUCTS:
             return call_dot_product(context, func, args, kwargs)
-        result = unreduced_losses_of(context.session).call(func, args, kwargs, context.follow)
-        if func in SELECTIONS:
-            context.row_selections.record(func, args, result)
-        return result
+        return unreduced_losses_of(context.session).call(func, args, kwargs, context.follow)
 
 
-_HANDLED = REDUCTIONS | DOT_PRODUCTS | LOSSES | FOLLOWED | SELECTIONS
+_HANDLED = REDUCTIONS | DOT_PRODUCTS | LOSSES | FOLLOWED
 
 # The compiler fails to find a method of Tensor that is written in Python, such as `unflatten`, in a set.
 _HANDLED_IN_GRAPHS = REDUCTIONS | LOSSES

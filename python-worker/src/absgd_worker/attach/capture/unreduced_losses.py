@@ -38,6 +38,13 @@ class UnreducedLosses:
         self._weighed: Any = WeakTensorKeyDictionary()
         self.sums = DividedSums()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no operation of torch needs to be seen: no loss is followed."""
+        return not (
+            self._provenance.is_tracking or self._pending or self._weighed.data or self.sums.is_waiting
+        )
+
     def begin(self, losses: Tensor, pending: PendingLoss, factors: tuple[Tensor, ...] = ()) -> None:
         """Follows `losses` from where they are computed.
 

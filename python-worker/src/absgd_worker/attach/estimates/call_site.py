@@ -86,6 +86,30 @@ def up_to(stack: Stack, functions: Collection[Function]) -> Stack | None:
     return None if last is None else stack[: last + 1]
 
 
+Place = tuple[CodeType | int, ...]
+"""The code and the instruction of each call of the script, innermost first."""
+
+
+def place_of_call(stop: Collection[Function], kinds: dict[CodeType, int]) -> Place:
+    """The place of the current call, up to the first function of `stop`. Faster than `calls_on_stack`.
+
+    `kinds`: filled here. Empty for a new `stop`.
+    """
+    place: list[CodeType | int] = []
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        kind = kinds.get(code)
+        if kind is None:
+            kind = kinds[code] = _kind_of(frame, stop)
+        if kind != _IGNORED:
+            place += (code, frame.f_lasti)
+            if kind == _LAST:
+                break
+        frame = frame.f_back
+    return tuple(place)
+
+
 def script_line() -> str | None:
     """The innermost line of the script's own code, for people; None if there is none.
 
@@ -105,6 +129,12 @@ def digest_of(file: str) -> str:
             return f"{zlib.crc32(opened.read()):08x}"
     except (KeyError, OSError):
         return ""
+
+
+def _kind_of(frame: FrameType, stop: Collection[Function]) -> int:
+    if frame.f_code.co_filename.startswith(_IGNORED_PATHS):
+        return _IGNORED
+    return _LAST if _call_of(frame).function in stop else _COUNTED
 
 
 def _call_of(frame: FrameType) -> Call:
@@ -128,6 +158,7 @@ def _is_generated(code: CodeType) -> bool:
     )
 
 
+_IGNORED, _COUNTED, _LAST = range(3)
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _paths: dict[str, str] = {}
 """The paths of the files by their names."""

@@ -12,10 +12,12 @@ from torch import Tensor
 from absgd_worker.attach.estimates.call_order import CallOrder
 from absgd_worker.attach.estimates.call_site import (
     CallSite,
+    Place,
     Stack,
     call_site_of,
     calls_on_stack,
     function_that_trains,
+    place_of_call,
     up_to,
 )
 from absgd_worker.attach.estimates.estimate_names import PART, EstimateNames
@@ -32,6 +34,8 @@ class Estimates:
         self._models = models or TrainedModels()
         self._site_names: set[str] = set()
         self._open_sites: dict[tuple[str, CallSite], _OpenSite] = {}
+        self._kinds_of_code: dict[CodeType, int] = {}
+        self._known_functions = 0
         self._second_calls: dict[str, str] = {}
         """For each call site with several calls in one backward pass, the name of the second call."""
 
@@ -126,6 +130,15 @@ class Estimates:
         """Removes the call with this record: it was no loss, or is weighed again. Its number is free."""
         self._order.forget(use)
 
+    def place_here(self) -> Place:
+        """What distinguishes the current call site from others. It changes if a function that trains is
+        found."""
+        functions = self._names.functions
+        if len(functions) != self._known_functions:
+            self._known_functions = len(functions)
+            self._kinds_of_code.clear()
+        return place_of_call(functions, self._kinds_of_code)
+
     @property
     def has_open_sites(self) -> bool:
         """Whether the function that trains is unknown for some call sites."""
@@ -166,6 +179,7 @@ class Estimates:
 
     def load_state_dict(self, state: Any) -> None:
         self._names.load_state_dict(state)
+        self._kinds_of_code.clear()
         self._site_names, self._open_sites, self._second_calls = self._names.of_sites(), {}, {}
         self._order.load_state_dict(state.get("most", {}) if "places" in state else {})
         self._models.load_state_dict(state.get("values", {}) if "places" in state else {})

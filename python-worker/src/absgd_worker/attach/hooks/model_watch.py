@@ -13,7 +13,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.nn.utils.rnn import PackedSequence
 
 from absgd_worker.attach.hooks.batch_sizes import BatchSizes
-from absgd_worker.attach.hooks.transparent_mode import resume
+from absgd_worker.attach.hooks.transparent_mode import settle
 from absgd_worker.attach.samples.forward_passes import ForwardPasses
 
 
@@ -63,13 +63,31 @@ class ModelWatch:
         warnings.filterwarnings(
             "ignore", message=r"Using `torch\.compile\(module\)` when there are global hooks"
         )
+        self._register()
+
+    def _register(self) -> None:
         self._handles = [
             register_module_forward_pre_hook(self._before),
             register_module_forward_hook(self._after),
         ]
 
+    def pause(self) -> None:
+        """Observes no model until `go_on`. Torch calls modules faster if no hook observes them all."""
+        self.close()
+        self.end_step()
+
+    def go_on(self, model: nn.Module | None) -> None:
+        """Observes all modules again. `model`: the one that may have been called since `pause`."""
+        if not self._handles:
+            self._register()
+        if model is not None:
+            self.called.add(model)
+            if model.training:
+                self.trained.add(model)
+            self.in_training = model.training
+
     def close(self) -> None:
-        """Ends the observation."""
+        """Ends the observation. May be called twice."""
         for handle in self._handles:
             handle.remove()
         self._handles = []
@@ -102,7 +120,7 @@ class ModelWatch:
         if root is not module and root is not None and id(module) in self._inner:
             self._before_inner(module, args)
             return
-        resume()
+        settle()
         if root is not module:
             # A module without parameters is a criterion.
             if next(module.parameters(), None) is None:

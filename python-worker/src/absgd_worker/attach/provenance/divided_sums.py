@@ -94,6 +94,11 @@ class DividedSums:
             element_totals.append(sums_G.sum())
         self._undivided[result] = _UndividedSum(name, sample_totals, element_totals, weigh_again)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the script may still divide a living sum."""
+        return bool(self._undivided.data)
+
     def may_be_divided(self, result: Tensor) -> bool:
         """Whether a division of `result` would decide the unit of its estimate."""
         return result in self._undivided

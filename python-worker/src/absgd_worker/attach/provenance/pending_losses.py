@@ -89,6 +89,10 @@ class PendingLosses:
     def __init__(self) -> None:
         self._losses: list[PendingLoss] = []
 
+    def __bool__(self) -> bool:
+        """Whether any loss is pending."""
+        return bool(self._losses)
+
     def add(self, pending: PendingLoss) -> None:
         """Adds a loss. It replaces the one of the same name, whose graph is released."""
         self._losses = [other for other in self._losses if other.name != pending.name][1 - MOST :]

@@ -30,6 +30,11 @@ class Provenance:
         self._maps: Any = WeakTensorKeyDictionary()
         self._is_calling = False
 
+    @property
+    def is_tracking(self) -> bool:
+        """Whether any living tensor is tracked."""
+        return bool(self._maps.data)
+
     def begin(self, losses: Tensor, element_map: ElementMap) -> None:
         """Tracks `losses` from where they are computed."""
         self._maps[losses] = element_map

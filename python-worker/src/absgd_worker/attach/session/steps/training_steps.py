@@ -58,6 +58,10 @@ class TrainingSteps:
         """How many losses were weighed, over all names and trainings."""
         return self._captured_before + self.training.weighings.calls
 
+    def add_counted(self, number: int) -> None:
+        """Adds losses that were only counted; see `CountedSteps`."""
+        self._captured_before += number
+
     @property
     def was_off(self) -> bool:
         """Whether lambda was off in the step that began last; True before the first."""

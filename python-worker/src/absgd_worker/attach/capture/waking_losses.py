@@ -1,0 +1,77 @@
+"""Wakes the captures that rest where a loss is computed. See `TransparentMode.may_rest`.
+
+Losses in compiled code are no calls in Python. So captures do not rest once the script compiles anything.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from absgd_worker.attach.hooks.intercepted_function import can_be_intercepted, intercept
+from absgd_worker.attach.hooks.transparent_mode import settle, waking
+from absgd_worker.attach.provenance.functional_losses import LOSSES
+
+
+class _State:
+    """The captures of scripts that are active in this process."""
+
+    def __init__(self) -> None:
+        self.captures = 0
+        self.remove_from_losses: list[Callable[[], None]] = []
+        self.remove_from_compile: list[Callable[[], None]] = []
+        self.has_compiled = False
+
+
+_state = _State()
+_can_intercept = all(map(can_be_intercepted, (*LOSSES, torch.compile)))
+_plain_compile = torch.compile
+
+
+def begin_to_wake_captures() -> None:
+    """Another capture of a script is active."""
+    _state.captures += 1
+    if _state.captures == 1 and _can_intercept and not _has_compiled():
+        _state.remove_from_losses = [intercept(loss, waking) for loss in LOSSES]
+        _state.remove_from_compile = [intercept(_plain_compile, _compile)]
+
+
+def end_to_wake_captures() -> None:
+    """One of them is active no longer."""
+    _state.captures -= 1
+    if _state.captures == 0:
+        _stop()
+        _state.has_compiled = False
+
+
+def can_wake_captures() -> bool:
+    """Whether each loss that the script computes from here on wakes the captures."""
+    if _state.remove_from_losses and _has_compiled():
+        _stop()
+    return bool(_state.remove_from_losses)
+
+
+def _has_compiled() -> bool:
+    if not _state.has_compiled:
+        compiler = sys.modules.get("torch._dynamo.eval_frame")
+        # Functions that are never compiled have the backend None.
+        backends: Mapping[int, Any] = getattr(compiler, "cached_backends", {})
+        _state.has_compiled = any(map(callable, backends.values()))
+    return _state.has_compiled
+
+
+def _stop() -> None:
+    # The compiler would trace what a loss calls that is intercepted.
+    for remove in (*_state.remove_from_losses, *_state.remove_from_compile):
+        remove()
+    _state.remove_from_losses, _state.remove_from_compile = [], []
+
+
+def _compile(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    _state.has_compiled = True
+    _stop()
+    settle()
+    return original(*args, **kwargs)
