@@ -70,15 +70,13 @@ class Capture(TransparentMode):
         self.context = CaptureContext(
             session, name=name, granularity=granularity, leave=leave, criterion=criterion, caller=caller
         )
+        self._losses = unreduced_losses_of(session)
 
     @property
     def may_rest(self) -> bool:
         """Whether it needs to see losses only: it follows none. A wrapped criterion may compute its losses by
         any operations."""
-        context = self.context
-        return (
-            context.criterion is None and can_wake_captures() and unreduced_losses_of(context.session).is_idle
-        )
+        return self.context.criterion is None and self._losses.is_idle and can_wake_captures()
 
     def call_resting(
         self, call: Callable[[], Any], original: Callable[..., Any], *args: Any, **kwargs: Any
@@ -101,6 +99,7 @@ class Capture(TransparentMode):
     def weigh_for(self, session: Session) -> None:
         """Weighs for `session` from the next loss on."""
         self.context.session = session
+        self._losses = unreduced_losses_of(session)
 
     def weighs_for(self, session: Session) -> bool:
         """Whether this capture weighs for `session`."""

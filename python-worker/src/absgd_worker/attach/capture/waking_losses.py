@@ -24,6 +24,8 @@ class _State:
         self.remove_from_losses: list[Callable[[], None]] = []
         self.remove_from_compile: list[Callable[[], None]] = []
         self.has_compiled = False
+        self.backends = 0
+        """How many backends the compiler had at the last look."""
 
 
 _state = _State()
@@ -49,17 +51,21 @@ def end_to_wake_captures() -> None:
 
 def can_wake_captures() -> bool:
     """Whether each loss that the script computes from here on wakes the captures."""
-    if _state.remove_from_losses and _has_compiled():
+    if not _state.remove_from_losses:
+        return False
+    compiler = sys.modules.get("torch._dynamo.eval_frame")
+    if compiler is not None and len(compiler.cached_backends) != _state.backends and _has_compiled():
         _stop()
-    return bool(_state.remove_from_losses)
+        return False
+    return True
 
 
 def _has_compiled() -> bool:
-    if not _state.has_compiled:
-        compiler = sys.modules.get("torch._dynamo.eval_frame")
-        # Functions that are never compiled have the backend None.
-        backends: Mapping[int, Any] = getattr(compiler, "cached_backends", {})
-        _state.has_compiled = any(map(callable, backends.values()))
+    compiler = sys.modules.get("torch._dynamo.eval_frame")
+    backends: Mapping[int, Any] = {} if compiler is None else compiler.cached_backends
+    _state.backends = len(backends)
+    # Functions that are never compiled have the backend None.
+    _state.has_compiled = _state.has_compiled or any(map(callable, backends.values()))
     return _state.has_compiled
 
 

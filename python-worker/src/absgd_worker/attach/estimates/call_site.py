@@ -138,10 +138,15 @@ def _kind_of(frame: FrameType, stop: Collection[Function]) -> int:
 
 
 def _call_of(frame: FrameType) -> Call:
-    code = frame.f_code
+    function, is_generated = _function_of(frame.f_code)
+    return Call((function[0], frame.f_lineno, -1 if is_generated else frame.f_lasti), function)
+
+
+@lru_cache(maxsize=4096)
+def _function_of(code: CodeType) -> tuple[Function, bool]:
+    """The function of the code, and whether torch.compile generated it."""
     file = _file_name(code.co_filename)
-    instruction = -1 if _is_generated(code) else frame.f_lasti
-    return Call((file, frame.f_lineno, instruction), (file, getattr(code, "co_qualname", code.co_name)))
+    return (file, getattr(code, "co_qualname", code.co_name)), _is_generated(code)
 
 
 @lru_cache(maxsize=1024)

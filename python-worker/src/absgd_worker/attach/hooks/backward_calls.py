@@ -21,8 +21,8 @@ def around_backward(
 ) -> Callable[[], None]:
     """Runs every call of `backward` by a script inside the context `around(roots)`.
 
-    `roots`: the tensors that `backward` is called on. `is_plain(roots)`: whether `around` is left out. Calls that torch makes inside a backward pass are not
-    observed.
+    `roots`: the tensors that `backward` is called on. Calls that torch makes inside a backward pass are not
+    observed. `is_plain(roots)`: whether `around` is left out.
 
     Returns:
         A function that ends the observation.
@@ -34,10 +34,10 @@ def around_backward(
     def observed(tensors: Any, *args: Any, **kwargs: Any) -> None:
         if torch._C._current_graph_task_id() != -1:
             return backward(tensors, *args, **kwargs)
-        roots = tensors if isinstance(tensors, (list, tuple)) else (tensors,)
-        roots = [root for root in roots if isinstance(root, Tensor)]
+        given = tensors if isinstance(tensors, (list, tuple)) else (tensors,)
+        roots = [root for root in given if isinstance(root, Tensor)]
         # The thread of a device takes the modes over from this one.
-        (settle if all(root.is_cpu for root in roots) else resume)()
+        (settle if roots and roots[0].is_cpu else resume)()
         keeps = kwargs.get("retain_graph", args[1] if len(args) > 1 else None)
         backward_state.kept_graph = bool(kwargs.get("create_graph", False) if keeps is None else keeps)
         if is_plain(roots):

@@ -74,12 +74,13 @@ class Hyperparameters:
                         f"{' or '.join(entry for entry, _ in candidates)}: remove it from the controls"
                     )
                 continue
-            own = [_copy(get_value(group, key)) for group in optimizer.param_groups]
             if value is None:
                 known.last_own.pop(name, None)
-                if not any(isinstance(own_value, Tensor) for own_value in own):
-                    applied[name] = float(max(own))
+                values = [get_value(group, key) for group in optimizer.param_groups]
+                if not any(isinstance(own_value, Tensor) for own_value in values):
+                    applied[name] = float(max(values))
                 continue
+            own = [_copy(get_value(group, key)) for group in optimizer.param_groups]
             self._notice_conflict(name, known, own, value)
             factors = known.factors(name, optimizer.param_groups) if self._is_scaled else [1.0] * len(own)
             known.replaced[name] = own

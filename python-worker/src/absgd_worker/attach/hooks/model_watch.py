@@ -24,6 +24,10 @@ class ModelWatch:
     def __init__(self) -> None:
         self._root: weakref.ref[nn.Module] | None = None
         self._inner: set[int] = set()
+        """The identities of the modules inside the outermost module that was called last."""
+        self._looks_inside = False
+        """Whether the calls of these modules are observed in this call of the outermost one."""
+        self._has_cells = False
         self._batches: list[int] = []
         self._sizes = BatchSizes()
         self._is_by_keywords = False
@@ -116,6 +120,8 @@ class ModelWatch:
         # called without gradients (a teacher, say) is not trained.
         if torch.compiler.is_compiling() or not torch.is_grad_enabled():
             return
+        if id(module) in self._inner and not self._looks_inside:
+            return
         root = self.model
         if root is not module and root is not None and id(module) in self._inner:
             self._before_inner(module, args)
@@ -125,7 +131,8 @@ class ModelWatch:
             # A module without parameters is a criterion.
             if next(module.parameters(), None) is None:
                 return
-            inner = {id(part) for part in module.modules()}
+            inner = {id(part) for part in module.modules()} - {id(module)}
+            self._has_cells = any(isinstance(part, nn.RNNCellBase) for part in module.modules())
             self._has_time_first = any(
                 vars(part).get("batch_first", True) is False for part in module.modules()
             )
@@ -141,10 +148,11 @@ class ModelWatch:
         self._is_by_keywords = not self._add(args)
         self._note_cell(module, args)
         self.passes.begin(args)
+        self._looks_inside = self._is_by_keywords or self._has_cells or self.passes.is_looking
 
     def _after(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         # This check comes first, so that torch.compile traces nothing else.
-        if torch.compiler.is_compiling() or not torch.is_grad_enabled():
+        if torch.compiler.is_compiling() or id(module) in self._inner or not torch.is_grad_enabled():
             return
         if module is self.model:
             self.passes.end(output)
@@ -170,6 +178,7 @@ class ModelWatch:
 
     def _forget(self, root: weakref.ref[nn.Module]) -> None:
         if root is self._root:
+            self._inner = set()
             self.in_training = True
 
 

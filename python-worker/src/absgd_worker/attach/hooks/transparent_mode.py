@@ -109,11 +109,11 @@ def settle() -> None:
     if torch.compiler.is_compiling():
         return
     suspended = _suspended.stack
-    stack = suspended or torch.overrides._get_current_function_mode_stack()
-    may_rest = all(mode.may_rest for mode in stack if isinstance(mode, TransparentMode))
-    if suspended and not may_rest:
-        resume()
-    elif stack and not suspended and may_rest:
+    for mode in suspended or torch.overrides._get_current_function_mode_stack():
+        if isinstance(mode, TransparentMode) and not mode.may_rest:
+            resume()
+            return
+    if not suspended:
         suspend()
 
 

@@ -64,6 +64,8 @@ class DividedSums:
     def __init__(self) -> None:
         self._units: dict[str, LossUnit] = {}
         self._undivided: Any = WeakTensorKeyDictionary()
+        self.waiting: Mapping[Any, Any] = self._undivided.data
+        """The living sums that the script may still divide, by references to them."""
 
     def unit_of(self, name: str) -> LossUnit:
         """The unit of a sum of the estimate `name`."""
@@ -93,11 +95,6 @@ class DividedSums:
             sample_totals.append((sums_G / counts_G.clamp(min=1)).sum())
             element_totals.append(sums_G.sum())
         self._undivided[result] = _UndividedSum(name, sample_totals, element_totals, weigh_again)
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether the script may still divide a living sum."""
-        return bool(self._undivided.data)
 
     def may_be_divided(self, result: Tensor) -> bool:
         """Whether a division of `result` would decide the unit of its estimate."""

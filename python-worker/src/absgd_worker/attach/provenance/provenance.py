@@ -28,12 +28,9 @@ class Provenance:
 
     def __init__(self) -> None:
         self._maps: Any = WeakTensorKeyDictionary()
+        self.tracked: Mapping[Any, Any] = self._maps.data
+        """The living tensors that are tracked; their maps by references to them."""
         self._is_calling = False
-
-    @property
-    def is_tracking(self) -> bool:
-        """Whether any living tensor is tracked."""
-        return bool(self._maps.data)
 
     def begin(self, losses: Tensor, element_map: ElementMap) -> None:
         """Tracks `losses` from where they are computed."""

@@ -40,7 +40,12 @@ class SessionParts:
         mirror = Mirror() if options.mirror == "auto" else None
         self._reporter = StepReporter(self.steps, self.announcements, mirror)
         self._optimizer_steps = OptimizerSteps(
-            self.steps, self._reporter, self.announcements, self.counted, options.groups, stop_following
+            self.steps,
+            self._reporter,
+            self.announcements,
+            self.counted,
+            groups=options.groups,
+            stop_following=stop_following,
         )
         self._optimizer_hooks = OptimizerHooks(self._optimizer_steps)
         self._backward_passes = BackwardPasses(self.steps, self.announcements, self.counted)

@@ -49,22 +49,23 @@ class CountedSteps:
         """Whether the figures of the losses are for nothing, as far as is known now."""
         steps = self._steps
         return (
-            isinstance(steps.recorder, NoRecorder)
+            type(steps.recorder) is NoRecorder
             and getattr(steps.source, "is_constant", False)
-            and not steps.wants_losses
             and not batches
             and "wandb" not in sys.modules
             and not tensorboard_is_loaded()
         )
 
     def counts(self, place: Hashable) -> bool:
-        """Whether a loss at this place is only counted. If not, all that is known is forgotten."""
+        """Whether a loss at this place is only counted. If not, all that is known is forgotten.
+
+        `may_come` must be true.
+        """
         root = None if self._root is None else self._root()
         optimizer = None if self._optimizer is None else self._optimizer()
         training = self._steps.training
         if (
             place in self._places
-            and self.may_come
             and root is not None
             and optimizer is not None
             and self._training is training
@@ -224,8 +225,10 @@ class CountedSteps:
         self._counted.clear()
 
     def forget(self) -> None:
-        """Observes and weighs everything again, until enough steps were alike. The losses of the step under way
-        that were only counted stay counted."""
+        """Observes and weighs everything again, until enough steps were alike.
+
+        The losses of the step under way that were only counted stay counted.
+        """
         self._places.clear()
         self._alike = 0
         if self.is_counting:

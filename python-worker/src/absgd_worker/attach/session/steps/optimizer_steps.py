@@ -23,6 +23,7 @@ class OptimizerSteps:
         reporter: StepReporter,
         announcements: Announcements,
         counted: CountedSteps,
+        *,
         groups: Groups,
         stop_following: Callable[[], None],
     ) -> None:
@@ -50,6 +51,8 @@ class OptimizerSteps:
 
     def gradients_are_there(self, optimizer: Optimizer) -> None:
         """Clips the gradients, if that is planned."""
+        if self._counted.is_counting:
+            return
         controls = self._steps.training.current.controls
         if controls is not None:
             self._hyperparameters.clip(optimizer, controls)
