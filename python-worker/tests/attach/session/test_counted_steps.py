@@ -15,12 +15,21 @@ from torch import Tensor, nn
 from torch.nn.modules.module import _global_forward_hooks, _global_forward_pre_hooks
 
 from absgd_worker.attach import api
+from absgd_worker.attach.samples.tracked_batches import batches
 from absgd_worker.attach.session.steps import counted_steps
 from absgd_worker.attach.session.steps.counted_steps import STEPS_LIKE_THESE
 
 ENOUGH = STEPS_LIKE_THESE + 4
 x = torch.randn(16, 4, generator=torch.Generator().manual_seed(0))
 y = torch.arange(16) % 3
+
+
+@pytest.fixture(autouse=True)
+def no_uses_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither tracked batches nor loggers are left over."""
+    monkeypatch.setattr(batches, "_storages", {})
+    for name in ("wandb", "torch.utils.tensorboard.writer", "tensorboardX.writer"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
 
 
 class Loop:

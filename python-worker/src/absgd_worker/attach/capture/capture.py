@@ -11,6 +11,7 @@ from types import CodeType
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from absgd_worker.attach.capture.capture_context import CaptureContext
 from absgd_worker.attach.capture.counted_losses import call_counted
@@ -23,7 +24,8 @@ from absgd_worker.attach.capture.waking_losses import (
     can_wake_captures,
     end_to_wake_captures,
 )
-from absgd_worker.attach.hooks.transparent_mode import TransparentMode
+from absgd_worker.attach.hooks.intercepted_function import intercepted_by
+from absgd_worker.attach.hooks.transparent_mode import TransparentMode, settle
 from absgd_worker.attach.provenance.functional_losses import LOSSES
 from absgd_worker.attach.provenance.granularity import Granularity
 from absgd_worker.attach.provenance.provenance import FOLLOWED
@@ -71,6 +73,8 @@ class Capture(TransparentMode):
             session, name=name, granularity=granularity, leave=leave, criterion=criterion, caller=caller
         )
         self._losses = unreduced_losses_of(session)
+        self._is_handling = False
+        """Whether a loss is weighed now while the mode is off the stack."""
 
     @property
     def may_rest(self) -> bool:
@@ -82,9 +86,23 @@ class Capture(TransparentMode):
         self, call: Callable[[], Any], original: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> Any:
         """See `TransparentMode.call_resting`."""
+        if self._is_handling or self.context.session.is_weighing:
+            return original(*args, **kwargs)
         if not self.may_rest:
             return call()
+        is_plain = not kwargs and _PLAIN_TYPES.issuperset(map(type, args))
+        if is_plain and torch._C._is_torch_function_enabled():
+            call = lambda: self._call_directly(original, args)  # noqa: E731
         return call_counted(self.context, original, args, kwargs, call)
+
+    def _call_directly(self, original: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """Calls a loss as the mode would see it called on the stack."""
+        self._is_handling = True
+        try:
+            return call_functional_loss(self.context, intercepted_by(original), args, {})
+        finally:
+            self._is_handling = False
+            settle()
 
     def __enter__(self) -> Any:
         if self.context.criterion is None:
@@ -128,6 +146,8 @@ class Capture(TransparentMode):
 
 
 _HANDLED = REDUCTIONS | DOT_PRODUCTS | LOSSES | FOLLOWED
+
+_PLAIN_TYPES = {Tensor, nn.Parameter, type(None), bool, int, float, str}
 
 # The compiler fails to find a method of Tensor that is written in Python, such as `unflatten`, in a set.
 _HANDLED_IN_GRAPHS = REDUCTIONS | LOSSES

@@ -5,13 +5,13 @@ Losses in compiled code are no calls in Python. So captures do not rest once the
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from absgd_worker.attach.hooks.intercepted_function import can_be_intercepted, intercept
+from absgd_worker.attach.hooks.not_compiled import has_compiled
 from absgd_worker.attach.hooks.transparent_mode import settle, waking
 from absgd_worker.attach.provenance.functional_losses import LOSSES
 
@@ -23,9 +23,6 @@ class _State:
         self.captures = 0
         self.remove_from_losses: list[Callable[[], None]] = []
         self.remove_from_compile: list[Callable[[], None]] = []
-        self.has_compiled = False
-        self.backends = 0
-        """How many backends the compiler had at the last look."""
 
 
 _state = _State()
@@ -36,7 +33,7 @@ _plain_compile = torch.compile
 def begin_to_wake_captures() -> None:
     """Another capture of a script is active."""
     _state.captures += 1
-    if _state.captures == 1 and _can_intercept and not _has_compiled():
+    if _state.captures == 1 and _can_intercept and not has_compiled():
         _state.remove_from_losses = [intercept(loss, waking) for loss in LOSSES]
         _state.remove_from_compile = [intercept(_plain_compile, _compile)]
 
@@ -46,27 +43,16 @@ def end_to_wake_captures() -> None:
     _state.captures -= 1
     if _state.captures == 0:
         _stop()
-        _state.has_compiled = False
 
 
 def can_wake_captures() -> bool:
     """Whether each loss that the script computes from here on wakes the captures."""
     if not _state.remove_from_losses:
         return False
-    compiler = sys.modules.get("torch._dynamo.eval_frame")
-    if compiler is not None and len(compiler.cached_backends) != _state.backends and _has_compiled():
+    if has_compiled():
         _stop()
         return False
     return True
-
-
-def _has_compiled() -> bool:
-    compiler = sys.modules.get("torch._dynamo.eval_frame")
-    backends: Mapping[int, Any] = {} if compiler is None else compiler.cached_backends
-    _state.backends = len(backends)
-    # Functions that are never compiled have the backend None.
-    _state.has_compiled = _state.has_compiled or any(map(callable, backends.values()))
-    return _state.has_compiled
 
 
 def _stop() -> None:
@@ -77,7 +63,6 @@ def _stop() -> None:
 
 
 def _compile(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    _state.has_compiled = True
     _stop()
     settle()
     return original(*args, **kwargs)

@@ -60,9 +60,10 @@ class Hyperparameters:
         # The values are still replaced if the last step raised an error.
         self.put_back(optimizer)
         # An optimizer inside another one (SAM has one) shares its groups, whose values are set already.
-        if any(id(group) in self._replaced_groups for group in optimizer.param_groups):
+        groups = set(map(id, optimizer.param_groups))
+        if not groups.isdisjoint(self._replaced_groups):
             return {}
-        known.replaced_groups = {id(group) for group in optimizer.param_groups}
+        known.replaced_groups = groups
         self._replaced_groups |= known.replaced_groups
         applied: dict[str, float] = {}
         for name, candidates in KEYS.items():

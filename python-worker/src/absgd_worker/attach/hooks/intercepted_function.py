@@ -33,6 +33,7 @@ def intercept(function: Any, around: Around) -> Callable[[], None]:
     plain_code, scope = function.__code__, function.__globals__
     original = FunctionType(plain_code, scope, function.__name__, function.__defaults__)
     original.__kwdefaults__ = function.__kwdefaults__
+    vars(original)["intercepted"] = function
     name = f"_absgd_{function.__name__}"
     scope[name] = lambda *args, **kwargs: around(original, *args, **kwargs)
     function.__code__ = code = _calling_code(function, name)
@@ -43,6 +44,11 @@ def intercept(function: Any, around: Around) -> Callable[[], None]:
             scope.pop(name, None)
 
     return remove
+
+
+def intercepted_by(original: Any) -> Any:
+    """The function of torch that `original`, as `around` gets it, is the copy of."""
+    return original.intercepted
 
 
 def _calling_code(function: Any, name: str) -> Any:

@@ -27,7 +27,7 @@ class BackwardPasses:
 
     def open(self) -> None:
         """Observes all backward passes of the process from here on."""
-        self._remove = around_backward(self._around, self._is_only_counted)
+        self._remove = around_backward(self._around, self._needs_nothing)
 
     def close(self) -> None:
         """May be called twice."""
@@ -35,9 +35,13 @@ class BackwardPasses:
             self._remove()
             self._remove = None
 
-    def _is_only_counted(self, roots: Sequence[Tensor]) -> bool:
-        """Whether a backward pass goes through a loss that is only counted, and through nothing else."""
-        return self._counted.is_reached(roots) and self._counted.is_counting
+    def _needs_nothing(self, roots: Sequence[Tensor]) -> bool:
+        """Whether nothing is to be learned from a backward pass: it goes through a loss that is only counted
+        and through nothing else, or it is like earlier ones."""
+        if self._counted.is_reached(roots) and self._counted.is_counting:
+            return True
+        estimates = self._steps.training.estimates
+        return not estimates.has_open_sites and self._unweighed_terms.may_skip(roots)
 
     @contextmanager
     def _around(self, roots: Sequence[Tensor]) -> Iterator[None]:
