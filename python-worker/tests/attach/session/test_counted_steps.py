@@ -39,13 +39,20 @@ class Loop:
         torch.manual_seed(0)
         self.model = make()
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1)
+        self.labels = y
+        self.copies = 1
+        """How often the loss is computed in a step, to train on the last one."""
 
-    def loss(self, given: Tensor = x, target: Tensor = y) -> Tensor:
-        return F.cross_entropy(self.model(given), target)
+    def loss(self, given: Tensor = x, target: Tensor | None = None) -> Tensor:
+        return F.cross_entropy(self.model(given), self.labels if target is None else target)
 
     def step(self, loss: Tensor | None = None) -> None:
         self.optimizer.zero_grad()
-        (self.loss() if loss is None else loss).backward()
+        if loss is None:
+            for _ in range(self.copies):
+                loss = self.loss()
+        assert loss is not None
+        loss.backward()
         self.optimizer.step()
 
     def steps(self, count: int = ENOUGH) -> None:
@@ -130,6 +137,8 @@ def test_a_lambda_that_comes_on_weighs_the_next_loss() -> None:
         session = api.current()
         assert session.counted.is_counting
         criterion = api.wrap(nn.CrossEntropyLoss(), lam=-1.0)
+        # The next call of the model is observed.
+        assert not session.counted.is_counting
         loop.model.zero_grad()
         plain = nn.CrossEntropyLoss(reduction="none")(loop.model(x).detach(), y).mean()
         loop.step(loop.loss())
@@ -166,21 +175,27 @@ def test_a_loss_that_is_not_trained_on_is_not_counted() -> None:
     loop = Loop()
     with api.session() as session, api.capture():
         loop.steps()
-        loop.loss()
-        with torch.no_grad():
-            loop.loss()
+        loop.copies = 2
+        loop.steps(1)
+        assert session.captured == session.step == ENOUGH + 1
+        loop.copies = 1
+        loop.steps()
+        assert session.counted.is_counting
         loop.model.eval()
-        loop.loss()
+        loop.steps(1)
         loop.model.train()
         loop.steps(2)
-        assert session.captured == session.step == ENOUGH + 2
+        assert session.captured == session.step == 2 * ENOUGH + 3
 
 
 def test_a_batch_without_a_sample_that_counts_is_no_step() -> None:
     loop = Loop()
     with api.session() as session, api.capture():
         loop.steps()
-        loop.step(loop.loss(x, torch.full_like(y, -100)))
+        loop.labels = torch.full_like(y, -100)
+        loop.steps(1)
+        assert session.captured == session.step == ENOUGH
+        loop.labels = y
         loop.steps(2)
         assert session.captured == session.step == ENOUGH + 2
 
@@ -188,8 +203,10 @@ def test_a_batch_without_a_sample_that_counts_is_no_step() -> None:
 def test_another_model_and_optimizer_are_another_training() -> None:
     with api.session() as session, api.capture():
         session.may_begin_anew = True
+        loops = []
         for _ in range(3):
-            Loop().steps()
+            loops.append(Loop())
+            loops[-1].steps()
         assert session.trainings.count == 3
         assert session.total_steps == session.captured == 3 * ENOUGH
         assert session.step == ENOUGH
