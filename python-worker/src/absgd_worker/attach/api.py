@@ -25,6 +25,7 @@ from absgd_worker.attach.errors import NotApplied, NotWeighable, SessionError
 from absgd_worker.attach.provenance.granularity import Granularity, GranularityError
 from absgd_worker.attach.samples.tracked_loader import Tracked
 from absgd_worker.attach.session.current import current, session
+from absgd_worker.attach.session.entered import sessions
 from absgd_worker.attach.session.session import Session
 from absgd_worker.attach.source.constant import Setting
 from absgd_worker.attach.source.criterion_settings import criterion_settings
@@ -118,6 +119,9 @@ def wrap(
         weighed = weighed_function(criterion, current, name=name, granularity=granularity)
     if lam is not None:
         criterion_settings.add(name or "loss", weighed, lam, gamma)
+        for begun in sessions:
+            # Lambda may come on: models are observed before the next loss.
+            begun.counted.forget()
     return weighed
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from absgd_worker.attach.capture.capture import Capture
 from absgd_worker.attach.hooks.hyperparameters import Groups
+from absgd_worker.attach.hooks.transparent_mode import resume
 from absgd_worker.attach.mirror.mirror import Mirroring
 from absgd_worker.attach.provenance.granularity import Granularity
 from absgd_worker.attach.session import current as sessions
@@ -160,6 +161,8 @@ class Attachment:
         return f"{self._framework} evaluates"
 
     def _enter_capture(self, own: Session) -> None:
+        # Captures that rest are not on the stack.
+        resume()
         modes = torch.overrides._get_current_function_mode_stack()
         if any(isinstance(mode, Capture) and mode.weighs_for(own) for mode in modes):
             return
@@ -168,6 +171,7 @@ class Attachment:
 
         def leave_capture() -> None:
             # A capture below another one cannot be removed. Without its session it does nothing.
+            resume()
             if torch.overrides._get_current_function_mode_stack()[-1:] == [capture]:
                 capture.__exit__(None, None, None)
 

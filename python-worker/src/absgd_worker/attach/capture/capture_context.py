@@ -12,7 +12,6 @@ from absgd_worker.attach.capture.criterion_call import CriterionCall
 from absgd_worker.attach.capture.left_unweighed import report_unweighable
 from absgd_worker.attach.hooks.backward_use import BackwardUse
 from absgd_worker.attach.provenance.granularity import Granularity
-from absgd_worker.attach.provenance.row_selection import RowSelections
 from absgd_worker.attach.session.session import Session
 
 
@@ -34,7 +33,6 @@ class CaptureContext:
         self.leave = frozenset(leave)
         self.criterion = criterion
         self.caller = caller
-        self.row_selections = RowSelections()
         self._name = name
         self._calls_by_term: dict[str, int] = {}
 

@@ -25,6 +25,7 @@ def factors_of_elements(
     identity: Identity = UNKNOWN_IDENTITY,
     index_M: Tensor | None = None,
     origin: Origin | None = None,
+    is_own: bool = False,
 ) -> Tensor | None:
     """Weighs the samples of a loss, and returns the factor of each element of `plain`, of shape S.
 
@@ -37,12 +38,19 @@ def factors_of_elements(
         plain: S, the elements.
         identity: the samples, as far as the caller knows them. Indices in it take precedence over `origin`.
         index_M, origin: as in `SampleMapping`.
+        is_own: whether the script does not have the elements, so that they need no copy; while lambda is off,
+            no factors are needed then, and the weights of the samples are returned instead.
 
     Returns:
         None if no sample counts: then nothing is weighed, and the loss must stay unchanged.
     """
     losses_G, counts_G = grouping.losses_G, grouping.counts_G
     counted_G = None if counts_G is None else counts_G > 0
+    if is_own and counted_G is not None and counted_G.is_cpu and bool(counted_G.all()):
+        counted_G = None
+        if identity.labels is not None:
+            # The script may use the memory of its labels again.
+            identity = identity._replace(labels=identity.labels.clone())
     counted_losses = losses_G if counted_G is None else losses_G[counted_G]
     if not counted_losses.shape[0]:
         session.note_empty_loss()
@@ -54,6 +62,10 @@ def factors_of_elements(
     if identity.labels is not None and identity.labels.shape[0] != losses_G.shape[0]:
         # Labels of tokens are not labels of their sequences.
         identity = identity._replace(labels=None)
+    if is_own and session.is_off:
+        if counted_G is not None:
+            identity = identity.select(counted_G)
+        return session.weigh(name, counted_losses, identity)
     if counted_G is None:
         factors_G = session.weigh(name, losses_G, identity) * losses_G.shape[0]
     else:

@@ -21,6 +21,7 @@ from absgd_worker.attach.provenance.functional_losses import Elements, elements_
 from absgd_worker.attach.provenance.granularity import Granularity
 from absgd_worker.attach.provenance.mixture_divergence import refusal_of_mixture
 from absgd_worker.attach.provenance.pending_losses import PendingLoss
+from absgd_worker.attach.provenance.row_selection import selected_rows_of
 from absgd_worker.attach.provenance.sample_layout import layout_of
 
 
@@ -110,7 +111,7 @@ def _weigh_elements(
     if criterion is not None and criterion.depends_on_other_samples(elements.losses, name):
         report_batch_statistic(session, criterion.criterion_name)
         return None
-    selected_rows = context.row_selections.selected_rows(inputs, session.watch)
+    selected_rows = None if criterion is not None else selected_rows_of(inputs, session.watch)
     layout = layout_of(inputs, session.watch, selected_rows)
     origin = session.watch.passes.samples_of_loss(inputs)
     granularity: Granularity = "sample" if elements.is_one_per_sample else context.granularity

@@ -86,6 +86,7 @@ def _weighed(
         elements.plain,
         identity=Identity(labels=elements.label),
         origin=origin,
+        is_own=True,
     )
     if factors is None:
         return None

@@ -37,6 +37,13 @@ class UnreducedLosses:
         self._provenance = Provenance()
         self._weighed: Any = WeakTensorKeyDictionary()
         self.sums = DividedSums()
+        self._followed = (self._provenance.tracked, self._weighed.data, self.sums.waiting)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no operation of torch needs to be seen: no loss is followed."""
+        provenance, weighed, sums = self._followed
+        return not (provenance or weighed or sums or self._pending.losses)
 
     def begin(self, losses: Tensor, pending: PendingLoss, factors: tuple[Tensor, ...] = ()) -> None:
         """Follows `losses` from where they are computed.

@@ -34,6 +34,21 @@ class UnweighedTerms:
         self._without_values: set[_Finding] = set()
         backward_state.wants_values = True
 
+    def may_skip(self, roots: Sequence[Tensor]) -> bool:
+        """Whether nothing is to be read in a backward pass from `roots`, which is then counted."""
+        if self._reads_next_pass or not self._passes or not self._passes & (self._passes + 1):
+            return False
+        try:
+            if shape_of(roots) not in self._shapes and len(self._shapes) < MAX_SHAPES:
+                return False
+        except (AttributeError, RuntimeError, TypeError):
+            return False
+        if self._passes < FIRST_PASSES:
+            return False
+        self._passes += 1
+        backward_state.wants_values = False
+        return True
+
     @contextmanager
     def around(self, roots: Sequence[Tensor], *, has_weighed: Callable[[], bool]) -> Iterator[None]:
         """A call of `backward` on these tensors. `has_weighed`: whether any loss was weighed so far."""

@@ -86,6 +86,30 @@ def up_to(stack: Stack, functions: Collection[Function]) -> Stack | None:
     return None if last is None else stack[: last + 1]
 
 
+Place = tuple[CodeType | int, ...]
+"""The code and the instruction of each call of the script, innermost first."""
+
+
+def place_of_call(stop: Collection[Function], kinds: dict[CodeType, int]) -> Place:
+    """The place of the current call, up to the first function of `stop`. Faster than `calls_on_stack`.
+
+    `kinds`: filled here. Empty for a new `stop`.
+    """
+    place: list[CodeType | int] = []
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        kind = kinds.get(code)
+        if kind is None:
+            kind = kinds[code] = _kind_of(frame, stop)
+        if kind != _IGNORED:
+            place += (code, frame.f_lasti)
+            if kind == _LAST:
+                break
+        frame = frame.f_back
+    return tuple(place)
+
+
 def script_line() -> str | None:
     """The innermost line of the script's own code, for people; None if there is none.
 
@@ -107,11 +131,22 @@ def digest_of(file: str) -> str:
         return ""
 
 
+def _kind_of(frame: FrameType, stop: Collection[Function]) -> int:
+    if frame.f_code.co_filename.startswith(_IGNORED_PATHS):
+        return _IGNORED
+    return _LAST if _call_of(frame).function in stop else _COUNTED
+
+
 def _call_of(frame: FrameType) -> Call:
-    code = frame.f_code
+    function, is_generated = _function_of(frame.f_code)
+    return Call((function[0], frame.f_lineno, -1 if is_generated else frame.f_lasti), function)
+
+
+@lru_cache(maxsize=4096)
+def _function_of(code: CodeType) -> tuple[Function, bool]:
+    """The function of the code, and whether torch.compile generated it."""
     file = _file_name(code.co_filename)
-    instruction = -1 if _is_generated(code) else frame.f_lasti
-    return Call((file, frame.f_lineno, instruction), (file, getattr(code, "co_qualname", code.co_name)))
+    return (file, getattr(code, "co_qualname", code.co_name)), _is_generated(code)
 
 
 @lru_cache(maxsize=1024)
@@ -128,6 +163,7 @@ def _is_generated(code: CodeType) -> bool:
     )
 
 
+_IGNORED, _COUNTED, _LAST = range(3)
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _paths: dict[str, str] = {}
 """The paths of the files by their names."""

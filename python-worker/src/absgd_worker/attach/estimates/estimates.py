@@ -12,10 +12,12 @@ from torch import Tensor
 from absgd_worker.attach.estimates.call_order import CallOrder
 from absgd_worker.attach.estimates.call_site import (
     CallSite,
+    Place,
     Stack,
     call_site_of,
     calls_on_stack,
     function_that_trains,
+    place_of_call,
     up_to,
 )
 from absgd_worker.attach.estimates.estimate_names import PART, EstimateNames
@@ -32,6 +34,10 @@ class Estimates:
         self._models = models or TrainedModels()
         self._site_names: set[str] = set()
         self._open_sites: dict[tuple[str, CallSite], _OpenSite] = {}
+        self._kinds_of_code: dict[CodeType, int] = {}
+        self._known_functions = 0
+        self._names_of_places: dict[tuple[str, Place], str] = {}
+        """The names of the call sites that end at a function that trains."""
         self._second_calls: dict[str, str] = {}
         """For each call site with several calls in one backward pass, the name of the second call."""
 
@@ -43,10 +49,18 @@ class Estimates:
             first: the name of the first call site of all.
             loss: any shape, with its graph; or a tensor that the loss is computed from.
         """
+        place = (first, self.place_here())
+        site_name = self._names_of_places.get(place)
+        if site_name is not None:
+            name = self._names.of_model(site_name, self._models.number(site_name, loss))
+            self._site_names.add(name)
+            return name
         stack = calls_on_stack(self._names.functions)
         site_name = self._names.of_site(first, call_site_of(stack))
         name = self._names.of_model(site_name, self._models.number(site_name, loss))
         self._add_site(first, stack, name)
+        if stack and stack[-1].function in self._names.functions and len(self._names_of_places) < MOST_PLACES:
+            self._names_of_places[place] = site_name
         return name
 
     def name_of_part(self, name: str, parts: dict[str, CallSite]) -> str:
@@ -126,6 +140,19 @@ class Estimates:
         """Removes the call with this record: it was no loss, or is weighed again. Its number is free."""
         self._order.forget(use)
 
+    def place_here(self) -> Place:
+        """What distinguishes the current call site from others. It changes if a function that trains is
+        found."""
+        functions = self._names.functions
+        if len(functions) != self._known_functions:
+            self._known_functions = len(functions)
+            self._forget_places()
+        return place_of_call(functions, self._kinds_of_code)
+
+    def _forget_places(self) -> None:
+        self._kinds_of_code.clear()
+        self._names_of_places.clear()
+
     @property
     def has_open_sites(self) -> bool:
         """Whether the function that trains is unknown for some call sites."""
@@ -166,9 +193,13 @@ class Estimates:
 
     def load_state_dict(self, state: Any) -> None:
         self._names.load_state_dict(state)
+        self._forget_places()
         self._site_names, self._open_sites, self._second_calls = self._names.of_sites(), {}, {}
         self._order.load_state_dict(state.get("most", {}) if "places" in state else {})
         self._models.load_state_dict(state.get("values", {}) if "places" in state else {})
+
+
+MOST_PLACES = 1024
 
 
 class _OpenSite(NamedTuple):

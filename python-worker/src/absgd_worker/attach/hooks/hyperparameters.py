@@ -60,9 +60,10 @@ class Hyperparameters:
         # The values are still replaced if the last step raised an error.
         self.put_back(optimizer)
         # An optimizer inside another one (SAM has one) shares its groups, whose values are set already.
-        if any(id(group) in self._replaced_groups for group in optimizer.param_groups):
+        groups = set(map(id, optimizer.param_groups))
+        if not groups.isdisjoint(self._replaced_groups):
             return {}
-        known.replaced_groups = {id(group) for group in optimizer.param_groups}
+        known.replaced_groups = groups
         self._replaced_groups |= known.replaced_groups
         applied: dict[str, float] = {}
         for name, candidates in KEYS.items():
@@ -74,12 +75,13 @@ class Hyperparameters:
                         f"{' or '.join(entry for entry, _ in candidates)}: remove it from the controls"
                     )
                 continue
-            own = [_copy(get_value(group, key)) for group in optimizer.param_groups]
             if value is None:
                 known.last_own.pop(name, None)
-                if not any(isinstance(own_value, Tensor) for own_value in own):
-                    applied[name] = float(max(own))
+                values = [get_value(group, key) for group in optimizer.param_groups]
+                if not any(isinstance(own_value, Tensor) for own_value in values):
+                    applied[name] = float(max(values))
                 continue
+            own = [_copy(get_value(group, key)) for group in optimizer.param_groups]
             self._notice_conflict(name, known, own, value)
             factors = known.factors(name, optimizer.param_groups) if self._is_scaled else [1.0] * len(own)
             known.replaced[name] = own

@@ -13,7 +13,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.nn.utils.rnn import PackedSequence
 
 from absgd_worker.attach.hooks.batch_sizes import BatchSizes
-from absgd_worker.attach.hooks.transparent_mode import resume
+from absgd_worker.attach.hooks.transparent_mode import settle
 from absgd_worker.attach.samples.forward_passes import ForwardPasses
 
 
@@ -24,6 +24,10 @@ class ModelWatch:
     def __init__(self) -> None:
         self._root: weakref.ref[nn.Module] | None = None
         self._inner: set[int] = set()
+        """The identities of the modules inside the outermost module that was called last."""
+        self._looks_inside = False
+        """Whether the calls of these modules are observed in this call of the outermost one."""
+        self._has_cells = False
         self._batches: list[int] = []
         self._sizes = BatchSizes()
         self._is_by_keywords = False
@@ -63,13 +67,31 @@ class ModelWatch:
         warnings.filterwarnings(
             "ignore", message=r"Using `torch\.compile\(module\)` when there are global hooks"
         )
+        self._register()
+
+    def _register(self) -> None:
         self._handles = [
             register_module_forward_pre_hook(self._before),
             register_module_forward_hook(self._after),
         ]
 
+    def pause(self) -> None:
+        """Observes no model until `go_on`. Torch calls modules faster if no hook observes them all."""
+        self.close()
+        self.end_step()
+
+    def go_on(self, model: nn.Module | None) -> None:
+        """Observes all modules again. `model`: the one that may have been called since `pause`."""
+        if not self._handles:
+            self._register()
+        if model is not None:
+            self.called.add(model)
+            if model.training:
+                self.trained.add(model)
+            self.in_training = model.training
+
     def close(self) -> None:
-        """Ends the observation."""
+        """Ends the observation. May be called twice."""
         for handle in self._handles:
             handle.remove()
         self._handles = []
@@ -98,16 +120,19 @@ class ModelWatch:
         # called without gradients (a teacher, say) is not trained.
         if torch.compiler.is_compiling() or not torch.is_grad_enabled():
             return
+        if id(module) in self._inner and not self._looks_inside:
+            return
         root = self.model
         if root is not module and root is not None and id(module) in self._inner:
             self._before_inner(module, args)
             return
-        resume()
+        settle()
         if root is not module:
             # A module without parameters is a criterion.
             if next(module.parameters(), None) is None:
                 return
-            inner = {id(part) for part in module.modules()}
+            inner = {id(part) for part in module.modules()} - {id(module)}
+            self._has_cells = any(isinstance(part, nn.RNNCellBase) for part in module.modules())
             self._has_time_first = any(
                 vars(part).get("batch_first", True) is False for part in module.modules()
             )
@@ -123,10 +148,11 @@ class ModelWatch:
         self._is_by_keywords = not self._add(args)
         self._note_cell(module, args)
         self.passes.begin(args)
+        self._looks_inside = self._is_by_keywords or self._has_cells or self.passes.is_looking
 
     def _after(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         # This check comes first, so that torch.compile traces nothing else.
-        if torch.compiler.is_compiling() or not torch.is_grad_enabled():
+        if torch.compiler.is_compiling() or id(module) in self._inner or not torch.is_grad_enabled():
             return
         if module is self.model:
             self.passes.end(output)
@@ -152,6 +178,7 @@ class ModelWatch:
 
     def _forget(self, root: weakref.ref[nn.Module]) -> None:
         if root is self._root:
+            self._inner = set()
             self.in_training = True
 
 

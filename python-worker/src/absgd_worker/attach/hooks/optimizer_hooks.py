@@ -14,7 +14,7 @@ from torch.optim.optimizer import (
 )
 
 from absgd_worker.attach.hooks.grad_scaler import after_scaler_updates
-from absgd_worker.attach.hooks.transparent_mode import resume, suspend
+from absgd_worker.attach.hooks.transparent_mode import resume, settle, suspend
 
 
 class Steps(Protocol):
@@ -98,7 +98,7 @@ class OptimizerHooks:
         try:
             self._end_step(optimizer)
         finally:
-            resume()
+            settle()
 
     def _end_step(self, optimizer: Optimizer) -> None:
         # GradScaler calls a fused optimizer for every step; the optimizer itself skips it at infinite
@@ -121,7 +121,7 @@ def _suspend_modes_in(owner: type, name: str) -> Callable[[], None]:
         try:
             return method(*args, **kwargs)
         finally:
-            resume()
+            settle()
 
     setattr(owner, name, suspended)
 

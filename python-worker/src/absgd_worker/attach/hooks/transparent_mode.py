@@ -4,16 +4,17 @@
 use it if any torch function mode is active; their results then differ in the last bits, and in shape for
 padded sequences. A capture changes no tensor, so it is hidden from these modules.
 
-Torch calls an active mode, in Python, for every operation and for every look-up of a tensor's attribute. Most
-operations of a small model's step are those of its optimizer, which computes no loss: `suspend` takes the
-modes off the stack meanwhile.
+Torch calls an active mode, in Python, for every operation and for every look-up of a tensor's attribute. So
+the modes are on the stack of torch only while they are needed. An optimizer computes no loss: `suspend` takes
+the modes off the stack meanwhile. A mode that follows no tensor waits off the stack for the next loss:
+`settle` takes it off, and `waking` puts it back for the call of a loss.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -27,6 +28,20 @@ _active: list[TorchFunctionMode] = []
 class TransparentMode(TorchFunctionMode):
     """A mode that `torch.overrides.has_torch_function` does not count."""
 
+    @property
+    def may_rest(self) -> bool:
+        """Whether it needs to see no operation now, until a function that is `waking` is called."""
+        return False
+
+    def call_resting(
+        self, call: Callable[[], Any], original: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """Calls `original`, a function that is `waking`, while this is the only mode and rests.
+
+        `call`: calls it with the mode on the stack.
+        """
+        return call()
+
     def __enter__(self) -> Any:
         resume()
         _active.append(self)
@@ -35,7 +50,12 @@ class TransparentMode(TorchFunctionMode):
 
     def __exit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
         resume()
-        super().__exit__(exc_type, exc_val, exc_tb)
+        self._leave()
+        settle()
+
+    def _leave(self) -> None:
+        """Takes the mode off the top of the stack."""
+        super().__exit__(None, None, None)
         _active.remove(self)
         if not _active:
             torch.overrides.has_torch_function = _plain
@@ -64,11 +84,7 @@ def suspend() -> None:
 
 
 def resume() -> None:
-    """Puts the suspended modes back. Does nothing if none is suspended in this thread.
-
-    A step that raises leaves its modes suspended. So everything that enters or exits a mode, and whatever
-    comes before a loss or after it (a model's call, a backward pass, a step), calls this first.
-    """
+    """Puts the suspended modes back. Does nothing if none is suspended in this thread."""
     if torch.compiler.is_compiling() or not _suspended.stack:
         return
     stack, _suspended.stack = _suspended.stack, []
@@ -77,7 +93,45 @@ def resume() -> None:
         # The step raised, and blocks of other modes have ended or begun since then.
         known = [mode for mode in stack if isinstance(mode, TransparentMode) or mode in others]
         stack = [*known, *(mode for mode in others if mode not in stack)]
+        default_mode = _default_device_mode()
+        if default_mode in stack:
+            # `torch.set_default_device` was called since then, which puts its mode at the bottom.
+            stack = [default_mode, *(mode for mode in stack if mode is not default_mode)]
     _replace_stack(stack)
+
+
+def settle() -> None:
+    """Takes the transparent modes off the stack of this thread if all of them may rest, else puts them back.
+
+    A step that raises leaves its modes suspended. So whatever comes before a loss or after it (a model's
+    call, a backward pass, a step) calls this.
+    """
+    if torch.compiler.is_compiling():
+        return
+    suspended = _suspended.stack
+    for mode in suspended or torch.overrides._get_current_function_mode_stack():
+        if isinstance(mode, TransparentMode) and not mode.may_rest:
+            resume()
+            return
+    if not suspended:
+        suspend()
+
+
+def waking(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Calls `original` with the suspended modes on the stack, where they stay if they may not rest then."""
+    stack = _suspended.stack
+    if not stack or torch.compiler.is_compiling():
+        return original(*args, **kwargs)
+
+    def call() -> Any:
+        resume()
+        try:
+            return original(*args, **kwargs)
+        finally:
+            settle()
+
+    only = stack[0] if len(stack) == 1 and not torch.overrides._len_torch_function_stack() else None
+    return only.call_resting(call, original, *args, **kwargs) if isinstance(only, TransparentMode) else call()
 
 
 def enter_below_all(mode: TransparentMode) -> None:
@@ -106,7 +160,8 @@ def exit_anywhere(mode: TransparentMode) -> bool:
     for active in stack:
         torch.overrides._push_mode(active)
         if active is mode:
-            mode.__exit__(None, None, None)
+            mode._leave()
+    settle()
     return True
 
 
@@ -116,12 +171,17 @@ def _others(stack: list[TorchFunctionMode]) -> list[TorchFunctionMode]:
 
 def _bottom(stack: list[TorchFunctionMode]) -> int:
     """How many modes at the bottom must stay there: 1 if the first is that of `set_default_device`."""
+    default_mode = _default_device_mode()
+    return 1 if default_mode is not None and stack and stack[0] is default_mode else 0
+
+
+def _default_device_mode() -> Any:
+    """The mode of `set_default_device` if it must stay at the bottom of the stack; None if there is none."""
     # Torch imports this module when a default device is set.
     contexts = sys.modules.get("torch.utils._device")
     names = () if contexts is None else contexts.DeviceContext.__exit__.__code__.co_names
-    default_mode = getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None)
     is_fixed = "_len_torch_function_stack" in names
-    return 1 if is_fixed and stack and stack[0] is default_mode else 0
+    return getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None) if is_fixed else None
 
 
 def _replace_stack(stack: list[TorchFunctionMode]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 def tensorboard_is_loaded() -> bool:
     """Whether a module with a SummaryWriter is imported."""
-    return any(name in sys.modules for name in _MODULES)
+    return not sys.modules.keys().isdisjoint(_MODULES)
 
 
 class SummaryWriters:

@@ -64,6 +64,8 @@ class DividedSums:
     def __init__(self) -> None:
         self._units: dict[str, LossUnit] = {}
         self._undivided: Any = WeakTensorKeyDictionary()
+        self.waiting: Mapping[Any, Any] = self._undivided.data
+        """The living sums that the script may still divide, by references to them."""
 
     def unit_of(self, name: str) -> LossUnit:
         """The unit of a sum of the estimate `name`."""

@@ -87,17 +87,18 @@ class PendingLosses:
     """The last pending loss of each estimate, at most `MOST`."""
 
     def __init__(self) -> None:
-        self._losses: list[PendingLoss] = []
+        self.losses: list[PendingLoss] = []
+        """Read only."""
 
     def add(self, pending: PendingLoss) -> None:
         """Adds a loss. It replaces the one of the same name, whose graph is released."""
-        self._losses = [other for other in self._losses if other.name != pending.name][1 - MOST :]
-        self._losses.append(pending)
+        self.losses = [other for other in self.losses if other.name != pending.name][1 - MOST :]
+        self.losses.append(pending)
 
     def mark_weighed(self, result: Tensor, pending: PendingLoss) -> None:
         """Records that `pending` is weighed in `result`: what is computed from `result` is weighed too."""
         pending.state.is_reduced = True
-        self._losses = [other for other in self._losses if other.name != pending.name]
+        self.losses = [other for other in self.losses if other.name != pending.name]
         if result.grad_fn is not None:
             # The mark is kept on the node, so that it is released with the graph.
             node: Any = result.grad_fn
@@ -106,9 +107,9 @@ class PendingLosses:
     def source_of(self, losses: Tensor) -> tuple[PendingLoss, bool] | None:
         """The nearest pending loss in the graph of `losses`, and whether an operation in between may have
         mixed samples. None if there is none, or if it is weighed already."""
-        if not self._losses or losses.grad_fn is None:
+        if not self.losses or losses.grad_fn is None:
             return None
-        by_node = {pending.node: pending for pending in self._losses}
+        by_node = {pending.node: pending for pending in self.losses}
         queue: list[tuple[Any, bool]] = [(losses.grad_fn, False)]
         # Scripts apply few operations to losses. The search must not go through the whole model behind them.
         for _ in range(MOST_NODES):

@@ -28,6 +28,8 @@ class Provenance:
 
     def __init__(self) -> None:
         self._maps: Any = WeakTensorKeyDictionary()
+        self.tracked: Mapping[Any, Any] = self._maps.data
+        """The living tensors that are tracked; their maps by references to them."""
         self._is_calling = False
 
     def begin(self, losses: Tensor, element_map: ElementMap) -> None:

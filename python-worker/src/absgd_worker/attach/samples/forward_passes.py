@@ -35,6 +35,11 @@ class ForwardPasses:
         self._is_running, self._inner_calls_left = True, MOST_INNER_CALLS
         self._input = _samples_of_inputs(inputs) if batches else None
 
+    @property
+    def is_looking(self) -> bool:
+        """Whether the samples of the forward pass are unknown, and may be found inside the model."""
+        return self._input is None and bool(batches)
+
     def begin_inner(self, inputs: tuple[Any, ...]) -> None:
         """A module inside the outermost model is called with `inputs`.
 

@@ -43,6 +43,7 @@ class Session:
         self.watch, self.trainings = self._parts.watch, self._parts.trainings
         self.expect, self.finish_step = self._steps.expect, self._steps.finish
         # Called by captures.
+        self.counted = self._parts.counted
         weighing = self._parts.weighing
         self.weigh, self.is_in_another_thread = weighing.weigh, weighing.is_in_another_thread
         self.take_use, self.follow, self.forget = weighing.take_use, weighing.follow, weighing.forget

@@ -10,6 +10,7 @@ from absgd_worker.attach.mirror.mirror import Mirror
 from absgd_worker.attach.session.options import SessionOptions
 from absgd_worker.attach.session.steps.announcements import Announcements
 from absgd_worker.attach.session.steps.backward_passes import BackwardPasses
+from absgd_worker.attach.session.steps.counted_steps import CountedSteps
 from absgd_worker.attach.session.steps.loss_weighing import LossWeighing
 from absgd_worker.attach.session.steps.optimizer_steps import OptimizerSteps
 from absgd_worker.attach.session.steps.step_reporter import StepReporter
@@ -27,18 +28,27 @@ class SessionParts:
         """`stop_following`: called after each step, see `Session.stop_following`."""
         self.announcements = Announcements(is_wanted=options.announce)
         self.watch = ModelWatch()
-        self.trainings = Trainings(self.watch.trained.clear)
+        self.trainings = Trainings(self._forget_calls)
         self.steps = TrainingSteps(source, options, self.watch, self.trainings)
+        self.counted = CountedSteps(self.steps)
         self.weighing = LossWeighing(
-            self.steps, self.announcements, allows_several_ranks=options.normaliser == "rank-local"
+            self.steps,
+            self.announcements,
+            self.counted,
+            allows_several_ranks=options.normaliser == "rank-local",
         )
         mirror = Mirror() if options.mirror == "auto" else None
         self._reporter = StepReporter(self.steps, self.announcements, mirror)
         self._optimizer_steps = OptimizerSteps(
-            self.steps, self._reporter, self.announcements, options.groups, stop_following
+            self.steps,
+            self._reporter,
+            self.announcements,
+            self.counted,
+            groups=options.groups,
+            stop_following=stop_following,
         )
         self._optimizer_hooks = OptimizerHooks(self._optimizer_steps)
-        self._backward_passes = BackwardPasses(self.steps, self.announcements)
+        self._backward_passes = BackwardPasses(self.steps, self.announcements, self.counted)
         self.watch.on_training_call = self.steps.before_forward_pass
 
     def start_observing(self) -> None:
@@ -48,8 +58,14 @@ class SessionParts:
         self._optimizer_hooks.open()
         self._backward_passes.open()
 
+    def _forget_calls(self) -> None:
+        """An optimizer was created: another training may begin."""
+        self.counted.forget()
+        self.watch.trained.clear()
+
     def stop_observing(self) -> None:
         """May be called twice."""
+        self.counted.forget()
         self._optimizer_hooks.close()
         self._backward_passes.close()
         self.trainings.close()

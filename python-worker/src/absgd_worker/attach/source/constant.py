@@ -17,6 +17,7 @@ class ConstantSource(LocalSource):
         self._settings: dict[str, Setting] = {"lambda": lam, "gamma": gamma, **controls}
 
         self.wants_lambda = callable(lam) or math.isfinite(lam)
+        self.is_constant = not (self.wants_lambda or callable(gamma) or controls)
 
     def is_on_at(self, step: int) -> bool:
         return math.isfinite(value_at(self._settings["lambda"], step))

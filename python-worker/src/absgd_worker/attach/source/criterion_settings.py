@@ -49,6 +49,11 @@ class CriterionSettings:
         return next(iter(rows.values()), (math.inf, 0.9))
 
     @property
+    def any_given(self) -> bool:
+        """Whether any criterion was given a lambda."""
+        return bool(self._by_name)
+
+    @property
     def want_lambda(self) -> bool:
         """Whether the lambda of any criterion is on at some step, or may be."""
         return any(
@@ -72,6 +77,10 @@ class CriterionSource(LocalSource):
     @property
     def wants_lambda(self) -> bool:  # type: ignore[override]
         return criterion_settings.want_lambda
+
+    @property
+    def is_constant(self) -> bool:  # type: ignore[override]
+        return not criterion_settings.any_given
 
     def is_on_at(self, step: int) -> bool:
         return self.wants_lambda and math.isfinite(criterion_settings.row(step)[0])

@@ -113,6 +113,8 @@ class LocalSource:
     chooses_rule = False
     wants_lambda = True
     has_guard = False
+    is_constant = False
+    """Whether the next step has the controls of the last one: lambda, which is off, and gamma."""
 
     def is_on_at(self, step: int) -> bool:
         return self.wants_lambda

@@ -64,7 +64,8 @@ class NamedWeighing:
         self._normaliser_before_step = self._normaliser
         self.expected = accumulate
         """How many calls a step has, if the script or a framework sets it; None: as many as the last step."""
-        self._calls_of_last_step = 1
+        self.calls_of_last_step = 1
+        """How many losses were trained on in the last step that had any."""
         self._calls: list[_Call] = []
         self._new_calls: list[_Call] = []
         self._unused_calls: list[_Call] = []
@@ -81,7 +82,7 @@ class NamedWeighing:
         Raises:
             NotApplied: thousands of losses were weighed, and no optimizer has stepped.
         """
-        lam, calls = controls.get("lambda", math.inf), self.expected or self._calls_of_last_step
+        lam, calls = controls.get("lambda", math.inf), self.expected or self.calls_of_last_step
         gamma = gamma_of_one(controls.get("gamma", 0.9), calls)
         if len(self._calls) >= MAX_CALLS:
             self._drop_all_calls(is_off=math.isinf(lam))
@@ -147,7 +148,7 @@ class NamedWeighing:
         self._has_stepped = self._has_stepped or bool(calls)
         if not calls:
             return None
-        self._calls_of_last_step = len(calls)
+        self.calls_of_last_step = len(calls)
         return accumulated([call.losses for call in calls])
 
     def drop(self) -> None:
@@ -182,13 +183,13 @@ class NamedWeighing:
 
     def state_dict(self) -> dict[str, Any]:
         """The state of the normaliser, and the number of calls in the last step."""
-        return {"normaliser": self._normaliser.state_dict(), "calls": self._calls_of_last_step}
+        return {"normaliser": self._normaliser.state_dict(), "calls": self.calls_of_last_step}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Loads what `state_dict` returned; ValueError for anything else."""
         self._normaliser.load_state_dict(state["normaliser"])
         self._normaliser_before_step = self._normaliser
-        self._calls_of_last_step = int(state["calls"])
+        self.calls_of_last_step = int(state["calls"])
         self._has_stepped = True
         self._calls, self._unused_calls, self._new_calls = [], [], []
 

@@ -20,6 +20,7 @@ from absgd_worker.attach.hooks.call_context import (
 from absgd_worker.attach.hooks.distributed_ranks import require_one_rank
 from absgd_worker.attach.samples.sample_identity import UNKNOWN_IDENTITY, Identity
 from absgd_worker.attach.session.steps.announcements import Announcements
+from absgd_worker.attach.session.steps.counted_steps import CountedSteps
 from absgd_worker.attach.session.steps.training_steps import TrainingSteps
 
 
@@ -27,12 +28,18 @@ class LossWeighing:
     """Called by captures, by way of `Session`."""
 
     def __init__(
-        self, steps: TrainingSteps, announcements: Announcements, *, allows_several_ranks: bool
+        self,
+        steps: TrainingSteps,
+        announcements: Announcements,
+        counted: CountedSteps,
+        *,
+        allows_several_ranks: bool,
     ) -> None:
         self.allows_several_ranks = allows_several_ranks
         """Whether the number of ranks needs no check: several are permitted, or one was found."""
         self._steps = steps
         self._announcements = announcements
+        self._counted = counted
 
     @property
     def estimates(self) -> Estimates:
@@ -50,6 +57,8 @@ class LossWeighing:
             SessionError: in another thread, or where several ranks train, while lambda is on.
             NotWeighable: in the backward pass, while lambda is on.
         """
+        if self._counted.is_counting:
+            self._counted.forget()
         is_off = self._steps.is_off
         if is_recomputing(is_off=is_off) or self.is_in_another_thread():
             return torch.full_like(losses_G, 1 / losses_G.shape[0]).detach()

@@ -21,7 +21,7 @@ from absgd_worker.attach.session.steps.training_messages import (
 from absgd_worker.attach.session.steps.training_state import TrainingState
 from absgd_worker.attach.session.steps.trainings import Trainings
 from absgd_worker.attach.source.recorder import ControlsAndRecorder
-from absgd_worker.attach.source.source import StopTraining
+from absgd_worker.attach.source.source import LocalSource, StopTraining
 from absgd_worker.weights import Rule
 
 
@@ -36,6 +36,8 @@ class TrainingSteps:
         trainings: Trainings,
     ) -> None:
         self.source, self.recorder = source
+        process = getattr(type(self.source), "process_commands", None)
+        self._has_commands = process is not LocalSource.process_commands
         self.watch, self.trainings = watch, trainings
         self.rule = options.rule or Rule()
         self.accumulate = options.accumulate
@@ -57,6 +59,10 @@ class TrainingSteps:
     def captured(self) -> int:
         """How many losses were weighed, over all names and trainings."""
         return self._captured_before + self.training.weighings.calls
+
+    def add_counted(self, number: int) -> None:
+        """Adds losses that were only counted; see `CountedSteps`."""
+        self._captured_before += number
 
     @property
     def was_off(self) -> bool:
@@ -167,8 +173,10 @@ class TrainingSteps:
         training = self.training
         if not (self.is_in_own_thread and training.step_end.ends(is_last=is_last, is_reported=is_reported)):
             return
-        with outside_of_autocast():
-            stop = self.source.process_commands(training.step)
+        stop = None
+        if self._has_commands:
+            with outside_of_autocast():
+                stop = self.source.process_commands(training.step)
         if stop is None and self.on_stop is not None:
             stop = self.source.end_of_plan(training.step)
         if stop is None:

@@ -31,6 +31,8 @@ class Trainings:
         self._of_earlier_trainings: weakref.WeakSet[Optimizer] = weakref.WeakSet()
         self._optimizers: weakref.WeakSet[Optimizer] = weakref.WeakSet()
         self._new: weakref.WeakSet[Optimizer] = weakref.WeakSet()
+        self._may_be_new = False
+        """False only if `_new` is empty."""
         self._known: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self._group_counts: weakref.WeakKeyDictionary[Optimizer, int] = weakref.WeakKeyDictionary()
         self._last_without: tuple[Any, ...] | None = None
@@ -73,7 +75,10 @@ class Trainings:
                 created: calls before that may belong to the training before.
             optimizer: an optimizer that computes the loss in a closure, before any model was called.
         """
-        if not self._has_stepped or (self._stepped and not self._new):
+        if not self._has_stepped or (not self._may_be_new and self._stepped):
+            return False
+        if self._stepped and not self._new:
+            self._may_be_new = False
             return False
         called = list(models)
         new = list(self._new)
@@ -162,6 +167,7 @@ class Trainings:
         self._optimizers.add(optimizer)
         if self._has_stepped:
             self._new.add(optimizer)
+            self._may_be_new = True
             self._forget_calls()
 
     def _knows(self, parameters: Iterable[Tensor]) -> bool:

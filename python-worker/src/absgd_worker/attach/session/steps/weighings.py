@@ -44,6 +44,10 @@ class Weighings:
         """How many losses were weighed, over all names."""
         return self._calls_of_removed + sum(weighing.total_calls for weighing in self._by_name.values())
 
+    def calls_of_last_step(self, names: Collection[str]) -> int:
+        """How many losses of these names were trained on in the last step."""
+        return sum(self._by_name[name].calls_of_last_step for name in names)
+
     def begin_anew(self, names: Collection[str]) -> None:
         """Removes the estimates of these names: they belong to another model from here on."""
         for name in names:
