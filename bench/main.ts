@@ -18,13 +18,14 @@ import { memory } from './memory.js'
 import { reportCost } from './report-cost.js'
 import { scriptOverhead } from './script-overhead.js'
 import { start } from './start.js'
-import { stepOverhead } from './step-overhead.js'
+import { drivenOverhead, stepOverhead } from './step-overhead.js'
 import { summaries } from './summaries.js'
 import { waits } from './waits.js'
 import { weights } from './weights.js'
 
 const BENCHES: readonly Bench[] = [
   stepOverhead,
+  drivenOverhead,
   scriptOverhead,
   courier,
   reportCost,

@@ -57,13 +57,13 @@ def build(params: dict[str, Any], context: Context) -> Task:
 
 
 class BareLoop:
-    """A training loop without a controller; ABSGD in three lines."""
+    """A training loop without a controller."""
 
     def __init__(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, points: Tensor, labels: Tensor
     ) -> None:
-        self._model = model
-        self._optimizer = optimizer
+        self.model = model
+        self.optimizer = optimizer
         self._points = points
         self._labels = labels
         self._order = torch.randperm(SAMPLES)
@@ -71,18 +71,25 @@ class BareLoop:
         self._u = torch.zeros(())
 
     def step(self) -> None:
+        points_B, labels_B = self.batch()
+        losses_B = cross_entropy(self.model(points_B), labels_B, reduction="none")
+        loss = self.weighted(losses_B)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+
+    def batch(self) -> tuple[Tensor, Tensor]:
         indices_B = self._order[self._start : self._start + B]
         self._start += B
         if self._start >= SAMPLES:
             self._order, self._start = torch.randperm(SAMPLES), 0
-        points_B, labels_B = self._points.index_select(0, indices_B), self._labels.index_select(0, indices_B)
-        losses_B = cross_entropy(self._model(points_B), labels_B, reduction="none")
+        return self._points.index_select(0, indices_B), self._labels.index_select(0, indices_B)
+
+    def weighted(self, losses_B: Tensor) -> Tensor:
+        """ABSGD in three lines."""
         exponentials_B = torch.exp(losses_B.detach() / LAM)
         self._u = (1 - GAMMA) * self._u + GAMMA * exponentials_B.mean()
-        loss = (exponentials_B / (self._u * B) * losses_B).sum()
-        self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self._optimizer.step()
+        return (exponentials_B / (self._u * B) * losses_B).sum()
 
 
 def _model(width: int) -> nn.Module:

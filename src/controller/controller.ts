@@ -66,6 +66,7 @@ export function startController(parts: ControllerParts): Controller {
   let missingAskedMs = -Infinity
   let badFrames: BadFrames = {}
   let workerGone = false
+  let leavingCourier: Promise<void> | undefined
   let resolveEnded: (end: RunEnd) => void
   let rejectEnded: (error: AbsgdError) => void
   const ended = new Promise<RunEnd>((resolve, reject) => {
@@ -193,7 +194,7 @@ export function startController(parts: ControllerParts): Controller {
     const exit = await Promise.race([worker.exited, sleep(EXIT_GRACE_MS, undefined, { ref: false })])
     if (exit === undefined) worker.kill('SIGKILL')
     await worker.exited
-    await parts.courierGone?.()
+    await courierGone()
     await appendSpooled()
     await log.sync()
     const values = await parts.summary()
@@ -217,11 +218,17 @@ export function startController(parts: ControllerParts): Controller {
     }
   }
 
+  /** Waits once for all who ask. */
+  function courierGone(): Promise<void> {
+    leavingCourier ??= parts.courierGone?.() ?? Promise.resolve()
+    return leavingCourier
+  }
+
   async function watchWorker(): Promise<void> {
     const exit = await worker.exited
     workerGone = true
     // Its courier sends what is still in the memory that both have shared.
-    await parts.courierGone?.()
+    await courierGone()
     // Its last records may still be on their way over the socket, but they are all in the spool.
     await appendSpooled()
     for (const body of parts.unrecorded?.(state) ?? []) {

@@ -13,7 +13,7 @@ import { PACKAGE } from '../worker/local.js'
 
 /**
  * Resolves once no courier is left of the workers of the run whose training process is gone. Where a courier was killed as well, what
- * both have left in memory is put into the spool.
+ * both have left in memory is put into the spool. One that does not end, because it was stopped, is killed first.
  *
  * @param python - The interpreter of the workers; without one such memory is left as it is
  */
@@ -43,7 +43,7 @@ function mayBeAtWork({ courier }: Courier): boolean {
 /** If it fails, the memory stays for the next controller. */
 async function recover(dir: string, python: string): Promise<void> {
   const env = { ...process.env, PYTHONPATH: PACKAGE }
-  await runCommand(python, ['-m', 'absgd_worker.recover', dir], { env, timeoutMs: RECOVER_MS })
+  await runCommand(python, ['-m', 'absgd_worker.recover', dir, '0'], { env, timeoutMs: RECOVER_MS })
 }
 
 function readCourier(path: string): Courier | undefined {

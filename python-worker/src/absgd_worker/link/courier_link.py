@@ -5,9 +5,10 @@ from __future__ import annotations
 import ctypes
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import Any
 from weakref import WeakSet
 
@@ -67,11 +68,19 @@ class CourierLink(Exchange):
         # One word tells whether there is something to read.
         if self._words[Word.DOWN_HEAD] == self._down_tail:
             return
-        while (record := self._down.next()) is not None:
-            message = decode(record.payload)
+        while True:
+            place = self._down.place
+            try:
+                record = self._down.next()
+                if record is None:
+                    return
+                self._receive(decode(record.payload))
+            except BaseException:
+                # An exception of a signal: the message is read again.
+                self._down.place = place
+                raise
             self._down.give_back(record.end)
             self._down_tail = record.end
-            self._receive(message)
 
     def flush(self) -> None:
         self._flushes += 1
@@ -136,8 +145,9 @@ class CourierLink(Exchange):
     def _receive_command(self, command: Command) -> None:
         """A command that comes again is answered again, and not executed again."""
         if command.id not in self._results:
+            if all(getattr(item, "id", "") != command.id for item in self.inbox):
+                self.inbox.append(command)
             self._results[command.id] = None
-            self.inbox.append(command)
             return
         result = self._results[command.id]
         if result is not None:
@@ -163,7 +173,10 @@ class UpWriter:
         self._overflow = overflow
         self._overflows = False
         self._leaves_samples_out = False
-        self._lock = Lock()
+        # The handler of a signal may report while this thread does.
+        self._lock = RLock()
+        self._is_busy = False
+        self._queue: deque[FromTraining] = deque()
         self.is_silent = False
         self.on_result: Callable[[CommandResult], None] = lambda _result: None
         """Called with every result of a command."""
@@ -184,12 +197,30 @@ class UpWriter:
         """Hands an item to the courier. It is published when this returns, whatever happens to this
         process."""
         if self.is_silent:
+            # A fork of the process that trains may have a copy of the lock that nobody releases.
             return
         with self._lock:
-            if isinstance(item, StepEntry):
-                self._append_step(item)
-            else:
-                self._append_plain(item)
+            self._queue.append(item)
+            if self._is_busy:
+                # Called by the handler of a signal, in the middle of another report.
+                return
+            try:
+                self._is_busy = True
+                while self._queue and not self.is_silent:
+                    self._append_one(self._queue.popleft())
+            finally:
+                self._is_busy = False
+
+    def stop(self) -> None:
+        """From here on nothing is written."""
+        with self._lock:
+            self.is_silent = True
+
+    def _append_one(self, item: FromTraining) -> None:
+        if isinstance(item, StepEntry):
+            self._append_step(item)
+        else:
+            self._append_plain(item)
 
     def extend(self, items: Iterable[FromTraining]) -> None:
         for item in items:

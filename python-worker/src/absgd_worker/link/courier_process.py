@@ -17,7 +17,7 @@ from threading import Event, Thread
 from weakref import WeakSet
 
 from absgd_worker.console import complain
-from absgd_worker.link.courier.other_process import OtherProcess, start_of
+from absgd_worker.link.courier.other_process import is_gone, start_of
 from absgd_worker.link.ring.layout import MAGIC, SIZE, VERSION, State, Word
 from absgd_worker.link.ring.memory import SharedMemory, create_memory, private_memory
 from absgd_worker.link.ring.rings import words_of
@@ -43,9 +43,10 @@ class Courier:
         self._starts: list[float] = []
         self._on_broken: Callable[[str], None] = complain
         self.on_close: Callable[[], None] = lambda: None
-        """Called once nothing may be written any more."""
+        """Called before the end, after which nothing may be written any more."""
         self._keeper: Thread | None = None
         self._is_released = False
+        self._start_failed = Event()
         self._start()
         _alive.add(self)
 
@@ -58,13 +59,17 @@ class Courier:
         self._keeper = Thread(target=self._watch, name="absgd-courier-watch", daemon=True)
         self._keeper.start()
 
-    def close(self, *, seconds: float | None = None) -> None:
+    def close(self, *, seconds: float | None = None) -> bool:
         """Ends the courier: training is over. Waits until it has everything on disk, at most `seconds`.
 
         Does nothing in a fork of the process that started it.
+
+        Returns:
+            Whether everything is on disk.
         """
         if os.getpid() != self.pid or self._is_released:
-            return
+            return True
+        self.on_close()
         # From here on this thread starts another courier if need be.
         self._closed.set()
         if self._keeper is not None:
@@ -73,14 +78,14 @@ class Courier:
         deadline = time.monotonic() + (CLOSE_SECONDS if seconds is None else seconds)
         while (state := self._words[Word.STATE]) != State.DONE and time.monotonic() < deadline:
             if self._is_thread and state == State.FAILED:
-                return
+                return False
             if self._has_died():
                 self._restart()
             time.sleep(0.002)
         if state == State.DONE:
             self._is_released = True
-            self.on_close()
             self.memory.release()
+        return state == State.DONE
 
     def leave(self) -> None:
         """This process is a fork of the one that started the courier: it has none."""
@@ -120,7 +125,8 @@ class Courier:
         )
         # The process that was started leaves its place to one that is nobody's child, and ends at once. It is
         # waited for here, so that a script which waits for any of its children does not get it.
-        Thread(target=started.wait, name="absgd-courier-start", daemon=True).start()
+        self._start_failed = Event()
+        Thread(target=_await_start, args=(started, self._start_failed), daemon=True).start()
 
     def _start_thread(self) -> None:
         from absgd_worker.link.courier.work import work  # noqa: PLC0415
@@ -148,9 +154,9 @@ class Courier:
             return True
         pid = self._words[Word.COURIER_PID]
         if pid == 0:
-            return time.monotonic() - self._starts[-1] > START_SECONDS
+            return self._start_failed.is_set() or time.monotonic() - self._starts[-1] > START_SECONDS
         beats = time.monotonic() - self._words[Word.HEARTBEAT] / 1e9 < BEAT_SECONDS
-        return not beats and OtherProcess(pid, "").is_gone()
+        return not beats and is_gone(pid)
 
     def _restart(self) -> None:
         recent = [start for start in self._starts if time.monotonic() - start < MANY_SECONDS]
@@ -186,10 +192,15 @@ def close_early() -> None:
         _early.pop().close()
 
 
+def _await_start(started: subprocess.Popen[bytes], failed: Event) -> None:
+    if started.wait() != 0:
+        failed.set()
+
+
 def _paths() -> list[str]:
     """Where this process finds modules, with this package first."""
     own = str(Path(__file__).resolve().parents[2])
-    return [own, *(path for path in sys.path if path and path != own)]
+    return [own, *(os.path.abspath(path) for path in sys.path if path and path != own)]
 
 
 def _leave_in_fork() -> None:
@@ -203,12 +214,17 @@ _alive: WeakSet[Courier] = WeakSet()
 os.register_at_fork(after_in_child=_leave_in_fork)
 
 BOOTSTRAP = (
-    "import os\nif os.fork(): os._exit(0)\n"
-    "import json, sys\nsys.path[:] = json.loads(sys.argv[1])\n"
+    "import os, sys\npid = os.fork()\n"
+    "if pid:\n"
+    "    file = os.open(sys.argv[2], os.O_RDWR)\n"
+    f"    os.pwrite(file, pid.to_bytes(8, 'little'), {8 * Word.COURIER_PID})\n"
+    "    os._exit(0)\n"
+    "import json\nsys.path[:] = json.loads(sys.argv[1])\n"
     "from absgd_worker.link.courier.main import main\n"
     "sys.exit(main(sys.argv[2:]))"
 )
-"""The fork is one of a small process: what trains is never forked."""
+"""The fork is one of a small process: what trains is never forked. Its id is known before it imports
+anything, so that its end is noticed however early it comes."""
 
 VARIABLE = "ABSGD_COURIER"
 """`thread` has the courier run as a thread of the process that trains."""
@@ -218,8 +234,8 @@ LEFT_OUT = frozenset(("LD_PRELOAD", "ABSGD_AWAIT_SETTINGS"))
 
 WATCH_SECONDS = 0.25
 BEAT_SECONDS = 0.5
-START_SECONDS = 30.0
-"""After this time a courier that has not begun never will."""
+START_SECONDS = 5.0
+"""After this time an interpreter that has not forked the courier never will."""
 
 MOST_STARTS, MANY_SECONDS = 4, 20.0
 """Couriers that end so often are not started again."""

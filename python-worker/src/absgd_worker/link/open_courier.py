@@ -75,4 +75,4 @@ def _begin(courier: Courier, link: CourierLink, order: Any, spool: Path, prefix:
 
     courier.keep(on_broken)
     # Nothing is written once the memory is given back.
-    courier.on_close = link.leave
+    courier.on_close = link.up.stop

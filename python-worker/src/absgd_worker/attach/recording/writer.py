@@ -13,7 +13,7 @@ from absgd_worker.link.courier.log_file import LogFile
 from absgd_worker.link.courier_process import early_courier
 from absgd_worker.link.exchange import FromTraining
 from absgd_worker.link.open_courier import new_incarnation, write_log
-from absgd_worker.link.recover_rings import recover_rings
+from absgd_worker.link.recover_rings import await_couriers, recover_rings
 from absgd_worker.link.run_lock import RunLock, is_take_over_asked
 from absgd_worker.link.wire.messages import Position
 
@@ -32,10 +32,12 @@ class LogWriter:
         self.incarnation = new_incarnation()
         self._pid = os.getpid()
         self._is_closing = False
+        # Two couriers must not write one log: that of a process that was killed finishes first.
+        await_couriers(directory, COURIER_SECONDS)
         self._run_lock = RunLock(directory, is_take_over_asked())
         try:
             # What processes that were killed have left in memory comes first.
-            recover_rings(directory)
+            recover_rings(directory, self._run_lock.identity)
             # The courier opens the files anew. Here they are read and checked.
             for stream, on_each in (("steps", on_record), ("samples", lambda _payload: None)):
                 LogFile(directory / f"{stream}.log", stream, on_each).close()
@@ -80,8 +82,9 @@ class LogWriter:
         if os.getpid() != self._pid:
             return
         self._is_closing = True
-        self._courier.close()
-        self._run_lock.release()
+        # A courier that is not done keeps the lock: it still writes, and releases it when it has done so.
+        if self._courier.close():
+            self._run_lock.release()
         _open.discard(self)
 
 
@@ -93,6 +96,9 @@ def finish_closing() -> None:
 
 
 _open: WeakSet[LogWriter] = WeakSet()
+
+COURIER_SECONDS = 12.0
+"""How long the courier of an earlier process may take until it is killed."""
 
 WRITE_SECONDS = 30.0
 """How long a script waits for its log, when it saves its state."""

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from absgd_worker.link.ring.layout import DOWN_BYTES, DOWN_START, Kind, Word
+from absgd_worker.link.ring.layout import DOWN_BYTES, DOWN_START, HEAD, Kind, Word
 from absgd_worker.link.ring.memory import SharedMemory
 from absgd_worker.link.ring.plain import encode
 from absgd_worker.link.ring.rings import RingWriter
-from absgd_worker.link.wire.messages import Plan
+from absgd_worker.link.wire.messages import Abort, Plan
 
 
 class DownQueue:
@@ -25,7 +25,13 @@ class DownQueue:
     def send(self, message: Any) -> None:
         """Queues a message, and writes what there is room for."""
         for part in _pieces(message):
-            self._waiting.append(b"".join(encode(part)))
+            payload = b"".join(encode(part))
+            if len(payload) > DOWN_BYTES // 2 - HEAD.size:
+                text = (
+                    f"a {type(part).__name__} of the controller has {len(payload):,} bytes, which is too many"
+                )
+                payload = b"".join(encode(Abort(text)))
+            self._waiting.append(payload)
         self.write()
 
     def write(self) -> None:

@@ -20,12 +20,12 @@ def remove_left_memory() -> None:
     there."""
     for folder in folders():
         for path in folder.glob(f"{PREFIX}*"):
-            pid, in_namespace, *_ = path.name.removeprefix(PREFIX).split("-")
-            if in_namespace != namespace() or not pid.isdecimal():
+            pid, _, rest = path.name.removeprefix(PREFIX).partition("-")
+            if rest.partition("-")[0] != namespace() or not pid.isdecimal():
                 continue
-            is_gone = liveness({"pid": int(pid), "processStart": "", **here()}) == "gone"
-            # Of another user, deleted meanwhile, or not readable by this version.
-            with contextlib.suppress(OSError, ValueError):
+            # Any file may have such a name: of another user, of another version, or deleted meanwhile.
+            with contextlib.suppress(Exception):
+                is_gone = liveness({"pid": int(pid), "processStart": "", **here()}) == "gone"
                 if is_gone and not _is_needed(path):
                     path.unlink()
 

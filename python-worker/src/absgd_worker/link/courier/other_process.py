@@ -38,6 +38,11 @@ class OtherProcess:
         return self._is_gone
 
 
+def is_gone(pid: int) -> bool:
+    """Whether no process has this id. Keeps nothing open."""
+    return not _is_same(pid, "")
+
+
 def start_of(pid: int) -> str:
     """When the process started, in units of its system; empty where that is slow to read, or it is gone."""
     fields = process_fields(pid)

@@ -105,7 +105,7 @@ class Telemetry:
             return [replace(item, follows=self._steps.last)]
         if isinstance(item, Bye):
             # Its own record, which is appended here, is the last of its stream.
-            is_new = number == 0 or self._covered["steps"].number < number
+            is_new = self._covered["steps"].number < number
             bye = replace(item, sent=Acked(self._steps.last + is_new, self._samples.last))
             self._append(bye, number)
             return [bye]
@@ -114,9 +114,12 @@ class Telemetry:
             self.checkpoint = number
         return []
 
-    def take_farewell(self, bye: Bye) -> list[CommandResult | PlanAck | Bye]:
-        """Records the last word for a training process that has said none."""
-        return [] if bye.position.attempt == 0 else self._take_item(0, bye)
+    def take_farewell(self, bye: Bye, number: int) -> list[CommandResult | PlanAck | Bye]:
+        """Records the last word for a training process that has said none, once.
+
+        `number`: the first one that no record in the shared memory has.
+        """
+        return [] if bye.position.attempt == 0 else self._take_item(number, bye)
 
     def sync(self) -> None:
         """Syncs everything to disk."""

@@ -26,8 +26,14 @@ from absgd_worker.link.ring.rings import words_of
 from absgd_worker.link.wire.messages import Bye, Position, Reason
 
 
-def work(memory: SharedMemory, is_training_gone: Callable[[], bool]) -> None:
-    """Serves until training is over and everything is delivered or on disk."""
+def work(
+    memory: SharedMemory, is_training_gone: Callable[[], bool], lock: dict[str, Any] | None = None
+) -> None:
+    """Serves until training is over and everything is delivered or on disk.
+
+    `lock`: of the run, by a process that recovers what another one has left; by default that of the process
+    that trains.
+    """
     words = words_of(memory)
     words[Word.HEARD] = words[Word.HEARTBEAT] = time.monotonic_ns()
     words[Word.STATE] = State.RUNNING
@@ -47,7 +53,7 @@ def work(memory: SharedMemory, is_training_gone: Callable[[], bool]) -> None:
         if isinstance(order, ServeController):
             _serve_controller(memory, order, reader, is_training_gone)
         else:
-            _write_log(memory, order, reader, is_training_gone)
+            _write_log(memory, order, reader, is_training_gone, lock or dict(order.lock))
     finally:
         reader.close()
     remove_files(memory, Path(order.spool), order.prefix)
@@ -89,7 +95,7 @@ def _serve_controller(
             channel.post(reports.turn(channel.describe_samples))
             channel.describe_samples()
             if is_gone and not reports.has_bye and gone_at is None:
-                channel.post(telemetry.take_farewell(_farewell(words)))
+                channel.post(telemetry.take_farewell(_farewell(words), words[Word.UP_SEQ] + 1))
             channel.send()
             if is_gone or is_closing:
                 gone_at = gone_at or now
@@ -104,10 +110,14 @@ def _serve_controller(
 
 
 def _write_log(
-    memory: SharedMemory, order: WriteLog, reader: ReportReader, is_training_gone: Callable[[], bool]
+    memory: SharedMemory,
+    order: WriteLog,
+    reader: ReportReader,
+    is_training_gone: Callable[[], bool],
+    lock: dict[str, Any],
 ) -> None:
     words = words_of(memory)
-    files = LogFiles(Path(order.directory), order.incarnation, dict(order.lock))
+    files = LogFiles(Path(order.directory), order.incarnation, lock)
     telemetry = Telemetry(
         files.streams, origin=order.origin, incarnation=order.incarnation, limit=order.limit
     )
@@ -121,16 +131,16 @@ def _write_log(
             if is_closing or is_gone or now >= turn_due or reports.are_due:
                 turn_due = now + TURN_SECONDS
                 files.check_lock()
-                reports.turn()
+                reports.turn(files.check_lock)
                 if is_gone and not reports.has_bye:
-                    telemetry.take_farewell(_farewell(words))
+                    telemetry.take_farewell(_farewell(words), words[Word.UP_SEQ] + 1)
                 if is_closing or is_gone:
                     break
             time.sleep(TICK_MS / 1000)
         telemetry.sync()
     finally:
         telemetry.close()
-        if is_training_gone():
+        if is_training_gone() and lock == order.lock:
             files.release_lock()
 
 

@@ -97,6 +97,15 @@ class RingReader:
         self._at = self._words[tail]
 
     @property
+    def place(self) -> int:
+        """Where the next record is read, in bytes counted on. It may be set to an earlier one."""
+        return self._at
+
+    @place.setter
+    def place(self, place: int) -> None:
+        self._at = place
+
+    @property
     def waiting_bytes(self) -> int:
         """Bytes that were written and not given back."""
         return self._words[self._head_word] - self._words[self._tail_word]
