@@ -23,9 +23,11 @@ def publish(tmp_path: Path) -> Iterator[Callable[..., Publishing]]:
     numbers = count()
     with ExitStack() as stack:
 
-        def start(*does: Any, **variables: str) -> Publishing:
+        def start(*does: Any, log: bool = False, run_dir: Path | None = None, **variables: str) -> Publishing:
             sockets = Path(stack.enter_context(short_directory()))
-            made = Publishing(tmp_path / f"run-{next(numbers)}", sockets, list(does), variables)
+            made = Publishing(
+                run_dir or tmp_path / f"run-{next(numbers)}", sockets, list(does), variables, log=log
+            )
             stack.callback(made.controller.close)
             stack.callback(made.process.kill)
             return made

@@ -114,7 +114,7 @@ def test_what_a_living_process_shares_is_not_recovered(publish):
 
 
 def test_a_courier_that_is_killed_is_followed_by_another_and_no_step_is_lost_or_doubled(publish):
-    run = publish(["welcome"], ["slow_steps", 1500], ["bye"])
+    run = publish(["welcome"], ["slow_steps", 1500], ["await_file", "go"], ["bye"])
     killed = set()
     while len(killed) < 3:
         courier = run.courier()
@@ -123,6 +123,7 @@ def test_a_courier_that_is_killed_is_followed_by_another_and_no_step_is_lost_or_
         if courier["pid"] not in killed:
             killed.add(courier["pid"])
             os.kill(courier["pid"], signal.SIGKILL)
+    (run.run_dir / "go").touch()
     run.controller.release()
     assert run.wait() == (0, 1500)
     assert_whole(run.controller.records, 1500)

@@ -21,10 +21,12 @@ from absgd_worker.link.courier_link import CourierLink
 from absgd_worker.link.courier_process import Courier
 from absgd_worker.link.files_of_courier import write_pointer
 from absgd_worker.link.ring.layout import Word
-from absgd_worker.link.ring.orders import ServeController
+from absgd_worker.link.ring.orders import ServeController, WriteLog
 from absgd_worker.link.ring.rings import words_of
+from absgd_worker.link.run_lock import RunLock
 from absgd_worker.link.step_entry import StepEntry
 from absgd_worker.link.wire.messages import Bye, Hello, Phase, Position, Reason
+from absgd_worker.link.wire.records import Note
 from absgd_worker.weights.statistics import Statistics
 
 SIZE = 128
@@ -81,8 +83,16 @@ class Publisher:
         position = Position(0, 0)
         hello = Hello("run", "w", incarnation, os.getpid(), 0, 0, 0, position, 0, {}, "cpu", {}, SIZE)
         write_pointer(self.courier.memory, self.spool, prefix)
-        self.link.up.open(ServeController(endpoints, str(self.spool), prefix, "w", hello))
+        self.lock = None if sockets else RunLock(run_dir)
+        if self.lock is None:
+            order: Any = ServeController(endpoints, str(self.spool), prefix, "w", hello)
+        else:
+            lock = self.lock.identity
+            order = WriteLog(str(run_dir), str(self.spool), prefix, "w", incarnation, lock, 1 << 34)
+            self.link.status.position = Position(1, 0)
+        self.link.up.open(order)
         self.courier.keep(lambda text: print(text, file=sys.stderr, flush=True))
+        self.courier.on_close = self.link.up.stop
         self.step = 0
 
     def welcome(self) -> None:
@@ -180,6 +190,33 @@ class Publisher:
 
     def most_bytes(self, most: int) -> None:
         courier_link.MOST_BYTES = most
+
+    def steps_with_a_handler(self, count: int) -> None:
+        """A handler of a signal reports, whenever its timer comes."""
+
+        def report(*_: object) -> None:
+            self.noted += 1
+            self.link.outgoing.append(Note(str(self.noted), Position(1, self.step)))
+
+        self.noted = 0
+        signal.signal(signal.SIGALRM, report)
+        signal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-4)
+        self.steps(count)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        (self.run_dir / "noted").write_text(str(self.noted))
+
+    def count_descriptors(self, name: str) -> None:
+        (self.run_dir / name).write_text(str(len(os.listdir("/proc/self/fd"))))
+
+    def watch_for(self, seconds: float) -> None:
+        """Until the watch over the courier has looked at it several times."""
+        time.sleep(seconds)
+
+    def close(self) -> None:
+        """The end of a run without a controller."""
+        self.link.outgoing.append(Bye(Reason.COMPLETED, self.link.status.position))
+        if self.courier.close() and self.lock is not None:
+            self.lock.release()
 
     def bye(self) -> None:
         self.link.status.phase = Phase.ENDING

@@ -10,9 +10,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from absgd_worker.gen import record_pb2
 from absgd_worker.link.process_identity import liveness
 from fake_controller import PATIENCE, FakeController, stream_of
 from project import SOURCE
+from run_records import records
 
 PUBLISHER = Path(__file__).with_name("publisher.py")
 
@@ -20,14 +22,16 @@ PUBLISHER = Path(__file__).with_name("publisher.py")
 class Publishing:
     """A process of `publisher.py`, and its controller."""
 
-    def __init__(self, run_dir: Path, sockets: Path, does: list[Any], variables: dict[str, str]) -> None:
+    def __init__(
+        self, run_dir: Path, sockets: Path, does: list[Any], variables: dict[str, str], *, log: bool = False
+    ) -> None:
         self.run_dir = run_dir
-        run_dir.mkdir()
+        run_dir.mkdir(exist_ok=True)
         self.controller = FakeController(sockets)
         self.is_alone = False
         """Whether the controller is closed."""
         self.printed = run_dir / "printed"
-        plan = {"run_dir": str(run_dir), "sockets": str(sockets), "does": does}
+        plan = {"run_dir": str(run_dir), "sockets": "" if log else str(sockets), "does": does}
         self.process = subprocess.Popen(
             [sys.executable, str(PUBLISHER), json.dumps(plan)],
             stdin=subprocess.PIPE,
@@ -35,6 +39,12 @@ class Publishing:
             stderr=(run_dir / "errors").open("w"),
             env={**os.environ, "PYTHONPATH": str(SOURCE), "ABSGD_COURIER": "process", **variables},
         )
+
+    def logged(self) -> list[record_pb2.Record]:
+        """The records of the run's log, without those of a controller."""
+        return [
+            record for stream in ("steps", "samples") for record in records(self.run_dir / f"{stream}.log")
+        ]
 
     def leave_alone(self) -> None:
         """Closes the controller."""
