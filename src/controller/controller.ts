@@ -220,8 +220,7 @@ export function startController(parts: ControllerParts): Controller {
 
   /** Waits once for all who ask. */
   function courierGone(): Promise<void> {
-    leavingCourier ??= parts.courierGone?.() ?? Promise.resolve()
-    return leavingCourier
+    return (leavingCourier ??= parts.courierGone?.() ?? Promise.resolve())
   }
 
   async function watchWorker(): Promise<void> {

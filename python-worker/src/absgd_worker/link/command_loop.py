@@ -134,8 +134,7 @@ class CommandLoop:
         """
         plan, status = self._exchange.plan, self._status
         while self.ending is None and not plan.is_over(status.step):
-            row = plan.take(status.step)
-            if row is not None:
+            if (row := plan.take(status.step)) is not None:
                 self._had_row = True
                 status.phase = Phase.TRAINING
                 return row
@@ -177,9 +176,8 @@ class CommandLoop:
     def may_continue(self) -> bool:
         """Whether a long action may continue: False once the worker is asked to stop."""
         self._exchange.poll()
-        is_asked = any(
-            isinstance(item, Abort) or isinstance(item.action, Stop) for item in self._exchange.inbox
-        )
+        inbox = self._exchange.inbox
+        is_asked = any(isinstance(one, Abort) or isinstance(one.action, Stop) for one in inbox)
         return not self._terminated and not is_asked
 
     def _wait_for_row(self) -> None:
@@ -209,9 +207,9 @@ class CommandLoop:
         if self.ending is None and time.monotonic() - max(heard, since) > limit:
             message = f"no controller was heard for {limit:g} s"
             complain(f"{message}: giving up")
-            refusal = self._handler.try_to_checkpoint()
-            unsaved = f"; the last steps are not saved: {refusal}" if refusal else ""
-            self.end(Reason.ORPHANED, message + unsaved)
+            if refusal := self._handler.try_to_checkpoint():
+                message += f"; the last steps are not saved: {refusal}"
+            self.end(Reason.ORPHANED, message)
 
     def _wait(self, until: Callable[[], bool]) -> None:
         self.hand_over()

@@ -16,7 +16,7 @@ from array import array
 from pathlib import Path
 from typing import Any
 
-from absgd_worker.link import courier_link
+from absgd_worker.link import up_writer
 from absgd_worker.link.courier_link import CourierLink
 from absgd_worker.link.courier_process import Courier
 from absgd_worker.link.files_of_courier import write_pointer
@@ -189,7 +189,7 @@ class Publisher:
                 return
 
     def most_bytes(self, most: int) -> None:
-        courier_link.MOST_BYTES = most
+        up_writer.MOST_BYTES = most
 
     def steps_with_a_handler(self, count: int) -> None:
         """A handler of a signal reports, whenever its timer comes."""
