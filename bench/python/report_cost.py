@@ -12,7 +12,6 @@ import math
 import os
 import sys
 import tempfile
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -21,7 +20,14 @@ import torch
 from timing import interleaved, mean_difference, report
 from torch import Tensor
 
+from absgd_worker.device.ordered import OrderedReports
+from absgd_worker.link.ring.layout import SIZE, Word
+from absgd_worker.link.ring.memory import private_memory
+from absgd_worker.link.ring.names import NamesWriter
+from absgd_worker.link.ring.overflow import OverflowWriter
+from absgd_worker.link.ring.rings import words_of
 from absgd_worker.link.step_entry import StepEntry
+from absgd_worker.link.up_writer import UpWriter
 from absgd_worker.task.context import Context
 from absgd_worker.weights import Normaliser
 
@@ -32,16 +38,19 @@ CONTROLS = {"lambda": LAM, "gamma": GAMMA, "lr": 0.1}
 
 
 def hand_over() -> Callable[[], object]:
-    """Eight numbers logged, and an entry with references to three tensors appended to the ring."""
+    """Eight numbers logged, and an entry with three tensors written into the memory of a courier."""
     context = Context(run="", run_dir=Path(), params={}, seed=0, device=torch.device("cpu"))
     losses_B, indices_B = torch.rand(B), torch.arange(B)
     weights_B, statistics = Normaliser().weigh(losses_B, lam=LAM, gamma=GAMMA)
-    # Bounded, because nobody empties it: what falls out is freed, as the channel's thread would.
-    ring: deque[StepEntry] = deque(maxlen=64)
+    memory = private_memory(SIZE)
+    words = words_of(memory)
+    outgoing = OrderedReports(UpWriter(memory, NamesWriter(memory), OverflowWriter(Path(), "")))
 
     def call() -> None:
         context.log(**SCALARS)
-        ring.append(
+        # As a courier gives the room back that it has read.
+        words[Word.UP_TAIL] = words[Word.UP_HEAD]
+        outgoing.append(
             StepEntry(
                 1,
                 0,

@@ -44,8 +44,7 @@ def test_without_a_controller_what_a_killed_process_reported_is_in_the_spool(pub
     run.leave_alone()
     (run.run_dir / "controller-gone").touch()
     _, published = run.wait()
-    while not is_gone(courier):
-        pass
+    run.until(lambda: is_gone(courier), "the end of the courier")
     assert_whole(read_spool(run.run_dir), published)
     assert not run.pointers()
 
@@ -146,14 +145,16 @@ def test_a_courier_killed_after_the_bye_is_followed_by_one_that_sends_it_again(p
 def test_couriers_that_end_again_and_again_are_replaced_by_a_thread(publish):
     run = publish(["welcome"], ["slow_steps", 50], ["await_file", "go"], ["steps", 50], ["bye"])
     killed = set()
-    while "runs as a thread" not in run.errors:
-        run.controller.poll()
+
+    def kill_each() -> bool:
         for pointer in run.pointers():
             pid = pointer.get("courier", {}).get("pid")
             if pid and pid != run.process.pid and pid not in killed:
                 killed.add(pid)
                 os.kill(pid, signal.SIGKILL)
-    assert "it has ended several times" in run.errors
+        return "it has ended several times" in run.errors
+
+    run.until(kill_each, "the thread")
     (run.run_dir / "go").touch()
     run.controller.release()
     assert run.wait() == (0, 100)

@@ -113,7 +113,8 @@ function parseName(spool: string, name: string): Segment | undefined {
   return { path: join(spool, name), incarnation, stream: stream as Stream, firstSeq: Number(firstSeq) }
 }
 
-function namesIn(directory: string): string[] {
+/** The names in a directory; none if it does not exist. */
+export function namesIn(directory: string): string[] {
   try {
     return readdirSync(directory)
   } catch (error) {

@@ -24,16 +24,11 @@ from absgd_worker.link.ring.rings import words_of
 
 
 class Courier:
-    """The courier of this process, and the memory shared with it.
+    """The courier of this process, and the memory shared with it."""
 
-    Args:
-        as_thread: runs it as a thread of this process, which delays training more.
-    """
-
-    def __init__(self, *, as_thread: bool | None = None) -> None:
+    def __init__(self) -> None:
         self.pid = os.getpid()
-        wants_thread = os.environ.get(VARIABLE, "") == "thread" if as_thread is None else as_thread
-        self._is_thread = wants_thread
+        self._is_thread = os.environ.get(VARIABLE, "") == "thread"
         self.memory = self._allocate()
         self._words = words_of(self.memory)
         self._words[Word.MAGIC], self._words[Word.VERSION] = MAGIC, VERSION
@@ -59,8 +54,8 @@ class Courier:
         self._keeper = Thread(target=self._watch, name="absgd-courier-watch", daemon=True)
         self._keeper.start()
 
-    def close(self, *, seconds: float | None = None) -> bool:
-        """Ends the courier: training is over. Waits until it has everything on disk, at most `seconds`.
+    def close(self) -> bool:
+        """Ends the courier: training is over. Waits for a while until it has everything on disk.
 
         Does nothing in a fork of the process that started it.
 
@@ -75,7 +70,7 @@ class Courier:
         if self._keeper is not None:
             self._keeper.join()
         self._words[Word.CLOSED] = 1
-        deadline = time.monotonic() + (CLOSE_SECONDS if seconds is None else seconds)
+        deadline = time.monotonic() + CLOSE_SECONDS
         while (state := self._words[Word.STATE]) != State.DONE and time.monotonic() < deadline:
             if self._is_thread and state == State.FAILED:
                 return False
@@ -182,14 +177,11 @@ def early_courier() -> Courier:
 
 
 def start_early() -> None:
-    """Starts a courier for whoever needs one first, so that it starts while this process imports torch."""
+    """Starts a courier for whoever needs one first, so that it starts while this process imports torch.
+
+    If nobody does, it ends with this process.
+    """
     _early.append(Courier())
-
-
-def close_early() -> None:
-    """Ends a courier of `start_early` that nobody needed."""
-    while _early:
-        _early.pop().close()
 
 
 def _await_start(started: subprocess.Popen[bytes], failed: Event) -> None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,14 @@ class Publishing:
             record for stream in ("steps", "samples") for record in records(self.run_dir / f"{stream}.log")
         ]
 
+    def until(self, condition: Callable[[], object], what: str) -> None:
+        """Waits for a condition. The controller is served meanwhile."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, f"waited {PATIENCE:g} s for {what}: {self.errors}"
+            if not self.is_alone:
+                self.controller.poll()
+
     def leave_alone(self) -> None:
         """Closes the controller."""
         self.is_alone = True
@@ -56,12 +65,8 @@ class Publishing:
         return (self.run_dir / "errors").read_text()
 
     def wait(self) -> tuple[int, int]:
-        """The exit code, and the number of steps that were published. The controller is served meanwhile."""
-        deadline = time.monotonic() + PATIENCE
-        while self.process.poll() is None:
-            assert time.monotonic() < deadline, f"still alive after {PATIENCE:g} s: {self.errors}"
-            if not self.is_alone:
-                self.controller.poll()
+        """The exit code, and the number of steps that were published."""
+        self.until(lambda: self.process.poll() is not None, "the end of the process")
         lines = self.printed.read_text().split()
         return self.process.returncode, int(lines[-1]) if lines else 0
 

@@ -41,7 +41,7 @@ class Word(IntEnum):
     FLUSH = 17
     """Raised to have the courier read and send at once."""
     CLOSED = 18
-    """1: training is over, and the courier is to end. 2: at once, without a controller's word."""
+    """1: training is over, and the courier is to end."""
     TRAINING_PID = 19
     NAMES = 20
     """Bytes of the table of names that are in use."""
