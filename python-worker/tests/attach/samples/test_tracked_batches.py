@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._dynamo.testing import CompileCounter
 from torch.utils.data import ConcatDataset, DataLoader, Subset, TensorDataset, random_split
 
 from absgd_worker.attach import api
 from absgd_worker.attach.samples.collated_order import order_of
+from absgd_worker.attach.samples.followed_conversions import follow_conversions
 from absgd_worker.attach.samples.match_rows import split_samples
 from absgd_worker.attach.samples.sample_origin import Batch, DataSet, Origin
 from absgd_worker.attach.samples.tracked_batches import TrackedBatches, batches
@@ -126,6 +128,21 @@ def test_methods_of_the_tensor_class_are_unchanged() -> None:
     assert x.to(torch.float64).dtype == torch.float64
     assert x.to(x.device) is x
     assert torch.equal(pickle.loads(pickle.dumps(x.long())), x)
+
+
+@pytest.mark.parametrize("method", ["to", "cpu", "float", "long", "clone", "contiguous", "type", "copy_"])
+def test_a_method_of_the_tensor_class_is_compiled_without_a_break(method: str) -> None:
+    follow_conversions()
+    batch = torch.arange(4.0)
+    batches.remember(batch, a_batch(4))
+    arguments = {"to": (torch.float64,), "type": (torch.float64,), "copy_": (torch.ones(4),)}.get(method, ())
+    counter = CompileCounter()
+    torch._dynamo.reset()
+    convert = torch.compile(
+        lambda given: getattr(given, method)(*arguments) + 1, backend=counter, fullgraph=True
+    )
+    torch.testing.assert_close(convert(batch), getattr(torch.arange(4.0), method)(*arguments) + 1)
+    assert counter.frame_count == 1
 
 
 @pytest.mark.parametrize("seed", range(40))

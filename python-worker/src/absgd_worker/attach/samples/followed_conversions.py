@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._guards import CompileContext
 
 from absgd_worker.attach.samples.tracked_batches import TrackedBatches, batches
 
@@ -28,8 +29,9 @@ class _FollowedMethod:
         if tensor is None:
             return self.plain
         bound = self.plain.__get__(tensor, owner)
-        # Activations and parameters require gradients; they hold no batch.
-        if not self._known or tensor.requires_grad:
+        # Activations and parameters require gradients; they hold no batch. The compiler looks methods up at
+        # the tensors that it is given, and cannot trace through a method that is replaced.
+        if not self._known or tensor.requires_grad or CompileContext.try_get() is not None:
             return bound
         return partial(self._call, bound, tensor)
 
