@@ -40,30 +40,37 @@ def entry(step, *, attempt=1, keep=True, metrics=None, controls=None, on_device=
     )
 
 
-def number_of_names(names: list[bytes]) -> int | None:
-    """The number of the last name; a test may give None, for a table that is full."""
-    return len(names) - 1
+def room_for_name(_names: list[bytes]) -> bool:
+    """A test may say no, for a table that is full."""
+    return True
 
 
 def row(entry: StepEntry, number: int = 1) -> StepRow:
     """A step as the courier reads it, of the record `number`."""
+    return rows([entry], first=number)[0]
+
+
+def rows(entries: Iterable[StepEntry], *, first: int = 1) -> list[StepRow]:
+    """Steps of one training process, as the courier reads them."""
     names: list[bytes] = []
 
     def add_name(text: bytes) -> int | None:
+        if not room_for_name(names):
+            return None
         names.append(text)
-        return number_of_names(names)
+        return len(names) - 1
 
-    packed = StepPacker(add_name).pack(entry)
-    payload = bytearray(packed.size)
-    buffer = (c_ubyte * packed.size).from_buffer(payload)
-    write_step(packed, memoryview(payload), addressof(buffer), 0)
-    read = read_step(number, memoryview(payload), packed.schema, lambda schema: schema_from(names[schema]))
-    assert read is not None
+    packer = StepPacker(add_name)
+    read: list[StepRow] = []
+    for number, entry in enumerate(entries, first):
+        packed = packer.pack(entry)
+        payload = bytearray(packed.size)
+        buffer = (c_ubyte * packed.size).from_buffer(payload)
+        write_step(packed, memoryview(payload), addressof(buffer), 0)
+        one = read_step(number, memoryview(payload), packed.schema, lambda schema: schema_from(names[schema]))
+        assert one is not None
+        read.append(one)
     return read
-
-
-def rows(entries: Iterable[StepEntry]) -> list[StepRow]:
-    return [row(entry, number) for number, entry in enumerate(entries, 1)]
 
 
 class NumberingTelemetry(Telemetry):

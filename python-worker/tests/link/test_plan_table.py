@@ -34,6 +34,14 @@ def test_a_column_of_one_value_holds_for_every_row_and_a_longer_one_gives_each_r
     ]
 
 
+def test_steps_with_the_same_controls_and_no_events_share_a_row():
+    made = table(plan(1, 0, 5, 1.0, events=((2, EventKind.EVALUATE),)))
+    rows = [row for step in range(5) if (row := made.take(step))]
+    assert [row.events for row in rows] == [(), (), (EventKind.EVALUATE,), (), ()]
+    assert rows[0] is rows[1] is rows[3] is rows[4]
+    assert rows[2].controls == rows[0].controls
+
+
 def test_a_step_outside_every_plan_has_no_row():
     made = table(plan(1, 2, 3, 1.0))
     assert lrs(made, [0, 1, 2, 4, 5]) == [None, None, 1.0, 1.0, None]

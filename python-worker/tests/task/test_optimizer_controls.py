@@ -89,6 +89,70 @@ def test_a_rate_of_a_capturable_optimizer_that_is_not_planned_stays_a_number():
     assert Controls(optimizer).apply({"weight_decay": 0.1})["lr"] == 0.2
 
 
+ROW = {"lr": 0.5, "lambda": -1.0}
+
+
+def after_three_equal_rows(optimizer):
+    """Controls whose answer is the same object for each further row that is the same object."""
+    controls = Controls(optimizer)
+    first, second, third = [controls.apply(ROW) for _ in range(3)]
+    assert first == second
+    assert second is third
+    return controls
+
+
+def test_the_same_row_is_answered_with_the_same_object():
+    optimizer = torch.optim.SGD(parameters(), lr=0.1, momentum=0.9)
+    controls = after_three_equal_rows(optimizer)
+    assert controls.apply({**ROW, "lr": 0.25})["lr"] == 0.25
+    assert optimizer.param_groups[0]["lr"] == 0.25
+
+
+@pytest.mark.parametrize("key", ["lr", "momentum"])
+def test_the_same_row_is_set_again_after_the_script_has_changed_the_optimizer(key):
+    optimizer = torch.optim.SGD(parameters(), lr=0.1, momentum=0.9)
+    controls = after_three_equal_rows(optimizer)
+    optimizer.param_groups[0][key] = 0.75
+    applied = controls.apply(ROW)
+    assert optimizer.param_groups[0]["lr"] == 0.5
+    assert applied["lr"] == 0.5
+    assert applied["momentum"] == optimizer.param_groups[0]["momentum"]
+
+
+def test_the_same_row_is_set_again_after_a_checkpoint_was_loaded():
+    optimizer = torch.optim.SGD(parameters(), lr=0.1)
+    state = optimizer.state_dict()
+    controls = after_three_equal_rows(optimizer)
+    optimizer.load_state_dict(state)
+    assert optimizer.param_groups[0]["lr"] == 0.1
+    controls.apply(ROW)
+    assert optimizer.param_groups[0]["lr"] == 0.5
+
+
+def test_the_same_row_is_set_again_where_a_tensor_in_a_tuple_has_changed():
+    optimizer = torch.optim.Adam(parameters(), lr=0.1)
+    beta = torch.tensor(0.5)
+    optimizer.param_groups[0]["betas"] = (beta, 0.999)
+    controls = Controls(optimizer)
+    row = {"lr": 0.5, "momentum": 0.75}
+    for _ in range(3):
+        controls.apply(row)
+    beta.fill_(0.25)
+    controls.apply(row)
+    assert beta.item() == 0.75
+
+
+def test_a_number_in_a_list_that_is_not_planned_is_read_at_each_step():
+    optimizer = torch.optim.Adam(parameters(), lr=0.1)
+    betas: list[float] = [0.5, 0.999]
+    optimizer.param_groups[0]["betas"] = betas
+    controls = Controls(optimizer)
+    for _ in range(3):
+        assert controls.apply(ROW)["momentum"] == 0.5
+    betas[0] = 0.25
+    assert controls.apply(ROW)["momentum"] == 0.25
+
+
 def test_a_control_that_the_optimizer_lacks_is_refused_by_name():
     with pytest.raises(ControlError, match="the plan sets weight_decay, but the optimizer Rprop has none"):
         Controls(torch.optim.Rprop(parameters())).apply({"weight_decay": 0.1})

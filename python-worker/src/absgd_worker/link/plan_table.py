@@ -13,6 +13,7 @@ class Row(NamedTuple):
     """The controls of one step, and the events after it, in their order."""
 
     controls: dict[str, float]
+    """Not to be changed: several steps may share it."""
     events: tuple[EventKind, ...]
 
 
@@ -112,6 +113,7 @@ class _Segment:
         self._series: Mapping[str, array[float]] = {
             name: values for name, values in plan.columns.items() if len(values) > 1
         }
+        self._constant_row = Row(self._constants, ())
         self._events: dict[int, tuple[EventKind, ...]] = {}
         for step, kind in plan.events:
             self._events[step] = tuple(sorted({*self._events.get(step, ()), kind}))
@@ -120,7 +122,11 @@ class _Segment:
         return _Segment(self._plan, end)
 
     def row(self, step: int) -> Row:
+        """The same object for all steps that have the same controls and no events."""
+        events = self._events.get(step, ())
+        if not self._series and not events:
+            return self._constant_row
         index = step - self.first
         controls = {name: values[index] for name, values in self._series.items()}
         controls.update(self._constants)
-        return Row(controls, self._events.get(step, ()))
+        return Row(controls, events)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +13,16 @@ from absgd_worker.errors import ControlError
 
 GroupKey = tuple[str, int | None]
 """The name of a parameter group's entry, and the index in it if it is a tuple."""
+
+
+class _Applied(NamedTuple):
+    """What was set by the last row, if it came more than once."""
+
+    applied: dict[str, float]
+    groups: int
+    """The number of parameter groups."""
+    values: list[tuple[int, str, object]]
+    """What all controls are in the optimizer: the number of the group, the name of its entry, the value."""
 
 
 class Controls:
@@ -48,15 +58,42 @@ class Controls:
             self.initial[name] = largest
         self._tensors: dict[tuple[str, int], Tensor] = {}
         self._lacking = [name for name in KEYS if name not in self._keys]
+        self._row: Mapping[str, float] | None = None
+        self._last: _Applied | None = None
 
     def apply(self, row: Mapping[str, float]) -> dict[str, float]:
         """Sets the planned controls. Returns them with the values of the optimizer that are not planned.
 
+        A row that is the same object as the one before, with an optimizer that nobody else has changed since,
+        gives the same object again, which must not be changed.
+
         Raises:
             ControlError: the optimizer does not have a planned control.
         """
-        applied = dict(row)
         groups = self._optimizer.param_groups
+        if row is not self._row:
+            self._row, self._last = row, None
+            return self._set(row, groups)
+        last = self._last
+        if last is not None and len(groups) == last.groups:
+            for number, entry, value in last.values:
+                if groups[number][entry] is not value:
+                    break
+            else:
+                return last.applied
+        applied = self._set(row, groups)
+        values = [
+            (number, key[0], group[key[0]])
+            for number, group in enumerate(groups)
+            for key in self._keys.values()
+        ]
+        # The content of a tensor or of a list may change while the object stays the same.
+        constant = all(_is_constant(value) for _, _, value in values)
+        self._last = _Applied(applied, len(groups), values) if constant else None
+        return applied
+
+    def _set(self, row: Mapping[str, float], groups: list[dict[str, Any]]) -> dict[str, float]:
+        applied = dict(row)
         for name in self._lacking:
             if name in row:
                 kind = type(self._optimizer).__name__
@@ -100,6 +137,12 @@ class Controls:
         norm = row.get("clip_norm", _INFINITY)
         if norm != _INFINITY:
             torch.nn.utils.clip_grad_norm_(self._parameters, norm)
+
+
+def _is_constant(value: object) -> bool:
+    if isinstance(value, tuple):
+        return all(isinstance(each, int | float) for each in value)
+    return isinstance(value, int | float)
 
 
 def _largest(groups: Sequence[Mapping[str, Any]], key: GroupKey) -> float | None:

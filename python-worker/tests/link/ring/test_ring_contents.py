@@ -14,7 +14,7 @@ from absgd_worker.link.ring.plain import decode, encode
 from absgd_worker.link.wire import messages as m
 from absgd_worker.link.wire import records as r
 from absgd_worker.weights import Rule
-from sent_telemetry import entry, row
+from sent_telemetry import entry, row, rows
 
 AT = m.Position(2, 1 << 40)
 HELLO = m.Hello("run", "w", 2**64 - 1, 7, 0, 0, 3, AT, 9, {"torch": "2"}, "cpu", {"lr": 0.1}, 8)
@@ -121,6 +121,38 @@ def test_a_step_is_read_as_it_was_written_in_every_precision(dtype):
     assert read.ids == ["a", "b", "c", "d", "e", "f"]
 
 
+def test_each_step_has_the_numbers_and_names_of_its_own_whatever_came_before():
+    one, other = {"lambda": 1.0, "lr": 0.5}, {"lambda": 2.0, "lr": 0.25}
+    renamed = {"gamma": 3.0}
+    plain = entry(0)
+    assert plain.statistics is not None
+    second = (("second", plain.statistics),)
+    made = [
+        plain._replace(controls=one),
+        plain._replace(controls=one),
+        plain._replace(controls=one, metrics={"a": 1.0}),
+        plain._replace(controls=one),
+        plain._replace(controls=other),
+        plain._replace(controls=one, name="first"),
+        plain._replace(controls=one),
+        plain._replace(controls=one, others=second),
+        plain._replace(controls=one),
+        plain._replace(controls=renamed),
+        plain._replace(controls=renamed, statistics=None),
+        plain._replace(controls=dict(one)),
+    ]
+    read = rows(made)
+    assert [dict(zip(each.schema.controls, each.controls, strict=True)) for each in read] == [
+        each.controls for each in made
+    ]
+    assert [dict(zip(each.schema.metrics, each.metrics, strict=True)) for each in read] == [
+        each.metrics or {} for each in made
+    ]
+    assert [each.schema.name for each in read] == [each.name for each in made]
+    assert [each.schema.others for each in read] == [tuple(name for name, _ in each.others) for each in made]
+    assert [each.statistics for each in read] == [each.statistics for each in made]
+
+
 def test_tensors_that_do_not_lie_in_one_piece_are_read_in_order():
     made = entry(0)
     spread = torch.stack((made.losses_B, -made.losses_B), 1)[:, 0]
@@ -138,7 +170,7 @@ def test_a_batch_without_samples_has_numbers_alone():
 def test_when_the_table_of_names_is_full_a_step_has_its_names_in_itself(monkeypatch):
     made = entry(0, metrics={"a": 1.0})
     usual = row(made)
-    monkeypatch.setattr("sent_telemetry.number_of_names", lambda _names: None)
+    monkeypatch.setattr("sent_telemetry.room_for_name", lambda _names: False)
     inline = row(made)
     assert inline.schema == usual.schema
     assert inline.metrics == usual.metrics

@@ -75,14 +75,14 @@ def open_memory(path: Path) -> SharedMemory:
 
 def private_memory(size: int) -> SharedMemory:
     """Memory of this process, for a courier that is a thread."""
-    return SharedMemory(None, size, _map(size, -1))
+    return SharedMemory(None, size, _map(size, -1, populate=True))
 
 
 def _create(path: Path, size: int) -> SharedMemory:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         _allocate(descriptor, size)
-        return SharedMemory(path, size, _map(size, descriptor))
+        return SharedMemory(path, size, _map(size, descriptor, populate=True))
     finally:
         os.close(descriptor)
 
@@ -99,11 +99,16 @@ def _allocate(descriptor: int, size: int) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def _map(size: int, descriptor: int, *, at: int | None = None) -> int:
-    """The address of the mapped file, or of anonymous memory for the descriptor -1; `at` replaces what is
-    there."""
+def _map(size: int, descriptor: int, *, at: int | None = None, populate: bool = False) -> int:
+    """The address of the mapped file, or of anonymous memory for the descriptor -1.
+
+    Args:
+        at: an address, to replace what is mapped there.
+        populate: map all pages now, so that the first write to each of them does not take time in a step.
+    """
     flags = MAP_SHARED if descriptor >= 0 else MAP_PRIVATE | MAP_ANONYMOUS
     flags |= 0 if at is None else MAP_FIXED
+    flags |= MAP_POPULATE if populate else 0
     library = ctypes.CDLL(None, use_errno=True)
     library.mmap.restype = ctypes.c_void_p
     library.mmap.argtypes = (
@@ -157,3 +162,4 @@ NETWORK_FILE_SYSTEMS = (
 
 PROT_READ, PROT_WRITE, MAP_SHARED, MAP_PRIVATE, MAP_FIXED = 1, 2, 1, 2, 0x10
 MAP_ANONYMOUS = 0x1000 if sys.platform == "darwin" else 0x20
+MAP_POPULATE = 0x8000 if sys.platform == "linux" else 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from ctypes import memmove
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -50,6 +50,11 @@ class StepPacker:
     def __init__(self, add_name: Callable[[bytes], int | None]) -> None:
         self._add_name = add_name
         self._schemas: dict[tuple[object, ...], tuple[int, bytes]] = {}
+        # The step before, if its numbers are the controls and the statistics alone.
+        self._controls: dict[str, float] | None = None
+        self._name = ""
+        self._known = (0, b"")
+        self._values: list[float] = []
 
     def pack(self, entry: StepEntry, *, with_samples: bool = True) -> PackedStep:
         """Waits for a device, if the entry's tensors are on one.
@@ -57,15 +62,13 @@ class StepPacker:
         `with_samples`: False leaves the samples out, where there is no room for them any more.
         """
         attempt, step, seconds, waits, controls, statistics, losses_B, *_ = entry
-        metrics, bare, others = entry.metrics, entry.bare, entry.others
-        schema = (
-            tuple(controls),
-            tuple(metrics) if metrics else (),
-            entry.name,
-            tuple([name for name, _ in others]) if others else (),
-        )
-        number, inline = self._schemas.get(schema) or self._new_schema(schema)
-        numbers: list[Any] = [*controls.values()]
+        metrics, bare, name, others = entry.metrics, entry.bare, entry.name, entry.others
+        if controls is self._controls and name == self._name and not metrics and not others:
+            # Most steps: nobody changes the controls of a step, see `Controls.apply`.
+            number, inline = self._known
+        else:
+            number, inline = self._find_schema(controls, metrics, name, others)
+        numbers: list[Any] = self._values.copy()
         flags = MAIN if entry.has_main else 0
         if statistics is not None:
             flags |= STATISTICS
@@ -93,6 +96,24 @@ class StepPacker:
         return PackedStep(
             head.size + sum(lengths) + len(rest), number, head, fixed, numbers, arrays, lengths, rest
         )
+
+    def _find_schema(
+        self,
+        controls: dict[str, float],
+        metrics: Mapping[str, object] | None,
+        name: str,
+        others: Sequence[tuple[str, object]],
+    ) -> tuple[int, bytes]:
+        schema = (
+            tuple(controls),
+            tuple(metrics) if metrics else (),
+            name,
+            tuple([other for other, _ in others]) if others else (),
+        )
+        known = self._schemas.get(schema) or self._new_schema(schema)
+        self._controls = None if metrics or others else controls
+        self._name, self._known, self._values = name, known, [*controls.values()]
+        return known
 
     def _new_schema(self, schema: tuple[object, ...]) -> tuple[int, bytes]:
         text = json.dumps(schema).encode("utf-8", "surrogatepass")
