@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import math
 import os
 import sys
 import threading
@@ -28,6 +27,7 @@ from absgd_worker.attach.script.script_errors import show_error
 from absgd_worker.attach.session.choose_source import is_controlled, source_of_command_line
 from absgd_worker.attach.session.options import SessionOptions
 from absgd_worker.attach.session.script_run import ScriptRun
+from absgd_worker.attach.source.settings import may_be_on
 from absgd_worker.attach.source.source import StopTraining
 from absgd_worker.console import complain, count
 from absgd_worker.errors import WorkerError
@@ -99,7 +99,7 @@ def _train(run: Callable[[], object], options: argparse.Namespace) -> int:
         code = _code(end)
     _conclude(sessions, quiet=options.quiet)
     # A lambda that was asked for and had no effect is no success; nor is one whose run has no steps.
-    if sum(one.total_steps for one in sessions) == 0 and math.isfinite(options.lam or math.inf):
+    if sum(one.total_steps for one in sessions) == 0 and options.lam is not None and may_be_on(options.lam):
         code = code or 1
     return code
 
@@ -112,6 +112,7 @@ def _session(options: argparse.Namespace) -> Iterator[api.Session]:
         "normaliser": options.normaliser,
         "groups": options.groups,
         "mirror": options.mirror,
+        "steps_per_epoch": options.steps_per_epoch,
     }
     script = ScriptRun(
         is_controlled(),

@@ -10,10 +10,11 @@ from typing import Any
 
 from absgd_worker.attach.recording.run_directory import RunPlan, experiment_of, require_free
 from absgd_worker.attach.session.script_run import ScriptRun
-from absgd_worker.attach.source.constant import ConstantSource, Setting
+from absgd_worker.attach.source.constant import ConstantSource
 from absgd_worker.attach.source.criterion_settings import CriterionSource
 from absgd_worker.attach.source.plan_file import PlanFileSource
 from absgd_worker.attach.source.recorder import ControlsAndRecorder, with_recorder
+from absgd_worker.attach.source.settings import Setting, read_setting, shown
 from absgd_worker.attach.source.source import ControlSource
 from absgd_worker.link.environment import ADDRESS_VARIABLES, read_address
 
@@ -30,12 +31,14 @@ def source_of(
 
     Raises:
         PlanError: the file is no plan. SettingsError: the environment variables of a controller are invalid.
+        ScheduleError: a text that is no schedule of its control.
     """
+    controls = read_setting("lambda", lam), read_setting("gamma", gamma)
     if is_controlled():
         return _controller()
     if plan is not None:
         return _recorded(PlanFileSource(plan), run, f"as {plan} says", f"as {plan} says", is_exact=is_exact)
-    return _recorded(ConstantSource(lam, gamma), run, _shown(lam), _shown(gamma), is_exact=is_exact)
+    return _recorded(ConstantSource(*controls), run, *map(shown, controls), is_exact=is_exact)
 
 
 def source_of_command_line(script: ScriptRun[Any]) -> ControlsAndRecorder:
@@ -49,9 +52,10 @@ def source_of_command_line(script: ScriptRun[Any]) -> ControlsAndRecorder:
     if script.is_exact and script.run is not None:
         require_free(script.run)
     if script.lam is not None or script.plan is not None:
-        lam, gamma = script.lam or math.inf, script.gamma or 0.9
+        lam = math.inf if script.lam is None else script.lam
+        gamma = 0.9 if script.gamma is None else script.gamma
         return source_of(lam, gamma, script.plan, script.run, is_exact=script.is_exact)
-    gamma = "as the script says" if script.gamma is None else _shown(script.gamma)
+    gamma = "as the script says" if script.gamma is None else shown(read_setting("gamma", script.gamma))
     source = CriterionSource(script.gamma, announce_off=True)
     return _recorded(source, script.run, "as the script says", gamma, is_exact=script.is_exact)
 
@@ -101,10 +105,3 @@ def _recorded(
     controls = {"lambda": lam, "gamma": gamma}
     plan = RunPlan(run, command, controls, experiment_of(sys.argv[0]), is_exact)
     return ControlsAndRecorder(source, Journal(plan))
-
-
-def _shown(value: Setting) -> str:
-    """A control, for people."""
-    if callable(value):
-        return "a function of the step"
-    return "off" if math.isinf(value) else f"{value:g}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from absgd_worker.attach.session.options import SessionOptions
+from absgd_worker.attach.source.settings import Setting
 
 AnySession = TypeVar("AnySession")
 _WeighedSession_contra = TypeVar("_WeighedSession_contra", contravariant=True)
@@ -29,8 +30,8 @@ class ScriptRun(Generic[AnySession]):
     """
 
     is_controlled: bool
-    lam: float | None = None
-    gamma: float | None = None
+    lam: Setting | None = None
+    gamma: Setting | None = None
     plan: str | Path | None = None
     run: str | None = None
     is_exact: bool = False
@@ -55,4 +56,5 @@ class ScriptRun(Generic[AnySession]):
             normaliser="rank-local" if "rank-local" in (script.normaliser, own.normaliser) else "refuse",
             groups=own.groups if script.groups == "scaled" else script.groups,
             mirror="off" if "off" in (script.mirror, own.mirror) else "auto",
+            steps_per_epoch=own.steps_per_epoch or script.steps_per_epoch,
         )

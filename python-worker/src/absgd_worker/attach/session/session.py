@@ -21,6 +21,7 @@ from absgd_worker.attach.session.options import SessionOptions
 from absgd_worker.attach.session.saved_state import load_state, state_of
 from absgd_worker.attach.session.script_run import ScriptRun
 from absgd_worker.attach.session.session_parts import SessionParts
+from absgd_worker.attach.session.steps.epochs import Epochs
 from absgd_worker.attach.session.steps.step_end import StepEnd
 from absgd_worker.attach.source.recorder import ControlsAndRecorder, with_recorder
 from absgd_worker.attach.source.source import ControlSource, StopTraining
@@ -135,6 +136,16 @@ class Session:
     def model(self) -> nn.Module | None:
         """The model that was called last; None before the first call."""
         return self.watch.model
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many optimizer steps an epoch has; 0 if that is unknown."""
+        return self._steps.epochs.steps
+
+    @property
+    def epochs(self) -> Epochs:
+        """A framework says here how long its epochs are."""
+        return self._steps.epochs
 
     @property
     def is_training(self) -> bool:

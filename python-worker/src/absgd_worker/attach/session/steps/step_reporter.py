@@ -45,6 +45,7 @@ class StepReporter:
         training.no_effect.add(statistics, lam, is_off=steps.rule.is_off(lam))
         if steps.source.wants_lambda and not steps.source.has_guard:
             training.collapse.step(entry)
+        steps.epochs.check(training.weighings.calls_of_last_step([entry.name]))
         self._announcements.several(training.estimates.sites_with_several_calls(parts.keys()))
         self._announcements.samples(known=entry.indices_B is not None, doubt=training.samples.doubt)
         if self._mirror is not None:
