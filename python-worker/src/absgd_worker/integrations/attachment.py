@@ -38,6 +38,8 @@ class Settings(TypedDict, total=False):
     groups: Groups
     mirror: Mirroring
     steps_per_epoch: int | None
+    recipe: str | None
+    wrong: float | None
 
 
 Request = Literal["checkpoint", "evaluation"]
@@ -115,6 +117,12 @@ class Attachment:
         """Sets the number of losses of the next step, unless the settings have `accumulate`."""
         if self.session is not None:
             self.session.expect(micro_batches)
+
+    def tell_length(self, steps: float | None) -> None:
+        """Says how many optimizer steps the training has. None, below 1, or not finite: it is unknown."""
+        if self.session is not None:
+            known = steps is not None and math.isfinite(steps) and steps >= 1
+            self.session.epochs.training = int(steps) if known and steps is not None else 0
 
     def tell_epoch(self, steps: float | None) -> None:
         """Says how many optimizer steps an epoch has, for schedules in epochs, unless the settings do. None,

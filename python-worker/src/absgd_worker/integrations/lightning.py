@@ -69,6 +69,7 @@ class AbsgdCallback(pl.Callback):
         # The Trainer alone decides when to validate: it has no method to request it.
         self._attachment.begin(can_evaluate=False)
         if pl_module.automatic_optimization:
+            self._attachment.tell_length(trainer.estimated_stepping_batches)
             batches, accumulation = trainer.num_training_batches, trainer.accumulate_grad_batches
             self._attachment.tell_epoch(math.ceil(batches / accumulation) if math.isfinite(batches) else None)
 

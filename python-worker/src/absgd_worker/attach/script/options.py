@@ -7,6 +7,7 @@ import re
 
 from absgd_worker.attach.provenance.functional_losses import LOSSES
 from absgd_worker.attach.source.settings import Control, read_setting
+from absgd_worker.recipes import KINDS
 from absgd_worker.schedules import ScheduleError
 
 
@@ -28,6 +29,27 @@ def command_line() -> argparse.ArgumentParser:
         "'join(off.for(200), exponential(-5, -0.5, over=2000))'. If its absolute value is below the "
         "mean loss at the start, training may collapse, unless the model is trained already: begin with "
         "off.for(…)",
+    )
+    parser.add_argument(
+        "--recipe",
+        choices=KINDS,
+        help="chooses lambda from the losses of the script, in their own units. wrong-labels: turns away "
+        "from the samples with the highest losses, once the model tells them apart; rare-groups: attends to "
+        "them; off: measures alone",
+    )
+    parser.add_argument(
+        "--wrong",
+        type=_share,
+        metavar="SHARE",
+        help="for --recipe wrong-labels: the share of wrong labels as far as it is known, above 0 and below "
+        "0.6 (default: estimated)",
+    )
+    parser.add_argument(
+        "--steps",
+        type=_count,
+        metavar="N",
+        help="for --recipe: optimizer steps of the whole training, from 256 (default: as a framework says, "
+        "else unknown)",
     )
     parser.add_argument(
         "--plan",
@@ -125,6 +147,13 @@ def _setting(name: str, text: str) -> Control:
         return read_setting(name, text)
     except ScheduleError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _share(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a share above 0 and below 0.6") from None
 
 
 def _count(text: str) -> int:

@@ -12,6 +12,7 @@ from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.hooks.hyperparameters import Groups
 from absgd_worker.attach.mirror.mirror import Mirroring
 from absgd_worker.attach.session.choose_source import (
+    Asked,
     source_of,
     source_of_script,
     source_outside_of_sessions,
@@ -31,6 +32,7 @@ from absgd_worker.attach.source.recorder import ControlsAndRecorder
 from absgd_worker.attach.source.settings import Setting
 from absgd_worker.attach.source.source import ControlSource
 from absgd_worker.console import complain
+from absgd_worker.recipes import recipe_of
 from absgd_worker.weights import Rule
 
 
@@ -50,6 +52,8 @@ def session(
     on_evaluate: Callable[[], Mapping[str, Any] | str] | None = None,
     mirror: Mirroring = "auto",
     steps_per_epoch: int | None = None,
+    recipe: str | None = None,
+    wrong: float | None = None,
     source: ControlSource | ControlsAndRecorder | None = None,
 ) -> Iterator[Session]:
     """ABSGD for the training loops inside: `wrap`, `weigh` and `capture` belong to the session.
@@ -84,6 +88,10 @@ def session(
         steps_per_epoch: how many optimizer steps an epoch has, for schedules in epochs. Default: as a
             framework's callback says, or as many as the tracked loader (`track`) has batches, divided by
             `accumulate`.
+        recipe: chooses lambda from the losses, in their own units, instead of `lam`: "wrong-labels",
+            "rare-groups", or "off", which measures alone. See "Recipes" in docs/schedules.md.
+        wrong: for the recipe "wrong-labels", the share of wrong labels as far as it is known, in (0, 0.6).
+            Default: it is estimated.
         source: where controls come from, instead of all of these.
 
     Under a controller (`absgd run` and `absgd attach` set `ABSGD_ENDPOINT` and `ABSGD_RUN`), the controller
@@ -94,8 +102,9 @@ def session(
 
     Raises:
         SessionError: inside another session. ValueError: a value that is not permitted. ScheduleError: a text
-            that is no schedule, with its place. PlanError: the file is no plan. SettingsError: the
-            environment variables of a controller are invalid.
+            that is no schedule, with its place. RecipeError: an unknown recipe, or a share out of range.
+            PlanError: the file is no plan. SettingsError: the environment variables of a controller are
+            invalid.
     """
     leave_sessions_of_other_cells()
     options = SessionOptions(
@@ -109,6 +118,7 @@ def session(
         mirror,
         steps_per_epoch,
     ).checked()
+    asked = Asked(lam, gamma, None if recipe is None else recipe_of(recipe, wrong))
     outer = entered()
     if outer is not None:
         script = outer.script_run
@@ -117,7 +127,7 @@ def session(
                 "a session is entered already: leave it before you enter another one, or use it with "
                 "absgd_worker.current()"
             )
-        if script.sets_lambda and (plan is not None or lam != math.inf):
+        if script.sets_lambda and (plan is not None or recipe is not None or lam != math.inf):
             complain(
                 "absgd: the command line or the controller sets lambda: the script's own session(lam=…) is "
                 "ignored"
@@ -126,11 +136,11 @@ def session(
             with with_script_options(outer, options):
                 yield outer
             return
-        inner = Session(source or source_of_script(script, lam, gamma, plan, run), script.combined(options))
+        inner = Session(source or source_of_script(script, asked, plan, run), script.combined(options))
         with _in_place_of(outer, inner, script):
             yield inner
         return
-    own = Session(source or source_of(lam, gamma, plan, run), options)
+    own = Session(source or source_of(asked, plan, run), options)
     leave_implicit()
     with entered_session(own):
         yield own

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from absgd_worker.attach.checks.turned_away import TurnedAway
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.estimates.estimates import Estimates
 from absgd_worker.attach.provenance.granularity import Granularity
@@ -138,9 +139,24 @@ class Session:
         return self.watch.model
 
     @property
+    def run_name(self) -> str | None:
+        """The name of the run that this session records; None before its first step, or without one."""
+        return self.recorder.run_name
+
+    @property
+    def turned_away(self) -> TurnedAway | None:
+        """How much of the weight lambda took away lately in this training; None if it was never on."""
+        return self._steps.training.last_weights.read()
+
+    @property
     def steps_per_epoch(self) -> int:
         """How many optimizer steps an epoch has; 0 if that is unknown."""
         return self._steps.epochs.steps
+
+    @property
+    def training_steps(self) -> int:
+        """How many optimizer steps the training has; 0 if that is unknown."""
+        return self._steps.epochs.training
 
     @property
     def epochs(self) -> Epochs:

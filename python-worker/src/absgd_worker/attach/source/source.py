@@ -44,6 +44,11 @@ class Script(Protocol):
         """How many optimizer steps an epoch has; 0 if that is unknown."""
         ...
 
+    @property
+    def training_steps(self) -> int:
+        """How many optimizer steps the training has; 0 if that is unknown."""
+        ...
+
 
 class ControlSource(Protocol):
     """Decides the controls of each step. A session calls it from the thread that trains."""
@@ -132,6 +137,11 @@ class LocalSource:
     def steps_per_epoch(self) -> int:
         """How many optimizer steps an epoch of the script has, as far as is known now; 0 if it is unknown."""
         return 0 if self._script is None else self._script.steps_per_epoch
+
+    @property
+    def training_steps(self) -> int:
+        """How many optimizer steps the training has, as far as is known now; 0 if it is unknown."""
+        return 0 if self._script is None else self._script.training_steps
 
     def process_commands(self, step: int) -> StopTraining | None:
         return None

@@ -16,6 +16,8 @@ class Epochs:
         self._given, self._accumulate = given, accumulate
         self.told = 0
         """The steps of an epoch as a framework says; 0 if none has said it."""
+        self.training = 0
+        """The steps of the whole training, as the script or a framework says; 0 if none has said it."""
         self._batches = 0
         """The length of the tracked loader that was used; 0 if none was."""
 
