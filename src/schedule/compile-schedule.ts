@@ -34,9 +34,13 @@ export function compileSegments(
   for (const { rule } of segments) {
     const { leastSteps = 0, name = '' } = rule ?? {}
     if (runSteps === 0 || runSteps >= leastSteps) continue
-    throw new AbsgdError('experiment', `${name} needs at least ${leastSteps} steps, but the run has ${runSteps}`, {
-      hint: 'train longer, or give the control a schedule of your own',
-    })
+    throw new AbsgdError(
+      'experiment',
+      `${name} needs at least ${leastSteps} steps, but the run has ${runSteps}`,
+      {
+        hint: 'train longer, or give the control a schedule of your own',
+      },
+    )
   }
   const end = endOf(segments)
   const runEnd = runSteps === 0 ? Infinity : runSteps

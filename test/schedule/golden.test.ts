@@ -8,7 +8,11 @@ import { parseSchedule, writeSchedule } from '../../src/schedule/expression.js'
 interface Golden {
   readonly stepsPerEpoch: number
   readonly steps: readonly number[]
-  readonly schedules: readonly { readonly text: string; readonly written: string; readonly bits: readonly string[] }[]
+  readonly schedules: readonly {
+    readonly text: string
+    readonly written: string
+    readonly bits: readonly string[]
+  }[]
   readonly refused: readonly { readonly text: string; readonly problem: string; readonly hint: string }[]
 }
 

@@ -73,8 +73,7 @@ export function applyRuleEdits(
       if (lease === undefined || isKnown || isLate) return { state, effects }
       const position = currentPosition(state)
       const other = state.edits.findLast(
-        ({ edited }) =>
-          edited.control === control && edited.to.kind === 'schedule' && edited.by !== by,
+        ({ edited }) => edited.control === control && edited.to.kind === 'schedule' && edited.by !== by,
       )
       if (other !== undefined) {
         const set = `${control} was set by ${other.edited.by}, and stays so; ${by} would have set ${text}`

@@ -205,8 +205,7 @@ function nextDecision(
   const decision = { type: 'decided', control, position: { attempt, step } } as const
   const current = last?.value ?? rule.initial
   // A rule that failed once is not called again.
-  if (last?.stateJson === '')
-    return { decided: { ...decision, value: current, stateJson: '', mark: '' } }
+  if (last?.stateJson === '') return { decided: { ...decision, value: current, stateJson: '', mark: '' } }
   try {
     const reports = reportsFor(seen, step, rule)
     const state: unknown = last === undefined ? rule.start : JSON.parse(last.stateJson)
@@ -228,8 +227,9 @@ function nextDecision(
   }
 }
 
-function isDone({ isDone: ends }: FeedbackRule, last: Decided | undefined): boolean {
-  return ends !== undefined && last !== undefined && last.stateJson !== '' && ends(JSON.parse(last.stateJson))
+function isDone(rule: FeedbackRule, last: Decided | undefined): boolean {
+  if (rule.isDone === undefined || last === undefined || last.stateJson === '') return false
+  return rule.isDone(JSON.parse(last.stateJson))
 }
 
 function decidedThrough({ control, from, to, rule }: ControlRule, decisions: readonly Decided[]): number {
