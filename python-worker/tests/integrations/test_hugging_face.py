@@ -219,6 +219,25 @@ def test_a_trainer_that_trains_again_counts_from_0_and_that_is_said(
     assert "the Trainer begins anew: so do lambda and its estimate" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("accumulation", [1, 3])
+def test_a_schedule_in_epochs_has_the_epochs_of_the_trainer(tmp_path: Path, accumulation: int) -> None:
+    def trained(lam: Any) -> tuple[list[torch.Tensor], int]:
+        callback = hugging_face.AbsgdCallback(lam=lam)
+        options = {"gradient_accumulation_steps": accumulation, "max_steps": -1, "num_train_epochs": 3}
+        trainer = trainer_of(tmp_path, classifier(), Sentences(), callback=callback, **options)
+        trainer.train()
+        model: Any = trainer.model
+        weights = [parameter.detach().clone() for parameter in model.parameters()]
+        return weights, trainer.state.global_step
+
+    weights, steps = trained("join(off.for(epochs(2)), -1)")
+    assert steps % 3 == 0
+    expected, _ = trained(lambda step: math.inf if step < 2 * steps // 3 else -1.0)
+    other, _ = trained(lambda step: math.inf if step < 2 * steps // 3 - 1 else -1.0)
+    assert all(map(torch.equal, weights, expected))
+    assert not all(map(torch.equal, weights, other))
+
+
 def test_metrics_that_are_no_numbers_are_left_out(tmp_path: Path) -> None:
     callback = hugging_face.AbsgdCallback()
     source = Stops(callback, {})

@@ -11,6 +11,7 @@ from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.attach.hooks.hyperparameters import initial_values
 from absgd_worker.attach.source.bye_for_exit import bye_of
+from absgd_worker.attach.source.lambda_edits import LambdaEdit
 from absgd_worker.attach.source.script_actions import ScriptActions
 from absgd_worker.attach.source.source import Script, StopTraining
 from absgd_worker.device.ordered import OrderedReports
@@ -163,10 +164,18 @@ class ControllerSource:
             attempt, step = exchange.status.position
             self._connection.reports.append(Evaluation(attempt, step - 1, split, metrics, 0, b"", 0.0))
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, *, is_warning: bool = True) -> None:
         if self._connection is not None:
             exchange = self._connection.exchange
             self._connection.reports.append(Note(text, exchange.status.position))
+
+    @property
+    def run_name(self) -> str | None:
+        """The controller knows it."""
+        return None
+
+    def edited(self, edit: LambdaEdit) -> None:
+        """The controller itself decides lambda: there are no such edits."""
 
     def begin_run(self) -> None:
         """See `Recorder`. Raises SessionError, always."""

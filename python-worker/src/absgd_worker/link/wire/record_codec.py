@@ -44,11 +44,35 @@ def encode_record(
     elif isinstance(body, r.SampleInfo):
         fields: dict[str, Any] = {**vars(body), "ids": [text_that_fits(one) for one in body.ids]}
         part.MergeFrom(report_pb2.SampleInfo(**fields))
+    elif isinstance(body, (r.EditRequested, r.EditMade, r.EditSettled)):
+        _fill_edit(part, body)
     elif isinstance(body, m.Bye):
         part.CopyFrom(write_bye(body, lease_epoch))
     else:
         part.MergeFrom(type(part)(**vars(body)))
     return record.SerializeToString()
+
+
+def _fill_edit(part: Any, body: r.EditRequested | r.EditMade | r.EditSettled) -> None:
+    if isinstance(body, r.EditSettled):
+        result = part.result
+        result.id, result.ok, result.step, result.message = body.id, True, body.step, body.message
+        return
+    change = body.change
+    if isinstance(body, r.EditRequested):
+        request = part.request
+        request.id, request.by, request.why = body.id, body.by, text_that_fits(body.why)
+        edit = request.action.set.edits.add(control=change.control, at_step=change.at.step)
+        part.position.CopyFrom(write_position(body.position))
+    else:
+        edit = part
+        part.request, part.by, part.control = body.id, body.by, change.control
+        part.before, part.after = body.before, body.after
+        part.position.CopyFrom(write_position(change.at))
+    if change.schedule:
+        edit.schedule = change.schedule
+    else:
+        edit.factor = change.factor
 
 
 def stream_of(body: r.Body) -> str:
