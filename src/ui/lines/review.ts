@@ -1,4 +1,5 @@
 /** `absgd review`: how far a review is, and what it says about the labels. */
+import { reviewsInWords } from '../../history/reviews.js'
 import type { Share } from '../../review/estimate.js'
 import type { ReviewReport, StratumReport } from '../../review/review-report.js'
 import { formatCount } from '../text/format.js'
@@ -18,7 +19,7 @@ export function reviewLines(report: ReviewReport, file: string): string[] {
       'actions',
       `${formatCount(kept)} keep, ${formatCount(dropped)} drop, ${formatCount(relabelled)} relabel, ${formatCount(open)} empty`,
     ),
-    ...entry('changes', reviewInWords(report)),
+    ...entry('changes', reviewsInWords([{ dropped, relabelled, sha256: report.hash }])),
     ...(suspects.rows === 0 ? [] : entry('suspects', precisionInWords(suspects))),
     ...(random.rows === 0 ? [] : entry('random', randomInWords(random))),
     ...entry('all', `${allInWords(report)}${report.wrongLabels === undefined ? '' : label}`),
@@ -32,15 +33,6 @@ export function reviewLines(report: ReviewReport, file: string): string[] {
     ...wrap(`the corrected data, in Python: absgd_worker.apply_review(dataset, ${JSON.stringify(file)})`),
   ]
   return lines.map(sanitize)
-}
-
-/** `37 dropped, 12 relabelled (a1b2c3d4)`, as the log of a run that trains on the corrected data has it. */
-export function reviewInWords({
-  dropped,
-  relabelled,
-  hash,
-}: Pick<ReviewReport, 'dropped' | 'relabelled' | 'hash'>): string {
-  return `${dropped} dropped, ${relabelled} relabelled (${hash.slice(0, 8)})`
 }
 
 function precisionInWords({ wrong, judged, size, share }: StratumReport): string {

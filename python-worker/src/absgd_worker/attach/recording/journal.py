@@ -16,7 +16,8 @@ from absgd_worker.link.run_lock import is_locked, is_take_over_asked, locked_err
 from absgd_worker.link.step_entry import StepEntry
 from absgd_worker.link.wire.messages import Position
 from absgd_worker.link.wire.record_codec import attempt_begun
-from absgd_worker.link.wire.records import Evaluation, Joined, Note, Rewind
+from absgd_worker.link.wire.records import INFO_LEVEL, Evaluation, Joined, Note, Rewind
+from absgd_worker.review.applied import ReviewNotes
 
 
 class Journal:
@@ -32,6 +33,7 @@ class Journal:
         self._place: RunPlace | None = None
         self._writer: LogWriter | None = None
         self._position = Position(1, 0)
+        self._reviews = ReviewNotes()
 
     @property
     def attempt(self) -> int:
@@ -45,6 +47,9 @@ class Journal:
         # The rank is known by the first step, often not before. The other ranks train the same model.
         if self._writer is None and global_rank() == 0:
             self._begin(step)
+        if self._writer is not None:
+            for text in self._reviews.take():
+                self._writer.append(Note(text, self._position, level=INFO_LEVEL))
 
     def report(self, entry: StepEntry) -> None:
         self._position = Position(entry.attempt, entry.step + 1)
@@ -136,6 +141,7 @@ class Journal:
 
     def _start(self, writer: LogWriter, place: RunPlace, position: Position, cause: str | None) -> None:
         self._writer = writer
+        self._reviews = ReviewNotes()
         self._position = position
         self._place = RunPlace(place.name, place.directory, position.attempt)
         writer.set_position(position)

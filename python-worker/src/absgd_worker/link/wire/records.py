@@ -108,6 +108,10 @@ class Gap:
     reason: GapReason
 
 
+INFO_LEVEL = 1
+"""The level of a note that is no warning."""
+
+
 @dataclass(frozen=True)
 class Note:
     """One or two sentences for the user, and the position of training."""
