@@ -31,7 +31,7 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
   show: ['--runs', '--json'],
   compare: ['--metric', '--baseline', '--runs', '--json'],
   samples: ['--suspects', '--class', '--mix', '--runs', '--csv', '--json'],
-  review: ['--json', 'relabel:X'],
+  review: ['--tui', '--runs', '--json', 'relabel:X'],
   'what-if': ['lambda=-2', 'ess=0.6', 'kl=0.5', '--sign', '--steps', '--runs', '--json'],
   suggest: ['--wrong', '--steps', '--runs', '--json'],
   ledger: ['--runs', '--json'],

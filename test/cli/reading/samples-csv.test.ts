@@ -3,15 +3,7 @@ import { samplesCommand } from '../../../src/cli/commands/samples.js'
 import { parseReview } from '../../../src/review/read-review.js'
 import type { Body } from '../../../src/record/record.js'
 import type { Manifest } from '../../../src/record/manifest.js'
-import {
-  ended,
-  joined,
-  predictions,
-  sampleInfo,
-  samples,
-  started,
-  steps,
-} from '../../helpers/records.js'
+import { ended, joined, predictions, sampleInfo, samples, started, steps } from '../../helpers/records.js'
 import { temporaryRoot, writeRun } from '../../helpers/runs.js'
 
 const size = 12
