@@ -97,9 +97,7 @@ export function processTerminal(): ReviewTerminal {
     async *keys() {
       stdin.setRawMode(true)
       try {
-        for await (const chunk of stdin)
-           
-          yield* String(chunk).match(/\u001B\[[0-9;]*[A-Za-z]|[^]/gu) ?? []
+        for await (const chunk of stdin) yield* String(chunk).match(/\u001B\[[0-9;]*[A-Za-z]|[^]/gu) ?? []
       } finally {
         stdin.setRawMode(false)
         stdin.pause()

@@ -86,7 +86,7 @@ def test_the_last_times_count_and_the_mean_is_one(tmp_path: Path) -> None:
 
 
 def test_steps_that_a_rewind_hides_and_other_losses_do_not_count(tmp_path: Path) -> None:
-    visible = [samples(0, {0: 0.5, 1: 0.5}), samples(1, {0: 0.25, 1: 0.75}, attempt=2)]
+    visible: list[Body] = [samples(0, {0: 0.5, 1: 0.5}), samples(1, {0: 0.25, 1: 0.75}, attempt=2)]
     hidden = [samples(1, {0: 0.9, 1: 0.1}), samples(1, {0: 1.0, 1: 0.0}, weighing="aux")]
     run = write(tmp_path / "a", [visible[0], *hidden, Rewind(2, 1), visible[1]])
     plain = write(tmp_path / "b", visible)
