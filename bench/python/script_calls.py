@@ -3,7 +3,8 @@
     script_calls.py [STEPS]
 
 Each call takes some hundred nanoseconds warm, and several microseconds where a step has emptied the caches.
-Prints the number a step, and for the recorded script the functions that are called most beside the plain ones.
+Prints the number a step, and for the recorded script the functions that are called most beside the plain
+ones.
 """
 
 from __future__ import annotations

@@ -18,6 +18,8 @@ from absgd_worker.link.step_entry import StepEntry
 from absgd_worker.link.wire.messages import Position
 from absgd_worker.link.wire.record_codec import attempt_begun
 from absgd_worker.link.wire.records import (
+    INFO_LEVEL,
+    WARNING_LEVEL,
     Change,
     EditMade,
     EditRequested,
@@ -27,6 +29,7 @@ from absgd_worker.link.wire.records import (
     Note,
     Rewind,
 )
+from absgd_worker.review.applied import ReviewNotes
 
 
 class Journal:
@@ -42,6 +45,7 @@ class Journal:
         self._place: RunPlace | None = None
         self._writer: LogWriter | None = None
         self._position = Position(1, 0)
+        self._reviews = ReviewNotes()
 
     @property
     def attempt(self) -> int:
@@ -59,6 +63,9 @@ class Journal:
         # The rank is known by the first step, often not before. The other ranks train the same model.
         if self._writer is None and global_rank() == 0:
             self._begin(step)
+        if self._writer is not None:
+            for text in self._reviews.take():
+                self._writer.append(Note(text, self._position, level=INFO_LEVEL))
 
     def report(self, entry: StepEntry) -> None:
         self._position = Position(entry.attempt, entry.step + 1)
@@ -73,7 +80,7 @@ class Journal:
 
     def note(self, text: str, *, is_warning: bool = True) -> None:
         if self._writer is not None:
-            level = WARNING if is_warning else INFO
+            level = WARNING_LEVEL if is_warning else INFO_LEVEL
             self._writer.append(Note(text=text, position=self._position, level=level))
 
     def edited(self, edit: LambdaEdit) -> None:
@@ -160,6 +167,7 @@ class Journal:
 
     def _start(self, writer: LogWriter, place: RunPlace, position: Position, cause: str | None) -> None:
         self._writer = writer
+        self._reviews = ReviewNotes()
         self._position = position
         self._place = RunPlace(place.name, place.directory, position.attempt)
         writer.set_position(position)
@@ -167,7 +175,3 @@ class Journal:
             writer.append(Rewind(*position, cause))
         hello = script_hello(place.directory.name, incarnation=writer.incarnation, position=position)
         writer.append(Joined(hello, position.attempt))
-
-
-INFO, WARNING = 1, 2
-"""Levels of a note: `NoteLevel` in record.proto."""

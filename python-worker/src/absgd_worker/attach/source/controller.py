@@ -23,7 +23,8 @@ from absgd_worker.link.hello import objection, script_hello
 from absgd_worker.link.open_courier import new_incarnation, serve_controller
 from absgd_worker.link.step_entry import StepEntry
 from absgd_worker.link.wire.messages import Bye, EventKind, Position, Reason
-from absgd_worker.link.wire.records import Evaluation, Note
+from absgd_worker.link.wire.records import INFO_LEVEL, Evaluation, Note
+from absgd_worker.review.applied import ReviewNotes
 from absgd_worker.weights import Rule
 
 
@@ -40,6 +41,7 @@ class ControllerSource:
         self._is_follower: bool | None = None
         self._events: list[EventKind] = []
         """Planned for the steps since `process_commands` was called last."""
+        self._reviews = ReviewNotes()
 
     # The methods of a control source.
 
@@ -150,6 +152,8 @@ class ControllerSource:
         if self._connection is None:
             return
         exchange = self._connection.exchange
+        for text in self._reviews.take():
+            self._connection.reports.append(Note(text, exchange.status.position, level=INFO_LEVEL))
         every = exchange.sample_every
         keep_samples = every > 0 and entry.step % every == 0
         self._connection.reports.append(

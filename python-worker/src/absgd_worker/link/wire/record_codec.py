@@ -1,9 +1,9 @@
-"""Encodes records: what a frame of telemetry, of the spool and of the log holds."""
+"""Encodes and reads records: what a frame of telemetry, of the spool and of the log holds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 from absgd_worker.gen import record_pb2, report_pb2, stream_pb2
 from absgd_worker.link.wire import messages as m
@@ -100,6 +100,48 @@ def attempt_begun(payload: bytes) -> int:
     except Exception:  # Versions of protobuf raise different classes.
         return 0
     return max(record.worker_joined.attempt, record.rewind.attempt)
+
+
+class Mark(NamedTuple):
+    """What readers of the samples need of a record of steps."""
+
+    dataset_size: int = 0
+    """Of a worker that joined; 0 if unknown."""
+    rewind: tuple[int, int] | None = None
+    """The attempt that begins, and the step that it begins with."""
+
+
+def read_mark(payload: bytes) -> Mark:
+    """Reads a record of the stream of steps; an empty mark if it does not decode."""
+    record = record_pb2.Record()
+    try:
+        record.ParseFromString(payload)
+    except Exception:  # Versions of protobuf raise different classes.
+        return Mark()
+    rewind = (record.rewind.attempt, record.rewind.to_step) if record.HasField("rewind") else None
+    return Mark(record.worker_joined.hello.dataset_size, rewind)
+
+
+class SamplesRead(NamedTuple):
+    """The samples of a step in a log, as little-endian bytes."""
+
+    attempt: int
+    step: int
+    weighing: str
+    """Empty for "loss"."""
+    weights: bytes
+    indices: bytes
+
+
+def read_step_samples(payload: bytes) -> Iterator[SamplesRead]:
+    """The samples of the steps in a record; none if it has none or does not decode."""
+    record = record_pb2.Record()
+    try:
+        record.ParseFromString(payload)
+    except Exception:  # Versions of protobuf raise different classes.
+        return
+    for step in record.sample_batch.steps:
+        yield SamplesRead(record.sample_batch.attempt, step.step, step.weighing, step.weights, step.indices)
 
 
 def _fill_step_batch(batch: report_pb2.StepBatch, body: r.StepBatch) -> None:

@@ -108,13 +108,17 @@ class Gap:
     reason: GapReason
 
 
+INFO_LEVEL, WARNING_LEVEL = 1, 2
+"""Levels of a note, as in record.proto."""
+
+
 @dataclass(frozen=True)
 class Note:
     """One or two sentences for the user, and the position of training."""
 
     text: str
     position: Position
-    level: int = 2
+    level: int = WARNING_LEVEL
 
 
 @dataclass(frozen=True)
