@@ -69,4 +69,5 @@ function isSource(path: string): boolean {
   return !/(^|\/)(__pycache__|[^/]*\.egg-info)$/.test(path)
 }
 
-const HAS_BACKEND = 'import setuptools; assert tuple(map(int, setuptools.__version__.split(".")[:2])) >= (70, 1)'
+const HAS_BACKEND =
+  'import setuptools; assert tuple(map(int, setuptools.__version__.split(".")[:2])) >= (70, 1)'
