@@ -46,7 +46,7 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
   stop: ['--no-checkpoint', '--runs', '--why', '--json'],
   step: ['-n <steps>', '--runs', '--why', '--json'],
   restore: ['--to <step>', '--runs', '--why', '--json'],
-  setup: ['--python', '--demo', '--dev', '--install', '--offline'],
+  setup: ['--python', '--demo', '--dev', '--install', '--offline', '--wheel'],
   doctor: ['--python'],
 }
 
