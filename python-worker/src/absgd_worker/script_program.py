@@ -20,6 +20,7 @@ from absgd_worker.attach.capture.capture import Capture
 from absgd_worker.attach.capture.compilation import graphs_that_break
 from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.attach.recipes.recipe_source import RecipeSource
+from absgd_worker.attach.recording.result_file import result_file
 from absgd_worker.attach.script.exec_guard import guarded_exec
 from absgd_worker.attach.script.options import command_line
 from absgd_worker.attach.script.pty import replace_null_stdin
@@ -132,6 +133,8 @@ def _train(run: Callable[[], object], options: argparse.Namespace, recipe: Recip
     # A lambda that was asked for and had no effect is no success; nor is one whose run has no steps.
     if sum(one.total_steps for one in sessions) == 0 and options.lam is not None and may_be_on(options.lam):
         code = code or 1
+    if result_file is not None:
+        result_file.write(code)
     return code
 
 

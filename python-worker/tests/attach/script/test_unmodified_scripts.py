@@ -200,6 +200,18 @@ def test_a_script_that_cannot_be_run_is_named(
 
 
 @pytest.mark.parametrize(
+    "own", [["--l", "3"], ["--seed", "1"], ["--lam", "2"], ["--ab"], ["--s=4", "-m", "x"]]
+)
+def test_options_of_the_script_are_its_own_also_where_absgd_run_has_longer_ones(
+    own: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "train.py"
+    script.write_text("import sys; print(sys.argv[1:])")
+    assert run.main([str(script), *own]) == 0
+    assert str(own) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
     ("arguments", "permitted"),
     [
         (["--lam", "0", "x.py"], "lambda takes numbers other than 0"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 
+from absgd_worker.ab.command_line import add_options
 from absgd_worker.attach.provenance.functional_losses import LOSSES
 from absgd_worker.attach.source.settings import Control, read_setting
 from absgd_worker.recipes import KINDS
@@ -17,6 +18,8 @@ def command_line() -> argparse.ArgumentParser:
         prog="absgd-run",
         usage="absgd-run [options] (FILE | -m MODULE | MODULE:FUNCTION) [arguments …]",
         description="Run a training script unchanged, and weigh the losses that it trains on.",
+        # A shortened option of the script would be an ambiguous one of absgd-run.
+        allow_abbrev=False,
         epilog="All arguments after the name of the script are passed to the script.",
     )
     # Recognise -1e9 and -inf as numbers, not as options.
@@ -127,6 +130,7 @@ def command_line() -> argparse.ArgumentParser:
         help="also write lambda and its statistics to the wandb run or TensorBoard writer of the script "
         "(default: auto)",
     )
+    add_options(parser)
     parser.add_argument("--quiet", action="store_true", help="do not print which losses are captured")
     parser.add_argument("-m", dest="module", action="store_true", help="run a module, like python -m")
     parser.add_argument("target", help=argparse.SUPPRESS)

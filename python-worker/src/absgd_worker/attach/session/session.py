@@ -17,6 +17,7 @@ from absgd_worker.attach.checks.turned_away import TurnedAway
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.estimates.estimates import Estimates
 from absgd_worker.attach.provenance.granularity import Granularity
+from absgd_worker.attach.recording.result_file import result_file
 from absgd_worker.attach.session.notebook import running_cell
 from absgd_worker.attach.session.options import SessionOptions
 from absgd_worker.attach.session.saved_state import load_state, state_of
@@ -226,3 +227,5 @@ class Session:
         numbers = {name: float(value) for name, value in metrics.items()}
         self._steps.training.non_finite.evaluated(split, numbers, self.step)
         self.recorder.evaluated(split, numbers)
+        if result_file is not None:
+            result_file.evaluated(split, numbers)

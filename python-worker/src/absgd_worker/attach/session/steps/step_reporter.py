@@ -9,6 +9,7 @@ from torch.optim.optimizer import Optimizer
 
 from absgd_worker.attach.mirror.mirror import Mirror
 from absgd_worker.attach.recipes.recipe_source import RecipeSource
+from absgd_worker.attach.recording.result_file import result_file
 from absgd_worker.attach.session.steps.announcements import Announcements
 from absgd_worker.attach.session.steps.training_steps import TrainingSteps
 from absgd_worker.attach.session.steps.weighed_losses import WeighedLosses
@@ -41,6 +42,8 @@ class StepReporter:
         )
         training.non_finite.step(training.step, numbers_of(entry))
         steps.recorder.report(entry)
+        if result_file is not None:
+            result_file.step(entry)
         if isinstance(steps.source, RecipeSource):
             steps.source.observe(entry, steps.recorder)
         lam = entry.controls.get("lambda", math.inf)
