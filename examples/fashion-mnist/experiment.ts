@@ -1,5 +1,16 @@
 /** Fashion-MNIST with wrong labels or a long tail: the arms of the table that `npm run ablation -- --table` prints. */
-import { bound, constant, cosine, defineExperiment, epochs, every, exponential, join, off, twoStage } from 'absgd'
+import {
+  bound,
+  constant,
+  cosine,
+  defineExperiment,
+  epochs,
+  every,
+  exponential,
+  join,
+  off,
+  twoStage,
+} from 'absgd'
 import { z } from 'zod'
 
 /** Steps of λ < 0: off while the network learns what most labels agree on, then steadily smaller. */

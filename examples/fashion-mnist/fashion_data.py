@@ -1,7 +1,7 @@
-"""Fashion-MNIST from its four files: clothes of ten kinds, some of them with a wrong label, some kinds rarer than others.
+"""Fashion-MNIST from its four files, with wrong labels or with rare classes.
 
-The files are those of Debian's package dataset-fashion-mnist, compressed or not. They are in /usr/share/datasets/fashion-mnist,
-or in the folder that the environment variable ABSGD_FASHION_MNIST names.
+The files are those of Debian's package dataset-fashion-mnist, compressed or not. They are in
+/usr/share/datasets/fashion-mnist, or in the folder that the environment variable ABSGD_FASHION_MNIST names.
 
 Shapes: N samples, C = 10 classes.
 """
@@ -20,11 +20,12 @@ from torch.nn import functional as F
 
 NUM_CLASSES = 10
 FOLDER_VARIABLE = "ABSGD_FASHION_MNIST"
+FILES = tuple(f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 # Only the first images of the training file are read: a seed chooses among them.
 POOL_SIZE = 30_000
-# The classes that are confused in arXiv 1805.07836, section 4.2: ankle boot as sneaker, sneaker as sandal, pullover as shirt,
-# and coat and dress as each other. The other five classes keep their labels.
+# The classes that are confused in arXiv 1805.07836, section 4.2: ankle boot as sneaker, sneaker as sandal,
+# pullover as shirt, and coat and dress as each other. The other five classes keep their labels.
 CONFUSED = {9: 7, 7: 5, 2: 6, 4: 3, 3: 4}
 
 
@@ -39,15 +40,18 @@ def fashion_splits(
 ) -> tuple[Split, Split, Split]:
     """Training, validation and test split. The seed chooses images, wrong labels, and which classes are rare.
 
-    Validation has labels as noisy, and classes as rare, as training; test has all images of its file with true labels.
+    Validation has labels as noisy, and classes as rare, as training; test has all images of its file, and
+    their true labels.
 
     Args:
         seed: from 0.
         train: images of the training split, about; classes are rounded.
         validation: images of the validation split.
-        noise: the share of labels that are made wrong, in [0, 1): of all classes, or of the confused ones if asymmetric.
+        noise: the share of labels that are made wrong, in [0, 1): of all classes, or of the confused ones if
+            the kind is asymmetric.
         kind: symmetric (any other label with equal chances) or asymmetric (the label in `CONFUSED`).
-        imbalance: images of the rarest class to those of the most frequent one, in (0, 1]; between them geometric.
+        imbalance: images of the rarest class to those of the most frequent one, in (0, 1]. The counts between
+            them fall geometrically.
     """
     folder = data_folder()
     images = read_images(folder / "train-images-idx3-ubyte", POOL_SIZE)
@@ -103,9 +107,7 @@ def data_folder() -> Path:
         FileNotFoundError: a file is missing; the message says how to get them.
     """
     folder = Path(os.environ.get(FOLDER_VARIABLE) or DEBIAN_FOLDER)
-    for name in (
-        f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
-    ):
+    for name in FILES:
         if not any(file.is_file() for file in (folder / name, folder / f"{name}.gz")):
             raise FileNotFoundError(
                 f"there is no {name}.gz in {folder}: install Debian's package dataset-fashion-mnist, "
@@ -126,7 +128,9 @@ def read_labels(file: Path, limit: int | None = None) -> Tensor:
 
 
 def read_idx(file: Path, dimensions: int, limit: int | None) -> Tensor:
-    """The first `limit` entries of an IDX file of bytes, [N, ...], uint8. With `.gz` behind its name it is decompressed.
+    """The first `limit` entries of an IDX file of bytes, [N, ...], uint8.
+
+    The file, or one with `.gz` behind its name, which is decompressed.
 
     Raises:
         ValueError: it is another kind of file, or ends too early.

@@ -79,8 +79,8 @@ def build(params: dict[str, Any], context: Context) -> Task:
 def generalised(logits: Tensor, labels: Tensor, q: float) -> Tensor:
     """(1 - p^q) / q for any q > 0, cross-entropy for q = 0. [B]
 
-    Its gradient is exp(-q · loss) times that of cross-entropy: the weights of ABSGD at λ = -1/q, not normalised. The published
-    loss, arXiv 1805.07836, has q of at most 1.
+    Its gradient is exp(-q · loss) times that of cross-entropy: the weights of ABSGD at λ = -1/q, not
+    normalised. The published loss, arXiv 1805.07836, has q of at most 1.
     """
     losses_B = losses.cross_entropy(logits, labels)
     return losses_B if q == 0 else -torch.expm1(-q * losses_B) / q

@@ -1,5 +1,17 @@
 /** Digits with wrong labels: λ < 0 turns away from the samples that the network keeps getting wrong. */
-import { cosine, defineExperiment, epochs, every, exponential, join, off, targetEss, twoStage } from 'absgd'
+import {
+  bound,
+  constant,
+  cosine,
+  defineExperiment,
+  epochs,
+  every,
+  exponential,
+  join,
+  off,
+  targetEss,
+  twoStage,
+} from 'absgd'
 import { z } from 'zod'
 
 export default defineExperiment({
@@ -27,6 +39,22 @@ export default defineExperiment({
     // Its best learning rate, for either kind of noise, found on seeds 0 to 9; the other losses stand a higher one.
     sgd: { params: { lr: 0.02 } },
     gce: { params: { loss: 'generalised' } },
+    // q = -1/λ of `annealed`: to 1, the largest that the published loss has, and as far as λ goes.
+    'gce-annealed': {
+      params: { loss: 'generalised' },
+      controls: {
+        q: join(
+          constant(0).for(epochs(5)),
+          bound(exponential({ init: 0.2, end: 2, over: epochs(10) }), { max: 1 }),
+        ),
+      },
+    },
+    'not-normalised': {
+      params: { loss: 'generalised' },
+      controls: {
+        q: join(constant(0).for(epochs(5)), exponential({ init: 0.2, end: 2, over: epochs(10) })),
+      },
+    },
     'two-stage': { controls: { lambda: twoStage({ off: epochs(20), lambda: -0.5 }) } },
     annealed: {
       controls: {
