@@ -39,7 +39,7 @@ export default defineExperiment({
     // Its best learning rate, for either kind of noise, found on seeds 0 to 9; the other losses stand a higher one.
     sgd: { params: { lr: 0.02 } },
     gce: { params: { loss: 'generalised' } },
-    // q = -1/λ of `annealed`: to 1, the largest that the published loss has, and as far as λ goes.
+    // The weights of `annealed`, not normalised: q = -1/λ, to 1, the largest that the published loss has, and to 2.
     'gce-annealed': {
       params: { loss: 'generalised' },
       controls: {
