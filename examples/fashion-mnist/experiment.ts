@@ -1,16 +1,5 @@
 /** Fashion-MNIST with wrong labels or a long tail: the arms of the table that `npm run ablation -- --table` prints. */
-import {
-  bound,
-  constant,
-  cosine,
-  defineExperiment,
-  epochs,
-  every,
-  exponential,
-  join,
-  off,
-  twoStage,
-} from 'absgd'
+import { constant, cosine, defineExperiment, epochs, every, exponential, join, off, twoStage } from 'absgd'
 import { z } from 'zod'
 
 /** λ is off while the network learns what most labels agree on; then |λ| falls. Chosen on seed 1. */

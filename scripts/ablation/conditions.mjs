@@ -21,7 +21,7 @@ function fashion(name, title, params, arms = WRONG_LABELS, figures = [ACCURACY, 
     params,
     arms,
     figures,
-    rates: [0.02, 0.05, 0.1],
+    rates: [0.025, 0.05, 0.1, 0.2],
   }
 }
 
