@@ -26,7 +26,7 @@ export default defineExperiment({
     lr: z.number().positive().default(0.05),
   }),
   length: ({ params }) => epochs(params.epochs),
-  evaluate: every(epochs(5)),
+  evaluate: every(epochs(10)),
   checkpoint: 'end',
   objective: { metric: 'val.accuracy', goal: 'maximize' },
   controls: ({ params }) => ({

@@ -45,7 +45,7 @@ def fashion_splits(
 
     Args:
         seed: from 0.
-        train: images of the training split, about; classes are rounded.
+        train: images of the training split.
         validation: images of the validation split.
         noise: the share of labels that are made wrong, in [0, 1): of all classes, or of the confused ones if
             the kind is asymmetric.
@@ -70,14 +70,14 @@ def fashion_splits(
 
 
 def rare_classes(labels: Tensor, size: int, imbalance: float, generator: torch.Generator) -> Tensor:
-    """Indices of about `size` samples in random order, in classes whose counts fall geometrically. [n]
+    """Indices of `size` samples in random order, in classes whose counts fall geometrically. [size]
 
     Raises:
         ValueError: a class has too few samples.
     """
     order = torch.randperm(len(labels), generator=generator)
     shares = [imbalance ** (place / (NUM_CLASSES - 1)) for place in range(NUM_CLASSES)]
-    counts = [max(1, round(size * share / sum(shares))) for share in shares]
+    counts = [math.ceil(size * share / sum(shares)) for share in shares]
     chosen = []
     for label, count in zip(torch.randperm(NUM_CLASSES, generator=generator).tolist(), counts, strict=True):
         of_class = order[labels[order] == label]
@@ -87,7 +87,7 @@ def rare_classes(labels: Tensor, size: int, imbalance: float, generator: torch.G
             )
         chosen.append(of_class[:count])
     indices = torch.cat(chosen)
-    return indices[torch.randperm(len(indices), generator=generator)]
+    return indices[torch.randperm(len(indices), generator=generator)][:size]
 
 
 def with_noise(labels: Tensor, noise: float, kind: str, generator: torch.Generator) -> Tensor:

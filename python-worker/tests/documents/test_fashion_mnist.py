@@ -90,12 +90,12 @@ def test_symmetric_noise_gives_every_other_label_in_training_and_validation_and_
     data: ModuleType,
 ) -> None:
     train, validation, test = splits(data, noise=0.9)
+    assert [len(split.labels) for split in (train, validation, test)] == [900, 100, NUM_TEST]
     for split in (train, validation):
         wrong = (split.labels != split.true_labels).double().mean().item()
         assert wrong == pytest.approx(0.9, abs=0.05)
     assert set(((train.labels - train.true_labels) % 10).tolist()) == set(range(10))
     assert torch.equal(test.labels, test.true_labels)
-    assert len(test.labels) == NUM_TEST
 
 
 def test_asymmetric_noise_confuses_five_classes_and_leaves_the_others(data: ModuleType) -> None:
@@ -117,6 +117,7 @@ def test_the_counts_of_a_long_tail_fall_geometrically_in_an_order_of_the_seed(da
         for seed in (1, 2)
     ]
     for of_seed in counts:
+        assert of_seed.sum() == 480
         falling = of_seed.sort(descending=True).values.double()
         assert (falling[0] / falling[-1]).item() == pytest.approx(50, rel=0.2)
         assert (falling[0] / falling[3]).item() == pytest.approx(50 ** (3 / 9), rel=0.1)
