@@ -1,65 +1,55 @@
-// Noisy digits, every arm over ten seeds under three kinds of noise: `npm run ablation`. Broken off, it goes on where it was.
-import { join } from 'node:path'
-import { capture, environment, must, root, setUp } from './project.mjs'
+// Ablations: `npm run ablation` for noisy digits, `npm run ablation -- --table` for the table of all data sets, `-- --tune` for the
+// learning rates of that table. Broken off, each goes on where it was.
+import { parseArgs } from 'node:util'
+import { chosen } from './ablation/conditions.mjs'
+import { missingFashion } from './ablation/fashion-mnist.mjs'
+import { tune } from './ablation/learning-rates.mjs'
+import { noisyDigits } from './ablation/noisy-digits.mjs'
+import { seedsOf } from './ablation/runs.mjs'
+import { table } from './ablation/table.mjs'
+import { setUp } from './project.mjs'
 
-const ARMS = ['sgd', 'gce', 'two-stage', 'annealed', 'target-ess']
-/** Nothing was chosen on these seeds: docs/results.md. */
-const [FIRST, LAST] = [300, 309]
-/** Plain SGD is at its best learning rate for each kind of noise, found on seeds 0 to 9. */
-const CONDITIONS = [
-  { title: '30 % asymmetric', name: 'asymmetric-30', params: ['noise=0.3', 'kind=asymmetric'], lr: 0.02 },
-  { title: '40 % symmetric', name: 'symmetric-40', params: ['noise=0.4', 'kind=symmetric'], lr: 0.02 },
-  { title: 'no noise', name: 'clean', params: ['noise=0'], lr: 0.1 },
-]
-const absgd = join(root, 'bin', 'absgd.js')
-const experiment = join('examples', 'noisy-digits', 'experiment.ts')
+const USAGE = `npm run ablation                noisy digits under three kinds of noise
+npm run ablation -- --table     every arm on every data set, as Markdown
+npm run ablation -- --tune      the learning rates of that table, into scripts/ablation/learning-rates.json
 
-setUp()
-for (const { name, params, lr } of CONDITIONS) {
-  train(name, ['sgd'], [...params, `lr=${lr}`])
-  train(name, ARMS.slice(1), params)
-}
-for (const { title, name } of CONDITIONS) console.log(`\n${title}\n\n${await tableOf(name)}`)
+  --seeds FIRST-LAST   default: 300-309, with --table 100-109, with --tune 0-2
+  --jobs N             runs at a time, each on one thread; default: 2
+  --only A,B           some of the data sets of --table and --tune
+  --arms A,B           some of the arms of --tune and --table`
 
-function train(name, arms, params) {
-  const prefix = `ablation-${name}`
-  const seeds = ['--seeds', `${FIRST}-${LAST}`, '--jobs', '2', '--name', prefix, '--ui', 'plain']
-  const given = params.flatMap((param) => ['--param', param])
-  must(
-    process.execPath,
-    [absgd, 'run', experiment, '--arm', arms.join(','), ...seeds, ...given],
-    environment(),
-  )
-}
+const { values } = parseArgs({
+  options: {
+    table: { type: 'boolean', default: false },
+    tune: { type: 'boolean', default: false },
+    seeds: { type: 'string' },
+    jobs: { type: 'string', default: '2' },
+    only: { type: 'string' },
+    arms: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+})
+if (values.help) console.log(USAGE)
+else await main().catch(({ message }) => fail(message))
 
-async function tableOf(name) {
-  const runs = ARMS.flatMap((arm) =>
-    Array.from({ length: LAST - FIRST + 1 }, (_, i) => `ablation-${name}-${arm}-seed${FIRST + i}`),
-  )
-  const { code, output } = await capture(process.execPath, [absgd, 'compare', '--json', ...runs])
-  if (code !== 0) throw new Error(output)
-  const { metrics } = JSON.parse(output)
-  const last = (wanted) => metrics.find(({ metric, at }) => metric === wanted && at === 'last')?.arms ?? []
-  const auc = last('noise_auc')
-  const rows = last('test.accuracy').map(
-    ({ name: arm, mean, sd, difference }) =>
-      `| \`${arm}\` | ${percent(mean)} ± ${percent(sd)} | ${differenceOf(difference)} | ${aucOf(auc.find((one) => one.name === arm))} |`,
-  )
-  return ['| arm | accuracy | difference, wins | noise AUC |', '|---|---|---|---|', ...rows].join('\n')
-}
-
-function differenceOf(difference) {
-  if (difference === null) return ''
-  const { mean, interval, wins, pairs } = difference
-  const [low, high] = [interval.low, interval.high].map((bound) => percent(bound, '+'))
-  return `${percent(mean, '+')} [${low}, ${high}], ${wins}/${pairs}`
+async function main() {
+  const jobs = Number(values.jobs)
+  if (!Number.isInteger(jobs) || jobs < 1)
+    throw new Error(`--jobs is a whole number from 1, not ${values.jobs}`)
+  const seeds = (usual) => seedsOf(values.seeds ?? usual)
+  if (!values.table && !values.tune) {
+    setUp()
+    return noisyDigits({ seeds: seeds('300-309'), jobs })
+  }
+  const conditions = chosen(values.only?.split(','), values.arms?.split(','))
+  const missing = conditions.some(({ name }) => name.startsWith('fashion')) ? missingFashion() : undefined
+  if (missing !== undefined) throw new Error(missing)
+  setUp()
+  if (values.tune) await tune({ conditions, seeds: seeds('0-2'), jobs })
+  if (values.table) await table({ conditions, seeds: seeds('100-109'), jobs })
 }
 
-function aucOf(figures) {
-  return typeof figures?.mean === 'number' ? figures.mean.toFixed(3) : ''
-}
-
-function percent(share, plus = '') {
-  const text = (100 * Math.abs(share)).toFixed(1)
-  return `${share < 0 ? '−' : plus}${text}`
+function fail(message) {
+  console.error(message)
+  process.exitCode = 1
 }

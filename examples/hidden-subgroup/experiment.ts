@@ -1,5 +1,5 @@
 /** A rare group that no label names: λ > 0 attends to the samples that the model keeps getting wrong, whatever they share. */
-import { cosine, defineExperiment, epochs, off } from 'absgd'
+import { cosine, defineExperiment, epochs, exponential, join, off, recipe } from 'absgd'
 import { z } from 'zod'
 
 export default defineExperiment({
@@ -28,5 +28,9 @@ export default defineExperiment({
     'class-weights': { params: { loss: 'class-weighted' } },
     focal: { params: { loss: 'focal' } },
     'lambda-1': { controls: { lambda: 1 } },
+    'annealed-up': {
+      controls: { lambda: join(off().for(epochs(3)), exponential({ init: 5, end: 1, over: epochs(6) })) },
+    },
+    recipe: { controls: { lambda: recipe('rare-groups') } },
   },
 })

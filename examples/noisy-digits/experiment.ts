@@ -1,5 +1,18 @@
 /** Digits with wrong labels: λ < 0 turns away from the samples that the network keeps getting wrong. */
-import { cosine, defineExperiment, epochs, every, exponential, join, off, targetEss, twoStage } from 'absgd'
+import {
+  bound,
+  constant,
+  cosine,
+  defineExperiment,
+  epochs,
+  every,
+  exponential,
+  join,
+  off,
+  recipe,
+  targetEss,
+  twoStage,
+} from 'absgd'
 import { z } from 'zod'
 
 export default defineExperiment({
@@ -27,12 +40,30 @@ export default defineExperiment({
     // Its best learning rate, for either kind of noise, found on seeds 0 to 9; the other losses stand a higher one.
     sgd: { params: { lr: 0.02 } },
     gce: { params: { loss: 'generalised' } },
+    // The weights of `annealed`, not normalised: q = -1/λ, to 1, the largest that the published loss has, and to 2.
+    'gce-annealed': {
+      params: { loss: 'generalised' },
+      controls: {
+        q: join(
+          constant(0).for(epochs(5)),
+          bound(exponential({ init: 0.2, end: 2, over: epochs(10) }), { max: 1 }),
+        ),
+      },
+    },
+    'not-normalised': {
+      params: { loss: 'generalised' },
+      controls: {
+        q: join(constant(0).for(epochs(5)), exponential({ init: 0.2, end: 2, over: epochs(10) })),
+      },
+    },
     'two-stage': { controls: { lambda: twoStage({ off: epochs(20), lambda: -0.5 }) } },
     annealed: {
       controls: {
         lambda: join(off().for(epochs(5)), exponential({ init: -5, end: -0.5, over: epochs(10) })),
       },
     },
+    // λ from the losses, without any knowledge of them.
+    recipe: { controls: { lambda: recipe('wrong-labels') } },
     // λ by itself: as small as it takes for 60 % of each batch to count.
     'target-ess': {
       controls: {
