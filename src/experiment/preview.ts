@@ -1,5 +1,6 @@
 /** Previews a run: the values of every control over its length, before the run is started. */
 import { AbsgdError } from '../errors.js'
+import { isFeedback } from '../schedule/schedule-parts.js'
 import { describe } from '../schedule/describe-schedule.js'
 import { describeDuration, exactSteps, type Duration } from '../schedule/duration.js'
 import type { Segment } from '../schedule/segment.js'
@@ -34,8 +35,10 @@ export interface PreviewedControl {
   readonly values: readonly number[]
   /** Closely spaced values from 0 to `shown`, for a chart. */
   readonly curve: { readonly x: Float64Array; readonly y: Float64Array }
-  /** Whether the value is constant over the run. */
+  /** Whether the value is constant over the run, as far as it is known before. */
   readonly constant: boolean
+  /** Whether any value is decided while the run trains. */
+  readonly decided: boolean
   /** Whether a logarithmic axis is suitable: an exponential or a lambda, with values of one sign that span a factor of 10. */
   readonly logarithmic: boolean
 }
@@ -78,6 +81,7 @@ export function previewRun(resolved: ResolvedExperiment, options: PreviewOptions
       values: at.map(valueAt),
       curve: { x: drawn.map((step) => step / steps), y },
       constant: y.every((value) => value === y[0]),
+      decided: isFeedback(source),
       logarithmic: isLogarithmic(name, schedule.segments.get(name)!, y),
     }
   })

@@ -32,6 +32,11 @@ describe('plan', () => {
     for (const line of lines) expect([...line].length).toBeLessThanOrEqual(80)
   })
 
+  test('says of a recipe that it decides while the run trains', async () => {
+    const lines = await plan(DIGITS, '--arm', 'recipe', '--steps-per-epoch', '16')
+    expect(lines).toContain('  lambda      recipe wrong-labels: off at first')
+  })
+
   test('leaves a gap where lambda is off, and says so in it', async () => {
     const lines = await plan(DIGITS, '--arm', 'two-stage', '--steps-per-epoch', '32')
     const chart = lines.slice(lines.findIndex((line) => line.startsWith('lambda: ')) + 1).slice(0, 7)

@@ -41,9 +41,10 @@ export function planLines(
     ...(Object.keys(params).length === 0 ? [] : entry('params', paramsInWords(params))),
     ...entry('evaluate', eventsInWords(settings.evaluate, preview.evaluate, preview)),
     ...entry('checkpoint', eventsInWords(settings.checkpoint, preview.checkpoint, preview)),
-    ...constant.flatMap(({ name, values }) =>
-      entry(name, `${formatControl(name, values[0] ?? NaN)} throughout`),
-    ),
+    ...constant.flatMap(({ name, values, decided, schedule }) => {
+      const value = formatControl(name, values[0] ?? NaN)
+      return entry(name, decided ? `${schedule}: ${value} at first` : `${value} throughout`)
+    }),
     ...varying.flatMap((control) => ['', ...chartOf(control, preview, options)]),
     ...(varying.length === 0 ? [] : ['', ...valueLines(varying, preview, options.width)]),
     ...preview.warnings.flatMap((text) => [
