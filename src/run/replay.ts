@@ -43,7 +43,7 @@ export interface Replay {
   readonly difference?: StepDifference
   /** The first evaluation that differs. */
   readonly evaluation?: StepDifference
-  /** The first applied row that differs from the row which the experiment and the ledger give. */
+  /** The first applied row that differs from the row which the experiment and the ledger give, by more than rounding. */
   readonly planning?: StepDifference
 }
 
@@ -205,11 +205,27 @@ async function planAnew(
         const plan = rows[name]
         if (plan === undefined) continue
         const value = plan[plan.length === 1 ? 0 : i] ?? NaN
-        if (!Object.is(value, values[i])) return { step: first + i, name, was: values[i] ?? NaN, is: value }
+        const was = values[i] ?? NaN
+        if (!isSamePlan(value, was)) return { step: first + i, name, was, is: value }
       }
     }
   }
   return undefined
 }
 
+/**
+ * Whether two planned values come from the same schedule. Versions before this one computed exp, log and cos by the functions of the
+ * JavaScript engine, so that values may differ in the last bits.
+ */
+function isSamePlan(a: number, b: number): boolean {
+  if (Object.is(a, b)) return true
+  // Off is never the same as a finite value.
+  return (
+    Number.isFinite(a) &&
+    Number.isFinite(b) &&
+    Math.abs(a - b) <= ROUNDING * Math.max(Math.abs(a), Math.abs(b))
+  )
+}
+
+const ROUNDING = 8 * Number.EPSILON
 const CHUNK = 4096

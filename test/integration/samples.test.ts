@@ -36,7 +36,7 @@ test('a run finds its wrong labels, names them and says what the model takes the
   const command = samplesCommand((text) => lines.push(...text.split('\n')))
   await command.parseAsync([run.dir, '--csv'], { from: 'user' })
   expect(lines).toHaveLength(101)
-  expect(lines[1]).toMatch(/^1,\d+,"point, \d+",/)
+  expect(lines[1]).toMatch(/^"point, \d+",\d+,/)
 
   // Block by block it is the same ranking under the same names.
   const { losses } = await readSamples(run.dir)
