@@ -1,5 +1,16 @@
 /** Fashion-MNIST with wrong labels or a long tail: the arms of the table that `npm run ablation -- --table` prints. */
-import { constant, cosine, defineExperiment, epochs, every, exponential, join, off, twoStage } from 'absgd'
+import {
+  constant,
+  cosine,
+  defineExperiment,
+  epochs,
+  every,
+  exponential,
+  join,
+  off,
+  recipe,
+  twoStage,
+} from 'absgd'
 import { z } from 'zod'
 
 /** λ is off while the network learns what most labels agree on; then |λ| falls. Chosen on seed 1. */
@@ -46,6 +57,7 @@ export default defineExperiment({
     annealed: {
       controls: { lambda: join(off().for(OFF), exponential({ init: -5, end: -1, over: ANNEALED })) },
     },
+    recipe: { controls: { lambda: recipe('wrong-labels') } },
     // For rare classes.
     focal: { params: { loss: 'focal' } },
     'class-weights': { params: { loss: 'class-weighted' } },
@@ -54,5 +66,6 @@ export default defineExperiment({
     'annealed-up': {
       controls: { lambda: join(off().for(OFF), exponential({ init: 5, end: 1, over: ANNEALED })) },
     },
+    'recipe-rare': { controls: { lambda: recipe('rare-groups') } },
   },
 })

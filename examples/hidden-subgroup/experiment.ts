@@ -1,5 +1,5 @@
 /** A rare group that no label names: λ > 0 attends to the samples that the model keeps getting wrong, whatever they share. */
-import { cosine, defineExperiment, epochs, exponential, join, off } from 'absgd'
+import { cosine, defineExperiment, epochs, exponential, join, off, recipe } from 'absgd'
 import { z } from 'zod'
 
 export default defineExperiment({
@@ -31,5 +31,6 @@ export default defineExperiment({
     'annealed-up': {
       controls: { lambda: join(off().for(epochs(3)), exponential({ init: 5, end: 1, over: epochs(6) })) },
     },
+    recipe: { controls: { lambda: recipe('rare-groups') } },
   },
 })

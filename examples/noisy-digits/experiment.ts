@@ -9,6 +9,7 @@ import {
   exponential,
   join,
   off,
+  recipe,
   targetEss,
   twoStage,
 } from 'absgd'
@@ -61,6 +62,8 @@ export default defineExperiment({
         lambda: join(off().for(epochs(5)), exponential({ init: -5, end: -0.5, over: epochs(10) })),
       },
     },
+    // λ from the losses, without any knowledge of them.
+    recipe: { controls: { lambda: recipe('wrong-labels') } },
     // λ by itself: as small as it takes for 60 % of each batch to count.
     'target-ess': {
       controls: {

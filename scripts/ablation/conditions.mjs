@@ -2,10 +2,17 @@
 import { join } from 'node:path'
 
 const examples = (name) => join('examples', name, 'experiment.ts')
-/** A recipe is one more arm of the experiments: add its name here, then tune its learning rate (`--tune --arms recipe`). */
-const WRONG_LABELS = ['sgd', 'gce', 'gce-annealed', 'two-stage', 'annealed']
-const RARE_CLASSES = ['sgd', 'focal', 'class-weights', 'balanced-softmax', 'lambda-1', 'annealed-up']
-const RARE_GROUP = ['plain', 'class-weights', 'focal', 'lambda-1', 'annealed-up']
+const WRONG_LABELS = ['sgd', 'gce', 'gce-annealed', 'two-stage', 'annealed', 'recipe']
+const RARE_CLASSES = [
+  'sgd',
+  'focal',
+  'class-weights',
+  'balanced-softmax',
+  'lambda-1',
+  'annealed-up',
+  'recipe-rare',
+]
+const RARE_GROUP = ['plain', 'class-weights', 'focal', 'lambda-1', 'annealed-up', 'recipe']
 
 const ACCURACY = { title: 'accuracy', metric: 'test.accuracy' }
 const WORST_CLASS = { title: 'worst class', metric: 'test.worst_class_accuracy' }

@@ -70,18 +70,27 @@ export async function readSamples(dir: string, label?: number): Promise<SampleRe
   return { view, losses: chosen }
 }
 
-/**
- * The first `count` suspects in blocks, so that memory does not depend on `count`.
- *
- * Ids are at the beginning of the log of samples: only the part that a block needs is read again.
- */
+/** The first `count` suspects in blocks, so that memory does not depend on `count`. */
 export async function* rankedSuspects(
   dir: string,
   losses: SampleLosses,
   count: number,
   blockSize = BLOCK,
 ): AsyncGenerator<NamedSuspect[]> {
-  const indices = topIndices(losses, count)
+  yield* namedSamples(dir, losses, topIndices(losses, count), blockSize)
+}
+
+/**
+ * The samples with these indices in blocks; the rank is the place in `indices`.
+ *
+ * Ids are at the beginning of the log of samples: only the part that a block needs is read again.
+ */
+export async function* namedSamples(
+  dir: string,
+  losses: SampleLosses,
+  indices: Uint32Array,
+  blockSize = BLOCK,
+): AsyncGenerator<NamedSuspect[]> {
   for (let first = 0; first < indices.length; first += blockSize) {
     const block = indices.subarray(first, first + blockSize)
     const ids = losses.hasIds ? await readIds(dir, block) : new Map<number, string>()

@@ -34,6 +34,7 @@ const COMMANDS: readonly Commands[] = [
   { names: ['ls'], load: async () => [(await import('./commands/ls.js')).lsCommand()] },
   { names: ['show'], load: async () => [(await import('./commands/show.js')).showCommand()] },
   { names: ['samples'], load: async () => [(await import('./commands/samples.js')).samplesCommand()] },
+  { names: ['review'], load: async () => [(await import('./commands/review.js')).reviewCommand()] },
   { names: ['what-if'], load: async () => [(await import('./commands/what-if.js')).whatIfCommand()] },
   { names: ['suggest'], load: async () => [(await import('./commands/suggest.js')).suggestCommand()] },
   { names: ['ledger'], load: async () => [(await import('./commands/ledger.js')).ledgerCommand()] },

@@ -54,9 +54,9 @@ export function foldEdits(entries: readonly EditEntry[], body: Body): readonly E
   }
 }
 
-/** Rank of an edit by its author, for edits at the same step: person over script over guard. With equal ranks the later edit wins. */
+/** Rank of an edit by its author, for edits at the same step: person over script over guard and recipe. With equal ranks the later edit wins. */
 export function rankOf(by: string): number {
-  if (by === 'guard') return 0
+  if (by === 'guard' || by === 'recipe') return 0
   return by === 'script' ? 1 : 2
 }
 

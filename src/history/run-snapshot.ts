@@ -29,6 +29,7 @@ import {
   type Reported,
   type RewindPoint,
 } from './visible-steps.js'
+import { withReview, type AppliedReview } from './reviews.js'
 import { unattendedEnd } from './unattended-end.js'
 import { withBye, withLeft, withPhase, withReport, type WorkerState } from './worker-state.js'
 
@@ -69,6 +70,8 @@ export interface RunSnapshot {
   readonly edits: readonly EditEntry[]
   /** The last notes, at most `NOTES_KEPT`. */
   readonly notes: readonly NoteEntry[]
+  /** The reviews whose corrected data the run trains on, each once. */
+  readonly reviews: readonly AppliedReview[]
   /** Where the recording of samples ended. */
   readonly gaps: readonly Gap[]
   /** Numbers that were computed from the log after the end of training. */
@@ -106,6 +109,7 @@ export function initialSnapshot(): RunSnapshot {
     requests: [],
     edits: [],
     notes: [],
+    reviews: [],
     gaps: [],
     values: {},
     end: undefined,
@@ -193,7 +197,8 @@ function withRecord(snapshot: RunSnapshot, { body, incarnation }: LogRecord): Ru
       return rewound(snapshot, { attempt: body.attempt, toStep: body.toStep, cause: body.cause })
     case 'note': {
       const { level, text, position } = body
-      return { ...snapshot, notes: [...snapshot.notes, { level, text, position }].slice(-NOTES_KEPT) }
+      const notes = [...snapshot.notes, { level, text, position }].slice(-NOTES_KEPT)
+      return { ...snapshot, notes, reviews: withReview(snapshot.reviews, text) }
     }
     case 'summary':
       return { ...snapshot, values: { ...snapshot.values, ...body.values } }

@@ -2,6 +2,7 @@
 import { namedMetrics, type EvaluationPoint } from './evaluations.js'
 import type { Manifest, RunConfig } from '../record/manifest.js'
 import type { Phase, RunStatus } from '../record/record.js'
+import type { AppliedReview } from './reviews.js'
 import { errorOf, type RunError } from './run-error.js'
 import { isNonFiniteNow, type NonFinite } from './series/non-finite-stretches.js'
 import { duplicatedSteps, lostSteps, type RunSnapshot } from './run-snapshot.js'
@@ -54,6 +55,8 @@ export interface RunSummary {
   readonly error?: RunError
   /** Losses and metrics that are or were NaN or infinite; absent if none was. */
   readonly nonFinite?: readonly NonFiniteSummary[]
+  /** The reviews whose corrected data it trains on; absent without one. */
+  readonly reviews?: readonly AppliedReview[]
   readonly warnings: readonly string[]
   /** On disk, by step. */
   readonly checkpoints: readonly { readonly step: number; readonly path: string; readonly bytes: number }[]
@@ -157,6 +160,7 @@ export function summarize({
     ...(end === undefined || end.detail === '' ? {} : { detail: end.detail }),
     ...(error === undefined ? {} : { error }),
     ...(snapshot.nonFinite.size === 0 ? {} : { nonFinite: nonFiniteOf(snapshot.nonFinite) }),
+    ...(snapshot.reviews.length === 0 ? {} : { reviews: snapshot.reviews }),
     warnings: snapshot.notes.filter(({ level }) => level === 'warning').map(({ text }) => text),
     checkpoints: snapshot.checkpoints.map(({ position, path, bytes }) => ({
       step: position.step,

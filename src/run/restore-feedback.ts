@@ -69,6 +69,7 @@ export async function restoreFeedback(dir: string, run: FeedbackToRestore): Prom
       layers: [],
       options,
       attempt,
+      runSteps: run.runSteps,
       decides: anew,
       requireInRange,
     }).feedback

@@ -31,6 +31,17 @@ export function compileSegments(
   { stepsPerEpoch, runSteps }: RunLength,
 ): readonly Segment[] {
   const segments = segmentsOf(sourceOf(value), stepsPerEpoch)
+  for (const { rule } of segments) {
+    const { leastSteps = 0, name = '' } = rule ?? {}
+    if (runSteps === 0 || runSteps >= leastSteps) continue
+    throw new AbsgdError(
+      'experiment',
+      `${name} needs at least ${leastSteps} steps, but the run has ${runSteps}`,
+      {
+        hint: 'train longer, or give the control a schedule of your own',
+      },
+    )
+  }
   const end = endOf(segments)
   const runEnd = runSteps === 0 ? Infinity : runSteps
   if (end >= runEnd) return segments

@@ -54,6 +54,13 @@ function byName(name: keyof typeof TAKEN, { unnamed, named }: Arguments): never 
     if (found.has(key)) throw new AbsgdError('usage', `${name} is given ${key} twice`)
     found.set(key, value)
   }
+  for (const list of LISTS) {
+    if (order.includes(list) && !Array.isArray(found.get(list))) {
+      throw new AbsgdError('usage', `${list} of ${name} is no list`, {
+        hint: 'it takes [[duration, value], …]',
+      })
+    }
+  }
   return Object.fromEntries(
     [...found].map(([key, value]) => [key, NUMBERS.has(key) ? level(value) : value]),
   ) as never
@@ -121,6 +128,9 @@ const TAKEN = {
   scale: [['source', 'factor'], []],
   bound: [['source', 'min', 'max'], []],
 } as const satisfies Readonly<Record<string, readonly [readonly string[], readonly string[]]>>
+
+/** Arguments that are points, and have no default. */
+const LISTS = ['at', 'boundaries'] as const
 
 const NUMBERS: ReadonlySet<string> = new Set(['init', 'end', 'factor', 'min', 'max'])
 

@@ -1,5 +1,6 @@
 /** A schedule as segments of steps, each with a single curve. */
 import { AbsgdError } from '../errors.js'
+import { cosPi, exp, log } from './elementary.js'
 import { add, describeDuration, toSteps, isNothing, type Duration } from './duration.js'
 import type { FeedbackRule } from './feedback/feedback-rule.js'
 import type { Bounds, Curve, Shape, Source, Space } from './schedule.js'
@@ -191,8 +192,8 @@ function betweenIn(space: Space, curve: Curve, init: number, end: number): (x: n
       return CURVES[curve](init, end)
     case 'log': {
       const sign = Math.sign(init)
-      const exponent = CURVES[curve](Math.log(Math.abs(init)), Math.log(Math.abs(end)))
-      return (x) => sign * Math.exp(exponent(x))
+      const exponent = CURVES[curve](log(Math.abs(init)), log(Math.abs(end)))
+      return (x) => sign * exp(exponent(x))
     }
     case 'inverse': {
       const inverse = CURVES[curve](1 / init, 1 / end)
@@ -207,11 +208,11 @@ function betweenIn(space: Space, curve: Curve, init: number, end: number): (x: n
 const CURVES: Readonly<Record<Curve, (init: number, end: number) => (x: number) => number>> = {
   linear: (init, end) => (x) => init * (1 - x) + end * x,
   cosine: (init, end) => (x) => {
-    const left = (1 + Math.cos(Math.PI * x)) / 2
+    const left = (1 + cosPi(x)) / 2
     return init * left + end * (1 - left)
   },
   exponential: (init, end) => {
-    const [sign, first, last] = [Math.sign(init), Math.log(Math.abs(init)), Math.log(Math.abs(end))]
-    return (x) => sign * Math.exp((1 - x) * first + x * last)
+    const [sign, first, last] = [Math.sign(init), log(Math.abs(init)), log(Math.abs(end))]
+    return (x) => sign * exp((1 - x) * first + x * last)
   },
 }

@@ -1,4 +1,5 @@
 /** Finds the settings in which compared runs differ, other than the controls of their arms. */
+import { reviewsInWords } from '../history/reviews.js'
 import type { RunSummary } from '../history/summarize-run.js'
 import { settingsOf, type Group } from './group-runs.js'
 
@@ -55,9 +56,16 @@ function controlsOf(run: RunSummary): Record<string, unknown> {
   return prefixed('controls', run.config.controls)
 }
 
-/** The settings that affect the metrics: task, length, evaluation, objective. */
-function configOf({ config: { task, length, evaluate, objective } }: RunSummary): Record<string, unknown> {
-  return { task, length, evaluate, objective }
+/** What affects the metrics: task, length, evaluation, objective, and the review of the data. */
+function configOf({ config, reviews }: RunSummary): Record<string, unknown> {
+  const { task, length, evaluate, objective } = config
+  return {
+    task,
+    length,
+    evaluate,
+    objective,
+    ...(reviews === undefined ? {} : { review: reviewsInWords(reviews) }),
+  }
 }
 
 function prefixed(prefix: string, values: Readonly<Record<string, unknown>>): Record<string, unknown> {

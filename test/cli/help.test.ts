@@ -30,7 +30,8 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
   ls: ['--runs', '--json'],
   show: ['--runs', '--json'],
   compare: ['--metric', '--baseline', '--runs', '--json'],
-  samples: ['--suspects', '--class', '--runs', '--csv', '--json'],
+  samples: ['--suspects', '--class', '--mix', '--runs', '--csv', '--json'],
+  review: ['--tui', '--runs', '--json', 'relabel:X'],
   'what-if': ['lambda=-2', 'ess=0.6', 'kl=0.5', '--sign', '--steps', '--runs', '--json'],
   suggest: ['--wrong', '--steps', '--runs', '--json'],
   ledger: ['--runs', '--json'],
@@ -45,7 +46,7 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
   stop: ['--no-checkpoint', '--runs', '--why', '--json'],
   step: ['-n <steps>', '--runs', '--why', '--json'],
   restore: ['--to <step>', '--runs', '--why', '--json'],
-  setup: ['--python', '--demo', '--dev', '--install', '--offline'],
+  setup: ['--python', '--demo', '--dev', '--install', '--offline', '--wheel'],
   doctor: ['--python'],
 }
 

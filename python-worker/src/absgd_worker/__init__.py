@@ -30,7 +30,9 @@ if TYPE_CHECKING:
         weigh,
         wrap,
     )
-    from absgd_worker.errors import TaskError
+    from absgd_worker.errors import ReviewError, TaskError
+    from absgd_worker.review.apply import apply_review
+    from absgd_worker.review.sample_weights import sample_weights
     from absgd_worker.task.context import Context
     from absgd_worker.task.task import Evaluated, Task
 
@@ -39,18 +41,21 @@ __all__ = [
     "Evaluated",
     "NotApplied",
     "NotWeighable",
+    "ReviewError",
     "Session",
     "SessionError",
     "StopTraining",
     "Task",
     "TaskError",
     "__version__",
+    "apply_review",
     "capture",
     "control",
     "current",
     "evaluated",
     "log",
     "losses",
+    "sample_weights",
     "session",
     "track",
     "weigh",
@@ -62,7 +67,10 @@ _MODULES = {
     "Context": "task.context",
     "Evaluated": "task.task",
     "Task": "task.task",
+    "ReviewError": "errors",
     "TaskError": "errors",
+    "apply_review": "review.apply",
+    "sample_weights": "review.sample_weights",
 }
 """Where the names are that `attach.api` does not have."""
 

@@ -15,6 +15,11 @@ class TaskError(WorkerError, ValueError):
     """A part of the user's task is not what `Task` requires."""
 
 
+class ReviewError(WorkerError, ValueError):
+    """A review cannot be read, or is of another data set: the message names line and column. Or a run has no
+    samples."""
+
+
 class LoadingError(WorkerError):
     """A process that loads data has ended before it should."""
 

@@ -22,12 +22,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     `arguments`: in place of the process's own, by who does more than this afterwards.
     """
+    given = sys.argv[1:] if arguments is None else arguments
+    if "--ab" in given:
+        code = _compare(given)
+        if code is not None:
+            return code
     if arguments is None and _will_report(sys.argv[1:]):
         # The courier starts while this process imports torch.
         start_early()
     from absgd_worker.script_program import run_program  # noqa: PLC0415
 
     return run_program(arguments)
+
+
+def _compare(arguments: Sequence[str]) -> int | None:
+    """Compares lambda with none, if `--ab` is an option of this program and not of the script."""
+    from absgd_worker.ab.command_line import joined_values  # noqa: PLC0415
+    from absgd_worker.ab.program import compare  # noqa: PLC0415
+    from absgd_worker.attach.script.options import command_line  # noqa: PLC0415
+
+    arguments = joined_values(arguments)
+    options = command_line().parse_args(arguments)
+    return compare(arguments, options) if options.ab else None
 
 
 def _will_report(arguments: Sequence[str]) -> bool:

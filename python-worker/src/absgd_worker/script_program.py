@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import math
 import os
 import sys
 import threading
@@ -20,19 +19,24 @@ from absgd_worker.attach import api
 from absgd_worker.attach.capture.capture import Capture
 from absgd_worker.attach.capture.compilation import graphs_that_break
 from absgd_worker.attach.hooks.distributed_ranks import global_rank
+from absgd_worker.attach.recipes.recipe_source import RecipeSource
+from absgd_worker.attach.recording.result_file import result_file
 from absgd_worker.attach.script.exec_guard import guarded_exec
 from absgd_worker.attach.script.options import command_line
 from absgd_worker.attach.script.pty import replace_null_stdin
 from absgd_worker.attach.script.run_file import find_module, run_file, run_function, run_module
 from absgd_worker.attach.script.script_errors import show_error
+from absgd_worker.attach.script.words import first_words, last_words
 from absgd_worker.attach.session.choose_source import is_controlled, source_of_command_line
 from absgd_worker.attach.session.options import SessionOptions
 from absgd_worker.attach.session.script_run import ScriptRun
+from absgd_worker.attach.source.settings import may_be_on
 from absgd_worker.attach.source.source import StopTraining
 from absgd_worker.console import complain, count
-from absgd_worker.errors import WorkerError
+from absgd_worker.errors import SessionError, WorkerError
 from absgd_worker.link.await_settings import await_settings
 from absgd_worker.link.run_lock import TAKE_OVER_VARIABLE
+from absgd_worker.recipes import Recipe, recipe_of
 
 
 def run_program(arguments: Sequence[str] | None) -> int:
@@ -51,6 +55,11 @@ def run_program(arguments: Sequence[str] | None) -> int:
 def _main(arguments: Sequence[str], *, is_whole: bool) -> int:
     """`is_whole`: the script is all that this process is there for."""
     options = command_line().parse_args(arguments)
+    try:
+        recipe = _recipe(options)
+    except WorkerError as error:
+        complain(f"absgd-run: {error}")
+        return 2
     if is_whole:
         _forget_own_path()
     try:
@@ -68,16 +77,37 @@ def _main(arguments: Sequence[str], *, is_whole: bool) -> int:
     threads = os.environ.get("ABSGD_THREADS", "")
     if threads.isdecimal() and int(threads):
         torch.set_num_threads(int(threads))
-    return _train(run, options)
+    return _train(run, options, recipe)
 
 
-def _train(run: Callable[[], object], options: argparse.Namespace) -> int:
+def _recipe(options: argparse.Namespace) -> Recipe | None:
+    """The recipe of the command line.
+
+    Raises:
+        RecipeError: an argument outside of its range. SessionError: options that exclude each other.
+    """
+    if options.recipe is None:
+        if options.wrong is not None or options.steps is not None:
+            raise SessionError("--wrong and --steps belong to a recipe: add --recipe wrong-labels")
+        return None
+    others = [f"--{name}" for name in ("lam", "plan") if getattr(options, name) is not None]
+    if others:
+        raise SessionError(f"{others[0]} and --recipe both set lambda: give one of them")
+    return recipe_of(options.recipe, options.wrong, options.steps)
+
+
+def _train(run: Callable[[], object], options: argparse.Namespace, recipe: Recipe | None) -> int:
     code = 0
+    if not options.quiet and not is_controlled() and global_rank() == 0:
+        words = first_words(
+            options.target, lam=options.lam, recipe=recipe, plan=options.plan, run=options.name
+        )
+        complain(f"absgd: {words}")
     sessions: list[api.Session] = []
     try:
         with ExitStack() as stack:
             try:
-                session = stack.enter_context(_session(options))
+                session = stack.enter_context(_session(options, recipe))
             except (WorkerError, OSError) as error:
                 complain(f"absgd-run: {error}")
                 return 2
@@ -98,20 +128,25 @@ def _train(run: Callable[[], object], options: argparse.Namespace) -> int:
     except SystemExit as end:
         code = _code(end)
     _conclude(sessions, quiet=options.quiet)
+    if not options.quiet and not is_controlled() and global_rank() == 0:
+        _say_last(sessions, options.name, recipe)
     # A lambda that was asked for and had no effect is no success; nor is one whose run has no steps.
-    if sum(one.total_steps for one in sessions) == 0 and math.isfinite(options.lam or math.inf):
+    if sum(one.total_steps for one in sessions) == 0 and options.lam is not None and may_be_on(options.lam):
         code = code or 1
+    if result_file is not None:
+        result_file.write(code)
     return code
 
 
 @contextmanager
-def _session(options: argparse.Namespace) -> Iterator[api.Session]:
+def _session(options: argparse.Namespace, recipe: Recipe | None) -> Iterator[api.Session]:
     given: dict[str, Any] = {
         "accumulate": options.accumulate,
         "announce": not options.quiet,
         "normaliser": options.normaliser,
         "groups": options.groups,
         "mirror": options.mirror,
+        "steps_per_epoch": options.steps_per_epoch,
     }
     script = ScriptRun(
         is_controlled(),
@@ -120,6 +155,7 @@ def _session(options: argparse.Namespace) -> Iterator[api.Session]:
         options.plan,
         options.name,
         options.exact_name,
+        recipe,
         SessionOptions(**given),
     )
     with api.session(source=source_of_command_line(script), **given) as session:
@@ -159,6 +195,16 @@ def _conclude(sessions: Sequence[api.Session], *, quiet: bool) -> None:
     elif not quiet and global_rank() == 0:
         losses = count(captured, "loss", "losses")
         complain(f"absgd: {losses} captured in {count(sum(one.total_steps for one in sessions), 'step')}")
+
+
+def _say_last(sessions: Sequence[api.Session], run: str | None, recipe: Recipe | None) -> None:
+    trained = [one for one in sessions if one.total_steps]
+    if not trained:
+        return
+    last = trained[-1]
+    edits = last.source.edits.made if isinstance(last.source, RecipeSource) else ()
+    for words in last_words(last.step, last.turned_away, edits, recipe, last.run_name or run):
+        complain(f"absgd: {words}")
 
 
 def _target(options: argparse.Namespace, *, keep: bool) -> Callable[[], object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,19 @@ def test_nothing_changes_while_lambda_is_off_and_not_otherwise(
         assert ((own_losses == losses) and torch.equal(own_weights, weights)) is is_same
         assert callback.counted == counted
         assert _get_current_function_mode_stack() == []
+
+
+@pytest.mark.parametrize("accumulation", [1, 3])
+def test_a_schedule_in_epochs_has_the_epochs_of_the_trainer(tmp_path: Path, accumulation: int) -> None:
+    options = {"accumulate_grad_batches": accumulation, "max_epochs": 2}
+    steps = 2 * math.ceil(8 / accumulation)
+
+    def trained(lam: Any) -> torch.Tensor:
+        return outcome(fits.fit(tmp_path, fits.Counted(lam=lam), **options)[1])[1]
+
+    weights = trained("join(off.for(epochs(1)), -1)")
+    assert torch.equal(weights, trained(lambda step: math.inf if step < steps // 2 else -1.0))
+    assert not torch.equal(weights, trained(lambda step: math.inf if step < steps // 2 - 1 else -1.0))
 
 
 @pytest.mark.parametrize("end", ["stop", "over"])

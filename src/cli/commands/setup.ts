@@ -1,7 +1,8 @@
 /** `absgd setup`: finds a Python environment for workers, or makes one. */
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { ensureEnvironment } from '../../environment/ensure-environment.js'
 import { EXTRAS } from '../../environment/install/requirements.js'
+import { workerWheel } from '../../environment/worker-wheel.js'
 
 interface SetupFlags {
   readonly python?: string
@@ -9,6 +10,7 @@ interface SetupFlags {
   readonly dev?: true
   readonly install?: true
   readonly offline?: true
+  readonly wheel?: true
 }
 
 export function setupCommand(): Command {
@@ -19,11 +21,23 @@ export function setupCommand(): Command {
     .option('--dev', 'with what developing absgd needs')
     .option('--install', 'install what is missing into an environment of your own')
     .option('--offline', 'install only from folders of wheels that pip or uv is configured with')
+    .addOption(
+      new Option('--wheel', 'print the path of the wheel of absgd_worker, and do nothing else').conflicts([
+        'demo',
+        'dev',
+        'install',
+        'offline',
+      ]),
+    )
     .addHelpText('after', HELP)
     .action(setup)
 }
 
 async function setup(flags: SetupFlags): Promise<void> {
+  if (flags.wheel) {
+    process.stdout.write(`${await workerWheel({ python: flags.python })}\n`)
+    return
+  }
   const environment = await ensureEnvironment({
     directory: process.cwd(),
     python: flags.python,
@@ -40,4 +54,6 @@ async function setup(flags: SetupFlags): Promise<void> {
 const HELP = `
 Looked at, in this order: --python, $ABSGD_PYTHON, the active virtual or conda
 environment, the project's .venv. An environment that absgd did not make is only
-installed into with --install.`
+installed into with --install.
+
+  pip install "$(npx absgd setup --wheel)"      absgd-run in your environment`

@@ -4,7 +4,7 @@ import type { BackOff } from '../../schedule/feedback/guard.js'
 import { smallLambda } from '../../schedule/feedback/small-lambda.js'
 import { currentPosition } from './replies.js'
 import { applyEdits, marginOf, propose, type SetRequest } from './edits.js'
-import { advanceFeedback, reachOfRules, rulesOf } from '../state/feedback-decisions.js'
+import { advanceFeedback, reachOfRules, rulesOf, type DecidedEdit } from '../state/feedback-decisions.js'
 import { addRecord, type WindowOptions } from '../state/feedback-window.js'
 import type { ControllerContext, ControllerState, Effect, Transition } from '../state/state.js'
 
@@ -20,7 +20,10 @@ export function addTelemetry(
   return window === state.feedback.window ? state : { ...state, feedback: { ...state.feedback, window } }
 }
 
-/** Makes every decision that the reports so far permit. Returns the records to append, and the back-offs of the guard. */
+/**
+ * Makes every decision that the reports so far permit. Returns the records to append, the edits of rules, and the back-offs of the
+ * guard.
+ */
 export function decideFeedback(
   state: ControllerState,
   context: ControllerContext,
@@ -28,14 +31,17 @@ export function decideFeedback(
   readonly state: ControllerState
   readonly effects: readonly Effect[]
   readonly backOffs: readonly BackOff[]
+  readonly edits: readonly DecidedEdit[]
 } {
   const { rules, layers, attempt } = state
-  if (rules.length === 0 && context.guard === undefined) return { state, effects: [], backOffs: [] }
-  const { feedback, decided, backOffs } = advanceFeedback(state.feedback, {
+  if (rules.length === 0 && context.guard === undefined)
+    return { state, effects: [], backOffs: [], edits: [] }
+  const { feedback, decided, backOffs, edits } = advanceFeedback(state.feedback, {
     rules,
     layers,
     options: windowOptions(state, context),
     attempt,
+    runSteps: state.source?.runSteps ?? 0,
     requireInRange: (control, values) => {
       context.requireInRange(control, values)
     },
@@ -44,7 +50,57 @@ export function decideFeedback(
     state: { ...state, feedback },
     effects: decided.map((body): Effect => ({ type: 'append', body })),
     backOffs,
+    edits,
   }
+}
+
+/**
+ * Makes the edits of rules, before any row from their step on is sent. A person who has given the control another schedule meanwhile is
+ * not overruled.
+ */
+export function applyRuleEdits(
+  before: ControllerState,
+  edits: readonly DecidedEdit[],
+  nowMs: number,
+  context: ControllerContext,
+): Transition {
+  return edits.reduce<Transition>(
+    ({ state, effects }, { by, control, step, text, why }) => {
+      const { lease, source, attempt } = state
+      const id = `${by}-${attempt}-${step}`
+      const isKnown = state.edits.some(({ edited }) => edited.request === id)
+      const isLate = source !== undefined && source.runSteps > 0 && step >= source.runSteps
+      if (lease === undefined || isKnown || isLate) return { state, effects }
+      const position = currentPosition(state)
+      const other = state.edits.findLast(
+        ({ edited }) => edited.control === control && edited.to.kind === 'schedule' && edited.by !== by,
+      )
+      if (other !== undefined) {
+        const set = `${control} was set by ${other.edited.by}, and stays so; ${by} would have set ${text}`
+        const note: Effect = {
+          type: 'append',
+          body: { type: 'note', level: 'info', text: `${set}: ${why}`, position },
+        }
+        return { state, effects: [...effects, note] }
+      }
+      const request = {
+        type: 'request',
+        id,
+        by,
+        why,
+        action: {
+          type: 'set',
+          edits: [{ control, to: { kind: 'schedule', text }, when: { kind: 'at', step } }],
+          checkpoint: false,
+        },
+      } as const satisfies SetRequest
+      const requested: Effect = { type: 'append', body: { type: 'requested', request, position } }
+      const proposal = propose(state, lease, request, context)
+      const applied = applyEdits(state, lease, { request, peer: undefined, proposal, nowMs }, context)
+      return { state: applied.state, effects: [...effects, requested, ...applied.effects] }
+    },
+    { state: before, effects: [] },
+  )
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Decides what to do when telemetry arrives, and when records have reached the disk. Pure. */
 import type { Body } from '../../record/record.js'
 import { settleLoggedResults } from './command-results.js'
-import { addTelemetry, applyBackOffs, decideFeedback } from './feedback.js'
+import { addTelemetry, applyBackOffs, applyRuleEdits, decideFeedback } from './feedback.js'
 import { extendPlans } from './plan-ahead.js'
 import {
   receivedFrom,
@@ -26,8 +26,9 @@ export function afterTelemetry(
   context: ControllerContext,
 ): Transition {
   const feedback = decideFeedback(addTelemetry(state, body, context), context)
-  // Before any row is sent that a back-off changes.
-  const guarded = applyBackOffs(feedback.state, feedback.backOffs, nowMs, context)
+  // Before any row is sent that an edit or a back-off changes.
+  const ruled = applyRuleEdits(feedback.state, feedback.edits, nowMs, context)
+  const guarded = applyBackOffs(ruled.state, feedback.backOffs, nowMs, context)
   const received = { ...guarded.state, received: withAppended(guarded.state.received, name) }
   const { state: updated, effects: reports } = withBody(received, body)
   const settled = settleLoggedResults(updated, nowMs, context)
@@ -35,6 +36,8 @@ export function afterTelemetry(
   return {
     state: planned.state,
     effects: [
+      // An edit comes before the decision that it follows from: it is made once, wherever a controller is killed.
+      ...ruled.effects,
       ...feedback.effects,
       ...guarded.effects,
       ...settled.effects,

@@ -3,7 +3,7 @@ import type { Bye, Hello, Position, Progress } from '../../record/record.js'
 import { toAbsgdError } from '../../errors.js'
 import type { PeerId } from '../../wire/channel.js'
 import type { Welcome } from '../../wire/message.js'
-import { decideFeedback, withRules } from './feedback.js'
+import { applyRuleEdits, decideFeedback, withRules } from './feedback.js'
 import { extendPlans } from './plan-ahead.js'
 import { rewindFeedback } from '../state/feedback-decisions.js'
 import { acknowledgement, syncBeforeRelease } from './telemetry.js'
@@ -82,7 +82,8 @@ export function onHello(
   if ('end' in edited) return failed(state, peer, edited.end)
   const unsupported = unsupportedControl(hello, plannedControls(edited.value))
   if (unsupported !== undefined) return failed(state, peer, unsupported)
-  const { state: admitted, effects: decisions } = decideFeedback(edited.value, context)
+  const feedback = decideFeedback(edited.value, context)
+  const { state: admitted, effects: edits } = applyRuleEdits(feedback.state, feedback.edits, nowMs, context)
   const welcome: Welcome = {
     type: 'welcome',
     run: context.run,
@@ -111,7 +112,8 @@ export function onHello(
         body: { type: 'note', level: 'warning', text, position },
       })),
       { type: 'send', peer, message: welcome },
-      ...decisions,
+      ...edits,
+      ...feedback.effects,
       ...plans,
       ...openCommands(planned, peer),
     ],

@@ -2,7 +2,7 @@
 import { toAbsgdError } from '../../errors.js'
 import type { Decided } from '../../record/control-edit.js'
 import { extendQuietPeriod, type BackOff } from '../../schedule/feedback/guard.js'
-import type { FeedbackRule, ReportedStep } from '../../schedule/feedback/feedback-rule.js'
+import type { FeedbackRule, ReportedStep, RuleEdit } from '../../schedule/feedback/feedback-rule.js'
 import type { Layer } from '../../schedule/edit-layers.js'
 import type { Segment } from '../../schedule/segment.js'
 import {
@@ -56,6 +56,13 @@ export interface Advance {
   readonly decided: readonly Decided[]
   /** No back-off begins before a step of lambda that is decided already. */
   readonly backOffs: readonly BackOff[]
+  /** Edits of rules, each from the step of its decision on, for which no row can have been planned before. */
+  readonly edits: readonly DecidedEdit[]
+}
+
+export interface DecidedEdit extends RuleEdit {
+  readonly control: string
+  readonly step: number
 }
 
 export interface AdvanceOptions {
@@ -64,6 +71,8 @@ export interface AdvanceOptions {
   readonly layers: readonly Layer[]
   readonly options: WindowOptions
   readonly attempt: number
+  /** 0 for a run without end. */
+  readonly runSteps: number
   /** False if the decisions are read from a log. @default true */
   readonly decides?: boolean
   /** Throws for a value outside of the control's range. */
@@ -78,14 +87,16 @@ export function advanceFeedback(before: Feedback, settings: AdvanceOptions): Adv
   const { rules, layers, options, decides = true } = settings
   const backOffs: BackOff[] = []
   const decided: Decided[] = []
+  const edits: DecidedEdit[] = []
   const ofLambda = rules.filter(({ control }) => control === 'lambda')
   let { window, decisions } = before
   const decide = () => {
     if (!decides) return
     for (const rule of rules) {
       for (let made = nextDecision(rule, window, decisions, settings); made !== undefined;) {
-        decided.push(made)
-        decisions = [...decisions, made].slice(-DECISIONS_KEPT)
+        decided.push(made.decided)
+        if (made.edit !== undefined) edits.push(made.edit)
+        decisions = [...decisions, made.decided].slice(-DECISIONS_KEPT)
         made = nextDecision(rule, window, decisions, settings)
       }
     }
@@ -110,7 +121,7 @@ export function advanceFeedback(before: Feedback, settings: AdvanceOptions): Adv
     window = { ...window, guard: extendQuietPeriod(window.guard, from - backOff.from) }
   }
   if (added > 0) window = { ...window, reported: reported.slice(added) }
-  return { feedback: { window, decisions }, decided, backOffs }
+  return { feedback: { window, decisions }, decided, backOffs, edits }
 }
 
 /** The first step that cannot be planned yet; Infinity if no decision is open. @param layers - Edits that replace a rule */
@@ -121,6 +132,7 @@ export function plannableThrough(
 ): number {
   const limits = rules.map((rule) => {
     const through = decidedThrough(rule, decisions)
+    if (rule.rule.isDone !== undefined) return through
     const replaced = layers.some(
       ({ control, from, to }) => control === rule.control && to.kind === 'segments' && from <= through,
     )
@@ -185,37 +197,45 @@ function nextDecision(
   { control, from, to, rule }: ControlRule,
   { front, seen }: FeedbackWindow,
   decisions: readonly Decided[],
-  { attempt, requireInRange }: AdvanceOptions,
-): Decided | undefined {
+  { attempt, runSteps, requireInRange }: AdvanceOptions,
+): { readonly decided: Decided; readonly edit?: DecidedEdit } | undefined {
   const last = lastOf(control, from, to, decisions)
   const step = last === undefined ? from : last.position.step + rule.every
-  if (step >= to || front <= step - rule.lag) return undefined
+  if (step >= to || front <= step - rule.lag || isDone(rule, last)) return undefined
   const decision = { type: 'decided', control, position: { attempt, step } } as const
   const current = last?.value ?? rule.initial
   // A rule that failed once is not called again.
-  if (last?.stateJson === '') return { ...decision, value: current, stateJson: '', mark: '' }
+  if (last?.stateJson === '') return { decided: { ...decision, value: current, stateJson: '', mark: '' } }
   try {
     const reports = reportsFor(seen, step, rule)
     const state: unknown = last === undefined ? rule.start : JSON.parse(last.stateJson)
-    const { value, state: next, saturated, mark = '' } = rule.decide(reports, state, step)
+    const made = rule.decide(reports, state, step, runSteps)
+    const { value, state: next, saturated, mark = '', edit } = made
     requireInRange(control, Float64Array.of(value))
-    return {
+    const decided: Decided = {
       ...decision,
       value,
       stateJson: JSON.stringify(next ?? null),
       ...(saturated === undefined ? {} : { saturated }),
       mark,
     }
+    return edit === undefined ? { decided } : { decided, edit: { ...edit, control, step } }
   } catch (thrown) {
     const { message, hint } = toAbsgdError(thrown, 'experiment')
     const mark = `${message}${hint === undefined ? '' : ` (${hint})`}: ${control} stays at ${current}`
-    return { ...decision, value: current, stateJson: '', mark }
+    return { decided: { ...decision, value: current, stateJson: '', mark } }
   }
+}
+
+function isDone(rule: FeedbackRule, last: Decided | undefined): boolean {
+  if (rule.isDone === undefined || last === undefined || last.stateJson === '') return false
+  return rule.isDone(JSON.parse(last.stateJson))
 }
 
 function decidedThrough({ control, from, to, rule }: ControlRule, decisions: readonly Decided[]): number {
   const last = lastOf(control, from, to, decisions)
-  return last === undefined ? from : Math.min(to, last.position.step + rule.every)
+  if (last === undefined) return from
+  return isDone(rule, last) ? to : Math.min(to, last.position.step + rule.every)
 }
 
 function lastOf(

@@ -39,6 +39,8 @@ export interface FeedbackRule<State = unknown> {
   readonly lag: number
   /** How many of the newest of those reports the rule gets. From 1. */
   readonly window: number
+  /** A shorter run is refused before it trains. @default 0 */
+  readonly leastSteps?: number
   /** Steps from one decision to the next; the value is constant in between. From 1. */
   readonly every: number
   /** Whether it needs the losses of single samples. */
@@ -51,8 +53,14 @@ export interface FeedbackRule<State = unknown> {
    * @param window - Reports of the visible history with steps in (step - lag - window, step - lag], ascending; may be empty
    * @param state - The state that the previous decision returned
    * @param step - The first step that the value applies to
+   * @param runSteps - Steps of the whole run; 0 if it trains until it is stopped. @default 0
    */
-  decide(window: readonly ReportedStep[], state: State, step: number): Decision<State>
+  decide(window: readonly ReportedStep[], state: State, step: number, runSteps?: number): Decision<State>
+  /**
+   * Whether the rule decides nothing any more: the value of its last decision stays, and the rest of the run can be planned. Without
+   * this function a rule decides until its end.
+   */
+  isDone?(state: State): boolean
 }
 
 export interface Decision<State = unknown> {
@@ -62,4 +70,14 @@ export interface Decision<State = unknown> {
   readonly saturated?: 'min' | 'max'
   /** A message for the ledger, if this decision differs from the ones before in a way that people should know. */
   readonly mark?: string
+  /** The rest of the control becomes this schedule, by an edit. */
+  readonly edit?: RuleEdit
+}
+
+/** An edit of a rule: a schedule as text, which begins at the step of the decision. */
+export interface RuleEdit {
+  /** Who edits, in the ledger. */
+  readonly by: string
+  readonly text: string
+  readonly why: string
 }

@@ -1,4 +1,5 @@
 /** The page of `absgd show`: the settings of a run, its status and its results. */
+import { reviewsInWords } from '../../history/reviews.js'
 import type { RunSummary, SummaryConfig } from '../../history/summarize-run.js'
 import { DEFAULT_WEIGHTING, weightingInWords } from '../../record/weighting-rule.js'
 import { formatBytes, formatCount, formatDuration, formatNumber } from '../text/format.js'
@@ -50,9 +51,10 @@ export function endLines(summary: RunSummary, { withDetail = true } = {}): strin
 
 /** The results of a run, printed below its status. */
 export function outcomeLines(summary: RunSummary, { withDetail = true } = {}): string[] {
-  const { final, best, detail = '', damage = [], nonFinite = [] } = summary
+  const { final, best, detail = '', damage = [], nonFinite = [], reviews = [] } = summary
   const lines = [
     ...(withDetail && detail !== '' ? detailLines(detail) : []),
+    ...(reviews.length === 0 ? [] : entry('review', reviewsInWords(reviews))),
     ...metricEntry('final', metricsInWords(objectiveFirst(withoutInternals(final), summary))),
     ...bestEntry(best),
     ...nonFiniteInWords(nonFinite).flatMap((text) => entry('not finite', text)),

@@ -125,32 +125,6 @@ describe('the table of suspects', () => {
   })
 })
 
-describe('the samples as CSV', () => {
-  test('are all of them unless told how many, in full precision, with quotes where names need them', async () => {
-    const odd = ['a,b', 'say "so"', 'two\nlines', '=1+1', '']
-    const known = sampleInfo([0, 1, 2, 3, 4], { ids: odd })
-    const { root, lines } = await run(
-      [started(), known, samples(0, [0, 1, 2, 3, 4], [5, 4, 3, Infinity, 0.1])],
-      ['--csv'],
-    )
-    expect(lines).toEqual([
-      'rank,index,id,label,predicted,label_probability,true_label,is_wrong,mean_loss,loss_spread,last_loss,mean_weight,times_seen',
-      `1,3,=1+1,3,,,,,Infinity,NaN,Infinity,${Math.fround(0.2) * 5},1`,
-      `2,0,"a,b",0,,,,,5,0,5,${Math.fround(0.2) * 5},1`,
-      `3,1,"say ""so""",1,,,,,4,0,4,${Math.fround(0.2) * 5},1`,
-      '4,2,"two',
-      `lines",2,,,,,3,0,3,${Math.fround(0.2) * 5},1`,
-      `5,4,,4,,,,,${Math.fround(0.1)},0,${Math.fround(0.1)},${Math.fround(0.2) * 5},1`,
-    ])
-    expect(await ask(root, '--csv', '--suspects', '2')).toEqual(lines.slice(0, 3))
-  })
-
-  test('have the truth and the prediction where they are known', async () => {
-    const { lines } = await run(complete, ['--csv', '--suspects', '1'])
-    expect(lines[1]).toMatch(/^1,11,data\/train\/class-1\/photo-011\.jpeg,1,0,0\.1000000\d+,0,true,6\.0999/)
-  })
-})
-
 describe('the overview of samples', () => {
   test('tells how the losses are distributed, and fits 80 columns', async () => {
     const { lines } = await run(complete, [])

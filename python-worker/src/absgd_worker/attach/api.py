@@ -27,8 +27,8 @@ from absgd_worker.attach.samples.tracked_loader import Tracked
 from absgd_worker.attach.session.current import current, session
 from absgd_worker.attach.session.entered import sessions
 from absgd_worker.attach.session.session import Session
-from absgd_worker.attach.source.constant import Setting
 from absgd_worker.attach.source.criterion_settings import criterion_settings
+from absgd_worker.attach.source.settings import Setting
 from absgd_worker.attach.source.source import StopTraining
 from absgd_worker.attach.wrap.weigh_losses import Reduction, weigh_losses
 from absgd_worker.attach.wrap.wrap_criterion import Criterion, weighed_criterion, weighed_function
@@ -97,8 +97,9 @@ def wrap(
             "sequence": a row of [B, T] or [B·T]. "time-first": a column of [T, B]. "token": each element.
             "auto": samples or sequences, as the shapes of the model's input and of the loss show.
         lam: lambda outside of a `session`, in units of loss. Above 0, samples with high losses get more
-            weight; below 0, samples with low losses; ±inf is off; not 0. A number, or a function of the step.
-            The criterion of a name that was wrapped last sets it, likewise of those without a name.
+            weight; below 0, samples with low losses; ±inf is off; not 0. A number, a schedule as text, or a
+            function of the step, as in `session`. The criterion of a name that was wrapped last sets it,
+            likewise of those without a name.
         gamma: the part of the new batch in the running estimate, in (0, 1]. Like `lam`; used only with it.
 
     Returns:
@@ -111,6 +112,7 @@ def wrap(
             returns its plain result, and a message is printed once.
         GranularityError: by a call of the result while lambda is on, if the samples are unknown.
         ValueError: by a call of the result, if `granularity` is none of these.
+        ScheduleError: `lam` or `gamma` is a text that is no schedule of this control.
     """
     weighed: Any
     if isinstance(criterion, nn.Module):

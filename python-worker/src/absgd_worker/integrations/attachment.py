@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,7 +19,7 @@ from absgd_worker.attach.provenance.granularity import Granularity
 from absgd_worker.attach.session import current as sessions
 from absgd_worker.attach.session.entered import entered
 from absgd_worker.attach.session.session import Session
-from absgd_worker.attach.source.constant import Setting
+from absgd_worker.attach.source.settings import Setting
 from absgd_worker.console import complain
 from absgd_worker.weights import Rule
 
@@ -36,6 +37,9 @@ class Settings(TypedDict, total=False):
     run: str | None
     groups: Groups
     mirror: Mirroring
+    steps_per_epoch: int | None
+    recipe: str | None
+    wrong: float | None
 
 
 Request = Literal["checkpoint", "evaluation"]
@@ -113,6 +117,19 @@ class Attachment:
         """Sets the number of losses of the next step, unless the settings have `accumulate`."""
         if self.session is not None:
             self.session.expect(micro_batches)
+
+    def tell_length(self, steps: float | None) -> None:
+        """Says how many optimizer steps the training has. None, below 1, or not finite: it is unknown."""
+        if self.session is not None:
+            known = steps is not None and math.isfinite(steps) and steps >= 1
+            self.session.epochs.training = int(steps) if known and steps is not None else 0
+
+    def tell_epoch(self, steps: float | None) -> None:
+        """Says how many optimizer steps an epoch has, for schedules in epochs, unless the settings do. None,
+        or not finite: it is unknown."""
+        if self.session is not None:
+            known = steps is not None and math.isfinite(steps)
+            self.session.epochs.told = math.ceil(steps) if known and steps is not None else 0
 
     def end_step(self) -> None:
         """The framework's step is complete. Executes commands; `take` returns the framework's part."""

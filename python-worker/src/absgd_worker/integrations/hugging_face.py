@@ -62,6 +62,11 @@ class AbsgdCallback(TrainerCallback, ExportableState):
         # A Trainer without data for an evaluation would raise. The data loader is passed only to this method.
         can_evaluate = args.eval_strategy != "no" or kwargs.get("eval_dataloader") is not None
         self._attachment.begin(can_evaluate=can_evaluate)
+        self._attachment.tell_length(state.max_steps)
+        batches = _length(kwargs.get("train_dataloader"))
+        if batches:
+            # The last step of an epoch may have fewer micro-batches.
+            self._attachment.tell_epoch(-(-batches // args.gradient_accumulation_steps))
 
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

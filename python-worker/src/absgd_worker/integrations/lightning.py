@@ -7,6 +7,7 @@ Trainer(callbacks=[AbsgdCallback(lam=annealed)])
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 import weakref
@@ -67,6 +68,10 @@ class AbsgdCallback(pl.Callback):
         _put_behind_others(trainer, self)
         # The Trainer alone decides when to validate: it has no method to request it.
         self._attachment.begin(can_evaluate=False)
+        if pl_module.automatic_optimization:
+            self._attachment.tell_length(trainer.estimated_stepping_batches)
+            batches, accumulation = trainer.num_training_batches, trainer.accumulate_grad_batches
+            self._attachment.tell_epoch(math.ceil(batches / accumulation) if math.isfinite(batches) else None)
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int

@@ -22,6 +22,10 @@ class Described(Protocol):
     @property
     def size(self) -> int: ...
     @property
+    def numbers(self) -> Tensor | None: ...
+    @property
+    def numbered_size(self) -> int: ...
+    @property
     def labels(self) -> object: ...
     @property
     def true_labels(self) -> object: ...
@@ -32,14 +36,20 @@ class Described(Protocol):
 
 
 def describe_samples(task: Described, path: Path) -> dict[str, Any]:
-    """Writes the file, if there is something to describe, and returns the description for the courier."""
+    """Writes the file, if there is something to describe, and returns the description for the courier.
+
+    Numbers without a sample have the label -1, which is unknown, and no name.
+    """
     parts = {
-        name: _int32(labels)
+        name: _int32(_by_number(labels, task))
         for name, labels in (("labels", task.labels), ("true_labels", task.true_labels))
         if isinstance(labels, Tensor)
     }
     if task.ids is not None:
         texts = [name.encode("utf-8", "surrogatepass") for name in task.ids]
+        if task.numbers is not None:
+            names = dict(zip(task.numbers.tolist(), texts, strict=True))
+            texts = [names.get(number, b"") for number in range(task.numbered_size)]
         starts = array("Q", chain((0,), accumulate(map(len, texts))))
         parts["ids"] = starts.tobytes() + b"".join(texts)
     if parts and task.size:
@@ -49,10 +59,18 @@ def describe_samples(task: Described, path: Path) -> dict[str, Any]:
             file.writelines(parts.values())
     return {
         "path": str(path),
-        "size": task.size,
+        "size": task.numbered_size,
         "num_classes": task.num_classes or 0,
         "parts": list(parts),
     }
+
+
+def _by_number(labels: Tensor, task: Described) -> Tensor:
+    if task.numbers is None:
+        return labels
+    spread = torch.full((task.numbered_size,), -1, dtype=torch.int64)
+    spread[task.numbers] = labels.to(torch.int64)
+    return spread
 
 
 def _int32(labels: Tensor) -> bytes:

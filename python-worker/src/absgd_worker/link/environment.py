@@ -120,4 +120,6 @@ def _threads(text: str) -> int | None:
     return int(text)
 
 
+RESULT_VARIABLE = "ABSGD_AB_RESULT"
+"""Where a training of `absgd-run --ab` writes what it has shown."""
 ADDRESS_VARIABLES = ("ABSGD_ENDPOINT", "ABSGD_RUN")

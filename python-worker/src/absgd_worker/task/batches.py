@@ -90,7 +90,8 @@ class Batches:
     def name(self, index: int) -> str:
         """`sample 13 (images/0013.png)`."""
         ids = self._task.ids
-        return f"sample {index:,}" + (f" ({ids[index]})" if ids is not None else "")
+        number = index if self._task.numbers is None else int(self._task.numbers[index])
+        return f"sample {number:,}" + (f" ({ids[index]})" if ids is not None else "")
 
     def summary(self) -> str:
         """A sentence about the samples that were left out; empty if there are none."""

@@ -63,7 +63,7 @@ def predict(
                 batch = batches.take()
                 if not batch.is_empty:
                     predicted = task.predict(task.model, batch.data)
-                    results.extend(_checked(predicted, batch, task.labels))
+                    results.extend(_checked(predicted, batch, task))
             for first_index, count, labels, probabilities in _joined(results):
                 emit(SamplePredictions(attempt, step, first_index, count, labels, probabilities))
     return True
@@ -95,14 +95,16 @@ def _joined(results: Sequence[_Predicted]) -> Iterator[tuple[int, int, bytes, by
             end = result.first_index + result.classes_K.shape[0]
 
 
-def _checked(predicted: object, batch: Batch, labels_N: object) -> Iterator[_Predicted]:
+def _checked(predicted: object, batch: Batch, task: Task) -> Iterator[_Predicted]:
     """The checked predictions, split where samples were left out; none if their samples are not known."""
     rows = predicted.shape[0] if isinstance(predicted, Tensor) and predicted.ndim else -1
     indices_K = batch.indices_of(rows) if batch.accepts(rows) else batch.indices_G
     if indices_K is None:
         return
-    classes_K, probabilities_K = _classes_of(predicted, indices_K, labels_N)
-    indices = indices_K.tolist()
+    classes_K, probabilities_K = _classes_of(predicted, indices_K, task.labels)
+    numbers_K = task.numbers_of(indices_K)
+    assert numbers_K is not None
+    indices = numbers_K.tolist()
     cuts = [0, *(i for i in range(1, len(indices)) if indices[i] != indices[i - 1] + 1), len(indices)]
     for start, stop in pairwise(cuts):
         yield _Predicted(indices[start], classes_K[start:stop], probabilities_K[start:stop])

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from absgd_worker.errors import TaskError
+from absgd_worker.review.corrected import Corrected
 from absgd_worker.task.data import DataLike, collate_default, data_size
 
 
@@ -40,7 +41,9 @@ class Task:
         optimizer: of parameters of `model`; not LBFGS. The plan sets its lr, momentum and weight decay. The
             parameter groups keep the proportions of their values.
         data: training data of N samples, 1 to 2³²: a map-style dataset, a tensor [N, …], or a tuple or
-            mapping of tensors [N, …], which is fastest: then a batch has the same structure of [B, …].
+            mapping of tensors [N, …], which is fastest: then a batch has the same structure of [B, …]. Of the
+            data set of `apply_review`, samples keep their numbers, and `labels`, `true_labels` and `ids` may
+            be those of all samples: the review corrects them.
         batch_size: B, samples per step, 1 to 2³¹.
         loss: `loss(model, batch) -> losses [B]`: one loss per sample, neither averaged nor weighted, of a
             floating dtype and with gradients. [0] if no sample of the batch counts: then the gradients are 0,
@@ -104,6 +107,8 @@ class Task:
     def __post_init__(self) -> None:
         _check_model(self.model, self.optimizer)
         size = data_size(self.data)
+        if isinstance(self.data, Corrected):
+            self._correct_columns(self.data)
         _check_batches(self.batch_size, size, self.drop_last)
         for name in ("loss", "evaluate", "predict", "collate"):
             is_left_out = name in ("evaluate", "predict") and getattr(self, name) is None
@@ -127,6 +132,21 @@ class Task:
         return data_size(self.data)
 
     @property
+    def numbers(self) -> Tensor | None:
+        """The number that each sample is reported with, int64 [N]; None if these are its positions."""
+        return self.data.numbers if isinstance(self.data, Corrected) else None
+
+    @property
+    def numbered_size(self) -> int:
+        """How many numbers there are: N, or more if a review has dropped samples."""
+        return self.data.whole if isinstance(self.data, Corrected) else self.size
+
+    def numbers_of(self, indices_B: Tensor | None) -> Tensor | None:
+        """The numbers of the samples at these positions, int64 [B]; None for None."""
+        numbers = self.numbers
+        return indices_B if numbers is None or indices_B is None else numbers[indices_B]
+
+    @property
     def steps_per_epoch(self) -> int:
         """Optimizer steps in one pass over the data."""
         full, rest = divmod(self.size, self.batch_size)
@@ -136,6 +156,17 @@ class Task:
     def device(self) -> torch.device:
         """Where the model's first trained parameter is."""
         return next(parameter.device for parameter in self.model.parameters() if parameter.requires_grad)
+
+    def _correct_columns(self, data: Corrected) -> None:
+        try:
+            if self.labels is not None:
+                object.__setattr__(self, "labels", data.correct_labels(self.labels))
+            for name in ("true_labels", "ids"):
+                if getattr(self, name) is not None:
+                    object.__setattr__(self, name, data.select(getattr(self, name)))
+        except (TypeError, IndexError):
+            # They are no columns of these samples; the checks say what they must be.
+            return
 
 
 def _check_model(model: object, optimizer: object) -> None:

@@ -26,7 +26,7 @@ def introduction(settings: Settings, trainer: Trainer, incarnation: int) -> Hell
         incarnation=incarnation,
         pid=os.getpid(),
         steps_per_epoch=task.steps_per_epoch,
-        dataset_size=task.size,
+        dataset_size=task.numbered_size,
         num_classes=task.num_classes or 0,
         position=Position(0, 0),
         planned_through=0,

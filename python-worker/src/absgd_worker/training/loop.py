@@ -13,7 +13,8 @@ from absgd_worker.link.command_loop import CommandLoop
 from absgd_worker.link.exchange import Exchange
 from absgd_worker.link.step_entry import StepEntry
 from absgd_worker.link.wire.messages import Bye, Position, Reason, Welcome
-from absgd_worker.link.wire.records import Note
+from absgd_worker.link.wire.records import INFO_LEVEL, Note
+from absgd_worker.review.applied import ReviewNotes
 from absgd_worker.task.batches import LeftOutNotes
 from absgd_worker.training.actions import Actions
 from absgd_worker.training.trainer import NO_SAMPLES, Trainer, check_losses, lambda_and_gamma
@@ -33,6 +34,8 @@ def train(trainer: Trainer, exchange: Exchange, commands: CommandLoop, actions: 
     outgoing = OrderedReports(exchange.outgoing, trainer.reports)
     commands.hand_over = outgoing.hand_over
     left_out = LeftOutNotes(trainer.batches)
+    for text in ReviewNotes().take():
+        outgoing.append(Note(text, status.position, level=INFO_LEVEL))
     commands.process_commands()
 
     # Wait for the planned row of the step: its controls, and what follows it.
@@ -80,7 +83,7 @@ def train(trainer: Trainer, exchange: Exchange, commands: CommandLoop, actions: 
                 statistics=weighed.statistics,
                 losses_B=weighed.losses_B,
                 weights_B=weighed.weights_B,
-                indices_B=weighed.indices_B,
+                indices_B=task.numbers_of(weighed.indices_B),
                 keep_samples=every > 0 and step % every == 0,
                 metrics=trainer.take_metrics(skipped=batch.size - weighed.losses_B.shape[0]),
                 bare=weighed.bare,

@@ -200,15 +200,35 @@ def test_a_script_that_cannot_be_run_is_named(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--lam", "0", "x.py"], ["--gamma", "2", "x.py"], ["--accumulate", "0", "x.py"]]
+    "own", [["--l", "3"], ["--seed", "1"], ["--lam", "2"], ["--ab"], ["--s=4", "-m", "x"]]
+)
+def test_options_of_the_script_are_its_own_also_where_absgd_run_has_longer_ones(
+    own: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "train.py"
+    script.write_text("import sys; print(sys.argv[1:])")
+    assert run.main([str(script), *own]) == 0
+    assert str(own) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "permitted"),
+    [
+        (["--lam", "0", "x.py"], "lambda takes numbers other than 0"),
+        (["--lam", "join(off.for(5), cosin(-2, -1, 5))", "x.py"], 'at character 18; expected is "cosine"'),
+        (["--gamma", "2", "x.py"], "gamma takes numbers above 0, at most 1"),
+        (["--gamma", "linear(0.9, 0, over=9)", "x.py"], "gamma is 0 at step 9"),
+        (["--accumulate", "0", "x.py"], "must be a whole number from 1"),
+        (["--steps-per-epoch", "0", "x.py"], "must be a whole number from 1"),
+    ],
 )
 def test_a_setting_out_of_range_is_refused_with_the_range(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
+    arguments: list[str], permitted: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
         run.main(arguments)
     assert ended.value.code == 2
-    assert re.search(r"must be", capsys.readouterr().err)
+    assert permitted in capsys.readouterr().err
 
 
 def test_a_script_whose_losses_are_not_seen_fails_with_a_message(tmp_path: Path) -> None:

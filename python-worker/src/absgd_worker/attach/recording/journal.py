@@ -10,13 +10,26 @@ from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.attach.recording.run_directory import Parent, RunPlace, RunPlan, make_run_directory
 from absgd_worker.attach.recording.writer import LogWriter, finish_closing
 from absgd_worker.attach.source.bye_for_exit import bye_of
+from absgd_worker.attach.source.lambda_edits import LambdaEdit
 from absgd_worker.console import complain
 from absgd_worker.link.hello import script_hello
 from absgd_worker.link.run_lock import is_locked, is_take_over_asked, locked_error
 from absgd_worker.link.step_entry import StepEntry
 from absgd_worker.link.wire.messages import Position
 from absgd_worker.link.wire.record_codec import attempt_begun
-from absgd_worker.link.wire.records import Evaluation, Joined, Note, Rewind
+from absgd_worker.link.wire.records import (
+    INFO_LEVEL,
+    WARNING_LEVEL,
+    Change,
+    EditMade,
+    EditRequested,
+    EditSettled,
+    Evaluation,
+    Joined,
+    Note,
+    Rewind,
+)
+from absgd_worker.review.applied import ReviewNotes
 
 
 class Journal:
@@ -32,6 +45,7 @@ class Journal:
         self._place: RunPlace | None = None
         self._writer: LogWriter | None = None
         self._position = Position(1, 0)
+        self._reviews = ReviewNotes()
 
     @property
     def attempt(self) -> int:
@@ -41,10 +55,17 @@ class Journal:
     def is_recording(self) -> bool:
         return True
 
+    @property
+    def run_name(self) -> str | None:
+        return None if self._place is None else self._place.directory.name
+
     def begin_step(self, step: int) -> None:
         # The rank is known by the first step, often not before. The other ranks train the same model.
         if self._writer is None and global_rank() == 0:
             self._begin(step)
+        if self._writer is not None:
+            for text in self._reviews.take():
+                self._writer.append(Note(text, self._position, level=INFO_LEVEL))
 
     def report(self, entry: StepEntry) -> None:
         self._position = Position(entry.attempt, entry.step + 1)
@@ -57,9 +78,19 @@ class Journal:
         if self._writer is not None:
             self._writer.append(Evaluation(attempt, step - 1, split, metrics, 0, b"", 0.0))
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, *, is_warning: bool = True) -> None:
         if self._writer is not None:
-            self._writer.append(Note(text=text, position=self._position))
+            level = WARNING_LEVEL if is_warning else INFO_LEVEL
+            self._writer.append(Note(text=text, position=self._position, level=level))
+
+    def edited(self, edit: LambdaEdit) -> None:
+        if self._writer is None:
+            return
+        name = f"{edit.by}-{self.attempt}-{edit.step}"
+        change = Change("lambda", edit.text or "", edit.factor, Position(self.attempt, edit.step))
+        self._writer.append(EditRequested(name, edit.by, edit.why, change, change.at))
+        self._writer.append(EditMade(name, edit.by, change, edit.before, edit.after))
+        self._writer.append(EditSettled(name, edit.step, f"lambda {edit.before:g} → {edit.after:g}"))
 
     def begin_run(self) -> None:
         """Ends this run; the next step creates another one."""
@@ -136,6 +167,7 @@ class Journal:
 
     def _start(self, writer: LogWriter, place: RunPlace, position: Position, cause: str | None) -> None:
         self._writer = writer
+        self._reviews = ReviewNotes()
         self._position = position
         self._place = RunPlace(place.name, place.directory, position.attempt)
         writer.set_position(position)

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from absgd_worker.attach.samples.batch_structure import tensors_in
+from absgd_worker.attach.samples.epoch_length import epoch_length
 from absgd_worker.attach.samples.recording_sampler import DrawnBatches, RecordingIterator, RecordingSampler
 from absgd_worker.attach.samples.sample_numbers import Names, SampleNumbers
 from absgd_worker.attach.samples.sample_origin import Batch, Origin
@@ -84,6 +85,7 @@ class LoaderHooks:
 
     def _begin(self) -> Any:
         loader = self._loader
+        epoch_length.begun(loader)
         return RecordingIterator(type(loader)._get_iterator(loader), loader, self, self._recording)
 
     def record(self, batch: Any, drawn: DrawnBatches) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
+from absgd_worker.attach.samples.epoch_length import epoch_length
 from absgd_worker.attach.samples.followed_conversions import follow_conversions
 from absgd_worker.attach.samples.loader_hooks import LoaderHooks, hooks_of, remember_batch
 from absgd_worker.attach.samples.sample_numbers import Names, SampleNumbers
@@ -50,6 +51,7 @@ class Tracked:
         follow_conversions()
 
     def __iter__(self) -> Iterator[Any]:
+        epoch_length.begun(self)
         for batch in self._loader:
             if self._index is not None:
                 samples = self._numbers.batch(_given_indices(batch, self._index))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import math
 import re
 
+from absgd_worker.ab.command_line import add_options
 from absgd_worker.attach.provenance.functional_losses import LOSSES
+from absgd_worker.attach.source.settings import Control, read_setting
+from absgd_worker.recipes import KINDS
+from absgd_worker.schedules import ScheduleError
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -15,6 +18,8 @@ def command_line() -> argparse.ArgumentParser:
         prog="absgd-run",
         usage="absgd-run [options] (FILE | -m MODULE | MODULE:FUNCTION) [arguments …]",
         description="Run a training script unchanged, and weigh the losses that it trains on.",
+        # A shortened option of the script would be an ambiguous one of absgd-run.
+        allow_abbrev=False,
         epilog="All arguments after the name of the script are passed to the script.",
     )
     # Recognise -1e9 and -inf as numbers, not as options.
@@ -23,9 +28,31 @@ def command_line() -> argparse.ArgumentParser:
         "--lam",
         type=_lam,
         metavar="L",
-        help="lambda from the first step on, in units of the loss: any number but 0; inf or off is off "
-        "(default). If its absolute value is below the mean loss at the start, training may collapse, unless "
-        "the model is trained already: use --plan, where lambda is off at first",
+        help="lambda, in units of the loss: a number other than 0, off (default), or a schedule, as in "
+        "'join(off.for(200), exponential(-5, -0.5, over=2000))'. If its absolute value is below the "
+        "mean loss at the start, training may collapse, unless the model is trained already: begin with "
+        "off.for(…)",
+    )
+    parser.add_argument(
+        "--recipe",
+        choices=KINDS,
+        help="chooses lambda from the losses of the script, in their own units. wrong-labels: turns away "
+        "from the samples with the highest losses, once the model tells them apart; rare-groups: attends to "
+        "them; off: measures alone",
+    )
+    parser.add_argument(
+        "--wrong",
+        type=_share,
+        metavar="SHARE",
+        help="for --recipe wrong-labels: the share of wrong labels as far as it is known, above 0 and below "
+        "0.6 (default: estimated)",
+    )
+    parser.add_argument(
+        "--steps",
+        type=_count,
+        metavar="N",
+        help="for --recipe: optimizer steps of the whole training, from 256 (default: as a framework says, "
+        "else unknown)",
     )
     parser.add_argument(
         "--plan",
@@ -36,7 +63,14 @@ def command_line() -> argparse.ArgumentParser:
         "--gamma",
         type=_gamma,
         metavar="G",
-        help="factor of the newest batch in the running estimate, in (0, 1] (default 0.9)",
+        help="factor of the newest batch in the running estimate, in (0, 1], or a schedule (default 0.9)",
+    )
+    parser.add_argument(
+        "--steps-per-epoch",
+        type=_count,
+        metavar="N",
+        help="optimizer steps of an epoch, for schedules in epochs (default: as a framework or a tracked "
+        "loader says)",
     )
     parser.add_argument(
         "--granularity",
@@ -54,7 +88,7 @@ def command_line() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--accumulate",
-        type=_calls,
+        type=_count,
         metavar="A",
         help="number of losses per optimizer step, from 1 (default: as many as in the step before)",
     )
@@ -96,6 +130,7 @@ def command_line() -> argparse.ArgumentParser:
         help="also write lambda and its statistics to the wandb run or TensorBoard writer of the script "
         "(default: auto)",
     )
+    add_options(parser)
     parser.add_argument("--quiet", action="store_true", help="do not print which losses are captured")
     parser.add_argument("-m", dest="module", action="store_true", help="run a module, like python -m")
     parser.add_argument("target", help=argparse.SUPPRESS)
@@ -103,29 +138,29 @@ def command_line() -> argparse.ArgumentParser:
     return parser
 
 
-def _lam(text: str) -> float:
-    if text == "off":
-        return math.inf
+def _lam(text: str) -> Control:
+    return _setting("lambda", text)
+
+
+def _gamma(text: str) -> Control:
+    return _setting("gamma", text)
+
+
+def _setting(name: str, text: str) -> Control:
     try:
-        lam = float(text)
-    except ValueError:
-        lam = math.nan
-    if lam == 0 or math.isnan(lam):
-        raise argparse.ArgumentTypeError(f"{text!r} must be a number other than 0, or off")
-    return lam
+        return read_setting(name, text)
+    except ScheduleError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _gamma(text: str) -> float:
+def _share(text: str) -> float:
     try:
-        gamma = float(text)
+        return float(text)
     except ValueError:
-        gamma = math.nan
-    if not 0 < gamma <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} must be in (0, 1]")
-    return gamma
+        raise argparse.ArgumentTypeError(f"{text!r} must be a share above 0 and below 0.6") from None
 
 
-def _calls(text: str) -> int:
+def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 1")
     return int(text)

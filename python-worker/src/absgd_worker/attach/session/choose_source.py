@@ -6,21 +6,33 @@ import math
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from absgd_worker.attach.errors import SessionError
+from absgd_worker.attach.recipes.recipe_source import RecipeSource
 from absgd_worker.attach.recording.run_directory import RunPlan, experiment_of, require_free
 from absgd_worker.attach.session.script_run import ScriptRun
-from absgd_worker.attach.source.constant import ConstantSource, Setting
+from absgd_worker.attach.source.constant import ConstantSource
 from absgd_worker.attach.source.criterion_settings import CriterionSource
 from absgd_worker.attach.source.plan_file import PlanFileSource
 from absgd_worker.attach.source.recorder import ControlsAndRecorder, with_recorder
+from absgd_worker.attach.source.settings import Setting, may_be_on, read_setting, shown
 from absgd_worker.attach.source.source import ControlSource
 from absgd_worker.link.environment import ADDRESS_VARIABLES, read_address
+from absgd_worker.recipes import Recipe
+
+
+class Asked(NamedTuple):
+    """What a session, or the command line, asks for."""
+
+    lam: Setting
+    gamma: Setting
+    recipe: Recipe | None = None
+    """Chooses lambda instead of `lam`."""
 
 
 def source_of(
-    lam: Setting,
-    gamma: Setting,
+    asked: Asked,
     plan: str | Path | None = None,
     run: str | None = None,
     *,
@@ -30,12 +42,19 @@ def source_of(
 
     Raises:
         PlanError: the file is no plan. SettingsError: the environment variables of a controller are invalid.
+        ScheduleError: a text that is no schedule of its control.
     """
+    controls = read_setting("lambda", asked.lam), read_setting("gamma", asked.gamma)
+    if asked.recipe is not None and may_be_on(controls[0]):
+        raise SessionError("lambda is given, and a recipe, which chooses lambda itself: give one of them")
     if is_controlled():
         return _controller()
     if plan is not None:
         return _recorded(PlanFileSource(plan), run, f"as {plan} says", f"as {plan} says", is_exact=is_exact)
-    return _recorded(ConstantSource(lam, gamma), run, _shown(lam), _shown(gamma), is_exact=is_exact)
+    if asked.recipe is not None:
+        source = RecipeSource(asked.recipe, controls[1])
+        return _recorded(source, run, f"recipe {asked.recipe}", shown(controls[1]), is_exact=is_exact)
+    return _recorded(ConstantSource(*controls), run, *map(shown, controls), is_exact=is_exact)
 
 
 def source_of_command_line(script: ScriptRun[Any]) -> ControlsAndRecorder:
@@ -48,27 +67,30 @@ def source_of_command_line(script: ScriptRun[Any]) -> ControlsAndRecorder:
         return _controller()
     if script.is_exact and script.run is not None:
         require_free(script.run)
-    if script.lam is not None or script.plan is not None:
-        lam, gamma = script.lam or math.inf, script.gamma or 0.9
-        return source_of(lam, gamma, script.plan, script.run, is_exact=script.is_exact)
-    gamma = "as the script says" if script.gamma is None else _shown(script.gamma)
+    if script.lam is not None or script.plan is not None or script.recipe is not None:
+        lam = math.inf if script.lam is None else script.lam
+        gamma = 0.9 if script.gamma is None else script.gamma
+        return source_of(Asked(lam, gamma, script.recipe), script.plan, script.run, is_exact=script.is_exact)
+    gamma = "as the script says" if script.gamma is None else shown(read_setting("gamma", script.gamma))
     source = CriterionSource(script.gamma, announce_off=True)
     return _recorded(source, script.run, "as the script says", gamma, is_exact=script.is_exact)
 
 
 def source_of_script(
-    script: ScriptRun[Any], lam: Setting, gamma: Setting, plan: str | Path | None, run: str | None
+    script: ScriptRun[Any], asked: Asked, plan: str | Path | None, run: str | None
 ) -> ControlsAndRecorder:
     """The source of a session that a script enters under absgd-run."""
     run = script.run or run
-    gamma = gamma if script.gamma is None else script.gamma
+    if script.gamma is not None:
+        asked = asked._replace(gamma=script.gamma)
     # The run of an earlier session of this script does not make the next one an error.
     is_exact = script.is_exact and not script.script_sessions
     if script.plan is not None:
         plan = script.plan
-    elif script.lam is not None:
-        lam, plan = script.lam, None
-    return source_of(lam, gamma, plan, run, is_exact=is_exact)
+    elif script.lam is not None or script.recipe is not None:
+        lam = math.inf if script.lam is None else script.lam
+        asked, plan = asked._replace(lam=lam, recipe=script.recipe), None
+    return source_of(asked, plan, run, is_exact=is_exact)
 
 
 def source_outside_of_sessions() -> ControlsAndRecorder:
@@ -101,10 +123,3 @@ def _recorded(
     controls = {"lambda": lam, "gamma": gamma}
     plan = RunPlan(run, command, controls, experiment_of(sys.argv[0]), is_exact)
     return ControlsAndRecorder(source, Journal(plan))
-
-
-def _shown(value: Setting) -> str:
-    """A control, for people."""
-    if callable(value):
-        return "a function of the step"
-    return "off" if math.isinf(value) else f"{value:g}"

@@ -12,6 +12,7 @@ from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.hooks.hyperparameters import Groups
 from absgd_worker.attach.mirror.mirror import Mirroring
 from absgd_worker.attach.session.choose_source import (
+    Asked,
     source_of,
     source_of_script,
     source_outside_of_sessions,
@@ -27,10 +28,11 @@ from absgd_worker.attach.session.options import SessionOptions
 from absgd_worker.attach.session.script_options import with_script_options
 from absgd_worker.attach.session.script_run import ScriptRun
 from absgd_worker.attach.session.session import Session
-from absgd_worker.attach.source.constant import Setting
 from absgd_worker.attach.source.recorder import ControlsAndRecorder
+from absgd_worker.attach.source.settings import Setting
 from absgd_worker.attach.source.source import ControlSource
 from absgd_worker.console import complain
+from absgd_worker.recipes import recipe_of
 from absgd_worker.weights import Rule
 
 
@@ -49,15 +51,18 @@ def session(
     on_checkpoint: Callable[[], object] | None = None,
     on_evaluate: Callable[[], Mapping[str, Any] | str] | None = None,
     mirror: Mirroring = "auto",
+    steps_per_epoch: int | None = None,
+    recipe: str | None = None,
+    wrong: float | None = None,
     source: ControlSource | ControlsAndRecorder | None = None,
 ) -> Iterator[Session]:
     """ABSGD for the training loops inside: `wrap`, `weigh` and `capture` belong to the session.
 
     Args:
         lam: lambda, in units of the loss, not 0: above 0 gives high losses more weight, below 0 gives them
-            less, ±inf is off. A number, or a function of the step.
-        gamma: the share of a new batch in the running estimate, in (0, 1]. A number, or a function of the
-            step.
+            less, ±inf is off. A number; a schedule as text, like those of `absgd set`:
+            `"join(off.for(200), exponential(-5, -0.5, over=2000))"`; or a function of the step, from 0.
+        gamma: the share of a new batch in the running estimate, in (0, 1]. Given like `lam`.
         weighting: the rule of weights, or the name of its preset.
         accumulate: how many losses of one name an optimizer step is expected to have, one for each
             micro-batch, from 1. Default: as many as the step before. After the step, the estimate is computed
@@ -80,6 +85,13 @@ def session(
             operator may request it.
         mirror: "auto" also writes lambda, the ESS ratio, the effective learning rate and the mean losses to
             `wandb.run` and to a TensorBoard `SummaryWriter`, if the script has one; "off" does not.
+        steps_per_epoch: how many optimizer steps an epoch has, for schedules in epochs. Default: as a
+            framework's callback says, or as many as the tracked loader (`track`) has batches, divided by
+            `accumulate`.
+        recipe: chooses lambda from the losses, in their own units, instead of `lam`: "wrong-labels",
+            "rare-groups", or "off", which measures alone. See "Recipes" in docs/schedules.md.
+        wrong: for the recipe "wrong-labels", the share of wrong labels as far as it is known, in (0, 0.6).
+            Default: it is estimated.
         source: where controls come from, instead of all of these.
 
     Under a controller (`absgd run` and `absgd attach` set `ABSGD_ENDPOINT` and `ABSGD_RUN`), the controller
@@ -89,8 +101,10 @@ def session(
     second model continues its steps and its lambda with a new estimate, and a message says so.
 
     Raises:
-        SessionError: inside another session. ValueError: a value that is not permitted. PlanError: the file
-            is no plan. SettingsError: the environment variables of a controller are invalid.
+        SessionError: inside another session. ValueError: a value that is not permitted. ScheduleError: a text
+            that is no schedule, with its place. RecipeError: an unknown recipe, or a share out of range.
+            PlanError: the file is no plan. SettingsError: the environment variables of a controller are
+            invalid.
     """
     leave_sessions_of_other_cells()
     options = SessionOptions(
@@ -102,7 +116,9 @@ def session(
         on_checkpoint,
         on_evaluate,
         mirror,
+        steps_per_epoch,
     ).checked()
+    asked = Asked(lam, gamma, None if recipe is None else recipe_of(recipe, wrong))
     outer = entered()
     if outer is not None:
         script = outer.script_run
@@ -111,7 +127,7 @@ def session(
                 "a session is entered already: leave it before you enter another one, or use it with "
                 "absgd_worker.current()"
             )
-        if script.sets_lambda and (plan is not None or callable(lam) or not math.isinf(lam)):
+        if script.sets_lambda and (plan is not None or recipe is not None or lam != math.inf):
             complain(
                 "absgd: the command line or the controller sets lambda: the script's own session(lam=…) is "
                 "ignored"
@@ -120,11 +136,11 @@ def session(
             with with_script_options(outer, options):
                 yield outer
             return
-        inner = Session(source or source_of_script(script, lam, gamma, plan, run), script.combined(options))
+        inner = Session(source or source_of_script(script, asked, plan, run), script.combined(options))
         with _in_place_of(outer, inner, script):
             yield inner
         return
-    own = Session(source or source_of(lam, gamma, plan, run), options)
+    own = Session(source or source_of(asked, plan, run), options)
     leave_implicit()
     with entered_session(own):
         yield own

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from absgd_worker.attach.recipes.recipe_source import RecipeSource
 from absgd_worker.attach.session.steps.training_steps import TrainingSteps
 
 
@@ -15,7 +16,18 @@ def state_of(steps: TrainingSteps) -> dict[str, Any]:
     own |= {"weighings": training.weighings.state_dict(), "main": training.weighings.main}
     if training.state_to_load is not None:
         own = {name: training.state_to_load.get(name, {}) for name in own}
+    if isinstance(steps.source, RecipeSource):
+        own["recipe"] = steps.source.state_dict()
     return {"format": 1, "step": training.step, **own, "run": steps.recorder.run_state()}
+
+
+def _recipe_of(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "recipe" not in state:
+        raise ValueError(
+            "this state was saved without a recipe, and this session has one: lambda of the earlier steps "
+            "cannot be continued. Use the lambda of the saved session"
+        )
+    return state["recipe"]
 
 
 def load_state(steps: TrainingSteps, state: Mapping[str, Any]) -> None:
@@ -31,6 +43,8 @@ def load_state(steps: TrainingSteps, state: Mapping[str, Any]) -> None:
             "Session.state_dict() returned"
         )
     training, step = steps.training, int(state["step"])
+    if isinstance(steps.source, RecipeSource):
+        steps.source.load_state_dict(_recipe_of(state))
     if steps.source.chooses_rule:
         # The rule is known when the first step begins.
         training.state_to_load = state

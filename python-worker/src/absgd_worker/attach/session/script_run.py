@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from absgd_worker.attach.session.options import SessionOptions
+from absgd_worker.attach.source.settings import Setting
+from absgd_worker.recipes import Recipe
 
 AnySession = TypeVar("AnySession")
 _WeighedSession_contra = TypeVar("_WeighedSession_contra", contravariant=True)
@@ -29,12 +31,13 @@ class ScriptRun(Generic[AnySession]):
     """
 
     is_controlled: bool
-    lam: float | None = None
-    gamma: float | None = None
+    lam: Setting | None = None
+    gamma: Setting | None = None
     plan: str | Path | None = None
     run: str | None = None
     is_exact: bool = False
     """Whether the name of an existing run is refused."""
+    recipe: Recipe | None = None
     options: SessionOptions = field(default_factory=SessionOptions)
     capture: ScriptCapture[AnySession] | None = None
     """Weighs for the session that is entered."""
@@ -44,7 +47,7 @@ class ScriptRun(Generic[AnySession]):
     @property
     def sets_lambda(self) -> bool:
         """Whether the controller or the command line sets lambda: then the script's own value is ignored."""
-        return self.is_controlled or self.lam is not None or self.plan is not None
+        return self.is_controlled or any(one is not None for one in (self.lam, self.plan, self.recipe))
 
     def combined(self, script: SessionOptions) -> SessionOptions:
         """The options of a session that the script enters: its own, and those of the command line."""
@@ -55,4 +58,5 @@ class ScriptRun(Generic[AnySession]):
             normaliser="rank-local" if "rank-local" in (script.normaliser, own.normaliser) else "refuse",
             groups=own.groups if script.groups == "scaled" else script.groups,
             mirror="off" if "off" in (script.mirror, own.mirror) else "auto",
+            steps_per_epoch=own.steps_per_epoch or script.steps_per_epoch,
         )

@@ -13,14 +13,17 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from absgd_worker.attach.checks.turned_away import TurnedAway
 from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.estimates.estimates import Estimates
 from absgd_worker.attach.provenance.granularity import Granularity
+from absgd_worker.attach.recording.result_file import result_file
 from absgd_worker.attach.session.notebook import running_cell
 from absgd_worker.attach.session.options import SessionOptions
 from absgd_worker.attach.session.saved_state import load_state, state_of
 from absgd_worker.attach.session.script_run import ScriptRun
 from absgd_worker.attach.session.session_parts import SessionParts
+from absgd_worker.attach.session.steps.epochs import Epochs
 from absgd_worker.attach.session.steps.step_end import StepEnd
 from absgd_worker.attach.source.recorder import ControlsAndRecorder, with_recorder
 from absgd_worker.attach.source.source import ControlSource, StopTraining
@@ -137,6 +140,31 @@ class Session:
         return self.watch.model
 
     @property
+    def run_name(self) -> str | None:
+        """The name of the run that this session records; None before its first step, or without one."""
+        return self.recorder.run_name
+
+    @property
+    def turned_away(self) -> TurnedAway | None:
+        """How much of the weight lambda took away lately in this training; None if it was never on."""
+        return self._steps.training.last_weights.read()
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many optimizer steps an epoch has; 0 if that is unknown."""
+        return self._steps.epochs.steps
+
+    @property
+    def training_steps(self) -> int:
+        """How many optimizer steps the training has; 0 if that is unknown."""
+        return self._steps.epochs.training
+
+    @property
+    def epochs(self) -> Epochs:
+        """A framework says here how long its epochs are."""
+        return self._steps.epochs
+
+    @property
     def is_training(self) -> bool:
         """Whether the script trains on a loss that is computed now."""
         return self.is_open and torch.is_grad_enabled() and self.watch.in_training
@@ -199,3 +227,5 @@ class Session:
         numbers = {name: float(value) for name, value in metrics.items()}
         self._steps.training.non_finite.evaluated(split, numbers, self.step)
         self.recorder.evaluated(split, numbers)
+        if result_file is not None:
+            result_file.evaluated(split, numbers)

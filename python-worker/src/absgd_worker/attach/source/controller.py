@@ -11,6 +11,7 @@ from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.hooks.distributed_ranks import global_rank
 from absgd_worker.attach.hooks.hyperparameters import initial_values
 from absgd_worker.attach.source.bye_for_exit import bye_of
+from absgd_worker.attach.source.lambda_edits import LambdaEdit
 from absgd_worker.attach.source.script_actions import ScriptActions
 from absgd_worker.attach.source.source import Script, StopTraining
 from absgd_worker.device.ordered import OrderedReports
@@ -22,7 +23,8 @@ from absgd_worker.link.hello import objection, script_hello
 from absgd_worker.link.open_courier import new_incarnation, serve_controller
 from absgd_worker.link.step_entry import StepEntry
 from absgd_worker.link.wire.messages import Bye, EventKind, Position, Reason
-from absgd_worker.link.wire.records import Evaluation, Note
+from absgd_worker.link.wire.records import INFO_LEVEL, Evaluation, Note
+from absgd_worker.review.applied import ReviewNotes
 from absgd_worker.weights import Rule
 
 
@@ -39,6 +41,7 @@ class ControllerSource:
         self._is_follower: bool | None = None
         self._events: list[EventKind] = []
         """Planned for the steps since `process_commands` was called last."""
+        self._reviews = ReviewNotes()
 
     # The methods of a control source.
 
@@ -149,6 +152,8 @@ class ControllerSource:
         if self._connection is None:
             return
         exchange = self._connection.exchange
+        for text in self._reviews.take():
+            self._connection.reports.append(Note(text, exchange.status.position, level=INFO_LEVEL))
         every = exchange.sample_every
         keep_samples = every > 0 and entry.step % every == 0
         self._connection.reports.append(
@@ -163,10 +168,18 @@ class ControllerSource:
             attempt, step = exchange.status.position
             self._connection.reports.append(Evaluation(attempt, step - 1, split, metrics, 0, b"", 0.0))
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, *, is_warning: bool = True) -> None:
         if self._connection is not None:
             exchange = self._connection.exchange
             self._connection.reports.append(Note(text, exchange.status.position))
+
+    @property
+    def run_name(self) -> str | None:
+        """The controller knows it."""
+        return None
+
+    def edited(self, edit: LambdaEdit) -> None:
+        """The controller itself decides lambda: there are no such edits."""
 
     def begin_run(self) -> None:
         """See `Recorder`. Raises SessionError, always."""

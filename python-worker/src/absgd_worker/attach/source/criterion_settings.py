@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from absgd_worker.attach.errors import SessionError
-from absgd_worker.attach.source.constant import Setting, value_at
+from absgd_worker.attach.source.settings import (
+    Control,
+    Setting,
+    may_be_on,
+    needs_epochs,
+    read_setting,
+    value_at,
+)
 from absgd_worker.attach.source.source import LocalSource
 from absgd_worker.console import complain
 
@@ -23,22 +30,32 @@ class CriterionSettings:
         self._by_name: dict[str, _Setting] = {}
 
     def add(self, name: str, criterion: object, lam: Setting, gamma: Setting) -> None:
-        """Adds the setting of a criterion. It holds until the criterion is garbage-collected."""
-        self._by_name[name] = _Setting(weakref.ref(criterion), lam, gamma)
+        """Adds the setting of a criterion. It holds until the criterion is garbage-collected.
+
+        Raises:
+            ScheduleError: a text that is no schedule of this control.
+        """
+        own = _Setting(weakref.ref(criterion), read_setting("lambda", lam), read_setting("gamma", gamma))
+        self._by_name[name] = own
 
     def clear(self) -> None:
         """Removes all settings."""
         self._by_name.clear()
 
-    def row(self, step: int) -> tuple[float, float]:
+    def row(self, step: int, steps_per_epoch: int = 0) -> tuple[float, float]:
         """Lambda and gamma at `step`; lambda is off if there is no setting.
+
+        Args:
+            steps_per_epoch: 0 if it is unknown.
 
         Raises:
             SessionError: two criteria have different values, and lambda is on in one of them.
+            ScheduleError: a schedule uses epochs, and their length is unknown.
         """
         self._by_name = {name: own for name, own in self._by_name.items() if own.criterion() is not None}
         rows = {
-            name: (value_at(own.lam, step), value_at(own.gamma, step)) for name, own in self._by_name.items()
+            name: (value_at(own.lam, step, steps_per_epoch), value_at(own.gamma, step, steps_per_epoch))
+            for name, own in self._by_name.items()
         }
         if len(set(rows.values())) > 1 and any(math.isfinite(lam) for lam, _ in rows.values()):
             values = [f"{name!r} lam={lam:g}, gamma={gamma:g}" for name, (lam, gamma) in rows.items()]
@@ -56,10 +73,12 @@ class CriterionSettings:
     @property
     def want_lambda(self) -> bool:
         """Whether the lambda of any criterion is on at some step, or may be."""
-        return any(
-            own.criterion() is not None and (callable(own.lam) or math.isfinite(own.lam))
-            for own in self._by_name.values()
-        )
+        return any(own.criterion() is not None and may_be_on(own.lam) for own in self._by_name.values())
+
+    @property
+    def use_epochs(self) -> bool:
+        """Whether values depend on the number of steps of an epoch."""
+        return any(needs_epochs(own.lam) or needs_epochs(own.gamma) for own in self._by_name.values())
 
 
 class CriterionSource(LocalSource):
@@ -70,9 +89,10 @@ class CriterionSource(LocalSource):
         announce_off: print once that lambda is off, if it is.
     """
 
-    def __init__(self, gamma: float | None = None, *, announce_off: bool = False) -> None:
-        self._gamma = gamma
+    def __init__(self, gamma: Setting | None = None, *, announce_off: bool = False) -> None:
+        self._gamma = None if gamma is None else read_setting("gamma", gamma)
         self._announce_off = announce_off
+        self._steps_per_epoch = 0
 
     @property
     def wants_lambda(self) -> bool:  # type: ignore[override]
@@ -83,20 +103,27 @@ class CriterionSource(LocalSource):
         return not criterion_settings.any_given
 
     def is_on_at(self, step: int) -> bool:
-        return self.wants_lambda and math.isfinite(criterion_settings.row(step)[0])
+        if not self.wants_lambda or (criterion_settings.use_epochs and not self._steps_per_epoch):
+            return self.wants_lambda
+        return math.isfinite(criterion_settings.row(step, self._steps_per_epoch)[0])
 
     def next(self, step: int) -> Mapping[str, float]:
-        lam, gamma = criterion_settings.row(step)
+        if step == 0 or not self._steps_per_epoch:
+            # All later steps of the training have epochs of this length.
+            uses_epochs = criterion_settings.use_epochs or needs_epochs(self._gamma or 1.0)
+            self._steps_per_epoch = self.steps_per_epoch if uses_epochs else 0
+        epoch = self._steps_per_epoch
+        lam, gamma = criterion_settings.row(step, epoch)
         if self._announce_off and math.isinf(lam):
             complain("absgd: lambda is off: training is as it was; --lam sets it")
         self._announce_off = False
-        return {"lambda": lam, "gamma": gamma if self._gamma is None else self._gamma}
+        return {"lambda": lam, "gamma": gamma if self._gamma is None else value_at(self._gamma, step, epoch)}
 
 
 class _Setting(NamedTuple):
     criterion: weakref.ref[object]
-    lam: Setting
-    gamma: Setting
+    lam: Control
+    gamma: Control
 
 
 criterion_settings = CriterionSettings()

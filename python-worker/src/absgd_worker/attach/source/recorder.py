@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from absgd_worker.attach.source.lambda_edits import LambdaEdit
 from absgd_worker.attach.source.source import ControlSource
 from absgd_worker.link.step_entry import StepEntry
 
@@ -23,6 +24,11 @@ class Recorder(Protocol):
         """Whether losses are recorded, or may be: then compiled code must break where they are computed."""
         ...
 
+    @property
+    def run_name(self) -> str | None:
+        """The name of the run in a folder of this process; None before its first step, or without one."""
+        ...
+
     def begin_step(self, step: int) -> None:
         """A step begins; its controls are known. The first call creates the run."""
         ...
@@ -35,8 +41,12 @@ class Recorder(Protocol):
         """Records an evaluation of the script, after the step that was reported last."""
         ...
 
-    def note(self, text: str) -> None:
-        """Records a warning, with the step that was reported last."""
+    def note(self, text: str, *, is_warning: bool = True) -> None:
+        """Records a message, with the step that was reported last."""
+        ...
+
+    def edited(self, edit: LambdaEdit) -> None:
+        """Records an edit that a recipe or its guard has made."""
         ...
 
     def begin_run(self) -> None:
@@ -68,6 +78,7 @@ class NoRecorder:
 
     attempt = 1
     is_recording = False
+    run_name: str | None = None
 
     def begin_step(self, step: int) -> None:
         pass
@@ -78,7 +89,10 @@ class NoRecorder:
     def evaluated(self, split: str, metrics: Mapping[str, float]) -> None:
         pass
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, *, is_warning: bool = True) -> None:
+        pass
+
+    def edited(self, edit: LambdaEdit) -> None:
         pass
 
     def begin_run(self) -> None:

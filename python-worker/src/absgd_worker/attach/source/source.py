@@ -39,6 +39,16 @@ class Script(Protocol):
         """The model that was called last; None if none is known."""
         ...
 
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many optimizer steps an epoch has; 0 if that is unknown."""
+        ...
+
+    @property
+    def training_steps(self) -> int:
+        """How many optimizer steps the training has; 0 if that is unknown."""
+        ...
+
 
 class ControlSource(Protocol):
     """Decides the controls of each step. A session calls it from the thread that trains."""
@@ -115,12 +125,23 @@ class LocalSource:
     has_guard = False
     is_constant = False
     """Whether the next step has the controls of the last one: lambda, which is off, and gamma."""
+    _script: Script | None = None
 
     def is_on_at(self, step: int) -> bool:
         return self.wants_lambda
 
     def begin(self, script: Script) -> None:
-        pass
+        self._script = script
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many optimizer steps an epoch of the script has, as far as is known now; 0 if it is unknown."""
+        return 0 if self._script is None else self._script.steps_per_epoch
+
+    @property
+    def training_steps(self) -> int:
+        """How many optimizer steps the training has, as far as is known now; 0 if it is unknown."""
+        return 0 if self._script is None else self._script.training_steps
 
     def process_commands(self, step: int) -> StopTraining | None:
         return None

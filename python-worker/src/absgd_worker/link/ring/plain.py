@@ -97,7 +97,7 @@ _CLASSES: dict[str, Any] = {
         *(m.Welcome, m.Plan, m.Command, m.Released, m.Abort),
         *(m.Pause, m.Resume, m.StepOn, m.Checkpoint, m.Restore, m.Evaluate, m.Stop),
         *(m.Hello, m.PlanAck, m.CommandResult, m.Bye),
-        *(r.GapReason, *r.FIELDS, ServeController, WriteLog),
+        *(r.GapReason, *r.FIELDS, r.Change, ServeController, WriteLog),
     )
 }
 """The classes that a message may name."""

@@ -1,9 +1,9 @@
-"""Encodes records: what a frame of telemetry, of the spool and of the log holds."""
+"""Encodes and reads records: what a frame of telemetry, of the spool and of the log holds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 from absgd_worker.gen import record_pb2, report_pb2, stream_pb2
 from absgd_worker.link.wire import messages as m
@@ -44,11 +44,35 @@ def encode_record(
     elif isinstance(body, r.SampleInfo):
         fields: dict[str, Any] = {**vars(body), "ids": [text_that_fits(one) for one in body.ids]}
         part.MergeFrom(report_pb2.SampleInfo(**fields))
+    elif isinstance(body, (r.EditRequested, r.EditMade, r.EditSettled)):
+        _fill_edit(part, body)
     elif isinstance(body, m.Bye):
         part.CopyFrom(write_bye(body, lease_epoch))
     else:
         part.MergeFrom(type(part)(**vars(body)))
     return record.SerializeToString()
+
+
+def _fill_edit(part: Any, body: r.EditRequested | r.EditMade | r.EditSettled) -> None:
+    if isinstance(body, r.EditSettled):
+        result = part.result
+        result.id, result.ok, result.step, result.message = body.id, True, body.step, body.message
+        return
+    change = body.change
+    if isinstance(body, r.EditRequested):
+        request = part.request
+        request.id, request.by, request.why = body.id, body.by, text_that_fits(body.why)
+        edit = request.action.set.edits.add(control=change.control, at_step=change.at.step)
+        part.position.CopyFrom(write_position(body.position))
+    else:
+        edit = part
+        part.request, part.by, part.control = body.id, body.by, change.control
+        part.before, part.after = body.before, body.after
+        part.position.CopyFrom(write_position(change.at))
+    if change.schedule:
+        edit.schedule = change.schedule
+    else:
+        edit.factor = change.factor
 
 
 def stream_of(body: r.Body) -> str:
@@ -76,6 +100,48 @@ def attempt_begun(payload: bytes) -> int:
     except Exception:  # Versions of protobuf raise different classes.
         return 0
     return max(record.worker_joined.attempt, record.rewind.attempt)
+
+
+class Mark(NamedTuple):
+    """What readers of the samples need of a record of steps."""
+
+    dataset_size: int = 0
+    """Of a worker that joined; 0 if unknown."""
+    rewind: tuple[int, int] | None = None
+    """The attempt that begins, and the step that it begins with."""
+
+
+def read_mark(payload: bytes) -> Mark:
+    """Reads a record of the stream of steps; an empty mark if it does not decode."""
+    record = record_pb2.Record()
+    try:
+        record.ParseFromString(payload)
+    except Exception:  # Versions of protobuf raise different classes.
+        return Mark()
+    rewind = (record.rewind.attempt, record.rewind.to_step) if record.HasField("rewind") else None
+    return Mark(record.worker_joined.hello.dataset_size, rewind)
+
+
+class SamplesRead(NamedTuple):
+    """The samples of a step in a log, as little-endian bytes."""
+
+    attempt: int
+    step: int
+    weighing: str
+    """Empty for "loss"."""
+    weights: bytes
+    indices: bytes
+
+
+def read_step_samples(payload: bytes) -> Iterator[SamplesRead]:
+    """The samples of the steps in a record; none if it has none or does not decode."""
+    record = record_pb2.Record()
+    try:
+        record.ParseFromString(payload)
+    except Exception:  # Versions of protobuf raise different classes.
+        return
+    for step in record.sample_batch.steps:
+        yield SamplesRead(record.sample_batch.attempt, step.step, step.weighing, step.weights, step.indices)
 
 
 def _fill_step_batch(batch: report_pb2.StepBatch, body: r.StepBatch) -> None:

@@ -108,13 +108,17 @@ class Gap:
     reason: GapReason
 
 
+INFO_LEVEL, WARNING_LEVEL = 1, 2
+"""Levels of a note, as in record.proto."""
+
+
 @dataclass(frozen=True)
 class Note:
     """One or two sentences for the user, and the position of training."""
 
     text: str
     position: Position
-    level: int = 2
+    level: int = WARNING_LEVEL
 
 
 @dataclass(frozen=True)
@@ -134,9 +138,51 @@ class Rewind:
     cause: str = "resume"
 
 
+@dataclass(frozen=True)
+class Change:
+    """A control from a step on: a schedule that begins there, or a factor of what it would be."""
+
+    control: str
+    schedule: str
+    """Empty for a factor."""
+    factor: float
+    at: Position
+
+
+@dataclass(frozen=True)
+class EditRequested:
+    """Written without a controller: a recipe, or its guard, changes a control."""
+
+    id: str
+    by: str
+    why: str
+    change: Change
+    position: Position
+
+
+@dataclass(frozen=True)
+class EditMade:
+    """The change is in effect. `before`, `after`: the control's value at its step without and with it."""
+
+    id: str
+    by: str
+    change: Change
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class EditSettled:
+    """The first step of the change has its value."""
+
+    id: str
+    step: int
+    message: str
+
+
 OfSamples: TypeAlias = "SampleBatch | SampleInfo | SamplePredictions"
 Report: TypeAlias = "OfSamples | StepBatch | Evaluation | CheckpointWritten | Gap | Note | Bye"
-Body: TypeAlias = "Report | Joined | Rewind"
+Body: TypeAlias = "Report | Joined | Rewind | EditRequested | EditMade | EditSettled"
 
 FIELDS: dict[type, str] = {
     StepBatch: "step_batch",
@@ -149,6 +195,9 @@ FIELDS: dict[type, str] = {
     Note: "note",
     Joined: "worker_joined",
     Rewind: "rewind",
+    EditRequested: "requested",
+    EditMade: "edited",
+    EditSettled: "settled",
     Bye: "bye",
 }
 """The field of Record for each class of body."""

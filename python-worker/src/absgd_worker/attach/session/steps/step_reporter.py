@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from torch.optim.optimizer import Optimizer
 
 from absgd_worker.attach.mirror.mirror import Mirror
+from absgd_worker.attach.recipes.recipe_source import RecipeSource
+from absgd_worker.attach.recording.result_file import result_file
 from absgd_worker.attach.session.steps.announcements import Announcements
 from absgd_worker.attach.session.steps.training_steps import TrainingSteps
 from absgd_worker.attach.session.steps.weighed_losses import WeighedLosses
@@ -40,11 +42,17 @@ class StepReporter:
         )
         training.non_finite.step(training.step, numbers_of(entry))
         steps.recorder.report(entry)
+        if result_file is not None:
+            result_file.step(entry)
+        if isinstance(steps.source, RecipeSource):
+            steps.source.observe(entry, steps.recorder)
         lam = entry.controls.get("lambda", math.inf)
+        training.last_weights.step(entry, math.inf if steps.rule.is_off(lam) else lam)
         statistics = [part.statistics for part in parts.values()]
         training.no_effect.add(statistics, lam, is_off=steps.rule.is_off(lam))
         if steps.source.wants_lambda and not steps.source.has_guard:
             training.collapse.step(entry)
+        steps.epochs.check(training.weighings.calls_of_last_step([entry.name]))
         self._announcements.several(training.estimates.sites_with_several_calls(parts.keys()))
         self._announcements.samples(known=entry.indices_B is not None, doubt=training.samples.doubt)
         if self._mirror is not None:

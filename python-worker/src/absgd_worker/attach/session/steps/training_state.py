@@ -8,6 +8,7 @@ from typing import Any
 from absgd_worker.attach.checks.collapse_check import CollapseCheck
 from absgd_worker.attach.checks.no_effect import NoEffectCheck
 from absgd_worker.attach.checks.non_finite import NonFiniteCheck
+from absgd_worker.attach.checks.turned_away import LastWeights
 from absgd_worker.attach.checks.unweighed_steps import UnweighedSteps
 from absgd_worker.attach.estimates.estimates import Estimates
 from absgd_worker.attach.estimates.trained_models import TrainedModels
@@ -45,6 +46,7 @@ class TrainingState:
         self.no_effect = NoEffectCheck()
         self.collapse = CollapseCheck(record_warning)
         self.unweighed = UnweighedSteps()
+        self.last_weights = LastWeights()
 
     def drop_step(self) -> None:
         """Forgets the losses that were weighed for a step that was not made."""

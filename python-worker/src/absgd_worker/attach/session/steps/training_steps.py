@@ -12,6 +12,7 @@ from absgd_worker.attach.errors import SessionError
 from absgd_worker.attach.estimates.trained_models import TrainedModels
 from absgd_worker.attach.hooks.model_watch import ModelWatch
 from absgd_worker.attach.session.options import SessionOptions
+from absgd_worker.attach.session.steps.epochs import Epochs
 from absgd_worker.attach.session.steps.outside_autocast import outside_of_autocast
 from absgd_worker.attach.session.steps.training_messages import (
     report_new_training,
@@ -41,6 +42,7 @@ class TrainingSteps:
         self.watch, self.trainings = watch, trainings
         self.rule = options.rule or Rule()
         self.accumulate = options.accumulate
+        self.epochs = Epochs(options.steps_per_epoch, options.accumulate)
         self.may_begin_anew = False
         self.total_steps = 0
         self.on_stop: Callable[[], None] | None = None
@@ -197,4 +199,5 @@ class TrainingSteps:
         """Takes the rule and the number of micro-batches from the options of the script's session."""
         self.rule = options.rule or self.rule
         self.accumulate = options.accumulate or self.accumulate
+        self.epochs.use(options.steps_per_epoch, self.accumulate)
         self.training.weighings.expect(self.accumulate)

@@ -1,0 +1,7 @@
+"""The error of `--ab`."""
+
+from absgd_worker.errors import WorkerError
+
+
+class AbError(WorkerError):
+    """A comparison that cannot be made."""

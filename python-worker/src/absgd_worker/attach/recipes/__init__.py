@@ -1,0 +1,1 @@
+"""Control sources (code, plan file, controller) and the protocol of recorders."""
