@@ -244,6 +244,8 @@ def test_a_recipe_knows_how_long_the_trainer_trains(tmp_path: Path) -> None:
     trainer = trainer_of(tmp_path, classifier(), Sentences(), callback=callback, max_steps=4)
     with pytest.raises(RecipeError, match="the training has 4 steps, and a recipe needs at least 256"):
         trainer.train()
+    assert torch.overrides._get_current_function_mode_stack() == []
+    assert callback.session is None
 
 
 def test_metrics_that_are_no_numbers_are_left_out(tmp_path: Path) -> None:

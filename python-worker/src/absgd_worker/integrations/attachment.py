@@ -16,11 +16,13 @@ from absgd_worker.attach.hooks.hyperparameters import Groups
 from absgd_worker.attach.hooks.transparent_mode import resume
 from absgd_worker.attach.mirror.mirror import Mirroring
 from absgd_worker.attach.provenance.granularity import Granularity
+from absgd_worker.attach.recipes.recipe_source import RecipeSource
 from absgd_worker.attach.session import current as sessions
 from absgd_worker.attach.session.entered import entered
 from absgd_worker.attach.session.session import Session
 from absgd_worker.attach.source.settings import Setting
 from absgd_worker.console import complain
+from absgd_worker.recipes import RecipeError
 from absgd_worker.weights import Rule
 
 
@@ -119,10 +121,21 @@ class Attachment:
             self.session.expect(micro_batches)
 
     def tell_length(self, steps: float | None) -> None:
-        """Says how many optimizer steps the training has. None, below 1, or not finite: it is unknown."""
-        if self.session is not None:
-            known = steps is not None and math.isfinite(steps) and steps >= 1
-            self.session.epochs.training = int(steps) if known and steps is not None else 0
+        """Says how many optimizer steps the training has. None, below 1, or not finite: it is unknown.
+
+        Raises:
+            RecipeError: a recipe needs more steps. The session is closed.
+        """
+        if self.session is None:
+            return
+        known = steps is not None and math.isfinite(steps) and steps >= 1
+        self.session.epochs.training = int(steps) if known and steps is not None else 0
+        if isinstance(self.session.source, RecipeSource):
+            try:
+                self.session.source.check_length()
+            except RecipeError as error:
+                self.end(error)
+                raise
 
     def tell_epoch(self, steps: float | None) -> None:
         """Says how many optimizer steps an epoch has, for schedules in epochs, unless the settings do. None,

@@ -112,6 +112,10 @@ class RecipeSource(LocalSource):
                     f"a recipe chooses lambda from the losses of one process, and {ranks} train here: use a "
                     "schedule that a recipe has printed in a run on one device"
                 )
+        self.check_length()
+
+    def check_length(self) -> None:
+        """Takes the length of the training, as far as it is known. Raises RecipeError if it is too short."""
         steps = self.training_steps or self.recipe.steps
         self.recipe = recipe_of(self.recipe.kind, self.recipe.wrong, steps)
 
