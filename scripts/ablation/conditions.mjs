@@ -64,7 +64,7 @@ export const CONDITIONS = [
     params: [],
     arms: RARE_GROUP,
     figures: [{ title: 'worst digit', metric: 'test.worst_digit' }, ACCURACY],
-    rates: [0.2, 0.5, 1],
+    rates: [0.1, 0.2, 0.5, 1, 2],
   },
 ]
 
