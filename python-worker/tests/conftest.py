@@ -83,6 +83,8 @@ def _without_collecting_what_stays() -> Iterator[None]:
     before = len(sys.modules)
     yield
     if len(sys.modules) > before + _MANY_MODULES:
+        # Garbage would be kept for ever, and with it the losses that keep captures of later tests awake.
+        gc.collect()
         gc.freeze()
 
 
