@@ -87,7 +87,7 @@ function shown(value: number): string {
   return String(twoDigits(value))
 }
 
-/** What lambda is chosen for if the share is unknown. Too large a share costs little: docs/results.md. */
+/** What lambda is chosen for if the share is unknown. On noisy digits too large a share costs little. */
 const ASSUMED = 0.3
 const LEARNT = 0.95
 const WIDE = 0.25

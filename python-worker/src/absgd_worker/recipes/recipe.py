@@ -62,5 +62,5 @@ def recipe_of(kind: str, wrong: float | None = None, steps: int | None = None) -
 
 MOST_WRONG = 0.6
 ASSUMED = 0.3
-"""What lambda is chosen for if the share is unknown. Too large a share costs little: docs/results.md."""
+"""What lambda is chosen for if the share is unknown. On noisy digits too large a share costs little."""
 LEAST_STEPS = 256
