@@ -1,5 +1,5 @@
-"""Writes schedules.json: schedules as text, their values at some steps, and what is said of texts that are
-none.
+"""Writes schedules.json: schedules as text, their values at some steps, what is said of texts that are none,
+and the functions that the values are computed with.
 
     PYTHONPATH=python-worker/src python proto/golden/schedules.py     rewrites schedules.json beside this file
 
@@ -10,11 +10,14 @@ A value is the 16 hexadecimal digits of its float64. `test/schedule/golden.test.
 from __future__ import annotations
 
 import json
+import math
 import struct
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
 
 from absgd_worker.schedules import ScheduleError, compile_schedule, parse_schedule, write_schedule
+from absgd_worker.schedules.elementary import cos_pi, exp, log
 
 KNOWN = [
     "2",
@@ -46,6 +49,12 @@ KNOWN = [
     "scale(linear(4, 0, 4), 2)",
     "scale(bound(cosine(4, 1, 400), max=3), -0.3)",
     "bound(linear(4, 0, 4), min=1, max=3)",
+    # Zeros of both signs: bounds see the sign.
+    "cosine(-0, 0, 4)",
+    "bound(linear(-0, 0, 4), min=1)",
+    # Half a step is rounded up, never to the even neighbour.
+    "join(constant(1).for(epochs(0.05)), constant(2).for(epochs(0.2)), 3)",
+    "\ufeff\u00a02",
 ]
 
 WRONG = [
@@ -92,9 +101,21 @@ WRONG = [
     "bound(2, min=3, max=1)",
     "warmup(0, then=2)",
     "twoStage(3, fast)",
+    "jion(off, 2)",
+    "line(1, 2, 3)",
+    "sc(2, 3)",
+    "m(2)",
+    "scale(1e300, -1e300)",
+    "scale(steps(1e-300, [[2, 1e-301]]), 1e-300)",
+    "linear([[1, 2]], 2, 3)",
+    "\u001c2",
+    "2 \u0085",
+    "infé",
 ]
 
 STEPS_PER_EPOCH = 10
+OTHER_EPOCHS = [7, 10, 33, 1000]
+"""Steps of an epoch of random schedules."""
 STEPS = [0, 1, 2, 3, 4, 5, 7, 10, 11, 13, 29, 64, 99, 333, 700, 1234, 5000]
 
 
@@ -143,10 +164,31 @@ def bits(value: float) -> str:
     return struct.pack(">d", value).hex()
 
 
-def case(text: str) -> dict[str, object]:
+def case(text: str, steps_per_epoch: int = STEPS_PER_EPOCH) -> dict[str, object]:
     source = parse_schedule(text)
-    values = compile_schedule(source, STEPS_PER_EPOCH)
-    return {"text": text, "written": write_schedule(source), "bits": [bits(values(step)) for step in STEPS]}
+    values = compile_schedule(source, steps_per_epoch)
+    return {
+        "text": text,
+        "stepsPerEpoch": steps_per_epoch,
+        "written": write_schedule(source),
+        "bits": [bits(values(step)) for step in STEPS],
+    }
+
+
+def function(values: Callable[[float], float], arguments: list[float]) -> list[list[str]]:
+    """Arguments and values, as bits."""
+    return [[bits(x), bits(values(x))] for x in arguments]
+
+
+def functions(dice: Random) -> dict[str, list[list[str]]]:
+    inf, least, most = math.inf, 5e-324, 1.7976931348623157e308
+    exponents = [0.0, 1.0, -1.0, 1e-17, 709.782712893384, 709.7827128933841, -745.1332191019411, -inf, inf]
+    numbers = [0.0, 1.0, least, 2.2250738585072014e-308, most, inf, 0.7071067811865475, 0.7071067811865476]
+    return {
+        "exp": function(exp, [*exponents, *(dice.uniform(-746, 711) for _ in range(100))]),
+        "log": function(log, [*numbers, *(10 ** dice.uniform(-323, 308) for _ in range(100))]),
+        "cosPi": function(cos_pi, [0.0, 0.25, 0.5, 0.75, 1.0, *(dice.random() for _ in range(100))]),
+    }
 
 
 def refusal(text: str) -> dict[str, str]:
@@ -157,18 +199,24 @@ def refusal(text: str) -> dict[str, str]:
     raise AssertionError(f"{text!r} is a schedule")
 
 
-def main() -> None:
+def text() -> str:
+    """The file's content: one schedule, text or function a line."""
     dice = Random(0)
-    texts = [*KNOWN, *(random_text(dice) for _ in range(200))]
-    golden = {
-        "stepsPerEpoch": STEPS_PER_EPOCH,
-        "steps": STEPS,
-        "schedules": [case(text) for text in texts],
-        "refused": [refusal(text) for text in WRONG],
-    }
-    file = Path(__file__).with_suffix(".json")
-    file.write_text(json.dumps(golden, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    others = [random_text(dice) for _ in range(200)]
+    cases = [*map(case, KNOWN), *(case(other, dice.choice(OTHER_EPOCHS)) for other in others)]
+    rows = [f'"{name}": {json.dumps(pairs)}' for name, pairs in functions(dice).items()]
+    blocks = [
+        f'"steps": {json.dumps(STEPS)}',
+        f'"schedules": [\n{lines(cases)}\n]',
+        f'"refused": [\n{lines(map(refusal, WRONG))}\n]',
+        '"functions": {\n' + ",\n".join(rows) + "\n}",
+    ]
+    return "{" + ",\n".join(blocks) + "}\n"
+
+
+def lines(entries: Iterable[object]) -> str:
+    return ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in entries)
 
 
 if __name__ == "__main__":
-    main()
+    Path(__file__).with_suffix(".json").write_text(text(), encoding="utf-8")

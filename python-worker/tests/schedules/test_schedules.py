@@ -91,6 +91,11 @@ def test_epochs_become_steps_once_their_length_is_known():
         compile_schedule(source)
 
 
+def test_a_text_that_is_nested_too_deeply_is_refused():
+    with pytest.raises(ScheduleError, match="nested too deeply"):
+        parse_schedule("join(" * 5000 + "1" + ")" * 5000)
+
+
 def test_a_schedule_with_an_end_is_refused():
     with pytest.raises(ScheduleError, match=r"ends at step 5, .*no \.for"):
         compile_schedule(parse_schedule("constant(2).for(5)"))

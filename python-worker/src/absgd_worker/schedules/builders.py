@@ -13,6 +13,7 @@ from absgd_worker.schedules.durations import (
     is_surely_shorter,
 )
 from absgd_worker.schedules.errors import ScheduleError
+from absgd_worker.schedules.leaves import leaves_of
 from absgd_worker.schedules.numbers import format_number, sign_of
 from absgd_worker.schedules.segments import segments_of, value_in
 from absgd_worker.schedules.shapes import (
@@ -118,10 +119,14 @@ def two_stage(off_for: object, lam: object) -> Source:
 
 
 def scale(source: object, factor: object) -> Source:
-    """Every value of `source` times `factor`, a finite number other than 0."""
+    """Every value of `source` times `factor`, a finite number other than 0. No product may be lost: become 0
+    or infinite."""
     inner = source_of(source, 0)
     if isinstance(factor, (int, float)) and math.isfinite(factor) and factor != 0:
-        return Source(Scale(inner, factor))
+        scaled = Source(Scale(inner, factor))
+        # Each leaf is computed, and raises ScheduleError if a product cannot be represented.
+        list(leaves_of(scaled))
+        return scaled
     raise ScheduleError(f"scale by {shown(factor)}", "a factor is a finite number other than 0")
 
 
@@ -186,6 +191,8 @@ def shown(value: object) -> str:
     """A value in a message, in the words of TypeScript."""
     if isinstance(value, (int, float)):
         return format_number(value)
+    if isinstance(value, list):
+        return ",".join(shown(part) for point in value for part in point)
     return "undefined" if value is None else value if isinstance(value, str) else "[object Object]"
 
 

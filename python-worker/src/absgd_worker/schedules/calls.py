@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import NamedTuple
 
 from absgd_worker.schedules import builders
 from absgd_worker.schedules.durations import Duration, epochs, step_count
 from absgd_worker.schedules.errors import ScheduleError
+from absgd_worker.schedules.nearest import nearest
 from absgd_worker.schedules.shapes import Constant, Source
 
 Value = object
@@ -34,9 +34,9 @@ def is_callable(name: str) -> bool:
 
 def names(given: str) -> str:
     """`"cosine"? one of off, constant, …`: the most similar name, and all names."""
-    near = get_close_matches(given.lower(), [name.lower() for name in CALLS], 1, SIMILAR)
-    meant = [f'"{name}"? ' for name in CALLS if name.lower() in near]
-    return f"{''.join(meant)}one of {', '.join(CALLS)}"
+    near = nearest(given, CALLS)
+    meant = "" if near is None else f'"{near}"? '
+    return f"{meant}one of {', '.join(CALLS)}"
 
 
 def _by_name(name: str, arguments: Arguments) -> dict[str, Value]:
@@ -136,8 +136,6 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "scale": ("source", "factor"),
     "bound": ("source",),
 }
-SIMILAR = 0.8
-"""Names that are less alike are not meant."""
 NUMBERS = {"init", "end", "factor", "min", "max"}
 PYTHON = {
     "transitionSteps": "transition_steps",

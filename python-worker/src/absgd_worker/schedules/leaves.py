@@ -130,8 +130,8 @@ def _mapped(leaf: PlacedLeaf, change: Callable[[float], float]) -> PlacedLeaf:
             init, end = sided(shape.init, shape.end)
             return PlacedLeaf(after, shape._replace(init=change(init), end=change(end)))
         case Steps(init, at):
-            moved = tuple((boundary, change(value)) for boundary, value in at)
-            return PlacedLeaf(after, Steps(change(init), moved))
+            first = change(init)
+            return PlacedLeaf(after, Steps(first, tuple((boundary, change(value)) for boundary, value in at)))
 
 
 def _product(value: float, factor: float) -> float:

@@ -42,6 +42,20 @@ def is_step_count(value: float) -> bool:
     return 0 <= value <= 2**53 - 1 and value == math.floor(value)
 
 
+def lower(a: float, b: float) -> float:
+    """The lower of two numbers; -0 is below 0, unlike in `min`."""
+    if a == b:
+        return a if math.copysign(1, a) < 0 else b
+    return min(a, b)
+
+
+def higher(a: float, b: float) -> float:
+    """The higher of two numbers; 0 is above -0, unlike in `max`."""
+    if a == b:
+        return b if math.copysign(1, a) < 0 else a
+    return max(a, b)
+
+
 def sign_of(value: float) -> float:
     """-1, 0 or 1; NaN for NaN."""
     return math.nan if math.isnan(value) else float((value > 0) - (value < 0))

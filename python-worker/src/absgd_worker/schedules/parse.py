@@ -27,10 +27,13 @@ def parse_schedule(text: str) -> Source:
 
     Raises:
         ScheduleError: it names the place of a syntax error and what is expected there, or the place of a call
-            whose arguments are refused.
+            whose arguments are refused; or the text is nested some hundreds deep.
     """
     reader = _Reader(text)
-    value = reader.value()
+    try:
+        value = reader.value()
+    except RecursionError:
+        raise ScheduleError("a schedule is nested too deeply", "write it with fewer brackets") from None
     reader.end()
     if isinstance(value, Source):
         return value

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from absgd_worker.schedules.durations import Duration, add, describe_duration, is_nothing, to_steps
 from absgd_worker.schedules.elementary import cos_pi, exp, log
 from absgd_worker.schedules.errors import ScheduleError
-from absgd_worker.schedules.numbers import sign_of
+from absgd_worker.schedules.numbers import higher, lower, sign_of
 from absgd_worker.schedules.shapes import (
     Bound,
     Bounds,
@@ -80,7 +80,7 @@ def value_in(segment: Segment, step: int) -> float:
     else:
         between = _between(segment.space, segment.curve, init, end, (step - segment.begin) / segment.over)
         # Rounding must not move a value outside the range that was checked at its ends.
-        value = min(max(init, end), max(min(init, end), between))
+        value = lower(higher(init, end), higher(lower(init, end), between))
     if not segment.bounds:
         return value
     for bounds in segment.bounds:

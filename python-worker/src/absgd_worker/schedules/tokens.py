@@ -26,8 +26,9 @@ def tokens_of(text: str) -> list[Token]:
     tokens: list[Token] = []
     at = 0
     while at < len(text):
-        if text[at].isspace():
-            at += 1
+        space = SPACES.match(text, at)
+        if space is not None:
+            at = space.end()
             continue
         token = _token_at(text, at)
         if token is None:
@@ -51,8 +52,14 @@ def _token_at(text: str, at: int) -> Token | None:
     return None
 
 
+SPACES = re.compile("[\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]+")
+"""What is a space in JavaScript."""
+
 PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
-    ("number", re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?:Infinity|inf)\b)")),
+    (
+        "number",
+        re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?:Infinity|inf)\b)", re.ASCII),
+    ),
     ("name", re.compile(r"[A-Za-z][A-Za-z0-9]*")),
     ("sign", re.compile(r"[(),=.[\]]")),
 )
