@@ -66,6 +66,27 @@ def test_methods_of_tensor_that_are_written_in_python_are_compiled_too(lam: floa
     assert torch.equal(found, loss(x, y)) is math.isinf(lam)
 
 
+def test_code_compiles_if_the_first_that_a_process_compiles_is_in_a_capture() -> None:
+    from torch._dynamo.variables.torch import TorchInGraphFunctionVariable  # noqa: PLC0415
+
+    def attended() -> Tensor:
+        torch.manual_seed(0)
+        attention = nn.MultiheadAttention(8, 2, batch_first=True).eval()
+        x = torch.einsum("bsc,bsc->bsc", torch.ones(2, 3, 8), 1.0 - torch.ones(2, 3, 8))
+        torch.compiler.reset()
+        return torch.compile(lambda x: attention(1.0 - x, x, x)[0], fullgraph=True, backend="eager")(x)
+
+    # As in a process that has compiled nothing yet: the compiler makes this table once.
+    handlers = TorchInGraphFunctionVariable._get_handlers
+    handlers.cache_clear()
+    try:
+        with api.session(), api.capture():
+            inside = attended()
+        assert torch.equal(attended(), inside)
+    finally:
+        handlers.cache_clear()
+
+
 def test_overrides_of_other_code_are_still_reported() -> None:
     asks: object = torch._C._has_torch_function  # type: ignore[attr-defined]
     assert torch.overrides.has_torch_function is asks

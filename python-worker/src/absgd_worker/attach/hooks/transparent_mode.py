@@ -191,17 +191,31 @@ def _replace_stack(stack: list[TorchFunctionMode]) -> None:
         torch.overrides._push_mode(mode)
 
 
-def _has_torch_function(args: Iterable[Any]) -> bool:
-    # Compiled code checks its arguments only. It may trace this function instead of torch's own.
-    if torch.compiler.is_compiling():
-        return torch.overrides.has_torch_function_variadic(*args)
-    modes = torch.overrides._get_current_function_mode_stack()
-    if not modes or not all(isinstance(mode, TransparentMode) for mode in modes):
-        return _plain(args)
-    for _ in modes:
-        torch.overrides._pop_mode()
-    try:
-        return _plain(args)
-    finally:
-        for mode in modes:
-            torch.overrides._push_mode(mode)
+class _HasTorchFunction:
+    """`torch.overrides.has_torch_function`, without counting transparent modes.
+
+    It equals the function that it replaces. The compiler keeps what it knows about torch's functions in
+    tables, some of which it makes when it compiles for the first time. Made while this one is in place, they
+    hold for both.
+    """
+
+    def __call__(self, args: Iterable[Any]) -> bool:
+        modes = torch.overrides._get_current_function_mode_stack()
+        if not modes or not all(isinstance(mode, TransparentMode) for mode in modes):
+            return _plain(args)
+        for _ in modes:
+            torch.overrides._pop_mode()
+        try:
+            return _plain(args)
+        finally:
+            for mode in modes:
+                torch.overrides._push_mode(mode)
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or other is _plain
+
+    def __hash__(self) -> int:
+        return hash(_plain)
+
+
+_has_torch_function = _HasTorchFunction()
