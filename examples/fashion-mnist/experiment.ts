@@ -35,13 +35,17 @@ export default defineExperiment({
     epochs: z.number().int().min(1).default(20),
     batchSize: z.number().int().min(1).default(64),
     lr: z.number().positive().default(0.05),
+    /** λ by the recipe that is told the share of wrong labels. */
+    told: z.boolean().default(false),
   }),
   length: ({ params }) => epochs(params.epochs),
   evaluate: every(epochs(10)),
   checkpoint: 'end',
   objective: { metric: 'val.accuracy', goal: 'maximize' },
   controls: ({ params }) => ({
-    lambda: off(),
+    lambda: params.told
+      ? recipe('wrong-labels', { wrong: params.kind === 'symmetric' ? params.noise : params.noise / 2 })
+      : off(),
     gamma: 0.9,
     lr: cosine({ init: params.lr, over: epochs(params.epochs) }),
   }),
@@ -58,6 +62,7 @@ export default defineExperiment({
       controls: { lambda: join(off().for(OFF), exponential({ init: -5, end: -1, over: ANNEALED })) },
     },
     recipe: { controls: { lambda: recipe('wrong-labels') } },
+    'recipe-told': { params: { told: true } },
     // For rare classes.
     focal: { params: { loss: 'focal' } },
     'class-weights': { params: { loss: 'class-weighted' } },

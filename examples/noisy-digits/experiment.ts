@@ -26,13 +26,14 @@ export default defineExperiment({
     epochs: z.number().int().min(1).default(60),
     batchSize: z.number().int().min(1).default(64),
     lr: z.number().positive().default(0.05),
+    told: z.boolean().default(false),
   }),
   length: ({ params }) => epochs(params.epochs),
   evaluate: every(epochs(1)),
   checkpoint: every(epochs(20)),
   objective: { metric: 'val.accuracy', goal: 'maximize' },
   controls: ({ params }) => ({
-    lambda: off(),
+    lambda: params.told ? recipe('wrong-labels', { wrong: params.noise }) : off(),
     gamma: 0.9,
     lr: cosine({ init: params.lr, over: epochs(params.epochs) }),
   }),
@@ -62,8 +63,9 @@ export default defineExperiment({
         lambda: join(off().for(epochs(5)), exponential({ init: -5, end: -0.5, over: epochs(10) })),
       },
     },
-    // λ from the losses, without any knowledge of them.
+    // λ from the losses: without any knowledge, and with that of the share of wrong labels.
     recipe: { controls: { lambda: recipe('wrong-labels') } },
+    'recipe-told': { params: { told: true } },
     // λ by itself: as small as it takes for 60 % of each batch to count.
     'target-ess': {
       controls: {

@@ -2,7 +2,8 @@
 import { join } from 'node:path'
 
 const examples = (name) => join('examples', name, 'experiment.ts')
-const WRONG_LABELS = ['sgd', 'gce', 'gce-annealed', 'two-stage', 'annealed', 'recipe']
+const CLEAN_LABELS = ['sgd', 'gce', 'gce-annealed', 'two-stage', 'annealed', 'recipe']
+const WRONG_LABELS = [...CLEAN_LABELS, 'recipe-told']
 const RARE_CLASSES = [
   'sgd',
   'focal',
@@ -42,7 +43,7 @@ const wrongLabels = (kind, noise) =>
   )
 
 export const CONDITIONS = [
-  fashion('fashion-clean', 'clean', [], WRONG_LABELS, [ACCURACY, WORST_CLASS]),
+  fashion('fashion-clean', 'clean', [], CLEAN_LABELS, [ACCURACY, WORST_CLASS]),
   wrongLabels('symmetric', 0.2),
   wrongLabels('symmetric', 0.4),
   wrongLabels('asymmetric', 0.2),

@@ -1,5 +1,8 @@
 /** Chooses lambda from the losses that a recipe has measured. The same as `absgd_worker/recipes/choose.py`. */
+import { estimateShare } from './estimate.js'
 import { solveLambda, type Losses } from './spread.js'
+import type { RecipeState } from './state.js'
+import { percent, shown, twoDigits } from './words.js'
 
 export type RecipeKind = 'wrong-labels' | 'rare-groups' | 'off'
 
@@ -23,28 +26,21 @@ export interface Measured {
   readonly mean: number
   /** The standard deviation within a batch. */
   readonly deviation: number
-  /** The mean loss of the first steps. */
+  /** The mean loss of the first steps: that of a model that has learnt nothing. */
   readonly first: number
 }
 
-export interface Choice {
-  /** Undefined: lambda stays off. */
+export interface RecipeDecision {
+  readonly state: RecipeState
+  /** Lambda from this step on. */
   readonly edit?: RecipeEdit
+  /** A sentence for people, without an edit; empty for none. */
   readonly mark: string
-  /** Where lambda is annealed to. */
-  readonly lambda: number
-  /** Steps until it is there. */
-  readonly over: number
 }
 
 /** Whether the losses tell samples apart: the mean has fallen, or they are widely spread. */
 export function hasLearnt({ mean, deviation, first }: Measured): boolean {
   return mean < LEARNT * first || deviation > WIDE * Math.abs(mean)
-}
-
-/** The share of samples that lambda is to turn away from. */
-export function assumedShare({ wrong = ASSUMED }: RecipeSpec): number {
-  return wrong
 }
 
 /**
@@ -58,41 +54,40 @@ export function choose(
   batches: readonly Losses[],
   measured: Measured,
   step: number,
-): Choice {
+): RecipeDecision {
   const figures =
     `after ${measured.step + 1} steps the mean loss was ${shown(measured.mean)}, and the standard deviation ` +
     `within a batch ${shown(measured.deviation)}`
+  const isUntold = `${figures}: the losses do not tell samples apart, and lambda stays off`
+  if (!hasLearnt(measured)) return staysOff(isUntold)
   const isRare = recipe.kind === 'rare-groups'
-  const ratio = isRare ? RARE_RATIO : 1 - assumedShare(recipe)
-  const solved = hasLearnt(measured) ? solveLambda(batches, ratio, isRare ? 1 : -1) : undefined
-  if (solved === undefined) {
-    const mark = `${figures}: the losses do not tell samples apart, and lambda stays off`
-    return { mark, lambda: 0, over: 0 }
+  const estimate = isRare ? { share: RARE, why: '' } : estimateShare(batches, measured.first)
+  const found = isRare ? '' : `; ${estimate.why}`
+  const share = recipe.wrong ?? estimate.share
+  if (share === undefined && recipe.kind === 'wrong-labels') {
+    return staysOff(
+      `${figures}${found}. Lambda stays off: if you know the share of wrong labels, give it to the recipe`,
+    )
   }
-  const lambda = twoDigits(isRare ? solved : CLOSER * solved)
+  const ratio = 1 - (share ?? RARE)
+  const solved = solveLambda(batches, ratio, isRare ? 1 : -1)
+  if (solved === undefined) return staysOff(isUntold)
+  const why = `${figures}${found}; at lambda ${shown(solved)} the effective sample size was ${percent(ratio)} of a batch`
+  if (recipe.kind === 'off') return staysOff(`${why}; measured alone: lambda stays off`)
+  const lam = twoDigits(solved)
   const over = Math.floor(step / 2)
-  const share = Math.floor(100 * ratio + 0.5)
-  const why = `${figures}; at lambda ${shown(solved)} the effective sample size was ${share} % of a batch`
-  if (recipe.kind === 'off') return { mark: `${why}; measured alone: lambda stays off`, lambda: 0, over: 0 }
-  const text = `exponential(${FROM * lambda}, ${lambda}, over=${over})`
-  return { edit: { text, why }, mark: '', lambda, over }
+  const edit = { text: `exponential(${FROM * lam}, ${lam}, over=${over})`, why }
+  if (isRare || share === undefined) return { state: { phase: 'done' }, edit, mark: '' }
+  return { state: { phase: 'annealing', lam, until: step + over, share, over, looks: 0 }, edit, mark: '' }
 }
 
-/** Rounded to two significant digits. */
-export function twoDigits(value: number): number {
-  return Number(value.toPrecision(2))
+function staysOff(mark: string): RecipeDecision {
+  return { state: { phase: 'done' }, mark }
 }
 
-function shown(value: number): string {
-  return String(twoDigits(value))
-}
-
-/** What lambda is chosen for if the share is unknown. On noisy digits too large a share costs little. */
-const ASSUMED = 0.3
 const LEARNT = 0.95
 const WIDE = 0.25
-/** Wrong labels: the factor of the lambda that was solved for, because the losses go on separating. */
-const CLOSER = 0.6
 /** Lambda is annealed from this many times its last value, over half as many steps as it was off. */
 const FROM = 8
-const RARE_RATIO = 0.7
+/** Rare groups: the effective sample size is smaller than the batch by this share. */
+const RARE = 0.3

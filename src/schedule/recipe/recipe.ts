@@ -3,7 +3,8 @@ import { AbsgdError } from '../../errors.js'
 import { scheduleOf, type Schedule } from '../schedule.js'
 import type { Decision, FeedbackRule, ReportedStep } from '../feedback/feedback-rule.js'
 import type { RecipeKind, RecipeSpec } from './choose.js'
-import { decideRecipe, EVERY, LAG, startRecipe, WINDOW, type RecipeState } from './decide.js'
+import { decideRecipe, EVERY, LAG, WINDOW } from './decide.js'
+import { startRecipe, type RecipeState } from './state.js'
 
 export type { RecipeKind } from './choose.js'
 
@@ -16,7 +17,8 @@ export interface RecipeOptions {
  * λ as a recipe chooses it:
  *
  * - `wrong-labels`: off while the spread of the losses is measured, then annealed to the λ < 0 at which the effective sample size of a
- *   batch is the share of right labels; off again if far fewer labels look wrong.
+ *   batch is the share of right labels, and corrected as the losses answer; off again if far fewer labels look wrong. If the share is
+ *   not given, it is estimated, and λ stays off unless at least a tenth of the labels look wrong.
  * - `rare-groups`: the same with λ > 0, which attends to the samples with the highest losses.
  * - `off`: measures, and leaves λ off.
  *

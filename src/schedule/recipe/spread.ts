@@ -40,21 +40,36 @@ export function meanEssRatio(batches: readonly Losses[], lambda: number): number
   return sum / batches.length
 }
 
-/**
- * The share of samples that have between 0.1 and 0.7 of the weight of an easy sample of their batch, one with the loss below which a
- * tenth of the batch lies. For lambda < 0.
- */
-export function betweenShare(batches: readonly Losses[], lambda: number): number {
-  let [between, total] = [0, 0]
-  for (const losses of batches) {
-    const easy = Array.from(losses).sort((a, b) => a - b)[Math.floor(losses.length / 10)]!
-    for (const loss of losses) {
-      const weight = Math.exp(Math.min(0, (loss - easy) / lambda))
-      if (weight > 0.1 && weight < 0.7) between += 1
-    }
-    total += losses.length
-  }
-  return between / total
+/** A share of samples: its mean over batches, and the standard error of that mean. */
+export interface Share {
+  readonly mean: number
+  readonly error: number
+}
+
+/** Of the shares of two batches or more. */
+function shareOf(shares: readonly number[]): Share {
+  const { mean, deviation } = meanAndDeviation(shares)
+  return { mean, error: deviation / Math.sqrt(Math.max(1, shares.length - 1)) }
+}
+
+/** The share of samples whose loss is above a limit. */
+export function shareAbove(batches: readonly Losses[], limit: number): Share {
+  return shareOf(
+    batches.map((losses) => Array.from(losses).filter((loss) => loss > limit).length / losses.length),
+  )
+}
+
+/** The loss below which a tenth of a batch lies; the mean over batches. */
+export function meanEasyLoss(batches: readonly Losses[]): number {
+  let sum = 0
+  for (const losses of batches)
+    sum += Array.from(losses).sort((a, b) => a - b)[Math.floor(losses.length / 10)]!
+  return sum / batches.length
+}
+
+/** 1 - ESS/B. If lambda leaves some samples without weight and changes no other, it is their share. */
+export function shareTurnedAway(batches: readonly Losses[], lambda: number): Share {
+  return shareOf(batches.map((losses) => 1 - essRatio(losses, lambda)))
 }
 
 /**

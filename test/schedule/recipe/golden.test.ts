@@ -2,14 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { RecipeKind } from '../../../src/schedule/recipe/choose.js'
-import {
-  decideRecipe,
-  EVERY,
-  LAG,
-  startRecipe,
-  WINDOW,
-  type RecipeReport,
-} from '../../../src/schedule/recipe/decide.js'
+import { decideRecipe, EVERY, LAG, WINDOW, type RecipeReport } from '../../../src/schedule/recipe/decide.js'
+import { startRecipe } from '../../../src/schedule/recipe/state.js'
 
 interface Series {
   readonly kind: RecipeKind

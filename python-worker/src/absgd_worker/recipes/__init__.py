@@ -1,6 +1,7 @@
 """Recipes: lambda chosen from the losses of a script, in their own units. Pure: no torch, no clock."""
 
-from absgd_worker.recipes.decide import Decision, Edit, Report, decide
+from absgd_worker.recipes.choose import Decision, Edit
+from absgd_worker.recipes.decide import Report, decide
 from absgd_worker.recipes.recipe import KINDS, Kind, Recipe, RecipeError, recipe_of
 from absgd_worker.recipes.state import RecipeState, is_done, start
 

@@ -6,8 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from absgd_worker.recipes.estimate import estimate_share
 from absgd_worker.recipes.recipe import Recipe
 from absgd_worker.recipes.spread import Losses, solve_lambda
+from absgd_worker.recipes.state import Annealing, RecipeState
+from absgd_worker.recipes.words import percent, shown
 from absgd_worker.schedules import format_number
 
 
@@ -27,7 +30,7 @@ class Measured(NamedTuple):
     deviation: float
     """The standard deviation within a batch."""
     first: float
-    """The mean loss of the first steps."""
+    """The mean loss of the first steps: that of a model that has learnt nothing."""
 
     @property
     def has_learnt(self) -> bool:
@@ -35,17 +38,17 @@ class Measured(NamedTuple):
         return self.mean < LEARNT * self.first or self.deviation > WIDE * abs(self.mean)
 
 
-class Choice(NamedTuple):
+class Decision(NamedTuple):
+    """What follows from the reports so far."""
+
+    state: RecipeState
     edit: Edit | None = None
-    """None: lambda stays off."""
+    """Lambda from this step on; None: as it is."""
     mark: str = ""
-    lam: float = 0.0
-    """Where lambda is annealed to."""
-    over: int = 0
-    """Steps until it is there."""
+    """A sentence for people, without an edit."""
 
 
-def choose(recipe: Recipe, batches: Sequence[Losses], measured: Measured, step: int) -> Choice:
+def choose(recipe: Recipe, batches: Sequence[Losses], measured: Measured, step: int) -> Decision:
     """Lambda from `step` on.
 
     Args:
@@ -53,33 +56,53 @@ def choose(recipe: Recipe, batches: Sequence[Losses], measured: Measured, step: 
         step: the first step with lambda on, if it comes on.
     """
     figures = (
-        f"after {measured.step + 1} steps the mean loss was {_shown(measured.mean)}, and the standard "
-        f"deviation within a batch {_shown(measured.deviation)}"
+        f"after {measured.step + 1} steps the mean loss was {shown(measured.mean)}, and the standard "
+        f"deviation within a batch {shown(measured.deviation)}"
     )
-    ratio = RARE_RATIO if recipe.kind == "rare-groups" else 1 - recipe.assumed
-    sign = 1 if recipe.kind == "rare-groups" else -1
-    solved = solve_lambda(batches, ratio, sign) if measured.has_learnt else None
+    if not measured.has_learnt:
+        return _off(f"{figures}: the losses do not tell samples apart, and lambda stays off")
+    share, found, sign = RARE, "", 1
+    if recipe.kind != "rare-groups":
+        estimate = estimate_share(batches, measured.first)
+        found, sign = f"; {estimate.why}", -1
+        if recipe.wrong is not None:
+            share = recipe.wrong
+        elif estimate.share is not None:
+            share = estimate.share
+        elif recipe.kind == "wrong-labels":
+            return _off(
+                f"{figures}{found}. Lambda stays off: if you know the share of wrong labels, give it to "
+                "the recipe"
+            )
+    solved = solve_lambda(batches, 1 - share, sign)
     if solved is None:
-        return Choice(mark=f"{figures}: the losses do not tell samples apart, and lambda stays off")
-    factor = 1.0 if recipe.kind == "rare-groups" else CLOSER
-    lam = float(f"{factor * solved:.2g}")
-    over = math.floor(step / 2)
-    text = f"exponential({format_number(FROM * lam)}, {format_number(lam)}, over={over})"
-    share = math.floor(100 * ratio + 0.5)
-    why = f"{figures}; at lambda {_shown(solved)} the effective sample size was {share} % of a batch"
+        return _off(f"{figures}: the losses do not tell samples apart, and lambda stays off")
+    ratio = percent(1 - share)
+    why = f"{figures}{found}; at lambda {shown(solved)} the effective sample size was {ratio} of a batch"
     if recipe.kind == "off":
-        return Choice(mark=f"{why}; measured alone: lambda stays off")
-    return Choice(Edit(text, why), "", lam, over)
+        return _off(f"{why}; measured alone: lambda stays off")
+    lam, over = float(f"{solved:.2g}"), math.floor(step / 2)
+    text = f"exponential({format_number(FROM * lam)}, {format_number(lam)}, over={over})"
+    if recipe.kind == "rare-groups":
+        return Decision({"phase": "done"}, Edit(text, why))
+    annealing: Annealing = {
+        "phase": "annealing",
+        "lam": lam,
+        "until": step + over,
+        "share": share,
+        "over": over,
+        "looks": 0,
+    }
+    return Decision(annealing, Edit(text, why))
 
 
-def _shown(value: float) -> str:
-    return format_number(float(f"{value:.2g}"))
+def _off(mark: str) -> Decision:
+    return Decision({"phase": "done"}, mark=mark)
 
 
 LEARNT = 0.95
 WIDE = 0.25
-CLOSER = 0.6
-"""Wrong labels: the factor of the lambda that was solved for, because the losses go on separating."""
 FROM = 8
 """Lambda is annealed from this many times its last value, over half as many steps as it was off."""
-RARE_RATIO = 0.7
+RARE = 0.3
+"""Rare groups: the effective sample size is smaller than the batch by this share."""

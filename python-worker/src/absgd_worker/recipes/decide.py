@@ -2,12 +2,11 @@
 
 1. Lambda is off, and the standard deviation of the losses within a batch is measured. It grows while the
    model learns what most samples have in common, and the losses of the others stay high.
-2. When it has stopped growing, lambda is chosen: the one at which the effective sample size of those batches
-   is the share of right labels, times a factor, as the losses go on separating. It is annealed to there from
-   a larger |lambda|.
-3. After that, the weight that lambda has taken away is the share of samples it turns away from: an estimate
-   of the share of wrong labels. If that is far below what was assumed, or samples lie in between, lambda is
-   off again.
+2. When it has stopped growing, as many steps again follow in which the losses of hard samples fall. Then
+   lambda is chosen: the one at which the effective sample size of the newest batches is the share of right
+   labels. It is annealed to there from a larger |lambda|. (For rare groups, lambda is chosen at once.)
+3. Losses answer to lambda. So it is looked at what share of the weight is taken away, and lambda is corrected
+   to what takes away the share of wrong labels. If it is far below that share, lambda is off again.
 
 docs/schedules.md, "Recipes", has the figures behind the numbers. `src/schedule/recipe/` is the same in
 TypeScript, bound by proto/golden/recipes.json.
@@ -19,16 +18,11 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from absgd_worker.recipes.choose import Edit, Measured, choose
+from absgd_worker.recipes.choose import Decision, Measured, choose
+from absgd_worker.recipes.look_back import BATCHES, look_back
 from absgd_worker.recipes.recipe import Recipe
-from absgd_worker.recipes.spread import (
-    Losses,
-    between_share,
-    ess_ratio,
-    is_usable,
-    mean_and_deviation,
-)
-from absgd_worker.recipes.state import Annealing, Measuring, RecipeState
+from absgd_worker.recipes.spread import Losses, is_usable, mean_and_deviation
+from absgd_worker.recipes.state import Measuring, RecipeState
 
 
 class Report(NamedTuple):
@@ -36,16 +30,6 @@ class Report(NamedTuple):
 
     step: int
     losses: Losses
-
-
-class Decision(NamedTuple):
-    """What follows from the reports so far."""
-
-    state: RecipeState
-    edit: Edit | None = None
-    """Lambda from this step on; None: as it is."""
-    mark: str = ""
-    """A sentence for people, without an edit."""
 
 
 def decide(recipe: Recipe, reports: Sequence[Report], state: RecipeState, step: int) -> Decision:
@@ -59,7 +43,8 @@ def decide(recipe: Recipe, reports: Sequence[Report], state: RecipeState, step: 
     if state["phase"] == "measuring":
         return _measure(recipe, usable, state, step)
     if state["phase"] == "annealing":
-        return _look_back(recipe, usable, state)
+        reached = [report.losses for report in usable if report.step >= state["until"]]
+        return look_back(state, reached, step)
     return Decision(state)
 
 
@@ -78,9 +63,14 @@ def _measure(recipe: Recipe, reports: Sequence[Report], before: Measuring, step:
         if state["steps"] < state["end"]:
             continue
         measured = _window(state, report.step)
-        if _ends(recipe, state, measured):
-            batches = [each.losses for each in reports[max(0, number + 1 - BATCHES) : number + 1]]
-            return _chosen(recipe, batches, measured, step)
+        if not state["settled"] and state["windows"] >= 2 and measured.has_learnt:
+            grows = measured.deviation > GROWTH * state["largest"]
+            state["settled"] = 0 if grows else state["steps"]
+        if _ends(recipe, state):
+            # Those of this window alone: the model of earlier ones has learnt less.
+            count = min(BATCHES, state["steps"] - state["begun"])
+            batches = [each.losses for each in reports[max(0, number + 1 - count) : number + 1]]
+            return choose(recipe, batches, measured, step)
         state["largest"] = max(state["largest"], measured.deviation)
         state["windows"] += 1
         state["begun"], state["means"], state["deviations"] = state["steps"], 0.0, 0.0
@@ -94,53 +84,12 @@ def _window(state: Measuring, step: int) -> Measured:
     return Measured(step, state["means"] / count, state["deviations"] / count, first)
 
 
-def _ends(recipe: Recipe, state: Measuring, measured: Measured) -> bool:
+def _ends(recipe: Recipe, state: Measuring) -> bool:
     limit = MOST_STEPS if recipe.steps is None else math.floor(recipe.steps / 4)
     if state["steps"] * LONGER > limit:
         return True
-    grows = measured.deviation > GROWTH * state["largest"]
-    return state["windows"] >= 2 and measured.has_learnt and not grows
-
-
-def _chosen(recipe: Recipe, batches: Sequence[Losses], measured: Measured, step: int) -> Decision:
-    choice = choose(recipe, batches, measured, step)
-    if choice.edit is None:
-        return Decision({"phase": "done"}, None, choice.mark)
-    if recipe.kind != "wrong-labels":
-        return Decision({"phase": "done"}, choice.edit)
-    annealing: Annealing = {"phase": "annealing", "lam": choice.lam, "until": step + choice.over}
-    return Decision(annealing, choice.edit)
-
-
-def _look_back(recipe: Recipe, reports: Sequence[Report], state: Annealing) -> Decision:
-    batches = [report.losses for report in reports if report.step >= state["until"]][-BATCHES:]
-    if len(batches) < BATCHES:
-        return Decision(state)
-    shares = [1 - ess_ratio(losses, state["lam"]) for losses in batches]
-    share, deviation = mean_and_deviation(shares)
-    error = deviation / math.sqrt(len(shares) - 1)
-    lam = _two_digits(state["lam"])
-    between = between_share(batches, state["lam"])
-    if between > MOST_BETWEEN:
-        why = (
-            f"the losses are not in two groups: at lambda {lam}, {_percent(between)} of the samples have "
-            "between a tenth and seven tenths of the weight of the easy ones"
-        )
-        return Decision({"phase": "done"}, Edit("off", why))
-    found = f"about {_percent(share)} ± {_percent(1.96 * error)} of the labels look wrong"
-    if share >= max(LEAST_SHARE, recipe.assumed / 4):
-        mark = f"{found}: lambda {lam} takes that much of the weight away, over {BATCHES} steps"
-        return Decision({"phase": "done"}, None, mark)
-    why = f"{found}, far fewer than {_percent(recipe.assumed)}, for which lambda {lam} was chosen"
-    return Decision({"phase": "done"}, Edit("off", why))
-
-
-def _percent(share: float) -> str:
-    return f"{math.floor(100 * share + 0.5)} %"
-
-
-def _two_digits(value: float) -> str:
-    return f"{float(f'{value:.2g}'):g}"
+    wait = 1 if recipe.kind == "rare-groups" else WAIT
+    return state["settled"] > 0 and state["steps"] >= wait * state["settled"]
 
 
 LAG = 32
@@ -148,14 +97,12 @@ LAG = 32
 EVERY = 16
 WINDOW = 96
 """Enough for `BATCHES` up to the end of a window that ended since the decision before."""
-BATCHES = 64
 FIRST_STEPS = 10
 LONGER = 1.25
 """The number of steps at the end of a window, over that at its beginning."""
 LEAST_WINDOW = 8
 GROWTH = 1.05
+WAIT = 2
+"""Wrong labels: lambda is chosen after this many times the steps until the spread had stopped growing."""
 MOST_STEPS = 2000
 """Measuring ends here if the length of the training is unknown; else after a quarter of it."""
-LEAST_SHARE = 0.04
-MOST_BETWEEN = 0.25
-"""Of wrong labels it is below 0.1, of a distribution with one peak above 0.35."""

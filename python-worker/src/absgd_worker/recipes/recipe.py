@@ -28,11 +28,6 @@ class Recipe(NamedTuple):
     wrong: float | None = None
     steps: int | None = None
 
-    @property
-    def assumed(self) -> float:
-        """The share of samples that lambda is to turn away from."""
-        return ASSUMED if self.wrong is None else self.wrong
-
     def __str__(self) -> str:
         return self.kind if self.wrong is None else f"{self.kind}, {100 * self.wrong:g} % wrong"
 
@@ -61,6 +56,4 @@ def recipe_of(kind: str, wrong: float | None = None, steps: int | None = None) -
 
 
 MOST_WRONG = 0.6
-ASSUMED = 0.3
-"""What lambda is chosen for if the share is unknown. On noisy digits too large a share costs little."""
 LEAST_STEPS = 256

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 Losses = Sequence[float]
 
@@ -40,16 +41,32 @@ def mean_ess_ratio(batches: Sequence[Losses], lam: float) -> float:
     return _sum(ess_ratio(losses, lam) for losses in batches) / len(batches)
 
 
-def between_share(batches: Sequence[Losses], lam: float) -> float:
-    """The share of samples that have between 0.1 and 0.7 of the weight of an easy sample of their batch, one
-    with the loss below which a tenth of the batch lies. For lambda < 0."""
-    between, total = 0, 0
-    for losses in batches:
-        easy = sorted(losses)[len(losses) // 10]
-        for loss in losses:
-            between += 0.1 < math.exp(min(0.0, (loss - easy) / lam)) < 0.7
-        total += len(losses)
-    return between / total
+class Share(NamedTuple):
+    """A share of samples: its mean over batches, and the standard error of that mean."""
+
+    mean: float
+    error: float
+
+
+def share_of(shares: Sequence[float]) -> Share:
+    """Of the shares of two batches or more."""
+    mean, deviation = mean_and_deviation(shares)
+    return Share(mean, deviation / math.sqrt(max(1, len(shares) - 1)))
+
+
+def share_above(batches: Sequence[Losses], limit: float) -> Share:
+    """The share of samples whose loss is above a limit."""
+    return share_of([sum(loss > limit for loss in losses) / len(losses) for losses in batches])
+
+
+def mean_easy_loss(batches: Sequence[Losses]) -> float:
+    """The loss below which a tenth of a batch lies; the mean over batches."""
+    return _sum(sorted(losses)[len(losses) // 10] for losses in batches) / len(batches)
+
+
+def share_turned_away(batches: Sequence[Losses], lam: float) -> Share:
+    """1 - ESS/B. If lambda leaves some samples without weight and changes no other, it is their share."""
+    return share_of([1 - ess_ratio(losses, lam) for losses in batches])
 
 
 def solve_lambda(batches: Sequence[Losses], ratio: float, sign: int) -> float | None:

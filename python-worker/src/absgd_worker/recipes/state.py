@@ -27,15 +27,23 @@ class Measuring(TypedDict):
     """The largest mean deviation of an earlier window."""
     windows: int
     """How many windows have ended."""
+    settled: int
+    """How many steps were seen when the spread had stopped growing; 0 before."""
 
 
 class Annealing(TypedDict):
-    """Lambda was chosen. Its effect is looked at once it has fallen to `lam`."""
+    """Lambda was chosen. Its effect is looked at once lambda is `lam`."""
 
     phase: Literal["annealing"]
     lam: float
     until: int
     """The first step at which lambda is `lam`."""
+    share: float
+    """The share of samples that lambda is to turn away from."""
+    over: int
+    """Steps that lambda is annealed over."""
+    looks: int
+    """How many times the effect was looked at."""
 
 
 class Done(TypedDict):
@@ -60,6 +68,7 @@ def start() -> RecipeState:
         "end": FIRST_WINDOW,
         "largest": 0.0,
         "windows": 0,
+        "settled": 0,
     }
 
 
