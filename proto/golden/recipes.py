@@ -28,7 +28,9 @@ SERIES = [
     {"kind": "wrong-labels", "wrong": 0.3, "share": 0.02, "steps": 960},
     {"kind": "wrong-labels", "wrong": 0.3, "share": 0.3, "steps": 960, "learns": False},
     {"kind": "wrong-labels", "wrong": 0.3, "share": 0.3, "steps": 960, "notFinite": 7},
-    {"kind": "wrong-labels", "wrong": 0.3, "share": 0.3, "steps": 4000, "scale": 1000.0},
+    {"kind": "wrong-labels", "wrong": 0.3, "share": 0.3, "steps": 960, "scale": 1000.0},
+    {"kind": "wrong-labels", "wrong": 0.1, "share": 0.3, "steps": 960},
+    {"kind": "wrong-labels", "wrong": None, "share": 0.3, "steps": 960, "easy": 1.5},
 ]
 SIZE = 48
 
@@ -40,7 +42,7 @@ def loss_of(series: dict, step: int, i: int) -> float:
     learnt = 0.0 if series.get("learns") is False else min(1.0, step / 120)
     is_wrong = (number * 613 % 1000) / 1000 < series["share"]
     spread = 0.4 if series.get("oneGroup") else 0.1 * max(0.02, 1 - step / 400)
-    easy = 2.3 * (1 - learnt) + learnt * spread * noise * noise
+    easy = 2.3 * (1 - learnt) + learnt * spread * noise * noise + learnt * series.get("easy", 0.0)
     hard = 2.3 + learnt * 1.5 * noise
     loss = (hard if is_wrong else easy) + 0.05 * noise * (1 if series.get("oneGroup") else 1 - learnt)
     return float("nan") if series.get("notFinite") == step else loss * series.get("scale", 1.0)

@@ -19,7 +19,9 @@ export function lookBack(state: Annealing, known: readonly Losses[], step: numbe
     return { state: { phase: 'done' }, edit: { text: 'off', why }, mark: '' }
   }
   const solved = solveLambda(batches, 1 - share, -1) ?? lam
-  const factor = Math.min(LARGEST, Math.max(SMALLEST, solved / lam))
+  // Fewer than the share stand apart: a smaller |lambda| would take hard samples for wrong ones.
+  const smallest = state.looks === 0 && away.mean < APART * share ? 1 : SMALLEST
+  const factor = Math.min(LARGEST, Math.max(smallest, solved / lam))
   if (state.looks === CORRECTIONS || Math.abs(factor - 1) < TOLERANCE) {
     const mark = `${taken}, over ${BATCHES} steps: about that share of the labels looks wrong`
     return { state: { phase: 'done' }, mark }
@@ -42,6 +44,7 @@ const FEW = 0.25
 /** The factors of one correction. */
 const SMALLEST = 0.6
 const LARGEST = 2
+const APART = 0.8
 const TOLERANCE = 0.1
 const CORRECTIONS = 2
 const LEAST_OVER = 16

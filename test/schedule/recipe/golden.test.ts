@@ -14,6 +14,7 @@ interface Series {
   readonly oneGroup?: boolean
   readonly notFinite?: number
   readonly scale?: number
+  readonly easy?: number
   readonly decisions: readonly unknown[]
 }
 
@@ -50,7 +51,7 @@ function lossOf(series: Series, step: number, i: number): number {
   const learnt = series.learns === false ? 0 : Math.min(1, step / 120)
   const isWrong = ((number * 613) % 1000) / 1000 < series.share
   const spread = series.oneGroup === true ? 0.4 : 0.1 * Math.max(0.02, 1 - step / 400)
-  const easy = 2.3 * (1 - learnt) + learnt * spread * noise * noise
+  const easy = 2.3 * (1 - learnt) + learnt * spread * noise * noise + learnt * (series.easy ?? 0)
   const hard = 2.3 + learnt * 1.5 * noise
   const loss = (isWrong ? hard : easy) + 0.05 * noise * (series.oneGroup === true ? 1 : 1 - learnt)
   return series.notFinite === step ? NaN : loss * (series.scale ?? 1)

@@ -26,7 +26,9 @@ def look_back(state: Annealing, batches: Sequence[Losses], step: int) -> Decisio
         why = f"{taken}, far less than the {percent(share)} of wrong labels for which it was chosen"
         return Decision({"phase": "done"}, Edit("off", why))
     solved = solve_lambda(batches, 1 - share, -1) or lam
-    factor = min(LARGEST, max(SMALLEST, solved / lam))
+    # Fewer than the share stand apart: a smaller |lambda| would take hard samples for wrong ones.
+    smallest = 1.0 if state["looks"] == 0 and away.mean < APART * share else SMALLEST
+    factor = min(LARGEST, max(smallest, solved / lam))
     if state["looks"] == CORRECTIONS or abs(factor - 1) < TOLERANCE:
         mark = f"{taken}, over {BATCHES} steps: about that share of the labels looks wrong"
         return Decision({"phase": "done"}, mark=mark)
@@ -42,6 +44,7 @@ LEAST_SHARE = 0.04
 FEW = 0.25
 SMALLEST, LARGEST = 0.6, 2.0
 """The factors of one correction."""
+APART = 0.8
 TOLERANCE = 0.1
 CORRECTIONS = 2
 LEAST_OVER = 16

@@ -67,10 +67,27 @@ def test_lambda_is_off_until_it_is_chosen_and_then_annealed(capsys):
     assert edit.why in said
     assert f"--lam '{source.edits.as_schedule()}'" in said
     [mark] = source.marks
-    share = re.search(r"about (\d+) % ± \d % of the labels look wrong", mark)
+    share = re.search(r"takes (\d+) % ± \d % of the weight away", mark)
     assert share is not None
-    # The groups of this data overlap, so that some right labels look wrong.
-    assert 25 <= int(share[1]) <= 40
+    assert 25 <= int(share[1]) <= 35
+
+
+def test_lambda_is_corrected_where_it_takes_more_weight_away_than_labels_are_wrong():
+    loop, source = trained(0.3, recipe="wrong-labels", wrong=0.15)
+    first, second = source.edits.made[:2]
+    assert [first.by, second.by] == ["recipe", "recipe"]
+    assert "of the weight away; by the losses since then" in second.why
+    # The second edit takes lambda on from where the first has brought it, and away from there.
+    assert loop.lambdas[second.step - 1] == loop.lambdas[second.step] > loop.lambdas[second.step + 1]
+
+
+def test_an_unknown_share_is_estimated():
+    source = trained(0.3, recipe="wrong-labels")[1]
+    why = source.edits.made[0].why
+    found = re.search(r"(\d+) % ± \d % of the samples have a loss above .*was (\d+) % of a batch", why)
+    assert found is not None
+    assert 15 <= int(found[1]) <= 30
+    assert int(found[1]) + int(found[2]) == 100
 
 
 def test_what_was_chosen_trains_the_same_bits_as_a_schedule(capsys):
@@ -82,10 +99,23 @@ def test_what_was_chosen_trains_the_same_bits_as_a_schedule(capsys):
     assert torch.equal(again.model.weight, loop.model.weight)
 
 
-def test_an_unknown_share_is_estimated_and_without_wrong_labels_lambda_is_off_again():
+def test_without_wrong_labels_a_recipe_that_is_told_nothing_trains_as_without_it():
     loop, source = trained(0.0, recipe="wrong-labels")
-    assert loop.lambdas[-1] == math.inf
-    assert [edit.by for edit in source.edits.made][-1:] in ([], ["recipe"])
+    assert source.edits.made == []
+    assert set(loop.lambdas) == {math.inf}
+    [mark] = source.marks
+    assert "no more than hard samples with right labels may be. Lambda stays off" in mark
+    plain = Loop(0.0)
+    with absgd.session():
+        plain.train(range(STEPS))
+    assert torch.equal(plain.model.weight, loop.model.weight)
+
+
+def test_lambda_is_not_taken_closer_where_fewer_labels_are_wrong_than_was_said():
+    loop, source = trained(0.0, recipe="wrong-labels", wrong=0.4)
+    [edit] = source.edits.made
+    assert f"{loop.lambdas[-1]:g}, over=" in edit.text
+    assert "takes 25 % ± 1 % of the weight away, over 64 steps" in source.marks[-1]
 
 
 def test_the_recipe_off_measures_and_changes_nothing():
@@ -182,7 +212,7 @@ def test_absgd_run_says_first_what_it_will_do_and_last_what_happened(tmp_path, m
     assert said[-1] == "to look at it: absgd watch a, absgd show a, absgd samples a"
     assert said[-2] == "the guard did not act"
     assert re.fullmatch(r"lambda was -\S+ at the end; .* it took \d+ % of the weight away", said[-3])
-    assert any(re.match(r"recipe wrong-labels: about \d+ % ±", line) for line in said)
+    assert any(re.match(r"recipe wrong-labels: lambda \S+ takes \d+ % ±", line) for line in said)
 
 
 def test_a_training_that_ends_too_soon_is_said(tmp_path, capsys):
