@@ -40,6 +40,7 @@ const COMMANDS: readonly Commands[] = [
   { names: ['ledger'], load: async () => [(await import('./commands/ledger.js')).ledgerCommand()] },
   { names: ['fork'], load: async () => [(await import('./commands/fork.js')).forkCommand()] },
   { names: ['replay'], load: async () => [(await import('./commands/replay.js')).replayCommand()] },
+  { names: ['ab'], load: async () => [(await import('./commands/ab.js')).abCommand()] },
   { names: ['compare'], load: async () => [(await import('./commands/compare.js')).compareCommand()] },
   { names: ['resume'], load: async () => [(await import('./commands/resume.js')).resumeCommand()] },
   { names: ['pause'], load: async () => [(await import('./commands/operator/pause.js')).pauseCommand()] },

@@ -1,6 +1,6 @@
 /** Options and parsers that several commands share. */
 import { InvalidArgumentError, Option } from 'commander'
-import { parseEdit } from '../experiment/controls/parse-edit.js'
+import { parseEdit, parseRecipeSetting } from '../experiment/controls/parse-edit.js'
 
 export function simulateOption(): Option {
   return new Option('--simulate', 'train a simulated model without Python instead of the task').conflicts([
@@ -18,7 +18,7 @@ export function paramOption(): Option {
 export function setOption(): Option {
   return new Option(
     '--set <control=schedule>',
-    'lambda=-2, "lambda=cosine(-5,-0.5,over=1000)": in place of the experiment\'s from the first step on; may be given several times',
+    'lambda=-2, "lambda=cosine(-5,-0.5,over=1000)", "lambda=recipe(wrong-labels)": in place of the experiment\'s from the first step on; may be given several times',
   )
     .argParser(controlText)
     .default({}, "the experiment's")
@@ -64,6 +64,8 @@ function controlText(
   text: string,
   before: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
+  const chosen = parseRecipeSetting(text)
+  if (chosen !== undefined) return { ...before, [chosen.control]: chosen.recipe }
   const { control, to, when } = parseEdit(text)
   if (to.kind === 'factor') throw new InvalidArgumentError('Give a value or a schedule, not a factor.')
   if (when.kind !== 'soon')

@@ -17,7 +17,7 @@ import { watchProcess, type ProcessHandle } from '../process/child.js'
 import { mayFork, startForkServer } from '../worker/fork-server.js'
 import { exitCodeOf } from './exit-code.js'
 import { earlyKindOf, startControllerProcess } from './controller-process.js'
-import { createSetOutput, type SetOutput } from './output/set-output.js'
+import { createSetOutput, type Answer, type SetOutput } from './output/set-output.js'
 import type { LinesUi } from './ui-option.js'
 
 export interface RunManyOptions {
@@ -37,7 +37,7 @@ export interface RunManyOptions {
 
 /** Trains the runs of the set that are not completed, prints the comparison, and sets the exit code. */
 export async function runMany(file: string, options: RunManyOptions): Promise<void> {
-  const { arms, seeds, jobs, name, runs, ui, simulate, pace } = options
+  const { arms, seeds, name, runs, simulate, pace } = options
   const experimentFile = resolve(file)
   const set = await planRunSet({
     experiment: await loadExperiment(experimentFile),
@@ -51,10 +51,26 @@ export async function runMany(file: string, options: RunManyOptions): Promise<vo
     ...(simulate === undefined ? {} : { simulate }),
     ...(pace === undefined ? {} : { pace }),
   })
+  await trainRunSet(set, options)
+}
+
+export interface TrainOptions {
+  readonly jobs: number
+  readonly ui: LinesUi
+  readonly threads?: number
+  readonly python?: string
+  readonly simulate?: true
+  /** What is printed once all is trained. @default the comparison of the arms */
+  readonly answer?: Answer
+}
+
+/** Trains the runs of a planned set that are not completed, prints the answer, and sets the exit code. */
+export async function trainRunSet(set: RunSet, options: TrainOptions): Promise<void> {
+  const { jobs, ui, answer } = options
   const threads =
     options.threads ?? (jobs > 1 ? Math.max(1, Math.floor(availableParallelism() / jobs)) : undefined)
-  const output = createSetOutput(set, { ui, jobs, threads })
-  const python = simulate === true ? undefined : await pythonFor(set, options.python)
+  const output = createSetOutput(set, { ui, jobs, threads, ...(answer === undefined ? {} : { answer }) })
+  const python = options.simulate === true ? undefined : await pythonFor(set, options.python)
   const forks = python === undefined || countOpen(set) < 2 || !mayFork() ? undefined : startForkServer(python)
   const trainer = { python, threads, jobs, output, forks: forks?.folder }
   const outcomes = await trainSet(set, trainer).finally(() => forks?.end())

@@ -11,6 +11,7 @@ import {
   type UntilStopped,
 } from '../schedule/duration.js'
 import { parseSchedule } from '../schedule/expression.js'
+import { recipeOfText } from '../schedule/recipe/recipe-text.js'
 import type { GuardOptions } from '../schedule/feedback/guard.js'
 import { extentOf, leavesOf } from '../schedule/schedule-parts.js'
 import { shown, unknownName } from './schema-errors.js'
@@ -123,7 +124,9 @@ function controlsOf(what: string, given: unknown, params: Params): Readonly<Reco
 }
 
 function controlsOfText(set: Readonly<Record<string, string>>): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(Object.entries(set).map(([name, text]) => [name, parseSchedule(text)]))
+  return Object.fromEntries(
+    Object.entries(set).map(([name, text]) => [name, recipeOfText(text) ?? parseSchedule(text)]),
+  )
 }
 
 function lengthOf(value: unknown): Duration | UntilStopped {

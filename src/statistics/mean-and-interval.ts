@@ -30,8 +30,13 @@ export function confidenceInterval(values: readonly number[]): Interval | undefi
   const n = values.length
   if (n < MIN_VALUES) return undefined
   const center = mean(values)
-  const half = (quantile(0.975, n - 1) * standardDeviation(values)) / Math.sqrt(n)
+  const half = (studentQuantile(n - 1) * standardDeviation(values)) / Math.sqrt(n)
   return { low: center - half, high: center + half }
+}
+
+/** The 0.975 quantile of Student's t with so many degrees of freedom, from 1. */
+export function studentQuantile(degrees: number): number {
+  return quantile(0.975, degrees)
 }
 
 const MIN_VALUES = 3

@@ -29,6 +29,7 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
   watch: ['--runs', '--ui', 'Exit code'],
   ls: ['--runs', '--json'],
   show: ['--runs', '--json'],
+  ab: ['--recipe', '--wrong', '--lambda', '--arm', '--seeds', '--metric', '--matters', '--jobs', '--ui'],
   compare: ['--metric', '--baseline', '--runs', '--json'],
   samples: ['--suspects', '--class', '--mix', '--runs', '--csv', '--json'],
   review: ['--tui', '--runs', '--json', 'relabel:X'],

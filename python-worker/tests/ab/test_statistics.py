@@ -23,7 +23,7 @@ def test_the_quantile_of_students_t_is_that_of_tables(degrees, quantile):
         ([0.001, -0.001, 0.0005, -0.0004], "makes no difference that matters (0.005)"),
         ([0.05, -0.01, 0.04], "cannot tell yet: about 6 more seeds"),
         ([0.05], "cannot tell yet: 2 more seeds at least"),
-        ([0.05, 0.05], "cannot tell yet: 1 more seeds at least"),
+        ([0.05, 0.05], "cannot tell yet: 1 more seed at least"),
         ([0.02, 0.02, 0.02], "helps"),
     ],
 )

@@ -32,6 +32,14 @@ export interface SetOutputOptions {
   readonly ui: LinesUi
   readonly jobs: number
   readonly threads: number | undefined
+  /** @default the comparison of the arms */
+  readonly answer?: Answer
+}
+
+/** What a set of runs shows: from the summaries of all existing runs of the set, in its order. */
+export type Answer = (summaries: readonly RunSummary[]) => {
+  readonly json: Readonly<Record<string, unknown>> & { readonly type: string }
+  readonly lines: readonly string[]
 }
 
 /** Prints the runs that are completed already, and then the progress of the others. */
@@ -79,11 +87,11 @@ export function createSetOutput(set: RunSet, options: SetOutputOptions, print: P
       if (ui === 'json') print(jsonText({ type: 'not-started', run, message, hint: hint ?? null }))
     },
     end(summaries) {
-      const comparison = comparisonOf(set, summaries)
-      if (ui === 'json') print(jsonText({ type: 'comparison', ...comparison }))
+      const { json, lines } = options.answer?.(summaries) ?? comparisonAnswer(set, summaries)
+      if (ui === 'json') print(jsonText(json))
       const seconds = (performance.now() - started) / 1000
-      const compared = comparison.arms.length === 0 ? [] : [...comparisonLines(comparison), '']
-      plain(['', ...compared, ...closingLines(set, summaries, seconds)])
+      const shown = lines.length === 0 ? [] : [...lines, '']
+      plain(['', ...shown, ...closingLines(set, summaries, seconds)])
     },
   }
 }
@@ -110,6 +118,12 @@ function openingLines(
     ...wrap(`${experiment}: ${axes.join(' × ')}`, { hanging: '  ' }),
     ...wrap(`${how.join(', ')}; in ${root}`, { indent: '  ' }),
   ]
+}
+
+function comparisonAnswer(set: RunSet, summaries: readonly RunSummary[]): ReturnType<Answer> {
+  const comparison = comparisonOf(set, summaries)
+  const lines = comparison.arms.length === 0 ? [] : comparisonLines(comparison)
+  return { json: { type: 'comparison', ...comparison }, lines }
 }
 
 /** The comparison with the arms in the order of the set, even if the first run failed. */

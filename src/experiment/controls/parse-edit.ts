@@ -2,6 +2,7 @@
 import { AbsgdError } from '../../errors.js'
 import type { ControlEdit, EditTo, EditWhen } from '../../record/control-edit.js'
 import { parseSchedule } from '../../schedule/expression.js'
+import { recipeOfText } from '../../schedule/recipe/recipe-text.js'
 
 /** @throws AbsgdError 'usage' naming the text that cannot be parsed, and the syntax */
 export function parseEdit(text: string): ControlEdit {
@@ -10,6 +11,19 @@ export function parseEdit(text: string): ControlEdit {
   const [, value = rest, relative, step] = /^(.*?)\s*@\s*(\+?)(\d+)\s*$/s.exec(rest) ?? []
   if (value.includes('@')) throw unreadable(text)
   return { control, to: toOf(control, value.trim(), times === '*'), when: whenOf(relative, step) }
+}
+
+/**
+ * `lambda=recipe(wrong-labels, wrong=0.2)`, which a control is set to for a whole run; undefined for text that names no recipe.
+ *
+ * @throws AbsgdError as {@link recipeOfText}
+ */
+export function parseRecipeSetting(
+  text: string,
+): { readonly control: string; readonly recipe: string } | undefined {
+  const [, control, recipe = ''] = /^\s*([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)$/s.exec(text) ?? []
+  if (control === undefined || recipeOfText(recipe) === undefined) return undefined
+  return { control, recipe: recipe.trim() }
 }
 
 function toOf(control: string, value: string, times: boolean): EditTo {

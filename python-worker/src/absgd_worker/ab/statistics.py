@@ -35,8 +35,10 @@ def verdict(gains: Sequence[float], matters: float) -> Verdict:
     that was found, or of `matters` if that is larger, would be outside of it at the same standard deviation.
     """
     mean, deviation = mean_and_deviation(gains)
+    if not math.isfinite(mean):
+        return Verdict(mean, None, None, "cannot tell: a value is not finite")
     if len(gains) < LEAST:
-        return Verdict(mean, None, None, f"cannot tell yet: {LEAST - len(gains)} more seeds at least")
+        return Verdict(mean, None, None, f"cannot tell yet: {_more(LEAST - len(gains))} at least")
     half = t_quantile(len(gains) - 1) * deviation / math.sqrt(len(gains))
     low, high = mean - half, mean + half
     if low > 0:
@@ -46,7 +48,7 @@ def verdict(gains: Sequence[float], matters: float) -> Verdict:
     if half < matters:
         return Verdict(mean, low, high, f"makes no difference that matters ({matters:g})")
     more = _seeds_for(max(abs(mean), matters), deviation) - len(gains)
-    return Verdict(mean, low, high, f"cannot tell yet: about {max(1, more)} more seeds")
+    return Verdict(mean, low, high, f"cannot tell yet: about {_more(max(1, more))}")
 
 
 def t_quantile(degrees: int) -> float:
@@ -72,6 +74,10 @@ def _t_cdf(t: float, degrees: int) -> float:
         total += term
     inside = 2 / math.pi * (theta + sine * total) if degrees % 2 else sine * total
     return 0.5 + inside / 2
+
+
+def _more(seeds: int) -> str:
+    return "1 more seed" if seeds == 1 else f"{seeds} more seeds"
 
 
 def _seeds_for(effect: float, deviation: float) -> int:
