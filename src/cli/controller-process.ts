@@ -1,12 +1,11 @@
 /** The controller of a run, in a process of its own. */
 import { statSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AbsgdError } from '../errors.js'
 import { readControllerFile, removeUnused, runPaths } from '../log/run-directory.js'
 import type { Manifest } from '../record/manifest.js'
 import { lastLines, spawnDetached, type ProcessExit, type ProcessHandle } from '../process/child.js'
-import { PACKAGE_ROOT } from '../version.js'
+import { MAIN } from './main-file.js'
 import type { EarlyKind } from '../worker/early-worker.js'
 
 export interface ControllerOptions {
@@ -73,5 +72,4 @@ export async function startControllerProcess(options: ControllerOptions): Promis
   return { ...controller, lastOutput }
 }
 
-const MAIN = join(PACKAGE_ROOT, 'dist', 'cli', 'main.js')
 const START_POLL_MS = 25

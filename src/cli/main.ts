@@ -42,6 +42,7 @@ const COMMANDS: readonly Commands[] = [
   { names: ['replay'], load: async () => [(await import('./commands/replay.js')).replayCommand()] },
   { names: ['ab'], load: async () => [(await import('./commands/ab.js')).abCommand()] },
   { names: ['compare'], load: async () => [(await import('./commands/compare.js')).compareCommand()] },
+  { names: ['mirror'], load: async () => [(await import('./commands/mirror.js')).mirrorCommandOf()] },
   { names: ['resume'], load: async () => [(await import('./commands/resume.js')).resumeCommand()] },
   { names: ['pause'], load: async () => [(await import('./commands/operator/pause.js')).pauseCommand()] },
   {

@@ -1,5 +1,6 @@
 /** Options and parsers that several commands share. */
 import { InvalidArgumentError, Option } from 'commander'
+import { MIRRORS, type MirrorName } from '../record/mirror.js'
 import { parseEdit, parseRecipeSetting } from '../experiment/controls/parse-edit.js'
 
 export function simulateOption(): Option {
@@ -57,6 +58,16 @@ export function commaSeparated(text: string): readonly string[] {
     .filter((part) => part !== '')
   if (parts.length > 0) return [...new Set(parts)]
   throw new InvalidArgumentError('Give one name or several, separated by commas.')
+}
+
+/** Tools that a run is mirrored in: `tensorboard,wandb`. */
+export function mirrorList(text: string): readonly MirrorName[] {
+  const names = commaSeparated(text)
+  const known: readonly string[] = MIRRORS
+  const unknown = names.find((name) => !known.includes(name))
+  if (unknown !== undefined)
+    throw new InvalidArgumentError(`There is no mirror "${unknown}": give some of ${MIRRORS.join(', ')}.`)
+  return names as readonly MirrorName[]
 }
 
 /** Adds `control=schedule` to the earlier ones. */

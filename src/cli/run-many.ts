@@ -9,8 +9,10 @@ import { loadExperiment } from '../experiment/files/load-experiment.js'
 import { createRunDirectory } from '../log/run-directory.js'
 import { heldElsewhere, lockHolder } from '../log/lock/run-lock.js'
 import { readRunSummary } from '../log/run-summary.js'
+import type { MirrorName } from '../record/mirror.js'
 import type { Beginning } from '../ui/lines/run-set.js'
 import type { RunSummary } from '../history/summarize-run.js'
+import { requireMirrors } from '../run/mirrors.js'
 import { planRunSet, withCurrentSummary, type PlannedRun, type RunSet } from '../run/run-set.js'
 import { onInterrupt } from '../process/interrupt.js'
 import { watchProcess, type ProcessHandle } from '../process/child.js'
@@ -28,6 +30,7 @@ export interface RunManyOptions {
   readonly set: Readonly<Record<string, string>>
   readonly name?: string
   readonly runs?: string
+  readonly mirror?: readonly MirrorName[]
   readonly ui: LinesUi
   readonly python?: string
   readonly threads?: number
@@ -37,7 +40,7 @@ export interface RunManyOptions {
 
 /** Trains the runs of the set that are not completed, prints the comparison, and sets the exit code. */
 export async function runMany(file: string, options: RunManyOptions): Promise<void> {
-  const { arms, seeds, name, runs, simulate, pace } = options
+  const { arms, seeds, name, runs, mirror, simulate, pace } = options
   const experimentFile = resolve(file)
   const set = await planRunSet({
     experiment: await loadExperiment(experimentFile),
@@ -48,6 +51,7 @@ export async function runMany(file: string, options: RunManyOptions): Promise<vo
     ...(seeds === undefined ? {} : { seeds }),
     ...(name === undefined ? {} : { name }),
     ...(runs === undefined ? {} : { runs }),
+    ...(mirror === undefined ? {} : { mirror }),
     ...(simulate === undefined ? {} : { simulate }),
     ...(pace === undefined ? {} : { pace }),
   })
@@ -71,6 +75,8 @@ export async function trainRunSet(set: RunSet, options: TrainOptions): Promise<v
     options.threads ?? (jobs > 1 ? Math.max(1, Math.floor(availableParallelism() / jobs)) : undefined)
   const output = createSetOutput(set, { ui, jobs, threads, ...(answer === undefined ? {} : { answer }) })
   const python = options.simulate === true ? undefined : await pythonFor(set, options.python)
+  if (python !== undefined && python !== '')
+    await requireMirrors(python, set.runs[0]?.manifest.config.mirror ?? [])
   const forks = python === undefined || countOpen(set) < 2 || !mayFork() ? undefined : startForkServer(python)
   const trainer = { python, threads, jobs, output, forks: forks?.folder }
   const outcomes = await trainSet(set, trainer).finally(() => forks?.end())

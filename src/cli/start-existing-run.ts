@@ -15,6 +15,11 @@ export async function interpreterFor(
   python: string | undefined,
 ): Promise<string | undefined> {
   if (config.simulated === true || config.attached === true) return undefined
+  return anyInterpreter(python)
+}
+
+/** An interpreter for what does not train: that of training. */
+export async function anyInterpreter(python: string | undefined): Promise<string> {
   const environment = await ensureEnvironment({
     directory: process.cwd(),
     report: (line) => process.stderr.write(`${line}\n`),

@@ -1,4 +1,5 @@
 /** The definition of an experiment: `export default defineExperiment({ … })`. */
+import type { MirrorName } from '../record/mirror.js'
 import type { z } from 'zod'
 import { AbsgdError } from '../errors.js'
 import type { OnReport } from './run-handle.js'
@@ -115,6 +116,8 @@ export interface ExperimentSpec<Schema extends z.ZodObject = z.ZodObject> {
   readonly orphanLimit?: number
   /** How many of the newest checkpoints stay on disk; 0 keeps all. @default 3 */
   readonly keepCheckpoints?: number
+  /** Tools that the run is written to besides, while it trains; each needs its Python package. @default none */
+  readonly mirror?: readonly MirrorName[]
   /** Called with every report. If it throws, the run continues without it, and the log has a note. */
   readonly onReport?: OnReport
 }

@@ -16,6 +16,7 @@ export function describeConfig(resolved: ResolvedExperiment): RunConfig {
     sampleQuotaBytes,
     orphanLimitSeconds,
     keepCheckpoints,
+    mirror,
     weighting,
   } = resolved
   return {
@@ -29,6 +30,7 @@ export function describeConfig(resolved: ResolvedExperiment): RunConfig {
     sampleQuotaBytes,
     orphanLimitSeconds,
     keepCheckpoints,
+    ...(mirror.length === 0 ? {} : { mirror }),
     weighting,
   }
 }

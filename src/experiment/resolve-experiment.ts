@@ -1,6 +1,7 @@
 /** Resolves an experiment, an arm and parameters to the settings of one run. */
 import { dirname } from 'node:path'
 import { AbsgdError, toAbsgdError } from '../errors.js'
+import type { MirrorName } from '../record/mirror.js'
 import type { Program } from '../record/worker-program.js'
 import type { WeightingRule } from '../record/weighting-rule.js'
 import {
@@ -38,6 +39,7 @@ export interface ResolvedExperiment {
   readonly sampleQuotaBytes: number
   readonly orphanLimitSeconds: number
   readonly keepCheckpoints: number
+  readonly mirror: readonly MirrorName[]
   readonly weighting: WeightingRule
   /** Undefined if the guard is off. */
   readonly guard: GuardOptions | undefined
@@ -50,6 +52,8 @@ export interface ResolveOptions {
   readonly params?: Params
   /** Schedules as text, by control. They replace those of the experiment from the first step on. */
   readonly set?: Readonly<Record<string, string>>
+  /** In place of the experiment's. */
+  readonly mirror?: readonly MirrorName[]
 }
 
 /**
@@ -88,6 +92,7 @@ export function resolveExperiment(experiment: Experiment, options: ResolveOption
     sampleQuotaBytes: spec.record.quota,
     orphanLimitSeconds: spec.orphanLimit,
     keepCheckpoints: spec.keepCheckpoints,
+    mirror: options.mirror ?? spec.mirror,
     weighting: arm?.weighting ?? spec.weighting,
     guard: arm !== undefined && 'guard' in arm ? arm.guard : spec.guard,
     ...(spec.onReport === undefined ? {} : { onReport: spec.onReport }),

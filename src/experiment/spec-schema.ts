@@ -1,4 +1,5 @@
 /** The schema of an experiment. All defaults and permitted ranges are here. */
+import { MIRRORS } from '../record/mirror.js'
 import { z } from 'zod'
 import {
   durationOf,
@@ -221,6 +222,8 @@ const settingsSchema = z.strictObject({
   orphanLimit: z.number().positive().default(600),
   /** How many of the newest checkpoints stay on disk; 0 keeps all. */
   keepCheckpoints: z.number().int().nonnegative().default(3),
+  /** Tools that the run is written to besides, while it trains. */
+  mirror: z.array(z.enum(MIRRORS, { error: `it takes some of ${MIRRORS.join(', ')}` })).default([]),
   onReport: z
     .custom<OnReport>((value) => typeof value === 'function', { error: 'it takes a function' })
     .optional(),

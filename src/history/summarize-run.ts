@@ -1,4 +1,5 @@
 /** The summary of a run: the last line of `run --ui json`, the object of `show --json`, the result of a launched run. */
+import type { MirrorPlace } from '../record/mirror.js'
 import { namedMetrics, type EvaluationPoint } from './evaluations.js'
 import type { Manifest, RunConfig } from '../record/manifest.js'
 import type { Phase, RunStatus } from '../record/record.js'
@@ -14,6 +15,8 @@ export interface RunSummary {
    * that this cannot be checked; else `lost`.
    */
   readonly status: RunStatus | 'running' | 'held-elsewhere' | 'lost'
+  /** Where the run is mirrored; set by `absgd show`. */
+  readonly mirrors?: readonly MirrorPlace[]
   /** Set for `held-elsewhere`: a description of the process that has the lock. */
   readonly holder?: string
   /** The worker's phase; only while the run is running. */

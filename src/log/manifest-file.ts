@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { z } from 'zod'
 import { AbsgdError } from '../errors.js'
+import { MIRRORS } from '../record/mirror.js'
 import type { Manifest } from '../record/manifest.js'
 import { isRunName, runPaths } from './run-paths.js'
 
@@ -66,6 +67,7 @@ const manifestSchema = z.object({
     sampleQuotaBytes: count,
     orphanLimitSeconds: count,
     keepCheckpoints: count,
+    mirror: z.array(z.enum(MIRRORS)).optional(),
     weighting: weightingSchema.optional(),
     directory: text.optional(),
     attached: z.literal(true).optional(),

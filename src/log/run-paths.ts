@@ -17,6 +17,8 @@ export interface RunPaths {
   readonly workerLog: string
   /** Output of the controller, if it runs in a process of its own. */
   readonly controllerLog: string
+  /** Output of the process that mirrors the run. */
+  readonly mirrorLog: string
 }
 
 /** Whether a run may have this name: it stays below the runs root, and needs no quotes in a shell. */
@@ -35,5 +37,6 @@ export function runPaths(dir: string): RunPaths {
     checkpoints: join(dir, 'checkpoints'),
     workerLog: join(dir, 'worker.log'),
     controllerLog: join(dir, 'controller.log'),
+    mirrorLog: join(dir, 'mirror.log'),
   }
 }

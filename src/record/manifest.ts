@@ -1,4 +1,5 @@
 /** The manifest of a run, `manifest.json`: written once before the first record, and never changed. */
+import type { MirrorName } from './mirror.js'
 import type { WeightingRule } from './weighting-rule.js'
 
 export interface Manifest {
@@ -40,6 +41,8 @@ export interface RunConfig {
   readonly sampleQuotaBytes: number
   readonly orphanLimitSeconds: number
   readonly keepCheckpoints: number
+  /** Absent without one. */
+  readonly mirror?: readonly MirrorName[]
   /** Absent in runs of versions that had only the default. */
   readonly weighting?: WeightingRule
   /** Set if the worker is a script: the directory in which it is started. */

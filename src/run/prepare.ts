@@ -9,8 +9,10 @@ import type { Experiment } from '../experiment/define-experiment.js'
 import { resolveExperiment, type ResolvedExperiment } from '../experiment/resolve-experiment.js'
 import { checkRunName, createRunDirectory, runsRoot } from '../log/run-directory.js'
 import type { Manifest, RunConfig } from '../record/manifest.js'
+import type { MirrorName } from '../record/mirror.js'
 import { VERSION } from '../version.js'
 import { simulationOf } from '../simulated/data.js'
+import { requireMirrors } from './mirrors.js'
 
 export interface SimulateOptions {
   /** Train a toy without Python instead of the experiment's task. @default false */
@@ -28,6 +30,8 @@ export interface PrepareOptions extends SimulateOptions {
   readonly params?: Readonly<Record<string, unknown>>
   /** Schedules as text, by control, which replace the experiment's own. */
   readonly set?: Readonly<Record<string, string>>
+  /** In place of the experiment's. */
+  readonly mirror?: readonly MirrorName[]
   /** @default the experiment's name, its arm and the next free number */
   readonly name?: string
   /** Whether a name that exists is refused. False: use `NAME.2`, `NAME.3`, … then. @default true */
@@ -58,7 +62,13 @@ export interface PreparedRun {
 export async function prepareRun(options: PrepareOptions): Promise<PreparedRun> {
   const { experiment, arm, params = {}, onSetup = () => undefined } = options
   const { set = {}, exactName = true, name: wanted } = options
-  const resolved = resolveExperiment(experiment, { ...(arm === undefined ? {} : { arm }), params, set })
+  const { mirror } = options
+  const resolved = resolveExperiment(experiment, {
+    ...(arm === undefined ? {} : { arm }),
+    params,
+    set,
+    ...(mirror === undefined ? {} : { mirror }),
+  })
   const root = runsRoot(options.runs)
   if (wanted !== undefined) checkRunName(wanted)
   if (wanted !== undefined && exactName) refuseExisting(root, wanted)
@@ -73,6 +83,7 @@ export async function prepareRun(options: PrepareOptions): Promise<PreparedRun> 
           report: onSetup,
           ...(options.python === undefined ? {} : { python: options.python }),
         })
+  if (environment !== undefined) await requireMirrors(environment.python, resolved.mirror)
   const base = baseName(resolved.name, arm)
   for (let number = 1; ; number++) {
     const run = wanted === undefined ? `${base}-${number}` : numbered(wanted, number)

@@ -8,6 +8,7 @@ import { checkRunName, readManifest, runsRoot } from '../log/run-directory.js'
 import { readRunSummary } from '../log/run-summary.js'
 import { manifestOf, plainName, requireRunnable, type SimulateOptions } from './prepare.js'
 import type { Manifest } from '../record/manifest.js'
+import type { MirrorName } from '../record/mirror.js'
 import type { RunSummary } from '../history/summarize-run.js'
 
 export interface RunSetOptions extends SimulateOptions {
@@ -21,6 +22,8 @@ export interface RunSetOptions extends SimulateOptions {
   readonly params?: Readonly<Record<string, unknown>>
   /** Schedules as text, in place of the experiment's own. */
   readonly set?: Readonly<Record<string, string>>
+  /** In place of the experiment's. */
+  readonly mirror?: readonly MirrorName[]
   /** The beginning of the runs' names. @default the experiment's name */
   readonly name?: string
   /** Folder of runs. @default $ABSGD_RUNS, else ./runs */
@@ -118,8 +121,13 @@ function manifestFor(
   params: Readonly<Record<string, unknown>>,
 ): Manifest {
   const { experiment, name = experiment.spec.name } = options
-  const { set = {} } = options
-  const resolved = resolveExperiment(experiment, { ...(arm === undefined ? {} : { arm }), params, set })
+  const { set = {}, mirror } = options
+  const resolved = resolveExperiment(experiment, {
+    ...(arm === undefined ? {} : { arm }),
+    params,
+    set,
+    ...(mirror === undefined ? {} : { mirror }),
+  })
   requireRunnable(resolved, { simulated: options.simulate === true ? true : undefined })
   const { seed } = resolved.params
   const text = typeof seed === 'number' ? String(seed) : JSON.stringify(seed)

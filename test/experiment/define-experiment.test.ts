@@ -27,6 +27,7 @@ describe('the defaults', () => {
       orphanLimitSeconds: 600,
       guard: GUARD,
       keepCheckpoints: 3,
+      mirror: [],
       weighting: { preset: 'default' },
     })
   })

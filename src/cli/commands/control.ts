@@ -1,6 +1,9 @@
 /** `absgd __control`: the process of the controller. Started by `run`, `resume` and others; users do not type it. */
 import { Command, Option } from 'commander'
 import { runPaths } from '../../log/run-paths.js'
+import { spawnDetached } from '../../process/child.js'
+import type { MirrorName } from '../../record/mirror.js'
+import { MAIN } from '../main-file.js'
 import { startEarlyWorker, type EarlyKind, type EarlyWorker } from '../../worker/early-worker.js'
 
 export function controlCommand(): Command {
@@ -53,7 +56,19 @@ async function drive(dir: string, options: ControlOptions, early: EarlyWorker | 
       forks: options.forks,
     },
   )
+  const { mirror = [] } = manifest.config
+  if (mirror.length > 0 && options.python !== undefined) startMirror(dir, mirror, options.python)
   await run.result
+}
+
+/** Beside the run, in a process of its own, which ends after it. What it prints is in `mirror.log`. */
+function startMirror(dir: string, mirror: readonly MirrorName[], python: string): void {
+  spawnDetached({
+    command: process.execPath,
+    args: [MAIN, 'mirror', dir, '--to', mirror.join(','), '--python', python],
+    environment: {},
+    outputFile: runPaths(dir).mirrorLog,
+  })
 }
 
 function earlyWorker(dir: string, { python, threads, early }: ControlOptions): EarlyWorker | undefined {

@@ -4,9 +4,11 @@ import { Command } from 'commander'
 import { loadExperiment } from '../../experiment/files/load-experiment.js'
 import { prepareRun } from '../../run/prepare.js'
 import { AbsgdError } from '../../errors.js'
+import type { MirrorName } from '../../record/mirror.js'
 import {
   commaSeparated,
   exactNameOption,
+  mirrorList,
   paramOption,
   setOption,
   positiveInteger,
@@ -32,6 +34,7 @@ interface RunOptions {
   readonly ui: UiFlag
   readonly stay?: true
   readonly detach?: true
+  readonly mirror?: readonly MirrorName[]
   readonly python?: string
   readonly threads?: number
   readonly simulate?: true
@@ -56,6 +59,11 @@ export function runCommand(): Command {
     .addOption(uiOption())
     .addOption(stayOption())
     .option('--detach', 'start the run and return to the prompt; "absgd watch" shows it')
+    .option(
+      '--mirror <tools>',
+      "besides, live: tensorboard,wandb,mlflow (default: the experiment's)",
+      mirrorList,
+    )
     .option('--python <path>', 'interpreter to train with (default: see "absgd setup")')
     .option(
       '--threads <n>',
@@ -70,7 +78,7 @@ export function runCommand(): Command {
 
 async function run(file: string, options: RunOptions): Promise<void> {
   if (isSeveral(options)) return runSeveral(file, options)
-  const { name, runs, python, threads, simulate, pace } = options
+  const { name, runs, mirror, python, threads, simulate, pace } = options
   const ui = options.detach === true ? 'none' : chooseUi(options.ui)
   const arm = options.arm?.[0]
   const experimentFile = resolve(file)
@@ -85,6 +93,7 @@ async function run(file: string, options: RunOptions): Promise<void> {
     ...(arm === undefined ? {} : { arm }),
     ...(name === undefined ? {} : { name }),
     ...(runs === undefined ? {} : { runs }),
+    ...(mirror === undefined ? {} : { mirror }),
     ...(python === undefined ? {} : { python }),
     ...(simulate === undefined ? {} : { simulate }),
     ...(pace === undefined ? {} : { pace }),

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { runsRoot } from '../../log/run-directory.js'
 import { isPattern, selectRun, selectRuns } from '../../log/select-runs.js'
 import { readRunView } from '../../log/run-view.js'
+import { readMirrors } from '../../log/mirrors-file.js'
 import { jsonText } from '../../ui/lines/json.js'
 import { pageLines } from '../../ui/lines/page.js'
 import type { RunSummary } from '../../history/summarize-run.js'
@@ -27,11 +28,20 @@ async function show(nameOrPath: string, options: ShowOptions, print: Print): Pro
   const several = isPattern(nameOrPath)
   const summaries: RunSummary[] = []
   for (const dir of several ? selectRuns(root, [nameOrPath]) : [selectRun(root, nameOrPath)])
-    summaries.push((await readRunView(dir, { checkSamplesUpTo: Infinity })).summary)
+    summaries.push({
+      ...(await readRunView(dir, { checkSamplesUpTo: Infinity })).summary,
+      ...mirrorsOf(dir),
+    })
   if (options.json === true) {
     print(jsonText(several ? summaries : summaries[0]))
     return
   }
   for (const [i, summary] of summaries.entries())
     for (const line of [...(i === 0 ? [] : ['']), ...pageLines(summary)]) print(line)
+}
+
+/** Where the run is to be seen besides; nothing without a mirror. */
+function mirrorsOf(dir: string): Pick<RunSummary, 'mirrors'> {
+  const mirrors = readMirrors(dir)
+  return mirrors.length === 0 ? {} : { mirrors }
 }

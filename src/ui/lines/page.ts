@@ -58,6 +58,7 @@ export function outcomeLines(summary: RunSummary, { withDetail = true } = {}): s
     ...metricEntry('final', metricsInWords(objectiveFirst(withoutInternals(final), summary))),
     ...bestEntry(best),
     ...nonFiniteInWords(nonFinite).flatMap((text) => entry('not finite', text)),
+    ...(summary.mirrors ?? []).flatMap(({ name, place, command }) => entry(name, command ?? place)),
     ...entry('log', logInWords(summary)),
     ...damage.flatMap((damaged) => entry('damaged', damageInWords(damaged))),
     ...(summary.holder === undefined ? [] : heldEntry(summary, summary.holder)),

@@ -114,6 +114,7 @@ def test_without_wrong_labels_a_recipe_that_is_told_nothing_trains_as_without_it
 def test_lambda_is_not_taken_closer_where_fewer_labels_are_wrong_than_was_said():
     loop, source = trained(0.0, recipe="wrong-labels", wrong=0.4)
     [edit] = source.edits.made
+    assert edit.text is not None
     assert f"{loop.lambdas[-1]:g}, over=" in edit.text
     assert "takes 25 % ± 1 % of the weight away, over 64 steps" in source.marks[-1]
 
