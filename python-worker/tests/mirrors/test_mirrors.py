@@ -81,10 +81,11 @@ def test_lines_are_numbers_texts_and_ends():
     assert isinstance(found, Numbers)
     # A lambda that is off is infinite, and no number that a chart shows.
     assert found.values == {"train/loss": 3.0}
-    assert event_of(LINES[5]).values == {"val/accuracy": 0.5}
-    assert event_of(edit(30)) == Text(
-        30, "step 30: lambda = -2 (off to -2), by ann", event_of(edit(30)).seconds
-    )
+    evaluated, edited = event_of(LINES[5]), event_of(edit(30))
+    assert isinstance(evaluated, Numbers)
+    assert evaluated.values == {"val/accuracy": 0.5}
+    assert isinstance(edited, Text)
+    assert edited[:2] == (30, "step 30: lambda = -2 (off to -2), by ann")
     assert event_of(END) == End("completed", {"val/accuracy": 0.75})
 
 
