@@ -28,6 +28,7 @@ interface Commands {
 /** The commands in the order of the help. Each is loaded only when needed: the imports of `run` would delay `ls` and `pause`. */
 const COMMANDS: readonly Commands[] = [
   { names: ['run'], load: async () => [(await import('./commands/run.js')).runCommand()] },
+  { names: ['init'], load: async () => [(await import('./commands/init.js')).initCommand()] },
   { names: ['attach'], load: async () => [(await import('./commands/attach.js')).attachCommand()] },
   { names: ['plan'], load: async () => [(await import('./commands/plan.js')).planCommand()] },
   { names: ['watch'], load: async () => [(await import('./commands/watch.js')).watchCommand()] },

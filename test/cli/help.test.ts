@@ -30,6 +30,7 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
   ls: ['--runs', '--json'],
   show: ['--runs', '--json'],
   ab: ['--recipe', '--wrong', '--lambda', '--arm', '--seeds', '--metric', '--matters', '--jobs', '--ui'],
+  init: ['--recipe', '--wrong', '--write', '--force', '--python'],
   mirror: ['--to', '--project', '--python', '--runs'],
   compare: ['--metric', '--baseline', '--runs', '--json'],
   samples: ['--suspects', '--class', '--mix', '--runs', '--csv', '--json'],

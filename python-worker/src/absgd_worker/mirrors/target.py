@@ -59,7 +59,9 @@ def require_packages(names: list[str]) -> None:
         package = PACKAGES.get(name)
         if package is None:
             raise MirrorError(f"there is no mirror {name!r}: use one of {', '.join(PACKAGES)}")
-        if find_spec(package) is None:
+        spec = find_spec(package)
+        # A folder of that name, such as the one that wandb writes to, is no package.
+        if spec is None or spec.origin is None:
             raise MirrorError(
                 f"the mirror {name} needs the package {package}, which {sys.executable} lacks: "
                 f"pip install {package}"
