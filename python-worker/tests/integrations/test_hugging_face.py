@@ -140,6 +140,19 @@ def test_a_loss_of_more_than_logits_and_labels_is_refused_by_name() -> None:
         hugging_face.loss_function(model)(outputs, torch.zeros(2, dtype=torch.long))
 
 
+def test_several_documents_in_a_row_are_refused_unless_tokens_are_weighed(tmp_path: Path) -> None:
+    def trained(granularity: str) -> int:
+        callback = hugging_face.AbsgdCallback(granularity=granularity, lam=-2.0)
+        trainer = trainer_of(tmp_path, language_model(), Lines(), callback=callback)
+        trainer.data_collator = transformers.DataCollatorWithFlattening()
+        trainer.train()
+        return trainer.state.global_step
+
+    with pytest.raises(NotWeighable, match="with DataCollatorWithFlattening, a row holds several documents"):
+        trained("auto")
+    assert trained("token") > 0
+
+
 @pytest.mark.parametrize("end", ["stop", "over"])
 def test_saving_evaluating_and_stopping_reach_the_trainer_by_its_flags(tmp_path: Path, end: str) -> None:
     callback = hugging_face.AbsgdCallback()

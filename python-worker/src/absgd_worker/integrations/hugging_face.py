@@ -39,6 +39,7 @@ class AbsgdCallback(TrainerCallback, ExportableState):
 
     Raises:
         SessionError, PlanError, SettingsError: as `absgd_worker.session`, when training begins.
+        NotWeighable: a row of a batch holds several documents, and tokens are not weighed.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class AbsgdCallback(TrainerCallback, ExportableState):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
+        _refuse_several_documents(args, kwargs.get("train_dataloader"), self._attachment.granularity)
         # At step 0 a state in the Trainer is that of an earlier training with this callback.
         self._attachment.load_state_dict(_saved(state) if state.global_step > 0 else None)
         # A Trainer without data for an evaluation would raise. The data loader is passed only to this method.
@@ -198,6 +200,29 @@ def _micro_batches(batches: int | None, accumulation: int, step: int) -> int:
         return accumulation
     steps = -(-batches // accumulation)
     return min(accumulation, batches - step % steps * accumulation)
+
+
+def _refuse_several_documents(args: TrainingArguments, loader: Any, granularity: Granularity) -> None:
+    """Raises NotWeighable where rows are made of several documents, each of which should be a sample."""
+    if granularity == "token":
+        return
+    collator = getattr(loader, "collate_fn", None)
+    # The Trainer may have wrapped it, to remove columns.
+    collator = getattr(collator, "data_collator", collator)
+    ways = {
+        "packing=True": getattr(args, "packing", False) is True,
+        "padding_free=True": getattr(args, "padding_free", False) is True
+        or getattr(collator, "padding_free", False) is True,
+        "DataCollatorWithFlattening": any(
+            kind.__name__ == "DataCollatorWithFlattening" for kind in type(collator).__mro__
+        ),
+    }
+    for way, is_used in ways.items():
+        if is_used:
+            raise NotWeighable(
+                f"with {way}, a row holds several documents, and would be weighed as one sample: weigh "
+                'tokens, AbsgdCallback(granularity="token"), or give each document a row of its own'
+            )
 
 
 def _length(loader: Any) -> int | None:

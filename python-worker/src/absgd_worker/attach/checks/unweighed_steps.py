@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from torch import nn
 from torch.optim import Optimizer
 
+from absgd_worker.attach.checks.fused_losses import fused_loss_in
 from absgd_worker.attach.errors import NotApplied
 from absgd_worker.console import complain
 
@@ -28,6 +30,7 @@ class UnweighedSteps:
         in_training: bool,
         may_come_on: bool,
         reasons: Sequence[str],
+        models: Iterable[nn.Module] = (),
     ) -> None:
         """The optimizer has stepped, after no weighed loss.
 
@@ -40,6 +43,7 @@ class UnweighedSteps:
             in_training: whether the model is in train mode.
             may_come_on: whether lambda is on at some step, or may be.
             reasons: why losses were not weighed; empty if none was seen.
+            models: outermost modules that were called in this step.
 
         Raises:
             NotApplied: lambda is on, or may be, and has no effect.
@@ -49,13 +53,17 @@ class UnweighedSteps:
         # If several optimizers step after one backward pass, only the first one has a loss.
         if captured == 0 or optimizer is self._first:
             self._count += 1
+        if self._count == 1 and captured == 0:
+            fused = fused_loss_in(models)
+            if fused is not None and is_on():
+                raise NotApplied(f"no loss was weighed, so that lambda has no effect: {fused}")
         if self._count != MAX_STEPS or self._has_reported:
             return
         self._has_reported = captured > 0
         if self._has_reported:
             complain(f"absgd: {MAX_STEPS} optimizer steps in a row {_IN_A_ROW}")
             return
-        why = _why(reasons) if reasons and in_training else _remedy(in_training)
+        why = fused_loss_in(models) or (_why(reasons) if reasons and in_training else _remedy(in_training))
         if is_on():
             raise NotApplied(f"{_NOTHING}, so that lambda has no effect: {why}")
         still_off = f", so that lambda stays off ({_COUNTED})" if may_come_on else ""

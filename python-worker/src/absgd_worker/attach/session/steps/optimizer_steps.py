@@ -101,6 +101,7 @@ class OptimizerSteps:
                 in_training=steps.watch.in_training,
                 may_come_on=steps.source.wants_lambda,
                 reasons=self._announcements.reasons,
+                models=tuple(steps.watch.roots),
             )
             return
         if parts:
