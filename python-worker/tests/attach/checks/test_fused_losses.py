@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import types
 from typing import Any
@@ -47,6 +48,21 @@ def test_a_fused_loss_is_an_error_at_the_first_step_under_lambda(package: str, i
             optimizer.step()
     assert name in str(refused.value)
     assert switch in str(refused.value)
+
+
+def test_a_patch_that_takes_over_the_name_of_what_it_replaces_is_found() -> None:
+    model: nn.Module = nn.Sequential(nn.Linear(4, 4))
+    space: dict[str, Any] = {"__name__": "trl.trainer.utils", "wraps": functools.wraps, "model": model}
+    exec(
+        "@wraps(type(model).forward)\ndef fused(self, x):\n    return (self[0](x) - x).square().max()\n",
+        space,
+    )
+    model.forward = types.MethodType(space["fused"], model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with api.session(lam=-1.0), api.capture():
+        model(tokens).backward()
+        with pytest.raises(api.NotApplied, match=r"TRL's fused head \(trl.trainer.utils\)"):
+            optimizer.step()
 
 
 def test_with_lambda_off_it_is_said_and_training_goes_on(capsys: pytest.CaptureFixture[str]) -> None:

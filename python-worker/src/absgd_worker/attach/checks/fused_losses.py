@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from torch import nn
 
@@ -15,7 +16,11 @@ SWITCHES = {
     "unsloth": ("Unsloth", "load the model with transformers' AutoModelForCausalLM"),
     "unsloth_zoo": ("Unsloth", "load the model with transformers' AutoModelForCausalLM"),
     "cut_cross_entropy": ("Cut Cross-Entropy", "leave cce_patch(model) out"),
-    "trl": ("TRL's chunked loss", 'set loss_type="nll" in SFTConfig'),
+    "trl": (
+        "TRL's fused head",
+        "give the trainer the model's own loss: SFTTrainer(…, compute_loss_func=loss_function(model)), from "
+        "absgd_worker.integrations.hugging_face",
+    ),
 }
 """By the package of the code: what it is called, and how to turn it off."""
 
@@ -29,8 +34,11 @@ def fused_loss_in(models: Iterable[nn.Module]) -> str | None:
     for model in models:
         for part in model.modules():
             forward = vars(part).get("forward", type(part).forward)
-            for origin in (getattr(forward, "__module__", None), type(part).__module__):
-                package = (origin or "").split(".")[0]
+            # A patch may have taken over the name and the module of what it replaces.
+            code: Any = getattr(forward, "__func__", forward)
+            written = getattr(code, "__globals__", {}).get("__name__", "")
+            for origin in (written, code.__module__ or "", type(part).__module__):
+                package = origin.split(".")[0]
                 if package in SWITCHES:
                     name, switch = SWITCHES[package]
                     return (
