@@ -43,9 +43,10 @@ export default defineExperiment({
   checkpoint: 'end',
   objective: { metric: 'val.accuracy', goal: 'maximize' },
   controls: ({ params }) => ({
-    lambda: params.told
-      ? recipe('wrong-labels', { wrong: params.kind === 'symmetric' ? params.noise : params.noise / 2 })
-      : off(),
+    lambda:
+      params.told && params.noise > 0
+        ? recipe('wrong-labels', { wrong: params.kind === 'symmetric' ? params.noise : params.noise / 2 })
+        : off(),
     gamma: 0.9,
     lr: cosine({ init: params.lr, over: epochs(params.epochs) }),
   }),

@@ -33,7 +33,7 @@ export default defineExperiment({
   checkpoint: every(epochs(20)),
   objective: { metric: 'val.accuracy', goal: 'maximize' },
   controls: ({ params }) => ({
-    lambda: params.told ? recipe('wrong-labels', { wrong: params.noise }) : off(),
+    lambda: params.told && params.noise > 0 ? recipe('wrong-labels', { wrong: params.noise }) : off(),
     gamma: 0.9,
     lr: cosine({ init: params.lr, over: epochs(params.epochs) }),
   }),
