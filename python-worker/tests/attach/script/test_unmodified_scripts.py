@@ -13,6 +13,7 @@ import torch
 
 from absgd_worker import run
 from absgd_worker.attach.errors import SessionError
+from absgd_worker.version import VERSION
 from plain_script import as_it_is
 from project import SCRIPTS, SOURCE
 from warm_interpreter import run_python
@@ -242,3 +243,10 @@ def test_a_script_whose_losses_are_not_seen_fails_with_a_message(tmp_path: Path)
     )
     with pytest.raises(RuntimeError, match=r"20 optimizer steps were made and no loss was weighed.*wrap"):
         run.main(["--lam", "-1", str(script)])
+
+
+def test_the_version_is_printed_without_a_script(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run.main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"absgd-run {VERSION}\n"

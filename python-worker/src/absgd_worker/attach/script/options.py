@@ -10,6 +10,7 @@ from absgd_worker.attach.provenance.functional_losses import LOSSES
 from absgd_worker.attach.source.settings import Control, read_setting
 from absgd_worker.recipes import KINDS
 from absgd_worker.schedules import ScheduleError
+from absgd_worker.version import VERSION
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -24,6 +25,7 @@ def command_line() -> argparse.ArgumentParser:
     )
     # Recognise -1e9 and -inf as numbers, not as options.
     parser._negative_number_matcher = re.compile(r"^-(inf|(\d+\.?\d*|\.\d+)(e[-+]?\d+)?)$", re.IGNORECASE)
+    parser.add_argument("--version", action="version", version=f"absgd-run {VERSION}")
     parser.add_argument(
         "--lam",
         type=_lam,
