@@ -163,7 +163,7 @@ def test_a_script_is_compared_and_a_second_call_trains_nothing_again(tmp_path):
     script.write_text(SCRIPT.format(seed="parser.parse_args().seed"))
     done = compare(tmp_path, script, "--metric", "val.accuracy")
     assert done.returncode == 0, done.stderr
-    assert "lambda cannot tell yet: 1 more seeds at least" in done.stdout
+    assert "lambda cannot tell yet: 1 more seed at least" in done.stdout
     folder = next((tmp_path / "runs" / "ab.ab").iterdir())
     results = [json.loads(file.read_text()) for file in sorted(folder.glob("*.json"))]
     assert [result["steps"] for result in results] == [300] * 4
