@@ -13,6 +13,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.nn.utils.rnn import PackedSequence
 
 from absgd_worker.attach.hooks.batch_sizes import BatchSizes
+from absgd_worker.attach.hooks.packed_rows import PackedRows
 from absgd_worker.attach.hooks.transparent_mode import settle
 from absgd_worker.attach.samples.forward_passes import ForwardPasses
 
@@ -53,6 +54,7 @@ class ModelWatch:
         none."""
         self.packed_lengths: set[int] = set()
         """The numbers of elements of the packed sequences that were inputs in this step."""
+        self.packed_rows = PackedRows()
         self.calls = 0
         """How often outermost modules were called so far, outside of compiled code."""
         self.on_training_call: Callable[[], None] = _nothing
@@ -72,7 +74,7 @@ class ModelWatch:
     def _register(self) -> None:
         self._handles = [
             register_module_forward_pre_hook(self._before),
-            register_module_forward_hook(self._after),
+            register_module_forward_hook(self._after, with_kwargs=True),
         ]
 
     def pause(self) -> None:
@@ -150,9 +152,14 @@ class ModelWatch:
         self.passes.begin(args)
         self._looks_inside = self._is_by_keywords or self._has_cells or self.passes.is_looking
 
-    def _after(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+    def _after(self, module: nn.Module, args: tuple[Any, ...], keywords: dict[str, Any], output: Any) -> None:
         # This check comes first, so that torch.compile traces nothing else.
-        if torch.compiler.is_compiling() or id(module) in self._inner or not torch.is_grad_enabled():
+        if torch.compiler.is_compiling() or not torch.is_grad_enabled():
+            return
+        # A model may compute its loss itself: then the modules inside it are called before that.
+        if keywords:
+            self.packed_rows.look(keywords)
+        if id(module) in self._inner:
             return
         if module is self.model:
             self.passes.end(output)

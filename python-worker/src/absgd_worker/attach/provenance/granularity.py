@@ -136,12 +136,24 @@ def groups_of(plain: Tensor, granularity: Granularity, layout: Layout) -> Groups
         rows, row = torch.unique(selected, return_inverse=True)
         if rows.shape[0] == count:
             return Groups(None, count, "")
+        _refuse_packed_rows(layout)
         return Groups(row.to(plain.device).repeat_interleave(count // row.shape[0]), rows.shape[0], "samples")
     arrangement = arrangement_of(tuple(plain.shape), granularity, layout)
     if arrangement.samples == count:
         return Groups(None, count, arrangement.noun)
+    if granularity != "sample":
+        _refuse_packed_rows(layout)
     group_N = arrangement.group_of_elements(count, plain.device)
     return Groups(group_N, arrangement.samples, arrangement.noun)
+
+
+def _refuse_packed_rows(layout: Layout) -> None:
+    if layout.has_packed_rows:
+        raise GranularityError(
+            "a row holds several documents (its positions begin anew), and would be weighed as one sample. "
+            'Say granularity="token" (absgd-run --granularity token), weigh documents with '
+            "absgd_worker.weigh(losses, group=…), or give each document a row of its own"
+        )
 
 
 def arrangement_of(shape: tuple[int, ...], granularity: Granularity, layout: Layout) -> SampleArrangement:

@@ -37,6 +37,9 @@ class Layout(NamedTuple):
     """The numbers of elements of the packed sequences in the models' inputs. As many losses are losses of
     elements, not of samples."""
 
+    has_packed_rows: bool = False
+    """Whether a row of a model's input holds several documents."""
+
     @classmethod
     def of(cls, watch: ModelWatch) -> Layout:
         """The layout that the models of the step show, without the input of a loss."""
@@ -46,6 +49,7 @@ class Layout(NamedTuple):
             watch.may_be_time_first,
             watch.cell_batch,
             packed_lengths=frozenset(watch.packed_lengths),
+            has_packed_rows=watch.packed_rows.found,
         )
 
 
