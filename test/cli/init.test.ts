@@ -20,6 +20,7 @@ parser.add_argument("--root", required=True)
 args = parser.parse_args()
 for images, labels in loader:
     nn.functional.cross_entropy(model(images), labels).backward()
+print(f"val acc {accuracy:.3f}")
 `
 
 function folderWith(text: string): string {
@@ -42,6 +43,7 @@ test('proposes lines to type and to change, and writes an experiment that resolv
   expect(code).toBe(0)
   expect(stdout).toContain('absgd-run --recipe wrong-labels --wrong 0.3 --name first train.py --root …')
   expect(stdout).toContain('--ab --recipe wrong-labels --wrong 0.3 --seeds 3 --seed-arg --seed')
+  expect(stdout).toContain("--metric-regex 'val acc[ =:]*([0-9.]+)'")
   expect(stdout).toContain('+for images, labels in absgd.track(loader):')
   expect(readFileSync(join(dir, 'train.py'), 'utf8')).toBe(SCRIPT)
   const resolved = resolveExperiment(await loadExperiment(join(dir, 'experiment.ts')), {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 
 import pytest
 
@@ -94,6 +95,26 @@ def test_lightning_has_a_callback_of_its_own():
         "from absgd_worker.integrations.lightning import AbsgdCallback",
         'L.Trainer(max_epochs=3, callbacks=[AbsgdCallback(recipe="rare-groups")]).fit(model)',
     ]
+
+
+@pytest.mark.parametrize(
+    ("statement", "line", "number"),
+    [
+        ('print(f"epoch {e} loss {l:.3f} val acc {a:.4f}")', "epoch 9 loss 0.1 val acc 0.9750", "0.9750"),
+        ('print("test accuracy: %g, loss %g" % (a, l))', "test accuracy: 0.5, loss 3", "0.5"),
+        ('print("Accuracy", a)', "Accuracy 0.25", "0.25"),
+        ('print(f"top1_acc={a}")', "top1_acc=71.5", "71.5"),
+        ('print(f"according to {a}"); print(f"loss {l}")', "", None),
+        ('print(f"it\'s acc {a}")', "it's acc 0.5", "0.5"),
+    ],
+)
+def test_the_accuracy_that_a_script_prints_is_matched(statement, line, number):
+    regex = look(f"loss.backward()\n{statement}\n", "train.py")["metric_regex"]
+    if number is None:
+        assert regex is None
+        return
+    assert regex is not None
+    assert re.findall(regex, line) == [number]
 
 
 def test_other_letters_and_other_ends_of_lines_stay():

@@ -19,6 +19,8 @@ export const findingsSchema = z.object({
   changed: z.string(),
   diff: z.string(),
   has_absgd: z.boolean(),
+  /** Matches the accuracy that the script prints, the number as its group; null if it prints none. */
+  metric_regex: z.string().nullable(),
 })
 
 export type ScriptArgument = z.infer<typeof argumentSchema>

@@ -41,18 +41,20 @@ function inWords({ kind, losses, arguments: all }: Findings): string {
   return `${what}${weighed}${flags === '' ? '' : `; it takes ${flags}`}`
 }
 
-function commands({ arguments: all }: Findings, { script, recipe, wrong }: Proposal): string[] {
+function commands(
+  { arguments: all, metric_regex: regex }: Findings,
+  { script, recipe, wrong }: Proposal,
+): string[] {
   const options = `--recipe ${recipe}${wrong === undefined ? '' : ` --wrong ${wrong}`}`
   const required = all.filter((one) => one.default === null).map(({ flag }) => ` ${flag} …`)
   const line = `${script}${required.join('')}`
+  const metric = regex === null ? '--metric val.accuracy' : `--metric-regex '${regex}'`
   const seed = all.find(({ name }) => name === 'seed' || name === 'random_seed')
   return [
     `absgd-run ${options} --name first ${line}`,
     ...(seed === undefined
       ? []
-      : [
-          `absgd-run --ab ${options} --seeds 3 --seed-arg ${seed.flag} --metric-regex 'accuracy[ =:]+([0-9.]+)' ${line}`,
-        ]),
+      : [`absgd-run --ab ${options} --seeds 3 --seed-arg ${seed.flag} ${metric} ${line}`]),
   ]
 }
 

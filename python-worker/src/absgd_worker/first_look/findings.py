@@ -39,3 +39,5 @@ class Findings(TypedDict):
     diff: str
     """From the script to `changed`, in the unified format; empty without a change."""
     has_absgd: bool
+    metric_regex: str | None
+    """Matches the accuracy that the script prints; None if it prints none."""

@@ -11,6 +11,7 @@ from absgd_worker.first_look.arguments import arguments_in
 from absgd_worker.first_look.changes import changes_of, with_changes
 from absgd_worker.first_look.findings import Findings, Kind
 from absgd_worker.first_look.losses import losses_in
+from absgd_worker.first_look.metric import printed_accuracy
 
 
 class LookError(WorkerError):
@@ -50,6 +51,7 @@ def look(text: str, name: str, recipe: str = "wrong-labels") -> Findings:
         changed=changed,
         diff=_diff(text, changed, name),
         has_absgd=has_absgd,
+        metric_regex=printed_accuracy(tree),
     )
 
 
