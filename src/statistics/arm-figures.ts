@@ -13,7 +13,7 @@ export interface ComparedMetric {
   readonly metric: string
   /** Measured after the last step, or after the best step by the objective. */
   readonly at: 'last' | 'best'
-  /** Whether larger or lower values win: as in the objective; else lower for names that end in "loss", and larger for all others. */
+  /** Whether larger or lower values win: as in the objective; else lower for names with "loss" or "error" in them, and larger for all others. */
   readonly wins: 'larger' | 'lower'
   /** In the order of the arms. */
   readonly arms: readonly ArmFigures[]
@@ -116,5 +116,5 @@ function valueOf(run: RunSummary, { metric, at }: Measured): readonly number[] {
 
 export function winnerOf(metric: string, objective: Objective | null): ComparedMetric['wins'] {
   if (metric === objective?.metric) return objective.goal === 'maximize' ? 'larger' : 'lower'
-  return metric.endsWith('loss') ? 'lower' : 'larger'
+  return /loss|error/i.test(metric) ? 'lower' : 'larger'
 }

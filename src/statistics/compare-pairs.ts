@@ -27,6 +27,8 @@ export interface PairsToCompare {
   /** Completed runs. */
   readonly pairs: readonly (readonly [RunSummary, RunSummary])[]
   readonly metric: string
+  /** Whether larger or lower values are better. @default as the objective or the name of the metric says */
+  readonly wins?: ComparedMetric['wins']
   /** The smallest difference that matters, above 0, in the unit of the metric. */
   readonly matters: number
 }
@@ -36,8 +38,8 @@ export interface PairsToCompare {
  *
  * @throws AbsgdError 'usage' for a metric that a run does not have
  */
-export function comparePairs({ names, pairs, metric, matters }: PairsToCompare): PairComparison {
-  const wins = winnerOf(metric, pairs[0]?.[0].config.objective ?? null)
+export function comparePairs({ names, pairs, metric, matters, ...given }: PairsToCompare): PairComparison {
+  const wins = given.wins ?? winnerOf(metric, pairs[0]?.[0].config.objective ?? null)
   const first = pairs.map(([run]) => valueOf(run, metric))
   const second = pairs.map(([, run]) => valueOf(run, metric))
   const sign = wins === 'larger' ? 1 : -1

@@ -29,7 +29,7 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
   watch: ['--runs', '--ui', 'Exit code'],
   ls: ['--runs', '--json'],
   show: ['--runs', '--json'],
-  ab: ['--recipe', '--wrong', '--lambda', '--arm', '--seeds', '--metric', '--matters', '--jobs', '--ui'],
+  ab: ['--recipe', '--wrong', '--lambda', '--arm', '--seeds', '--metric', '--goal', '--matters', '--ui'],
   init: ['--recipe', '--wrong', '--write', '--force', '--python'],
   mirror: ['--to', '--project', '--python', '--runs'],
   compare: ['--metric', '--baseline', '--runs', '--json'],

@@ -1,6 +1,7 @@
 /** Verdicts over paired differences, against proto/golden/ab.json, which the Python suite reads too. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import type { RunSummary } from '../../src/history/summarize-run.js'
 import { comparePairs } from '../../src/statistics/compare-pairs.js'
 import { verdictOf } from '../../src/statistics/verdict.js'
 import { verdictLines } from '../../src/ui/lines/verdict.js'
@@ -63,6 +64,16 @@ test('the second of a pair is better where it is larger, or lower for a loss', (
     'better by +0.1, paired by seed, 3 seeds, 95 % interval +0.1 to +0.1',
     'lambda helps',
   ])
+})
+
+test('an error is better where it is lower, and a goal that is given holds', () => {
+  const pairs = [0.7, 0.71, 0.72].map((value, i): readonly [RunSummary, RunSummary] => [
+    run(value, 'val.error'),
+    run(value + 0.1 + i / 100, 'val.error'),
+  ])
+  const compared = { names, pairs, metric: 'val.error', matters }
+  expect(comparePairs(compared).verdict?.kind).toBe('hurts')
+  expect(comparePairs({ ...compared, wins: 'larger' }).verdict?.kind).toBe('helps')
 })
 
 test('seeds with the same figures to the last bit have no verdict', () => {

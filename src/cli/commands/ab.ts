@@ -29,6 +29,7 @@ interface AbOptions {
   readonly arm?: readonly string[]
   readonly seeds: readonly number[]
   readonly metric?: string
+  readonly goal?: 'max' | 'min'
   readonly matters: number
   readonly jobs: number
   readonly param: Readonly<Record<string, string>>
@@ -60,6 +61,12 @@ export function abCommand(): Command {
     )
     .option('--seeds <n>', 'train seeds 0 to n-1, or those given: 200-209, 1,2,7', seedList, [0, 1, 2])
     .option('--metric <name>', "what decides, after the last step (default: the experiment's objective)")
+    .addOption(
+      new Option(
+        '--goal <goal>',
+        'whether larger is better (default: as the objective says; min for a loss or an error)',
+      ).choices(['max', 'min']),
+    )
     .option(
       '--matters <d>',
       'the smallest difference that matters, in the unit of the metric',
@@ -84,7 +91,7 @@ export function abCommand(): Command {
 }
 
 async function compareInPairs(file: string, options: AbOptions): Promise<void> {
-  const { arm, recipe, wrong, lambda, seeds, metric, matters, ui, name, runs, ...others } = options
+  const { arm, recipe, wrong, lambda, seeds, metric, goal, matters, ui, name, runs, ...others } = options
   const treatment = treatmentOf({ arm, recipe, wrong, lambda })
   if (!(matters > 0)) {
     throw new AbsgdError('usage', `--matters is ${matters}`, { hint: 'it must be above 0' })
@@ -103,11 +110,11 @@ async function compareInPairs(file: string, options: AbOptions): Promise<void> {
     },
     treatment,
   )
-  const isWrongLabels = recipe === 'wrong-labels'
+  const isWrongLabels = [recipe, lambda].some((text) => text?.includes('wrong-labels') === true)
   await trainRunSet(planned.set, {
     ...others,
     ui: chooseLines(ui, 'several runs'),
-    answer: (summaries) => answerOf(planned, summaries, { metric, matters, isWrongLabels }),
+    answer: (summaries) => answerOf(planned, summaries, { metric, goal, matters, isWrongLabels }),
   })
 }
 
@@ -144,6 +151,7 @@ function treatmentOf({
 
 interface Question {
   readonly metric: string | undefined
+  readonly goal: 'max' | 'min' | undefined
   readonly matters: number
   readonly isWrongLabels: boolean
 }
@@ -151,7 +159,7 @@ interface Question {
 function answerOf(
   { set, pairs, names }: PairSet,
   summaries: readonly RunSummary[],
-  { metric, matters, isWrongLabels }: Question,
+  { metric, goal, matters, isWrongLabels }: Question,
 ): ReturnType<Answer> {
   const completed = new Map(
     summaries.filter(({ status }) => status === 'completed').map((summary) => [summary.run, summary]),
@@ -166,6 +174,7 @@ function answerOf(
     pairs: pairs.map(({ first, second }) => [completed.get(first)!, completed.get(second)!] as const),
     matters,
     metric: metricOf(metric, [...completed.values()]),
+    ...(goal === undefined ? {} : { wins: goal === 'max' ? ('larger' as const) : ('lower' as const) }),
   })
   return { json: { type: 'ab', missing: 0, ...found }, lines: verdictLines(found, { isWrongLabels }) }
 }

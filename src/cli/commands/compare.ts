@@ -72,5 +72,6 @@ const WHAT = `
 Completed runs are grouped by experiment, arm and parameters, and paired by the
 parameter "seed". "last" is after the last step, "at best" after the step that
 was best by the objective. An interval takes three pairs. The larger value wins;
-the lower one for the objective to be minimized and for names that end in
-"loss". Numbers about the weights (train.ess_ratio, …) are shown with --metric.`
+the lower one for the objective to be minimized and for names with "loss" or
+"error" in them. Numbers about the weights (train.ess_ratio, …) are shown with
+--metric.`

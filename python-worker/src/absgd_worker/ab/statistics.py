@@ -9,6 +9,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from absgd_worker.schedules import format_number
+
 
 class Verdict(NamedTuple):
     """What differences say."""
@@ -46,7 +48,7 @@ def verdict(gains: Sequence[float], matters: float) -> Verdict:
     if high < 0:
         return Verdict(mean, low, high, "hurts")
     if half < matters:
-        return Verdict(mean, low, high, f"makes no difference that matters ({matters:g})")
+        return Verdict(mean, low, high, f"makes no difference that matters ({format_number(matters)})")
     more = _seeds_for(max(abs(mean), matters), deviation) - len(gains)
     return Verdict(mean, low, high, f"cannot tell yet: about {_more(max(1, more))}")
 
