@@ -14,7 +14,6 @@ SWITCHES = {
         "fused_linear_cross_entropy=False, cross_entropy=False)",
     ),
     "unsloth": ("Unsloth", "load the model with transformers' AutoModelForCausalLM"),
-    "unsloth_zoo": ("Unsloth", "load the model with transformers' AutoModelForCausalLM"),
     "cut_cross_entropy": ("Cut Cross-Entropy", "leave cce_patch(model) out"),
     "trl": (
         "TRL's fused head",
@@ -39,6 +38,8 @@ def fused_loss_in(models: Iterable[nn.Module]) -> str | None:
             written = getattr(code, "__globals__", {}).get("__name__", "")
             for origin in (written, code.__module__ or "", type(part).__module__):
                 package = origin.split(".")[0]
+                # Unsloth writes modules of its own: unsloth_compiled_module_llama.
+                package = "unsloth" if package.startswith("unsloth") else package
                 if package in SWITCHES:
                     name, switch = SWITCHES[package]
                     return (

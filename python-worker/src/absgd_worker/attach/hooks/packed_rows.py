@@ -5,6 +5,7 @@ Shapes: B rows, T tokens.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +19,7 @@ class PackedRows:
         self.found = False
         """Whether a row with several documents was seen."""
         self._looks = 0
-        self._last: int = 0
+        self._last: weakref.ref[Tensor] | None = None
 
     def look(self, keywords: Mapping[str, Any]) -> None:
         """Takes the keyword arguments of a call."""
@@ -28,10 +29,12 @@ class PackedRows:
             self.found = True
             return
         positions = keywords.get("position_ids")
-        # The layers of a model are given the same tensor.
-        if not isinstance(positions, Tensor) or id(positions) == self._last or self._looks >= MOST_LOOKS:
+        if not isinstance(positions, Tensor) or self._looks >= MOST_LOOKS:
             return
-        self._last = id(positions)
+        # The layers of a model are given the same tensor.
+        if self._last is not None and self._last() is positions:
+            return
+        self._last = weakref.ref(positions)
         self._looks += 1
         self.found = begins_anew(positions)
 
